@@ -1,0 +1,158 @@
+"""The nouns that a rollback is told in. All of them are frozen; seconds are floats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+UnitState = Literal["running", "starting", "stopping", "stopped", "failed", "missing", "unknown"]
+LiveState = Literal["release", "missing", "dangling", "directory", "elsewhere"]
+Mark = Literal["", "good", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One directory under the releases directory, as a host sees it.
+
+    ``problem`` says why the host would not run it (empty: nothing found), ``modified`` is in
+    seconds since the epoch, ``size_kib`` is None when it was not asked for.
+    """
+
+    name: str
+    modified: float = 0.0
+    revision: str = ""
+    problem: str = ""
+    mark: Mark = ""
+    sealed: bool = False
+    size_kib: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What the ``current`` link says. ``name`` is the release's, where it is one of ours."""
+
+    state: LiveState
+    name: str = ""
+    path: str = ""
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One unit (or program, or container) of the service, in every manager's common words."""
+
+    name: str
+    state: UnitState
+    pid: int = 0
+    restarts: int = 0
+    invocation: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who is changing this host now. ``expires_in`` is in seconds."""
+
+    run: str
+    owner: str
+    run_url: str = ""
+    since: str = ""
+    expires_in: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A transaction that a host began and that nobody saw the end of."""
+
+    run: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Everything a plan needs to know of one host, read in one operation.
+
+    ``obstacles`` are reasons, in words, why nothing could be changed there.
+    """
+
+    host: str
+    releases: tuple[Release, ...] = ()
+    live: Live = Live("missing")
+    units: tuple[Unit, ...] = ()
+    lease: Lease | None = None
+    unfinished: Unfinished | None = None
+    obstacles: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def release(self, name: str) -> Release | None:
+        return next((r for r in self.releases if r.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """What starts and stops a service, as shell command lines for the program on the host.
+
+    ``running`` and ``stopped`` answer with their exit status and judge all units at once;
+    ``state`` prints what the manager's ``parse`` understands; ``kill`` ends what ``stop``
+    could not; ``reset`` clears what would make a good release refuse to start. ``needs`` are
+    the commands that a user who is not root runs through ``sudo -n``.
+    """
+
+    kind: str
+    stop: str
+    kill: str
+    reset: str
+    start: str
+    running: str
+    stopped: str
+    state: str
+    logs: str
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchOrder:
+    """One transaction for one host.
+
+    ``source`` is what ``current`` pointed at when the plan was made: a host where that has
+    changed refuses. ``intent`` is the JSON line that is journaled before anything is touched.
+    """
+
+    run: str
+    source: str
+    target: str
+    owner: str
+    intent: str
+    run_url: str = ""
+    break_lock: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """One step that a host finished. ``seconds`` is its duration."""
+
+    name: str
+    outcome: Literal["ok", "warning", "failed"]
+    seconds: float
+    detail: str = ""
+
+
+SwitchOutcome = Literal["switched", "not_started", "refused", "put_back", "failed", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchResult:
+    """How a transaction ended on one host.
+
+    ``switched``: the target is live and was started. ``not_started``: it is live, and does not
+    run. ``refused``: nothing was touched. ``put_back``: the release it started from runs again.
+    ``unknown``: the host could not be asked.
+    """
+
+    outcome: SwitchOutcome
+    reason: str = ""
+    live: str = ""
+    steps: tuple[StepReport, ...] = ()
+    downtime: float | None = None
+    log_tail: tuple[str, ...] = ()
