@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 UnitState = Literal["running", "starting", "stopping", "stopped", "failed", "missing", "unknown"]
 LiveState = Literal["release", "missing", "dangling", "directory", "elsewhere"]
 Mark = Literal["", "good", "bad"]
+StepOutcome = Literal["ok", "warning", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ class Unfinished:
 class Survey:
     """Everything a plan needs to know of one host, read in one operation.
 
-    ``obstacles`` are reasons, in words, why nothing could be changed there.
+    ``obstacles`` are reasons, in words, why nothing could be changed there; ``doubts`` are reasons
+    that hold back everything but an emergency.
     """
 
     host: str
@@ -83,7 +86,7 @@ class Survey:
     lease: Lease | None = None
     unfinished: Unfinished | None = None
     obstacles: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     def release(self, name: str) -> Release | None:
         return next((r for r in self.releases if r.name == name), None)
@@ -133,7 +136,7 @@ class StepReport:
     """One step that a host finished. ``seconds`` is its duration."""
 
     name: str
-    outcome: Literal["ok", "warning", "failed"]
+    outcome: StepOutcome
     seconds: float
     detail: str = ""
 
@@ -156,3 +159,37 @@ class SwitchResult:
     steps: tuple[StepReport, ...] = ()
     downtime: float | None = None
     log_tail: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A command whose exit status and last lines say something about the service. ``timeout`` in seconds."""
+
+    command: str
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """How a question was answered: exit status (124: it took too long), seconds, last lines."""
+
+    status: int
+    seconds: float
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """A release looked at before anything is stopped. ``broken`` says how it differs from its manifest."""
+
+    sealed: bool = False
+    broken: str = ""
+    answers: Mapping[int, Answered] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The units of the service at one moment, and what the questions were answered with."""
+
+    units: tuple[Unit, ...] = ()
+    answers: Mapping[int, Answered] = field(default_factory=dict)

@@ -1,0 +1,63 @@
+"""The text of the program that runs on a host, and the command line that runs it there."""
+
+from __future__ import annotations
+
+import shlex
+from functools import cache
+from importlib.resources import files
+
+from rollback_ops.model import Manager
+from rollback_ops.settings import Service
+
+# Linux takes at most 128 KiB in one argument, and quoting makes a program longer.
+_LONGEST_COMMAND = 120_000
+
+# The program is given to the shell whole, as an argument: on standard input a cut connection would run half of it.
+_BOOTSTRAP = """sh -c 'RO_SELF=$1; shift; eval "$RO_SELF"' rollback-ops"""
+
+
+def render(service: Service, manager: Manager) -> str:
+    """The program with this service's settings in front of it."""
+    values = {
+        "ROOT": service.root,
+        "RELEASES": service.releases,
+        "PATTERN": service.pattern,
+        "CURRENT": service.current,
+        "LINKS": "\n".join(f"{place}\t{source}" for place, source in service.links.items()),
+        "REQUIRES": "\n".join(service.requires),
+        "MANAGER": manager.kind,
+        "STOP": manager.stop,
+        "KILL": manager.kill,
+        "RESET": manager.reset,
+        "START": manager.start,
+        "RUNNING": manager.running,
+        "STOPPED": manager.stopped,
+        "STATE": manager.state,
+        "LOGS": manager.logs or ":",
+        "NEEDS": "\n".join(manager.needs),
+        "STOP_LIMIT": _whole(service.limits.stop),
+        "START_LIMIT": _whole(service.limits.start),
+        "TOTAL_LIMIT": _whole(service.limits.total),
+    }
+    assignments = "".join(f"RO_{name}={shlex.quote(value)}\n" for name, value in values.items())
+    return assignments + _body()
+
+
+def command(program: str, operation: str, *arguments: str) -> str:
+    """A shell command line that runs one operation of the program."""
+    line = f"{_BOOTSTRAP} {shlex.quote(program)} {shlex.join([operation, *arguments])}"
+    if len(line.encode()) > _LONGEST_COMMAND:
+        raise ValueError(f"the command for the host has {len(line)} characters, more than one argument may have")
+    return line
+
+
+def _whole(seconds: float) -> str:
+    return str(max(1, round(seconds)))
+
+
+@cache
+def _body() -> str:
+    """The program less its comments and indentation: half of it need not cross the network."""
+    source = files(__package__).joinpath("program.sh").read_text(encoding="utf-8")
+    lines = (line.lstrip(" ") for line in source.splitlines())
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))

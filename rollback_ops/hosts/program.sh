@@ -1,0 +1,784 @@
+# The program that runs on a host. POSIX sh, coreutils and util-linux: nothing to install there.
+#
+# It is only definitions up to its last line, so a copy that was cut on its way does nothing at all.
+# The settings stand in front of it as RO_* assignments (hosts/program.py). What it prints is lines of
+# tab-separated fields, between "rollback-ops 1 OPERATION" and "end" (hosts/wire.py reads them).
+# shellcheck shell=sh
+
+set -u
+umask 077
+LC_ALL=C
+export LC_ALL
+TAB='	'
+NL='
+'
+
+: "${RO_ROOT:?}" "${RO_RELEASES:?}" "${RO_PATTERN:?}" "${RO_CURRENT:?}" "${RO_MANAGER:?}"
+: "${RO_STOP:?}" "${RO_KILL:?}" "${RO_RESET:?}" "${RO_START:?}" "${RO_RUNNING:?}" "${RO_STOPPED:?}" "${RO_STATE:?}"
+: "${RO_STOP_LIMIT:?}" "${RO_START_LIMIT:?}" "${RO_TOTAL_LIMIT:?}"
+: "${RO_LOGS:=:}" "${RO_NEEDS:=}" "${RO_LINKS:=}" "${RO_REQUIRES:=}"
+
+releases=$RO_ROOT/$RO_RELEASES
+current=$RO_ROOT/$RO_CURRENT
+store=$RO_ROOT/.rollback
+journal=$store/journal.jsonl
+marks=$store/marks/$RO_RELEASES
+manifests=$store/manifests/$RO_RELEASES
+lease_seconds=10
+kept_runs=20
+
+# What the manager's command lines may use.
+ROOT=$RO_ROOT
+CURRENT=$current
+SUDO=
+uid=$(id -u)
+[ "$uid" = 0 ] || SUDO='sudo -n'
+export ROOT CURRENT SUDO
+
+# --- words, time ------------------------------------------------------------------------------------
+
+say() {
+    old_ifs=$IFS
+    IFS=$TAB
+    printf '%s\n' "$*"
+    IFS=$old_ifs
+}
+
+# Hundredths of a second since the host was booted: no process, and no step when the clock is set.
+now() {
+    read -r uptime _ </proc/uptime
+    now=${uptime%.*}${uptime#*.}
+}
+
+seconds() {
+    printf '%d.%02d' "$(($1 / 100))" "$(($1 % 100))"
+}
+
+prefixed() {
+    while IFS= read -r line || [ -n "$line" ]; do
+        printf '%s\t%s\n' "$1" "$line"
+    done
+}
+
+# The names that we are ready to hand to other programs. hosts/wire.py holds the same rule.
+safe_name() {
+    case $1 in
+        '' | [!A-Za-z0-9_]* | *[!A-Za-z0-9._+:@~=,-]*) return 1 ;;
+    esac
+    [ "${#1}" -le 128 ]
+}
+
+# --- survey: read everything, change nothing ---------------------------------------------------------
+
+look_at_current() {
+    live_state=missing live_name='' live_path=''
+    if [ -L "$current" ]; then
+        live_path=$(readlink -- "$current")
+        case $live_path in *"$TAB"* | *"$NL"*) live_path='?' ;; esac
+        if [ -d "$current" ]; then
+            real=$(cd -P -- "$current" 2>/dev/null && pwd -P)
+            live_state=elsewhere
+        else
+            real=$(readlink -m -- "$current" 2>/dev/null) || real=''
+            live_state=dangling
+        fi
+        home=$(cd -P -- "$releases" 2>/dev/null && pwd -P)
+        if [ -n "$home" ] && [ "${real%/*}" = "$home" ] && safe_name "${real##*/}"; then
+            live_name=${real##*/}
+            [ "$live_state" = dangling ] || live_state=release
+        fi
+    elif [ -e "$current" ]; then
+        live_state=directory
+    fi
+}
+
+revision_of() {
+    revision=''
+    if [ -f "$1/REVISION" ] && [ -r "$1/REVISION" ]; then
+        IFS= read -r revision <"$1/REVISION" || :
+        case $revision in *[!A-Za-z0-9._/+-]*) revision='' ;; esac
+    fi
+}
+
+is_empty() {
+    set -- "$1"/* "$1"/.[!.]*
+    for entry; do
+        if [ -e "$entry" ] || [ -L "$entry" ]; then return 1; fi
+    done
+}
+
+# Why the host would not run this release, as a word that wire.py explains; empty when it would.
+problem_of() {
+    problem=''
+    if [ -L "$1" ]; then
+        problem='link'
+    elif [ ! -d "$1" ]; then
+        problem=not-a-directory
+    elif [ ! -r "$1" ] || [ ! -x "$1" ]; then
+        problem=unreadable
+    elif is_empty "$1"; then
+        problem=empty
+    elif [ "$1" = "$deploying" ] && [ "$1" != "$live_name" ]; then
+        problem=being-deployed
+    else
+        lines "$RO_REQUIRES" has "$1" || problem="lacks $wanted"
+    fi
+}
+
+has() {
+    wanted=$2
+    [ -e "$1/$2" ]
+}
+
+# lines TEXT COMMAND [ARGUMENT…]: run the command once for each line, until it fails.
+lines() {
+    rest=$1
+    shift
+    while [ -n "$rest" ]; do
+        item=${rest%%"$NL"*}
+        case $rest in *"$NL"*) rest=${rest#*"$NL"} ;; *) rest='' ;; esac
+        "$@" "$item" || return 1
+    done
+}
+
+mark_of() {
+    mark=''
+    if [ -e "$marks/$1.bad" ]; then
+        mark=bad
+    elif [ -e "$marks/$1.good" ]; then
+        mark=good
+    fi
+}
+
+list_releases() {
+    cd -- "$releases" 2>/dev/null || return 0
+    # shellcheck disable=SC2086 # the pattern is a glob
+    set -- $RO_PATTERN
+    if [ ! -e "$1" ] && [ ! -L "$1" ]; then return 0; fi
+    # Deployer keeps a link named "release" to what it has not finished deploying.
+    deploying=''
+    [ ! -L "$RO_ROOT/release" ] || deploying=$(basename -- "$(readlink -- "$RO_ROOT/release")")
+    for name; do
+        shift
+        if ! safe_name "$name"; then
+            say odd "$(printf '%s' "$name" | od -An -v -tx1 | tr -d ' \n')"
+            continue
+        fi
+        set -- "$@" "$name"
+        problem_of "$name"
+        revision_of "$name"
+        mark_of "$name"
+        sealed=''
+        [ ! -e "$manifests/$name" ] || sealed=yes
+        say release "$name" "$problem" "$revision" "$mark" "$sealed"
+    done
+    [ "$#" -gt 0 ] || return 0
+    stat -c "modified$TAB%n$TAB%Y" -- "$@" 2>/dev/null
+    [ "$sizes" != yes ] || du -sk -- "$@" 2>/dev/null | prefixed size
+}
+
+# Sets lease_run, lease_owner, lease_url, lease_since, and left: hundredths of a second until it expires.
+read_lease() {
+    lease_run='' left=0
+    [ -r "$store/lease" ] || return 0
+    IFS=$TAB read -r lease_run lease_owner lease_url lease_since lease_boot lease_until <"$store/lease" || :
+    now
+    if [ "$lease_boot" = "$(boot_id)" ] && [ "$lease_until" -gt "$now" ] 2>/dev/null; then
+        left=$((lease_until - now))
+    fi
+}
+
+show_lease() {
+    read_lease
+    if [ "$left" -gt 0 ] || lock_is_held; then
+        say lease "$lease_run" "$lease_owner" "$lease_url" "$lease_since" "$(seconds "$left")"
+    fi
+}
+
+show_unfinished() {
+    [ -r "$store/open" ] || return 0
+    IFS=$TAB read -r open_run open_source open_target <"$store/open" || return 0
+    lock_is_held || say unfinished "$open_run" "$open_source" "$open_target"
+}
+
+lock_is_held() {
+    [ -e "$store/lock" ] && ! flock -n "$store/lock" true
+}
+
+boot_id() {
+    read -r boot </proc/sys/kernel/random/boot_id && printf '%s' "$boot"
+}
+
+obstacles() {
+    for tool in flock timeout setsid mv ln readlink sync stat; do
+        command -v "$tool" >/dev/null || say obstacle no-tool "$tool"
+    done
+    [ -d "$RO_ROOT" ] || { say obstacle no-root "$RO_ROOT"; return; }
+    [ -d "$releases" ] || say obstacle no-releases "$releases"
+    writable "$RO_ROOT"
+    [ "${current%/*}" = "$RO_ROOT" ] || writable "${current%/*}"
+    [ ! -e "$store" ] || writable "$store"
+    room
+    lines "$RO_LINKS" link_has_source
+    [ "$uid" = 0 ] || lines "$RO_NEEDS" may_sudo
+}
+
+writable() {
+    if [ -w "$1" ]; then return; fi
+    if [ "$uid" = 0 ]; then say obstacle read-only "$1"; else say obstacle not-writable "$1" "$(id -un)"; fi
+}
+
+room() {
+    stat -f -c '%a %S %d %c' -- "$RO_ROOT" 2>/dev/null | while read -r blocks size inodes all; do
+        [ "$((blocks * size))" -ge 1048576 ] || say obstacle disk-full "$RO_ROOT"
+        if [ "$all" -gt 0 ] && [ "$inodes" -lt 16 ]; then say obstacle no-inodes "$RO_ROOT"; fi
+    done
+}
+
+link_has_source() {
+    [ -e "$RO_ROOT/${1#*"$TAB"}" ] || say doubt no-link-source "$RO_ROOT/${1#*"$TAB"}"
+}
+
+may_sudo() {
+    # shellcheck disable=SC2086 # a command line made of plain words
+    sudo -n -l -- $1 >/dev/null 2>&1 || say obstacle no-sudo "$1" "$(id -un)"
+}
+
+show_state() {
+    timeout 5 sh -c "$RO_STATE" 2>&1 </dev/null | head -c 60000 | prefixed state
+}
+
+survey() {
+    sizes=${1:-no}
+    look_at_current
+    revision=''
+    [ "$live_state" != release ] || revision_of "$releases/$live_name"
+    say live "$live_state" "$live_name" "$live_path" "$revision"
+    obstacles
+    show_lease
+    show_unfinished
+    show_state
+    list_releases
+}
+
+# --- inspect: what can be asked of a release before anything is stopped -------------------------------
+
+# inspect NAME [TIMEOUT COMMAND]…
+inspect() {
+    name=$1
+    shift
+    if ! safe_name "$name" || [ ! -d "$releases/$name" ]; then
+        say manifest failed "it is gone"
+        return
+    fi
+    if [ -e "$manifests/$name" ]; then
+        if wrong=$(cd -- "$releases/$name" && sha256sum -c --quiet --strict "$manifests/$name" 2>/dev/null); then
+            say manifest ok
+        else
+            say manifest failed "$(printf '%s\n' "$wrong" | head -n 3 | tr '\t\n' '  ')"
+        fi
+    fi
+    cd -- "$releases/$name" || return
+    questions "$@"
+}
+
+# questions [TIMEOUT COMMAND]…: all at once; each answers with its exit status and its last lines.
+questions() {
+    number=0
+    while [ "$#" -gt 1 ]; do
+        question "$number" "$1" "$2" &
+        number=$((number + 1))
+        shift 2
+    done
+    wait
+}
+
+question() {
+    now
+    asked=$now
+    answer=$({ timeout -k 1 "$2" sh -c "$3" 2>&1 </dev/null; printf '\n%s' "$?"; } | tail -c 4000 | tail -n 12)
+    now
+    printf '%s\n' "${answer%"$NL"*}" | prefixed "said$TAB$1"
+    say answered "$1" "${answer##*"$NL"}" "$(seconds $((now - asked)))"
+}
+
+# --- switch: the transaction --------------------------------------------------------------------------
+
+# switch RUN TARGET SOURCE BREAK-LOCK OWNER RUN-URL INTENT: start the worker, and tell how it gets on.
+switch() {
+    run=$1
+    safe_name "$run" || return 64
+    dir=$store/runs/$run
+    if ! { mkdir -p -- "$dir" && printf '%s\n' "$RO_SELF" >"$dir/program" &&
+        printf '%s\n' "$2" "$3" "$4" "$5" "$6" >"$dir/order" && printf '%s\n' "$7" >"$dir/intent"; } 2>/dev/null; then
+        say result refused '' '' "cannot write to $store"
+        return
+    fi
+    : >"$dir/progress"
+    launch
+    forget_old_runs
+    follow "$run"
+}
+
+# The worker must not depend on the session that it is started from. A unit of its own is best: systemd
+# itself then finishes what a killed worker left. KillMode=process spares a service that a custom start
+# command left running in the worker's control group.
+launch() {
+    mode=control-group
+    [ "$RO_MANAGER" != custom ] || mode=process
+    if [ "$uid" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run >/dev/null &&
+        systemd-run --quiet --collect --unit="rollback-ops-$run" -p "KillMode=$mode" \
+            -p "RuntimeMaxSec=$RO_TOTAL_LIMIT" -p "TimeoutStopSec=$RO_TOTAL_LIMIT" -p "ExecStopPost=/bin/sh $dir/program aftermath $run" \
+            /bin/sh "$dir/program" worker "$run" </dev/null >/dev/null 2>&1; then
+        return
+    fi
+    # shellcheck disable=SC2016 # the inner shell expands these
+    setsid sh -c 'sh "$1" worker "$2"; sh "$1" aftermath "$2"' rollback-ops "$dir/program" "$run" \
+        </dev/null >/dev/null 2>&1 &
+}
+
+forget_old_runs() {
+    set -- "$store"/runs/*
+    while [ "$#" -gt "$kept_runs" ]; do
+        rm -rf -- "$1"
+        shift
+    done
+}
+
+# follow RUN: print the progress from its beginning until the result is there.
+follow() {
+    run=$1
+    dir=$store/runs/$run
+    if ! safe_name "$run" || [ ! -r "$dir/progress" ]; then
+        say result refused '' '' "this host never began it"
+        return
+    fi
+    quiet=0
+    while :; do
+        if IFS= read -r line; then
+            printf '%s\n' "$line"
+            case $line in "result$TAB"*) return ;; esac
+            quiet=0
+            continue
+        fi
+        quiet=$((quiet + 1))
+        # The worker holds the file "alive" while it lives; between two workers there may be a moment.
+        if [ $((quiet % 50)) = 0 ] && [ "$quiet" -ge 250 ] && flock -n "$dir/alive" true; then
+            say result unknown '' '' "the program on the host was ended before its end"
+            return
+        fi
+        sleep 0.02
+    done <"$dir/progress"
+}
+
+worker() {
+    run=$1
+    resumed=${2:-}
+    dir=$store/runs/$run
+    exec 3>>"$dir/progress" 8>>"$dir/alive" 9>>"$store/lock" >>"$dir/log" 2>&1 </dev/null
+    flock -n 8 || exit 0
+    { IFS= read -r target && IFS= read -r source && IFS= read -r break_lock && IFS= read -r owner && IFS= read -r run_url; } <"$dir/order"
+    [ -z "$resumed" ] || break_lock=no
+    take_lock || return 0
+    if [ -z "$resumed" ]; then
+        look_at_current
+        objection
+        if [ -n "$objection" ]; then
+            drop_lease
+            result refused "$objection"
+            return
+        fi
+        begin || return 0
+    elif is_done; then
+        finish switched 'finished after an interruption'
+        return
+    fi
+    transaction
+}
+
+is_done() {
+    downtime=''
+    look_at_current
+    [ "$live_state" = release ] && [ "$live_name" = "$target" ] && is "$RO_RUNNING"
+}
+
+# When a worker is killed, this finishes what it began: forward, to the target.
+aftermath() {
+    dir=$store/runs/$1
+    ! grep -q "^result$TAB" "$dir/progress" || return 0
+    open_run=''
+    { [ ! -r "$store/open" ] || IFS=$TAB read -r open_run _ <"$store/open"; }
+    if [ "$open_run" = "$1" ]; then
+        worker "$1" resumed
+    else
+        exec 3>>"$dir/progress"
+        run=$1
+        result refused "the program was ended before it began"
+    fi
+}
+
+step() {
+    name=$1 outcome=$2 begun=$3
+    now
+    took=$(seconds $((now - begun)))
+    say step "$name" "$outcome" "$took" "${4:-}" >&3
+    note "{\"event\":\"step\",\"id\":\"$run\",\"step\":\"$name\",\"outcome\":\"$outcome\",\"seconds\":$took}"
+}
+
+# result OUTCOME REASON [DOWNTIME]
+result() {
+    look_at_current
+    say result "$1" "$live_name" "${3:-}" "$2" >&3
+}
+
+note() {
+    printf '%s\n' "$1" >>"$journal"
+}
+
+event() {
+    note "{\"event\":\"$1\",\"id\":\"$run\",\"outcome\":\"$2\",\"at\":\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"}"
+}
+
+# The lock is a kernel lock for as long as the worker lives, and then a lease that the verification keeps
+# renewing: a dead owner's is free at once or in seconds, a live owner's never.
+take_lock() {
+    held=''
+    flock -w 1 9 || held=yes
+    read_lease
+    if [ -n "$held" ] || { [ "$left" -gt 0 ] && [ "$lease_run" != "$run" ]; }; then
+        holder="${lease_owner:-another run} since ${lease_since:-an unknown time} (run ${lease_run:-unknown})"
+        if [ "$break_lock" != yes ]; then
+            result refused "locked by $holder"
+            return 1
+        fi
+        break_in "$holder" || { result refused "the lock of $holder could not be broken"; return 1; }
+    fi
+    write_lease "$RO_TOTAL_LIMIT"
+}
+
+# The new lease comes first: a worker that finds that the lease is no longer its own changes nothing more.
+break_in() {
+    say step break-lock warning 0.00 "taken from $1" >&3
+    other_run=$lease_run
+    write_lease "$RO_TOTAL_LIMIT"
+    [ -n "$held" ] || return 0
+    end_other "$other_run"
+    flock -w 5 9
+}
+
+end_other() {
+    if safe_name "$1" && [ -r "$store/runs/$1/pid" ] && read -r other <"$store/runs/$1/pid"; then kill -KILL "$other"; fi
+}
+
+# write_lease SECONDS
+write_lease() {
+    now
+    since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+    say "$run" "$owner" "$run_url" "$since" "$(boot_id)" $((now + $1 * 100)) >"$store/lease.$run" &&
+        mv -f -- "$store/lease.$run" "$store/lease"
+}
+
+holds_lease() {
+    lease_run=''
+    [ ! -r "$store/lease" ] || IFS=$TAB read -r lease_run _ <"$store/lease"
+    [ "$lease_run" = "$run" ]
+}
+
+drop_lease() {
+    ! holds_lease || rm -f -- "$store/lease"
+}
+
+# Everything that can be refused is refused here, with the lock held and before anything is stopped.
+objection() {
+    objection=''
+    if [ "$live_path" != "$source" ] || [ "$live_state" = directory ]; then
+        objection="current has changed since it was looked at: it is now ${live_path:-$live_state}"
+    elif ! safe_name "$target" || [ -L "$releases/$target" ] || [ ! -d "$releases/$target" ] || is_empty "$releases/$target"; then
+        objection="$target is no longer a complete release"
+    elif ! make_link "$(link_text)" "$current"; then
+        objection="cannot make a link beside $current"
+    else
+        lines "$RO_LINKS" prepare_link || objection="$target has a directory where a link belongs: $link_place"
+    fi
+}
+
+# current keeps the style that it has: relative links stay relative.
+link_text() {
+    case $live_path in
+        /* | '' | '?') printf '%s' "$releases/$target" ;;
+        *)
+            case $RO_CURRENT in
+                */*) printf '%s' "$releases/$target" ;;
+                *) printf '%s' "$RO_RELEASES/$target" ;;
+            esac
+            ;;
+    esac
+}
+
+# A link is made under another name first; rename(2) then puts it in its place in one step.
+make_link() {
+    rm -f -- "$2.rollback-$run"
+    ln -s -- "$1" "$2.rollback-$run"
+}
+
+place_link() {
+    mv -fT -- "$1.rollback-$run" "$1"
+}
+
+link_parts() {
+    link_place=$releases/$target/${1%%"$TAB"*}
+    link_source=$RO_ROOT/${1#*"$TAB"}
+}
+
+link_is_right() {
+    [ -L "$link_place" ] && [ "$(readlink -- "$link_place")" = "$link_source" ]
+}
+
+prepare_link() {
+    link_parts "$1"
+    if link_is_right || [ ! -e "$link_source" ]; then return 0; fi
+    if [ -d "$link_place" ] && [ ! -L "$link_place" ]; then return 1; fi
+    mkdir -p -- "${link_place%/*}" && make_link "$link_source" "$link_place"
+}
+
+relink() {
+    link_parts "$1"
+    if link_is_right || [ ! -L "$link_place.rollback-$run" ]; then return 0; fi
+    if [ -f "$link_place" ] && [ ! -L "$link_place" ]; then
+        mkdir -p -- "$dir/replaced" && cp -p -- "$link_place" "$dir/replaced/" || return 1
+    fi
+    place_link "$link_place"
+}
+
+begin() {
+    printf '%s\n' "$$" >"$dir/pid"
+    if ! { IFS= read -r intent <"$dir/intent" && end_last_line && note "$intent" && sync -- "$journal" &&
+        say "$run" "$source" "$target" >"$store/open" && sync -- "$store/open"; }; then
+        drop_lease
+        result refused "cannot write to $store"
+        return 1
+    fi
+}
+
+# After a crash the journal may end in the middle of a line.
+end_last_line() {
+    if [ -s "$journal" ] && [ -n "$(tail -c 1 -- "$journal")" ]; then printf '\n' >>"$journal"; fi
+}
+
+transaction() {
+    downtime=''
+    now
+    down_since=$now
+    manage "$RO_RESET" 5
+    holds_lease || { lost_lease; return; }
+    if ! stop_service; then
+        put_back "it could not be stopped"
+        return
+    fi
+    holds_lease || { lost_lease; return; }
+    if ! switch_current; then
+        put_back "current could not be switched"
+        return
+    fi
+    relink_all
+    holds_lease || { lost_lease; return; }
+    if start_service; then
+        finish switched ''
+    else
+        finish not_started "$target does not start"
+    fi
+}
+
+manage() {
+    timeout -k 1 "$2" sh -c "$1" 3>&- 8>&- 9>&-
+}
+
+is() {
+    timeout 5 sh -c "$1" >/dev/null 2>&1 3>&- 8>&- 9>&-
+}
+
+stop_service() {
+    now
+    begun=$now
+    down_since=$now
+    if manage "$RO_STOP" "$RO_STOP_LIMIT"; then
+        step stop ok "$begun"
+        return
+    fi
+    manage "$RO_KILL" 2
+    manage "$RO_RESET" 2
+    if within 200 "$RO_STOPPED"; then
+        step stop warning "$begun" "it did not stop by itself and was killed"
+    else
+        step stop failed "$begun"
+        return 1
+    fi
+}
+
+# within HUNDREDTHS COMMAND: ask until the answer is yes.
+within() {
+    now
+    until_then=$((now + $1))
+    until is "$2"; do
+        now
+        [ "$now" -lt "$until_then" ] || return 1
+        sleep 0.05
+    done
+}
+
+switch_current() {
+    now
+    begun=$now
+    look_at_current
+    if [ "$live_name" = "$target" ] && [ "$live_state" = release ]; then
+        step switch ok "$begun" "it was there already"
+    elif { [ -L "$current.rollback-$run" ] || make_link "$(link_text)" "$current"; } && place_link "$current"; then
+        look_at_current
+        step switch ok "$begun"
+    else
+        step switch failed "$begun"
+        return 1
+    fi
+}
+
+relink_all() {
+    [ -n "$RO_LINKS" ] || return 0
+    now
+    begun=$now
+    if lines "$RO_LINKS" relink; then step links ok "$begun"; else step links warning "$begun" "$link_place"; fi
+}
+
+start_service() {
+    now
+    begun=$now
+    if manage "$RO_START" "$RO_START_LIMIT" && comes_up; then
+        now
+        downtime=$(seconds $((now - down_since)))
+        step start ok "$begun"
+    else
+        step start failed "$begun"
+        return 1
+    fi
+}
+
+# Running, or at least on its way: a service that stays stopped for two seconds is not coming.
+comes_up() {
+    now
+    patience=$((now + 200))
+    until is "$RO_RUNNING"; do
+        now
+        [ "$now" -lt "$((begun + RO_START_LIMIT * 100))" ] || return 1
+        if ! is "$RO_STOPPED"; then
+            patience=$((now + 200))
+        elif [ "$now" -ge "$patience" ]; then
+            return 1
+        fi
+        sleep 0.05
+    done
+}
+
+put_back() {
+    rm -f -- "$current.rollback-$run"
+    if is "$RO_RUNNING" || { manage "$RO_START" "$RO_START_LIMIT" && comes_up; }; then
+        finish put_back "$1"
+    else
+        finish failed "$1, and what was there does not run"
+    fi
+}
+
+lost_lease() {
+    event lost-lease unknown
+    result unknown "another run took over"
+}
+
+finish() {
+    sync -- "${current%/*}"
+    case $1 in switched | put_back) ;; *) manage "$RO_LOGS" 5 2>&1 </dev/null | tail -n 20 | prefixed log >&3 ;; esac
+    event "end" "$1"
+    sync -- "$journal"
+    rm -f -- "$store/open"
+    write_lease "$lease_seconds"
+    result "$1" "$2" "$downtime"
+}
+
+# --- after the transaction ----------------------------------------------------------------------------
+
+# ask RUN [TIMEOUT COMMAND]…: how the service is; keeps RUN's lease alive.
+ask() {
+    run=$1
+    shift
+    if [ -n "$run" ] && holds_lease; then
+        IFS=$TAB read -r _ owner run_url _ <"$store/lease"
+        write_lease "$lease_seconds"
+    fi
+    show_state
+    cd -- "$current" 2>/dev/null || cd /
+    questions "$@"
+}
+
+# record RUN MARK RELEASE MARK RELEASE LINE: the last word on a run ("" marks nothing).
+record() {
+    run=$1
+    mkdir -p -- "$marks" || return 1
+    set_mark "$2" "$3"
+    set_mark "$4" "$5"
+    if [ -n "$6" ]; then
+        (
+            flock -w 2 7
+            end_last_line
+            note "$6"
+        ) 7>>"$store/journal.lock"
+        sync -- "$journal"
+    fi
+    drop_lease
+}
+
+set_mark() {
+    safe_name "$2" || return 0
+    case $1 in
+        good) rm -f -- "$marks/$2.bad" && printf '%s\n' "$run" >"$marks/$2.good" ;;
+        bad) printf '%s\n' "$run" >"$marks/$2.bad" ;;
+    esac
+}
+
+history() {
+    [ -r "$journal" ] || return 0
+    tail -c 8000000 -- "$journal" | sed "s/^/journal$TAB/"
+}
+
+# seal NAME: a manifest of every file, for inspect to compare with.
+seal() {
+    safe_name "$1" && cd -- "$releases/$1" || return 1
+    mkdir -p -- "$manifests" || return 1
+    if find . -type f -print0 | sort -z | xargs -0 -r sha256sum -b >"$manifests/$1.new" && [ -s "$manifests/$1.new" ]; then
+        mv -f -- "$manifests/$1.new" "$manifests/$1"
+        say sealed "$1" "$(wc -l <"$manifests/$1")"
+    else
+        rm -f -- "$manifests/$1.new"
+        return 1
+    fi
+}
+
+# Where the files belong to root and this user may become root, all of it is done as root.
+become_root() {
+    [ "$uid" != 0 ] && [ ! -w "$RO_ROOT" ] && sudo -n -l -- sh -c true >/dev/null 2>&1
+}
+
+main() {
+    case ${1:-} in
+        survey | inspect | switch | follow | ask | record | history | seal)
+            if become_root; then
+                # shellcheck disable=SC2016 # the inner shell expands these
+                printf '%s\n' "$RO_SELF" | sudo -n -- sh -c 'RO_SELF=$(cat); eval "$RO_SELF"' rollback-ops "$@"
+                exit
+            fi
+            say rollback-ops 1 "$1"
+            "$@"
+            say end "$?"
+            ;;
+        worker | aftermath) "$@" ;;
+        *) exit 64 ;;
+    esac
+}
+
+main "$@"

@@ -1,0 +1,145 @@
+"""A host of the service: the program's operations over a transport."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from rollback_ops.errors import BadAnswer, ConnectionLost, HostUnreachable, Refused
+from rollback_ops.hosts import program, wire
+from rollback_ops.hosts.transport import Transport
+from rollback_ops.model import (
+    Inspection,
+    Mark,
+    Observation,
+    Question,
+    StepReport,
+    Survey,
+    SwitchOrder,
+    SwitchResult,
+    Unit,
+)
+from rollback_ops.ports import Stream
+
+# A host that does not answer a look within this many seconds is treated as one that is down.
+_LOOK_WITHIN = 10.0
+_RECONNECT_EVERY = 0.5
+
+
+class ProgramHost:
+    """Runs the on-host program through a transport. ``parse_units`` is the manager's."""
+
+    def __init__(
+        self, transport: Transport, text: str, parse_units: Callable[[str], tuple[Unit, ...]], switch_within: float
+    ) -> None:
+        self._transport = transport
+        self._text = text
+        self._parse_units = parse_units
+        self._switch_within = switch_within
+
+    @property
+    def name(self) -> str:
+        return self._transport.name
+
+    def survey(self, *, sizes: bool = False) -> Survey:
+        answer = self._operate("survey", "yes" if sizes else "no")
+        return wire.survey(self.name, answer, self._parse_units(wire.text_of(answer, "state")))
+
+    def inspect(self, release: str, questions: Sequence[Question] = ()) -> Inspection:
+        patience = max((q.timeout for q in questions), default=0.0) + self._switch_within
+        return wire.inspected(self._operate("inspect", release, *_flat(questions), within=patience))
+
+    def ask(self, run: str, questions: Sequence[Question] = ()) -> Observation:
+        patience = max((q.timeout for q in questions), default=0.0) + _LOOK_WITHIN
+        answer = self._operate("ask", run, *_flat(questions), within=patience)
+        return Observation(self._parse_units(wire.text_of(answer, "state")), wire.answers(answer))
+
+    def dial(self, host: str, port: int, timeout: float) -> Stream:
+        return self._transport.dial(host, port, timeout)
+
+    def record(self, run: str, marks: Mapping[str, Mark], line: str) -> None:
+        pairs = [(mark, release) for release, mark in marks.items()] + [("", ""), ("", "")]
+        (mark, release), (other_mark, other_release), *_ = pairs
+        self._operate("record", run, mark, release, other_mark, other_release, line)
+
+    def journal(self) -> Sequence[str]:
+        return wire.text_of(self._operate("history", within=60.0), "journal").splitlines()
+
+    def seal(self, release: str) -> int:
+        answer = self._operate("seal", release, within=600.0)
+        count = next((int(fields[1]) for fields in answer.of("sealed", 2) if fields[1].isdecimal()), None)
+        if count is None:
+            raise Refused(f"{self.name}: {release} could not be sealed", "It has no files, or .rollback is not writable.")
+        return count
+
+    def switch(self, order: SwitchOrder, on_step: Callable[[StepReport], None]) -> SwitchResult:
+        """Carry the transaction out. The host goes on when the connection drops: then it is asked how it ended."""
+        deadline = time.monotonic() + self._switch_within
+        progress = _Progress(on_step)
+        broken = "yes" if order.break_lock else "no"
+        arguments = (order.run, order.target, order.source, broken, order.owner, order.run_url, order.intent)
+        try:
+            return progress.of(self._operate("switch", *arguments, within=self._switch_within, on_line=progress.line))
+        except (ConnectionLost, BadAnswer) as error:
+            return self._follow(order.run, deadline, progress, error)
+
+    def _follow(self, run: str, deadline: float, progress: _Progress, error: Exception) -> SwitchResult:
+        while time.monotonic() < deadline:
+            try:
+                progress.rewind()
+                left = max(1.0, deadline - time.monotonic())
+                return progress.of(self._operate("follow", run, within=left, on_line=progress.line))
+            except (ConnectionLost, BadAnswer, HostUnreachable) as again:
+                error = again
+                time.sleep(_RECONNECT_EVERY)
+        return SwitchResult("unknown", f"the connection was lost and did not come back: {error.args[0]}")
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def _operate(
+        self,
+        operation: str,
+        *arguments: str,
+        within: float = _LOOK_WITHIN,
+        on_line: Callable[[list[str]], None] | None = None,
+    ) -> wire.Answer:
+        answer = wire.Answer(operation)
+
+        def take(line: str) -> None:
+            fields = answer.feed(line)
+            if fields and on_line:
+                on_line(fields)
+
+        done = self._transport.execute(program.command(self._text, operation, *arguments), take, within)
+        try:
+            return answer.whole()
+        except BadAnswer as error:
+            said = wire.clean(done.stderr.strip().rsplit("\n", 1)[-1])
+            raise BadAnswer(f"{error.message}{f' ({said})' if said else ''}") from None
+
+
+class _Progress:
+    """The steps of a transaction, each told once even when the progress is read again from its beginning."""
+
+    def __init__(self, on_step: Callable[[StepReport], None]) -> None:
+        self._on_step = on_step
+        self._told = 0
+        self._seen = 0
+
+    def rewind(self) -> None:
+        self._seen = 0
+
+    def line(self, fields: list[str]) -> None:
+        if fields[0] == "step" and (step := wire.step_report(fields[1:])):
+            self._seen += 1
+            if self._seen > self._told:
+                self._told = self._seen
+                self._on_step(step)
+
+    def of(self, answer: wire.Answer) -> SwitchResult:
+        return wire.switched(answer.lines)
+
+
+def _flat(questions: Sequence[Question]) -> list[str]:
+    return [word for q in questions for word in (f"{q.timeout:g}", q.command)]

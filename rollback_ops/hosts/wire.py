@@ -1,0 +1,224 @@
+"""What the program on the host prints, read back into nouns. Nothing that a host says is trusted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import get_args
+
+from rollback_ops.errors import BadAnswer
+from rollback_ops.model import (
+    Answered,
+    Inspection,
+    Lease,
+    Live,
+    LiveState,
+    Mark,
+    Release,
+    StepOutcome,
+    StepReport,
+    Survey,
+    SwitchOutcome,
+    SwitchResult,
+    Unfinished,
+    Unit,
+)
+
+# The words that a host may use where a noun allows only some.
+_LIVE_STATES: dict[str, LiveState] = {word: word for word in get_args(LiveState)}
+_MARKS: dict[str, Mark] = {word: word for word in get_args(Mark)}
+_STEP_OUTCOMES: dict[str, StepOutcome] = {word: word for word in get_args(StepOutcome)}
+_SWITCH_OUTCOMES: dict[str, SwitchOutcome] = {word: word for word in get_args(SwitchOutcome)}
+
+SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+:@~=,-]{0,127}")
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+_OBSTACLES = {
+    "no-tool": "the command {0} is missing",
+    "no-root": "there is no directory {0}",
+    "no-releases": "there is no releases directory {0}",
+    "not-writable": "the user {1} may not write to {0}",
+    "read-only": "the file system of {0} is read-only",
+    "disk-full": "the disk of {0} is full",
+    "no-inodes": "the disk of {0} has no free inodes",
+    "no-link-source": "{0} is missing, and the release is to be linked to it",
+    "no-sudo": "the user {1} may not run `sudo {0}` without a password",
+}
+
+_PROBLEMS = {
+    "link": "it is a link, not a directory of its own",
+    "not-a-directory": "it is not a directory",
+    "unreadable": "its directory cannot be read",
+    "empty": "it is empty",
+    "being-deployed": "it is still being deployed",
+}
+
+
+def clean(text: str, longest: int = 400) -> str:
+    """Text from a host, fit for one line on a terminal: no control or direction characters, bounded."""
+    text = _CONTROL.sub(" ", text).strip()
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+@dataclass
+class Answer:
+    """The lines of one operation, from its heading to its end.
+
+    Lines before the heading (a login message) are no part of it.
+    """
+
+    operation: str
+    lines: list[list[str]] = field(default_factory=list)
+    begun: bool = False
+    status: int | None = None
+
+    def feed(self, line: str) -> list[str] | None:
+        """The fields of a line, or None where it carries nothing."""
+        fields = line.split("\t")
+        if not self.begun:
+            self.begun = fields == ["rollback-ops", "1", self.operation]
+            return None
+        if self.status is not None:
+            return None
+        if fields[0] == "end":
+            self.status = _status(fields[1]) if len(fields) > 1 else -1
+            return None
+        self.lines.append(fields)
+        return fields
+
+    def whole(self) -> Answer:
+        """This answer, or ``BadAnswer`` where it is not one from its heading to its end."""
+        if not self.begun:
+            raise BadAnswer("the host did not run the program: its answer has no heading")
+        if self.status is None:
+            raise BadAnswer("the host's answer ends in the middle")
+        return self
+
+    def of(self, tag: str, least: int) -> Iterator[list[str]]:
+        """The fields behind a tag, for each line that has at least that many (missing ones are filled)."""
+        for tagged, *fields in self.lines:
+            if tagged == tag and len(fields) >= least:
+                yield [*fields, "", "", "", "", ""]
+
+
+def survey(host: str, answer: Answer, units: tuple[Unit, ...]) -> Survey:
+    """A host's survey. The units are the manager's to read."""
+    return Survey(
+        host=host,
+        releases=tuple(_releases(answer)),
+        live=_live(answer),
+        units=units,
+        lease=next(_leases(answer), None),
+        unfinished=next((Unfinished(*map(clean, f[:3])) for f in answer.of("unfinished", 3)), None),
+        obstacles=tuple(_explained(f) for f in answer.of("obstacle", 1)),
+        doubts=tuple(_explained(f) for f in answer.of("doubt", 1)),
+    )
+
+
+def text_of(answer: Answer, tag: str) -> str:
+    """The raw text that stood behind a tag, line by line."""
+    return "\n".join("\t".join(fields) for tagged, *fields in answer.lines if tagged == tag)
+
+
+def switched(fields: Iterable[list[str]]) -> SwitchResult:
+    """How a transaction ended, from its progress lines. Without a result its end is unknown."""
+    steps: list[StepReport] = []
+    log: list[str] = []
+    outcome, live, downtime, reason = "unknown", "", "", "the host's answer ends in the middle"
+    for tag, *rest in fields:
+        if tag == "step" and (step := step_report(rest)):
+            steps.append(step)
+        elif tag == "log":
+            log.append(clean("\t".join(rest)))
+        elif tag == "result" and len(rest) >= 4 and rest[0] in _SWITCH_OUTCOMES:
+            outcome, live, downtime, reason = rest[:4]
+    return SwitchResult(
+        outcome=_SWITCH_OUTCOMES.get(outcome, "unknown"),
+        reason=clean(reason),
+        live=live if SAFE_NAME.fullmatch(live) else "",
+        steps=tuple(steps),
+        downtime=_number(downtime),
+        log_tail=tuple(log),
+    )
+
+
+
+def inspected(answer: Answer) -> Inspection:
+    """What a host found out about a release before anything was stopped."""
+    manifest = next((f for f in answer.of("manifest", 1)), None)
+    broken = "" if manifest is None or manifest[0] == "ok" else clean(manifest[1]) or "its files are not the sealed ones"
+    return Inspection(sealed=manifest is not None, broken=broken, answers=answers(answer))
+
+
+def answers(answer: Answer) -> dict[int, Answered]:
+    """What each question was answered with, by its number."""
+    said: dict[int, list[str]] = {}
+    for number, *words in answer.of("said", 2):
+        said.setdefault(_status(number), []).append(clean("\t".join(words)))
+    return {
+        _status(number): Answered(_status(status), _number(seconds) or 0.0, tuple(filter(None, said.get(_status(number), []))))
+        for number, status, seconds, *_ in answer.of("answered", 3)
+    }
+
+
+def step_report(fields: list[str]) -> StepReport | None:
+    """One step of a transaction, or None where the line is none."""
+    if len(fields) < 3 or fields[1] not in _STEP_OUTCOMES or not SAFE_NAME.fullmatch(fields[0]):
+        return None
+    detail = clean(fields[3]) if len(fields) > 3 else ""
+    return StepReport(fields[0], _STEP_OUTCOMES[fields[1]], _number(fields[2]) or 0.0, detail)
+
+
+
+def _releases(answer: Answer) -> Iterator[Release]:
+    modified = {f[0]: _number(f[1]) or 0.0 for f in answer.of("modified", 2)}
+    sizes = {f[1]: int(f[0]) for f in answer.of("size", 2) if f[0].isdecimal()}
+    for name, problem, revision, mark, sealed, *_ in answer.of("release", 1):
+        if SAFE_NAME.fullmatch(name):
+            yield Release(
+                name=name,
+                modified=modified.get(name, 0.0),
+                revision=clean(revision, 64),
+                problem=_PROBLEMS.get(problem, f"it {clean(problem)}" if problem else ""),
+                mark=_MARKS.get(mark, ""),
+                sealed=sealed == "yes",
+                size_kib=sizes.get(name),
+            )
+    for digits, *_ in answer.of("odd", 1):
+        yield Release(name=_readable(digits), problem="its name has characters that release names may not have")
+
+
+def _readable(digits: str) -> str:
+    try:
+        name = bytes.fromhex(digits).decode("utf-8", "replace")
+    except ValueError:
+        name = "?"
+    return repr(name[:128])
+
+
+def _live(answer: Answer) -> Live:
+    for state, name, path, revision, *_ in answer.of("live", 3):
+        if known := _LIVE_STATES.get(state):
+            return Live(known, name if SAFE_NAME.fullmatch(name) else "", clean(path), clean(revision, 64))
+    raise BadAnswer("the host's answer does not say what is live")
+
+
+
+def _leases(answer: Answer) -> Iterator[Lease]:
+    for run, owner, url, since, left, *_ in answer.of("lease", 5):
+        yield Lease(clean(run), clean(owner), clean(url), clean(since), _number(left) or 0.0)
+
+
+def _explained(fields: list[str]) -> str:
+    code, *details = fields
+    return _OBSTACLES[code].format(*map(clean, details)) if code in _OBSTACLES else clean(code)
+
+
+def _status(text: str) -> int:
+    return int(text) if re.fullmatch(r"\d{1,3}", text) else -1
+
+
+def _number(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"\d{1,12}(\.\d{1,6})?", text) else None

@@ -1,0 +1,252 @@
+"""Which release to go back to, and why not another: a pure function of what the hosts showed.
+
+The rule: the newest eligible release strictly older than the live one, in natural order. It is anchored
+on what is live, so that a second rollback never returns to the release that the first one abandoned.
+Several hosts go to one release that all of them have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rollback_ops.model import Live, Release, Survey
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for. Empty means not asked."""
+
+    backup: str = ""
+    if_current: str = ""
+    emergency: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    release: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlan:
+    """What will happen on one host. ``leave``: it runs the target already, or is not meant."""
+
+    host: str
+    source: Live
+    action: Literal["switch", "leave", "exclude"]
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    target: str
+    revision: str
+    hosts: tuple[HostPlan, ...]
+    rejected: tuple[Rejected, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def with_action(self, action: str) -> tuple[HostPlan, ...]:
+        return tuple(host for host in self.hosts if host.action == action)
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToDo:
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    why: str
+    hint: str = ""
+    rejected: tuple[Rejected, ...] = ()
+
+
+def natural(name: str) -> tuple[tuple[str | int, ...], str]:
+    """A sort key in which ``2 < 10`` and timestamps sort as themselves."""
+    parts = re.split(r"([0-9]+)", name)
+    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
+
+
+def make_plan(
+    surveys: Sequence[Survey], wish: Wish, broken: Mapping[str, str] | None = None
+) -> Plan | NothingToDo | Refusal:
+    """What to do with the hosts that could be surveyed.
+
+    ``broken`` are releases found unfit since (their manifest does not hold), with the reason.
+    """
+    meant = [s for s in surveys if not wish.if_current or _live_name(s) == wish.if_current]
+    if not meant:
+        lives = ", ".join(sorted({_live_name(s) or s.live.state for s in surveys}))
+        return NothingToDo(f"{wish.if_current} is no longer live (live: {lives})")
+    unfit = {s.host: why for s in meant if (why := _unfit(s, wish))}
+    fit = [s for s in meant if s.host not in unfit]
+    if unfit and (not wish.emergency or not fit):
+        return Refusal(_each(unfit), _hint_for(meant))
+    choice = _Choice(fit, wish, broken or {})
+    if isinstance(target := choice.target(), Refusal):
+        return target
+    return Plan(
+        target=target,
+        revision=next((r.revision for s in fit if (r := s.release(target)) and r.revision), ""),
+        hosts=tuple(_host_plan(s, target, meant, unfit) for s in surveys),
+        rejected=choice.rejected(),
+        warnings=tuple(_warnings(fit, target, wish)),
+    )
+
+
+def _host_plan(survey: Survey, target: str, meant: Sequence[Survey], unfit: Mapping[str, str]) -> HostPlan:
+    if survey not in meant:
+        return HostPlan(survey.host, survey.live, "leave", f"it runs {_live_name(survey) or survey.live.state}")
+    if survey.host in unfit:
+        return HostPlan(survey.host, survey.live, "exclude", unfit[survey.host])
+    if survey.live.state == "release" and survey.live.name == target and survey.unfinished is None:
+        return HostPlan(survey.host, survey.live, "leave", f"{target} is live there already")
+    return HostPlan(survey.host, survey.live, "switch")
+
+
+def _unfit(survey: Survey, wish: Wish) -> str:
+    """Why nothing may be changed on a host, or nothing."""
+    reasons = list(survey.obstacles)
+    reasons += [f"the unit {unit.name} does not exist" for unit in survey.units if unit.state == "missing"]
+    if survey.live.state == "directory":
+        reasons.append("current is not a link, so it cannot be switched")
+    if not wish.emergency:
+        reasons += survey.doubts
+        if survey.lease:
+            reasons.append(_locked(survey))
+        if survey.live.state != "release" and not wish.backup and not survey.unfinished:
+            reasons.append(_not_live(survey.live))
+    return "; ".join(reasons)
+
+
+def _locked(survey: Survey) -> str:
+    lease = survey.lease
+    if lease is None:
+        return ""
+    left = f", at most {lease.expires_in:.0f} s more" if lease.expires_in else ""
+    return f"locked by {lease.owner or 'another run'} since {lease.since} (run {lease.run}{left})"
+
+
+def _not_live(live: Live) -> str:
+    return {
+        "missing": "current does not exist",
+        "dangling": f"current points at {live.path}, which does not exist",
+        "elsewhere": f"current points at {live.path}, which is none of the releases",
+    }.get(live.state, live.state)
+
+
+def _hint_for(surveys: Sequence[Survey]) -> str:
+    if any(s.lease for s in surveys):
+        return "Wait for it; an --emergency rollback takes the lock over."
+    if any(s.live.state == "directory" for s in surveys):
+        return "Move the directory among the releases and make current a link to it."
+    if any(s.live.state != "release" for s in surveys):
+        return "Name the release to go to with --backup; `list` shows them."
+    return ""
+
+
+@dataclass
+class _Choice:
+    """The candidates on several hosts, newest first, each with the reason that speaks against it."""
+
+    surveys: Sequence[Survey]
+    wish: Wish
+    broken: Mapping[str, str]
+    _why: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = {release.name for survey in self.surveys for release in survey.releases}
+        anchors = [name for survey in self.surveys if (name := _anchor(survey))]
+        anchor = max(anchors, key=natural, default="")
+        self._why = {n: self._against(n, anchor, set(anchors)) for n in sorted(names, key=natural, reverse=True)}
+
+    def target(self) -> str | Refusal:
+        if self.wish.backup:
+            return self._named()
+        for name, why in self._why.items():
+            if not why:
+                return name
+        if len(self._why) <= 1:
+            hint = "A first deployment cannot be rolled back: deploy a release that works."
+        else:
+            hint = "Name one with --backup, or deploy a release that works."
+        return Refusal("no eligible release", hint, self.rejected())
+
+    def rejected(self) -> tuple[Rejected, ...]:
+        return tuple(Rejected(name, why) for name, why in self._why.items() if why)
+
+    def _named(self) -> str | Refusal:
+        name = self.wish.backup
+        if name not in self._why:
+            return Refusal(f"{name} is none of the releases", _did_you_mean(name, self._why), self.rejected())
+        if all(_live_name(s) == name and s.unfinished is None for s in self.surveys):
+            return Refusal(f"{name} is the live release already", "`list` shows the others.", self.rejected())
+        why = self._unusable(name)
+        return Refusal(f"{name} cannot be used: {why}", "`list` shows the others.", self.rejected()) if why else name
+
+    def _against(self, name: str, anchor: str, lives: set[str]) -> str:
+        if name == anchor and lives == {anchor}:
+            return "it is the live one"
+        if anchor and natural(name) >= natural(anchor):
+            return "it is the live one on some hosts" if name in lives else "it is newer than the live one"
+        return self._unusable(name) or self._where(name, lambda release: release.mark == "bad", "it is marked bad")
+
+    def _unusable(self, name: str) -> str:
+        if name in self.broken:
+            return self.broken[name]
+        for survey in self.surveys:
+            release = survey.release(name)
+            if release is None:
+                return f"{survey.host} does not have it"
+            if release.problem:
+                return f"{release.problem}{self._on(survey)}"
+        return ""
+
+    def _where(self, name: str, holds: Callable[[Release], bool], why: str) -> str:
+        for survey in self.surveys:
+            if (release := survey.release(name)) and holds(release):
+                return f"{why}{self._on(survey)}"
+        return ""
+
+    def _on(self, survey: Survey) -> str:
+        return f" on {survey.host}" if len(self.surveys) > 1 else ""
+
+
+def _live_name(survey: Survey) -> str:
+    return survey.live.name if survey.live.state == "release" else ""
+
+
+def _anchor(survey: Survey) -> str:
+    """What a host is to be taken away from: after an interrupted transaction, what that one started from."""
+    if survey.unfinished:
+        return survey.unfinished.source.rsplit("/", 1)[-1]
+    return survey.live.name
+
+
+def _did_you_mean(name: str, names: Mapping[str, str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, names, 1)
+    return f"Did you mean {near[0]}? `list` shows them." if near else "`list` shows them."
+
+
+def _warnings(surveys: Sequence[Survey], target: str, wish: Wish) -> list[str]:
+    warnings = []
+    lives = {_live_name(s) for s in surveys}
+    if len(lives) > 1:
+        warnings.append(f"the hosts ran different releases: {', '.join(sorted(filter(None, lives)))}")
+    if any((r := s.release(target)) and r.mark == "bad" for s in surveys):
+        warnings.append(f"{target} is marked bad; it was asked for by name")
+    warnings += [f"{s.host}: an interrupted rollback to {s.unfinished.target} is taken up" for s in surveys if s.unfinished]
+    if wish.emergency:
+        warnings += [f"{s.host}: {doubt}" for s in surveys for doubt in s.doubts]
+        warnings += [f"{s.host}: {_locked(s)}; the lock is taken over" for s in surveys if s.lease]
+        warnings += [f"{s.host}: {_not_live(s.live)}" for s in surveys if s.live.state != "release"]
+    return warnings
+
+
+def _each(reasons: Mapping[str, str]) -> str:
+    return "\n".join(f"{host}: {why}" for host, why in reasons.items())

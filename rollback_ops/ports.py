@@ -1,0 +1,56 @@
+"""What the story needs of the outside world. Real ones live in the rooms; tests bring their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from rollback_ops.model import Inspection, Mark, Observation, Question, StepReport, Survey, SwitchOrder, SwitchResult
+
+
+class Stream(Protocol):
+    """As much of a connected socket as a client needs."""
+
+    def sendall(self, data: bytes, /) -> None: ...
+    def recv(self, size: int, /) -> bytes: ...
+    def settimeout(self, seconds: float | None, /) -> None: ...
+    def close(self) -> None: ...
+
+
+class Host(Protocol):
+    """One server that runs the service.
+
+    Every method may raise ``HostUnreachable`` (nothing happened), ``ConnectionLost`` (not known what did)
+    or ``BadAnswer``; ``switch`` answers for a lost connection itself.
+    """
+
+    @property
+    def name(self) -> str:
+        """The host as people wrote it in the settings."""
+
+    def survey(self, *, sizes: bool = False) -> Survey:
+        """Look at everything that a plan needs; ``sizes`` also measures each release."""
+
+    def inspect(self, release: str, questions: Sequence[Question] = ()) -> Inspection:
+        """Compare a release with its manifest, and ask the questions inside it."""
+
+    def switch(self, order: SwitchOrder, on_step: Callable[[StepReport], None]) -> SwitchResult:
+        """Carry the transaction out, telling each step as it ends."""
+
+    def ask(self, run: str, questions: Sequence[Question] = ()) -> Observation:
+        """How the service is now; keeps the lease of ``run`` (may be empty) alive."""
+
+    def dial(self, host: str, port: int, timeout: float) -> Stream:
+        """A TCP connection as this host sees it. Raises ``OSError`` where nothing accepts."""
+
+    def record(self, run: str, marks: Mapping[str, Mark], line: str) -> None:
+        """Mark releases, append a line to the journal, and let the lease of ``run`` go."""
+
+    def journal(self) -> Sequence[str]:
+        """The journal's lines, oldest first."""
+
+    def seal(self, release: str) -> int:
+        """Write the manifest of a release; the number of files in it."""
+
+    def close(self) -> None:
+        """Let go of the connection. Never raises."""
