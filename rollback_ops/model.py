@@ -193,3 +193,34 @@ class Observation:
 
     units: tuple[Unit, ...] = ()
     answers: Mapping[int, Answered] = field(default_factory=dict)
+
+
+Verdict = Literal["passed", "failed", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check says. ``final``: hard evidence, waiting longer would not change it."""
+
+    verdict: Verdict
+    detail: str = ""
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The last word on one check. ``seconds``: from the beginning of the verification until it first passed."""
+
+    name: str
+    kind: str
+    finding: Finding
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What the verification of one host came to. ``seconds`` is how long it took."""
+
+    healthy: bool
+    seconds: float
+    checks: tuple[Checked, ...] = ()

@@ -240,7 +240,9 @@ def _warnings(surveys: Sequence[Survey], target: str, wish: Wish) -> list[str]:
         warnings.append(f"the hosts ran different releases: {', '.join(sorted(filter(None, lives)))}")
     if any((r := s.release(target)) and r.mark == "bad" for s in surveys):
         warnings.append(f"{target} is marked bad; it was asked for by name")
-    warnings += [f"{s.host}: an interrupted rollback to {s.unfinished.target} is taken up" for s in surveys if s.unfinished]
+    warnings += [
+        f"{s.host}: an interrupted rollback to {s.unfinished.target} is taken up" for s in surveys if s.unfinished
+    ]
     if wish.emergency:
         warnings += [f"{s.host}: {doubt}" for s in surveys for doubt in s.doubts]
         warnings += [f"{s.host}: {_locked(s)}; the lock is taken over" for s in surveys if s.lease]

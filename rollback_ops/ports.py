@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from rollback_ops.model import Inspection, Mark, Observation, Question, StepReport, Survey, SwitchOrder, SwitchResult
+from rollback_ops.errors import RollbackOpsError
+from rollback_ops.model import (
+    Inspection,
+    Mark,
+    Observation,
+    Question,
+    StepReport,
+    Survey,
+    SwitchOrder,
+    SwitchResult,
+    Verification,
+)
 
 
 class Stream(Protocol):
@@ -54,3 +65,22 @@ class Host(Protocol):
 
     def close(self) -> None:
         """Let go of the connection. Never raises."""
+
+
+class Progress(Protocol):
+    """Who is told what happens, as it happens. Called from several threads."""
+
+    def phase(self, name: str, detail: str) -> None:
+        """A part of the story begins."""
+
+    def lost(self, host: str, error: RollbackOpsError) -> None:
+        """A host cannot take part."""
+
+    def step(self, host: str, step: StepReport) -> None:
+        """A host finished one step of its transaction."""
+
+    def switched(self, host: str, result: SwitchResult) -> None:
+        """A host's transaction ended."""
+
+    def verified(self, host: str, found: Verification) -> None:
+        """A host's verification ended."""

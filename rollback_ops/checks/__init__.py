@@ -1,0 +1,57 @@
+"""The checks: each is one question whose answer says whether the service is well.
+
+A check never sleeps and never retries: the loop in ``verify`` does. Some are answered by a look at the host
+(``Look``), the others by a connection of their own (``Visit``). To add one: CONTRIBUTING.md, "A new check".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from rollback_ops.checks import command, http, process, tcp
+from rollback_ops.model import Answered, Finding, Question, Unit
+from rollback_ops.ports import Stream
+from rollback_ops.settings import Check, CommandCheck, HttpCheck, ProcessCheck, TcpCheck
+
+Dial = Callable[[str, int, float], Stream]
+
+
+class Look(Protocol):
+    """A check that the host answers along with the state of its units."""
+
+    kind: str
+
+    @property
+    def question(self) -> Question | None: ...
+
+    def judge(self, units: tuple[Unit, ...], answered: Answered | None) -> Finding: ...
+
+
+class Visit(Protocol):
+    """A check that opens a connection of its own. ``source`` says from where."""
+
+    kind: str
+    source: str
+
+    def probe(self, dial: Dial) -> Finding: ...
+
+
+def build(settings: Mapping[str, Check], release: str) -> dict[str, Look | Visit]:
+    """The checks of a service for one release; ``process`` is always among them."""
+    checks = {name: _build(check, release) for name, check in settings.items()}
+    if not any(check.kind == "process" for check in checks.values()):
+        checks = {"process": process.Process(), **checks}
+    return checks
+
+
+def _build(check: Check, release: str) -> Look | Visit:
+    match check:
+        case HttpCheck():
+            return http.Http(check, release)
+        case TcpCheck():
+            return tcp.Tcp(check)
+        case CommandCheck():
+            return command.Command(check, release)
+        case ProcessCheck():
+            return process.Process()

@@ -1,0 +1,27 @@
+"""The ``command`` check: a command on the host, inside the release; its exit status decides."""
+
+from __future__ import annotations
+
+from rollback_ops.model import Answered, Finding, Question, Unit
+from rollback_ops.settings import CommandCheck
+
+_TIMED_OUT = (124, 137)
+
+
+class Command:
+    kind = "command"
+
+    def __init__(self, settings: CommandCheck, release: str) -> None:
+        self.before = settings.phase == "before"
+        self.question = Question(settings.run.replace("{release}", release), settings.timeout)
+        self._timeout = settings.timeout
+
+    def judge(self, units: tuple[Unit, ...], answered: Answered | None) -> Finding:
+        if answered is None:
+            return Finding("unknown", "the host did not say how the command ended")
+        said = " / ".join(answered.lines[-3:])
+        if answered.status == 0:
+            return Finding("passed", said)
+        if answered.status in _TIMED_OUT:
+            return Finding("failed", f"it did not end within {self._timeout:g} s{f': {said}' if said else ''}")
+        return Finding("failed", f"exit status {answered.status}{f': {said}' if said else ''}")

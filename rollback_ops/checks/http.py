@@ -1,0 +1,127 @@
+"""The ``http`` check: one GET; status, text and JSON fields decide."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from rollback_ops.model import Finding
+from rollback_ops.ports import Stream
+from rollback_ops.settings import HttpCheck
+
+_LONGEST_BODY = 1_000_000
+
+
+class Http:
+    kind = "http"
+
+    def __init__(self, settings: HttpCheck, release: str) -> None:
+        self.source: str = settings.source
+        self._settings = settings
+        self._release = release
+        self._url = urlsplit(settings.url.replace("{release}", release))
+
+    def probe(self, dial: Callable[[str, int, float], Stream]) -> Finding:
+        """Ask once. The whole exchange ends within the check's ``timeout``."""
+        try:
+            status, body = self._get(dial)
+        except TimeoutError:
+            return Finding("failed", f"no answer within {self._settings.timeout:g} s")
+        except OSError as error:
+            return Finding("failed", f"{self._url.netloc}: {error.strerror or error}")
+        except http.client.HTTPException as error:
+            return Finding("failed", f"the answer is not HTTP: {type(error).__name__}")
+        return self.judge(status, body)
+
+    def judge(self, status: int, body: bytes) -> Finding:
+        settings = self._settings
+        if status != settings.status:
+            return Finding("failed", f"status {status}, expected {settings.status}: {_excerpt(body)}")
+        if settings.text and settings.text.replace("{release}", self._release).encode() not in body:
+            return Finding("failed", f"the answer lacks {settings.text!r}: {_excerpt(body)}")
+        return self._judge_fields(body) if settings.fields else Finding("passed", f"status {status}")
+
+    def _judge_fields(self, body: bytes) -> Finding:
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            return Finding("failed", f"the answer is not JSON: {_excerpt(body)}")
+        for path, expected in self._settings.fields.items():
+            wanted = expected.replace("{release}", self._release) if isinstance(expected, str) else expected
+            found = _field(answer, path)
+            if found != wanted or isinstance(found, bool) != isinstance(wanted, bool):
+                return Finding(
+                    "failed", f"{path} is {_excerpt(json.dumps(found).encode())}, expected {json.dumps(wanted)}"
+                )
+        return Finding(
+            "passed", ", ".join(f"{path} is {json.dumps(_field(answer, path))}" for path in self._settings.fields)
+        )
+
+    def _get(self, dial: Callable[[str, int, float], Stream]) -> tuple[int, bytes]:
+        deadline = time.monotonic() + self._settings.timeout
+        secure = self._url.scheme == "https"
+        host, port = self._url.hostname or "", self._url.port or (443 if secure else 80)
+        stream = dial(host, port, self._settings.timeout)
+        try:
+            connection = http.client.HTTPConnection(host, port)
+            connection.sock = _Timed(_encrypted(stream, host) if secure else stream, deadline)
+            path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
+            connection.request("GET", path, headers={**self._settings.headers, "Connection": "close"})
+            response = connection.getresponse()
+            return response.status, response.read(_LONGEST_BODY)
+        finally:
+            stream.close()
+
+
+def _field(answer: Any, path: str) -> Any:
+    """The value at a dotted path, or None where there is none."""
+    for part in path.split("."):
+        answer = answer.get(part) if isinstance(answer, dict) else None
+    return answer
+
+
+def _excerpt(body: bytes) -> str:
+    return " ".join(body[:200].decode("utf-8", "replace").split())
+
+
+def _encrypted(stream: Stream, host: str) -> Stream:
+    import ssl
+
+    from urllib3.util.ssltransport import SSLTransport
+
+    return SSLTransport(stream, ssl.create_default_context(), server_hostname=host)  # type: ignore[arg-type,return-value]
+
+
+class _Timed(io.RawIOBase):
+    """A stream as http.client wants its socket, in which every wait ends at one deadline."""
+
+    def __init__(self, stream: Stream, deadline: float) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def _arm(self) -> None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._stream.settimeout(left)
+
+    def sendall(self, data: bytes) -> None:
+        self._arm()
+        self._stream.sendall(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._arm()
+        data = self._stream.recv(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def makefile(self, *_: object) -> io.BufferedReader:
+        return io.BufferedReader(self)

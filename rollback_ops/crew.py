@@ -1,0 +1,106 @@
+"""All hosts of a rollback, each asked the same thing at once; what each answered, or why it did not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from rollback_ops import fleet
+from rollback_ops.checks import Look, Visit
+from rollback_ops.errors import ConnectionLost, RollbackOpsError
+from rollback_ops.fleet import Cancellation
+from rollback_ops.model import Inspection, Mark, Question, Survey, SwitchOrder, SwitchResult, Verification
+from rollback_ops.ports import Host, Progress
+from rollback_ops.settings import Verify
+from rollback_ops.verify import verify
+
+T = TypeVar("T")
+
+# What a host may take to look at itself, and to write a record down, at the most (seconds).
+_SURVEY_WITHIN = 12.0
+_RECORD_WITHIN = 5.0
+# Longer than the limits that hosts and checks keep themselves: those end first and say how they ended.
+_MARGIN = 5.0
+
+
+class Crew:
+    """The hosts, under one deadline (``total`` seconds from now) and one cancellation."""
+
+    def __init__(self, hosts: Sequence[Host], progress: Progress, cancellation: Cancellation, total: float) -> None:
+        self._hosts = {host.name: host for host in hosts}
+        self._progress = progress
+        self._cancellation = cancellation
+        self._deadline = time.monotonic() + total
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._hosts)
+
+    def survey(self) -> dict[str, Survey | RollbackOpsError]:
+        """Look at every host. Those that cannot be looked at do not hold up the others."""
+
+        def look(name: str) -> Survey:
+            try:
+                return self._hosts[name].survey()
+            except RollbackOpsError as error:
+                self._progress.lost(name, error)
+                raise
+
+        return self._each(self.names, look, _SURVEY_WITHIN)
+
+    def inspect(
+        self, names: Iterable[str], release: str, questions: Sequence[Question]
+    ) -> dict[str, Inspection | RollbackOpsError]:
+        """Look into a release before anything is stopped."""
+        return self._each(names, lambda name: self._hosts[name].inspect(release, questions), self.left())
+
+    def switch(self, orders: Mapping[str, SwitchOrder]) -> dict[str, SwitchResult]:
+        """Carry the transactions out. They are finished even when a signal comes: hosts go on by themselves."""
+        self._cancellation.check()
+        work = self._switch_one(orders)
+        results = fleet.each(orders, work, self.left() + _MARGIN, self._cancellation, finish=True)
+        return {name: _as_result(result) for name, result in results.items()}
+
+    def _switch_one(self, orders: Mapping[str, SwitchOrder]) -> Callable[[str], SwitchResult]:
+        def switch(name: str) -> SwitchResult:
+            result = self._hosts[name].switch(orders[name], lambda step: self._progress.step(name, step))
+            self._progress.switched(name, result)
+            return result
+
+        return switch
+
+    def verify(
+        self, names: Iterable[str], checks: Callable[[], Mapping[str, Look | Visit]], policy: Verify, run: str
+    ) -> dict[str, Verification]:
+        """Prove that the service works, host by host. What could not be proven is not healthy."""
+
+        def prove(name: str) -> Verification:
+            found = verify(self._hosts[name], checks(), policy, self.left(), run, self._cancellation)
+            self._progress.verified(name, found)
+            return found
+
+        results = self._each(names, prove, self.left() + _MARGIN)
+        return {name: r if isinstance(r, Verification) else Verification(False, 0.0) for name, r in results.items()}
+
+    def record(self, run: str, marks: Mapping[str, Mapping[str, Mark]], line: str) -> dict[str, RollbackOpsError]:
+        """Mark releases and leave the line in each host's journal; the errors of those that could not."""
+
+        def write(name: str) -> None:
+            self._hosts[name].record(run, marks[name], line)
+
+        written = fleet.each(marks, write, _RECORD_WITHIN, Cancellation())
+        return {name: error for name, error in written.items() if error is not None}
+
+    def left(self) -> float:
+        """Seconds until the deadline, and never less than one."""
+        return max(1.0, self._deadline - time.monotonic())
+
+    def _each(self, names: Iterable[str], work: Callable[[str], T], within: float) -> dict[str, T | RollbackOpsError]:
+        return fleet.each(names, work, min(within, self.left() + _MARGIN), self._cancellation)
+
+
+def _as_result(result: SwitchResult | RollbackOpsError) -> SwitchResult:
+    if isinstance(result, SwitchResult):
+        return result
+    return SwitchResult("unknown" if isinstance(result, ConnectionLost) else "refused", result.message)

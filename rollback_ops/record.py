@@ -1,0 +1,122 @@
+"""The record: one JSON document that says what one rollback did. Its schema is generated from here."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+Mode = Literal["standard", "emergency", "targeted"]
+Trigger = Literal[
+    "manual",
+    "workflow",
+    "deploy-failed",
+    "verification-failed",
+    "health-timeout",
+    "log-error",
+    "process-crash",
+    "config-invalid",
+    "database-unreachable",
+]
+Outcome = Literal[
+    "succeeded",
+    "nothing_to_do",
+    "verification_failed",
+    "restored",
+    "failed",
+    "refused",
+    "partial",
+    "cancelled",
+]
+HostOutcome = Literal[
+    "succeeded",
+    "nothing_to_do",
+    "verification_failed",
+    "restored",
+    "failed",
+    "refused",
+    "cancelled",
+    "unreachable",
+    "unknown",
+]
+
+
+class Noun(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class ReleaseRef(Noun):
+    """A release and the revision that its REVISION file names. None: not known, or none."""
+
+    release: str | None = None
+    revision: str | None = None
+
+
+class RejectedRelease(Noun):
+    release: str
+    why: str
+
+
+class StepRecord(Noun):
+    name: str
+    seconds: float
+    outcome: Literal["ok", "warning", "failed"]
+    detail: str = ""
+
+
+class CheckRecord(Noun):
+    name: str
+    kind: str
+    outcome: Literal["passed", "failed", "unknown", "skipped"]
+    detail: str = ""
+    seconds: float = 0.0
+
+
+class HostRecord(Noun):
+    """What one host did. ``downtime_seconds`` runs from the stop until the service was started again."""
+
+    host: str
+    outcome: HostOutcome
+    from_: ReleaseRef = Field(default=ReleaseRef(), alias="from")
+    to: ReleaseRef = ReleaseRef()
+    downtime_seconds: float | None = None
+    steps: tuple[StepRecord, ...] = ()
+    checks: tuple[CheckRecord, ...] = ()
+    detail: str = ""
+
+
+class DeploymentRef(Noun):
+    id: int | None = None
+    url: str | None = None
+
+
+class Record(Noun):
+    """One rollback. Times are RFC 3339 in UTC, durations are seconds."""
+
+    schema_version: int = SCHEMA_VERSION
+    id: str
+    service: str
+    environment: str
+    mode: Mode
+    dry_run: bool = False
+    trigger: Trigger
+    reason: str
+    actor: str
+    run_url: str | None = None
+    started_at: str
+    finished_at: str
+    duration_seconds: float
+    outcome: Outcome
+    exit_code: int
+    from_: ReleaseRef = Field(default=ReleaseRef(), alias="from")
+    to: ReleaseRef = ReleaseRef()
+    rejected: tuple[RejectedRelease, ...] = ()
+    hosts: tuple[HostRecord, ...] = ()
+    deployment: DeploymentRef = DeploymentRef()
+    warnings: tuple[str, ...] = ()
+
+    def line(self) -> str:
+        """The record as one line of JSON, as it stands in the journal."""
+        return self.model_dump_json(by_alias=True)
