@@ -1,0 +1,5 @@
+"""What goes wrong with the lab itself."""
+
+
+class LabError(Exception):
+    """A host of the lab did not do what a test asked of it."""

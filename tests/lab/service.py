@@ -1,0 +1,134 @@
+"""The service that tests roll back: the release it is started from tells it how to behave.
+
+Run as ``service.py PORT`` with a release as working directory: ``behaviour`` there holds one word
+of BEHAVIOURS. It answers ``/health`` with its release's name and the ``config.json`` it was started
+with. It is copied to hosts as it is, and imports next to nothing so that it listens in milliseconds.
+"""
+
+import _socket
+import os
+import signal
+import sys
+import time
+from types import FrameType
+
+BEHAVIOURS = (
+    "healthy",
+    "unhealthy",
+    "unhealthy_after_3s",
+    "crash_at_once",
+    "crash_after_2s",
+    "slow_start_6s",
+    "ignores_sigterm",
+    "wrong_release_name",
+    "slow_answers",
+    "never_answers",
+    "logs_critical",
+)
+CRITICAL = "CRITICAL the database does not answer"
+
+
+def read(path: str) -> str:
+    try:
+        with open(path) as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def say(text: str) -> None:
+    os.write(2, f"{text}\n".encode())
+
+
+def crash(_signal: int, _frame: FrameType | None) -> None:
+    say("ERROR crashing, as this release does")
+    os._exit(1)
+
+
+def complain(_signal: int, _frame: FrameType | None) -> None:
+    say(f"<2>{CRITICAL}")
+
+
+def prepare(behaviour: str) -> None:
+    """Do what this behaviour does before, or besides, answering."""
+    if behaviour == "crash_at_once":
+        crash(0, None)
+    elif behaviour == "crash_after_2s":
+        signal.signal(signal.SIGALRM, crash)
+        signal.setitimer(signal.ITIMER_REAL, 2)
+    elif behaviour == "logs_critical":
+        signal.signal(signal.SIGALRM, complain)
+        signal.setitimer(signal.ITIMER_REAL, 0.01, 0.5)
+    elif behaviour == "ignores_sigterm":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    elif behaviour == "slow_start_6s":
+        time.sleep(6)
+
+
+def tell_systemd() -> None:
+    path = os.environ.get("NOTIFY_SOCKET", "")
+    if path:
+        with_abstract = "\0" + path[1:] if path.startswith("@") else path
+        _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM).sendto(b"READY=1", with_abstract)
+
+
+def listen(port: int) -> _socket.socket:
+    server = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+    server.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+    server.bind(("0.0.0.0", port))
+    server.listen(64)
+    return server
+
+
+def health(behaviour: str, release: str, config: str, age: float) -> tuple[str, str]:
+    """The status line's end and the JSON text of an answer."""
+    sick = behaviour == "unhealthy" or (behaviour == "unhealthy_after_3s" and age > 3)
+    name = "somebody-else" if behaviour == "wrong_release_name" else release
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    status = "503 Service Unavailable" if sick else "200 OK"
+    word = "unhealthy" if sick else "ok"
+    return status, f'{{"status": "{word}", "release": "{quoted}", "config": {config or "null"}}}'
+
+
+def answer(client: _socket.socket, status: str, body: str) -> None:
+    """Read one request and answer it. A client that hangs up or says nothing is not our trouble."""
+    try:
+        client.settimeout(0.5)
+        request = b""
+        while b"\r\n\r\n" not in request:
+            received = client.recv(4096)
+            if not received:
+                return
+            request += received
+        if not request.split(b" ")[1].startswith(b"/health"):
+            status, body = "404 Not Found", "{}"
+        payload = body.encode()
+        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(payload)}\r\n"
+        client.sendall(head.encode() + b"Connection: close\r\n\r\n" + payload)
+    except OSError:
+        pass
+    finally:
+        client.close()
+
+
+def main() -> None:
+    release, behaviour, config = os.path.basename(os.getcwd()), read("behaviour"), read("config.json")
+    prepare(behaviour)
+    server = listen(int(sys.argv[1]))
+    started = time.monotonic()
+    tell_systemd()
+    say(f"INFO {release} listens on {sys.argv[1]}")
+    held = []
+    while True:
+        descriptor, _ = server._accept()  # type: ignore[attr-defined]  # the public one needs the slow socket module
+        client = _socket.socket(fileno=descriptor)
+        if behaviour == "never_answers":
+            held.append(client)
+            continue
+        if behaviour == "slow_answers":
+            time.sleep(1)
+        answer(client, *health(behaviour, release, config, time.monotonic() - started))
+
+
+if __name__ == "__main__":
+    main()
