@@ -51,21 +51,35 @@ class Cancellation:
 
 
 class _Task(Generic[T]):
+    """One subject's work, on a thread of its own from the moment that this is made."""
+
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
-        self.done = threading.Event()
-        self.outcome: T | RollbackOpsError | None = None
-        self.crash: Exception | None = None
+        self._done = threading.Event()
+        self._outcome: T | RollbackOpsError
+        self._crash: Exception | None = None
+        threading.Thread(target=self._run, daemon=True).start()
 
-    def run(self) -> None:
+    def _run(self) -> None:
         try:
-            self.outcome = self._work()
+            self._outcome = self._work()
         except RollbackOpsError as error:
-            self.outcome = error
+            self._outcome = error
         except Exception as error:
-            self.crash = error
+            # A defect is raised where it is seen: in the caller's thread.
+            self._crash = error
         finally:
-            self.done.set()
+            self._done.set()
+
+    def wait(self, deadline: float, cancellation: Cancellation, finish: bool) -> T | RollbackOpsError:
+        while not self._done.wait(min(_LOOK_EVERY, max(0.0, deadline - time.monotonic()))):
+            if not finish:
+                cancellation.check()
+            if time.monotonic() >= min(deadline, cancellation.leave_at):
+                return ConnectionLost("it did not answer in time")
+        if self._crash is not None:
+            raise self._crash
+        return self._outcome
 
 
 def each(
@@ -76,28 +90,10 @@ def each(
     A subject that is not done ``within`` seconds counts as ``ConnectionLost``. On a signal ``Cancelled`` is
     raised, unless the work is to be finished: then what is done by the end of the grace counts.
     """
-    tasks: dict[K, _Task[T]] = {subject: _Task(_bound(work, subject)) for subject in subjects}
-    for task in tasks.values():
-        threading.Thread(target=task.run, daemon=True).start()
     deadline = time.monotonic() + within
-    outcomes: dict[K, T | RollbackOpsError] = {}
-    for subject, task in tasks.items():
-        outcomes[subject] = _await(task, deadline, cancellation, finish)
-    return outcomes
+    tasks: dict[K, _Task[T]] = {subject: _Task(_bound(work, subject)) for subject in subjects}
+    return {subject: task.wait(deadline, cancellation, finish) for subject, task in tasks.items()}
 
 
 def _bound(work: Callable[[K], T], subject: K) -> Callable[[], T]:
     return lambda: work(subject)
-
-
-def _await(task: _Task[T], deadline: float, cancellation: Cancellation, finish: bool) -> T | RollbackOpsError:
-    while not task.done.wait(min(_LOOK_EVERY, max(0.0, deadline - time.monotonic()))):
-        if not finish:
-            cancellation.check()
-        if time.monotonic() >= min(deadline, cancellation.leave_at):
-            return ConnectionLost("it did not answer in time")
-    if task.crash is not None:
-        raise task.crash
-    if task.outcome is None:
-        raise RuntimeError("the work ended without an outcome")
-    return task.outcome

@@ -1,0 +1,68 @@
+"""The journal on a host: records, and the events of transactions whose record was never written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+from rollback_ops.record import Record, ReleaseRef
+
+
+def read(lines: Iterable[str]) -> tuple[list[Record], int]:
+    """The records in a journal, newest first, and how many of its lines could not be read.
+
+    A run of which only events are left (the machine that ran it was lost before it wrote the record) is
+    told from those: its outcome is ``cancelled``. The same run read from several hosts counts once.
+    """
+    records: dict[str, Record] = {}
+    intents: dict[str, dict[str, Any]] = {}
+    ends: dict[str, dict[str, Any]] = {}
+    unreadable = 0
+    for line in filter(str.strip, lines):
+        match _entry(line):
+            case Record() as record:
+                records[record.id] = record
+            case {"event": "intent", "id": str(run)} as intent:
+                intents[run] = intent
+            case {"event": "end", "id": str(run)} as end:
+                ends[run] = end
+            case {"event": str()}:
+                continue
+            case _:
+                unreadable += 1
+    for run in intents.keys() - records.keys():
+        if (told := _from_events(intents[run], ends.get(run, {}))) is not None:
+            records[run] = told
+    return sorted(records.values(), key=lambda record: record.started_at, reverse=True), unreadable
+
+
+def _entry(line: str) -> Record | dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+        if isinstance(entry, dict) and "schema_version" in entry:
+            return Record.model_validate(entry)
+    except (ValueError, ValidationError, RecursionError):
+        return None
+    return entry if isinstance(entry, dict) else None
+
+
+def _from_events(intent: dict[str, Any], end: dict[str, Any]) -> Record | None:
+    how = f"the host ended it as: {end.get('outcome')}" if end else "the host did not come to its end"
+    try:
+        return Record(
+            **{key: intent[key] for key in ("id", "service", "environment", "mode", "trigger", "reason", "actor")},
+            run_url=intent.get("run_url"),
+            started_at=intent["at"],
+            finished_at=end.get("at", intent["at"]),
+            duration_seconds=0.0,
+            outcome="cancelled",
+            exit_code=1,
+            from_=ReleaseRef(release=intent.get("from")),
+            to=ReleaseRef(release=intent.get("to")),
+            warnings=(f"nobody wrote the record of this run; {how}",),
+        )
+    except (KeyError, ValidationError):
+        return None
