@@ -1,0 +1,115 @@
+"""supervisor (supervisord): programs and groups. Its exit statuses say little, so the text is what is read."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from rollback_ops.managers.names import checked, number
+from rollback_ops.model import Manager, Unit, UnitState
+from rollback_ops.settings import Service
+
+_UNIT = re.compile(r"[!-~]+")
+_UNIT_HINT = "supervisorctl would take a name with a space for several; a whole group is written group:*"
+
+_STATES: dict[str, UnitState] = {
+    "RUNNING": "running",
+    "STARTING": "starting",
+    "BACKOFF": "starting",
+    "STOPPING": "stopping",
+    "STOPPED": "stopped",
+    "EXITED": "stopped",
+    "FATAL": "failed",
+}
+_LINE = re.compile(r"(\S+) +([A-Z]+)(?: +(.*))?")
+_ABSENT = re.compile(r"(.+): ERROR \(no such (?:process|group)\)")
+_PID = re.compile(r"pid (\d+), uptime .*")
+
+
+def commands(service: Service, name: str) -> Manager:
+    units = _units(service, name)
+    quoted = shlex.join(units)
+    status = f"$SUDO supervisorctl status {quoted}"
+    return Manager(
+        kind=service.manager,
+        stop=_each("stop", units),
+        # A program that is not running any more is an error to supervisorctl, and no reason to spare the others.
+        kill=f"$SUDO supervisorctl signal KILL {quoted} || :",
+        reset=":",
+        start=_each("start", units),
+        running=_all(status, "^[^ ]+ +RUNNING( |$)"),
+        stopped=_all(status, r"^[^ ]+ +(STOPPED|EXITED|FATAL)( |$)|: ERROR \(no such (process|group)\)$"),
+        state=status,
+        logs=_logs(status),
+        needs=_needs(units),
+    )
+
+
+def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:
+    lines = text.split("\n")
+    programs = [_program(match) for match in map(_LINE.fullmatch, lines) if match and match[2] in (*_STATES, "UNKNOWN")]
+    absent = {match[1] for match in map(_ABSENT.fullmatch, lines) if match}
+    units: dict[str, Unit] = {}
+    for unit in _units(service, name):
+        found = {program.name: program for program in programs if _covers(unit, program.name)}
+        gone = unit in absent or unit.partition(":")[0] in absent
+        units |= found or {unit: Unit(unit, "missing" if gone else "unknown")}
+    return tuple(units.values())
+
+
+def _units(service: Service, name: str) -> tuple[str, ...]:
+    return checked(f"services.{name}.units", service.units or (name,), _UNIT, _UNIT_HINT)
+
+
+def _each(verb: str, units: tuple[str, ...]) -> str:
+    """One supervisorctl takes its names in turn: behind one that hangs, the others would never be told to stop."""
+    if len(units) == 1:
+        return f"$SUDO supervisorctl {verb} {shlex.join(units)}"
+    return (
+        f'set --; for unit in {shlex.join(units)}; do $SUDO supervisorctl {verb} "$unit" & set -- "$@" "$!"; done; '
+        'failed=0; for pid in "$@"; do wait "$pid" || failed=1; done; test "$failed" = 0'
+    )
+
+
+def _all(status: str, pattern: str) -> str:
+    """Every line that ``status`` prints has the pattern, and there is one."""
+    return f"text=$({status}); test -n \"$text\" && ! printf '%s\\n' \"$text\" | grep -qvE '{pattern}'"
+
+
+def _logs(status: str) -> str:
+    tail = '$SUDO supervisorctl tail -4000 "$program"'
+    each = f"{tail} </dev/null; {tail} stderr </dev/null"
+    return f"{status} | while read -r program _; do {each}; done | tail -n 30"
+
+
+def _needs(units: tuple[str, ...]) -> tuple[str, ...]:
+    every = " ".join(units)
+    return (
+        *(f"supervisorctl {verb} {unit}" for verb in ("stop", "start") for unit in units),
+        f"supervisorctl signal KILL {every}",
+        f"supervisorctl status {every}",
+    )
+
+
+def _program(line: re.Match[str]) -> Unit:
+    word, rest = line[2], (line[3] or "").strip()
+    running = _PID.fullmatch(rest)
+    pid = number(running[1]) if running else 0
+    said = () if running or word in ("RUNNING", "STOPPED") else (word, rest)
+    return Unit(
+        name=line[1],
+        state=_STATES.get(word, "unknown"),
+        pid=pid,
+        invocation=str(pid or ""),
+        detail=" ".join(filter(None, said)),
+    )
+
+
+def _covers(unit: str, program: str) -> bool:
+    """Whether a name as people write it (web, web:web, group:program, group:*, all) means this program."""
+    group, colon, process = unit.partition(":")
+    if unit == "all":
+        return True
+    if colon and process in ("", "*"):
+        return program == group or program.startswith(f"{group}:")
+    return program == (process if group == process else unit)

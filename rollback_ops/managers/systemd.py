@@ -1,0 +1,98 @@
+"""systemd: the system's services, through sudo where needed, or the login user's own (systemd-user)."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from rollback_ops.managers.names import checked, number
+from rollback_ops.model import Manager, Unit, UnitState
+from rollback_ops.settings import Service
+
+_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+")
+_UNIT_HINT = r"a systemd unit's name has letters, digits and : _ . \ @ - only; name each unit, without * or spaces"
+_SUFFIXES = (".service", ".socket", ".target", ".timer", ".path", ".mount", ".automount", ".swap", ".slice", ".scope")
+
+# A command over SSH is not always a login session, and without one nobody sets this.
+_AS_USER = 'XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/run/user/$(id -u)}" systemctl --user'
+
+_PROPERTIES = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID"
+_STATES: dict[str, UnitState] = {
+    "active": "running",
+    "reloading": "running",
+    "refreshing": "running",
+    "activating": "starting",
+    "deactivating": "stopping",
+    "inactive": "stopped",
+    "failed": "failed",
+}
+# Words that a unit's state says already.
+_PLAIN = frozenset({"", "loaded", "active", "running", "dead", "failed", "success"})
+
+
+def commands(service: Service, name: str) -> Manager:
+    units = _units(service, name)
+    user = service.manager == "systemd-user"
+    ask = _AS_USER if user else "systemctl"
+    change = _AS_USER if user else "$SUDO systemctl"
+    quoted = shlex.join(units)
+    return Manager(
+        kind=service.manager,
+        stop=f"{change} stop -- {quoted}",
+        # Units that are gone already make systemctl complain, and still it goes on with the others.
+        kill=f"{change} kill -s KILL -- {quoted} || :",
+        # It also fails for a unit that systemd has unloaded, which then has nothing to reset.
+        reset=f"{change} reset-failed -- {quoted} 2>/dev/null || :",
+        start=f"{change} start -- {quoted}",
+        running=_count(f"{ask} is-active -- {quoted}", "active|reloading|refreshing", len(units)),
+        stopped=_count(f"{ask} is-active -- {quoted}", "inactive|failed|unknown", len(units)),
+        state=f"{ask} show -p {_PROPERTIES} -- {quoted}",
+        logs=_logs(units, user),
+        needs=() if user else tuple(f"systemctl {verb} -- {' '.join(units)}" for verb in _PRIVILEGED),
+    )
+
+
+_PRIVILEGED = ("stop", "kill -s KILL", "reset-failed", "start")
+
+
+def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:
+    blocks = [_properties(block) for block in re.split(r"\n\s*\n", text)]
+    return tuple(_unit(unit, blocks) for unit in _units(service, name))
+
+
+def _units(service: Service, name: str) -> tuple[str, ...]:
+    units = checked(f"services.{name}.units", service.units or (name,), _UNIT, _UNIT_HINT)
+    return tuple(dict.fromkeys(unit if unit.endswith(_SUFFIXES) else f"{unit}.service" for unit in units))
+
+
+def _count(command: str, states: str, units: int) -> str:
+    """``is-active`` succeeds when any unit is active, and prints one word for each: count the words."""
+    return f"test \"$({command} | grep -cxE '{states}')\" -eq {units}"
+
+
+def _logs(units: tuple[str, ...], user: bool) -> str:
+    option = "--user-unit" if user else "--unit"
+    chosen = shlex.join(f"{option}={unit}" for unit in units)
+    read = f"journalctl -q --no-pager -n 30 -o short-iso {chosen}"
+    # Who may not read the journal is told nothing at all, with exit status 0 or 1 depending on the set-up.
+    return read if user else f"{read} 2>/dev/null | grep '' || $SUDO {read}"
+
+
+def _properties(block: str) -> dict[str, str]:
+    return {key: value for key, _, value in (line.partition("=") for line in block.split("\n"))}
+
+
+def _unit(unit: str, blocks: list[dict[str, str]]) -> Unit:
+    found = next((b for b in blocks if unit in (b.get("Id"), *b.get("Names", "").split())), {})
+    state = _STATES.get(found.get("ActiveState", ""), "unknown")
+    if found.get("LoadState") == "not-found" and state == "stopped":
+        return Unit(unit, "missing")
+    words = (found.get(key, "") for key in ("LoadState", "SubState", "Result"))
+    return Unit(
+        name=unit,
+        state=state,
+        pid=number(found.get("MainPID", "")),
+        restarts=number(found.get("NRestarts", "")),
+        invocation=found.get("InvocationID", ""),
+        detail=", ".join(word for word in words if word not in _PLAIN),
+    )
