@@ -62,22 +62,32 @@ class Ground:
 
     @classmethod
     def take(cls) -> Ground:
-        """The first free number, swept. Raises ``LabError`` when there is none."""
+        """The first free number, with nothing on it; what the dead left on other numbers goes too.
+
+        Raises ``LabError`` when every number is in use.
+        """
         BASE.mkdir(exist_ok=True)
+        for left in [path for path in BASE.iterdir() if path.is_dir()]:
+            abandoned = cls._claim(int(left.name))
+            if abandoned:
+                abandoned.release()
         for number in NUMBERS:
-            lock = os.open(BASE / f"{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(lock)
-                continue
-            ground = cls(number, lock)
-            if ground.directory.exists():
-                ground.sweep()
-            ground.directory.mkdir()
-            command("mount", "-t", "tmpfs", "-o", "mode=0755", ground.name, str(ground.directory))
-            return ground
+            ground = cls._claim(number)
+            if ground:
+                ground.directory.mkdir()
+                command("mount", "-t", "tmpfs", "-o", "mode=0755", ground.name, str(ground.directory))
+                return ground
         raise LabError(f"all {len(NUMBERS)} labs of this machine are in use")
+
+    @classmethod
+    def _claim(cls, number: int) -> Ground | None:
+        lock = os.open(BASE / f"{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return None
+        return cls(number, lock)
 
     def sweep(self) -> None:
         """Leave nothing of this number: no process, namespace, link, mount, directory."""

@@ -31,9 +31,7 @@ class LabHost:
 
     port = 22
 
-    def __init__(
-        self, name: str, *, ground: Ground, cable: Cable, image: Path, client_key: Path, names: Names
-    ) -> None:
+    def __init__(self, name: str, *, ground: Ground, cable: Cable, image: Path, client_key: Path, names: Names) -> None:
         self.name = name
         self.address = cable.address
         self.cable = cable

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -45,7 +44,7 @@ for unit in systemd-sysusers.service console-getty.service apt-daily.timer apt-d
     motd-news.timer dev-hugepages.mount sys-fs-fuse-connections.mount; do
     ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
-chroot "$root" systemctl disable supervisor.service
+chroot "$root" systemctl disable supervisor.service ssh.socket
 chroot "$root" systemctl enable ssh.service
 chroot "$root" systemctl set-default multi-user.target
 """
@@ -93,7 +92,7 @@ def image() -> Path:
 
 def _build(directory: Path) -> None:
     partial = directory.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    subprocess.run(["rm", "-rf", "--one-file-system", str(partial)], check=True)
     command = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
     command += ["--keyring=/usr/share/keyrings", f"--customize-hook={CUSTOMIZE}", codename(), str(partial), "-"]
     done = subprocess.run(command, input=sources(), capture_output=True, text=True, check=False)

@@ -70,6 +70,11 @@ class Lab:
         return host
 
     @property
+    def name(self) -> str:
+        """What everything that the lab has on the machine is named after."""
+        return self._ground.name
+
+    @property
     def hosts(self) -> list[LabHost]:
         """Those that were booted and not closed."""
         return [host for host in self._booted if not host.closed]

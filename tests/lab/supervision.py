@@ -33,25 +33,31 @@ def systemd_user(plan: Plan) -> Supervision:
     """Units of the owner's own systemd, which lingers: it runs without a login."""
     systemctl = f"runuser -u {plan.owner} -- env XDG_RUNTIME_DIR=/run/user/{plan.uid} systemctl --user"
     home = "/root" if plan.owner == "root" else f"/home/{plan.owner}"
-    directory, linger = f"{home}/.config/systemd/user", f"loginctl enable-linger {plan.owner}"
+    directory, linger = (
+        f"{home}/.config/systemd/user",
+        f"loginctl enable-linger {plan.owner} && systemctl start user@{plan.uid}",
+    )
     prepare = f"runuser -u {plan.owner} -- mkdir -p {directory}/default.target.wants; {linger}"
     return _units(plan, systemctl, prepare, directory=directory, target="default.target", user="", uid=plan.uid)
 
 
-def _units(plan: Plan, systemctl: str, prepare: str, *, directory: str, target: str, user: str, uid: int) -> Supervision:
+def _units(
+    plan: Plan, systemctl: str, prepare: str, *, directory: str, target: str, user: str, uid: int
+) -> Supervision:
     files, links = {}, {}
     for unit, program in plan.programs.items():
         section = ["[Service]", f"WorkingDirectory={plan.root}/current", f"ExecStart={program}", user, *plan.options]
         files[f"{directory}/{unit}.service"] = "\n".join([*section, "[Install]", f"WantedBy={target}", ""])
         links[f"{directory}/{target}.wants/{unit}.service"] = f"{directory}/{unit}.service"
     units = shlex.join(plan.programs)
+    remove = [f"{systemctl} {verb} {units}" for verb in ("kill -s KILL", "stop", "reset-failed")]
     return Supervision(
         prepare=prepare,
         start=f"{systemctl} start {units}",
         stop=f"{systemctl} stop {units}",
         # Asked one by one: is-active is content with one of several.
         running=" && ".join(f"{systemctl} is-active -q {unit}" for unit in plan.programs),
-        remove=f"{systemctl} kill -s KILL {units}; {systemctl} stop {units}; rm {shlex.join([*files, *links])}",
+        remove="; ".join([*remove, f"rm {shlex.join([*files, *links])}"]),
         files=files,
         links=links,
         uid=uid,
