@@ -12,7 +12,7 @@ from tests.managers.toolbox import Box, service
 
 PIDFILE = {
     "stop": 'kill "$(cat pid)" && rm pid',
-    "start": "sleep 1000 >/dev/null 2>&1 & echo $! >pid",
+    "start": "sleep 60 >/dev/null 2>&1 & echo $! >pid",
     "status": 'kill -0 "$(cat pid)"',
     "logs": "echo this is the log",
 }
