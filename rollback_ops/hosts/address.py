@@ -1,0 +1,38 @@
+"""How a host is written: ``user@host``, ``host:port``, ``user@[::1]:2222`` or ``ssh://user@host:port``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from rollback_ops.errors import UsageError
+
+_ADDRESS = re.compile(
+    r"(?:ssh://)?"
+    r"(?:(?P<user>[^\s@:/\[\]]+)@)?"
+    r"(?:\[(?P<bracketed>[0-9A-Za-z:.%]+)\]|(?P<ipv6>[0-9A-Fa-f]*(?::[0-9A-Fa-f.]*){2,})|(?P<name>\w[\w.-]*))"
+    r"(?::(?P<port>\d{1,5}))?/?",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a host listens, as it was written: ``user`` and ``port`` may have been left out."""
+
+    host: str
+    user: str = ""
+    port: int | None = None
+
+
+def parse_address(text: str) -> Address:
+    """The parts of one host as people write it. Raises ``UsageError`` when it is not one."""
+    match = _ADDRESS.fullmatch(text.strip())
+    port = int(match["port"]) if match and match["port"] else None
+    user = (match["user"] if match else None) or ""
+    if match is None or user.startswith("-") or (port is not None and not 0 < port < 65536):
+        raise UsageError(
+            f"{text!r} is not the address of a host",
+            "Write it as host, user@host, user@host:port or user@[IPv6 address]:port.",
+        )
+    return Address(match["bracketed"] or match["ipv6"] or match["name"], user, port)

@@ -1,0 +1,144 @@
+"""One hop of a route: from nothing to a connection that is verified and authenticated, under one deadline."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from socket import gaierror
+from typing import Any
+
+from fabric.config import Config
+from fabric.connection import Connection
+from paramiko import ChannelException, SSHException, Transport
+from paramiko.ssh_exception import IncompatiblePeer
+
+from rollback_ops.errors import HostUnreachable
+from rollback_ops.hosts.dialing import connect_tcp
+from rollback_ops.hosts.identity import Hop, Identity
+from rollback_ops.hosts.login import Login
+from rollback_ops.hosts.trust import HostKeys, OnlyKnown
+from rollback_ops.hosts.watchdog import Watchdog
+
+# Its transport threads would write tracebacks to stderr for what reaches us as an exception anyway.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+PROHIBITED = 1
+_PAUSE = (0.1, 0.4)
+_FAILURES = (OSError, EOFError, UnicodeError, SSHException)
+
+
+class CutOff(HostUnreachable):
+    """Nobody answered, or the line was cut before anything was said: the one failure that is worth a second try."""
+
+
+class Handshake:
+    """How one hop is reached. ``seconds`` is for all of it: from the first packet to the accepted key."""
+
+    def __init__(self, hop: Hop, identity: Identity, known: HostKeys, seconds: float) -> None:
+        self._hop = hop
+        self._identity = identity
+        self._known = known
+        self._seconds = hop.settings.connect_timeout or seconds
+
+    def open(self, gateway: Transport | None) -> Connection:
+        """A connection, straight or through ``gateway``; a host that cut us off is tried once more.
+
+        Raises ``HostUnreachable``, and its kinds for a key (theirs or ours) that is not accepted.
+        """
+        deadline = time.monotonic() + self._seconds
+        try:
+            return self._attempt(gateway, deadline)
+        except CutOff:
+            pause = random.uniform(*_PAUSE)  # noqa: S311 - it spreads load, it hides nothing
+            if time.monotonic() + pause > deadline:
+                raise
+            time.sleep(pause)
+        return self._attempt(gateway, deadline)
+
+    def _attempt(self, gateway: Transport | None, deadline: float) -> Connection:
+        settings = self._hop.settings
+        try:
+            line = self._line(gateway, deadline - time.monotonic())
+        except _FAILURES as error:
+            raise self._no_line(error) from None
+        connection = Connection(
+            host=settings.host,
+            user=settings.user,
+            port=settings.port,
+            # One of its own for each host, and lazy: otherwise it would run what is in ~/.fabric.py.
+            config=Config(lazy=True),
+            gateway=False,
+            connect_kwargs={
+                "sock": line,
+                "transport_factory": self._transport,
+                "auth_strategy": Login(self._hop, self._identity),
+            },
+        )
+        connection.client.set_missing_host_key_policy(OnlyKnown(self._known, self._hop.label))
+        with Watchdog(deadline - time.monotonic(), connection.client.close) as watchdog:
+            try:
+                connection.open()
+            except (*_FAILURES, HostUnreachable) as error:
+                greeted = _greeted(connection)
+                connection.client.close()
+                line.close()
+                if watchdog.barked:
+                    raise self._silent() from None
+                if isinstance(error, HostUnreachable):
+                    raise
+                raise self._broken(error, greeted=greeted) from None
+        return connection
+
+    def _line(self, gateway: Transport | None, seconds: float) -> Any:
+        address = (self._hop.settings.host, self._hop.settings.port)
+        if gateway is None:
+            return connect_tcp(*address, seconds)
+        return gateway.open_channel("direct-tcpip", address, ("127.0.0.1", 0), timeout=seconds)
+
+    def _transport(self, line: Any, **options: Any) -> Transport:
+        transport = Transport(line, **options)
+        security = transport.get_security_options()
+        security.key_types = self._known.preferred(security.key_types)
+        # The watchdog is the one that ends it: these only have to be later.
+        transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = self._seconds + 1
+        return transport
+
+    def _silent(self) -> HostUnreachable:
+        hint = f"Is it up, and does every firewall on the way let port {self._hop.settings.port} through?"
+        return HostUnreachable(f"{self._hop.label}: no answer within {self._seconds:g} s", hint)
+
+    def _no_line(self, error: Exception) -> HostUnreachable:
+        label, host, port = self._hop.label, self._hop.settings.host, self._hop.settings.port
+        if isinstance(error, ChannelException):
+            return self._not_passed_on(error, f"{host} port {port}")
+        if isinstance(error, TimeoutError) or str(error) == "Timeout opening channel.":
+            return self._silent()
+        if isinstance(error, ConnectionRefusedError):
+            return CutOff(
+                f"{label}: connection refused by {host} port {port}", "Is sshd running, and is this its port?"
+            )
+        if isinstance(error, gaierror | UnicodeError):
+            return HostUnreachable(f"{label}: the name {host!r} cannot be resolved", "Check its spelling, and the DNS.")
+        reason = error.strerror if isinstance(error, OSError) else None
+        return HostUnreachable(f"{label}: {host} port {port}: {reason or 'the connection to its gateway was lost'}")
+
+    def _broken(self, error: Exception, *, greeted: bool) -> HostUnreachable:
+        label = self._hop.label
+        if isinstance(error, IncompatiblePeer):
+            return HostUnreachable(f"{label}: {error}", "Its sshd is older than what is safe to speak with.")
+        if greeted:
+            return CutOff(f"{label}: the connection broke during the handshake")
+        hint = "It is not an SSH server, or it has too many logins at once (MaxStartups in sshd_config)."
+        return CutOff(f"{label}: port {self._hop.settings.port} closed the connection before SSH began", hint)
+
+    def _not_passed_on(self, error: ChannelException, place: str) -> HostUnreachable:
+        if error.code == PROHIBITED:
+            hint = "AllowTcpForwarding and PermitOpen in its sshd_config decide; a key's `restrict` does too."
+            return HostUnreachable(f"{self._hop.label}: its gateway does not pass connections on to {place}", hint)
+        return CutOff(f"{self._hop.label}: its gateway cannot reach {place}", "Is it up, seen from the gateway?")
+
+
+def _greeted(connection: Connection) -> bool:
+    transport = connection.client.get_transport()
+    return transport is not None and transport.remote_version.startswith("SSH-")

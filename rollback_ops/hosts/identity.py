@@ -1,0 +1,158 @@
+"""Who we are to a host: the route that leads there, and the keys that are offered on it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from paramiko import Agent, PKey, SSHException
+
+from rollback_ops.errors import UsageError
+from rollback_ops.hosts.address import parse_address
+from rollback_ops.hosts.keys import PassphraseNeeded, load_key
+from rollback_ops.hosts.known_hosts import name_in_known_hosts
+from rollback_ops.hosts.openssh import HostSettings, OpenSshConfig
+
+_LONGEST_ROUTE = 8
+_DEFAULT_FILES = ("id_ed25519", "id_ecdsa", "id_rsa")
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One connection of a route: ``label`` is the host as people wrote it."""
+
+    label: str
+    settings: HostSettings
+
+    @property
+    def known_as(self) -> str:
+        """Its name in known_hosts."""
+        return self.settings.host_key_alias or name_in_known_hosts(self.settings.host, self.settings.port)
+
+
+class Identity:
+    """One given key and nothing else, or the person's own OpenSSH set-up; safe to share between threads."""
+
+    def __init__(self, key: PKey | None, config: OpenSshConfig, home: Path | None = None) -> None:
+        self._key = key
+        self._config = config
+        self._home = home
+        self._load = cache(_load_file)
+
+    @classmethod
+    def from_text(cls, key: str, passphrase: str = "") -> Identity:
+        """The private key that ``key`` holds. Raises ``UsageError`` when it holds none."""
+        return cls(load_key(key, passphrase), OpenSshConfig())
+
+    @classmethod
+    def of_person(cls, home: Path, system: Path = Path("/etc/ssh")) -> Identity:
+        """``~/.ssh/config``, the agent and the usual key files. Raises ``UsageError`` for a bad configuration."""
+        return cls(None, OpenSshConfig.of_person(home, system), home)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What of the person's set-up was left out, and why."""
+        return tuple(self._config.warnings)
+
+    def route(self, host: str, gateways: Sequence[str] = ()) -> tuple[Hop, ...]:
+        """The hops to ``host``, outermost first. Without ``gateways``, what ProxyJump says holds.
+
+        Raises ``UsageError`` for what is not an address, and for a ProxyJump that goes round in circles.
+        """
+        target = self._hop(host)
+        if gateways:
+            return (*(self._hop(gateway) for gateway in gateways), target)
+        jumps = target.settings.jumps
+        route: tuple[Hop, ...] = (target,)
+        while jumps:
+            # As with `ssh -J a,b`: only the outermost one may itself be behind others.
+            hops = tuple(self._hop(jump) for jump in jumps)
+            route, jumps = (*hops, *route), hops[0].settings.jumps
+            if len(route) > _LONGEST_ROUTE:
+                raise UsageError(f"{host}: ProxyJump leads through more than {_LONGEST_ROUTE} hosts")
+        return route
+
+    def keys(self, hop: Hop) -> Generator[PKey]:
+        """The keys to offer, the likeliest first: each one that is refused counts against us."""
+        if self._key is not None:
+            yield self._key
+            return
+        with closing(_Agent()) as agent:
+            yield from self._own_keys(hop.settings, agent.held)
+
+    def _own_keys(self, settings: HostSettings, held: dict[bytes, PKey]) -> Iterator[PKey]:
+        files = self._files(settings)
+        wanted = {blob for blob in map(_public_blob, files) if blob}
+        yield from (key for blob, key in held.items() if blob in wanted)
+        if settings.identity_files:
+            yield from self._from_files(files, held)
+        if not settings.identities_only:
+            yield from (key for blob, key in held.items() if blob not in wanted)
+        if not settings.identity_files:
+            yield from self._from_files(files, held)
+
+    def unusable(self, hop: Hop) -> list[str]:
+        """Why key files of the person's own could not be offered."""
+        if self._key is not None:
+            return []
+        found = map(self._load, self._files(hop.settings))
+        return [problem for problem in found if isinstance(problem, str)]
+
+    def _hop(self, text: str) -> Hop:
+        address = parse_address(text)
+        settings = self._config.about(address.host)
+        user, port = address.user or settings.user, address.port or settings.port
+        return Hop(text, replace(settings, user=user, port=port))
+
+    def _files(self, settings: HostSettings) -> tuple[Path, ...]:
+        if settings.identity_files or self._home is None:
+            return settings.identity_files
+        return tuple(self._home / ".ssh" / name for name in _DEFAULT_FILES)
+
+    def _from_files(self, files: Sequence[Path], held: dict[bytes, PKey]) -> Iterator[PKey]:
+        for path in files:
+            key = None if _public_blob(path) in held else self._load(path)
+            if isinstance(key, PKey) and key.asbytes() not in held:
+                yield key
+
+
+class _Agent:
+    """The person's agent, if there is one: the keys that it holds, by their public half."""
+
+    def __init__(self) -> None:
+        self._agent: Agent | None = None
+        self.held: dict[bytes, PKey] = {}
+        with suppress(SSHException, OSError):
+            self._agent = Agent()
+            self.held = {key.asbytes(): key for key in self._agent.get_keys()}
+
+    def close(self) -> None:
+        if self._agent is not None:
+            self._agent.close()
+
+
+def _load_file(path: Path) -> PKey | str | None:
+    try:
+        return load_key(path.read_text(encoding="utf-8", errors="replace"), source=str(path))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+    except PassphraseNeeded:
+        return f"{path} is encrypted with a passphrase: unlock it with `ssh-add {path}`"
+    except UsageError as error:
+        return error.message
+
+
+def _public_blob(path: Path) -> bytes | None:
+    for candidate in (path.with_name(path.name + ".pub"), path):
+        try:
+            return base64.b64decode(candidate.read_text(encoding="ascii").split()[1], validate=True)
+        except (OSError, ValueError, IndexError, binascii.Error):
+            continue
+    return None

@@ -1,0 +1,111 @@
+"""Private keys from text. No message here ever holds any of that text."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from io import StringIO
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from paramiko import ECDSAKey, Ed25519Key, PKey, RSAKey
+
+from rollback_ops.errors import UsageError
+
+_PUBLIC = ("ssh-", "ecdsa-", "sk-", "-----BEGIN PUBLIC KEY", "-----BEGIN RSA PUBLIC KEY", "---- BEGIN SSH2 PUBLIC KEY")
+
+
+class PassphraseNeeded(UsageError):
+    """The key is encrypted and no passphrase was given."""
+
+
+def fingerprint(public: bytes) -> str:
+    """SHA256 of a public key in SSH's wire format, as ``ssh-keygen -l`` prints it."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(public).digest()).decode().rstrip("=")
+
+
+def describe(key: PKey) -> str:
+    """Type and fingerprint: all of a key that anyone may read."""
+    return f"{key.get_name()} {fingerprint(key.asbytes())}"
+
+
+def load_key(text: str, passphrase: str = "", source: str = "ROLLBACK_SSH_KEY") -> PKey:
+    """The private key that ``text`` holds: OpenSSH, PEM or PKCS8; Ed25519, ECDSA or RSA.
+
+    Raises ``UsageError`` that says what the text is instead, and names ``source`` as its place.
+    """
+    data = _tidy(text)
+    _require_private_key(data, source)
+    loaded = _decrypt(data, passphrase, source)
+    if isinstance(loaded, Ed25519PrivateKey):
+        return Ed25519Key.from_private_key(StringIO(_openssh(loaded)))
+    if isinstance(loaded, EllipticCurvePrivateKey) and loaded.curve.name in ("secp256r1", "secp384r1", "secp521r1"):
+        return ECDSAKey(vals=(loaded, loaded.public_key()))
+    if isinstance(loaded, RSAPrivateKey):
+        return _rsa(loaded, source)
+    raise UsageError(f"{source}: this kind of key is not supported", "Make one: ssh-keygen -t ed25519")
+
+
+def _tidy(text: str) -> str:
+    # A secret that went through JSON or an .env file has \n spelled out; base64 never holds a backslash.
+    lines = text.replace("\\r", "").replace("\\n", "\n").strip().strip("\"'").splitlines()
+    return "\n".join(line.strip() for line in lines).strip() + "\n"
+
+
+def _require_private_key(data: str, source: str) -> None:
+    first, last = data.split("\n", 1)[0], data.rstrip("\n").rsplit("\n", 1)[-1]
+    if data == "\n":
+        raise UsageError(f"{source} is empty", "It holds the private key itself, not the path of its file.")
+    if first.startswith(_PUBLIC):
+        raise UsageError(f"{source} holds a public key", "Give it the private one: the file without .pub.")
+    if first.startswith("PuTTY-User-Key-File"):
+        raise UsageError(f"{source} holds a PuTTY key", "Convert it: puttygen key.ppk -O private-openssh -o key")
+    if not first.startswith("-----BEGIN ") or "PRIVATE KEY-----" not in data:
+        hint = "It starts with -----BEGIN … PRIVATE KEY-----, and holds the contents of the file, not its path."
+        raise UsageError(f"{source} does not hold a private key", hint)
+    if first == last or not last.startswith("-----END "):
+        hint = "Its last line is missing, or its line breaks are: store it with them (gh secret set … < key)."
+        raise UsageError(f"{source} is cut off", hint)
+
+
+def _decrypt(data: str, passphrase: str, source: str) -> object:
+    try:
+        return _parse(data, None)
+    except TypeError:
+        pass
+    except (ValueError, UnsupportedAlgorithm):
+        hint = "Some of its lines are missing or changed. Check it: ssh-keygen -y -f key"
+        raise UsageError(f"{source} is damaged", hint) from None
+    if not passphrase:
+        hint = "Set ROLLBACK_SSH_KEY_PASSPHRASE."
+        raise PassphraseNeeded(f"{source} is encrypted with a passphrase, and none was given", hint)
+    try:
+        return _parse(data, passphrase.encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        hint = "Check ROLLBACK_SSH_KEY_PASSPHRASE: ssh-keygen -y -f key asks for the same one."
+        raise UsageError(f"{source}: the passphrase is wrong, or the key is damaged", hint) from None
+
+
+def _parse(data: str, passphrase: bytes | None) -> object:
+    # The primality tests of the full validation take 0.2 s for RSA-4096, more than a whole connection.
+    if data.startswith("-----BEGIN OPENSSH"):
+        return serialization.load_ssh_private_key(data.encode(), passphrase, unsafe_skip_rsa_key_validation=True)
+    return serialization.load_pem_private_key(data.encode(), passphrase, unsafe_skip_rsa_key_validation=True)
+
+
+def _openssh(key: Ed25519PrivateKey) -> str:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    ).decode()
+
+
+def _rsa(key: RSAPrivateKey, source: str) -> RSAKey:
+    numbers = key.private_numbers()
+    if numbers.p * numbers.q != numbers.public_numbers.n:
+        raise UsageError(f"{source} is damaged", "Its numbers do not belong together. Check it: ssh-keygen -y -f key")
+    if key.key_size < 2048:
+        raise UsageError(f"{source} is an RSA key of {key.key_size} bits", "Hosts refuse it. ssh-keygen -t ed25519")
+    return RSAKey(key=key)

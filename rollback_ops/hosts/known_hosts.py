@@ -1,0 +1,102 @@
+"""The known_hosts format: which line speaks of which host, with OpenSSH's rules."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from rollback_ops.errors import UsageError
+
+Marker = Literal["", "@revoked", "@cert-authority"]
+_MARKERS: tuple[Marker, ...] = ("@revoked", "@cert-authority")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHost:
+    """One line: a public key (``blob``, in the wire format) and the ``patterns`` of the hosts that have it."""
+
+    patterns: tuple[str, ...]
+    key_type: str
+    blob: bytes
+    where: str
+    marker: Marker = ""
+
+    def speaks_of(self, host: str) -> bool:
+        """Whether ``host`` (``name``, or ``[name]:port`` where the port is not 22) is one of them."""
+        if any(p.startswith("!") and _matches(p[1:], host) for p in self.patterns):
+            return False
+        return any(_matches(p, host) for p in self.patterns)
+
+
+def name_in_known_hosts(host: str, port: int) -> str:
+    """How known_hosts files call a host that listens there."""
+    return host.lower() if port == 22 else f"[{host.lower()}]:{port}"
+
+
+def parse_known_hosts(text: str, source: str, *, tolerant: bool = False) -> Iterator[KnownHost]:
+    """Its lines. ``tolerant`` skips those that make no sense, as OpenSSH does with a person's own file.
+
+    Raises ``UsageError`` with the number of the line otherwise.
+    """
+    for number, line in enumerate(text.splitlines(), 1):
+        where = f"{source} line {number}"
+        fields = line.split()
+        if not fields or fields[0].startswith("#"):
+            continue
+        try:
+            yield _parse_line(fields, where)
+        except UsageError:
+            if not tolerant:
+                raise
+
+
+def _parse_line(fields: list[str], where: str) -> KnownHost:
+    marker: Marker = ""
+    if fields[0].startswith("@"):
+        marker = _marker(fields.pop(0), where)
+    if len(fields) < 3:
+        shape = "Each line is: host key-type key, as `ssh-keyscan host` prints it."
+        raise UsageError(f"{where} is not a host with its key", shape)
+    patterns, key_type, encoded = fields[:3]
+    return KnownHost(tuple(patterns.split(",")), key_type, _blob(encoded, key_type, where), where, marker)
+
+
+def _marker(word: str, where: str) -> Marker:
+    for marker in _MARKERS:
+        if word == marker:
+            return marker
+    raise UsageError(f"{where}: unknown marker {word!r}", "The one that is understood is @revoked.")
+
+
+def _blob(encoded: str, key_type: str, where: str) -> bytes:
+    try:
+        blob = base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        raise UsageError(f"{where}: the key is not valid base64", "Copy the whole line again.") from None
+    # The wire format begins with the length of the type's name, and the name.
+    name = key_type.encode()
+    if blob[: 4 + len(name)] != len(name).to_bytes(4, "big") + name:
+        raise UsageError(f"{where}: the key is not of the type {key_type!r}", "Copy the whole line again.")
+    return blob
+
+
+def _matches(pattern: str, host: str) -> bool:
+    if pattern.startswith("|1|"):
+        return _matches_hash(pattern, host)
+    # Not fnmatch: there, the brackets of [host]:port would be a set of characters.
+    expression = re.escape(pattern.lower()).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(expression, host) is not None
+
+
+def _matches_hash(pattern: str, host: str) -> bool:
+    try:
+        salt, digest = (base64.b64decode(part, validate=True) for part in pattern.split("|")[2:4])
+    except (binascii.Error, ValueError):
+        return False
+    return hmac.compare_digest(hmac.digest(salt, host.encode(), hashlib.sha1), digest)

@@ -1,0 +1,86 @@
+"""Turning what a command prints, which comes in pieces, into lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from time import monotonic
+
+from rollback_ops.errors import BadAnswer, ConnectionLost
+from rollback_ops.hosts.child import Source
+from rollback_ops.hosts.transport import Completed
+
+LONGEST_LINE = 64 * 1024
+MOST_OUTPUT = 16 * 1024 * 1024
+STDERR_KEPT = 4_000
+
+
+class LineSplitter:
+    """Hands over whole lines, decoded each by itself: a character that was cut in two by the network stays whole."""
+
+    def __init__(self, on_line: Callable[[str], None]) -> None:
+        self._on_line = on_line
+        self._pending = b""
+        self._received = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take the next piece. Raises ``BadAnswer`` for a line, or an output, that is too long."""
+        self._received += len(data)
+        if self._received > MOST_OUTPUT:
+            raise BadAnswer(f"the command printed more than {MOST_OUTPUT // 1024**2} MiB")
+        *whole, self._pending = (self._pending + data).split(b"\n")
+        for line in whole:
+            self._emit(line)
+        if len(self._pending) > LONGEST_LINE:
+            self._emit(self._pending)
+
+    def finish(self) -> None:
+        """Hand over what came after the last newline. Only for a command that came to its end."""
+        if self._pending:
+            self._emit(self._pending)
+            self._pending = b""
+
+    def _emit(self, line: bytes) -> None:
+        if len(line) > LONGEST_LINE:
+            raise BadAnswer(f"the command printed a line of more than {LONGEST_LINE // 1024} KiB")
+        self._on_line(line.decode("utf-8", errors="replace"))
+
+
+class Tail:
+    """The last of what a command wrote to standard error."""
+
+    def __init__(self) -> None:
+        self._kept = b""
+
+    def feed(self, data: bytes) -> None:
+        self._kept = (self._kept + data)[-4 * STDERR_KEPT :]
+
+    def text(self) -> str:
+        return self._kept.decode("utf-8", errors="replace")[-STDERR_KEPT:]
+
+
+class Relay:
+    """Hands over the lines of one command as they come, under its deadline."""
+
+    def __init__(self, on_line: Callable[[str], None]) -> None:
+        self._lines = LineSplitter(on_line)
+        self._tail = Tail()
+
+    def follow(self, output: Iterable[tuple[Source, bytes]], timeout: float, name: str) -> None:
+        """Until the output ends. Raises ``ConnectionLost`` when that takes more than ``timeout`` seconds."""
+        deadline = monotonic() + timeout
+        for source, data in output:
+            if source == "stdout":
+                self._lines.feed(data)
+            elif source == "stderr":
+                self._tail.feed(data)
+            if monotonic() > deadline:
+                raise too_slow(name, timeout)
+
+    def completed(self, status: int) -> Completed:
+        """How it ended; hands over what came after the last newline, which a cut connection never does."""
+        self._lines.finish()
+        return Completed(status, self._tail.text())
+
+
+def too_slow(name: str, timeout: float) -> ConnectionLost:
+    return ConnectionLost(f"{name}: the command did not end within {timeout:g} s")

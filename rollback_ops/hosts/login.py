@@ -1,0 +1,62 @@
+"""Offering our keys to a host, one after the other."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from paramiko import AuthenticationException, BadAuthenticationType, PKey, Transport
+
+from rollback_ops.errors import AuthenticationFailed
+from rollback_ops.hosts.identity import Hop, Identity
+from rollback_ops.hosts.keys import describe
+
+
+class Login:
+    """The authentication of one hop, in the shape that paramiko asks for (``AuthStrategy``)."""
+
+    def __init__(self, hop: Hop, identity: Identity) -> None:
+        self._hop = hop
+        self._identity = identity
+
+    def authenticate(self, transport: Transport) -> None:
+        """Raises ``AuthenticationFailed``, which names the keys that were offered."""
+        offered: list[str] = []
+        with closing(self._identity.keys(self._hop)) as keys:
+            for key in keys:
+                offered.append(describe(key))
+                if self._accepted(transport, key):
+                    return
+                if not transport.is_active():
+                    break
+        raise self._refused(offered, cut_off=not transport.is_active())
+
+    def _accepted(self, transport: Transport, key: PKey) -> bool:
+        try:
+            still_wanted = transport.auth_publickey(self._hop.settings.user, key)
+        except BadAuthenticationType as error:
+            raise self._wants(error.allowed_types) from None
+        except AuthenticationException:
+            return False
+        if still_wanted:
+            raise self._wants(still_wanted)
+        return True
+
+    def _wants(self, methods: list[str]) -> AuthenticationFailed:
+        message = f"{self._hop.label}: {self._hop.settings.user} has to log in with {', '.join(methods)} there"
+        return AuthenticationFailed(message, "Only a key can be used here: allow this user to log in with one alone.")
+
+    def _refused(self, offered: list[str], *, cut_off: bool) -> AuthenticationFailed:
+        user, problems = self._hop.settings.user, self._identity.unusable(self._hop)
+        if not offered:
+            hints = [*problems, "Set ROLLBACK_SSH_KEY, or load your key into the agent: ssh-add"]
+            return AuthenticationFailed(
+                f"{self._hop.label}: there is no key to log in with as {user}", "\n  ".join(hints)
+            )
+        hints = [
+            f"The public key belongs in ~{user}/.ssh/authorized_keys there; sshd's log says why it refused.",
+            *problems,
+        ]
+        if cut_off and len(offered) > 1:
+            hints.append("It stopped listening after these: name the right one with IdentityFile and IdentitiesOnly.")
+        message = f"{self._hop.label}: {user} may not log in with {', '.join(offered)}"
+        return AuthenticationFailed(message, "\n  ".join(hints))

@@ -1,0 +1,147 @@
+"""What a person's own ``~/.ssh/config`` says of a host, read without running anything that it names."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from paramiko import SSHConfig
+from paramiko.ssh_exception import ConfigParseError
+
+from rollback_ops.errors import UsageError
+
+_SETTING = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+)(.*\S)\s*")
+_DEEPEST_INCLUDE = 16
+# The other criteria of Match need a command to be run, or the network to be asked.
+_CRITERIA = {"all", "host", "originalhost", "user", "localuser"}
+
+
+class _QuietConfig(SSHConfig):
+    def __init__(self) -> None:
+        super().__init__()
+        # paramiko expands %l for every identity file, and asks the DNS for this machine's name to do so.
+        self.TOKENS_BY_CONFIG_KEY = {
+            "hostname": ["%h"],
+            "identityfile": ["%h", "%r", "%u"],
+            "proxyjump": ["%h", "%p", "%r"],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """What the configuration says of one host. ``connect_timeout`` is in seconds; 0 when it says nothing."""
+
+    host: str
+    user: str
+    port: int
+    jumps: tuple[str, ...] = ()
+    identity_files: tuple[Path, ...] = ()
+    identities_only: bool = False
+    known_hosts_files: tuple[Path, ...] = ()
+    host_key_alias: str = ""
+    connect_timeout: int = 0
+
+
+class OpenSshConfig:
+    """The settings of ``ssh_config`` files; of none, until some are read.
+
+    ``warnings`` say which of their lines were left out, and why.
+    """
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+        self._config = _QuietConfig()
+
+    @classmethod
+    def of_person(cls, home: Path, system: Path = Path("/etc/ssh")) -> OpenSshConfig:
+        """The person's file, then the machine's. Raises ``UsageError`` for one that cannot be understood."""
+        config = cls()
+        for path in (home / ".ssh/config", system / "ssh_config"):
+            reader = _Reader(home, path.parent, config.warnings)
+            try:
+                config._config.parse(list(reader.lines(path)))
+            except (ConfigParseError, ValueError) as error:
+                raise UsageError(f"{path}: {error}") from None
+        return config
+
+    def about(self, host: str) -> HostSettings:
+        """What applies to ``host``, by the name that people call it."""
+        found = self._config.lookup(host)
+        if found.get("proxycommand") and "proxyjump" not in found:
+            hint = "Use ProxyJump in ~/.ssh/config, or gateways in rollback.toml."
+            raise UsageError(f"{host}: ProxyCommand in the SSH configuration is not run", hint)
+        return HostSettings(
+            host=found["hostname"],
+            user=found.get("user") or getpass.getuser(),
+            port=_whole_number(found.get("port", "22"), host, "Port"),
+            jumps=tuple(j for j in re.split(r"[\s,]+", found.get("proxyjump", "")) if j not in ("", "none")),
+            identity_files=tuple(Path(name) for name in found.get("identityfile", ()) if name != "none"),
+            identities_only=found.get("identitiesonly", "no").lower() == "yes",
+            known_hosts_files=tuple(Path(name) for name in shlex.split(found.get("userknownhostsfile", ""))),
+            host_key_alias=found.get("hostkeyalias", ""),
+            connect_timeout=_whole_number(found.get("connecttimeout", "0"), host, "ConnectTimeout"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one file and those it includes (relative to ``folder``), less what would run a command or ask the DNS."""
+
+    home: Path
+    folder: Path
+    warnings: list[str]
+
+    def lines(self, path: Path, block: str = "Host *", depth: int = 0) -> Iterator[str]:
+        skipping = False
+        for number, line in enumerate(_read_lines(path), 1):
+            match = _SETTING.fullmatch(line)
+            key, value = (match[1].lower(), match[2]) if match else ("", "")
+            if key in ("host", "match"):
+                block, skipping = line, key == "match" and self._is_beyond_reading(value, f"{path} line {number}")
+            if skipping or not key or key.startswith("canonical"):
+                continue
+            if key == "include" and depth < _DEEPEST_INCLUDE:
+                for included in self._included(value):
+                    yield from self.lines(included, block, depth + 1)
+                    yield block
+            elif key in ("identityfile", "userknownhostsfile"):
+                yield f"{key} {self._at_home(value)}"
+            else:
+                yield line
+
+    def _is_beyond_reading(self, criteria: str, where: str) -> bool:
+        words = iter(shlex.split(criteria))
+        for word in words:
+            criterion = word.lstrip("!").lower()
+            if criterion not in _CRITERIA:
+                self.warnings.append(f"{where}: the block is left out, because `Match {criterion}` is not evaluated")
+                return True
+            if criterion != "all":
+                next(words, None)
+        return False
+
+    def _included(self, value: str) -> Iterator[Path]:
+        for pattern in shlex.split(self._at_home(value)):
+            absolute = pattern if pattern.startswith("/") else f"{self.folder}/{pattern}"
+            yield from sorted(Path("/").glob(absolute.lstrip("/")))
+
+    def _at_home(self, value: str) -> str:
+        return re.sub(r'(^|[\s"])~/', rf"\1{self.home}/", value).replace("%d", str(self.home))
+
+
+def _read_lines(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    return ["" if line.lstrip().startswith("#") else line for line in lines]
+
+
+def _whole_number(text: str, host: str, keyword: str) -> int:
+    if not text.isdecimal():
+        raise UsageError(f"{host}: {keyword} {text} in the SSH configuration is not a whole number")
+    return int(text)

@@ -1,0 +1,143 @@
+"""A machine that is reached over SSH, through Fabric: host keys are known, and nothing waits for ever."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from fabric.connection import Connection
+from paramiko import ChannelException, SSHException, Transport
+
+from rollback_ops.errors import ConnectionLost, HostUnreachable
+from rollback_ops.hosts.handshake import PROHIBITED, Handshake
+from rollback_ops.hosts.identity import Hop, Identity
+from rollback_ops.hosts.lines import Relay, too_slow
+from rollback_ops.hosts.session import RemoteCommand
+from rollback_ops.hosts.transport import Completed, Stream
+from rollback_ops.hosts.trust import Trust
+from rollback_ops.hosts.watchdog import Watchdog
+
+_GRACE = 1.0
+# sshd's own limits: MaxSessions 10 on one connection, MaxStartups 10 logins at once before it drops some.
+_MOST_SESSIONS = 10
+_MOST_HANDSHAKES = 8
+_PARAMIKO_FAILURES = (SSHException, EOFError, OSError)
+_turns: dict[tuple[tuple[str, int], ...], threading.BoundedSemaphore] = {}
+
+
+class SshTransport:
+    """One host behind any number of gateways, each of them verified.
+
+    It connects when it is first used and again after the connection was lost. Several threads may use it.
+    """
+
+    def __init__(
+        self, host: str, gateways: Sequence[str], identity: Identity, trust: Trust, connect_timeout: float = 5.0
+    ) -> None:
+        """``gateways`` are outermost first; ``connect_timeout`` is in seconds, for each hop.
+
+        Raises ``UsageError`` for an address, or an SSH configuration, that cannot be understood.
+        """
+        self._name = host
+        self._route = identity.route(host, gateways)
+        self._identity = identity
+        self._trust = trust
+        self._connect_timeout = connect_timeout
+        self._chain: list[Connection] = []
+        self._connecting = threading.Lock()
+        self._sessions = threading.BoundedSemaphore(_MOST_SESSIONS)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def connect(self) -> None:
+        """Open the connection, unless it is open. Raises ``HostUnreachable`` and its kinds."""
+        self._connected()
+
+    def execute(self, command: str, on_line: Callable[[str], None], timeout: float) -> Completed:
+        """Run one shell command line; see ``Transport.execute``. ``timeout`` does not count the connecting."""
+        transport, relay = self._connected(), Relay(on_line)
+        with self._sessions, Watchdog(timeout + _GRACE, transport.close) as watchdog:
+            remote = self._start(transport, command, timeout, watchdog)
+            try:
+                relay.follow(remote.output(), timeout, self._name)
+            finally:
+                remote.close()
+        if remote.status is None:
+            raise too_slow(self._name, timeout) if watchdog.barked else self._lost()
+        return relay.completed(remote.status)
+
+    def dial(self, host: str, port: int, timeout: float) -> Stream:
+        """Open a TCP connection as the host sees it.
+
+        Raises ``ConnectionRefusedError``, ``PermissionError`` when sshd does not allow it, ``TimeoutError``, or
+        ``HostUnreachable``.
+        """
+        transport = self._connected()
+        try:
+            channel = transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=timeout)
+        except ChannelException as error:
+            if error.code == PROHIBITED:
+                why = f"{self._name} does not pass connections on (AllowTcpForwarding or PermitOpen in its sshd_config)"
+                raise PermissionError(why) from None
+            raise ConnectionRefusedError(f"{host} port {port} refused the connection") from None
+        except _PARAMIKO_FAILURES:
+            if transport.is_active():
+                raise TimeoutError(f"no answer from {host} port {port} within {timeout:g} s") from None
+            raise ConnectionResetError(f"the connection to {self._name} was lost") from None
+        channel.settimeout(timeout)
+        return channel
+
+    def close(self) -> None:
+        """Let go of the connection. Never raises."""
+        # Outermost first: with a gateway that is gone, farewells to what is behind it would have to wait.
+        for connection in self._chain:
+            with suppress(Exception):
+                connection.client.close()
+        self._chain = []
+
+    def _connected(self) -> Transport:
+        with self._connecting:
+            transport = self._chain[-1].client.get_transport() if self._chain else None
+            if transport is None or not transport.is_active():
+                self.close()
+                transport = self._open_route()
+            return transport
+
+    def _open_route(self) -> Transport:
+        transport: Transport | None = None
+        try:
+            for position, hop in enumerate(self._route, 1):
+                known = self._trust.about(hop.known_as, hop.settings.known_hosts_files)
+                with _turn(self._route[:position]):
+                    connection = Handshake(hop, self._identity, known, self._connect_timeout).open(transport)
+                self._chain.append(connection)
+                transport = connection.client.get_transport()
+        except BaseException:
+            self.close()
+            raise
+        if transport is None:
+            raise AssertionError("a route has at least one hop")
+        return transport
+
+    def _start(self, transport: Transport, command: str, timeout: float, watchdog: Watchdog) -> RemoteCommand:
+        try:
+            return RemoteCommand(transport, command, timeout)
+        except _PARAMIKO_FAILURES as error:
+            if watchdog.barked:
+                raise too_slow(self._name, timeout) from None
+            if isinstance(error, ChannelException) or transport.is_active():
+                hint = "This user may not run commands there, or has too many sessions open (MaxSessions)."
+                raise HostUnreachable(f"{self._name}: refused to run a command", hint) from None
+            raise self._lost() from None
+
+    def _lost(self) -> ConnectionLost:
+        return ConnectionLost(f"{self._name}: the connection ended before the command did")
+
+
+def _turn(route: Sequence[Hop]) -> threading.BoundedSemaphore:
+    """At most 8 handshakes at a time with one sshd, whatever the hosts are that they are for."""
+    key = tuple((hop.settings.host, hop.settings.port) for hop in route)
+    return _turns.setdefault(key, threading.BoundedSemaphore(_MOST_HANDSHAKES))
