@@ -119,6 +119,8 @@ class Deployed:
             archive.link(f"{releases}/{release}/config.json", f"{root}/config-prod.json")
         archive.link(f"{root}/current", f"{releases}/{self.plan.first}")
         for path, text in self.plan.files.items():
+            for directory in list(reversed(Path(path).parents))[1:]:
+                archive.directory(f"{root}/{directory}")
             archive.file(f"{root}/{path}", text)
         archive.owner = self._supervision.uid
         for path, text in self._supervision.files.items():

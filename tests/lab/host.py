@@ -41,6 +41,7 @@ class LabHost:
         self._group = ground.group / self._machine
         self._directory = ground.directory / self._machine
         self._root = self._directory / "root"
+        self._known_hosts = self._directory / "known_hosts"
         self._process: subprocess.Popen[bytes] | None = None
         self._leader = 0
         self._image = image
@@ -62,8 +63,7 @@ class LabHost:
         (etc / "hostname").write_text(f"{self.name}\n")
         (etc / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {self.name}\n")
         (etc / "machine-id").write_text(f"{uuid.uuid4().hex}\n")
-        for kind in KEY_TYPES:
-            self._make_host_key(kind)
+        self._make_host_keys()
         for home in HOMES:
             ssh = self._root / home / ".ssh"
             ssh.mkdir(mode=0o700, exist_ok=True)
@@ -75,10 +75,12 @@ class LabHost:
     def _host_key(self, kind: str) -> Path:
         return self._root / f"etc/ssh/ssh_host_{kind}_key"
 
-    def _make_host_key(self, kind: str) -> None:
-        path = self._host_key(kind)
-        path.unlink(missing_ok=True)
-        command("ssh-keygen", "-q", "-t", kind, "-N", "", "-C", f"root@{self.name}", "-f", str(path))
+    def _make_host_keys(self) -> None:
+        for kind in KEY_TYPES:
+            path = self._host_key(kind)
+            path.unlink(missing_ok=True)
+            command("ssh-keygen", "-q", "-t", kind, "-N", "", "-C", f"root@{self.name}", "-f", str(path))
+        self._known_hosts.write_text(self.known_hosts_line())
 
     def power_on(self) -> None:
         """Boot, on the disk as it was left, and wait until people can log in."""
@@ -162,18 +164,20 @@ class LabHost:
     def write(self, path: str, text: str, owner: str = "root", mode: int = 0o644) -> None:
         """Put a file there, with the directories that lead to it."""
         name = shlex.quote(path)
-        script = f'mkdir -p -- "$(dirname -- {name})" && cat >{name} && chown {owner} {name} && chmod {mode:o} {name}'
+        script = f'mkdir -p -- "$(dirname -- {name})" && cat >{name} && chown {owner}: {name} && chmod {mode:o} {name}'
         self.run(script, stdin=text.encode())
 
-    def ssh(self, script: str, user: str = "root", check: bool = True) -> subprocess.CompletedProcess[str]:
+    def ssh(
+        self, script: str, *, user: str = "root", check: bool = True, timeout: float = 30
+    ) -> subprocess.CompletedProcess[str]:
         """Run a shell script over SSH, with the OpenSSH client and strict host keys."""
-        known_hosts = self._directory / "known_hosts"
-        known_hosts.write_text(self.known_hosts_line())
-        options = ["-F", "/dev/null", "-i", str(self._key), "-o", f"UserKnownHostsFile={known_hosts}"]
+        options = ["-F", "/dev/null", "-i", str(self._key), "-o", f"UserKnownHostsFile={self._known_hosts}"]
         for option in ("BatchMode=yes", "IdentitiesOnly=yes", "ConnectTimeout=5", "StrictHostKeyChecking=yes"):
             options += ["-o", option]
         words = ["ssh", *options, f"{user}@{self.address}", script]
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False
+        )
         if check and done.returncode != 0:
             raise LabError(f"over SSH to {self.name} this ended with {done.returncode}: {script}\n{done.stderr}")
         return done
@@ -193,8 +197,7 @@ class LabHost:
 
     def change_host_key(self) -> None:
         """From here on the host shows other keys than it did; ``known_hosts_line`` tells the new one."""
-        for kind in KEY_TYPES:
-            self._make_host_key(kind)
+        self._make_host_keys()
         self.run("systemctl restart ssh")
         wait_until(self._shows_banner, 10, f"the new sshd of {self.name}")
 

@@ -49,6 +49,14 @@ chroot "$root" systemctl enable ssh.service
 chroot "$root" systemctl set-default multi-user.target
 """
 
+RECIPE = (
+    "--mode=root",
+    "--variant=minbase",
+    "--keyring=/usr/share/keyrings",
+    f"--include={','.join(PACKAGES)}",
+    f"--customize-hook={CUSTOMIZE}",
+)
+
 
 def cache() -> Path:
     """Where images are kept: ``$ROLLBACK_OPS_CACHE``, else a folder of the user's cache."""
@@ -79,8 +87,7 @@ def sources() -> str:
 
 def image() -> Path:
     """The image's directory, building it (about 25 s) where there is none of this recipe yet."""
-    recipe = "\n".join((codename(), *PACKAGES, CUSTOMIZE))
-    name = f"{codename()}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    name = f"{codename()}-{hashlib.sha256(repr(RECIPE).encode()).hexdigest()[:12]}"
     cache().mkdir(parents=True, exist_ok=True)
     directory = cache() / name
     with (cache() / f"{name}.lock").open("w") as lock:
@@ -93,8 +100,7 @@ def image() -> Path:
 def _build(directory: Path) -> None:
     partial = directory.with_suffix(".partial")
     subprocess.run(["rm", "-rf", "--one-file-system", str(partial)], check=True)
-    command = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
-    command += ["--keyring=/usr/share/keyrings", f"--customize-hook={CUSTOMIZE}", codename(), str(partial), "-"]
+    command = ["mmdebstrap", *RECIPE, codename(), str(partial), "-"]
     done = subprocess.run(command, input=sources(), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise LabError(f"mmdebstrap could not build the image:\n{done.stderr[-4000:]}")

@@ -20,7 +20,10 @@ class Network:
         self._switch = f"{ground.name}-sw"
         name = ground.name
         command("ip", "netns", "add", self._switch)
-        command("ip", "link", "add", name, "type", "veth", "peer", "name", "uplink", "netns", self._switch)
+        # With an address given, udev does not replace it while hosts are learning it.
+        mac = f"02:00:c6:12:{ground.number:02x}:01"
+        cable = ("type", "veth", "peer", "name", "uplink", "netns", self._switch)
+        command("ip", "link", "add", name, "address", mac, *cable)
         command("ip", "address", "add", f"{ground.subnet}.1/24", "dev", name)
         command("ip", "link", "set", name, "up")
         self._in_switch("link", "add", "switch", "type", "bridge")

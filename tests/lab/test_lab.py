@@ -43,7 +43,7 @@ def test_sudo_serves_each_user_as_far_as_it_should(host: LabHost, user: str, com
 def test_files_that_are_written_are_there_with_their_owner_and_mode(host: LabHost) -> None:
     host.write("/srv/some where/it's", "a\nb\n", owner="deploy", mode=0o640)
     assert host.read("/srv/some where/it's") == "a\nb\n"
-    assert host.run("stat -c '%U %a' \"/srv/some where/it's\"").stdout == "deploy 640\n"
+    assert host.run("stat -c '%U %G %a' \"/srv/some where/it's\"").stdout == "deploy deploy 640\n"
 
 
 @pytest.mark.parametrize("manager", ["systemd", "systemd-user", "supervisor"])
@@ -133,6 +133,15 @@ def test_a_removed_service_leaves_no_process_and_no_failed_unit(host: LabHost, m
     assert host.run("systemctl --failed --no-legend").stdout == ""
 
 
+def test_further_files_of_a_service_belong_to_its_owner_as_do_the_directories_that_lead_to_them(
+    deploy: Callable[..., Deployed],
+) -> None:
+    service = deploy(owner="deploy", start=False, files={"one/two/file": "text"})
+    assert service.host.read(f"{service.root}/one/two/file") == "text"
+    assert service.host.run(f"find {service.root} ! -user deploy").stdout == ""
+    assert not service.is_running()
+
+
 def test_a_service_is_described_by_the_settings_it_writes(deploy: Callable[..., Deployed]) -> None:
     service = deploy(releases={"1": "healthy", 'odd "one"\n': "healthy"}, live="1")
     document = tomllib.loads(service.toml(verify={"min_healthy_time": "0s"}, environment={"gateways": ["a@b"]}))
@@ -190,6 +199,8 @@ def test_a_changed_host_key_is_refused_by_those_who_knew_the_old_one(fresh_host:
     fresh_host.change_host_key()
     assert fresh_host.known_hosts_line() != old
     assert fresh_host.ssh("echo in").stdout == "in\n"
+    script = f"echo '{old}' >known; ssh -o UserKnownHostsFile=known -o BatchMode=yes {fresh_host.address}"
+    assert "IDENTIFICATION HAS CHANGED" in fresh_host.run(script, check=False).stderr
 
 
 def test_hosts_boot_together(lab: Lab) -> None:
