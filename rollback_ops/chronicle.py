@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from rollback_ops.errors import Exit, HostUnreachable, RollbackOpsError
 from rollback_ops.model import Mark, Release, Survey, SwitchResult, Verification
-from rollback_ops.plan import NothingToDo, Plan, Refusal, Rejected
+from rollback_ops.plan import HostPlan, NothingToDo, Plan, Refusal, Rejected
 from rollback_ops.record import (
     CheckRecord,
     HostOutcome,
@@ -22,7 +22,7 @@ from rollback_ops.record import (
     Trigger,
 )
 
-_EXIT_CODES: dict[Outcome, Exit] = {
+EXIT_CODES: dict[Outcome, Exit] = {
     "succeeded": Exit.OK,
     "nothing_to_do": Exit.OK,
     "refused": Exit.REFUSED,
@@ -106,7 +106,7 @@ class Chronicle:
             finished_at=rfc3339(finished_at),
             duration_seconds=round((finished_at - self.started_at).total_seconds(), 3),
             outcome=outcome,
-            exit_code=self.cancelled or _EXIT_CODES[outcome],
+            exit_code=self.cancelled or EXIT_CODES[outcome],
             from_=_common([host.from_ for host in hosts]),
             to=self._to(),
             rejected=tuple(RejectedRelease(release=r.release, why=r.why) for r in rejected),
@@ -157,21 +157,26 @@ class Chronicle:
     def _host_outcome(self, name: str) -> tuple[HostOutcome, str]:
         if error := self.lost.get(name):
             return ("unreachable" if isinstance(error, HostUnreachable) else "unknown"), error.message
-        if self.heading.dry_run and isinstance(self.decision, Plan):
-            return "nothing_to_do", ""
         if result := self.switched.get(name):
             return self._switch_outcome(name, result)
-        if isinstance(self.decision, Plan):
-            plan = next(p for p in self.decision.hosts if p.host == name)
-            if plan.action == "leave":
-                failed = name in self.verified and not self.verified[name].healthy
-                return ("verification_failed" if failed else "nothing_to_do"), plan.why
-            if plan.action == "exclude":
-                return "refused", plan.why
-        if isinstance(self.decision, NothingToDo):
-            return "nothing_to_do", self.decision.why
-        why = self.decision.why if isinstance(self.decision, Refusal) else ""
-        return ("cancelled" if self.cancelled else "refused"), why
+        match self.decision:
+            case Plan() as plan:
+                return self._planned_outcome(next(p for p in plan.hosts if p.host == name))
+            case NothingToDo(why=why):
+                return "nothing_to_do", why
+            case Refusal(why=why):
+                return "refused", why
+        return "cancelled", ""
+
+    def _planned_outcome(self, plan: HostPlan) -> tuple[HostOutcome, str]:
+        """What a host came to that was not switched, or not yet."""
+        if plan.action == "exclude":
+            return "refused", plan.why
+        if plan.host in self.verified and not self.verified[plan.host].healthy:
+            return "verification_failed", plan.why
+        if plan.action == "leave" or self.heading.dry_run:
+            return "nothing_to_do", plan.why
+        return "cancelled", plan.why
 
     def _switch_outcome(self, name: str, result: SwitchResult) -> tuple[HostOutcome, str]:
         if result.outcome == "switched":
@@ -198,7 +203,7 @@ def overall(outcomes: Sequence[HostOutcome]) -> Outcome:
         "cancelled": "cancelled",
     }
     met = {words[outcome] for outcome in outcomes if outcome != "nothing_to_do"}
-    if len(met) > 1:
+    if len(met) > 1 or (met == {"refused"} and "nothing_to_do" in outcomes):
         return "partial"
     return met.pop() if met else "nothing_to_do"
 

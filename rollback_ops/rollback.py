@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from rollback_ops import checks
 from rollback_ops.checks import Look, Visit
-from rollback_ops.checks.command import Command
 from rollback_ops.chronicle import Chronicle, Heading, rfc3339
 from rollback_ops.crew import Crew
 from rollback_ops.errors import Cancelled, RollbackOpsError
@@ -53,10 +53,8 @@ def _survey(crew: Crew, chronicle: Chronicle, progress: Progress) -> None:
 
 
 def _plan(order: Order, crew: Crew, chronicle: Chronicle, progress: Progress) -> None:
-    if chronicle.surveys:
-        decision = _decide(order, crew, chronicle, progress)
-    else:
-        decision = Refusal("no host can be reached")
+    reached = bool(chronicle.surveys)
+    decision = _decide(order, crew, chronicle, progress) if reached else Refusal("no host can be reached")
     chronicle.decision = decision
     if isinstance(decision, Plan):
         chronicle.warnings += decision.warnings
@@ -81,7 +79,7 @@ def _inspect(order: Order, crew: Crew, chronicle: Chronicle, plan: Plan, progres
 
     A text says why another release should be tried, a refusal why none should.
     """
-    before = {n: c for n, c in order.checks(plan.target).items() if isinstance(c, Command) and c.before}
+    before = checks.before(order.checks(plan.target))
     meant = [host.host for host in plan.with_action("switch")]
     asked = meant if before else [n for n in meant if (r := chronicle.surveys[n].release(plan.target)) and r.sealed]
     if not asked or order.wish.emergency:
@@ -142,11 +140,9 @@ def _verify(order: Order, crew: Crew, chronicle: Chronicle, plan: Plan, progress
     running = [name for name, result in chronicle.switched.items() if result.outcome == "switched"]
     running += [host.host for host in plan.with_action("leave") if host.source.name == plan.target]
     progress.phase("verify", f"checking {plan.target} on {', '.join(running) or 'no host'}")
-    chronicle.verified.update(crew.verify(running, lambda: _after(order, plan.target), order.policy, order.heading.run))
-
-
-def _after(order: Order, release: str) -> dict[str, Look | Visit]:
-    return {n: c for n, c in order.checks(release).items() if not (isinstance(c, Command) and c.before)}
+    chronicle.verified.update(
+        crew.verify(running, lambda: checks.after(order.checks(plan.target)), order.policy, order.heading.run)
+    )
 
 
 def _write_down(crew: Crew, chronicle: Chronicle) -> None:

@@ -40,13 +40,13 @@ class Watch:
     passed_at: dict[str, float] = field(default_factory=dict)
     first_passed: dict[str, float] = field(default_factory=dict)
 
-    def note(self, findings: Findings, asked_at: float) -> None:
-        """Take in what was found by asking at that time."""
+    def note(self, findings: Findings, asked_at: float, answered_at: float) -> None:
+        """Take in what was found. A pass counts from when it was asked for, which is the earlier time."""
         for name, finding in findings.items():
             self.last[name] = finding
             if finding.verdict == "passed":
                 self.passing_since.setdefault(name, asked_at)
-                self.first_passed.setdefault(name, asked_at)
+                self.first_passed.setdefault(name, answered_at)
                 self.passed_at[name] = asked_at
             else:
                 self.passing_since.pop(name, None)
@@ -106,7 +106,7 @@ class _Rounds:
 
     def __init__(self, probes: list[tuple[tuple[str, ...], Probe]], watch: Watch) -> None:
         self._watch = watch
-        self._results: queue.SimpleQueue[tuple[Findings, float]] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[tuple[Findings, float, float]] = queue.SimpleQueue()
         self._stopped = threading.Event()
         for names, probe in probes:
             threading.Thread(target=self._ask, args=(names, probe), daemon=True).start()
@@ -124,7 +124,7 @@ class _Rounds:
         interval = _FIRST_INTERVAL
         while not self._stopped.is_set():
             asked_at = time.monotonic()
-            self._results.put((_safely(names, probe), asked_at))
+            self._results.put((_safely(names, probe), asked_at, time.monotonic()))
             self._stopped.wait(self._pause(interval))
             interval = min(interval * _BACK_OFF, _LONGEST_INTERVAL)
 

@@ -55,3 +55,14 @@ def _build(check: Check, release: str) -> Look | Visit:
             return command.Command(check, release)
         case ProcessCheck():
             return process.Process()
+
+
+def before(checks: Mapping[str, Look | Visit]) -> dict[str, command.Command]:
+    """The checks that are asked of a release before anything is stopped."""
+    return {name: check for name, check in checks.items() if isinstance(check, command.Command) and check.before}
+
+
+def after(checks: Mapping[str, Look | Visit]) -> dict[str, Look | Visit]:
+    """The checks that are asked of a service that runs."""
+    early = before(checks)
+    return {name: check for name, check in checks.items() if name not in early}

@@ -18,23 +18,18 @@ def read(lines: Iterable[str]) -> tuple[list[Record], int]:
     told from those: its outcome is ``cancelled``. The same run read from several hosts counts once.
     """
     records: dict[str, Record] = {}
-    intents: dict[str, dict[str, Any]] = {}
-    ends: dict[str, dict[str, Any]] = {}
+    events: dict[str, dict[str, dict[str, Any]]] = {}
     unreadable = 0
     for line in filter(str.strip, lines):
         match _entry(line):
             case Record() as record:
                 records[record.id] = record
-            case {"event": "intent", "id": str(run)} as intent:
-                intents[run] = intent
-            case {"event": "end", "id": str(run)} as end:
-                ends[run] = end
-            case {"event": str()}:
-                continue
+            case {"event": str(event), "id": str(run), **told}:
+                events.setdefault(event, {})[run] = {str(key): value for key, value in told.items()} | {"id": run}
             case _:
                 unreadable += 1
-    for run in intents.keys() - records.keys():
-        if (told := _from_events(intents[run], ends.get(run, {}))) is not None:
+    for run, intent in events.get("intent", {}).items():
+        if run not in records and (told := _from_events(intent, events.get("end", {}).get(run, {}))):
             records[run] = told
     return sorted(records.values(), key=lambda record: record.started_at, reverse=True), unreadable
 

@@ -240,8 +240,10 @@ link_has_source() {
 }
 
 may_sudo() {
+    set -f
     # shellcheck disable=SC2086 # a command line made of plain words
     sudo -n -l -- $1 >/dev/null 2>&1 || say obstacle no-sudo "$1" "$(id -un)"
+    set +f
 }
 
 show_state() {
@@ -761,7 +763,7 @@ seal() {
 
 # Where the files belong to root and this user may become root, all of it is done as root.
 become_root() {
-    [ "$uid" != 0 ] && [ ! -w "$RO_ROOT" ] && sudo -n -l -- sh -c true >/dev/null 2>&1
+    [ "$uid" != 0 ] && [ ! -w "$RO_ROOT" ] && [ "$RO_MANAGER" != systemd-user ] && sudo -n -l -- sh -c true >/dev/null 2>&1
 }
 
 main() {

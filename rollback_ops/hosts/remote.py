@@ -69,7 +69,8 @@ class ProgramHost:
         answer = self._operate("seal", release, within=600.0)
         count = next((int(fields[1]) for fields in answer.of("sealed", 2) if fields[1].isdecimal()), None)
         if count is None:
-            raise Refused(f"{self.name}: {release} could not be sealed", "It has no files, or .rollback is not writable.")
+            hint = "It has no files, or .rollback is not writable."
+            raise Refused(f"{self.name}: {release} could not be sealed", hint)
         return count
 
     def switch(self, order: SwitchOrder, on_step: Callable[[StepReport], None]) -> SwitchResult:

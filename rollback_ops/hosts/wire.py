@@ -144,11 +144,12 @@ def switched(fields: Iterable[list[str]]) -> SwitchResult:
     )
 
 
-
 def inspected(answer: Answer) -> Inspection:
     """What a host found out about a release before anything was stopped."""
     manifest = next((f for f in answer.of("manifest", 1)), None)
-    broken = "" if manifest is None or manifest[0] == "ok" else clean(manifest[1]) or "its files are not the sealed ones"
+    broken = (
+        "" if manifest is None or manifest[0] == "ok" else clean(manifest[1]) or "its files are not the sealed ones"
+    )
     return Inspection(sealed=manifest is not None, broken=broken, answers=answers(answer))
 
 
@@ -158,7 +159,9 @@ def answers(answer: Answer) -> dict[int, Answered]:
     for number, *words in answer.of("said", 2):
         said.setdefault(_status(number), []).append(clean("\t".join(words)))
     return {
-        _status(number): Answered(_status(status), _number(seconds) or 0.0, tuple(filter(None, said.get(_status(number), []))))
+        _status(number): Answered(
+            _status(status), _number(seconds) or 0.0, tuple(filter(None, said.get(_status(number), [])))
+        )
         for number, status, seconds, *_ in answer.of("answered", 3)
     }
 
@@ -169,7 +172,6 @@ def step_report(fields: list[str]) -> StepReport | None:
         return None
     detail = clean(fields[3]) if len(fields) > 3 else ""
     return StepReport(fields[0], _STEP_OUTCOMES[fields[1]], _number(fields[2]) or 0.0, detail)
-
 
 
 def _releases(answer: Answer) -> Iterator[Release]:
@@ -203,7 +205,6 @@ def _live(answer: Answer) -> Live:
         if known := _LIVE_STATES.get(state):
             return Live(known, name if SAFE_NAME.fullmatch(name) else "", clean(path), clean(revision, 64))
     raise BadAnswer("the host's answer does not say what is live")
-
 
 
 def _leases(answer: Answer) -> Iterator[Lease]:

@@ -1,0 +1,246 @@
+"""The command line: what can be typed, and the exit code that it ends with.
+
+Everything that takes time to import is imported when a command runs: ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from rollback_ops import __version__
+from rollback_ops.errors import Exit, RollbackOpsError
+
+if TYPE_CHECKING:
+    from rollback_ops.commands import Commands
+    from rollback_ops.past import Past
+
+app = typer.Typer(
+    name="rollback-ops",
+    help="Put a service back on its last known good release: in seconds, proven, and on the record.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+history = typer.Typer(help="What happened before: read from the journals on the hosts.", no_args_is_help=True)
+app.add_typer(history, name="history")
+
+Env = Annotated[str | None, typer.Argument(metavar="ENV", help="The environment: test, prod, … [ROLLBACK_ENVIRONMENT]")]
+ServiceName = Annotated[
+    str | None, typer.Option("--service", metavar="NAME", help="The service, where there are several.")
+]
+Hosts = Annotated[list[str] | None, typer.Option("--host", metavar="HOST", help="Only this host; may be repeated.")]
+Local = Annotated[bool | None, typer.Option("--local", help="On this machine, without SSH.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Config = Annotated[str | None, typer.Option("--config", metavar="FILE", help="The settings. [default: rollback.toml]")]
+Backup = Annotated[
+    str | None, typer.Option("--backup", "--to", metavar="NAME", help="This release instead of the last good one.")
+]
+Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; it goes on the record.")]
+Emergency = Annotated[bool | None, typer.Option("--emergency", help="Fewer questions, no verification, breaks a lock.")]
+Trigger = Annotated[str | None, typer.Option("--trigger", metavar="T", help="What started it: deploy-failed, …")]
+RecordFile = Annotated[str | None, typer.Option("--record", metavar="FILE", help="Also write the record to this file.")]
+
+
+@app.command()
+def rollback(
+    env: Env = None,
+    service: ServiceName = None,
+    backup: Backup = None,
+    reason: Reason = None,
+    emergency: Emergency = None,
+    dry_run: Annotated[bool | None, typer.Option("--dry-run", help="Say what would happen; change nothing.")] = None,
+    if_current: Annotated[
+        str | None, typer.Option("--if-current", metavar="NAME", help="Only where this release is live.")
+    ] = None,
+    host: Hosts = None,
+    trigger: Trigger = None,
+    local: Local = None,
+    json: Json = False,
+    record: RecordFile = None,
+    config: Config = None,
+) -> None:
+    """Go back to the last known good release, and prove that it works."""
+    wish = {"backup": backup, "if_current": if_current, "emergency": emergency, "dry_run": dry_run}
+    asked = _asked(env, service, host, local, reason=reason, trigger=trigger, record=record, **wish)
+    _end(_commands(config, json, asked).rollback())
+
+
+@app.command(name="list")
+def list_(
+    env: Env = None,
+    service: ServiceName = None,
+    host: Hosts = None,
+    local: Local = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Show the releases on each host, and what a rollback would choose."""
+    _end(_commands(config, json, _asked(env, service, host, local)).list())
+
+
+@app.command()
+def check(
+    env: Env = None,
+    service: ServiceName = None,
+    backup: Backup = None,
+    host: Hosts = None,
+    local: Local = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Say whether a rollback could be done now. Changes nothing."""
+    _end(_commands(config, json, _asked(env, service, host, local, backup=backup)).check())
+
+
+@app.command()
+def verify(
+    env: Env = None,
+    service: ServiceName = None,
+    host: Hosts = None,
+    local: Local = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Run the checks against what is live now."""
+    _end(_commands(config, json, _asked(env, service, host, local)).verify())
+
+
+@app.command()
+def seal(
+    env: Env = None,
+    release: Annotated[str | None, typer.Argument(metavar="[RELEASE]", help="[default: what is live]")] = None,
+    service: ServiceName = None,
+    host: Hosts = None,
+    local: Local = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Write the integrity manifest of a release, which is compared before anything is stopped."""
+    _end(_commands(config, json, _asked(env, service, host, local)).seal(release or ""))
+
+
+@app.command()
+def demo() -> None:
+    """Show the whole story on this machine, in a sandbox of its own: no server, no root."""
+    from rollback_ops.demo import run
+
+    _end(run())
+
+
+HistoryEnv = Annotated[str | None, typer.Option("--env", metavar="ENV", help="Only this environment.")]
+
+
+@history.command("list")
+def history_list(
+    env: HistoryEnv = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="At most so many.")] = 20,
+    service: ServiceName = None,
+    host: Hosts = None,
+    local: Local = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Show the last rollbacks, newest first."""
+    _end(_past(config, json, _asked(env, service, host, local)).show(limit))
+
+
+@history.command("stats")
+def history_stats(
+    env: HistoryEnv = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the last so many.")] = None,
+    service: ServiceName = None,
+    host: Hosts = None,
+    local: Local = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Count them: success rate, mean and slowest duration, by environment and by trigger."""
+    _end(_past(config, json, _asked(env, service, host, local)).stats(limit))
+
+
+@history.command("log")
+def history_log(
+    env: HistoryEnv = None,
+    backup: Backup = None,
+    reason: Reason = None,
+    failed: Annotated[bool, typer.Option("--failed", help="It did not work.")] = False,
+    trigger: Trigger = None,
+    service: ServiceName = None,
+    host: Hosts = None,
+    local: Local = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Put a rollback on the record that was done by hand."""
+    asked = _asked(env, service, host, local, backup=backup, reason=reason, trigger=trigger)
+    _end(_past(config, json, asked).log(failed=failed))
+
+
+def _asked(
+    env: str | None, service: str | None, host: list[str] | None, local: bool | None, **options: Any
+) -> dict[str, Any]:
+    return {"environment": env, "service": service, "hosts": tuple(host) if host else None, "local": local, **options}
+
+
+def _commands(config: str | None, json: bool, asked: dict[str, Any]) -> Commands:
+    from rollback_ops.commands import Commands
+
+    return Commands(config, asked, as_json=json)
+
+
+def _past(config: str | None, json: bool, asked: dict[str, Any]) -> Past:
+    from rollback_ops.past import Past
+
+    return Past(config, asked, as_json=json)
+
+
+class _Ended(Exception):
+    """Carries a command's exit code past Typer, which would take 2 for its own."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+
+def _end(code: int) -> NoReturn:
+    raise _Ended(code)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False
+) -> None:
+    if version:
+        typer.echo(f"rollback-ops {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(Exit.USAGE)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run a command and exit with its code; what this package can explain never shows as a traceback."""
+    sys.exit(int(_run(arguments)))
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
+        app(arguments, prog_name="rollback-ops")
+    except _Ended as ended:
+        return ended.code
+    except RollbackOpsError as error:
+        from rollback_ops.report import explained
+        from rollback_ops.terminal import show
+
+        show(explained(error), err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        return Exit.FAILED
+    except SystemExit as left:
+        # What is left is Typer's own: help and version with 0, and everything that was typed wrong.
+        return Exit.USAGE if left.code else Exit.OK
+    return Exit.OK

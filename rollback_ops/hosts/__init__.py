@@ -1,0 +1,68 @@
+"""How a host is reached, and the program that runs there. Only this room knows Fabric and paramiko."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rollback_ops.hosts.program import render
+from rollback_ops.hosts.remote import ProgramHost
+from rollback_ops.hosts.transport import Transport
+from rollback_ops.model import Manager, Unit
+from rollback_ops.settings import Service
+
+__all__ = ["Login", "on_servers", "on_this_machine"]
+
+# The worker on the host keeps its own limit; this much later the runner stops waiting for it (seconds).
+_MARGIN = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to log in: key and known_hosts as text, or the person's own OpenSSH set-up under ``home``."""
+
+    home: Path
+    key: str = ""
+    passphrase: str = ""
+    known_hosts: str = ""
+
+
+def on_servers(
+    addresses: Sequence[str],
+    gateways: Sequence[str],
+    login: Login,
+    service: Service,
+    manager: Manager,
+    parse_units: Callable[[str], tuple[Unit, ...]],
+) -> list[ProgramHost]:
+    """The servers of a service; each connects when it is first used.
+
+    Raises ``UsageError`` for a key, known_hosts or SSH configuration that cannot be used.
+    """
+    from rollback_ops.hosts.identity import Identity
+    from rollback_ops.hosts.ssh import SshTransport
+    from rollback_ops.hosts.trust import Trust
+
+    identity = Identity.from_text(login.key, login.passphrase) if login.key else Identity.of_person(login.home)
+    trust = Trust.from_text(login.known_hosts) if login.known_hosts else Trust.of_person(login.home)
+    text = render(service, manager)
+    return [
+        _host(SshTransport(address, gateways, identity, trust, service.limits.connect), text, service, parse_units)
+        for address in addresses
+    ]
+
+
+def on_this_machine(
+    service: Service, manager: Manager, parse_units: Callable[[str], tuple[Unit, ...]]
+) -> list[ProgramHost]:
+    """This machine, without SSH."""
+    from rollback_ops.hosts.local import LocalTransport
+
+    return [_host(LocalTransport(), render(service, manager), service, parse_units)]
+
+
+def _host(
+    transport: Transport, text: str, service: Service, parse_units: Callable[[str], tuple[Unit, ...]]
+) -> ProgramHost:
+    return ProgramHost(transport, text, parse_units, service.limits.total + _MARGIN)

@@ -1,0 +1,116 @@
+"""The ``history`` commands: what the hosts' journals say, and one line more by hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from rollback_ops import documents, fleet, history, report, terminal
+from rollback_ops.chronicle import rfc3339
+from rollback_ops.errors import Exit, RollbackOpsError, UsageError
+from rollback_ops.fleet import Cancellation
+from rollback_ops.ports import Host
+from rollback_ops.reason import reason_for
+from rollback_ops.record import HostRecord, Record, ReleaseRef
+from rollback_ops.wiring import Wired, new_run, settings_of, wire
+
+T = TypeVar("T")
+
+_READ_WITHIN = 60.0
+
+
+class Past:
+    """The journals of one environment, or of all of them. ``config`` is the path that was typed, if any."""
+
+    def __init__(self, config: str | None, options: Mapping[str, Any], *, as_json: bool) -> None:
+        self._environ = dict(os.environ)
+        self._settings = settings_of(config, self._environ)
+        self._options = options
+        self._as_json = as_json
+        self._lost = False
+
+    def show(self, limit: int) -> int:
+        records = self._records()[:limit]
+        if self._as_json:
+            documents.show({"records": [record.model_dump(mode="json", by_alias=True) for record in records]})
+        elif records:
+            terminal.table(*report.history(records))
+        else:
+            terminal.show([report.Line("No rollback is on the record yet.")])
+        return Exit.REFUSED if self._lost else Exit.OK
+
+    def stats(self, limit: int | None) -> int:
+        found = history.statistics(self._records()[:limit])
+        if self._as_json:
+            documents.show(documents.statistics(found))
+        else:
+            terminal.show(report.stats(found))
+        return Exit.REFUSED if self._lost else Exit.OK
+
+    def log(self, *, failed: bool) -> int:
+        """Put a rollback on the record that was done by hand, on every host of the environment."""
+        wired = wire(self._settings, self._environ, self._options)
+        if not wired.request.backup:
+            raise UsageError("history log needs the release that was restored", "Name it with --backup.")
+        record = _by_hand(wired, failed)
+        outcomes = self._each(wired, lambda host: host.record(record.id, {}, record.line()))
+        if self._as_json:
+            documents.show(record.model_dump(mode="json", by_alias=True))
+        elif outcomes:
+            terminal.show([report.Line(f"✓ on the record of {', '.join(outcomes)}: {record.id}", "good")])
+        return Exit.REFUSED if self._lost else Exit.OK
+
+    def _records(self) -> list[Record]:
+        lines: list[str] = []
+        for wired in self._wired():
+            for journal in self._each(wired, lambda host: host.journal()).values():
+                lines += journal
+        records, unreadable = history.read(lines)
+        if unreadable:
+            terminal.show([report.Line(f"! {unreadable} lines of the journals could not be read", "warning")], err=True)
+        wanted = self._options.get("environment")
+        return [r for r in records if not wanted or r.environment == wanted]
+
+    def _wired(self) -> Iterator[Wired]:
+        chosen, service = self._options.get("environment"), self._options.get("service")
+        for environment in [chosen] if chosen else self._settings.environments:
+            for name in [service] if service else self._settings.services:
+                options = {**self._options, "environment": environment, "service": name}
+                yield wire(self._settings, self._environ, options)
+
+    def _each(self, wired: Wired, work: Callable[[Host], T]) -> dict[str, T]:
+        try:
+            results = fleet.each(wired.hosts, work, _READ_WITHIN, Cancellation())
+        finally:
+            for host in wired.hosts:
+                host.close()
+        lost = {host.name: r for host, r in results.items() if isinstance(r, RollbackOpsError)}
+        terminal.show(report.lost(lost), err=True)
+        self._lost = self._lost or bool(lost)
+        return {host.name: r for host, r in results.items() if not isinstance(r, RollbackOpsError)}
+
+
+def _by_hand(wired: Wired, failed: bool) -> Record:
+    request, now = wired.request, rfc3339(datetime.now(UTC))
+    to = ReleaseRef(release=request.backup)
+    outcome = "failed" if failed else "succeeded"
+    return Record(
+        id=new_run(),
+        service=wired.job.service_name,
+        environment=wired.job.environment_name,
+        mode="targeted",
+        trigger=request.trigger,
+        reason=reason_for(request).text,
+        actor=request.actor,
+        run_url=request.run_url or None,
+        started_at=now,
+        finished_at=now,
+        duration_seconds=0.0,
+        outcome=outcome,
+        exit_code=Exit.FAILED if failed else Exit.OK,
+        to=to,
+        hosts=tuple(HostRecord(host=host.name, outcome=outcome, to=to) for host in wired.hosts),
+        warnings=("put on the record by hand",),
+    )

@@ -1,0 +1,212 @@
+"""Records and surveys as people read them: plain lines, each with a style that a terminal may show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from rollback_ops.errors import RollbackOpsError
+from rollback_ops.history import Statistics
+from rollback_ops.model import Checked, StepReport, Survey, Verification
+from rollback_ops.plan import NothingToDo, Plan, Refusal, natural
+from rollback_ops.record import HostRecord, Record
+
+Style = Literal["", "good", "bad", "warning", "faint", "strong"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    text: str
+    style: Style = ""
+
+
+_HEADLINES: dict[str, tuple[str, Style]] = {
+    "succeeded": ("✓ rolled back", "good"),
+    "nothing_to_do": ("✓ nothing to do", "good"),
+    "verification_failed": ("✗ rolled back, but the verification failed", "bad"),
+    "restored": ("✗ failed, and put back to where it started", "bad"),
+    "failed": ("✗ failed: a person is needed now", "bad"),
+    "refused": ("✗ refused: nothing was changed", "bad"),
+    "partial": ("✗ the hosts ended differently", "bad"),
+    "cancelled": ("✗ stopped by a signal", "bad"),
+}
+_MARKS: dict[str, tuple[str, Style]] = {"ok": ("✓", "good"), "warning": ("!", "warning"), "failed": ("✗", "bad")}
+_VERDICTS: dict[str, tuple[str, Style]] = {"passed": ("✓", "good"), "failed": ("✗", "bad"), "unknown": ("?", "bad")}
+
+
+def result(record: Record) -> Iterator[Line]:
+    """The result of a rollback in a few lines."""
+    headline, style = _HEADLINES[record.outcome]
+    if record.dry_run and record.outcome == "nothing_to_do":
+        headline, style = "DRY RUN, nothing was changed. A rollback would go", "warning"
+    way = f": {record.from_.release or 'nothing'} → {record.to.release}" if record.to.release else ""
+    yield Line(f"{headline}{way}  ({record.environment}, {record.duration_seconds:.1f} s)", style)
+    yield from _details(record)
+
+
+def _details(record: Record) -> Iterator[Line]:
+    for host in record.hosts:
+        yield from _host(host, alone=len(record.hosts) == 1)
+    for rejected in record.rejected:
+        yield Line(f"  not {rejected.release}: {rejected.why}", "faint")
+    for warning in record.warnings:
+        yield Line(f"  ! {warning}", "warning")
+
+
+def _host(host: HostRecord, *, alone: bool) -> Iterator[Line]:
+    down = f", down for {host.downtime_seconds:.2f} s" if host.downtime_seconds is not None else ""
+    told = f": {host.detail}" if host.detail else ""
+    if not alone or told or down:
+        style: Style = "" if host.outcome in ("succeeded", "nothing_to_do") else "bad"
+        yield Line(f"  {host.host}: {host.outcome.replace('_', ' ')}{down}{told}", style)
+
+
+def step(host: str, report: StepReport) -> Line:
+    mark, style = _MARKS[report.outcome]
+    detail = f"  {report.detail}" if report.detail else ""
+    return Line(f"  {mark} {host}  {report.name:<7} {report.seconds:5.2f} s{detail}", style)
+
+
+def verification(host: str, found: Verification) -> Iterator[Line]:
+    for check in found.checks:
+        yield _check(host, check)
+
+
+def _check(host: str, check: Checked) -> Line:
+    mark, style = _VERDICTS[check.finding.verdict]
+    detail = f"  {check.finding.detail}" if check.finding.detail else ""
+    return Line(f"  {mark} {host}  {check.name:<7} {check.seconds:5.2f} s{detail}", style)
+
+
+def explained(error: RollbackOpsError) -> Iterator[Line]:
+    yield Line(f"error: {error.message}", "bad")
+    if error.hint:
+        yield Line(f"  {error.hint}")
+
+
+def verified(host: str, found: Verification) -> Iterator[Line]:
+    """The result of a verification: the verdict, and each check."""
+    text, style = ("✓ healthy", "good") if found.healthy else ("✗ not healthy", "bad")
+    yield Line(f"{text}: {host}  ({found.seconds:.1f} s)", style)  # type: ignore[arg-type]
+    yield from verification(host, found)
+
+
+def checked(record: Record) -> Iterator[Line]:
+    """The result of a check: could a rollback be done now?"""
+    if record.exit_code == 0 and record.to.release:
+        yield Line(f"✓ a rollback can be done: {record.from_.release or 'nothing'} → {record.to.release}", "good")
+    else:
+        yield Line("✗ a rollback cannot be done now", "bad")
+    yield from _details(record)
+
+
+def lost(errors: Mapping[str, RollbackOpsError]) -> Iterator[Line]:
+    for host, error in errors.items():
+        yield Line(f"✗ {host}  {error}", "bad")
+
+
+# --- list, check -----------------------------------------------------------------------------------------
+
+
+def live(survey: Survey) -> Iterator[Line]:
+    """What is live on a host, and what is in the way of changing it."""
+    now = survey.live.name if survey.live.state == "release" else f"{survey.live.state} {survey.live.path}".strip()
+    yield Line(f"{survey.host}: live is {now}", "strong")
+    for trouble in (*survey.obstacles, *survey.doubts):
+        yield Line(f"  ! {trouble}", "warning")
+
+
+_RELEASE_COLUMNS = ("", "RELEASE", "AGE", "SIZE", "REVISION", "MARKS", "")
+
+
+def releases(
+    survey: Survey, decision: Plan | NothingToDo | Refusal, now: float
+) -> tuple[Sequence[str], list[list[str]]]:
+    """A table of what is on a host, newest first: its columns and its rows."""
+    target = decision.target if isinstance(decision, Plan) else ""
+    why = {} if isinstance(decision, NothingToDo) else {r.release: r.why for r in decision.rejected}
+    return _RELEASE_COLUMNS, [
+        [
+            "●" if r.name == survey.live.name else "→" if r.name == target else "",
+            r.name,
+            age(now - r.modified) if r.modified else "",
+            size(r.size_kib),
+            r.revision[:12],
+            ", ".join(filter(None, (r.mark, "sealed" if r.sealed else "", "incomplete" if r.problem else ""))),
+            "a rollback would choose this one" if r.name == target else why.get(r.name, ""),
+        ]
+        for r in sorted(survey.releases, key=lambda r: natural(r.name), reverse=True)
+    ]
+
+
+def decision(found: Plan | NothingToDo | Refusal) -> Iterator[Line]:
+    match found:
+        case Plan(target=target, warnings=warnings):
+            yield Line(f"✓ a rollback would go to {target}", "good")
+            yield from (Line(f"  ! {warning}", "warning") for warning in warnings)
+        case NothingToDo(why=why):
+            yield Line(f"✓ nothing to do: {why}", "good")
+        case Refusal(why=why, hint=hint):
+            yield from (Line(f"✗ {line}", "bad") for line in why.splitlines())
+            if hint:
+                yield Line(f"  {hint}")
+
+
+def age(seconds: float) -> str:
+    """How long ago, in the largest unit that says something."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def size(kib: int | None) -> str:
+    if kib is None:
+        return ""
+    amount = float(kib)
+    for unit in ("KiB", "MiB", "GiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"
+
+
+# --- history ---------------------------------------------------------------------------------------------
+
+_HISTORY_COLUMNS = ("TIME", "ENV", "FROM", "TO", "OUTCOME", "SECONDS", "BY", "REASON")
+
+
+def history(records: Iterable[Record]) -> tuple[Sequence[str], list[list[str]]]:
+    """A table of records: its columns and its rows."""
+    return _HISTORY_COLUMNS, [
+        [
+            datetime.fromisoformat(r.started_at).strftime("%Y-%m-%d %H:%M:%S"),
+            r.environment,
+            r.from_.release or "",
+            r.to.release or "",
+            r.outcome.replace("_", " "),
+            f"{r.duration_seconds:.1f}",
+            r.actor,
+            r.reason[:60],
+        ]
+        for r in records
+    ]
+
+
+def stats(found: Statistics) -> Iterator[Line]:
+    if not found.total:
+        yield Line("No rollback was carried out yet.")
+        return
+    yield _rate("all", found)
+    for title, groups in (("by environment", found.by_environment), ("by trigger", found.by_trigger)):
+        yield Line(f"{title}:", "strong")
+        yield from (_rate(name, group) for name, group in groups.items())
+    if found.alert:
+        yield Line(f"ALERT: only {found.success_rate:.1%} of the rollbacks succeeded, fewer than 90 %", "bad")
+
+
+def _rate(name: str, found: Statistics) -> Line:
+    times = f"mean {found.mean_seconds:.1f} s, slowest {found.slowest_seconds:.1f} s"
+    return Line(f"  {name:<20} {found.succeeded} of {found.total} succeeded ({found.success_rate:.1%}), {times}")

@@ -1,0 +1,74 @@
+"""Where lines go: progress to stderr as it happens, results to stdout. Colour only on a terminal; NO_COLOR holds."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Sequence
+
+import typer
+
+from rollback_ops import report
+from rollback_ops.errors import RollbackOpsError
+from rollback_ops.model import StepReport, SwitchResult, Verification
+from rollback_ops.report import Line
+
+_STYLES: dict[str, dict[str, object]] = {
+    "good": {"fg": "green"},
+    "bad": {"fg": "red"},
+    "warning": {"fg": "yellow"},
+    "faint": {"dim": True},
+    "strong": {"bold": True},
+}
+
+
+_WIDEST = 400
+
+
+def show(lines: Iterable[Line], *, err: bool = False) -> None:
+    colour = False if os.environ.get("NO_COLOR") else None
+    for line in lines:
+        styled = typer.style(line.text, **_STYLES[line.style]) if line.style else line.text  # type: ignore[arg-type]
+        typer.echo(styled, err=err, color=colour)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table with as much room as it needs: a name that is cut short cannot be copied."""
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    grid = Table(*(Column(name, no_wrap=True) for name in columns), box=None, pad_edge=False)
+    for row in rows:
+        grid.add_row(*map(Text, row))
+    Console(highlight=False, width=_WIDEST).print(grid, crop=False)
+
+
+class Live:
+    """Tells of a rollback on stderr, line by line; several hosts may speak at once."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._lock = threading.Lock()
+
+    def _say(self, lines: Iterable[Line]) -> None:
+        if not self._quiet:
+            with self._lock:
+                show(lines, err=True)
+
+    def phase(self, name: str, detail: str) -> None:
+        self._say([Line(f"▸ {name}: {detail}", "strong")])
+
+    def lost(self, host: str, error: RollbackOpsError) -> None:
+        self._say([Line(f"  ✗ {host}  {error}", "bad")])
+
+    def step(self, host: str, step: StepReport) -> None:
+        self._say([report.step(host, step)])
+
+    def switched(self, host: str, result: SwitchResult) -> None:
+        if result.reason:
+            self._say([Line(f"  {host}  {result.outcome.replace('_', ' ')}: {result.reason}", "warning")])
+        self._say(Line(f"    {host} | {line}", "faint") for line in result.log_tail)
+
+    def verified(self, host: str, found: Verification) -> None:
+        self._say(report.verification(host, found))

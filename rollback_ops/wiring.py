@@ -1,0 +1,110 @@
+"""From what was asked to the parts that do it: settings, hosts, checks and the order are put together here."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rollback_ops import checks, managers
+from rollback_ops.chronicle import Heading
+from rollback_ops.credentials import Secrets
+from rollback_ops.hosts import Login, on_servers, on_this_machine
+from rollback_ops.job import Job, resolve
+from rollback_ops.plan import Wish
+from rollback_ops.ports import Host
+from rollback_ops.reason import reason_for
+from rollback_ops.request import Request
+from rollback_ops.rollback import Order
+from rollback_ops.settings import Limits, Service, Settings
+from rollback_ops.settings_file import load, settings_path
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """One service in one environment, with its hosts; none of them is connected yet."""
+
+    request: Request
+    job: Job
+    hosts: list[Host]
+
+    @property
+    def checks(self) -> partial[dict[str, checks.Look | checks.Visit]]:
+        """Makes the checks of the service for a release."""
+        return partial(checks.build, self.job.service.checks)
+
+    @property
+    def wish(self) -> Wish:
+        request = self.request
+        return Wish(backup=request.backup, if_current=request.if_current, emergency=request.emergency)
+
+    @property
+    def total(self) -> float:
+        """Seconds that a rollback may take in all."""
+        limits = self.job.service.limits
+        return limits.emergency_total if self.request.emergency else limits.total
+
+
+def settings_of(config: str | None, environ: Mapping[str, str]) -> Settings:
+    return load(settings_path(environ, Path(config) if config else None), environ)
+
+
+def wire(settings: Settings, environ: Mapping[str, str], options: Mapping[str, Any]) -> Wired:
+    """Raises ``UsageError`` for everything that can be known to be wrong before a host is contacted."""
+    request = Request.build(environ, **options)
+    job = resolve(settings, request)
+    service = _hurried(job.service) if request.emergency else job.service
+    manager = managers.build(service, job.service_name)
+    parse_units = partial(managers.parse, service, job.service_name)
+    if request.local:
+        return Wired(request, job, list(on_this_machine(service, manager, parse_units)))
+    login = _login(Secrets.read(environ), environ)
+    hosts = on_servers(job.hosts, job.environment.gateways, login, service, manager, parse_units)
+    return Wired(request, job, list(hosts))
+
+
+def order(wired: Wired) -> tuple[Order, str]:
+    """A rollback as it was asked for, and a warning about its reason (may be empty)."""
+    request, job = wired.request, wired.job
+    reason = reason_for(request)
+    heading = Heading(
+        run=new_run(),
+        service=job.service_name,
+        environment=job.environment_name,
+        mode=request.mode,
+        trigger=request.trigger,
+        reason=reason.text,
+        actor=request.actor,
+        run_url=request.run_url,
+        dry_run=request.dry_run,
+    )
+    return Order(heading, wired.wish, wired.checks, job.service.verify), reason.warning
+
+
+def new_run() -> str:
+    """An identity that sorts by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def _hurried(service: Service) -> Service:
+    """The limits of an emergency: a stop and a start that hang must both fit into its total."""
+    limits = service.limits
+    total = limits.emergency_total
+    shorter = Limits(
+        **limits.model_dump()
+        | {"total": total, "stop": min(limits.stop, total / 6), "start": min(limits.start, total / 2)}
+    )
+    return service.model_copy(update={"limits": shorter})
+
+
+def _login(given: Secrets, environ: Mapping[str, str]) -> Login:
+    return Login(
+        home=Path(environ.get("HOME") or Path.home()),
+        key=given.ssh_key.get_secret_value() if given.ssh_key else "",
+        passphrase=given.ssh_key_passphrase.get_secret_value() if given.ssh_key_passphrase else "",
+        known_hosts=given.known_hosts.get_secret_value() if given.known_hosts else "",
+    )

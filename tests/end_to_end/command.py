@@ -1,0 +1,65 @@
+"""Runs ``rollback-ops`` as a process of its own, as a person or a workflow would."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The one JSON document on stdout (``--json``)."""
+        found = json.loads(self.out)
+        assert isinstance(found, dict)
+        return found
+
+
+@dataclass
+class RollbackOps:
+    """The command in a directory with a rollback.toml, with nothing of the person's own environment but PATH."""
+
+    directory: Path
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+    def settings(self, toml: str) -> None:
+        (self.directory / "rollback.toml").write_text(toml)
+
+    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        here = {"PATH": os.environ["PATH"], "HOME": str(self.directory), "USER": "tester", "PYTHONWARNINGS": "error"}
+        return {**here, **self.secrets, **(extra or {})}
+
+    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "rollback_ops", *arguments],
+            cwd=self.directory,
+            env=self.environment(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *arguments: str, timeout: float = 90, **variables: str) -> Ended:
+        process = self.start(*arguments, **variables)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            raise AssertionError(f"{arguments} did not end within {timeout} s\n{out}\n{err}") from None
+        assert "Traceback" not in err, err
+        return Ended(process.returncode, out, err)
