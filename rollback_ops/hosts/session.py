@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, sleep
 
-from paramiko import Channel, SSHException, Transport
+from paramiko import Channel, ChannelException, SSHException, Transport
 
 from rollback_ops.hosts.child import LINGER, TICK, Source
 
 _PIECE = 65536
+_REFUSED_FOR = 1.0
+_PAUSE = 0.05
 
 
 class RemoteCommand:
     """One session with one command, read as bytes. Its shape is that of ``Child``."""
 
-    def __init__(self, transport: Transport, command: str, timeout: float) -> None:
-        """Run it with nothing on its standard input; ``timeout`` seconds are for the opening of the session.
+    def __init__(self, transport: Transport, command: str) -> None:
+        """Run it with nothing on its standard input.
 
         Raises ``SSHException``, ``EOFError`` or ``OSError``, as all of paramiko does.
         """
-        self._channel: Channel = transport.open_session(timeout=timeout)
+        self._channel = _open_session(transport)
         self._channel.settimeout(TICK)
         self._channel.exec_command(command)
         self._channel.shutdown_write()
@@ -60,3 +62,15 @@ class RemoteCommand:
     def close(self) -> None:
         with suppress(SSHException, EOFError, OSError):
             self._channel.close()
+
+
+def _open_session(transport: Transport) -> Channel:
+    # sshd goes on counting sessions that have just ended (MaxSessions) until it next tidies up.
+    give_up = monotonic() + _REFUSED_FOR
+    while True:
+        try:
+            return transport.open_session()
+        except ChannelException:
+            if monotonic() > give_up:
+                raise
+            sleep(_PAUSE)

@@ -60,7 +60,7 @@ class SshTransport:
         """Run one shell command line; see ``Transport.execute``. ``timeout`` does not count the connecting."""
         transport, relay = self._connected(), Relay(on_line)
         with self._sessions, Watchdog(timeout + _GRACE, transport.close) as watchdog:
-            remote = self._start(transport, command, timeout, watchdog)
+            remote = self._start(transport, command, min(timeout, self._connect_timeout))
             try:
                 relay.follow(remote.output(), timeout, self._name)
             finally:
@@ -122,16 +122,19 @@ class SshTransport:
             raise AssertionError("a route has at least one hop")
         return transport
 
-    def _start(self, transport: Transport, command: str, timeout: float, watchdog: Watchdog) -> RemoteCommand:
-        try:
-            return RemoteCommand(transport, command, timeout)
-        except _PARAMIKO_FAILURES as error:
-            if watchdog.barked:
-                raise too_slow(self._name, timeout) from None
-            if isinstance(error, ChannelException) or transport.is_active():
-                hint = "This user may not run commands there, or has too many sessions open (MaxSessions)."
-                raise HostUnreachable(f"{self._name}: refused to run a command", hint) from None
-            raise self._lost() from None
+    def _start(self, transport: Transport, command: str, seconds: float) -> RemoteCommand:
+        """A host that takes longer than ``seconds`` to begin is not there any more: the next one connects anew."""
+        with Watchdog(seconds, transport.close) as watchdog:
+            try:
+                return RemoteCommand(transport, command)
+            except _PARAMIKO_FAILURES:
+                refused = transport.is_active()
+        if refused:
+            hint = "This user may not run commands there, or has too many sessions open (MaxSessions)."
+            raise HostUnreachable(f"{self._name}: refused to run a command", hint)
+        if watchdog.barked:
+            raise ConnectionLost(f"{self._name}: no answer within {seconds:g} s on a connection that was open")
+        raise self._lost()
 
     def _lost(self) -> ConnectionLost:
         return ConnectionLost(f"{self._name}: the connection ended before the command did")
