@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-_DURATION = re.compile(r"(?P<amount>\d+(?:\.\d+)?)(?P<unit>ms|s|m)")
-_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}
-
-
-def parse_duration(value: object) -> object:
-    """Seconds of a text like ``500ms``, ``20s`` or ``2m``; a plain number is seconds already."""
-    if not isinstance(value, str):
-        return value
-    match = _DURATION.fullmatch(value.strip())
-    if match is None:
-        raise ValueError("a duration is a number with its unit: 500ms, 20s or 2m")
-    return float(match["amount"]) * _UNIT_SECONDS[match["unit"]]
-
-
-Seconds = Annotated[float, BeforeValidator(parse_duration), Field(ge=0, le=3600)]
+from rollback_ops.setting_types import (
+    Addresses,
+    CheckUrl,
+    Command,
+    Endpoint,
+    ExpectedJson,
+    ExpectedText,
+    HeaderName,
+    HeaderValue,
+    Limit,
+    Name,
+    PageUrl,
+    PathInRelease,
+    PathInRoot,
+    Pattern,
+    Project,
+    Question,
+    Root,
+    Seconds,
+    Units,
+)
 
 
 class Section(BaseModel):
@@ -30,20 +35,20 @@ class Section(BaseModel):
 
 class HttpCheck(Section):
     kind: Literal["http"]
-    url: str
+    url: CheckUrl
     source: Literal["host", "runner"] = Field("host", alias="from")
-    status: int = 200
-    text: str = ""
-    fields: dict[str, Any] = Field(default_factory=dict, alias="json")
-    headers: dict[str, str] = {}
-    timeout: Seconds = 2.0
+    status: int = Field(200, ge=100, le=599)
+    text: ExpectedText = ""
+    fields: dict[str, ExpectedJson] = Field(default_factory=dict, alias="json")
+    headers: dict[HeaderName, HeaderValue] = {}
+    timeout: Limit = 2.0
 
 
 class TcpCheck(Section):
     kind: Literal["tcp"]
-    address: str
+    address: Endpoint
     source: Literal["host", "runner"] = Field("host", alias="from")
-    timeout: Seconds = 2.0
+    timeout: Limit = 2.0
 
 
 class ProcessCheck(Section):
@@ -52,9 +57,9 @@ class ProcessCheck(Section):
 
 class CommandCheck(Section):
     kind: Literal["command"]
-    run: str
+    run: Question
     phase: Literal["before", "after"] = "after"
-    timeout: Seconds = 10.0
+    timeout: Limit = 10.0
 
 
 Check = Annotated[HttpCheck | TcpCheck | ProcessCheck | CommandCheck, Field(discriminator="kind")]
@@ -65,48 +70,75 @@ class Verify(Section):
     min_healthy_time: Seconds = 3.0
     on_failure: Literal["report", "restore", "older"] = "report"
 
+    @model_validator(mode="after")
+    def _health_can_be_seen(self) -> Verify:
+        if self.min_healthy_time >= self.healthy_deadline:
+            raise ValueError(
+                f"has a min_healthy_time ({self.min_healthy_time:g}s) that is not shorter "
+                f"than its healthy_deadline ({self.healthy_deadline:g}s)"
+            )
+        return self
+
 
 class Limits(Section):
     """The specification's table of maxima ("Performance Targets")."""
 
-    connect: Seconds = 5.0
-    find: Seconds = 3.0
-    stop: Seconds = 10.0
-    switch: Seconds = 3.0
-    start: Seconds = 30.0
-    verification: Seconds = 60.0
-    total: Seconds = 60.0
-    emergency_total: Seconds = 30.0
+    connect: Limit = 5.0
+    find: Limit = 3.0
+    stop: Limit = 10.0
+    switch: Limit = 3.0
+    start: Limit = 30.0
+    verification: Limit = 60.0
+    total: Limit = 60.0
+    emergency_total: Limit = 30.0
 
 
 class CustomCommands(Section):
     """Shell command lines of ``manager = "custom"``; each runs on the host, in the live release."""
 
-    stop: str
-    start: str
-    status: str
-    logs: str = ""
+    stop: Command
+    start: Command
+    status: Command
+    logs: Command = ""
 
 
 class Service(Section):
-    root: str
+    root: Root
     layout: Literal["backups", "releases"] = "releases"
-    releases: str = ""
-    pattern: str = ""
-    current: str = "current"
+    releases: PathInRoot = ""
+    pattern: Pattern = ""
+    current: PathInRoot = "current"
     manager: Literal["systemd", "systemd-user", "supervisor", "compose", "custom"] = "systemd"
-    units: tuple[str, ...] = ()
+    units: Units = ()
     commands: CustomCommands | None = None
-    project: str = ""
-    links: dict[str, str] = {}
-    requires: tuple[str, ...] = ()
-    checks: dict[str, Check] = {}
+    project: Project = ""
+    links: dict[PathInRelease, PathInRoot] = {}
+    requires: tuple[PathInRelease, ...] = ()
+    checks: dict[Name, Check] = {}
     verify: Verify = Verify()
     limits: Limits = Limits()
 
+    @model_validator(mode="after")
+    def _verification_fits(self) -> Service:
+        for name in ("verification", "total"):
+            limit: float = getattr(self.limits, name)
+            if self.verify.healthy_deadline > limit:
+                raise ValueError(
+                    f"has a verify.healthy_deadline ({self.verify.healthy_deadline:g}s) that is longer "
+                    f"than its limits.{name} ({limit:g}s)"
+                )
+        return self
+
 
 class Environment(Section):
-    hosts: tuple[str, ...] = ()
-    gateways: tuple[str, ...] = ()
-    url: str = ""
-    require_permission: str = ""
+    hosts: Addresses = ()
+    gateways: Addresses = ()
+    url: PageUrl = ""
+    require_permission: Literal["", "read", "triage", "write", "maintain", "admin"] = ""
+
+
+class Settings(Section):
+    """The whole file: services and environments by their names."""
+
+    services: dict[Name, Service] = {}
+    environments: dict[Name, Environment] = {}

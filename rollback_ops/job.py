@@ -1,0 +1,129 @@
+"""The one service, environment and hosts that a command is about, with every default and placeholder filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from rollback_ops.complaints import complaints
+from rollback_ops.errors import UsageError
+from rollback_ops.request import Request
+from rollback_ops.setting_types import fill
+from rollback_ops.settings import Environment, Service, Settings
+from rollback_ops.wording import did_you_mean, listed, quoted
+
+T = TypeVar("T")
+
+# What a layout says where the service does not.
+LAYOUTS = {
+    "backups": {"releases": "backups/{environment}", "pattern": "backup_*"},
+    "releases": {"releases": "releases", "pattern": "*"},
+}
+_MANAGERS_OF_UNITS = ("systemd", "systemd-user", "supervisor")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a command works on. ``{release}`` is still open; ``hosts`` is empty where ``--local`` was asked."""
+
+    service_name: str
+    environment_name: str
+    service: Service
+    environment: Environment
+    hosts: tuple[str, ...]
+
+
+def resolve(settings: Settings, request: Request) -> Job:
+    """Choose what the request names. Raises ``UsageError`` when that does not exist, or could not work."""
+    environment = _existing("environment", settings.environments, request.environment)
+    service_name = request.service or _only_service(settings)
+    service = _existing("service", settings.services, service_name)
+    _can_be_managed(service_name, service)
+    return Job(
+        service_name,
+        request.environment,
+        _filled(service_name, service, request.environment),
+        environment.model_copy(update={"url": fill(environment.url, {"environment": request.environment})}),
+        _hosts(environment, request),
+    )
+
+
+def _existing(what: str, known: Mapping[str, T], name: str) -> T:
+    if name not in known:
+        raise UsageError(
+            f"there is no {what} {quoted(name)}{did_you_mean(name, known)}", f"The settings have: {listed(known)}."
+        )
+    return known[name]
+
+
+def _only_service(settings: Settings) -> str:
+    names = list(settings.services)
+    if not names:
+        raise UsageError("the settings have no service", "Add one as [services.NAME] with its root.")
+    if len(names) > 1:
+        raise UsageError(
+            f"no service was named, and the settings have {len(names)}: {listed(names)}",
+            "Name one with --service or ROLLBACK_SERVICE.",
+        )
+    return names[0]
+
+
+def _can_be_managed(name: str, service: Service) -> None:
+    if service.manager in _MANAGERS_OF_UNITS and not service.units:
+        raise UsageError(
+            f'services.{name}: manager = "{service.manager}" needs units, and there are none',
+            f'Add units = ["…"] under [services.{name}].',
+        )
+    if service.manager == "custom" and service.commands is None:
+        raise UsageError(
+            f'services.{name}: manager = "custom" needs its commands, and there are none',
+            f"Add [services.{name}.commands] with stop, start and status.",
+        )
+    if service.manager != "custom" and service.commands is not None:
+        raise UsageError(
+            f'services.{name}: commands are for manager = "custom", and it is "{service.manager}"',
+            f"Change the manager, or remove [services.{name}.commands].",
+        )
+
+
+def _filled(name: str, service: Service, environment: str) -> Service:
+    """The service with its layout's defaults, and in every text the environment's name where it is called for."""
+    said = LAYOUTS[service.layout] | service.model_dump(exclude_defaults=True)
+    try:
+        # Read again as a whole: what was a good name with a placeholder in it may be none now.
+        return Settings.model_validate({"services": {name: _fill(said, environment)}}).services[name]
+    except ValidationError as error:
+        raise UsageError("\n  ".join(complaints(error, lambda _: f"in environment {environment}"))) from None
+
+
+def _fill(value: Any, environment: str) -> Any:
+    if isinstance(value, str):
+        return fill(value, {"environment": environment})
+    if isinstance(value, dict):
+        return {key: _fill(each, environment) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_fill(each, environment) for each in value]
+    return value
+
+
+def _hosts(environment: Environment, request: Request) -> tuple[str, ...]:
+    """The hosts of the environment that were asked for, in the order of the settings."""
+    if request.local:
+        if request.hosts:
+            raise UsageError("--local works on this machine only, and --host names another", "Leave one of them out.")
+        return ()
+    if not environment.hosts:
+        raise UsageError(
+            f"environments.{request.environment} has no hosts",
+            f'Add hosts = ["user@host"] under [environments.{request.environment}], or use --local on the host itself.',
+        )
+    for host in request.hosts:
+        if host not in environment.hosts:
+            raise UsageError(
+                f"{quoted(host)} is not a host of {request.environment}{did_you_mean(host, environment.hosts)}",
+                f"Its hosts are: {listed(environment.hosts)}.",
+            )
+    return tuple(host for host in environment.hosts if host in request.hosts or not request.hosts)

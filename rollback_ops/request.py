@@ -1,0 +1,132 @@
+"""What one command was asked: ``ROLLBACK_*`` variables, then its options, of which the options win."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from rollback_ops.errors import UsageError
+from rollback_ops.record import Mode, Trigger
+from rollback_ops.wording import did_you_mean, listed, one_line, quoted
+
+TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)
+_YES = ("true", "yes", "on", "1")
+_NO = ("false", "no", "off", "0")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Empty means not asked. ``hosts`` narrows the environment's, ``record`` is where to write the record."""
+
+    environment: str
+    service: str = ""
+    backup: str = ""
+    reason: str = ""
+    emergency: bool = False
+    dry_run: bool = False
+    if_current: str = ""
+    hosts: tuple[str, ...] = ()
+    trigger: Trigger = "manual"
+    local: bool = False
+    record: Path | None = None
+    actor: str = ""
+    run_url: str = ""
+
+    @property
+    def mode(self) -> Mode:
+        if self.emergency:
+            return "emergency"
+        return "targeted" if self.backup else "standard"
+
+    @classmethod
+    def build(
+        cls,
+        environ: Mapping[str, str],
+        *,
+        environment: str | None = None,
+        service: str | None = None,
+        backup: str | None = None,
+        reason: str | None = None,
+        emergency: bool | None = None,
+        dry_run: bool | None = None,
+        if_current: str | None = None,
+        hosts: Sequence[str] | None = None,
+        trigger: str | None = None,
+        local: bool | None = None,
+        record: Path | None = None,
+    ) -> Request:
+        """An option that is None was not given, an empty variable neither.
+
+        ``ROLLBACK_HOST`` may name several hosts, with commas or spaces between them. Raises ``UsageError`` for a
+        trigger or a yes-or-no that is none, and when no environment was named.
+        """
+        asked = _Asked(environ)
+        record_path = record or asked.text("RECORD", None)
+        return cls(
+            environment=_named(asked.text("ENVIRONMENT", environment)),
+            service=asked.text("SERVICE", service),
+            backup=asked.text("BACKUP", backup),
+            reason=asked.text("REASON", reason, as_written=True),
+            emergency=asked.flag("EMERGENCY", emergency),
+            dry_run=asked.flag("DRY_RUN", dry_run),
+            if_current=asked.text("IF_CURRENT", if_current),
+            hosts=tuple(dict.fromkeys(hosts or asked.text("HOST", None).replace(",", " ").split())),
+            trigger=_trigger(asked.text("TRIGGER", trigger)) or _trigger_of(environ),
+            local=asked.flag("LOCAL", local),
+            record=Path(record_path) if record_path else None,
+            actor=_actor(environ),
+            run_url=_run_url(environ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    environ: Mapping[str, str]
+
+    def text(self, name: str, option: str | None, *, as_written: bool = False) -> str:
+        text = self.environ.get(f"ROLLBACK_{name}", "") if option is None else option
+        return text if as_written else text.strip()
+
+    def flag(self, name: str, option: bool | None) -> bool:
+        if option is not None:
+            return option
+        text = self.text(name, None)
+        if text.lower() not in (*_YES, *_NO, ""):
+            raise UsageError(f"ROLLBACK_{name} = {quoted(text)} should be true or false")
+        return text.lower() in _YES
+
+
+def _named(environment: str) -> str:
+    if not environment:
+        raise UsageError("no environment was named", "Give its name after the command, or in ROLLBACK_ENVIRONMENT.")
+    return environment
+
+
+def _trigger(text: str) -> Trigger | None:
+    if not text:
+        return None
+    if text not in TRIGGERS:
+        raise UsageError(f"trigger {quoted(text)} should be one of {listed(TRIGGERS)}{did_you_mean(text, TRIGGERS)}")
+    return text
+
+
+def _trigger_of(environ: Mapping[str, str]) -> Trigger:
+    dispatched = environ.get("GITHUB_ACTIONS") == "true" and environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch"
+    return "workflow" if dispatched else "manual"
+
+
+def _actor(environ: Mapping[str, str]) -> str:
+    """Who started it, as GitHub knows them, else as this machine does."""
+    user = environ.get("USER") or environ.get("LOGNAME") or str(os.getuid())
+    return one_line(environ.get("GITHUB_ACTOR") or f"{user}@{os.uname().nodename}")
+
+
+def _run_url(environ: Mapping[str, str]) -> str:
+    server, repository, run = (environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
+    if not (server and repository and run):
+        return ""
+    attempt = environ.get("GITHUB_RUN_ATTEMPT", "")
+    return one_line(f"{server}/{repository}/actions/runs/{run}" + (f"/attempts/{attempt}" if attempt else ""))

@@ -1,0 +1,53 @@
+"""What the tests of settings share: a file with some text in it, read."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from rollback_ops.errors import Exit, UsageError
+from rollback_ops.settings import Settings
+from rollback_ops.settings_file import load
+
+
+def read(toml: str | bytes, environ: Mapping[str, str] | None = None) -> Settings:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "rollback.toml")
+        path.write_bytes(toml if isinstance(toml, bytes) else toml.encode())
+        try:
+            return load(path, environ or {})
+        except UsageError as error:
+            raise UsageError(error.message.replace(str(path), "rollback.toml"), error.hint) from None
+
+
+def complaint(toml: str | bytes, environ: Mapping[str, str] | None = None) -> str:
+    """The message that settings are refused with; every one of them leads to exit code 64 and is free of jargon."""
+    with pytest.raises(UsageError) as caught:
+        read(toml, environ)
+    message = caught.value.message
+    assert caught.value.exit_code == Exit.USAGE
+    for jargon in (
+        "Input",
+        "input",
+        "extra_forbidden",
+        "pydantic",
+        "Value error",
+        "valid tuple",
+        "tag",
+        "https://errors",
+    ):
+        assert jargon not in message
+    return message
+
+
+def as_toml(value: object) -> str:
+    """A value as TOML writes it: texts and numbers are those of JSON, tables are not."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {as_toml(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(as_toml(inner) for inner in value) + "]"
+    return json.dumps(value)

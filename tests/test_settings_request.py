@@ -1,0 +1,146 @@
+"""What one command was asked, from variables and options."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from rollback_ops.errors import Exit, UsageError
+from rollback_ops.request import TRIGGERS, Request
+
+DISPATCHED = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "workflow_dispatch"}
+
+
+def test_variables_say_what_was_asked() -> None:
+    request = Request.build(
+        {
+            "ROLLBACK_ENVIRONMENT": "prod",
+            "ROLLBACK_SERVICE": "rosey",
+            "ROLLBACK_BACKUP": " backup_1\n",
+            "ROLLBACK_REASON": "login fails; $(id) 🚑",
+            "ROLLBACK_EMERGENCY": "true",
+            "ROLLBACK_DRY_RUN": "False",
+            "ROLLBACK_IF_CURRENT": "backup_2",
+            "ROLLBACK_HOST": "deploy@a, b:2222\nc a",
+            "ROLLBACK_TRIGGER": "deploy-failed",
+            "ROLLBACK_LOCAL": "1",
+            "ROLLBACK_RECORD": "out/record.json",
+            "GITHUB_ACTOR": "octocat",
+        }
+    )
+    assert request == Request(
+        environment="prod",
+        service="rosey",
+        backup="backup_1",
+        reason="login fails; $(id) 🚑",
+        emergency=True,
+        dry_run=False,
+        if_current="backup_2",
+        hosts=("deploy@a", "b:2222", "c", "a"),
+        trigger="deploy-failed",
+        local=True,
+        record=Path("out/record.json"),
+        actor="octocat",
+    )
+
+
+def test_options_win_over_variables() -> None:
+    environ = {
+        "ROLLBACK_ENVIRONMENT": "prod",
+        "ROLLBACK_REASON": "theirs",
+        "ROLLBACK_EMERGENCY": "true",
+        "ROLLBACK_LOCAL": "nonsense that nobody asks for",
+        "ROLLBACK_HOST": "a",
+        "ROLLBACK_TRIGGER": "workflow",
+        "ROLLBACK_RECORD": "theirs.json",
+    }
+    request = Request.build(
+        environ,
+        environment="test",
+        reason="mine",
+        emergency=False,
+        local=False,
+        hosts=["b"],
+        trigger="manual",
+        record=Path("mine.json"),
+    )
+    assert (request.environment, request.reason, request.emergency, request.local) == ("test", "mine", False, False)
+    assert (request.hosts, request.trigger, request.record) == (("b",), "manual", Path("mine.json"))
+
+
+def test_an_option_that_is_empty_wins_as_well() -> None:
+    environ = {"ROLLBACK_ENVIRONMENT": "prod", "ROLLBACK_BACKUP": "b1", "ROLLBACK_REASON": "why"}
+    request = Request.build(environ, backup="", reason="")
+    assert (request.backup, request.reason) == ("", "")
+
+
+def test_empty_variables_count_as_unset() -> None:
+    """The action hands over every input, the ones that were not given as empty texts."""
+    names = [field.name.upper() for field in dataclasses.fields(Request) if field.name not in ("actor", "run_url")]
+    empty = {f"ROLLBACK_{name}": "" for name in [*names, "HOST"]}
+    environ = {"USER": "ann", "ROLLBACK_ENVIRONMENT": "prod"}
+    assert Request.build({**empty, **environ}) == Request.build(environ)
+
+
+@pytest.mark.parametrize("environ", [{}, {"ROLLBACK_ENVIRONMENT": " "}])
+def test_an_environment_has_to_be_named(environ: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="no environment was named") as caught:
+        Request.build(environ)
+    assert caught.value.exit_code == Exit.USAGE
+
+
+def test_a_yes_or_no_that_is_neither_is_refused() -> None:
+    with pytest.raises(UsageError, match='ROLLBACK_EMERGENCY = "maybe" should be true or false'):
+        Request.build({"ROLLBACK_EMERGENCY": "maybe"}, environment="prod")
+
+
+def test_an_unknown_trigger_gets_the_nearest_one_and_the_list() -> None:
+    with pytest.raises(UsageError) as caught:
+        Request.build({}, environment="prod", trigger="deploy_failed")
+    assert caught.value.message == (
+        f'trigger "deploy_failed" should be one of {", ".join(TRIGGERS)} (did you mean "deploy-failed"?)'
+    )
+
+
+@pytest.mark.parametrize(
+    ("environ", "trigger"),
+    [
+        ({}, "manual"),
+        (DISPATCHED, "workflow"),
+        ({**DISPATCHED, "GITHUB_EVENT_NAME": "push"}, "manual"),
+        ({"GITHUB_EVENT_NAME": "workflow_dispatch"}, "manual"),
+        ({**DISPATCHED, "ROLLBACK_TRIGGER": "health-timeout"}, "health-timeout"),
+    ],
+)
+def test_a_trigger_that_was_not_stated_follows_from_where_the_command_runs(
+    environ: dict[str, str], trigger: str
+) -> None:
+    assert Request.build(environ, environment="prod").trigger == trigger
+
+
+@pytest.mark.parametrize(
+    ("emergency", "backup", "mode"),
+    [(False, "", "standard"), (False, "b1", "targeted"), (True, "", "emergency"), (True, "b1", "emergency")],
+)
+def test_the_mode_follows_from_what_was_asked(emergency: bool, backup: str, mode: str) -> None:
+    assert Request("prod", emergency=emergency, backup=backup).mode == mode
+
+
+def test_the_actor_is_githubs_or_the_user_of_the_machine() -> None:
+    machine = os.uname().nodename
+    assert Request.build({"GITHUB_ACTOR": "octocat", "USER": "ann"}, environment="e").actor == "octocat"
+    assert Request.build({"USER": "ann"}, environment="e").actor == f"ann@{machine}"
+    assert Request.build({"LOGNAME": "bob"}, environment="e").actor == f"bob@{machine}"
+    assert Request.build({}, environment="e").actor == f"{os.getuid()}@{machine}"
+    assert Request.build({"USER": "a\nb"}, environment="e").actor == f"a\\nb@{machine}"
+
+
+def test_the_run_is_addressed_with_its_attempt() -> None:
+    environ = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "7"}
+    url = "https://github.com/o/r/actions/runs/7"
+    assert Request.build(environ, environment="e").run_url == url
+    assert Request.build({**environ, "GITHUB_RUN_ATTEMPT": "2"}, environment="e").run_url == f"{url}/attempts/2"
+    assert Request.build({**environ, "GITHUB_RUN_ID": ""}, environment="e").run_url == ""
