@@ -50,8 +50,11 @@ now() {
     now=${uptime%.*}${uptime#*.}
 }
 
+# Sets seconds, from hundredths. Without a process: some of this runs while the service is down.
 seconds() {
-    printf '%d.%02d' "$(($1 / 100))" "$(($1 % 100))"
+    hundredths=$(($1 % 100))
+    [ "$hundredths" -ge 10 ] || hundredths=0$hundredths
+    seconds=$(($1 / 100)).$hundredths
 }
 
 prefixed() {
@@ -191,7 +194,8 @@ read_lease() {
 show_lease() {
     read_lease
     if [ "$left" -gt 0 ] || lock_is_held; then
-        say lease "$lease_run" "$lease_owner" "$lease_url" "$lease_since" "$(seconds "$left")"
+        seconds "$left"
+        say lease "$lease_run" "$lease_owner" "$lease_url" "$lease_since" "$seconds"
     fi
 }
 
@@ -301,7 +305,8 @@ question() {
     answer=$({ timeout -k 1 "$2" sh -c "$3" 2>&1 </dev/null; printf '\n%s' "$?"; } | tail -c 4000 | tail -n 12)
     now
     printf '%s\n' "${answer%"$NL"*}" | prefixed "said$TAB$1"
-    say answered "$1" "${answer##*"$NL"}" "$(seconds $((now - asked)))"
+    seconds $((now - asked))
+    say answered "$1" "${answer##*"$NL"}" "$seconds"
 }
 
 # --- switch: the transaction --------------------------------------------------------------------------
@@ -394,6 +399,8 @@ worker() {
     elif is_done; then
         finish switched 'finished after an interruption'
         return
+    else
+        prepare
     fi
     transaction
 }
@@ -422,9 +429,9 @@ aftermath() {
 step() {
     name=$1 outcome=$2 begun=$3
     now
-    took=$(seconds $((now - begun)))
-    say step "$name" "$outcome" "$took" "${4:-}" >&3
-    note "{\"event\":\"step\",\"id\":\"$run\",\"step\":\"$name\",\"outcome\":\"$outcome\",\"seconds\":$took}"
+    seconds $((now - begun))
+    say step "$name" "$outcome" "$seconds" "${4:-}" >&3
+    note "{\"event\":\"step\",\"id\":\"$run\",\"step\":\"$name\",\"outcome\":\"$outcome\",\"seconds\":$seconds}"
 }
 
 # result OUTCOME REASON [DOWNTIME]
@@ -497,11 +504,15 @@ objection() {
         objection="current has changed since it was looked at: it is now ${live_path:-$live_state}"
     elif ! safe_name "$target" || [ -L "$releases/$target" ] || [ ! -d "$releases/$target" ] || is_empty "$releases/$target"; then
         objection="$target is no longer a complete release"
-    elif ! make_link "$(link_text)" "$current"; then
-        objection="cannot make a link beside $current"
     else
-        lines "$RO_LINKS" prepare_link || objection="$target has a directory where a link belongs: $link_place"
+        prepare || objection="cannot make a link at $link_place"
     fi
+}
+
+# Makes ready, while the service still runs, all that the switch then only has to put in place.
+prepare() {
+    link_place=$current
+    make_link "$(link_text)" "$current" && lines "$RO_LINKS" prepare_link
 }
 
 # current keeps the style that it has: relative links stay relative.
@@ -540,16 +551,15 @@ prepare_link() {
     link_parts "$1"
     if link_is_right || [ ! -e "$link_source" ]; then return 0; fi
     if [ -d "$link_place" ] && [ ! -L "$link_place" ]; then return 1; fi
+    if [ -f "$link_place" ] && [ ! -L "$link_place" ]; then
+        mkdir -p -- "$dir/replaced" && cp -p -- "$link_place" "$dir/replaced/" || return 1
+    fi
     mkdir -p -- "${link_place%/*}" && make_link "$link_source" "$link_place"
 }
 
 relink() {
     link_parts "$1"
-    if link_is_right || [ ! -L "$link_place.rollback-$run" ]; then return 0; fi
-    if [ -f "$link_place" ] && [ ! -L "$link_place" ]; then
-        mkdir -p -- "$dir/replaced" && cp -p -- "$link_place" "$dir/replaced/" || return 1
-    fi
-    place_link "$link_place"
+    [ ! -L "$link_place.rollback-$run" ] || place_link "$link_place"
 }
 
 begin() {
@@ -631,11 +641,7 @@ within() {
 switch_current() {
     now
     begun=$now
-    look_at_current
-    if [ "$live_name" = "$target" ] && [ "$live_state" = release ]; then
-        step switch ok "$begun" "it was there already"
-    elif { [ -L "$current.rollback-$run" ] || make_link "$(link_text)" "$current"; } && place_link "$current"; then
-        look_at_current
+    if place_link "$current"; then
         step switch ok "$begun"
     else
         step switch failed "$begun"
@@ -655,7 +661,8 @@ start_service() {
     begun=$now
     if manage "$RO_START" "$RO_START_LIMIT" && comes_up; then
         now
-        downtime=$(seconds $((now - down_since)))
+        seconds $((now - down_since))
+        downtime=$seconds
         step start ok "$begun"
     else
         step start failed "$begun"
