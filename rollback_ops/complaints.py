@@ -113,8 +113,8 @@ def _unknown_key(location: Location, value: object) -> Iterator[tuple[Location, 
 def _secrets_in(place: Location, value: object) -> Iterator[tuple[Location, str]]:
     if variable := variable_of(str(place[-1])):
         yield place, variable
-    elif isinstance(value, dict):
-        for key, below in value.items():
+    elif isinstance(value, dict | list):
+        for key, below in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _secrets_in((*place, key), below)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 _LONGEST = 60
 _SECRET_NAME = re.compile(r"(?i)key|token|webhook|pass|secret|credential|auth|known.hosts")
-_SECRET_VALUE = re.compile(r"-----BEGIN|://[^/\s]*@|\bhooks\.|\bgh[a-z]_|github_pat_")
+_SECRET_VALUE = re.compile(r"-----BEGIN|:[^:@\s]+@|\bhooks\.|\bgh[a-z]_|github_pat_")
 
 
 def names_a_secret(name: str) -> bool:

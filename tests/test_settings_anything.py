@@ -36,6 +36,8 @@ KEYS = sorted({field.alias or name for section in SECTIONS for name, field in se
 WORDS = ["http", "tcp", "command", "process", "/s", "20s", "a", "http://a", "a:1", "{environment}", "{x}", "custom"]
 REQUESTED = ["HOST", "TRIGGER", "EMERGENCY", "REASON", "RECORD", "BACKUP"]
 
+ANSWERS = st.sampled_from(["true", "no", "log-error", "workflow", "why not", "a b"])
+
 keys = st.sampled_from([*KEYS, "http", "[key]", "ssh_key"]) | st.text(max_size=5)
 scalars = st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(WORDS)
 values = st.recursive(
@@ -124,7 +126,7 @@ def test_any_settings_that_can_be_read_make_a_job_or_are_refused(
 
 
 @patiently
-@given(st.dictionaries(st.sampled_from([f"ROLLBACK_{name}" for name in REQUESTED]), st.text()))
+@given(st.dictionaries(st.sampled_from([f"ROLLBACK_{name}" for name in REQUESTED]), ANSWERS | st.text()))
 def test_any_variables_make_a_request_or_are_refused(environ: dict[str, str]) -> None:
     reason = tried(lambda: reason_for(Request.build(environ, environment="prod")))
     assert reason is None or 0 < len(reason.text) <= 1000

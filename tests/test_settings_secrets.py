@@ -48,6 +48,7 @@ def test_secrets_cannot_be_changed() -> None:
         ("[environments.prod]\nknown-hosts = 'hunter2'", "environments.prod.known-hosts", "ROLLBACK_KNOWN_HOSTS"),
         ("[environments.prod]\nROLLBACK_SSH_KEY = 'hunter2'", "environments.prod.ROLLBACK_SSH_KEY", "ROLLBACK_SSH_KEY"),
         ("[github]\nauth = { token = 'hunter2' }", "github.auth.token", "GITHUB_TOKEN"),
+        ("[[deploy.keys]]\nssh_key = 'hunter2'", "deploy.keys[0].ssh_key", "ROLLBACK_SSH_KEY"),
         ("github_token = 'hunter2'", "github_token", "GITHUB_TOKEN"),
         ("[ssh]\nssh_key_passphrase = 'hunter2'", "ssh.ssh_key_passphrase", "ROLLBACK_SSH_KEY_PASSPHRASE"),
     ],
@@ -64,6 +65,8 @@ def test_a_secret_in_the_file_is_refused_without_being_repeated(toml: str, place
     [
         "[services.s]\nroot = '/s'\npassword = 'hunter2'",
         "[environments.prod]\nurl = 'https://me:hunter2@example.org'",
+        "[environments.prod]\nurl = 'https://hunter2@example.org'",
+        "[environments.prod]\nhosts = ['me:hunter2@example.org']",
         "[services.s]\nroot = '''-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2'''",
         "[services.s]\nroot = 'ghp_hunter2'",
         "[services.s]\nroot = '/s'\n[services.s.checks.c]\nkind = 'http'\nurl = 'http://a'\n"
