@@ -55,6 +55,7 @@ class Chronicle:
     heading: Heading
     host_names: Sequence[str]
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    finished_at: datetime | None = None
     surveys: dict[str, Survey] = field(default_factory=dict)
     lost: dict[str, RollbackOpsError] = field(default_factory=dict)
     decision: Plan | NothingToDo | Refusal | None = None
@@ -87,7 +88,7 @@ class Chronicle:
 
     def record(self) -> Record:
         """The record as of now."""
-        finished_at = datetime.now(UTC)
+        finished_at = self.finished_at or datetime.now(UTC)
         hosts = tuple(self._host(name) for name in self.host_names)
         outcome = self._outcome(hosts)
         rejected: tuple[Rejected, ...] = () if isinstance(self.decision, NothingToDo | None) else self.decision.rejected

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from rollback_ops import checks
 from rollback_ops.checks import Look, Visit
@@ -147,6 +148,8 @@ def _verify(order: Order, crew: Crew, chronicle: Chronicle, plan: Plan, progress
 
 def _write_down(crew: Crew, chronicle: Chronicle) -> None:
     """Leave the record in the journal of every host that was touched. What could not be told is a warning."""
+    # Writing takes its time too, and still everyone is to have the same document.
+    chronicle.finished_at = datetime.now(UTC)
     touched = [name for name, result in chronicle.switched.items() if result.outcome not in ("refused", "unknown")]
     record = chronicle.record()
     errors = crew.record(record.id, {name: chronicle.marks(name) for name in touched}, record.line())
