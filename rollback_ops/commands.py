@@ -53,10 +53,9 @@ class Commands:
         asked, warning = order(wired)
         with _listening() as cancellation, _closing(wired):
             record = roll_back(asked, Crew(wired.hosts, progress, cancellation, wired.total), progress)
-        if warning:
-            record = record.model_copy(update={"warnings": (*record.warnings, warning)})
+        record = _warned(record, warning)
         if wired.request.record:
-            documents.write(wired.request.record, record)
+            record = _warned(record, documents.write(wired.request.record, record))
         self._show(record.model_dump(mode="json", by_alias=True), told(record))
         return record.exit_code
 
@@ -114,6 +113,10 @@ class Commands:
             documents.show(document)
         else:
             terminal.show(lines)
+
+
+def _warned(record: Record, warning: str) -> Record:
+    return record.model_copy(update={"warnings": (*record.warnings, warning)}) if warning else record
 
 
 def _prove(wired: Wired, within: float, cancellation: Cancellation) -> Callable[[Host], Verification]:
