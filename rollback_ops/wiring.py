@@ -12,7 +12,6 @@ from typing import Any
 
 from rollback_ops import checks, managers
 from rollback_ops.chronicle import Heading
-from rollback_ops.credentials import Secrets
 from rollback_ops.hosts import Login, on_servers, on_this_machine
 from rollback_ops.job import Job, resolve
 from rollback_ops.plan import Wish
@@ -21,7 +20,8 @@ from rollback_ops.reason import reason_for
 from rollback_ops.request import Request
 from rollback_ops.rollback import Order
 from rollback_ops.settings import Limits, Service, Settings
-from rollback_ops.settings_file import load, settings_path
+from rollback_ops.settings.credentials import Secrets
+from rollback_ops.settings.file import load, settings_path
 
 
 @dataclass(frozen=True, slots=True)

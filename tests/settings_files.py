@@ -11,7 +11,7 @@ import pytest
 
 from rollback_ops.errors import Exit, UsageError
 from rollback_ops.settings import Settings
-from rollback_ops.settings_file import load
+from rollback_ops.settings.file import load
 
 
 def read(toml: str | bytes, environ: Mapping[str, str] | None = None) -> Settings:

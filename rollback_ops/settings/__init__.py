@@ -1,0 +1,29 @@
+"""rollback.toml and its variables: what they may say (``schema``), and how they are read (``file``)."""
+
+from rollback_ops.settings.schema import (
+    Check,
+    CommandCheck,
+    CustomCommands,
+    Environment,
+    HttpCheck,
+    Limits,
+    ProcessCheck,
+    Service,
+    Settings,
+    TcpCheck,
+    Verify,
+)
+
+__all__ = [
+    "Check",
+    "CommandCheck",
+    "CustomCommands",
+    "Environment",
+    "HttpCheck",
+    "Limits",
+    "ProcessCheck",
+    "Service",
+    "Settings",
+    "TcpCheck",
+    "Verify",
+]

@@ -1,0 +1,92 @@
+"""The layer of ``ROLLBACK_SERVICES__…`` and ``ROLLBACK_ENVIRONMENTS__…`` variables that lies over the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rollback_ops.errors import UsageError
+from rollback_ops.settings.complaints import Location
+from rollback_ops.settings.schema import Settings
+from rollback_ops.wording import did_you_mean, one_line
+
+_PREFIX = "ROLLBACK_"
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """``values``: what the variables say, as nested tables. ``names``: the variable that speaks of each place."""
+
+    values: dict[str, Any]
+    names: Mapping[Location, str]
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Variables:
+        names = _names(environ)
+        if not names:
+            return cls({}, {})
+        # Only who has such variables waits for the library: its import takes 25 ms, a twentieth of a rollback.
+        from rollback_ops.settings.source import VariablesSource
+
+        return cls(VariablesSource(environ)(), names)
+
+    def over(self, document: dict[str, Any]) -> dict[str, Any]:
+        return _over(document, self.values)
+
+    def source_of(self, place: Location, document: dict[str, Any], file: str) -> str:
+        """The file or the variable to name when something is wrong at a place of the settings."""
+        if not _reaches(self.values, place):
+            parent = place[:-1]
+            only_here = _reaches(self.values, parent) and not _reaches(document, parent)
+            return self.source_of(parent, document, file) if only_here else file
+        loose = tuple(_loose(part) for part in place)
+        above = [self.names[loose[:length]] for length in range(len(loose), 0, -1) if loose[:length] in self.names]
+        below = [name for where, name in self.names.items() if where[: len(loose)] == loose]
+        name = one_line((above or below)[0])
+        return f"{file} with {name}" if not above and _reaches(document, place) else name
+
+
+def _names(environ: Mapping[str, str]) -> dict[Location, str]:
+    names: dict[Location, str] = {}
+    for variable, value in environ.items():
+        head, *rest = variable.lower().removeprefix(_PREFIX.lower()).split("__")
+        if not value or not variable.upper().startswith(_PREFIX):
+            continue
+        if head in Settings.model_fields:
+            names[tuple(_loose(part) for part in (head, *rest))] = variable
+        elif rest:
+            known = [f"{_PREFIX}{name.upper()}__" for name in Settings.model_fields]
+            meant = did_you_mean(f"{_PREFIX}{head.upper()}__", known)
+            raise UsageError(f"{one_line(variable)}: is no setting{meant}; settings begin with {' or '.join(known)}")
+    return names
+
+
+def _loose(key: str | int) -> str | int:
+    """How a key compares to a variable's name, which has neither case nor dashes."""
+    return key.lower().replace("-", "_") if isinstance(key, str) else key
+
+
+def _over(document: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """A key that the document has already keeps the document's spelling."""
+    spelling = {_loose(key): key for key in document}
+    merged = dict(document)
+    for written, value in values.items():
+        key = written if written in document else spelling.get(_loose(written), written)
+        below = merged.get(key)
+        merged[key] = _over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _reaches(tree: Any, place: Location) -> bool:
+    for part in place:
+        if isinstance(tree, dict):
+            branches = {_loose(key): value for key, value in tree.items()}
+            if _loose(part) not in branches:
+                return False
+            tree = branches[_loose(part)]
+        elif isinstance(tree, list) and isinstance(part, int) and part < len(tree):
+            tree = tree[part]
+        else:
+            return False
+    return True

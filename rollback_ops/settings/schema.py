@@ -1,0 +1,144 @@
+"""What rollback.toml may say, as types: every key, its default and its bounds. Durations are seconds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from rollback_ops.settings.types import (
+    Addresses,
+    CheckUrl,
+    Command,
+    Endpoint,
+    ExpectedJson,
+    ExpectedText,
+    HeaderName,
+    HeaderValue,
+    Limit,
+    Name,
+    PageUrl,
+    PathInRelease,
+    PathInRoot,
+    Pattern,
+    Project,
+    Question,
+    Root,
+    Seconds,
+    Units,
+)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class HttpCheck(Section):
+    kind: Literal["http"]
+    url: CheckUrl
+    source: Literal["host", "runner"] = Field("host", alias="from")
+    status: int = Field(200, ge=100, le=599)
+    text: ExpectedText = ""
+    fields: dict[str, ExpectedJson] = Field(default_factory=dict, alias="json")
+    headers: dict[HeaderName, HeaderValue] = {}
+    timeout: Limit = 2.0
+
+
+class TcpCheck(Section):
+    kind: Literal["tcp"]
+    address: Endpoint
+    source: Literal["host", "runner"] = Field("host", alias="from")
+    timeout: Limit = 2.0
+
+
+class ProcessCheck(Section):
+    kind: Literal["process"]
+
+
+class CommandCheck(Section):
+    kind: Literal["command"]
+    run: Question
+    phase: Literal["before", "after"] = "after"
+    timeout: Limit = 10.0
+
+
+Check = Annotated[HttpCheck | TcpCheck | ProcessCheck | CommandCheck, Field(discriminator="kind")]
+
+
+class Verify(Section):
+    healthy_deadline: Seconds = 20.0
+    min_healthy_time: Seconds = 3.0
+    on_failure: Literal["report", "restore", "older"] = "report"
+
+    @model_validator(mode="after")
+    def _health_can_be_seen(self) -> Verify:
+        if self.min_healthy_time >= self.healthy_deadline:
+            raise ValueError(
+                f"has a min_healthy_time ({self.min_healthy_time:g}s) that is not shorter "
+                f"than its healthy_deadline ({self.healthy_deadline:g}s)"
+            )
+        return self
+
+
+class Limits(Section):
+    """The specification's table of maxima ("Performance Targets")."""
+
+    connect: Limit = 5.0
+    find: Limit = 3.0
+    stop: Limit = 10.0
+    switch: Limit = 3.0
+    start: Limit = 30.0
+    verification: Limit = 60.0
+    total: Limit = 60.0
+    emergency_total: Limit = 30.0
+
+
+class CustomCommands(Section):
+    """Shell command lines of ``manager = "custom"``; each runs on the host, in the live release."""
+
+    stop: Command
+    start: Command
+    status: Command
+    logs: Command = ""
+
+
+class Service(Section):
+    root: Root
+    layout: Literal["backups", "releases"] = "releases"
+    releases: PathInRoot = ""
+    pattern: Pattern = ""
+    current: PathInRoot = "current"
+    manager: Literal["systemd", "systemd-user", "supervisor", "compose", "custom"] = "systemd"
+    units: Units = ()
+    commands: CustomCommands | None = None
+    project: Project = ""
+    links: dict[PathInRelease, PathInRoot] = {}
+    requires: tuple[PathInRelease, ...] = ()
+    checks: dict[Name, Check] = {}
+    verify: Verify = Verify()
+    limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _verification_fits(self) -> Service:
+        for name in ("verification", "total"):
+            limit: float = getattr(self.limits, name)
+            if self.verify.healthy_deadline > limit:
+                raise ValueError(
+                    f"has a verify.healthy_deadline ({self.verify.healthy_deadline:g}s) that is longer "
+                    f"than its limits.{name} ({limit:g}s)"
+                )
+        return self
+
+
+class Environment(Section):
+    hosts: Addresses = ()
+    gateways: Addresses = ()
+    url: PageUrl = ""
+    require_permission: Literal["", "read", "triage", "write", "maintain", "admin"] = ""
+
+
+class Settings(Section):
+    """The whole file: services and environments by their names."""
+
+    services: dict[Name, Service] = {}
+    environments: dict[Name, Environment] = {}

@@ -1,0 +1,39 @@
+"""The secrets of one command: from the environment only, and never in a message, a log or a repr."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+_VARIABLES = {
+    "ssh_key": "ROLLBACK_SSH_KEY",
+    "ssh_key_passphrase": "ROLLBACK_SSH_KEY_PASSPHRASE",
+    "known_hosts": "ROLLBACK_KNOWN_HOSTS",
+    "webhook_url": "ROLLBACK_WEBHOOK_URL",
+    "token": "GITHUB_TOKEN",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Contents, not paths. None: not given."""
+
+    ssh_key: SecretStr | None = None
+    ssh_key_passphrase: SecretStr | None = None
+    known_hosts: SecretStr | None = None
+    webhook_url: SecretStr | None = None
+    token: SecretStr | None = None
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Secrets:
+        """The secrets that ``environ`` holds; an empty variable is one that was not given."""
+        given = {field: environ.get(variable, "") for field, variable in _VARIABLES.items()}
+        return cls(**{field: SecretStr(text) for field, text in given.items() if text.strip()})
+
+
+def variable_of(key: str) -> str:
+    """The variable that a settings key like ``ssh-key`` should have been; empty when it is no secret."""
+    plain = key.lower().replace("-", "_").removeprefix("rollback_").removeprefix("github_")
+    return _VARIABLES.get(plain, "")

@@ -1,0 +1,153 @@
+"""The kinds of text that settings are made of: what is safe to hand to a host is decided here.
+
+What is wrong with a value is a ``ValueError`` whose text goes on from the value's name: "root should be …".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator
+
+from rollback_ops.wording import did_you_mean, listed
+
+_DURATION = re.compile(r"(?P<amount>\d+(?:\.\d+)?)(?P<unit>ms|s|m)", re.ASCII)
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+_DURATION_WORDS = 'should be a duration, a number with its unit: "500ms", "20s" or "2m"'
+
+# Braces that belong to the shell (${x}, %{x}, {{x}}) are not ours.
+_PLACEHOLDER = re.compile(r"(?<![$%{])\{([a-z_]+)\}(?!\})")
+_FOR_CHECKS = ("environment", "release")
+_HOST = r"(?:\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9._-]+)?\]|[A-Za-z0-9_][A-Za-z0-9._-]*)"
+_PORT = r"(?P<port>\d{1,5})"
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """The text with the placeholders that ``values`` names filled in; the others stay."""
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
+
+
+def parse_duration(value: object) -> object:
+    """Seconds of a text like ``500ms``, ``20s`` or ``2m``; a plain number is seconds already."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(_DURATION_WORDS)
+    return float(match["amount"]) * _UNIT_SECONDS[match["unit"]]
+
+
+def _within_an_hour(seconds: float) -> float:
+    if not 0 <= seconds <= 3600:
+        raise ValueError("should be from 0 seconds to one hour")
+    return seconds
+
+
+def _positive(seconds: float) -> float:
+    if seconds == 0:
+        raise ValueError("should be longer than 0 seconds")
+    return seconds
+
+
+def _only(text: str, allowed: tuple[str, ...]) -> str:
+    for name in _PLACEHOLDER.findall(text):
+        if name not in allowed:
+            known = listed(f"{{{each}}}" for each in allowed)
+            raise ValueError(f"has an unknown placeholder {{{name}}}{did_you_mean(name, allowed)}; allowed: {known}")
+    return text
+
+
+def _placeholders(*allowed: str) -> AfterValidator:
+    return AfterValidator(lambda text: _only(text, allowed))
+
+
+def _shape(pattern: str, words: str, *placeholders: str) -> AfterValidator:
+    """Texts of one form, in which a placeholder stands for a letter. A port that the pattern finds is a real one."""
+    compiled = re.compile(pattern, re.ASCII)
+
+    def check(text: str) -> str:
+        match = compiled.fullmatch(_PLACEHOLDER.sub("x", _only(text, placeholders)))
+        port = match.groupdict().get("port") if match else None
+        if match is None or (port and not 0 < int(port) < 65536):
+            raise ValueError(words)
+        return text
+
+    return AfterValidator(check)
+
+
+def _without_dots(path: str) -> str:
+    if {".", ".."} & set(path.split("/")):
+        raise ValueError('should not have "." or ".." in it')
+    return path
+
+
+def _line(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("should be one line, not blank, and without tabs or control characters")
+    return text
+
+
+def _texts_inside(value: Any) -> Any:
+    """Placeholders are looked for in every text of the JSON that is expected."""
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _texts_inside(each)
+    return _only(value, _FOR_CHECKS) if isinstance(value, str) else value
+
+
+def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    twice = sorted({value for value in values if values.count(value) > 1})
+    if twice:
+        raise ValueError(f"names {listed(twice)} more than once")
+    return values
+
+
+_PATH = r"[A-Za-z0-9._@+=:,-]+"
+_PATH_WORDS = "made of letters, digits and . _ - @ + = : ,"
+_RELATIVE = rf"(?!-){_PATH}(?:/{_PATH})*"
+_URL = rf"https?://{_HOST}(?::{_PORT})?(?:[/?#][!-~]*)?"
+_URL_WORDS = "should be an address like http://localhost:8080/health (http or https, no user, no spaces)"
+_HOST_WORDS = (
+    "should be a host, like deploy@bot1.example.org, bot1:2222 or deploy@[2001:db8::1]:22 "
+    "(IPv6 in brackets, no spaces, no leading dash)"
+)
+_NAME_WORDS = 'should be a name: letters, digits, ".", "_" and "-", starting with a letter or a digit, at most 64'
+_PATTERN_WORDS = 'should be a pattern for names, like "backup_*": no slash, no space, no leading dash'
+_one_line = AfterValidator(_line)
+_no_dots = AfterValidator(_without_dots)
+_unique = AfterValidator(_each_once)
+
+Seconds = Annotated[float, BeforeValidator(parse_duration), AfterValidator(_within_an_hour)]
+Limit = Annotated[Seconds, AfterValidator(_positive)]
+
+Name = Annotated[str, _shape(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", _NAME_WORDS)]
+Root = Annotated[
+    str,
+    _shape(rf"(?:/{_PATH})+/?", f"should be an absolute path, {_PATH_WORDS}", "environment"),
+    _no_dots,
+    AfterValidator(lambda path: path.rstrip("/")),
+]
+PathInRoot = Annotated[str, _shape(_RELATIVE, f"should be a relative path, {_PATH_WORDS}", "environment"), _no_dots]
+PathInRelease = Annotated[str, _shape(_RELATIVE, f"should be a relative path, {_PATH_WORDS}"), _no_dots]
+Pattern = Annotated[str, _shape(r"(?!-)[A-Za-z0-9._+:@~=,*?\[\]!^-]+", _PATTERN_WORDS, "environment")]
+Unit = Annotated[
+    str, _shape(r"[A-Za-z0-9_][A-Za-z0-9:_.@+*\\-]*", "should be the name of a unit, like cytube-bot", "environment")
+]
+Units = Annotated[tuple[Unit, ...], _unique]
+Project = Annotated[
+    str, _shape(r"[a-z0-9][a-z0-9_-]*", "should be small letters, digits, dashes and underscores", "environment")
+]
+PageUrl = Annotated[str, _shape(_URL, _URL_WORDS, "environment")]
+CheckUrl = Annotated[str, _shape(_URL, _URL_WORDS, *_FOR_CHECKS)]
+Endpoint = Annotated[
+    str, _shape(rf"{_HOST}:{_PORT}", "should be host:port, like localhost:5432 or [::1]:5432", *_FOR_CHECKS)
+]
+Address = Annotated[str, _shape(rf"(?:[A-Za-z0-9_][A-Za-z0-9_.$+-]*@)?{_HOST}(?::{_PORT})?", _HOST_WORDS)]
+Addresses = Annotated[tuple[Address, ...], _unique]
+Command = Annotated[str, _placeholders("environment"), _one_line]
+Question = Annotated[str, _placeholders(*_FOR_CHECKS), _one_line]
+ExpectedText = Annotated[str, _placeholders(*_FOR_CHECKS)]
+ExpectedJson = Annotated[Any, AfterValidator(_texts_inside)]
+HeaderName = Annotated[str, _shape(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "should be the name of a header")]
+HeaderValue = Annotated[str, _shape(r"[ -~]*", "should be one line of ASCII", "environment")]
