@@ -181,10 +181,11 @@ list_releases() {
 }
 
 # Sets lease_run, lease_owner, lease_url, lease_since, and left: hundredths of a second until it expires.
+# `read` takes several tabs for one, so what may be empty stands last in every line that it reads.
 read_lease() {
-    lease_run='' left=0
+    lease_run='' lease_owner='' lease_url='' lease_since='' lease_boot='' lease_until='' left=0
     [ -r "$store/lease" ] || return 0
-    IFS=$TAB read -r lease_run lease_owner lease_url lease_since lease_boot lease_until <"$store/lease" || :
+    IFS=$TAB read -r lease_run lease_boot lease_until lease_since lease_owner lease_url <"$store/lease" || :
     now
     if [ "$lease_boot" = "$(boot_id)" ] && [ "$lease_until" -gt "$now" ] 2>/dev/null; then
         left=$((lease_until - now))
@@ -201,12 +202,13 @@ show_lease() {
 
 show_unfinished() {
     [ -r "$store/open" ] || return 0
-    IFS=$TAB read -r open_run open_source open_target <"$store/open" || return 0
+    IFS=$TAB read -r open_run open_target open_source <"$store/open" || return 0
     lock_is_held || say unfinished "$open_run" "$open_source" "$open_target"
 }
 
+# Asked with a shared lock: two that ask at once must not take each other for a holder.
 lock_is_held() {
-    [ -e "$store/lock" ] && ! flock -n "$store/lock" true
+    [ -e "$store/lock" ] && ! flock -s -n "$store/lock" true
 }
 
 boot_id() {
@@ -316,12 +318,11 @@ switch() {
     run=$1
     safe_name "$run" || return 64
     dir=$store/runs/$run
-    if ! { mkdir -p -- "$dir" && printf '%s\n' "$RO_SELF" >"$dir/program" &&
+    if ! { mkdir -p -- "$store/runs" && mkdir -- "$dir" && printf '' >"$dir/progress" && printf '%s\n' "$RO_SELF" >"$dir/program" &&
         printf '%s\n' "$2" "$3" "$4" "$5" "$6" >"$dir/order" && printf '%s\n' "$7" >"$dir/intent"; } 2>/dev/null; then
         say result refused '' '' "cannot write to $store"
         return
     fi
-    : >"$dir/progress"
     launch
     forget_old_runs
     follow "$run"
@@ -356,10 +357,14 @@ forget_old_runs() {
 follow() {
     run=$1
     dir=$store/runs/$run
-    if ! safe_name "$run" || [ ! -r "$dir/progress" ]; then
+    safe_name "$run" || return 64
+    # Who makes the directory decides: an order that a bad line delivers after this is refused by `switch`.
+    mkdir -p -- "$store/runs" 2>/dev/null
+    if mkdir -- "$dir" 2>/dev/null || [ ! -d "$dir" ]; then
         say result refused '' '' "this host never began it"
         return
     fi
+    printf '' >>"$dir/progress"
     quiet=0
     while :; do
         if IFS= read -r line; then
@@ -370,7 +375,7 @@ follow() {
         fi
         quiet=$((quiet + 1))
         # The worker holds the file "alive" while it lives; between two workers there may be a moment.
-        if [ $((quiet % 50)) = 0 ] && [ "$quiet" -ge 250 ] && flock -n "$dir/alive" true; then
+        if [ $((quiet % 50)) = 0 ] && [ "$quiet" -ge 250 ] && flock -s -n "$dir/alive" true; then
             say result unknown '' '' "the program on the host was ended before its end"
             return
         fi
@@ -383,7 +388,9 @@ worker() {
     resumed=${2:-}
     dir=$store/runs/$run
     exec 3>>"$dir/progress" 8>>"$dir/alive" 9>>"$store/lock" >>"$dir/log" 2>&1 </dev/null
-    flock -n 8 || exit 0
+    # What a killed worker was just running, or somebody who asks, may hold it for a moment more.
+    flock -w 5 8 || exit 0
+    printf '%s\n' "$$" >"$dir/pid"
     { IFS= read -r target && IFS= read -r source && IFS= read -r break_lock && IFS= read -r owner && IFS= read -r run_url; } <"$dir/order"
     [ -z "$resumed" ] || break_lock=no
     take_lock || return 0
@@ -419,9 +426,14 @@ aftermath() {
     { [ ! -r "$store/open" ] || IFS=$TAB read -r open_run _ <"$store/open"; }
     if [ "$open_run" = "$1" ]; then
         worker "$1" resumed
+        return
+    fi
+    exec 3>>"$dir/progress"
+    run=$1
+    if [ -e "$dir/begun" ]; then
+        lost_lease
     else
-        exec 3>>"$dir/progress"
-        run=$1
+        drop_lease
         result refused "the program was ended before it began"
     fi
 }
@@ -452,39 +464,57 @@ event() {
 # renewing: a dead owner's is free at once or in seconds, a live owner's never.
 take_lock() {
     held=''
+    since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
     flock -w 1 9 || held=yes
     read_lease
     if [ -n "$held" ] || { [ "$left" -gt 0 ] && [ "$lease_run" != "$run" ]; }; then
         holder="${lease_owner:-another run} since ${lease_since:-an unknown time} (run ${lease_run:-unknown})"
-        if [ "$break_lock" != yes ]; then
+        if [ -n "$resumed" ]; then
+            lost_lease
+            return 1
+        elif [ "$break_lock" != yes ]; then
             result refused "locked by $holder"
             return 1
         fi
         break_in "$holder" || { result refused "the lock of $holder could not be broken"; return 1; }
     fi
-    write_lease "$RO_TOTAL_LIMIT"
+    write_lease
 }
 
 # The new lease comes first: a worker that finds that the lease is no longer its own changes nothing more.
 break_in() {
     say step break-lock warning 0.00 "taken from $1" >&3
+    [ ! -e "$store/lease" ] || cp -p -- "$store/lease" "$dir/broken-lease"
     other_run=$lease_run
-    write_lease "$RO_TOTAL_LIMIT"
+    write_lease
     [ -n "$held" ] || return 0
     end_other "$other_run"
-    flock -w 5 9
+    if flock -w 5 9; then return; fi
+    # It goes on, then, and must not take itself for one that lost.
+    mv -f -- "$dir/broken-lease" "$store/lease" || drop_lease
+    return 1
 }
 
+# Only what is still a worker of that run: its number may have been given to something else.
 end_other() {
-    if safe_name "$1" && [ -r "$store/runs/$1/pid" ] && read -r other <"$store/runs/$1/pid"; then kill -KILL "$other"; fi
+    if safe_name "$1" && [ -r "$store/runs/$1/pid" ] && read -r other <"$store/runs/$1/pid" &&
+        grep -qF -e "$1" "/proc/$other/cmdline"; then kill -KILL "$other"; fi
 }
 
-# write_lease SECONDS
 write_lease() {
     now
-    since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-    say "$run" "$owner" "$run_url" "$since" "$(boot_id)" $((now + $1 * 100)) >"$store/lease.$run" &&
+    say "$run" "$(boot_id)" $((now + lease_seconds * 100)) "$since" "${owner:-?}" "$run_url" >"$store/lease.$run" &&
         mv -f -- "$store/lease.$run" "$store/lease"
+}
+
+# Under the lock, as dropping it is: what was let go or broken meanwhile must not come back.
+renew_lease() {
+    (
+        flock -n 9 && holds_lease || exit 0
+        read_lease
+        since=$lease_since owner=$lease_owner run_url=$lease_url
+        write_lease
+    ) 9>>"$store/lock"
 }
 
 holds_lease() {
@@ -500,7 +530,8 @@ drop_lease() {
 # Everything that can be refused is refused here, with the lock held and before anything is stopped.
 objection() {
     objection=''
-    if [ "$live_path" != "$source" ] || [ "$live_state" = directory ]; then
+    # Whose lock was broken while it worked may have switched current already.
+    if { [ "$live_path" != "$source" ] && [ -z "$held" ]; } || [ "$live_state" = directory ]; then
         objection="current has changed since it was looked at: it is now ${live_path:-$live_state}"
     elif ! safe_name "$target" || [ -L "$releases/$target" ] || [ ! -d "$releases/$target" ] || is_empty "$releases/$target"; then
         objection="$target is no longer a complete release"
@@ -563,9 +594,8 @@ relink() {
 }
 
 begin() {
-    printf '%s\n' "$$" >"$dir/pid"
     if ! { IFS= read -r intent <"$dir/intent" && end_last_line && note "$intent" && sync -- "$journal" &&
-        say "$run" "$source" "$target" >"$store/open" && sync -- "$store/open"; }; then
+        say "$run" "$target" "$source" >"$store/open" && sync -- "$store/open" && printf '' >"$dir/begun"; }; then
         drop_lease
         result refused "cannot write to $store"
         return 1
@@ -706,7 +736,7 @@ finish() {
     event "end" "$1"
     sync -- "$journal"
     rm -f -- "$store/open"
-    write_lease "$lease_seconds"
+    write_lease
     result "$1" "$2" "$downtime"
 }
 
@@ -716,10 +746,7 @@ finish() {
 ask() {
     run=$1
     shift
-    if [ -n "$run" ] && holds_lease; then
-        IFS=$TAB read -r _ owner run_url _ <"$store/lease"
-        write_lease "$lease_seconds"
-    fi
+    if [ -n "$run" ] && holds_lease; then renew_lease; fi
     show_state
     cd -- "$current" 2>/dev/null || cd /
     questions "$@"
@@ -739,7 +766,10 @@ record() {
         ) 7>>"$store/journal.lock"
         sync -- "$journal"
     fi
-    drop_lease
+    (
+        flock -w 2 9
+        drop_lease
+    ) 9>>"$store/lock"
 }
 
 set_mark() {
