@@ -165,8 +165,8 @@ class Chronicle:
                 return self._planned_outcome(next(p for p in plan.hosts if p.host == name))
             case NothingToDo(why=why):
                 return "nothing_to_do", why
-            case Refusal(why=why):
-                return "refused", why
+            case Refusal() as refusal:
+                return "refused", refusal.about(name)
         return "cancelled", ""
 
     def _planned_outcome(self, plan: HostPlan) -> tuple[HostOutcome, str]:

@@ -41,7 +41,10 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One unit (or program, or container) of the service, in every manager's common words."""
+    """One unit (or program, or container) of the service, in every manager's common words.
+
+    ``obstacle`` says why it could not be started again once it is stopped (empty: nothing found).
+    """
 
     name: str
     state: UnitState
@@ -49,6 +52,7 @@ class Unit:
     restarts: int = 0
     invocation: str = ""
     detail: str = ""
+    obstacle: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rollback_ops.model import Live, Release, Survey
+from rollback_ops.wording import one_line, short
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,16 @@ class NothingToDo:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
+    """``hosts`` says it host by host, where not all of them are to blame."""
+
     why: str
     hint: str = ""
     rejected: tuple[Rejected, ...] = ()
+    hosts: Mapping[str, str] = field(default_factory=dict)
+
+    def about(self, host: str) -> str:
+        """What one host is to be told: why, and what to do."""
+        return "\n  ".join(filter(None, (self.hosts.get(host, self.why), self.hint)))
 
 
 def natural(name: str) -> tuple[tuple[str | int, ...], str]:
@@ -80,11 +88,11 @@ def make_plan(
     meant = [s for s in surveys if not wish.if_current or _live_name(s) == wish.if_current]
     if not meant:
         lives = ", ".join(sorted({_live_name(s) or s.live.state for s in surveys}))
-        return NothingToDo(f"{wish.if_current} is no longer live (live: {lives})")
+        return NothingToDo(f"{_shown(wish.if_current)} is no longer live (live: {lives})")
     unfit = {s.host: why for s in meant if (why := _unfit(s, wish))}
     fit = [s for s in meant if s.host not in unfit]
     if unfit and (not wish.emergency or not fit):
-        return Refusal(_each(unfit), _hint_for(meant))
+        return Refusal(_each(unfit), _hint_for(meant), hosts=unfit)
     choice = _Choice(fit, wish, broken or {})
     if isinstance(target := choice.target(), Refusal):
         return target
@@ -111,13 +119,14 @@ def _unfit(survey: Survey, wish: Wish) -> str:
     """Why nothing may be changed on a host, or nothing."""
     reasons = list(survey.obstacles)
     reasons += [f"the unit {unit.name} does not exist" for unit in survey.units if unit.state == "missing"]
+    reasons += [f"the unit {unit.name} {unit.obstacle}" for unit in survey.units if unit.obstacle]
     if survey.live.state == "directory":
         reasons.append("current is not a link, so it cannot be switched")
     if not wish.emergency:
         reasons += survey.doubts
         if survey.lease:
             reasons.append(_locked(survey))
-        if survey.live.state != "release" and not wish.backup and not survey.unfinished:
+        if survey.live.state in _NOT_LIVE and not (wish.backup or survey.unfinished or survey.obstacles):
             reasons.append(_not_live(survey.live))
     return "; ".join(reasons)
 
@@ -130,15 +139,20 @@ def _locked(survey: Survey) -> str:
     return f"locked by {lease.owner or 'another run'} since {lease.since} (run {lease.run}{left})"
 
 
+_NOT_LIVE = {
+    "missing": "current does not exist",
+    "dangling": "current points at {}, which does not exist",
+    "elsewhere": "current points at {}, which is none of the releases",
+}
+
+
 def _not_live(live: Live) -> str:
-    return {
-        "missing": "current does not exist",
-        "dangling": f"current points at {live.path}, which does not exist",
-        "elsewhere": f"current points at {live.path}, which is none of the releases",
-    }.get(live.state, live.state)
+    return _NOT_LIVE.get(live.state, live.state).format(live.path)
 
 
 def _hint_for(surveys: Sequence[Survey]) -> str:
+    if any(s.obstacles for s in surveys):
+        return ""
     if any(s.lease for s in surveys):
         return "Wait for it; an --emergency rollback takes the lock over."
     if any(s.live.state == "directory" for s in surveys):
@@ -181,7 +195,7 @@ class _Choice:
     def _named(self) -> str | Refusal:
         name = self.wish.backup
         if name not in self._why:
-            return Refusal(f"{name} is none of the releases", _did_you_mean(name, self._why), self.rejected())
+            return Refusal(f"{_shown(name)} is none of the releases", _did_you_mean(name, self._why), self.rejected())
         if all(_live_name(s) == name and s.unfinished is None for s in self.surveys):
             return Refusal(f"{name} is the live release already", "`list` shows the others.", self.rejected())
         why = self._unusable(name)
@@ -213,6 +227,11 @@ class _Choice:
 
     def _on(self, survey: Survey) -> str:
         return f" on {survey.host}" if len(self.surveys) > 1 else ""
+
+
+def _shown(name: str) -> str:
+    """A name that was typed, as one line that cannot be taken for anything else."""
+    return one_line(short(name, 128))
 
 
 def _live_name(survey: Survey) -> str:

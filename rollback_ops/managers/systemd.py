@@ -26,6 +26,13 @@ _STATES: dict[str, UnitState] = {
     "inactive": "stopped",
     "failed": "failed",
 }
+# What a unit that runs may have come to since it was started: it would stop, and never start again.
+_UNSTARTABLE = {
+    "not-found": "has no unit file any more",
+    "masked": "is masked",
+    "bad-setting": "has a unit file that systemd refuses",
+    "error": "has a unit file that cannot be read",
+}
 # Words that a unit's state says already.
 _PLAIN = frozenset({"", "loaded", "active", "running", "dead", "failed", "success"})
 
@@ -95,4 +102,5 @@ def _unit(unit: str, blocks: list[dict[str, str]]) -> Unit:
         restarts=number(found.get("NRestarts", "")),
         invocation=found.get("InvocationID", ""),
         detail=", ".join(word for word in words if word not in _PLAIN),
+        obstacle=_UNSTARTABLE.get(found.get("LoadState", ""), ""),
     )
