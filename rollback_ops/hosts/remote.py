@@ -5,7 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from rollback_ops.errors import BadAnswer, ConnectionLost, HostUnreachable, Refused
+from rollback_ops.errors import (
+    AuthenticationFailed,
+    BadAnswer,
+    ConnectionLost,
+    HostUnreachable,
+    HostUntrusted,
+    Refused,
+    RollbackOpsError,
+)
 from rollback_ops.hosts import program, wire
 from rollback_ops.hosts.transport import Transport
 from rollback_ops.model import (
@@ -84,7 +92,7 @@ class ProgramHost:
         except (ConnectionLost, BadAnswer) as error:
             return self._follow(order.run, deadline, progress, error)
 
-    def _follow(self, run: str, deadline: float, progress: _Progress, error: Exception) -> SwitchResult:
+    def _follow(self, run: str, deadline: float, progress: _Progress, error: RollbackOpsError) -> SwitchResult:
         while time.monotonic() < deadline:
             try:
                 progress.rewind()
@@ -92,8 +100,11 @@ class ProgramHost:
                 return progress.of(self._operate("follow", run, within=left, on_line=progress.line))
             except (ConnectionLost, BadAnswer, HostUnreachable) as again:
                 error = again
+                # A host locks out the address that tries a refused key again and again.
+                if isinstance(again, HostUntrusted | AuthenticationFailed):
+                    break
                 time.sleep(_RECONNECT_EVERY)
-        return SwitchResult("unknown", f"the connection was lost and did not come back: {error.args[0]}")
+        return SwitchResult("unknown", f"the connection was lost and did not come back: {error.message}")
 
     def close(self) -> None:
         self._transport.close()
