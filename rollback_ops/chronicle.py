@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -189,6 +190,11 @@ class Chronicle:
             "unknown": "unknown",
         }
         return words.get(result.outcome, "failed"), " | ".join(filter(None, (result.reason, *result.log_tail[-3:])))
+
+
+def new_run() -> str:
+    """An identity for a run, which sorts by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
 def overall(outcomes: Sequence[HostOutcome]) -> Outcome:

@@ -5,6 +5,8 @@ Everything that takes time to import is imported when a command runs: ``--help``
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -16,6 +18,8 @@ from rollback_ops.errors import Exit, RollbackOpsError
 if TYPE_CHECKING:
     from rollback_ops.commands import Commands
     from rollback_ops.past import Past
+    from rollback_ops.reason import Reason
+    from rollback_ops.wiring import Wired
 
 app = typer.Typer(
     name="rollback-ops",
@@ -40,7 +44,7 @@ Config = Annotated[str | None, typer.Option("--config", metavar="FILE", help="Th
 Backup = Annotated[
     str | None, typer.Option("--backup", "--to", metavar="NAME", help="This release instead of the last good one.")
 ]
-Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; it goes on the record.")]
+Why = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; it goes on the record.")]
 Emergency = Annotated[bool | None, typer.Option("--emergency", help="Fewer questions, no verification, breaks a lock.")]
 Trigger = Annotated[str | None, typer.Option("--trigger", metavar="T", help="What started it: deploy-failed, …")]
 RecordFile = Annotated[str | None, typer.Option("--record", metavar="FILE", help="Also write the record to this file.")]
@@ -51,7 +55,7 @@ def rollback(
     env: Env = None,
     service: ServiceName = None,
     backup: Backup = None,
-    reason: Reason = None,
+    reason: Why = None,
     emergency: Emergency = None,
     dry_run: Annotated[bool | None, typer.Option("--dry-run", help="Say what would happen; change nothing.")] = None,
     if_current: Annotated[
@@ -67,7 +71,9 @@ def rollback(
     """Go back to the last known good release, and prove that it works."""
     wish = {"backup": backup, "if_current": if_current, "emergency": emergency, "dry_run": dry_run}
     asked = _asked(env, service, host, local, reason=reason, trigger=trigger, record=record, **wish)
-    _end(_commands(config, json, asked).rollback())
+    wired = _wired(config, asked)
+    why = _reason(wired)
+    _end(_commands(wired, json).rollback(why))
 
 
 @app.command(name="list")
@@ -80,7 +86,7 @@ def list_(
     config: Config = None,
 ) -> None:
     """Show the releases on each host, and what a rollback would choose."""
-    _end(_commands(config, json, _asked(env, service, host, local)).list())
+    _end(_commands(_wired(config, _asked(env, service, host, local)), json, sizes=True).list())
 
 
 @app.command()
@@ -94,7 +100,9 @@ def check(
     config: Config = None,
 ) -> None:
     """Say whether a rollback could be done now. Changes nothing."""
-    _end(_commands(config, json, _asked(env, service, host, local, backup=backup)).check())
+    wired = _wired(config, _asked(env, service, host, local, backup=backup, dry_run=True))
+    why = _reason(wired)
+    _end(_commands(wired, json).check(why))
 
 
 @app.command()
@@ -107,7 +115,7 @@ def verify(
     config: Config = None,
 ) -> None:
     """Run the checks against what is live now."""
-    _end(_commands(config, json, _asked(env, service, host, local)).verify())
+    _end(_commands(_wired(config, _asked(env, service, host, local)), json).verify())
 
 
 @app.command()
@@ -121,7 +129,7 @@ def seal(
     config: Config = None,
 ) -> None:
     """Write the integrity manifest of a release, which is compared before anything is stopped."""
-    _end(_commands(config, json, _asked(env, service, host, local)).seal(release or ""))
+    _end(_commands(_wired(config, _asked(env, service, host, local)), json).seal(release or ""))
 
 
 @app.command()
@@ -167,7 +175,7 @@ def history_stats(
 def history_log(
     env: HistoryEnv = None,
     backup: Backup = None,
-    reason: Reason = None,
+    reason: Why = None,
     failed: Annotated[bool, typer.Option("--failed", help="It did not work.")] = False,
     trigger: Trigger = None,
     service: ServiceName = None,
@@ -187,10 +195,24 @@ def _asked(
     return {"environment": env, "service": service, "hosts": tuple(host) if host else None, "local": local, **options}
 
 
-def _commands(config: str | None, json: bool, asked: dict[str, Any]) -> Commands:
+def _wired(config: str | None, asked: dict[str, Any]) -> Wired:
+    from rollback_ops.wiring import settings_of, wire
+
+    return wire(settings_of(config, os.environ), os.environ, asked)
+
+
+def _commands(wired: Wired, json: bool, *, sizes: bool = False) -> Commands:
+    """The first byte leaves for the hosts before the rest is imported."""
+    survey = wired.look(sizes=sizes)
     from rollback_ops.commands import Commands
 
-    return Commands(config, asked, as_json=json)
+    return Commands(wired, survey, as_json=json)
+
+
+def _reason(wired: Wired) -> Reason:
+    from rollback_ops.reason import reason_for
+
+    return reason_for(wired.request)
 
 
 def _past(config: str | None, json: bool, asked: dict[str, Any]) -> Past:
@@ -224,6 +246,8 @@ def _version(
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit with its code; what this package can explain never shows as a traceback."""
+    # A command lives for seconds: collecting garbage while modules are imported only makes it start later.
+    gc.disable()
     sys.exit(int(_run(arguments)))
 
 

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
-from rollback_ops import documents, fleet, report, terminal
-from rollback_ops.checks import after
-from rollback_ops.chronicle import EXIT_CODES, overall
+from rollback_ops import checks, documents, fleet, report, terminal
+from rollback_ops.chronicle import EXIT_CODES, Heading, new_run, overall
 from rollback_ops.crew import Crew
 from rollback_ops.errors import Exit, Refused, RollbackOpsError
-from rollback_ops.fleet import Cancellation
-from rollback_ops.model import Verification
-from rollback_ops.plan import Refusal, make_plan
+from rollback_ops.fleet import Begun, Cancellation
+from rollback_ops.model import Survey, Verification
+from rollback_ops.plan import Refusal, Wish, make_plan
 from rollback_ops.ports import Host
+from rollback_ops.reason import Reason
 from rollback_ops.record import HostOutcome, Record
 from rollback_ops.report import Line
-from rollback_ops.rollback import roll_back
+from rollback_ops.rollback import Order, roll_back
 from rollback_ops.verify import verify
-from rollback_ops.wiring import Wired, new_run, order, settings_of, wire
+from rollback_ops.wiring import Wired
 
 T = TypeVar("T")
 
@@ -33,36 +33,35 @@ _SEAL_WITHIN = 900.0
 
 
 class Commands:
-    """The commands for one set of options. ``config`` is the path that was typed, if any."""
+    """The commands for what is wired together; the survey of its hosts has begun already."""
 
-    def __init__(self, config: str | None, options: Mapping[str, Any], *, as_json: bool) -> None:
-        self._environ = dict(os.environ)
-        self._settings = settings_of(config, self._environ)
-        self._options = options
+    def __init__(self, wired: Wired, survey: Begun[str, Survey], *, as_json: bool) -> None:
+        self._wired = wired
+        self._survey = survey
         self._as_json = as_json
 
-    def rollback(self) -> int:
-        return self._roll_back(wire(self._settings, self._environ, self._options), terminal.Live(), report.result)
+    def rollback(self, reason: Reason) -> int:
+        return self._roll_back(reason, terminal.Live(), report.result)
 
-    def check(self) -> int:
+    def check(self, reason: Reason) -> int:
         """A rollback up to the moment at which it would change something."""
-        wired = wire(self._settings, self._environ, {**self._options, "dry_run": True})
-        return self._roll_back(wired, terminal.Live(quiet=True), report.checked)
+        return self._roll_back(reason, terminal.Live(quiet=True), report.checked)
 
-    def _roll_back(self, wired: Wired, progress: terminal.Live, told: Callable[[Record], Iterable[Line]]) -> int:
-        asked, warning = order(wired)
-        with _listening() as cancellation, _closing(wired):
-            record = roll_back(asked, Crew(wired.hosts, progress, cancellation, wired.total), progress)
-        record = _warned(record, warning)
+    def _roll_back(self, reason: Reason, progress: terminal.Live, told: Callable[[Record], Iterable[Line]]) -> int:
+        wired = self._wired
+        with _listening() as cancellation, closing(wired):
+            crew = Crew(wired.hosts, self._survey, progress, cancellation, _total(wired))
+            record = _warned(roll_back(_order(wired, reason), crew, progress), reason.warning)
         if wired.request.record:
             record = _warned(record, documents.write(wired.request.record, record))
         self._show(record.model_dump(mode="json", by_alias=True), told(record))
         return record.exit_code
 
     def list(self) -> int:
-        wired = wire(self._settings, self._environ, self._options)
-        surveys, lost = self._each(wired, lambda host: host.survey(sizes=True), _LOOK_WITHIN)
-        found = make_plan(list(surveys.values()), wired.wish) if surveys else Refusal("no host can be reached")
+        wired = self._wired
+        with closing(wired):
+            surveys, lost = _sorted_out(self._survey.results(_LOOK_WITHIN, Cancellation()))
+        found = make_plan(list(surveys.values()), _wish(wired)) if surveys else Refusal("no host can be reached")
         if self._as_json:
             documents.show(documents.releases(wired.job.environment_name, surveys, found, lost))
         else:
@@ -73,10 +72,13 @@ class Commands:
         return Exit.REFUSED if lost else Exit.OK
 
     def verify(self) -> int:
-        wired = wire(self._settings, self._environ, self._options)
-        within = wired.job.service.limits.verification
-        with _listening() as cancellation:
-            found, lost = self._each(wired, _prove(wired, within, cancellation), within + _LOOK_WITHIN)
+        wired = self._wired
+        with _listening() as cancellation, closing(wired):
+            surveys, lost = _sorted_out(self._survey.results(_LOOK_WITHIN, cancellation))
+            hosts = {host.name: host for host in wired.hosts if host.name in surveys}
+            prove = _prove(wired, hosts, surveys, cancellation)
+            found, unproven = _sorted_out(fleet.each(hosts, prove, _verification(wired) + _LOOK_WITHIN, cancellation))
+        lost |= unproven
         outcomes: dict[str, HostOutcome] = dict.fromkeys(lost, "unreachable")
         outcomes |= {name: "succeeded" if v.healthy else "verification_failed" for name, v in found.items()}
         outcome = overall(list(outcomes.values()))
@@ -85,28 +87,16 @@ class Commands:
         return EXIT_CODES[outcome]
 
     def seal(self, release: str) -> int:
-        wired = wire(self._settings, self._environ, self._options)
-
-        def write(host: Host) -> tuple[str, int]:
-            name = release or host.survey().live.name
-            if not name:
-                raise Refused(f"{host.name}: no release is live", "Name the release to seal.")
-            return name, host.seal(name)
-
-        sealed, lost = self._each(wired, write, _SEAL_WITHIN)
+        with closing(self._wired):
+            surveys, lost = _sorted_out(self._survey.results(_LOOK_WITHIN, Cancellation()))
+            hosts = {host.name: host for host in self._wired.hosts if host.name in surveys}
+            names = {name: release or survey.live.name for name, survey in surveys.items()}
+            write = partial(_seal, hosts, names)
+            sealed, unsealed = _sorted_out(fleet.each(hosts, write, _SEAL_WITHIN, Cancellation()))
+        lost |= unsealed
         document = {"hosts": [{"host": h, "release": name, "files": n} for h, (name, n) in sealed.items()]}
         self._show(document, (Line(f"✓ {h}  {name} sealed: {n} files", "good") for h, (name, n) in sealed.items()))
         return Exit.REFUSED if lost else Exit.OK
-
-    def _each(
-        self, wired: Wired, work: Callable[[Host], T], within: float
-    ) -> tuple[dict[str, T], dict[str, RollbackOpsError]]:
-        """What the work came to on each host; the hosts where it failed are told of on stderr."""
-        with _closing(wired):
-            results = fleet.each(wired.hosts, work, within, Cancellation())
-        lost = {host.name: r for host, r in results.items() if isinstance(r, RollbackOpsError)}
-        terminal.show(report.lost(lost), err=True)
-        return {h.name: r for h, r in results.items() if not isinstance(r, RollbackOpsError)}, lost
 
     def _show(self, document: Mapping[str, Any], lines: Iterable[Line]) -> None:
         if self._as_json:
@@ -119,19 +109,64 @@ def _warned(record: Record, warning: str) -> Record:
     return record.model_copy(update={"warnings": (*record.warnings, warning)}) if warning else record
 
 
-def _prove(wired: Wired, within: float, cancellation: Cancellation) -> Callable[[Host], Verification]:
-    """Verify what is live on a host, and mark it as what it turned out to be."""
-    run = new_run()
+def _wish(wired: Wired) -> Wish:
+    request = wired.request
+    return Wish(backup=request.backup, if_current=request.if_current, emergency=request.emergency)
 
-    def prove(host: Host) -> Verification:
-        release = host.survey().live.name
-        checks = after(wired.checks(release))
-        found = verify(host, checks, wired.job.service.verify, within, run, cancellation)
+
+def _order(wired: Wired, reason: Reason) -> Order:
+    request, job = wired.request, wired.job
+    heading = Heading(
+        run=new_run(),
+        service=job.service_name,
+        environment=job.environment_name,
+        mode=request.mode,
+        trigger=request.trigger,
+        reason=reason.text,
+        actor=request.actor,
+        run_url=request.run_url,
+        dry_run=request.dry_run,
+    )
+    return Order(heading, _wish(wired), partial(checks.build, job.service.checks), job.service.verify)
+
+
+def _total(wired: Wired) -> float:
+    limits = wired.job.service.limits
+    return limits.emergency_total if wired.request.emergency else limits.total
+
+
+def _verification(wired: Wired) -> float:
+    return wired.job.service.limits.verification
+
+
+def _prove(
+    wired: Wired, hosts: Mapping[str, Host], surveys: Mapping[str, Survey], cancellation: Cancellation
+) -> Callable[[str], Verification]:
+    """Verify what is live on a host, and mark it as what it turned out to be."""
+    run, service = new_run(), wired.job.service
+
+    def prove(name: str) -> Verification:
+        release = surveys[name].live.name
+        asked = checks.after(checks.build(service.checks, release))
+        found = verify(hosts[name], asked, service.verify, _verification(wired), run, cancellation)
         if release:
-            host.record(run, {release: "good" if found.healthy else "bad"}, "")
+            hosts[name].record(run, {release: "good" if found.healthy else "bad"}, "")
         return found
 
     return prove
+
+
+def _seal(hosts: Mapping[str, Host], releases: Mapping[str, str], name: str) -> tuple[str, int]:
+    if not releases[name]:
+        raise Refused(f"{name}: no release is live", "Name the release to seal.")
+    return releases[name], hosts[name].seal(releases[name])
+
+
+def _sorted_out(results: Mapping[str, T | RollbackOpsError]) -> tuple[dict[str, T], dict[str, RollbackOpsError]]:
+    """What worked and what did not; the latter is told of on stderr."""
+    lost = {name: r for name, r in results.items() if isinstance(r, RollbackOpsError)}
+    terminal.show(report.lost(lost), err=True)
+    return {name: r for name, r in results.items() if not isinstance(r, RollbackOpsError)}, lost
 
 
 @contextmanager
@@ -146,12 +181,3 @@ def _listening() -> Iterator[Cancellation]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _closing(wired: Wired) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        for host in wired.hosts:
-            host.close()

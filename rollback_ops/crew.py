@@ -9,7 +9,7 @@ from typing import TypeVar
 from rollback_ops import fleet
 from rollback_ops.checks import Look, Visit
 from rollback_ops.errors import ConnectionLost, RollbackOpsError
-from rollback_ops.fleet import Cancellation
+from rollback_ops.fleet import Begun, Cancellation
 from rollback_ops.model import Inspection, Mark, Question, Survey, SwitchOrder, SwitchResult, Verification
 from rollback_ops.ports import Host, Progress
 from rollback_ops.settings import Verify
@@ -20,15 +20,28 @@ T = TypeVar("T")
 # What a host may take to look at itself, and to write a record down, at the most (seconds).
 _SURVEY_WITHIN = 12.0
 _RECORD_WITHIN = 5.0
+# What is left for writing it down when a signal's grace is used up: the runner's patience ends right after.
+_LAST_WORDS = 0.4
 # Longer than the limits that hosts and checks keep themselves: those end first and say how they ended.
 _MARGIN = 5.0
 
 
 class Crew:
-    """The hosts, under one deadline (``total`` seconds from now) and one cancellation."""
+    """The hosts, under one deadline (``total`` seconds from now) and one cancellation.
 
-    def __init__(self, hosts: Sequence[Host], progress: Progress, cancellation: Cancellation, total: float) -> None:
+    Their survey has begun already.
+    """
+
+    def __init__(
+        self,
+        hosts: Sequence[Host],
+        survey: Begun[str, Survey],
+        progress: Progress,
+        cancellation: Cancellation,
+        total: float,
+    ) -> None:
         self._hosts = {host.name: host for host in hosts}
+        self._survey = survey
         self._progress = progress
         self._cancellation = cancellation
         self._deadline = time.monotonic() + total
@@ -39,15 +52,11 @@ class Crew:
 
     def survey(self) -> dict[str, Survey | RollbackOpsError]:
         """Look at every host. Those that cannot be looked at do not hold up the others."""
-
-        def look(name: str) -> Survey:
-            try:
-                return self._hosts[name].survey()
-            except RollbackOpsError as error:
+        found = self._survey.results(min(_SURVEY_WITHIN, self.left()), self._cancellation)
+        for name, error in found.items():
+            if isinstance(error, RollbackOpsError):
                 self._progress.lost(name, error)
-                raise
-
-        return self._each(self.names, look, _SURVEY_WITHIN)
+        return found
 
     def inspect(
         self, names: Iterable[str], release: str, questions: Sequence[Question]
@@ -61,6 +70,10 @@ class Crew:
         work = self._switch_one(orders)
         results = fleet.each(orders, work, self.left() + _MARGIN, self._cancellation, finish=True)
         return {name: _as_result(result) for name, result in results.items()}
+
+    def heed_signals(self) -> None:
+        """Raise ``Cancelled`` where a signal came: between two parts of the story, also when no host is left for it."""
+        self._cancellation.check()
 
     def _switch_one(self, orders: Mapping[str, SwitchOrder]) -> Callable[[str], SwitchResult]:
         def switch(name: str) -> SwitchResult:
@@ -89,7 +102,8 @@ class Crew:
         def write(name: str) -> None:
             self._hosts[name].record(run, marks[name], line)
 
-        written = fleet.each(marks, write, _RECORD_WITHIN, Cancellation())
+        within = min(_RECORD_WITHIN, max(_LAST_WORDS, self._cancellation.leave_at - time.monotonic()))
+        written = fleet.each(marks, write, within, Cancellation())
         return {name: error for name, error in written.items() if error is not None}
 
     def left(self) -> float:

@@ -72,27 +72,50 @@ class _Task(Generic[T]):
             self._done.set()
 
     def wait(self, deadline: float, cancellation: Cancellation, finish: bool) -> T | RollbackOpsError:
-        while not self._done.wait(min(_LOOK_EVERY, max(0.0, deadline - time.monotonic()))):
+        while not self._done.wait(_pause(min(deadline, cancellation.leave_at))):
             if not finish:
                 cancellation.check()
             if time.monotonic() >= min(deadline, cancellation.leave_at):
                 return ConnectionLost("it did not answer in time")
         if self._crash is not None:
             raise self._crash
+        if isinstance(self._outcome, Cancelled):
+            raise self._outcome
         return self._outcome
+
+
+def _pause(until: float) -> float:
+    return min(_LOOK_EVERY, max(0.0, until - time.monotonic()))
+
+
+class Begun(Generic[K, T]):
+    """Work that goes on for all subjects at once."""
+
+    def __init__(self, tasks: dict[K, _Task[T]]) -> None:
+        self._tasks = tasks
+
+    def results(
+        self, within: float, cancellation: Cancellation, *, finish: bool = False
+    ) -> dict[K, T | RollbackOpsError]:
+        """What each came to, or the error that it ended with.
+
+        A subject that is not done ``within`` seconds counts as ``ConnectionLost``. On a signal ``Cancelled`` is
+        raised, unless the work is to be finished: then what is done by the end of the grace counts.
+        """
+        deadline = time.monotonic() + within
+        return {subject: task.wait(deadline, cancellation, finish) for subject, task in self._tasks.items()}
+
+
+def begin(subjects: Iterable[K], work: Callable[[K], T]) -> Begun[K, T]:
+    """Begin the work for all subjects, and do not wait for it."""
+    return Begun({subject: _Task(_bound(work, subject)) for subject in subjects})
 
 
 def each(
     subjects: Iterable[K], work: Callable[[K], T], within: float, cancellation: Cancellation, *, finish: bool = False
 ) -> dict[K, T | RollbackOpsError]:
-    """Do the work for all subjects at once; what each came to, or the error that it ended with.
-
-    A subject that is not done ``within`` seconds counts as ``ConnectionLost``. On a signal ``Cancelled`` is
-    raised, unless the work is to be finished: then what is done by the end of the grace counts.
-    """
-    deadline = time.monotonic() + within
-    tasks: dict[K, _Task[T]] = {subject: _Task(_bound(work, subject)) for subject in subjects}
-    return {subject: task.wait(deadline, cancellation, finish) for subject, task in tasks.items()}
+    """Do the work for all subjects at once; see ``Begun.results``."""
+    return begin(subjects, work).results(within, cancellation, finish=finish)
 
 
 def _bound(work: Callable[[K], T], subject: K) -> Callable[[], T]:

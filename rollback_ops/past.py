@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from rollback_ops import documents, fleet, history, report, terminal
-from rollback_ops.chronicle import rfc3339
+from rollback_ops.chronicle import new_run, rfc3339
 from rollback_ops.errors import Exit, RollbackOpsError, UsageError
 from rollback_ops.fleet import Cancellation
 from rollback_ops.ports import Host
 from rollback_ops.reason import reason_for
 from rollback_ops.record import HostRecord, Record, ReleaseRef
-from rollback_ops.wiring import Wired, new_run, settings_of, wire
+from rollback_ops.wiring import Wired, settings_of, wire
 
 T = TypeVar("T")
 
@@ -84,8 +84,7 @@ class Past:
         try:
             results = fleet.each(wired.hosts, work, _READ_WITHIN, Cancellation())
         finally:
-            for host in wired.hosts:
-                host.close()
+            wired.close()
         lost = {host.name: r for host, r in results.items() if isinstance(r, RollbackOpsError)}
         terminal.show(report.lost(lost), err=True)
         self._lost = self._lost or bool(lost)

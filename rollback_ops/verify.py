@@ -78,7 +78,7 @@ def verify(
     began = time.monotonic()
     deadline = began + min(policy.healthy_deadline, within)
     watch = Watch(tuple(checks), policy.min_healthy_time)
-    rounds = _Rounds(_probes(host, checks, run), watch)
+    rounds = _Rounds(_probes(host, checks, run), watch, began)
     try:
         while not (watch.healthy or watch.hopeless):
             left = deadline - time.monotonic()
@@ -104,8 +104,9 @@ def _checked(checks: Mapping[str, Look | Visit], watch: Watch, began: float) -> 
 class _Rounds:
     """Every probe in a thread of its own, so that one that hangs holds up no other."""
 
-    def __init__(self, probes: list[tuple[tuple[str, ...], Probe]], watch: Watch) -> None:
+    def __init__(self, probes: list[tuple[tuple[str, ...], Probe]], watch: Watch, began: float) -> None:
         self._watch = watch
+        self._began = began
         self._results: queue.SimpleQueue[tuple[Findings, float, float]] = queue.SimpleQueue()
         self._stopped = threading.Event()
         for names, probe in probes:
@@ -121,12 +122,11 @@ class _Rounds:
         self._stopped.set()
 
     def _ask(self, names: tuple[str, ...], probe: Probe) -> None:
-        interval = _FIRST_INTERVAL
+        interval, asked_at = _FIRST_INTERVAL, self._began
         while not self._stopped.is_set():
-            asked_at = time.monotonic()
             self._results.put((_safely(names, probe), asked_at, time.monotonic()))
             self._stopped.wait(self._pause(interval))
-            interval = min(interval * _BACK_OFF, _LONGEST_INTERVAL)
+            interval, asked_at = min(interval * _BACK_OFF, _LONGEST_INTERVAL), time.monotonic()
 
     def _pause(self, interval: float) -> float:
         """Until the next round, or until the moment at which one more pass is all that is missing."""

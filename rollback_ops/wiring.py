@@ -1,24 +1,20 @@
-"""From what was asked to the parts that do it: settings, hosts, checks and the order are put together here."""
+"""From what was asked to the parts that do it: settings and hosts."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rollback_ops import checks, managers
-from rollback_ops.chronicle import Heading
+from rollback_ops import managers
+from rollback_ops.fleet import Begun, begin
 from rollback_ops.hosts import Login, on_servers, on_this_machine
 from rollback_ops.job import Job, resolve
-from rollback_ops.plan import Wish
+from rollback_ops.model import Survey
 from rollback_ops.ports import Host
-from rollback_ops.reason import reason_for
 from rollback_ops.request import Request
-from rollback_ops.rollback import Order
 from rollback_ops.settings import Limits, Service, Settings
 from rollback_ops.settings.credentials import Secrets
 from rollback_ops.settings.file import load, settings_path
@@ -32,21 +28,14 @@ class Wired:
     job: Job
     hosts: list[Host]
 
-    @property
-    def checks(self) -> partial[dict[str, checks.Look | checks.Visit]]:
-        """Makes the checks of the service for a release."""
-        return partial(checks.build, self.job.service.checks)
+    def look(self, *, sizes: bool = False) -> Begun[str, Survey]:
+        """Begin to survey the hosts."""
+        hosts = {host.name: host for host in self.hosts}
+        return begin(hosts, lambda name: hosts[name].survey(sizes=sizes))
 
-    @property
-    def wish(self) -> Wish:
-        request = self.request
-        return Wish(backup=request.backup, if_current=request.if_current, emergency=request.emergency)
-
-    @property
-    def total(self) -> float:
-        """Seconds that a rollback may take in all."""
-        limits = self.job.service.limits
-        return limits.emergency_total if self.request.emergency else limits.total
+    def close(self) -> None:
+        for host in self.hosts:
+            host.close()
 
 
 def settings_of(config: str | None, environ: Mapping[str, str]) -> Settings:
@@ -65,29 +54,6 @@ def wire(settings: Settings, environ: Mapping[str, str], options: Mapping[str, A
     login = _login(Secrets.read(environ), environ)
     hosts = on_servers(job.hosts, job.environment.gateways, login, service, manager, parse_units)
     return Wired(request, job, list(hosts))
-
-
-def order(wired: Wired) -> tuple[Order, str]:
-    """A rollback as it was asked for, and a warning about its reason (may be empty)."""
-    request, job = wired.request, wired.job
-    reason = reason_for(request)
-    heading = Heading(
-        run=new_run(),
-        service=job.service_name,
-        environment=job.environment_name,
-        mode=request.mode,
-        trigger=request.trigger,
-        reason=reason.text,
-        actor=request.actor,
-        run_url=request.run_url,
-        dry_run=request.dry_run,
-    )
-    return Order(heading, wired.wish, wired.checks, job.service.verify), reason.warning
-
-
-def new_run() -> str:
-    """An identity that sorts by time."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
 def _hurried(service: Service) -> Service:

@@ -24,8 +24,8 @@ def read(lines: Iterable[str]) -> tuple[list[Record], int]:
         match _entry(line):
             case Record() as record:
                 records[record.id] = record
-            case {"event": str(event), "id": str(run), **told}:
-                events.setdefault(event, {})[run] = {str(key): value for key, value in told.items()} | {"id": run}
+            case {"event": str(event), "id": str(run), **words}:
+                events.setdefault(event, {})[run] = {str(key): value for key, value in words.items()} | {"id": run}
             case _:
                 unreadable += 1
     for run, intent in events.get("intent", {}).items():
