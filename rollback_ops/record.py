@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION = 1
+# Bytes of a line in the journal. It crosses to a host inside one command, which may have 120,000.
+_LONGEST_LINE = 48_000
 
 Mode = Literal["standard", "emergency", "targeted"]
 Trigger = Literal[
@@ -118,5 +120,18 @@ class Record(Noun):
     warnings: tuple[str, ...] = ()
 
     def line(self) -> str:
-        """The record as one line of JSON, as it stands in the journal."""
-        return self.model_dump_json(by_alias=True)
+        """The record as one line of JSON, as it stands in the journal; one that is too long leaves details out."""
+        text = ""
+        for record in (self, self._without_rejected(), self._in_outline()):
+            text = record.model_dump_json(by_alias=True)
+            if len(text.encode()) <= _LONGEST_LINE:
+                break
+        return text
+
+    def _without_rejected(self) -> Record:
+        said = f"the journal leaves out why {len(self.rejected)} releases were not chosen: they are too many"
+        return self.model_copy(update={"rejected": (), "warnings": (*self.warnings, said)})
+
+    def _in_outline(self) -> Record:
+        hosts = tuple(HostRecord(host=h.host, outcome=h.outcome, from_=h.from_, to=h.to) for h in self.hosts)
+        return self._without_rejected().model_copy(update={"hosts": hosts})

@@ -6,6 +6,7 @@ import shlex
 from functools import cache
 from importlib.resources import files
 
+from rollback_ops.errors import Refused
 from rollback_ops.model import Manager
 from rollback_ops.settings import Service
 
@@ -44,10 +45,11 @@ def render(service: Service, manager: Manager) -> str:
 
 
 def command(program: str, operation: str, *arguments: str) -> str:
-    """A shell command line that runs one operation of the program."""
+    """A shell command line that runs one operation of the program. Raises ``Refused`` for one that is too long."""
     line = f"{_BOOTSTRAP} {shlex.quote(program)} {shlex.join([operation, *arguments])}"
     if len(line.encode()) > _LONGEST_COMMAND:
-        raise ValueError(f"the command for the host has {len(line)} characters, more than one argument may have")
+        hint = "Are there very long commands in the settings? Put them into scripts on the host."
+        raise Refused(f"what the host is to be told has {len(line):,} characters, more than one command may have", hint)
     return line
 
 

@@ -208,7 +208,7 @@ show_unfinished() {
 
 # Asked with a shared lock: two that ask at once must not take each other for a holder.
 lock_is_held() {
-    [ -e "$store/lock" ] && ! flock -s -n "$store/lock" true
+    [ -r "$store/lock" ] && ! flock -s -n "$store/lock" true
 }
 
 boot_id() {
@@ -223,7 +223,10 @@ obstacles() {
     [ -d "$releases" ] || say obstacle no-releases "$releases"
     writable "$RO_ROOT"
     [ "${current%/*}" = "$RO_ROOT" ] || writable "${current%/*}"
-    [ ! -e "$store" ] || writable "$store"
+    # Somebody else may have begun to use it: root, on a host where this user cannot become root.
+    for place in "$store" "$store/runs" "$store/lock" "$journal"; do
+        [ ! -e "$place" ] || writable "$place"
+    done
     room
     lines "$RO_LINKS" link_has_source
     [ "$uid" = 0 ] || lines "$RO_NEEDS" may_sudo
@@ -231,7 +234,10 @@ obstacles() {
 
 writable() {
     if [ -w "$1" ]; then return; fi
-    if [ "$uid" = 0 ]; then say obstacle read-only "$1"; else say obstacle not-writable "$1" "$(id -un)"; fi
+    case $uid,$(findmnt -n -o OPTIONS -T "$1" 2>/dev/null), in
+        0,* | *,ro,*) say obstacle read-only "$1" ;;
+        *) say obstacle not-writable "$1" "$(id -un)" ;;
+    esac
 }
 
 room() {
@@ -546,17 +552,15 @@ prepare() {
     make_link "$(link_text)" "$current" && lines "$RO_LINKS" prepare_link
 }
 
-# current keeps the style that it has: relative links stay relative.
+# current keeps the style that it has: relative links stay relative (where nothing on the way is a link itself).
 link_text() {
-    case $live_path in
-        /* | '' | '?') printf '%s' "$releases/$target" ;;
-        *)
-            case $RO_CURRENT in
-                */*) printf '%s' "$releases/$target" ;;
-                *) printf '%s' "$RO_RELEASES/$target" ;;
-            esac
-            ;;
-    esac
+    relative=$(printf '%s' "$RO_CURRENT" | sed 's|[^/]*$||; s|[^/]*/|../|g')$RO_RELEASES/$target
+    case $live_path in /* | '' | '?') relative='' ;; esac
+    if [ -n "$relative" ] && [ -d "${current%/*}/$relative" ]; then
+        printf '%s' "$relative"
+    else
+        printf '%s' "$releases/$target"
+    fi
 }
 
 # A link is made under another name first; rename(2) then puts it in its place in one step.
@@ -602,9 +606,9 @@ begin() {
     fi
 }
 
-# After a crash the journal may end in the middle of a line.
+# After a crash the journal may end in the middle of a line, or in zeros.
 end_last_line() {
-    if [ -s "$journal" ] && [ -n "$(tail -c 1 -- "$journal")" ]; then printf '\n' >>"$journal"; fi
+    if [ -s "$journal" ] && [ "$(tail -c 1 -- "$journal" | wc -l)" -eq 0 ]; then printf '\n' >>"$journal"; fi
 }
 
 transaction() {
@@ -756,20 +760,20 @@ ask() {
 record() {
     run=$1
     mkdir -p -- "$marks" || return 1
-    set_mark "$2" "$3"
-    set_mark "$4" "$5"
+    written=0
+    set_mark "$2" "$3" && set_mark "$4" "$5" || written=1
     if [ -n "$6" ]; then
-        (
+        { (
             flock -w 2 7
             end_last_line
             note "$6"
-        ) 7>>"$store/journal.lock"
-        sync -- "$journal"
+        ) 7>>"$store/journal.lock" && sync -- "$journal"; } || written=1
     fi
     (
         flock -w 2 9
         drop_lease
     ) 9>>"$store/lock"
+    return "$written"
 }
 
 set_mark() {
@@ -780,9 +784,11 @@ set_mark() {
     esac
 }
 
+# What a crash left in the journal must not be in the way of the lines that are whole: a half line is
+# ended (cut does that), and zeros and lines that nobody could read are left out.
 history() {
     [ -r "$journal" ] || return 0
-    tail -c 8000000 -- "$journal" | sed "s/^/journal$TAB/"
+    tail -c 8000000 -- "$journal" | tr -d '\000' | cut -b 1-60000 | sed -n "/./s/^/journal$TAB/p"
 }
 
 # seal NAME: a manifest of every file, for inspect to compare with.
@@ -811,6 +817,8 @@ main() {
                 printf '%s\n' "$RO_SELF" | sudo -n -- sh -c 'RO_SELF=$(cat); eval "$RO_SELF"' rollback-ops "$@"
                 exit
             fi
+            # A login message may have left the line unfinished.
+            say ''
             say rollback-ops 1 "$1"
             "$@"
             say end "$?"

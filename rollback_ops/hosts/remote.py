@@ -68,14 +68,17 @@ class ProgramHost:
     def record(self, run: str, marks: Mapping[str, Mark], line: str) -> None:
         pairs = [(mark, release) for release, mark in marks.items()] + [("", ""), ("", "")]
         (mark, release), (other_mark, other_release), *_ = pairs
-        self._operate("record", run, mark, release, other_mark, other_release, line)
+        answer = self._operate("record", run, mark, release, other_mark, other_release, line)
+        # Marks alone are a courtesy: who may look but not write can still verify.
+        if line and answer.status != 0:
+            raise Refused(f"{self.name}: .rollback could not be written to")
 
     def journal(self) -> Sequence[str]:
         return wire.text_of(self._operate("history", within=60.0), "journal").splitlines()
 
     def seal(self, release: str) -> int:
         answer = self._operate("seal", release, within=600.0)
-        count = next((int(fields[1]) for fields in answer.of("sealed", 2) if fields[1].isdecimal()), None)
+        count = wire.sealed(answer)
         if count is None:
             hint = "It has no files, or .rollback is not writable."
             raise Refused(f"{self.name}: {release} could not be sealed", hint)

@@ -55,6 +55,8 @@ _PROBLEMS = {
     "being-deployed": "it is still being deployed",
 }
 
+_BAD_NAME = "a release's name has at most 128 letters, digits and ._+:@~=,- and begins with a letter, a digit or _"
+
 
 def clean(text: str, longest: int = 400) -> str:
     """Text from a host, fit for one line on a terminal: no control or direction characters, bounded."""
@@ -153,6 +155,11 @@ def inspected(answer: Answer) -> Inspection:
     return Inspection(sealed=manifest is not None, broken=broken, answers=answers(answer))
 
 
+def sealed(answer: Answer) -> int | None:
+    """The number of files in the manifest that was written, or None where none was."""
+    return next((_count(fields[1]) for fields in answer.of("sealed", 2)), None)
+
+
 def answers(answer: Answer) -> dict[int, Answered]:
     """What each question was answered with, by its number."""
     said: dict[int, list[str]] = {}
@@ -176,7 +183,7 @@ def step_report(fields: list[str]) -> StepReport | None:
 
 def _releases(answer: Answer) -> Iterator[Release]:
     modified = {f[0]: _number(f[1]) or 0.0 for f in answer.of("modified", 2)}
-    sizes = {f[1]: int(f[0]) for f in answer.of("size", 2) if f[0].isdecimal()}
+    sizes = {f[1]: _count(f[0]) for f in answer.of("size", 2)}
     for name, problem, revision, mark, sealed, *_ in answer.of("release", 1):
         if SAFE_NAME.fullmatch(name):
             yield Release(
@@ -189,7 +196,7 @@ def _releases(answer: Answer) -> Iterator[Release]:
                 size_kib=sizes.get(name),
             )
     for digits, *_ in answer.of("odd", 1):
-        yield Release(name=_readable(digits), problem="its name has characters that release names may not have")
+        yield Release(name=_readable(digits), problem=_BAD_NAME)
 
 
 def _readable(digits: str) -> str:
@@ -219,6 +226,10 @@ def _explained(fields: list[str]) -> str:
 
 def _status(text: str) -> int:
     return int(text) if re.fullmatch(r"\d{1,3}", text) else -1
+
+
+def _count(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else None
 
 
 def _number(text: str) -> float | None:
