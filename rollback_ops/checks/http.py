@@ -125,3 +125,6 @@ class _Timed(io.RawIOBase):
 
     def makefile(self, *_: object) -> io.BufferedReader:
         return io.BufferedReader(self)
+
+    def close(self) -> None:
+        """Nothing: http.client closes its socket once it has read the head, and a real one stays for the body."""
