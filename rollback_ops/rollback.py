@@ -37,6 +37,7 @@ def roll_back(order: Order, crew: Crew, progress: Progress) -> Record:
         _plan(order, crew, chronicle, progress)
         if isinstance(chronicle.decision, Plan) and not order.heading.dry_run:
             _switch(order, crew, chronicle, chronicle.decision, progress)
+            crew.heed_signals()
             _verify(order, crew, chronicle, chronicle.decision, progress)
     except Cancelled as cancelled:
         chronicle.cancelled = cancelled.exit_code
