@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -221,8 +222,8 @@ def _past(config: str | None, json: bool, asked: dict[str, Any]) -> Past:
     return Past(config, asked, as_json=json)
 
 
-class _Ended(Exception):
-    """Carries a command's exit code past Typer, which would take 2 for its own."""
+class _Ended(BaseException):
+    """Carries a command's exit code past Typer, which would take 2, and an interrupt, for its own."""
 
     def __init__(self, code: int) -> None:
         self.code = code
@@ -248,7 +249,14 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit with its code; what this package can explain never shows as a traceback."""
     # A command lives for seconds: collecting garbage while modules are imported only makes it start later.
     gc.disable()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     sys.exit(int(_run(arguments)))
+
+
+def _stop(number: int, _: object) -> NoReturn:
+    """Where nothing has begun that must be seen to its end; a rollback listens for itself."""
+    raise _Ended(128 + number)
 
 
 def _run(arguments: list[str] | None) -> int:

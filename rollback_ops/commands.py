@@ -52,9 +52,9 @@ class Commands:
         with _listening() as cancellation, closing(wired):
             crew = Crew(wired.hosts, self._survey, progress, cancellation, _total(wired))
             record = _warned(roll_back(_order(wired, reason), crew, progress), reason.warning)
-        if wired.request.record:
-            record = _warned(record, documents.write(wired.request.record, record))
-        self._show(record.model_dump(mode="json", by_alias=True), told(record))
+            if wired.request.record:
+                record = _warned(record, documents.write(wired.request.record, record))
+            self._show(record.model_dump(mode="json", by_alias=True), told(record))
         return record.exit_code
 
     def list(self) -> int:
