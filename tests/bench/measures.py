@@ -104,7 +104,6 @@ def _command(lab: Lab, service: Deployed, directory: Path, addresses: Sequence[s
     directory.mkdir()
     run = RollbackOps(directory, {"ROLLBACK_SSH_KEY": lab.private_key, "ROLLBACK_KNOWN_HOSTS": lab.known_hosts})
     run.settings(service.toml(addresses, verify=_NO_WINDOW))
-    (directory / "known_hosts").write_text(lab.known_hosts)
     return run
 
 
@@ -116,7 +115,7 @@ def _rollback(run: RollbackOps) -> None:
 
 def _ssh_line(lab: Lab, services: Sequence[Deployed]) -> None:
     """What one would type: switch, restart, and ask for the health until it is there."""
-    processes = []
+    processes, ssh = [], _ssh(lab)
     for service in services:
         target = f"{service.releases_directory}/20240103_120000"
         line = (
@@ -124,7 +123,7 @@ def _ssh_line(lab: Lab, services: Sequence[Deployed]) -> None:
             f"systemctl restart {service.units[0]} && "
             f"until curl -sf http://127.0.0.1:{service.port}/health >/dev/null; do sleep 0.01; done"
         )
-        processes.append(subprocess.Popen([*_ssh(lab), f"root@{service.host.address}", line]))
+        processes.append(subprocess.Popen([*ssh, f"root@{service.host.address}", line]))
     if any(process.wait() for process in processes):
         raise RuntimeError("an ssh line failed")
 
