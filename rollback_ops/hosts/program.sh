@@ -221,6 +221,7 @@ obstacles() {
     done
     [ -d "$RO_ROOT" ] || { say obstacle no-root "$RO_ROOT"; return; }
     [ -d "$releases" ] || say obstacle no-releases "$releases"
+    if [ "$RO_MANAGER" = custom ] && [ ! -d "$current" ]; then say obstacle no-place-to-run "$current"; fi
     writable "$RO_ROOT"
     [ "${current%/*}" = "$RO_ROOT" ] || writable "${current%/*}"
     # Somebody else may have begun to use it: root, on a host where this user cannot become root.
@@ -543,6 +544,8 @@ objection() {
         objection="$target is no longer a complete release"
     else
         prepare || objection="cannot make a link at $link_place"
+        if [ -n "$objection" ] && [ -d "$link_place" ] && [ ! -L "$link_place" ]; then objection="$objection: it is a directory"; fi
+        [ -z "$objection" ] || unprepare
     fi
 }
 
@@ -550,6 +553,16 @@ objection() {
 prepare() {
     link_place=$current
     make_link "$(link_text)" "$current" && lines "$RO_LINKS" prepare_link
+}
+
+unprepare() {
+    rm -f -- "$current.rollback-$run"
+    lines "$RO_LINKS" unprepare_link
+}
+
+unprepare_link() {
+    link_parts "$1"
+    rm -f -- "$link_place.rollback-$run"
 }
 
 # current keeps the style that it has: relative links stay relative (where nothing on the way is a link itself).
@@ -600,6 +613,7 @@ relink() {
 begin() {
     if ! { IFS= read -r intent <"$dir/intent" && end_last_line && note "$intent" && sync -- "$journal" &&
         say "$run" "$target" "$source" >"$store/open" && sync -- "$store/open" && printf '' >"$dir/begun"; }; then
+        unprepare
         drop_lease
         result refused "cannot write to $store"
         return 1
@@ -651,9 +665,10 @@ stop_service() {
         step stop ok "$begun"
         return
     fi
-    manage "$RO_KILL" 2
+    # A host with a service that misbehaves may be slow itself.
+    manage "$RO_KILL" 4
     manage "$RO_RESET" 2
-    if within 200 "$RO_STOPPED"; then
+    if within 300 "$RO_STOPPED"; then
         step stop warning "$begun" "it did not stop by itself and was killed"
     else
         step stop failed "$begun"
@@ -721,7 +736,7 @@ comes_up() {
 }
 
 put_back() {
-    rm -f -- "$current.rollback-$run"
+    unprepare
     if is "$RO_RUNNING" || { manage "$RO_START" "$RO_START_LIMIT" && comes_up; }; then
         finish put_back "$1"
     else

@@ -39,6 +39,7 @@ _OBSTACLES = {
     "no-tool": "the command {0} is missing",
     "no-root": "there is no directory {0}",
     "no-releases": "there is no releases directory {0}",
+    "no-place-to-run": "{0} leads to no release, where the custom commands run: make it a link to what runs now",
     "not-writable": "the user {1} may not write to {0}",
     "read-only": "the file system of {0} is read-only",
     "disk-full": "the disk of {0} is full",
