@@ -450,7 +450,7 @@ step() {
     now
     seconds $((now - begun))
     say step "$name" "$outcome" "$seconds" "${4:-}" >&3
-    note "{\"event\":\"step\",\"id\":\"$run\",\"step\":\"$name\",\"outcome\":\"$outcome\",\"seconds\":$seconds}"
+    note "{\"event\":\"step\",\"id\":\"${run%.*}\",\"step\":\"$name\",\"outcome\":\"$outcome\",\"seconds\":$seconds}"
 }
 
 # result OUTCOME REASON [DOWNTIME]
@@ -464,7 +464,7 @@ note() {
 }
 
 event() {
-    note "{\"event\":\"$1\",\"id\":\"$run\",\"outcome\":\"$2\",\"at\":\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"}"
+    note "{\"event\":\"$1\",\"id\":\"${run%.*}\",\"outcome\":\"$2\",\"at\":\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"}"
 }
 
 # The lock is a kernel lock for as long as the worker lives, and then a lease that the verification keeps
@@ -474,7 +474,7 @@ take_lock() {
     since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
     flock -w 1 9 || held=yes
     read_lease
-    if [ -n "$held" ] || { [ "$left" -gt 0 ] && [ "$lease_run" != "$run" ]; }; then
+    if [ -n "$held" ] || { [ "$left" -gt 0 ] && ! is_ours; }; then
         holder="${lease_owner:-another run} since ${lease_since:-an unknown time} (run ${lease_run:-unknown})"
         if [ -n "$resumed" ]; then
             lost_lease
@@ -527,7 +527,12 @@ renew_lease() {
 holds_lease() {
     lease_run=''
     [ ! -r "$store/lease" ] || IFS=$TAB read -r lease_run _ <"$store/lease"
-    [ "$lease_run" = "$run" ]
+    is_ours
+}
+
+# One run may take several transactions (RUN, RUN.2, …): they share its lease.
+is_ours() {
+    [ "${lease_run%.*}" = "${run%.*}" ]
 }
 
 drop_lease() {
