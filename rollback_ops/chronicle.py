@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from rollback_ops.errors import Exit, HostUnreachable, RollbackOpsError
+from rollback_ops.errors import BadAnswer, Exit, RollbackOpsError
 from rollback_ops.model import Mark, Release, Survey, SwitchResult, Verification
 from rollback_ops.plan import HostPlan, NothingToDo, Plan, Refusal, Rejected
 from rollback_ops.record import (
@@ -72,13 +72,13 @@ class Chronicle:
     @property
     def origin(self) -> str:
         """What most hosts ran when it began."""
-        return _common([_reference(s, s.live.name) for s in self.surveys.values()]).release or ""
+        return _common([_reference(s, s.origin) for s in self.surveys.values()]).release or ""
 
     def marks(self, host: str) -> dict[str, Mark]:
         """What a host is to remember: the release it was taken away from is bad, a verified one good."""
         marks: dict[str, Mark] = {}
         result = self.switched.get(host)
-        left = self.surveys[host].live.name if host in self.surveys else ""
+        left = self.surveys[host].origin if host in self.surveys else ""
         if result and result.outcome in ("switched", "not_started") and left and left != self.target:
             marks[left] = "bad"
         if result and result.outcome == "not_started":
@@ -136,7 +136,7 @@ class Chronicle:
         return HostRecord(
             host=name,
             outcome=outcome,
-            from_=_reference(survey, survey.live.name) if survey else ReleaseRef(),
+            from_=_reference(survey, survey.origin) if survey else ReleaseRef(),
             to=_reference(survey, live),
             downtime_seconds=result.downtime if result else None,
             steps=tuple(
@@ -158,7 +158,9 @@ class Chronicle:
 
     def _host_outcome(self, name: str) -> tuple[HostOutcome, str]:
         if error := self.lost.get(name):
-            return ("unreachable" if isinstance(error, HostUnreachable) else "unknown"), error.message
+            # Nothing was asked of it but to look at itself.
+            detail = error.message.removeprefix(f"{name}: ")
+            return ("refused" if isinstance(error, BadAnswer) else "unreachable"), detail
         if result := self.switched.get(name):
             return self._switch_outcome(name, result)
         match self.decision:

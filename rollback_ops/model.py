@@ -68,11 +68,16 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A transaction that a host began and that nobody saw the end of."""
+    """A transaction that a host began and that nobody saw the end of. ``source`` is what ``current`` pointed at."""
 
     run: str
     source: str
     target: str
+
+    @property
+    def origin(self) -> str:
+        """The name of the release that it began with."""
+        return self.source.rsplit("/", 1)[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,20 @@ class Survey:
     unfinished: Unfinished | None = None
     obstacles: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+
+    @property
+    def interrupted(self) -> Unfinished | None:
+        """The unfinished transaction, unless something else was made live since."""
+        found = self.unfinished
+        if found and self.live.state == "release" and self.live.name not in (found.origin, found.target):
+            return None
+        return found
+
+    @property
+    def origin(self) -> str:
+        """The release that a rollback takes this host away from: an interrupted one's, or the live one."""
+        found = self.interrupted
+        return found.origin if found else self.live.name
 
     def release(self, name: str) -> Release | None:
         return next((r for r in self.releases if r.name == name), None)

@@ -110,7 +110,7 @@ def _host_plan(survey: Survey, target: str, meant: Sequence[Survey], unfit: Mapp
         return HostPlan(survey.host, survey.live, "leave", f"it runs {_live_name(survey) or survey.live.state}")
     if survey.host in unfit:
         return HostPlan(survey.host, survey.live, "exclude", unfit[survey.host])
-    if survey.live.state == "release" and survey.live.name == target and survey.unfinished is None:
+    if survey.live.state == "release" and survey.live.name == target and survey.interrupted is None:
         return HostPlan(survey.host, survey.live, "leave", f"{target} is live there already")
     return HostPlan(survey.host, survey.live, "switch")
 
@@ -126,7 +126,7 @@ def _unfit(survey: Survey, wish: Wish) -> str:
         reasons += survey.doubts
         if survey.lease:
             reasons.append(_locked(survey))
-        if survey.live.state in _NOT_LIVE and not (wish.backup or survey.unfinished or survey.obstacles):
+        if survey.live.state in _NOT_LIVE and not (wish.backup or survey.interrupted or survey.obstacles):
             reasons.append(_not_live(survey.live))
     return "; ".join(reasons)
 
@@ -173,7 +173,7 @@ class _Choice:
 
     def __post_init__(self) -> None:
         names = {release.name for survey in self.surveys for release in survey.releases}
-        anchors = [name for survey in self.surveys if (name := _anchor(survey))]
+        anchors = [name for survey in self.surveys if (name := survey.origin)]
         anchor = max(anchors, key=natural, default="")
         self._why = {n: self._against(n, anchor, set(anchors)) for n in sorted(names, key=natural, reverse=True)}
 
@@ -196,7 +196,7 @@ class _Choice:
         name = self.wish.backup
         if name not in self._why:
             return Refusal(f"{_shown(name)} is none of the releases", _did_you_mean(name, self._why), self.rejected())
-        if all(_live_name(s) == name and s.unfinished is None for s in self.surveys):
+        if all(_live_name(s) == name and s.interrupted is None for s in self.surveys):
             return Refusal(f"{name} is the live release already", "`list` shows the others.", self.rejected())
         why = self._unusable(name)
         return Refusal(f"{name} cannot be used: {why}", "`list` shows the others.", self.rejected()) if why else name
@@ -238,13 +238,6 @@ def _live_name(survey: Survey) -> str:
     return survey.live.name if survey.live.state == "release" else ""
 
 
-def _anchor(survey: Survey) -> str:
-    """What a host is to be taken away from: after an interrupted transaction, what that one started from."""
-    if survey.unfinished:
-        return survey.unfinished.source.rsplit("/", 1)[-1]
-    return survey.live.name
-
-
 def _did_you_mean(name: str, names: Mapping[str, str]) -> str:
     from difflib import get_close_matches
 
@@ -260,7 +253,7 @@ def _warnings(surveys: Sequence[Survey], target: str, wish: Wish) -> list[str]:
     if any((r := s.release(target)) and r.mark == "bad" for s in surveys):
         warnings.append(f"{target} is marked bad; it was asked for by name")
     warnings += [
-        f"{s.host}: an interrupted rollback to {s.unfinished.target} is taken up" for s in surveys if s.unfinished
+        f"{s.host}: an interrupted rollback to {s.interrupted.target} is taken up" for s in surveys if s.interrupted
     ]
     if wish.emergency:
         warnings += [f"{s.host}: {doubt}" for s in surveys for doubt in s.doubts]

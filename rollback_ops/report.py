@@ -104,7 +104,7 @@ def checked(record: Record) -> Iterator[Line]:
 
 def lost(errors: Mapping[str, RollbackOpsError]) -> Iterator[Line]:
     for host, error in errors.items():
-        yield Line(f"✗ {host}  {error}", "bad")
+        yield Line(f"✗ {host}  {str(error).removeprefix(f'{host}: ')}", "bad")
 
 
 # --- list, check -----------------------------------------------------------------------------------------
@@ -116,6 +116,11 @@ def live(survey: Survey) -> Iterator[Line]:
     yield Line(f"{survey.host}: live is {now}", "strong")
     for trouble in (*survey.obstacles, *survey.doubts):
         yield Line(f"  ! {trouble}", "warning")
+    if lease := survey.lease:
+        yield Line(f"  ! locked by {lease.owner or 'another run'} since {lease.since} (run {lease.run})", "warning")
+    if begun := survey.interrupted:
+        told = f"a rollback to {begun.target} was interrupted (run {begun.run}): the next one takes it up"
+        yield Line(f"  ! {told}", "warning")
 
 
 _RELEASE_COLUMNS = ("", "RELEASE", "AGE", "SIZE", "REVISION", "MARKS", "")
