@@ -6,6 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+Mode = Literal["standard", "emergency", "targeted"]
+Trigger = Literal[
+    "manual",
+    "workflow",
+    "deploy-failed",
+    "verification-failed",
+    "health-timeout",
+    "log-error",
+    "process-crash",
+    "config-invalid",
+    "database-unreachable",
+]
 UnitState = Literal["running", "starting", "stopping", "stopped", "failed", "missing", "unknown"]
 LiveState = Literal["release", "missing", "dangling", "directory", "elsewhere"]
 Mark = Literal["", "good", "bad"]
@@ -223,11 +235,15 @@ Verdict = Literal["passed", "failed", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check says. ``final``: hard evidence, waiting longer would not change it."""
+    """What one check says. ``final``: hard evidence, waiting longer would not change it.
+
+    ``trigger`` is what a rollback because of this would be said to have been started by.
+    """
 
     verdict: Verdict
     detail: str = ""
     final: bool = False
+    trigger: Trigger = "verification-failed"
 
 
 @dataclass(frozen=True, slots=True)

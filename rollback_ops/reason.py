@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from rollback_ops.errors import UsageError
-from rollback_ops.record import Trigger
+from rollback_ops.model import Trigger
 from rollback_ops.request import Request
 
 SHORTEST, LONGEST = 3, 1_000

@@ -6,22 +6,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rollback_ops.model import Mode, Trigger
+
 SCHEMA_VERSION = 1
 # Bytes of a line in the journal. It crosses to a host inside one command, which may have 120,000.
 _LONGEST_LINE = 48_000
 
-Mode = Literal["standard", "emergency", "targeted"]
-Trigger = Literal[
-    "manual",
-    "workflow",
-    "deploy-failed",
-    "verification-failed",
-    "health-timeout",
-    "log-error",
-    "process-crash",
-    "config-invalid",
-    "database-unreachable",
-]
 Outcome = Literal[
     "succeeded",
     "nothing_to_do",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from rollback_ops.errors import UsageError
-from rollback_ops.record import Mode, Trigger
+from rollback_ops.model import Mode, Trigger
 from rollback_ops.wording import did_you_mean, listed, one_line, quoted
 
 TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)

@@ -119,7 +119,7 @@ def _order_for(heading: Heading, host: HostPlan, plan: Plan, chronicle: Chronicl
         "reason": heading.reason,
         "actor": heading.actor,
         "run_url": heading.run_url or None,
-        "from": host.source.name or None,
+        "from": chronicle.surveys[host.host].origin or None,
         "to": plan.target,
         "at": rfc3339(chronicle.started_at),
     }

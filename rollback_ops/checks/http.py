@@ -31,9 +31,9 @@ class Http:
         try:
             status, body = self._get(dial)
         except TimeoutError:
-            return Finding("failed", f"no answer within {self._settings.timeout:g} s")
+            return Finding("failed", f"no answer within {self._settings.timeout:g} s", trigger="health-timeout")
         except OSError as error:
-            return Finding("failed", f"{self._url.netloc}: {error.strerror or error}")
+            return Finding("failed", f"{self._url.netloc}: {error.strerror or error}", trigger="health-timeout")
         except http.client.HTTPException as error:
             return Finding("failed", f"the answer is not HTTP: {type(error).__name__}")
         return self.judge(status, body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollback_ops.model import Answered, Finding, Question, Unit
+from rollback_ops.model import Answered, Finding, Question, Unit, Verdict
 
 
 class Process:
@@ -31,14 +31,25 @@ class Process:
     def _judge(self, unit: Unit) -> Finding:
         what = f"{unit.name} is {unit.state}{f' ({unit.detail})' if unit.detail else ''}"
         if unit.state in ("failed", "stopped", "missing"):
-            return Finding("failed", what, final=True)
+            return Finding("failed", what, final=True, trigger="process-crash")
         first = self._first.setdefault(unit.name, unit)
         if unit.restarts > first.restarts:
-            return Finding("failed", f"{unit.name} crashed and was restarted ({unit.restarts} times)", final=True)
+            return Finding(
+                "failed",
+                f"{unit.name} crashed and was restarted ({unit.restarts} times)",
+                final=True,
+                trigger="process-crash",
+            )
         if unit.state != "running":
-            return Finding("unknown" if unit.state == "unknown" else "failed", what)
+            verdict: Verdict = "unknown" if unit.state == "unknown" else "failed"
+            return Finding(verdict, what, trigger="process-crash")
         if first.state != "running":
             self._first[unit.name] = unit
         elif (unit.invocation, unit.pid) != (first.invocation, first.pid):
-            return Finding("failed", f"{unit.name} was restarted (pid {first.pid}, now {unit.pid})", final=True)
+            return Finding(
+                "failed",
+                f"{unit.name} was restarted (pid {first.pid}, now {unit.pid})",
+                final=True,
+                trigger="process-crash",
+            )
         return Finding("passed", what)

@@ -23,5 +23,6 @@ class Tcp:
         try:
             dial(self._host, self._port, self._timeout).close()
         except OSError as error:
-            return Finding("failed", f"{self._address}: {error.strerror or error}")
+            why = f"{self._address}: {error.strerror or error}"
+            return Finding("failed", why, trigger="database-unreachable")
         return Finding("passed", f"{self._address} accepts")

@@ -69,6 +69,7 @@ class Verify(Section):
     healthy_deadline: Seconds = 20.0
     min_healthy_time: Seconds = 3.0
     on_failure: Literal["report", "restore", "older"] = "report"
+    max_older: int = Field(3, ge=1, le=20)
 
     @model_validator(mode="after")
     def _health_can_be_seen(self) -> Verify:
