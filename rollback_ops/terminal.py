@@ -60,7 +60,7 @@ class Live:
         self._say([Line(f"▸ {name}: {detail}", "strong")])
 
     def lost(self, host: str, error: RollbackOpsError) -> None:
-        self._say([Line(f"  ✗ {host}  {error}", "bad")])
+        self._say([Line(f"  ✗ {host}  {str(error).removeprefix(f'{host}: ')}", "bad")])
 
     def step(self, host: str, step: StepReport) -> None:
         self._say([report.step(host, step)])

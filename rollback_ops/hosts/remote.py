@@ -130,7 +130,7 @@ class ProgramHost:
         try:
             return answer.whole()
         except BadAnswer as error:
-            said = wire.clean(done.stderr.strip().rsplit("\n", 1)[-1])
+            said = wire.clean(done.stderr.strip().rsplit("\n", 1)[-1] or answer.before)
             raise BadAnswer(f"{error.message}{f' ({said})' if said else ''}") from None
 
 

@@ -69,19 +69,21 @@ def clean(text: str, longest: int = 400) -> str:
 class Answer:
     """The lines of one operation, from its heading to its end.
 
-    Lines before the heading (a login message) are no part of it.
+    Lines before the heading (a login message) are no part of it; ``before`` keeps the last of them.
     """
 
     operation: str
     lines: list[list[str]] = field(default_factory=list)
     begun: bool = False
     status: int | None = None
+    before: str = ""
 
     def feed(self, line: str) -> list[str] | None:
         """The fields of a line, or None where it carries nothing."""
         fields = line.split("\t")
         if not self.begun:
             self.begun = fields == ["rollback-ops", "1", self.operation]
+            self.before = line if line.strip() else self.before
             return None
         if self.status is not None:
             return None
