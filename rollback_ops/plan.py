@@ -85,7 +85,7 @@ def make_plan(
 
     ``broken`` are releases found unfit since (their manifest does not hold), with the reason.
     """
-    meant = [s for s in surveys if not wish.if_current or _live_name(s) == wish.if_current]
+    meant = [s for s in surveys if not wish.if_current or wish.if_current in (_live_name(s), s.origin)]
     if not meant:
         lives = ", ".join(sorted({_live_name(s) or s.live.state for s in surveys}))
         return NothingToDo(f"{_shown(wish.if_current)} is no longer live (live: {lives})")
@@ -100,7 +100,7 @@ def make_plan(
         target=target,
         revision=next((r.revision for s in fit if (r := s.release(target)) and r.revision), ""),
         hosts=tuple(_host_plan(s, target, meant, unfit) for s in surveys),
-        rejected=choice.rejected(),
+        rejected=tuple(r for r in choice.rejected() if r.release != target),
         warnings=tuple(_warnings(fit, target, wish)),
     )
 
@@ -173,7 +173,7 @@ class _Choice:
 
     def __post_init__(self) -> None:
         names = {release.name for survey in self.surveys for release in survey.releases}
-        anchors = [name for survey in self.surveys if (name := survey.origin)]
+        anchors = [name for survey in self.surveys if (name := survey.origin) in names]
         anchor = max(anchors, key=natural, default="")
         self._why = {n: self._against(n, anchor, set(anchors)) for n in sorted(names, key=natural, reverse=True)}
 

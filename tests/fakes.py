@@ -1,0 +1,173 @@
+"""Servers and a listener that are made up: they implement our ports, and do what a test tells them to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from rollback_ops.errors import RollbackOpsError
+from rollback_ops.model import (
+    Answered,
+    Inspection,
+    Lease,
+    Live,
+    Mark,
+    Observation,
+    Question,
+    Release,
+    StepReport,
+    Survey,
+    SwitchOrder,
+    SwitchOutcome,
+    SwitchResult,
+    Unfinished,
+    Unit,
+    Verification,
+)
+from rollback_ops.ports import Stream
+
+Events = list[tuple[str, str, str]]
+ROOT = "/srv/bot"
+
+
+def releases(*names: str, sealed: bool = False, **marks: Mark) -> tuple[Release, ...]:
+    return tuple(Release(name, mark=marks.get(name, ""), revision=f"sha-{name}", sealed=sealed) for name in names)
+
+
+def live_at(name: str) -> Live:
+    return Live("release", name, f"{ROOT}/releases/{name}", f"sha-{name}")
+
+
+def raising(error: Exception) -> Callable[[], None]:
+    def act() -> None:
+        raise error
+
+    return act
+
+
+def hanging(until: threading.Event) -> Callable[[], None]:
+    """Never answers, as long as the test lasts; the event lets go of the thread in the end."""
+
+    def act() -> None:
+        until.wait(30)
+
+    return act
+
+
+@dataclass
+class FakeHost:
+    """A server that keeps its releases in memory.
+
+    ``before`` is what happens when an operation arrives, before it does anything: it may raise, hang, or send a
+    signal. ``ends`` is how a switch ends, ``broken`` which releases are not what was sealed, ``says`` the exit
+    status of every question. ``events`` may be shared by several hosts and a listener: who did what, in order.
+    """
+
+    name: str = "h1"
+    releases: tuple[Release, ...] = ()
+    live: Live = Live("missing")
+    units: tuple[Unit, ...] = (Unit("bot", "running", pid=7),)
+    lease: Lease | None = None
+    unfinished: Unfinished | None = None
+    obstacles: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    ends: SwitchOutcome = "switched"
+    broken: Mapping[str, str] = field(default_factory=dict)
+    says: int = 0
+    before: Mapping[str, Callable[[], None]] = field(default_factory=dict)
+    events: Events = field(default_factory=list)
+    orders: list[SwitchOrder] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    asked: list[Question] = field(default_factory=list)
+
+    def _begin(self, operation: str, about: str = "") -> None:
+        self.events.append((self.name, operation, about))
+        if act := self.before.get(operation):
+            act()
+
+    def survey(self, *, sizes: bool = False) -> Survey:
+        self._begin("survey")
+        return Survey(
+            self.name, self.releases, self.live, self.units, self.lease, self.unfinished, self.obstacles, self.doubts
+        )
+
+    def inspect(self, release: str, questions: Sequence[Question] = ()) -> Inspection:
+        self._begin("inspect", release)
+        self.asked += questions
+        sealed = any(r.sealed for r in self.releases if r.name == release)
+        return Inspection(sealed, self.broken.get(release, ""), self._answers(questions))
+
+    def switch(self, order: SwitchOrder, on_step: Callable[[StepReport], None]) -> SwitchResult:
+        self._begin("switch", order.target)
+        self.orders.append(order)
+        on_step(StepReport("stop", "ok", 0.1))
+        if self.ends in ("switched", "not_started"):
+            on_step(StepReport("switch", "ok", 0.01))
+            self.live = live_at(order.target)
+        self.events.append((self.name, "switched", order.target))
+        known = "" if self.ends == "unknown" else self.live.name
+        reason = "" if self.ends == "switched" else f"it {self.ends}"
+        return SwitchResult(self.ends, reason, known, (StepReport("stop", "ok", 0.1),), downtime=0.2)
+
+    def ask(self, run: str, questions: Sequence[Question] = ()) -> Observation:
+        self._begin("ask")
+        return Observation(self.units, self._answers(questions))
+
+    def _answers(self, questions: Sequence[Question]) -> dict[int, Answered]:
+        return {number: Answered(self.says, 0.01, ("what it said",)) for number, _ in enumerate(questions)}
+
+    def dial(self, host: str, port: int, timeout: float) -> Stream:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    def record(self, run: str, marks: Mapping[str, Mark], line: str) -> None:
+        self._begin("record", " ".join(f"{release}={mark}" for release, mark in sorted(marks.items())))
+        self.releases = tuple(replace(r, mark=marks.get(r.name, r.mark)) for r in self.releases)
+        self.lines.append(line)
+
+    def journal(self) -> Sequence[str]:
+        self._begin("journal")
+        return list(self.lines)
+
+    def seal(self, release: str) -> int:
+        self._begin("seal", release)
+        return 1
+
+    def close(self) -> None:
+        self._begin("close")
+
+    def did(self, operation: str) -> list[str]:
+        """What this operation was asked about here, each time that it was."""
+        return [about for host, done, about in self.events if (host, done) == (self.name, operation)]
+
+    def mark(self, release: str) -> Mark:
+        return next(r.mark for r in self.releases if r.name == release)
+
+
+@dataclass
+class Listener:
+    """A Progress that remembers what it was told. ``hears`` is what happens when a phase begins."""
+
+    events: Events = field(default_factory=list)
+    hears: Mapping[str, Callable[[], None]] = field(default_factory=dict)
+
+    def phase(self, name: str, detail: str) -> None:
+        self.events.append(("phase", name, detail))
+        if act := self.hears.get(name):
+            act()
+
+    def lost(self, host: str, error: RollbackOpsError) -> None:
+        self.events.append((host, "told lost", error.message))
+
+    def step(self, host: str, step: StepReport) -> None:
+        self.events.append((host, "told step", step.name))
+
+    def switched(self, host: str, result: SwitchResult) -> None:
+        self.events.append((host, "told switched", result.outcome))
+
+    def verified(self, host: str, found: Verification) -> None:
+        self.events.append((host, "told verified", "healthy" if found.healthy else "not healthy"))
+
+    @property
+    def phases(self) -> list[str]:
+        return [name for what, name, _ in self.events if what == "phase"]
