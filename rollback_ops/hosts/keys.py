@@ -32,6 +32,11 @@ def describe(key: PKey) -> str:
     return f"{key.get_name()} {fingerprint(key.asbytes())}"
 
 
+def new_key() -> str:
+    """A private key that nobody has yet, without a passphrase."""
+    return _openssh(Ed25519PrivateKey.generate())
+
+
 def load_key(text: str, passphrase: str = "", source: str = "ROLLBACK_SSH_KEY") -> PKey:
     """The private key that ``text`` holds: OpenSSH, PEM or PKCS8; Ed25519, ECDSA or RSA.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
+import logging
 import os
 import socket
 import threading
@@ -25,16 +25,21 @@ from rollback_ops.hosts.child import Child
 from rollback_ops.hosts.known_hosts import name_in_known_hosts
 
 _HERE = "127.0.0.1"
+_USER = "demo"
 _LOOPBACK = {_HERE, "localhost", "::1"}
 _KEPT = ("HOME", "PATH", "USER", "LOGNAME", "SHELL", "LANG")
 _PATIENCE = 0.2
 _GONE = (OSError, EOFError, SSHException)
+
+# Without a handler Python prints paramiko's complaints about clients that hang up, which is what clients do.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class LoopbackServer:
     """Runs the commands of whoever holds one key, with our own rights, while the ``with`` block lasts.
 
     Like sshd it hangs up on what runs when its client goes away; what called ``setsid`` goes on.
+    It knows one user, ``demo``, whoever we are: in a container that may be a number without a name.
     """
 
     def __init__(self, client_key: PKey) -> None:
@@ -54,7 +59,7 @@ class LoopbackServer:
     @property
     def address(self) -> str:
         """Where it listens, as rollback.toml says it."""
-        return f"{getpass.getuser()}@{_HERE}:{self._port}"
+        return f"{_USER}@{_HERE}:{self._port}"
 
     @property
     def known_hosts(self) -> str:
@@ -108,7 +113,7 @@ class _Client(ServerInterface):
         return "publickey"
 
     def check_auth_publickey(self, username: str, key: PKey) -> int:
-        ours = username == getpass.getuser() and key.asbytes() == self._client_key
+        ours = username == _USER and key.asbytes() == self._client_key
         return AUTH_SUCCESSFUL if ours else AUTH_FAILED
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
@@ -131,9 +136,9 @@ class _Client(ServerInterface):
         return OPEN_SUCCEEDED
 
     def _run(self, channel: Channel, command: str) -> None:
-        child = Child(
-            command, {name: os.environ[name] for name in _KEPT if name in os.environ}, os.path.expanduser("~")
-        )
+        home = os.path.expanduser("~")
+        environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        child = Child(command, environment, home if os.access(home, os.X_OK) else "/")
         write = {"stdout": channel.sendall, "stderr": channel.sendall_stderr}
         try:
             for source, data in child.output():
