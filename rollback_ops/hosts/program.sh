@@ -811,17 +811,24 @@ history() {
     tail -c 8000000 -- "$journal" | tr -d '\000' | cut -b 1-60000 | sed -n "/./s/^/journal$TAB/p"
 }
 
-# seal NAME: a manifest of every file, for inspect to compare with.
+# seal NAME: a manifest of every file, for inspect to compare with. Where a link belongs, a rollback puts it.
 seal() {
     safe_name "$1" && cd -- "$releases/$1" || return 1
     mkdir -p -- "$manifests" || return 1
-    if find . -type f -print0 | sort -z | xargs -0 -r sha256sum -b >"$manifests/$1.new" && [ -s "$manifests/$1.new" ]; then
+    linked=''
+    lines "$RO_LINKS" leave_out
+    # shellcheck disable=SC2086 # words without blanks or wildcards
+    if find . -type f $linked -print0 | sort -z | xargs -0 -r sha256sum -b >"$manifests/$1.new" && [ -s "$manifests/$1.new" ]; then
         mv -f -- "$manifests/$1.new" "$manifests/$1"
         say sealed "$1" "$(wc -l <"$manifests/$1")"
     else
         rm -f -- "$manifests/$1.new"
         return 1
     fi
+}
+
+leave_out() {
+    linked="$linked ! -path ./${1%%"$TAB"*}"
 }
 
 # Where the files belong to root and this user may become root, all of it is done as root.
