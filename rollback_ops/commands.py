@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from rollback_ops import checks, documents, fleet, report, terminal
-from rollback_ops.chronicle import EXIT_CODES, Heading, new_run, overall
+from rollback_ops.chronicle import Heading, new_run
 from rollback_ops.crew import Crew
 from rollback_ops.errors import Exit, Refused, RollbackOpsError
 from rollback_ops.fleet import Begun, Cancellation
@@ -21,6 +21,7 @@ from rollback_ops.reason import Reason
 from rollback_ops.record import HostOutcome, Record
 from rollback_ops.report import Line
 from rollback_ops.rollback import Order, roll_back
+from rollback_ops.verdict import EXIT_CODES, overall
 from rollback_ops.verify import verify
 from rollback_ops.wiring import Wired
 

@@ -58,6 +58,10 @@ class Crew:
                 self._progress.lost(name, error)
         return found
 
+    def survey_again(self, names: Iterable[str]) -> dict[str, Survey | RollbackOpsError]:
+        """Look once more at some of the hosts, after they were changed."""
+        return self._each(names, lambda name: self._hosts[name].survey(), _SURVEY_WITHIN)
+
     def inspect(
         self, names: Iterable[str], release: str, questions: Sequence[Question]
     ) -> dict[str, Inspection | RollbackOpsError]:

@@ -97,7 +97,7 @@ class Survey:
     """Everything a plan needs to know of one host, read in one operation.
 
     ``obstacles`` are reasons, in words, why nothing could be changed there; ``doubts`` are reasons
-    that hold back everything but an emergency.
+    that hold back everything but an emergency. ``seconds`` is how long the look took.
     """
 
     host: str
@@ -108,6 +108,7 @@ class Survey:
     unfinished: Unfinished | None = None
     obstacles: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    seconds: float = 0.0
 
     @property
     def interrupted(self) -> Unfinished | None:

@@ -38,6 +38,7 @@ class HostPlan:
     host: str
     source: Live
     action: Literal["switch", "leave", "exclude"]
+    target: str
     why: str = ""
 
 
@@ -105,14 +106,21 @@ def make_plan(
     )
 
 
+def way_back(surveys: Sequence[Survey], origins: Mapping[str, str], why: str) -> Plan:
+    """Put each of these hosts back to the release that it started from."""
+    hosts = tuple(HostPlan(s.host, s.live, "switch", origins[s.host], why) for s in surveys if origins.get(s.host))
+    targets = [host.target for host in hosts]
+    return Plan(target=max(targets, key=targets.count, default=""), revision="", hosts=hosts)
+
+
 def _host_plan(survey: Survey, target: str, meant: Sequence[Survey], unfit: Mapping[str, str]) -> HostPlan:
     if survey not in meant:
-        return HostPlan(survey.host, survey.live, "leave", f"it runs {_live_name(survey) or survey.live.state}")
+        return HostPlan(survey.host, survey.live, "leave", target, f"it runs {_live_name(survey) or survey.live.state}")
     if survey.host in unfit:
-        return HostPlan(survey.host, survey.live, "exclude", unfit[survey.host])
+        return HostPlan(survey.host, survey.live, "exclude", target, unfit[survey.host])
     if survey.live.state == "release" and survey.live.name == target and survey.interrupted is None:
-        return HostPlan(survey.host, survey.live, "leave", f"{target} is live there already")
-    return HostPlan(survey.host, survey.live, "switch")
+        return HostPlan(survey.host, survey.live, "leave", target, f"{target} is live there already")
+    return HostPlan(survey.host, survey.live, "switch", target)
 
 
 def _unfit(survey: Survey, wish: Wish) -> str:

@@ -54,7 +54,7 @@ class RejectedRelease(Noun):
 class StepRecord(Noun):
     name: str
     seconds: float
-    outcome: Literal["ok", "warning", "failed"]
+    outcome: Literal["ok", "warning", "failed", "skipped"]
     detail: str = ""
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from rollback_ops import checks
 from rollback_ops.checks import Look, Visit
-from rollback_ops.chronicle import Chronicle, Heading, rfc3339
+from rollback_ops.chronicle import Attempt, Chronicle, Heading, rfc3339
 from rollback_ops.crew import Crew
 from rollback_ops.errors import Cancelled, RollbackOpsError
-from rollback_ops.model import SwitchOrder
-from rollback_ops.plan import HostPlan, NothingToDo, Plan, Refusal, Wish, make_plan
+from rollback_ops.model import Survey, SwitchOrder
+from rollback_ops.plan import HostPlan, NothingToDo, Plan, Refusal, Wish, make_plan, way_back
 from rollback_ops.ports import Progress
 from rollback_ops.record import Record
 from rollback_ops.settings import Verify
+from rollback_ops.verdict import record_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,15 @@ def roll_back(order: Order, crew: Crew, progress: Progress) -> Record:
     try:
         _survey(crew, chronicle, progress)
         _plan(order, crew, chronicle, progress)
-        if isinstance(chronicle.decision, Plan) and not order.heading.dry_run:
-            _switch(order, crew, chronicle, chronicle.decision, progress)
+        attempt = _first(chronicle)
+        while attempt:
+            _switch(order, crew, chronicle, attempt, progress)
             crew.heed_signals()
-            _verify(order, crew, chronicle, chronicle.decision, progress)
+            _verify(order, crew, chronicle, attempt, progress)
+            attempt = _next(order, crew, chronicle, attempt, progress)
     except Cancelled as cancelled:
         chronicle.cancelled = cancelled.exit_code
-    _write_down(crew, chronicle)
-    return chronicle.record()
+    return _write_down(crew, chronicle)
 
 
 def _survey(crew: Crew, chronicle: Chronicle, progress: Progress) -> None:
@@ -99,16 +101,21 @@ def _inspect(order: Order, crew: Crew, chronicle: Chronicle, plan: Plan, progres
     return None
 
 
-def _switch(order: Order, crew: Crew, chronicle: Chronicle, plan: Plan, progress: Progress) -> None:
+def _first(chronicle: Chronicle) -> Attempt | None:
+    plan = chronicle.decision
+    return Attempt(plan) if isinstance(plan, Plan) and not chronicle.heading.dry_run else None
+
+
+def _switch(order: Order, crew: Crew, chronicle: Chronicle, attempt: Attempt, progress: Progress) -> None:
     """The transaction on every host. From here on each host finishes what it began, whatever happens to us."""
-    orders = {
-        host.host: _order_for(order.heading, host, plan, chronicle, order.wish) for host in plan.with_action("switch")
-    }
-    progress.phase("switch", f"{', '.join(orders)} to {plan.target}")
-    chronicle.switched.update(crew.switch(orders))
+    chronicle.attempts.append(attempt)
+    orders = {host.host: _order_for(order, host, chronicle) for host in attempt.plan.with_action("switch")}
+    progress.phase("switch", f"{', '.join(orders)} to {attempt.plan.target}")
+    attempt.switched.update(crew.switch(orders))
 
 
-def _order_for(heading: Heading, host: HostPlan, plan: Plan, chronicle: Chronicle, wish: Wish) -> SwitchOrder:
+def _order_for(order: Order, host: HostPlan, chronicle: Chronicle) -> SwitchOrder:
+    heading = order.heading
     intent = {
         "event": "intent",
         "id": heading.run,
@@ -119,39 +126,68 @@ def _order_for(heading: Heading, host: HostPlan, plan: Plan, chronicle: Chronicl
         "reason": heading.reason,
         "actor": heading.actor,
         "run_url": heading.run_url or None,
-        "from": chronicle.surveys[host.host].origin or None,
-        "to": plan.target,
+        "from": host.source.name or None,
+        "to": host.target,
         "at": rfc3339(chronicle.started_at),
     }
+    number = len(chronicle.attempts)
     return SwitchOrder(
-        run=heading.run,
+        run=heading.run if number == 1 else f"{heading.run}.{number}",
         source=host.source.path,
-        target=plan.target,
+        target=host.target,
         owner=heading.actor,
         run_url=heading.run_url,
         intent=json.dumps(intent, separators=(",", ":")),
-        break_lock=wish.emergency,
+        break_lock=order.wish.emergency,
     )
 
 
-def _verify(order: Order, crew: Crew, chronicle: Chronicle, plan: Plan, progress: Progress) -> None:
+def _verify(order: Order, crew: Crew, chronicle: Chronicle, attempt: Attempt, progress: Progress) -> None:
     """Prove that the service works again, on every host that runs the target."""
+    if attempt.goes_back:
+        return
+    after = checks.after(order.checks(attempt.plan.target))
     if order.wish.emergency:
+        chronicle.skipped = tuple((name, check.kind) for name, check in after.items())
         chronicle.warnings.append("verification was skipped (emergency): run `rollback-ops verify` now")
         return
-    running = [name for name, result in chronicle.switched.items() if result.outcome == "switched"]
-    running += [host.host for host in plan.with_action("leave") if host.source.name == plan.target]
-    progress.phase("verify", f"checking {plan.target} on {', '.join(running) or 'no host'}")
-    chronicle.verified.update(
-        crew.verify(running, lambda: checks.after(order.checks(plan.target)), order.policy, order.heading.run)
-    )
+    progress.phase("verify", f"checking {attempt.plan.target} on {', '.join(attempt.running) or 'no host'}")
+    anew = lambda: checks.after(order.checks(attempt.plan.target))  # noqa: E731
+    attempt.verified.update(crew.verify(attempt.running, anew, order.policy, order.heading.run))
 
 
-def _write_down(crew: Crew, chronicle: Chronicle) -> None:
+def _next(order: Order, crew: Crew, chronicle: Chronicle, attempt: Attempt, progress: Progress) -> Attempt | None:
+    """What was asked for when the target is not well either (``on_failure``). It ends: each way is tried once."""
+    if not attempt.failed or attempt.goes_back or order.wish.emergency:
+        return None
+    back = order.policy.on_failure == "restore"
+    if not back and (order.policy.on_failure != "older" or len(chronicle.attempts) > order.policy.max_older):
+        return None
+    surveys = [_ours(s, order) for s in crew.survey_again(attempt.switched).values() if isinstance(s, Survey)]
+    if back:
+        progress.phase("restore", f"{attempt.plan.target} is not well: back to {chronicle.origin}")
+        origins = {name: survey.origin for name, survey in chronicle.surveys.items()}
+        return Attempt(way_back(surveys, origins, f"{attempt.plan.target} is not well"), goes_back=True)
+    broken = {a.plan.target: "it is not well either" for a in chronicle.attempts}
+    plan = make_plan(surveys, Wish(), broken)
+    if not isinstance(plan, Plan):
+        chronicle.warnings.append(f"{attempt.plan.target} is not well, and no older release is left to try")
+        return None
+    progress.phase("older", f"{attempt.plan.target} is not well: on to {plan.target}")
+    return Attempt(plan)
+
+
+def _ours(survey: Survey, order: Order) -> Survey:
+    """A survey in which this run's own lease is not in its way."""
+    mine = survey.lease is not None and survey.lease.run.partition(".")[0] == order.heading.run
+    return replace(survey, lease=None) if mine else survey
+
+
+def _write_down(crew: Crew, chronicle: Chronicle) -> Record:
     """Leave the record in the journal of every host that was touched. What could not be told is a warning."""
     # Writing takes its time too, and still everyone is to have the same document.
     chronicle.finished_at = datetime.now(UTC)
-    touched = [name for name, result in chronicle.switched.items() if result.outcome not in ("refused", "unknown")]
-    record = chronicle.record()
-    errors = crew.record(record.id, {name: chronicle.marks(name) for name in touched}, record.line())
+    record = record_of(chronicle)
+    errors = crew.record(record.id, {name: chronicle.marks(name) for name in chronicle.touched}, record.line())
     chronicle.warnings += [f"{name}: its journal lacks this record: {e.message}" for name, e in errors.items()]
+    return record_of(chronicle)

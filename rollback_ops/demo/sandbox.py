@@ -120,25 +120,28 @@ class Sandbox:
             connection.close()
 
     def _end_processes(self) -> None:
-        """The service, and a program of a host that its command did not wait for."""
+        """End the service, once the program of the host has finished what its command did not wait for."""
         deadline = time.monotonic() + _PATIENCE
-        while ours := list(self._processes()):
-            if time.monotonic() > deadline:
+        while ours := dict(self._processes()):
+            late = time.monotonic() - deadline
+            if late > 1:
                 raise Refused(f"processes of the demo could not be ended: {', '.join(map(str, ours))}")
-            for pid in ours:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            if late > 0 or not any(ours.values()):
+                for pid in ours:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
             time.sleep(0.01)
 
-    def _processes(self) -> Iterator[int]:
-        """By what only they have: ROOT in the environment, or the program of the host as an argument."""
+    def _processes(self) -> Iterator[tuple[int, bool]]:
+        """Each with whether it is the program of the host, which has that as an argument; the rest knows ROOT."""
         root = os.fsencode(self.root)
         for directory in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 variables = (directory / "environ").read_bytes().split(b"\0")
                 arguments = (directory / "cmdline").read_bytes().split(b"\0")
-                if b"ROOT=" + root in variables or any(_is_program(each, root) for each in arguments):
-                    yield int(directory.name)
+                program = any(_is_program(each, root) for each in arguments)
+                if program or b"ROOT=" + root in variables:
+                    yield int(directory.name), program
 
 
 def _is_program(argument: bytes, root: bytes) -> bool:

@@ -50,8 +50,10 @@ class ProgramHost:
         return self._transport.name
 
     def survey(self, *, sizes: bool = False) -> Survey:
+        began = time.monotonic()
         answer = self._operate("survey", "yes" if sizes else "no")
-        return wire.survey(self.name, answer, self._parse_units(wire.text_of(answer, "state")))
+        units = self._parse_units(wire.text_of(answer, "state"))
+        return wire.survey(self.name, answer, units, time.monotonic() - began)
 
     def inspect(self, release: str, questions: Sequence[Question] = ()) -> Inspection:
         patience = max((q.timeout for q in questions), default=0.0) + self._switch_within

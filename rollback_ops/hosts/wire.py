@@ -108,13 +108,14 @@ class Answer:
                 yield [*fields, "", "", "", "", ""]
 
 
-def survey(host: str, answer: Answer, units: tuple[Unit, ...]) -> Survey:
+def survey(host: str, answer: Answer, units: tuple[Unit, ...], seconds: float = 0.0) -> Survey:
     """A host's survey. The units are the manager's to read."""
     return Survey(
         host=host,
         releases=tuple(_releases(answer)),
         live=_live(answer),
         units=units,
+        seconds=seconds,
         lease=next(_leases(answer), None),
         unfinished=next((Unfinished(*map(clean, f[:3])) for f in answer.of("unfinished", 3)), None),
         obstacles=tuple(_explained(f) for f in answer.of("obstacle", 1)),

@@ -1,0 +1,205 @@
+"""From the facts of a rollback to its record: what each host came to, and all of them together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from rollback_ops.chronicle import Attempt, Chronicle, rfc3339
+from rollback_ops.errors import BadAnswer, Exit
+from rollback_ops.model import StepOutcome, Survey, SwitchResult
+from rollback_ops.plan import NothingToDo, Plan, Refusal, Rejected
+from rollback_ops.record import (
+    CheckRecord,
+    HostOutcome,
+    HostRecord,
+    Outcome,
+    Record,
+    RejectedRelease,
+    ReleaseRef,
+    StepRecord,
+)
+
+EXIT_CODES: dict[Outcome, Exit] = {
+    "succeeded": Exit.OK,
+    "nothing_to_do": Exit.OK,
+    "refused": Exit.REFUSED,
+    "verification_failed": Exit.VERIFICATION_FAILED,
+    "restored": Exit.RESTORED,
+    "failed": Exit.FAILED,
+    "partial": Exit.PARTIAL,
+}
+_OF_ALL: dict[HostOutcome, Outcome] = {
+    "succeeded": "succeeded",
+    "verification_failed": "verification_failed",
+    "restored": "restored",
+    "failed": "failed",
+    "unknown": "failed",
+    "refused": "refused",
+    "unreachable": "refused",
+    "cancelled": "cancelled",
+}
+
+
+def record_of(chronicle: Chronicle) -> Record:
+    """The record as of now."""
+    heading = chronicle.heading
+    finished_at = chronicle.finished_at or datetime.now(UTC)
+    hosts = tuple(_host(chronicle, name) for name in chronicle.host_names)
+    outcome = _outcome(chronicle, hosts)
+    return Record(
+        id=heading.run,
+        service=heading.service,
+        environment=heading.environment,
+        mode=heading.mode,
+        dry_run=heading.dry_run,
+        trigger=heading.trigger,
+        reason=heading.reason,
+        actor=heading.actor,
+        run_url=heading.run_url or None,
+        started_at=rfc3339(chronicle.started_at),
+        finished_at=rfc3339(finished_at),
+        duration_seconds=round((finished_at - chronicle.started_at).total_seconds(), 3),
+        outcome=outcome,
+        exit_code=chronicle.cancelled or EXIT_CODES[outcome],
+        from_=_common([host.from_ for host in hosts]),
+        to=_to(chronicle),
+        rejected=tuple(RejectedRelease(release=r.release, why=r.why) for r in _rejected(chronicle)),
+        hosts=hosts,
+        warnings=tuple(chronicle.warnings),
+    )
+
+
+def overall(outcomes: Sequence[HostOutcome]) -> Outcome:
+    """One word for all hosts. Hosts where there was nothing to do are left out, unless they are all."""
+    met = {_OF_ALL[outcome] for outcome in outcomes if outcome != "nothing_to_do"}
+    if len(met) > 1 or (met == {"refused"} and "nothing_to_do" in outcomes):
+        return "partial"
+    return met.pop() if met else "nothing_to_do"
+
+
+def _outcome(chronicle: Chronicle, hosts: Sequence[HostRecord]) -> Outcome:
+    if chronicle.cancelled:
+        return "cancelled"
+    if isinstance(chronicle.decision, Refusal | None):
+        return "refused"
+    return overall([host.outcome for host in hosts])
+
+
+def _rejected(chronicle: Chronicle) -> tuple[Rejected, ...]:
+    return () if isinstance(chronicle.decision, NothingToDo | None) else chronicle.decision.rejected
+
+
+def _to(chronicle: Chronicle) -> ReleaseRef:
+    plan = chronicle.forward[-1].plan if chronicle.forward else chronicle.decision
+    return ReleaseRef(release=plan.target, revision=plan.revision or None) if isinstance(plan, Plan) else ReleaseRef()
+
+
+def _host(chronicle: Chronicle, name: str) -> HostRecord:
+    outcome, detail = _host_outcome(chronicle, name)
+    survey, last = chronicle.surveys.get(name), chronicle.last(name)
+    live = last.switched[name].live if last else survey.live.name if survey else ""
+    results = [a.switched[name] for a in chronicle.attempts if name in a.switched]
+    return HostRecord(
+        host=name,
+        outcome=outcome,
+        from_=_reference(survey, survey.origin if survey else ""),
+        to=_reference(survey, live),
+        downtime_seconds=_downtime(results),
+        steps=tuple(_steps(chronicle, name)),
+        checks=tuple(_checks(chronicle, name)),
+        detail=detail,
+    )
+
+
+def _host_outcome(chronicle: Chronicle, name: str) -> tuple[HostOutcome, str]:
+    if error := chronicle.lost.get(name):
+        # Nothing was asked of it but to look at itself.
+        detail = error.message.removeprefix(f"{name}: ")
+        return ("refused" if isinstance(error, BadAnswer) else "unreachable"), detail
+    if attempt := chronicle.last(name):
+        return _switch_outcome(attempt, name)
+    match chronicle.decision:
+        case Plan() as plan:
+            return _planned_outcome(chronicle, plan, name)
+        case NothingToDo(why=why):
+            return "nothing_to_do", why
+        case Refusal() as refusal:
+            return "refused", refusal.about(name)
+    return "cancelled", ""
+
+
+def _planned_outcome(chronicle: Chronicle, plan: Plan, name: str) -> tuple[HostOutcome, str]:
+    """What a host came to that was not switched, or not yet."""
+    host = next(h for h in plan.hosts if h.host == name)
+    if host.action == "exclude":
+        return "refused", host.why
+    if any(name in a.verified and not a.verified[name].healthy for a in chronicle.attempts[-1:]):
+        return "verification_failed", host.why
+    if host.action == "leave" or chronicle.heading.dry_run:
+        return "nothing_to_do", host.why
+    return "cancelled", host.why
+
+
+def _switch_outcome(attempt: Attempt, name: str) -> tuple[HostOutcome, str]:
+    result = attempt.switched[name]
+    detail = " | ".join(filter(None, (result.reason, *result.log_tail[-3:])))
+    match result.outcome:
+        case "switched" if attempt.goes_back:
+            return "restored", f"the target was not well; {result.live} was started again"
+        case "switched":
+            healthy = name not in attempt.verified or attempt.verified[name].healthy
+            return ("succeeded" if healthy else "verification_failed"), result.reason
+        case "refused" | "unknown":
+            return ("failed" if attempt.goes_back else result.outcome), detail
+        case "put_back":
+            return "restored", detail
+    return "failed", detail
+
+
+def _steps(chronicle: Chronicle, name: str) -> Iterator[StepRecord]:
+    """What was done for a host, in its order, from the look at it to the verification."""
+    if survey := chronicle.surveys.get(name):
+        yield StepRecord(name="find", seconds=round(survey.seconds, 3), outcome="ok")
+    for attempt in chronicle.attempts:
+        result, verification = attempt.switched.get(name), attempt.verified.get(name)
+        for step in result.steps if result else ():
+            yield StepRecord(name=step.name, seconds=step.seconds, outcome=step.outcome, detail=step.detail)
+        if verification:
+            proven: StepOutcome = "ok" if verification.healthy else "failed"
+            yield StepRecord(name="verify", seconds=round(verification.seconds, 3), outcome=proven)
+        elif result and chronicle.skipped:
+            yield StepRecord(name="verify", seconds=0.0, outcome="skipped")
+
+
+def _checks(chronicle: Chronicle, name: str) -> Iterator[CheckRecord]:
+    """The evidence: of the last verification, or that there was none."""
+    verified = next((a.verified[name] for a in reversed(chronicle.attempts) if name in a.verified), None)
+    for check in verified.checks if verified else ():
+        finding = check.finding
+        yield CheckRecord(
+            name=check.name,
+            kind=check.kind,
+            outcome=finding.verdict,
+            detail=finding.detail,
+            seconds=round(check.seconds, 3),
+        )
+    if verified is None and chronicle.last(name):
+        for check_name, kind in chronicle.skipped:
+            yield CheckRecord(name=check_name, kind=kind, outcome="skipped")
+
+
+def _downtime(results: Sequence[SwitchResult]) -> float | None:
+    known = [result.downtime for result in results if result.downtime is not None]
+    return round(sum(known), 3) if known else None
+
+
+def _reference(survey: Survey | None, name: str) -> ReleaseRef:
+    release = survey.release(name) if survey else None
+    return ReleaseRef(release=name or None, revision=(release.revision or None) if release else None)
+
+
+def _common(references: Sequence[ReleaseRef]) -> ReleaseRef:
+    """What most hosts came from."""
+    known = [reference for reference in references if reference.release]
+    return max(known, key=known.count) if known else ReleaseRef()
