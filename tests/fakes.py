@@ -29,6 +29,7 @@ from rollback_ops.ports import Stream
 
 Events = list[tuple[str, str, str]]
 ROOT = "/srv/bot"
+NOWHERE = Live("missing")
 
 
 def releases(*names: str, sealed: bool = False, **marks: Mark) -> tuple[Release, ...]:
@@ -66,7 +67,7 @@ class FakeHost:
 
     name: str = "h1"
     releases: tuple[Release, ...] = ()
-    live: Live = Live("missing")
+    live: Live = NOWHERE
     units: tuple[Unit, ...] = (Unit("bot", "running", pid=7),)
     lease: Lease | None = None
     unfinished: Unfinished | None = None

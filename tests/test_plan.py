@@ -68,13 +68,16 @@ def host(name: str = "h1", *, live: str | Live = "b3", **facts: Any) -> Survey:
     return replace(usual, **facts)
 
 
-def planned(*surveys: Survey, wish: Wish = Wish(), **broken: str) -> Plan:
+ANY = Wish()
+
+
+def planned(*surveys: Survey, wish: Wish = ANY, **broken: str) -> Plan:
     found = make_plan(surveys, wish, broken)
     assert isinstance(found, Plan), found
     return found
 
 
-def refused(*surveys: Survey, wish: Wish = Wish(), **broken: str) -> Refusal:
+def refused(*surveys: Survey, wish: Wish = ANY, **broken: str) -> Refusal:
     found = make_plan(surveys, wish, broken)
     assert isinstance(found, Refusal), found
     return found
@@ -278,7 +281,7 @@ NAMES = [
     "v1.10",
     "v1.9",
 ]
-marks = st.sampled_from(["", "", "", "good", "bad"])
+marks: st.SearchStrategy[Mark] = st.sampled_from(["", "", "", "good", "bad"])
 problems = st.sampled_from(["", "", "", "it is empty"])
 
 
