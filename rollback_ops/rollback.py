@@ -115,7 +115,7 @@ def _switch(order: Order, crew: Crew, chronicle: Chronicle, attempt: Attempt, pr
 
 
 def _order_for(order: Order, host: HostPlan, chronicle: Chronicle) -> SwitchOrder:
-    heading = order.heading
+    heading, number = order.heading, len(chronicle.attempts)
     intent = {
         "event": "intent",
         "id": heading.run,
@@ -126,11 +126,10 @@ def _order_for(order: Order, host: HostPlan, chronicle: Chronicle) -> SwitchOrde
         "reason": heading.reason,
         "actor": heading.actor,
         "run_url": heading.run_url or None,
-        "from": host.source.name or None,
+        "from": (chronicle.surveys[host.host].origin if number == 1 else host.source.name) or None,
         "to": host.target,
         "at": rfc3339(chronicle.started_at),
     }
-    number = len(chronicle.attempts)
     return SwitchOrder(
         run=heading.run if number == 1 else f"{heading.run}.{number}",
         source=host.source.path,

@@ -118,7 +118,9 @@ def _host_outcome(chronicle: Chronicle, name: str) -> tuple[HostOutcome, str]:
         detail = error.message.removeprefix(f"{name}: ")
         return ("refused" if isinstance(error, BadAnswer) else "unreachable"), detail
     if attempt := chronicle.last(name):
-        return _switch_outcome(attempt, name)
+        outcome, detail = _switch_outcome(attempt, name)
+        unproven = chronicle.cancelled and outcome == "succeeded" and name not in attempt.verified
+        return outcome, detail or ("it was not verified" if unproven else "")
     match chronicle.decision:
         case Plan() as plan:
             return _planned_outcome(chronicle, plan, name)
