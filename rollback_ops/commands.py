@@ -128,7 +128,8 @@ def _order(wired: Wired, reason: Reason) -> Order:
         run_url=request.run_url,
         dry_run=request.dry_run,
     )
-    return Order(heading, _wish(wired), partial(checks.build, job.service.checks), job.service.verify)
+    paces = checks.paces(job.service.checks, job.service.verify)
+    return Order(heading, _wish(wired), partial(checks.build, job.service.checks), job.service.verify, paces)
 
 
 def _total(wired: Wired) -> float:
@@ -145,11 +146,12 @@ def _prove(
 ) -> Callable[[str], Verification]:
     """Verify what is live on a host, and mark it as what it turned out to be."""
     run, service = new_run(), wired.job.service
+    paces = checks.paces(service.checks, service.verify)
 
     def prove(name: str) -> Verification:
         release = surveys[name].live.name
         asked = checks.after(checks.build(service.checks, release))
-        found = verify(hosts[name], asked, service.verify, _verification(wired), run, cancellation)
+        found = verify(hosts[name], asked, paces, _verification(wired), run, cancellation)
         if release:
             hosts[name].record(run, {release: "good" if found.healthy else "bad"}, "")
         return found

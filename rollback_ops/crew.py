@@ -10,9 +10,8 @@ from rollback_ops import fleet
 from rollback_ops.checks import Look, Visit
 from rollback_ops.errors import ConnectionLost, RollbackOpsError
 from rollback_ops.fleet import Begun, Cancellation
-from rollback_ops.model import Inspection, Mark, Question, Survey, SwitchOrder, SwitchResult, Verification
+from rollback_ops.model import Inspection, Mark, Pace, Question, Survey, SwitchOrder, SwitchResult, Verification
 from rollback_ops.ports import Host, Progress
-from rollback_ops.settings import Verify
 from rollback_ops.verify import verify
 
 T = TypeVar("T")
@@ -88,12 +87,16 @@ class Crew:
         return switch
 
     def verify(
-        self, names: Iterable[str], checks: Callable[[], Mapping[str, Look | Visit]], policy: Verify, run: str
+        self,
+        names: Iterable[str],
+        checks: Callable[[], Mapping[str, Look | Visit]],
+        paces: Mapping[str, Pace],
+        run: str,
     ) -> dict[str, Verification]:
         """Prove that the service works, host by host. What could not be proven is not healthy."""
 
         def prove(name: str) -> Verification:
-            found = verify(self._hosts[name], checks(), policy, self.left(), run, self._cancellation)
+            found = verify(self._hosts[name], checks(), paces, self.left(), run, self._cancellation)
             self._progress.verified(name, found)
             return found
 

@@ -238,13 +238,29 @@ Verdict = Literal["passed", "failed", "unknown"]
 class Finding:
     """What one check says. ``final``: hard evidence, waiting longer would not change it.
 
-    ``trigger`` is what a rollback because of this would be said to have been started by.
+    ``trigger`` is what a rollback because of this would be said to have been started by. ``down``: the
+    service does not run.
     """
 
     verdict: Verdict
     detail: str = ""
     final: bool = False
     trigger: Trigger = "verification-failed"
+    down: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a check is asked, and what its answers must be like to count (seconds, and answers in a row).
+
+    ``interval`` is that of the first questions; it grows a little, up to half a second or itself.
+    """
+
+    interval: float = 0.1
+    min_healthy_time: float = 3.0
+    healthy_deadline: float = 20.0
+    success_threshold: int = 1
+    failure_threshold: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,3 +280,8 @@ class Verification:
     healthy: bool
     seconds: float
     checks: tuple[Checked, ...] = ()
+
+    @property
+    def down(self) -> bool:
+        """Whether the service does not run at all."""
+        return any(check.finding.down for check in self.checks)

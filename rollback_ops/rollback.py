@@ -12,7 +12,7 @@ from rollback_ops.checks import Look, Visit
 from rollback_ops.chronicle import Attempt, Chronicle, Heading, rfc3339
 from rollback_ops.crew import Crew
 from rollback_ops.errors import Cancelled, RollbackOpsError
-from rollback_ops.model import Survey, SwitchOrder
+from rollback_ops.model import Pace, Survey, SwitchOrder
 from rollback_ops.plan import HostPlan, NothingToDo, Plan, Refusal, Wish, make_plan, way_back
 from rollback_ops.ports import Progress
 from rollback_ops.record import Record
@@ -28,6 +28,7 @@ class Order:
     wish: Wish
     checks: Callable[[str], Mapping[str, Look | Visit]]
     policy: Verify
+    paces: Mapping[str, Pace]
 
 
 def roll_back(order: Order, crew: Crew, progress: Progress) -> Record:
@@ -152,7 +153,7 @@ def _verify(order: Order, crew: Crew, chronicle: Chronicle, attempt: Attempt, pr
         return
     progress.phase("verify", f"checking {attempt.plan.target} on {', '.join(attempt.running) or 'no host'}")
     anew = lambda: checks.after(order.checks(attempt.plan.target))  # noqa: E731
-    attempt.verified.update(crew.verify(attempt.running, anew, order.policy, order.heading.run))
+    attempt.verified.update(crew.verify(attempt.running, anew, order.paces, order.heading.run))
 
 
 def _next(order: Order, crew: Crew, chronicle: Chronicle, attempt: Attempt, progress: Progress) -> Attempt | None:

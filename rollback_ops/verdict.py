@@ -150,13 +150,19 @@ def _switch_outcome(attempt: Attempt, name: str) -> tuple[HostOutcome, str]:
         case "switched" if attempt.goes_back:
             return "restored", f"the target was not well; {result.live} was started again"
         case "switched":
-            healthy = name not in attempt.verified or attempt.verified[name].healthy
-            return ("succeeded" if healthy else "verification_failed"), result.reason
+            return _proven(attempt, name), result.reason
         case "refused" | "unknown":
             return ("failed" if attempt.goes_back else result.outcome), detail
         case "put_back":
             return "restored", detail
     return "failed", detail
+
+
+def _proven(attempt: Attempt, name: str) -> HostOutcome:
+    verification = attempt.verified.get(name)
+    if verification is None or verification.healthy:
+        return "succeeded"
+    return "failed" if verification.down else "verification_failed"
 
 
 def _steps(chronicle: Chronicle, name: str) -> Iterator[StepRecord]:

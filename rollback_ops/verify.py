@@ -11,102 +11,62 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from rollback_ops.checks import Dial, Look, Visit
 from rollback_ops.errors import RollbackOpsError
 from rollback_ops.fleet import Cancellation
-from rollback_ops.model import Checked, Finding, Verification
+from rollback_ops.model import Checked, Finding, Pace, Verification
 from rollback_ops.ports import Host
-from rollback_ops.settings import Verify
+from rollback_ops.watch import Findings, Streak, Watch
 
-Findings = Mapping[str, Finding]
 Probe = Callable[[], Findings]
 
-_FIRST_INTERVAL = 0.1
+_LOOK_EVERY = 0.1
 _LONGEST_INTERVAL = 0.4
 _BACK_OFF = 1.3
 
 
-@dataclass
-class Watch:
-    """The evidence so far, and what it means. Pure: it is told the time, in seconds."""
-
-    names: tuple[str, ...]
-    min_healthy_time: float
-    last: dict[str, Finding] = field(default_factory=dict)
-    passing_since: dict[str, float] = field(default_factory=dict)
-    passed_at: dict[str, float] = field(default_factory=dict)
-    first_passed: dict[str, float] = field(default_factory=dict)
-
-    def note(self, findings: Findings, asked_at: float, answered_at: float) -> None:
-        """Take in what was found. A pass counts from when it was asked for, which is the earlier time."""
-        for name, finding in findings.items():
-            self.last[name] = finding
-            if finding.verdict == "passed":
-                self.passing_since.setdefault(name, asked_at)
-                self.first_passed.setdefault(name, answered_at)
-                self.passed_at[name] = asked_at
-            else:
-                self.passing_since.pop(name, None)
-
-    @property
-    def healthy(self) -> bool:
-        goal = self.goal
-        return goal is not None and all(self.passed_at[name] >= goal for name in self.names)
-
-    @property
-    def hopeless(self) -> bool:
-        return any(finding.final and finding.verdict == "failed" for finding in self.last.values())
-
-    @property
-    def goal(self) -> float | None:
-        """When all will have passed for long enough, if nothing changes; None while one does not pass."""
-        if len(self.passing_since) < len(self.names):
-            return None
-        return max(self.passing_since.values(), default=0.0) + self.min_healthy_time
-
-
 def verify(
-    host: Host, checks: Mapping[str, Look | Visit], policy: Verify, within: float, run: str, cancellation: Cancellation
+    host: Host,
+    checks: Mapping[str, Look | Visit],
+    paces: Mapping[str, Pace],
+    within: float,
+    run: str,
+    cancellation: Cancellation,
 ) -> Verification:
     """Ask until the host's service is healthy, is certainly not, or the deadline has passed.
 
-    Ends within the smaller of ``healthy_deadline`` and ``within`` seconds, whatever a check does.
+    Ends within the smaller of the longest ``healthy_deadline`` and ``within`` seconds, whatever a check does.
+    ``paces`` has every check's; ``run`` keeps its lease on the host while it is verified.
     """
     began = time.monotonic()
-    deadline = began + min(policy.healthy_deadline, within)
-    watch = Watch(tuple(checks), policy.min_healthy_time)
-    rounds = _Rounds(_probes(host, checks, run), watch, began)
+    watch = Watch.of({name: paces[name] for name in checks}, began)
+    deadline = min(watch.deadline, began + within)
+    rounds = _Rounds(_probes(host, checks, run), watch)
     try:
-        while not (watch.healthy or watch.hopeless):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                break
+        while not (watch.healthy or watch.hopeless(now := time.monotonic()) or now >= deadline):
             cancellation.check()
-            rounds.take(min(left, _FIRST_INTERVAL))
+            rounds.take(min(_LOOK_EVERY, max(0.0, deadline - now)))
     finally:
         rounds.stop()
-    return Verification(watch.healthy, time.monotonic() - began, _checked(checks, watch, began))
+    return Verification(watch.healthy, time.monotonic() - began, _checked(checks, watch))
 
 
-def _checked(checks: Mapping[str, Look | Visit], watch: Watch, began: float) -> tuple[Checked, ...]:
-    no_answer = Finding("unknown", "no answer before the deadline")
-    return tuple(
-        Checked(
-            name, check.kind, watch.last.get(name, no_answer), max(0.0, watch.first_passed.get(name, began) - began)
-        )
-        for name, check in checks.items()
-    )
+def _checked(checks: Mapping[str, Look | Visit], watch: Watch) -> tuple[Checked, ...]:
+    return tuple(_last_word(name, check.kind, watch.streaks[name], watch.began) for name, check in checks.items())
+
+
+def _last_word(name: str, kind: str, streak: Streak, began: float) -> Checked:
+    finding = streak.last or Finding("unknown", "no answer before the deadline", trigger="health-timeout")
+    return Checked(name, kind, finding, 0.0 if streak.first_passed is None else streak.first_passed - began)
 
 
 class _Rounds:
     """Every probe in a thread of its own, so that one that hangs holds up no other."""
 
-    def __init__(self, probes: list[tuple[tuple[str, ...], Probe]], watch: Watch, began: float) -> None:
+    def __init__(self, probes: list[tuple[tuple[str, ...], Probe]], watch: Watch) -> None:
         self._watch = watch
-        self._began = began
         self._results: queue.SimpleQueue[tuple[Findings, float, float]] = queue.SimpleQueue()
         self._stopped = threading.Event()
         for names, probe in probes:
@@ -122,16 +82,19 @@ class _Rounds:
         self._stopped.set()
 
     def _ask(self, names: tuple[str, ...], probe: Probe) -> None:
-        interval, asked_at = _FIRST_INTERVAL, self._began
+        interval = min(self._watch.streaks[name].pace.interval for name in names)
+        # All count as asked when the verification began: what passes at once passes together.
+        asked_at = self._watch.began
         while not self._stopped.is_set():
             self._results.put((_safely(names, probe), asked_at, time.monotonic()))
-            self._stopped.wait(self._pause(interval))
-            interval, asked_at = min(interval * _BACK_OFF, _LONGEST_INTERVAL), time.monotonic()
+            self._stopped.wait(self._pause(names, interval))
+            interval = max(interval, min(interval * _BACK_OFF, _LONGEST_INTERVAL))
+            asked_at = time.monotonic()
 
-    def _pause(self, interval: float) -> float:
+    def _pause(self, names: tuple[str, ...], interval: float) -> float:
         """Until the next round, or until the moment at which one more pass is all that is missing."""
-        goal = self._watch.goal
-        left = interval if goal is None else goal - time.monotonic()
+        goals = [goal for name in names if (goal := self._watch.goal(name)) is not None]
+        left = max(goals, default=0.0) - time.monotonic()
         return min(interval, left) if left > 0 else interval
 
 

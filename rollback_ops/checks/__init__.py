@@ -7,12 +7,15 @@ A check never sleeps and never retries: the loop in ``verify`` does. Some are an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from typing import Protocol
 
 from rollback_ops.checks import command, http, process, tcp
-from rollback_ops.model import Answered, Finding, Question, Unit
+from rollback_ops.model import Answered, Finding, Pace, Question, Unit
 from rollback_ops.ports import Stream
-from rollback_ops.settings import Check, CommandCheck, HttpCheck, ProcessCheck, TcpCheck
+from rollback_ops.settings import Check, CommandCheck, HttpCheck, ProcessCheck, TcpCheck, Verify
+
+_PACE = tuple(field.name for field in fields(Pace))
 
 Dial = Callable[[str, int, float], Stream]
 
@@ -55,6 +58,12 @@ def _build(check: Check, release: str) -> Look | Visit:
             return command.Command(check, release)
         case ProcessCheck():
             return process.Process()
+
+
+def paces(settings: Mapping[str, Check], policy: Verify) -> dict[str, Pace]:
+    """The pace of every check: its own words, and the service's where it says nothing."""
+    own = {name: {f: v for f in _PACE if (v := getattr(check, f)) is not None} for name, check in settings.items()}
+    return {"process": policy.pace} | {name: replace(policy.pace, **words) for name, words in own.items()}
 
 
 def before(checks: Mapping[str, Look | Visit]) -> dict[str, command.Command]:

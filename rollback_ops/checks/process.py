@@ -31,7 +31,7 @@ class Process:
     def _judge(self, unit: Unit) -> Finding:
         what = f"{unit.name} is {unit.state}{f' ({unit.detail})' if unit.detail else ''}"
         if unit.state in ("failed", "stopped", "missing"):
-            return Finding("failed", what, final=True, trigger="process-crash")
+            return Finding("failed", what, final=True, trigger="process-crash", down=True)
         first = self._first.setdefault(unit.name, unit)
         if unit.restarts > first.restarts:
             return Finding(

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from rollback_ops.model import Pace, Trigger
 from rollback_ops.settings.types import (
     Addresses,
     CheckUrl,
@@ -33,7 +34,18 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class HttpCheck(Section):
+class Paced(Section):
+    """What every check may say for itself; what it leaves open is the service's (``Verify``)."""
+
+    interval: Limit | None = None
+    min_healthy_time: Seconds | None = None
+    healthy_deadline: Limit | None = None
+    success_threshold: int | None = Field(None, ge=1, le=100)
+    failure_threshold: int | None = Field(None, ge=1, le=100)
+    trigger: Trigger | None = None
+
+
+class HttpCheck(Paced):
     kind: Literal["http"]
     url: CheckUrl
     source: Literal["host", "runner"] = Field("host", alias="from")
@@ -41,21 +53,22 @@ class HttpCheck(Section):
     text: ExpectedText = ""
     fields: dict[str, ExpectedJson] = Field(default_factory=dict, alias="json")
     headers: dict[HeaderName, HeaderValue] = {}
+    max_latency: Limit | None = None
     timeout: Limit = 2.0
 
 
-class TcpCheck(Section):
+class TcpCheck(Paced):
     kind: Literal["tcp"]
     address: Endpoint
     source: Literal["host", "runner"] = Field("host", alias="from")
     timeout: Limit = 2.0
 
 
-class ProcessCheck(Section):
+class ProcessCheck(Paced):
     kind: Literal["process"]
 
 
-class CommandCheck(Section):
+class CommandCheck(Paced):
     kind: Literal["command"]
     run: Question
     phase: Literal["before", "after"] = "after"
@@ -68,8 +81,17 @@ Check = Annotated[HttpCheck | TcpCheck | ProcessCheck | CommandCheck, Field(disc
 class Verify(Section):
     healthy_deadline: Seconds = 20.0
     min_healthy_time: Seconds = 3.0
+    interval: Limit = 0.1
+    success_threshold: int = Field(1, ge=1, le=100)
+    failure_threshold: int = Field(1, ge=1, le=100)
     on_failure: Literal["report", "restore", "older"] = "report"
     max_older: int = Field(3, ge=1, le=20)
+
+    @property
+    def pace(self) -> Pace:
+        return Pace(
+            self.interval, self.min_healthy_time, self.healthy_deadline, self.success_threshold, self.failure_threshold
+        )
 
     @model_validator(mode="after")
     def _health_can_be_seen(self) -> Verify:

@@ -1,0 +1,84 @@
+"""The evidence of a verification so far, and what it means. Pure: it is told the time, in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rollback_ops.model import Finding, Pace
+
+Findings = Mapping[str, Finding]
+
+
+@dataclass
+class Streak:
+    """How one check has answered lately. ``since`` is None while it does not count as passing."""
+
+    pace: Pace
+    passes: int = 0
+    failures: int = 0
+    since: float | None = None
+    passed_at: float = 0.0
+    first_passed: float | None = None
+    last: Finding | None = None
+
+    def note(self, finding: Finding, asked_at: float, answered_at: float) -> None:
+        self.last = finding
+        if finding.verdict == "passed":
+            self.passes, self.failures = self.passes + 1, 0
+            if self.passes >= self.pace.success_threshold:
+                self.since = asked_at if self.since is None else self.since
+                self.first_passed = answered_at if self.first_passed is None else self.first_passed
+                self.passed_at = asked_at
+        else:
+            # One that has not passed yet has nothing to be forgiven.
+            self.passes, self.failures = 0, self.failures + 1
+            if self.failures >= self.pace.failure_threshold:
+                self.since = None
+
+
+@dataclass
+class Watch:
+    """All checks of one host, from ``began`` on."""
+
+    began: float
+    streaks: dict[str, Streak] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, paces: Mapping[str, Pace], began: float) -> Watch:
+        return cls(began, {name: Streak(pace) for name, pace in paces.items()})
+
+    def note(self, findings: Findings, asked_at: float, answered_at: float) -> None:
+        """Take in what was found. A pass counts from when it was asked for, which is the earlier time."""
+        for name, finding in findings.items():
+            self.streaks[name].note(finding, asked_at, answered_at)
+
+    @property
+    def together_since(self) -> float | None:
+        """Since when all checks pass, without a break; None while one does not."""
+        times = [streak.since for streak in self.streaks.values()]
+        known = [time for time in times if time is not None]
+        return max(known, default=self.began) if len(known) == len(times) else None
+
+    def goal(self, name: str) -> float | None:
+        """When a check will have passed for long enough, together with all others, if nothing changes."""
+        since = self.together_since
+        return None if since is None else since + self.streaks[name].pace.min_healthy_time
+
+    @property
+    def healthy(self) -> bool:
+        goals = {name: self.goal(name) for name in self.streaks}
+        return all(goal is not None and self.streaks[name].passed_at >= goal for name, goal in goals.items())
+
+    def hopeless(self, now: float) -> bool:
+        """Whether hard evidence is there, or a check does not pass at its own deadline."""
+        return any(
+            (s.last is not None and s.last.final and s.last.verdict == "failed")
+            or (s.since is None and now >= self.began + s.pace.healthy_deadline)
+            for s in self.streaks.values()
+        )
+
+    @property
+    def deadline(self) -> float:
+        """When all must be healthy."""
+        return self.began + max((s.pace.healthy_deadline for s in self.streaks.values()), default=0.0)
