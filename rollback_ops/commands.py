@@ -176,11 +176,11 @@ def _sorted_out(results: Mapping[str, T | RollbackOpsError]) -> tuple[dict[str, 
 def _listening() -> Iterator[Cancellation]:
     """SIGINT and SIGTERM ask to stop; what a host has begun is still seen to its end, within a grace."""
     cancellation = Cancellation()
-    previous = {
-        number: signal.signal(number, lambda n, _: cancellation.ask(n, _GRACE[signal.Signals(n)])) for number in _GRACE
-    }
+    for number in _GRACE:
+        signal.signal(number, lambda n, _: cancellation.ask(n, _GRACE[signal.Signals(n)]))
     try:
         yield cancellation
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        # The record is out. What comes now could only break the end.
+        for number in _GRACE:
+            signal.signal(number, signal.SIG_IGN)
