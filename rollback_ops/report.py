@@ -48,19 +48,21 @@ def result(record: Record) -> Iterator[Line]:
 
 def _details(record: Record) -> Iterator[Line]:
     for host in record.hosts:
-        yield from _host(host, alone=len(record.hosts) == 1)
+        yield from _host(host, alone=len(record.hosts) == 1, would=record.dry_run)
     for rejected in record.rejected:
         yield Line(f"  not {rejected.release}: {rejected.why}", "faint")
     for warning in record.warnings:
         yield Line(f"  ! {warning}", "warning")
 
 
-def _host(host: HostRecord, *, alone: bool) -> Iterator[Line]:
+def _host(host: HostRecord, *, alone: bool, would: bool) -> Iterator[Line]:
     down = f", down for {host.downtime_seconds:.2f} s" if host.downtime_seconds is not None else ""
     told = f": {host.detail}" if host.detail else ""
     if not alone or told or down:
         style: Style = "" if host.outcome in ("succeeded", "nothing_to_do") else "bad"
-        yield Line(f"  {host.host}: {host.outcome.replace('_', ' ')}{down}{told}", style)
+        # In a dry run, a host of which there is nothing to say is one that would be switched.
+        outcome = "would be switched" if would and style == told == "" else host.outcome.replace("_", " ")
+        yield Line(f"  {host.host}: {outcome}{down}{told}", style)
 
 
 def step(host: str, report: StepReport) -> Line:

@@ -60,7 +60,9 @@ class Live:
         self._say([Line(f"▸ {name}: {detail}", "strong")])
 
     def lost(self, host: str, error: RollbackOpsError) -> None:
-        self._say([Line(f"  ✗ {host}  {str(error).removeprefix(f'{host}: ')}", "bad")])
+        """Also when quiet: only here stands what to do about it."""
+        with self._lock:
+            show([Line(f"  ✗ {host}  {str(error).removeprefix(f'{host}: ')}", "bad")], err=True)
 
     def step(self, host: str, step: StepReport) -> None:
         self._say([report.step(host, step)])
