@@ -14,6 +14,7 @@ from rollback_ops.chronicle import Heading, new_run
 from rollback_ops.crew import Crew
 from rollback_ops.errors import Exit, Refused, RollbackOpsError
 from rollback_ops.fleet import Begun, Cancellation
+from rollback_ops.guard import guard
 from rollback_ops.model import Survey, Verification
 from rollback_ops.plan import Refusal, Wish, make_plan
 from rollback_ops.ports import Host
@@ -28,7 +29,7 @@ from rollback_ops.wiring import Wired
 T = TypeVar("T")
 
 # What may still be finished after the runner's SIGINT (its SIGTERM follows after 7.5 s), and after that (2.5 s).
-_GRACE = {signal.SIGINT: 6.0, signal.SIGTERM: 2.0}
+_GRACE = {signal.SIGINT: 6.0, signal.SIGTERM: 1.5}
 _LOOK_WITHIN = 12.0
 _SEAL_WITHIN = 900.0
 
@@ -53,10 +54,25 @@ class Commands:
         with _listening() as cancellation, closing(wired):
             crew = Crew(wired.hosts, self._survey, progress, cancellation, _total(wired))
             record = _warned(roll_back(_order(wired, reason), crew, progress), reason.warning)
-            if wired.request.record:
-                record = _warned(record, documents.write(wired.request.record, record))
-            self._show(record.model_dump(mode="json", by_alias=True), told(record))
+            return self._ended(record, told)
+
+    def _ended(self, record: Record, told: Callable[[Record], Iterable[Line]]) -> int:
+        path = self._wired.request.record
+        if path:
+            record = _warned(record, documents.write(path, record))
+        self._show(record.model_dump(mode="json", by_alias=True), told(record))
         return record.exit_code
+
+    def guard(self) -> int:
+        """Watch what is live, and roll it back when it is not well."""
+        wired, progress = self._wired, terminal.Live()
+        with _listening() as cancellation, closing(wired):
+            anew = partial(Crew, wired.hosts, progress=progress, cancellation=cancellation, total=_total(wired))
+            crew = anew(survey=self._survey)
+            most = wired.job.service.guard.max_per_day
+            order = _order(wired, Reason("guard: is what is live well?"))
+            record = guard(order, crew, lambda: anew(survey=wired.look()), most, progress)
+            return self._ended(record, report.guarded)
 
     def list(self) -> int:
         wired = self._wired
