@@ -776,17 +776,21 @@ ask() {
     questions "$@"
 }
 
-# record RUN MARK RELEASE MARK RELEASE LINE: the last word on a run ("" marks nothing).
+# record RUN LINE [MARK RELEASE]…: the last word on a run.
 record() {
-    run=$1
+    run=$1 last_word=$2
+    shift 2
     mkdir -p -- "$marks" || return 1
     written=0
-    set_mark "$2" "$3" && set_mark "$4" "$5" || written=1
-    if [ -n "$6" ]; then
+    while [ "$#" -ge 2 ]; do
+        set_mark "$1" "$2" || written=1
+        shift 2
+    done
+    if [ -n "$last_word" ]; then
         { (
             flock -w 2 7
             end_last_line
-            note "$6"
+            note "$last_word"
         ) 7>>"$store/journal.lock" && sync -- "$journal"; } || written=1
     fi
     (

@@ -68,9 +68,8 @@ class ProgramHost:
         return self._transport.dial(host, port, timeout)
 
     def record(self, run: str, marks: Mapping[str, Mark], line: str) -> None:
-        pairs = [(mark, release) for release, mark in marks.items()] + [("", ""), ("", "")]
-        (mark, release), (other_mark, other_release), *_ = pairs
-        answer = self._operate("record", run, mark, release, other_mark, other_release, line)
+        pairs = [word for release, mark in marks.items() for word in (mark, release)]
+        answer = self._operate("record", run, line, *pairs)
         # Marks alone are a courtesy: who may look but not write can still verify.
         if line and answer.status != 0:
             raise Refused(f"{self.name}: .rollback could not be written to")
