@@ -65,6 +65,7 @@ class Chronicle:
     lost: dict[str, RollbackOpsError] = field(default_factory=dict)
     decision: Plan | NothingToDo | Refusal | None = None
     attempts: list[Attempt] = field(default_factory=list)
+    watched: dict[str, Verification] = field(default_factory=dict)
     skipped: tuple[tuple[str, str], ...] = ()
     warnings: list[str] = field(default_factory=list)
     cancelled: int = 0

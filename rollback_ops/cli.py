@@ -120,6 +120,20 @@ def verify(
 
 
 @app.command()
+def guard(
+    env: Env = None,
+    service: ServiceName = None,
+    host: Hosts = None,
+    local: Local = None,
+    json: Json = False,
+    record: RecordFile = None,
+    config: Config = None,
+) -> None:
+    """Watch what was just deployed; when it is not well, roll back."""
+    _end(_commands(_wired(config, _asked(env, service, host, local, record=record)), json).guard())
+
+
+@app.command()
 def seal(
     env: Env = None,
     release: Annotated[str | None, typer.Argument(metavar="[RELEASE]", help="[default: what is live]")] = None,

@@ -89,19 +89,24 @@ class Crew:
     def verify(
         self,
         names: Iterable[str],
-        checks: Callable[[], Mapping[str, Look | Visit]],
+        checks: Callable[[str], Mapping[str, Look | Visit]],
         paces: Mapping[str, Pace],
         run: str,
     ) -> dict[str, Verification]:
         """Prove that the service works, host by host. What could not be proven is not healthy."""
 
         def prove(name: str) -> Verification:
-            found = verify(self._hosts[name], checks(), paces, self.left(), run, self._cancellation)
+            found = verify(self._hosts[name], checks(name), paces, self.left(), run, self._cancellation)
             self._progress.verified(name, found)
             return found
 
         results = self._each(names, prove, self.left() + _MARGIN)
         return {name: r if isinstance(r, Verification) else Verification(False, 0.0) for name, r in results.items()}
+
+    def journals(self) -> list[str]:
+        """The lines of all journals that can be read."""
+        read = self._each(self.names, lambda name: self._hosts[name].journal(), _SURVEY_WITHIN)
+        return [line for lines in read.values() if not isinstance(lines, RollbackOpsError) for line in lines]
 
     def record(self, run: str, marks: Mapping[str, Mapping[str, Mark]], line: str) -> dict[str, RollbackOpsError]:
         """Mark releases and leave the line in each host's journal; the errors of those that could not."""

@@ -253,7 +253,8 @@ class Finding:
 class Pace:
     """How often a check is asked, and what its answers must be like to count (seconds, and answers in a row).
 
-    ``interval`` is that of the first questions; it grows a little, up to half a second or itself.
+    ``interval`` is that of the first questions; it grows a little, up to 0.4 s or itself. ``trigger``, where
+    there is one, is said instead of the finding's own.
     """
 
     interval: float = 0.1
@@ -261,6 +262,7 @@ class Pace:
     healthy_deadline: float = 20.0
     success_threshold: int = 1
     failure_threshold: int = 1
+    trigger: Trigger | None = None
 
 
 @dataclass(frozen=True, slots=True)

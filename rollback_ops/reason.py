@@ -28,11 +28,11 @@ def reason_for(request: Request) -> Reason:
     an emergency and an automatic rollback go on with what there is.
     """
     if request.trigger not in PERSONAL_TRIGGERS:
-        return _made_to_fit(request.reason, f"automatic: {request.trigger.replace('-', ' ')}")
+        return fitting(request.reason, f"automatic: {request.trigger.replace('-', ' ')}")
     if request.emergency:
-        return _made_to_fit(request.reason, "emergency: no reason was given")
+        return fitting(request.reason, "emergency: no reason was given")
     if request.dry_run:
-        return _made_to_fit(request.reason, "dry run")
+        return fitting(request.reason, "dry run")
     return Reason(_demanded(request.reason.strip()))
 
 
@@ -52,7 +52,8 @@ def _demanded(text: str) -> str:
     return text
 
 
-def _made_to_fit(text: str, instead: str) -> Reason:
+def fitting(text: str, instead: str = "") -> Reason:
+    """A text made to fit into the record: one line, and not too long."""
     plain = "".join(" " if _is_control(c) else c for c in text).strip()
     if not plain:
         return Reason(instead)

@@ -46,6 +46,17 @@ def result(record: Record) -> Iterator[Line]:
     yield from _details(record)
 
 
+def guarded(record: Record) -> Iterator[Line]:
+    """The result of a guard: well, or what became of the rollback."""
+    if record.outcome == "nothing_to_do":
+        told = record.hosts[0].detail if record.hosts else "nothing to do"
+        yield Line(f"✓ {told}: {record.from_.release}  ({record.environment}, {record.duration_seconds:.1f} s)", "good")
+        return
+    if record.outcome == "succeeded":
+        yield Line(f"✗ {record.from_.release} was not well, and was rolled back ({record.trigger})", "bad")
+    yield from result(record)
+
+
 def _details(record: Record) -> Iterator[Line]:
     for host in record.hosts:
         yield from _host(host, alone=len(record.hosts) == 1, would=record.dry_run)

@@ -35,7 +35,7 @@ def roll_back(order: Order, crew: Crew, progress: Progress) -> Record:
     """Carry a rollback out on all hosts at once. What it came to is in the record, whatever that is."""
     chronicle = Chronicle(order.heading, crew.names)
     try:
-        _survey(crew, chronicle, progress)
+        look(crew, chronicle, progress)
         _plan(order, crew, chronicle, progress)
         attempt = _first(chronicle)
         while attempt:
@@ -48,7 +48,8 @@ def roll_back(order: Order, crew: Crew, progress: Progress) -> Record:
     return _write_down(crew, chronicle)
 
 
-def _survey(crew: Crew, chronicle: Chronicle, progress: Progress) -> None:
+def look(crew: Crew, chronicle: Chronicle, progress: Progress) -> None:
+    """Survey the hosts; those that cannot be looked at do not hold up the others."""
     progress.phase("survey", f"looking at {', '.join(crew.names)}")
     for name, found in crew.survey().items():
         if isinstance(found, RollbackOpsError):
@@ -152,7 +153,7 @@ def _verify(order: Order, crew: Crew, chronicle: Chronicle, attempt: Attempt, pr
         chronicle.warnings.append("verification was skipped (emergency): run `rollback-ops verify` now")
         return
     progress.phase("verify", f"checking {attempt.plan.target} on {', '.join(attempt.running) or 'no host'}")
-    anew = lambda: checks.after(order.checks(attempt.plan.target))  # noqa: E731
+    anew = lambda _: checks.after(order.checks(attempt.plan.target))  # noqa: E731
     attempt.verified.update(crew.verify(attempt.running, anew, order.paces, order.heading.run))
 
 

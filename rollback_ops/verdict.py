@@ -183,6 +183,7 @@ def _steps(chronicle: Chronicle, name: str) -> Iterator[StepRecord]:
 def _checks(chronicle: Chronicle, name: str) -> Iterator[CheckRecord]:
     """The evidence: of the last verification, or that there was none."""
     verified = next((a.verified[name] for a in reversed(chronicle.attempts) if name in a.verified), None)
+    verified = verified or chronicle.watched.get(name)
     for check in verified.checks if verified else ():
         finding = check.finding
         yield CheckRecord(

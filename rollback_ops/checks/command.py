@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollback_ops.model import Answered, Finding, Question, Unit
+from rollback_ops.model import Answered, Finding, Question, Trigger, Unit
 from rollback_ops.settings import CommandCheck
 
 _TIMED_OUT = (124, 137)
@@ -22,6 +22,7 @@ class Command:
         said = " / ".join(answered.lines[-3:])
         if answered.status == 0:
             return Finding("passed", said)
-        if answered.status in _TIMED_OUT:
-            return Finding("failed", f"it did not end within {self._timeout:g} s{f': {said}' if said else ''}")
-        return Finding("failed", f"exit status {answered.status}{f': {said}' if said else ''}")
+        late = answered.status in _TIMED_OUT
+        how = f"it did not end within {self._timeout:g} s" if late else f"exit status {answered.status}"
+        trigger: Trigger = "config-invalid" if self.before else "verification-failed"
+        return Finding("failed", f"{how}{f': {said}' if said else ''}", final=self.before, trigger=trigger)

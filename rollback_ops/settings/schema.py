@@ -103,6 +103,12 @@ class Verify(Section):
         return self
 
 
+class Guard(Section):
+    """``max_per_day``: automatic rollbacks within 24 hours."""
+
+    max_per_day: int = Field(3, ge=1, le=1000)
+
+
 class Limits(Section):
     """The specification's table of maxima ("Performance Targets")."""
 
@@ -139,6 +145,7 @@ class Service(Section):
     requires: tuple[PathInRelease, ...] = ()
     checks: dict[Name, Check] = {}
     verify: Verify = Verify()
+    guard: Guard = Guard()
     limits: Limits = Limits()
 
     @model_validator(mode="after")
