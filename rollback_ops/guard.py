@@ -10,7 +10,7 @@ from rollback_ops import history
 from rollback_ops.chronicle import Chronicle
 from rollback_ops.crew import Crew
 from rollback_ops.errors import Cancelled, Exit
-from rollback_ops.model import Finding, Pace, Trigger, Verification
+from rollback_ops.model import Finding, Mark, Pace, Trigger, Verification
 from rollback_ops.plan import NothingToDo, Refusal, Wish, natural
 from rollback_ops.ports import Progress
 from rollback_ops.reason import fitting
@@ -89,7 +89,7 @@ def _rolled_back(order: Order, verdict: Verdict, failed: str, crew: Crew, progre
 
 
 def _mark_good(order: Order, crew: Crew, chronicle: Chronicle) -> None:
-    marks = {name: {survey.live.name: "good"} for name, survey in chronicle.surveys.items()}
+    marks: dict[str, dict[str, Mark]] = {name: {survey.live.name: "good"} for name, survey in chronicle.surveys.items()}
     errors = crew.record(order.heading.run, marks, "")
     chronicle.warnings += [f"{name}: it could not be marked good: {error.message}" for name, error in errors.items()]
 

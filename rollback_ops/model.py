@@ -261,7 +261,7 @@ class Pace:
     min_healthy_time: float = 3.0
     healthy_deadline: float = 20.0
     success_threshold: int = 1
-    failure_threshold: int = 1
+    failure_threshold: int = 3
     trigger: Trigger | None = None
 
 

@@ -83,7 +83,7 @@ class Verify(Section):
     min_healthy_time: Seconds = 3.0
     interval: Limit = 0.1
     success_threshold: int = Field(1, ge=1, le=100)
-    failure_threshold: int = Field(1, ge=1, le=100)
+    failure_threshold: int = Field(3, ge=1, le=100)
     on_failure: Literal["report", "restore", "older"] = "report"
     max_older: int = Field(3, ge=1, le=20)
 
