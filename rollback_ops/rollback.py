@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -59,19 +59,21 @@ def look(crew: Crew, chronicle: Chronicle, progress: Progress) -> None:
 
 
 def _plan(order: Order, crew: Crew, chronicle: Chronicle, progress: Progress) -> None:
-    reached = bool(chronicle.surveys)
-    decision = _decide(order, crew, chronicle, progress) if reached else Refusal("no host can be reached")
-    chronicle.decision = decision
+    chronicle.decision = decision = _decide(order, crew, list(chronicle.surveys.values()), progress, {})
     if isinstance(decision, Plan):
         chronicle.warnings += decision.warnings
         progress.phase("plan", f"{chronicle.origin or 'nothing'} → {decision.target}")
 
 
-def _decide(order: Order, crew: Crew, chronicle: Chronicle, progress: Progress) -> Plan | NothingToDo | Refusal:
+def _decide(
+    order: Order, crew: Crew, surveys: Sequence[Survey], progress: Progress, unfit: Mapping[str, str]
+) -> Plan | NothingToDo | Refusal:
     """Choose the target. One that turns out not to be what was sealed is not chosen again."""
-    broken: dict[str, str] = {}
-    while isinstance(plan := make_plan(list(chronicle.surveys.values()), order.wish, broken), Plan):
-        objection = _inspect(order, crew, chronicle, plan, progress)
+    if not surveys:
+        return Refusal("no host can be reached")
+    broken = dict(unfit)
+    while isinstance(plan := make_plan(surveys, order.wish, broken), Plan):
+        objection = _inspect(order, crew, surveys, plan, progress)
         if objection is None:
             break
         if isinstance(objection, Refusal):
@@ -80,14 +82,17 @@ def _decide(order: Order, crew: Crew, chronicle: Chronicle, progress: Progress) 
     return plan
 
 
-def _inspect(order: Order, crew: Crew, chronicle: Chronicle, plan: Plan, progress: Progress) -> str | Refusal | None:
+def _inspect(
+    order: Order, crew: Crew, surveys: Sequence[Survey], plan: Plan, progress: Progress
+) -> str | Refusal | None:
     """Ask the target what can be asked before anything is stopped.
 
     A text says why another release should be tried, a refusal why none should.
     """
     before = checks.before(order.checks(plan.target))
     meant = [host.host for host in plan.with_action("switch")]
-    asked = meant if before else [n for n in meant if (r := chronicle.surveys[n].release(plan.target)) and r.sealed]
+    sealed = {survey.host for survey in surveys if (r := survey.release(plan.target)) and r.sealed}
+    asked = meant if before else [name for name in meant if name in sealed]
     if not asked or order.wish.emergency:
         return None
     progress.phase("inspect", f"asking {plan.target} before anything is stopped")
@@ -164,15 +169,18 @@ def _next(order: Order, crew: Crew, chronicle: Chronicle, attempt: Attempt, prog
     back = order.policy.on_failure == "restore"
     if not back and (order.policy.on_failure != "older" or len(chronicle.attempts) > order.policy.max_older):
         return None
-    surveys = [_ours(s, order) for s in crew.survey_again(attempt.switched).values() if isinstance(s, Survey)]
+    # What was live there before is where it started; on to an older one go all hosts that run the target.
+    concerned = attempt.switched if back else {*attempt.switched, *attempt.running}
+    again = crew.survey_again([name for name in crew.names if name in concerned])
+    surveys = [_ours(survey, order) for survey in again.values() if isinstance(survey, Survey)]
     if back:
         progress.phase("restore", f"{attempt.plan.target} is not well: back to {chronicle.origin}")
         origins = {name: survey.origin for name, survey in chronicle.surveys.items()}
         return Attempt(way_back(surveys, origins, f"{attempt.plan.target} is not well"), goes_back=True)
-    broken = {a.plan.target: "it is not well either" for a in chronicle.attempts}
-    plan = make_plan(surveys, Wish(), broken)
+    tried = {a.plan.target: "it is not well either" for a in chronicle.attempts}
+    plan = _decide(replace(order, wish=Wish()), crew, surveys, progress, tried)
     if not isinstance(plan, Plan):
-        chronicle.warnings.append(f"{attempt.plan.target} is not well, and no older release is left to try")
+        chronicle.warnings.append(f"{attempt.plan.target} is not well, and none was tried after it: {plan.why}")
         return None
     progress.phase("older", f"{attempt.plan.target} is not well: on to {plan.target}")
     return Attempt(plan)
