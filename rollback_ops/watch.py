@@ -67,8 +67,10 @@ class Watch:
 
     @property
     def healthy(self) -> bool:
-        goals = {name: self.goal(name) for name in self.streaks}
-        return all(goal is not None and self.streaks[name].passed_at >= goal for name, goal in goals.items())
+        return all(
+            (goal := self.goal(name)) is not None and streak.failures == 0 and streak.passed_at >= goal
+            for name, streak in self.streaks.items()
+        )
 
     def hopeless(self, now: float) -> bool:
         """Whether hard evidence is there, or a check does not pass at its own deadline."""
