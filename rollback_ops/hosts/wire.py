@@ -229,7 +229,7 @@ def _explained(fields: list[str]) -> str:
 
 
 def _status(text: str) -> int:
-    return int(text) if re.fullmatch(r"\d{1,3}", text) else -1
+    return int(text) if re.fullmatch(r"[0-9]{1,3}", text) else -1
 
 
 def _count(text: str) -> int | None:
@@ -237,4 +237,4 @@ def _count(text: str) -> int | None:
 
 
 def _number(text: str) -> float | None:
-    return float(text) if re.fullmatch(r"\d{1,12}(\.\d{1,6})?", text) else None
+    return float(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text) else None
