@@ -49,8 +49,12 @@ class Attempt:
     @property
     def failed(self) -> bool:
         """Whether a host shows that the target is not well. One that cannot be asked shows nothing."""
-        not_started = any(result.outcome == "not_started" for result in self.switched.values())
-        return not_started or any(not verification.healthy for verification in self.verified.values())
+        return bool(self.unwell) or any(result.outcome == "not_started" for result in self.switched.values())
+
+    @property
+    def unwell(self) -> list[str]:
+        """The hosts whose verification failed."""
+        return [name for name, verification in self.verified.items() if not verification.healthy]
 
 
 @dataclass
@@ -66,6 +70,7 @@ class Chronicle:
     decision: Plan | NothingToDo | Refusal | None = None
     attempts: list[Attempt] = field(default_factory=list)
     watched: dict[str, Verification] = field(default_factory=dict)
+    logs: dict[str, Sequence[str]] = field(default_factory=dict)
     skipped: tuple[tuple[str, str], ...] = ()
     warnings: list[str] = field(default_factory=list)
     cancelled: int = 0

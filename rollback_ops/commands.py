@@ -61,6 +61,7 @@ class Commands:
         if path:
             record = _warned(record, documents.write(path, record))
         self._show(record.model_dump(mode="json", by_alias=True), told(record))
+        terminal.show(report.first_aid(record, self._wired.first_aid, local=self._wired.request.local), err=True)
         return record.exit_code
 
     def guard(self) -> int:

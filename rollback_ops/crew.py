@@ -103,6 +103,14 @@ class Crew:
         results = self._each(names, prove, self.left() + _MARGIN)
         return {name: r if isinstance(r, Verification) else Verification(False, 0.0) for name, r in results.items()}
 
+    def logs(self, names: Iterable[str]) -> dict[str, Sequence[str]]:
+        """The last lines of the service, of the hosts that can still tell."""
+        told = self._each(names, lambda name: self._hosts[name].logs(), _RECORD_WITHIN)
+        lines = {name: found for name, found in told.items() if not isinstance(found, RollbackOpsError)}
+        for name, found in lines.items():
+            self._progress.logs(name, found)
+        return lines
+
     def journals(self) -> list[str]:
         """The lines of all journals that can be read."""
         read = self._each(self.names, lambda name: self._hosts[name].journal(), _SURVEY_WITHIN)

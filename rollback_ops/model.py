@@ -135,7 +135,8 @@ class Manager:
     ``running`` and ``stopped`` answer with their exit status and judge all units at once;
     ``state`` prints what the manager's ``parse`` understands; ``kill`` ends what ``stop``
     could not; ``reset`` clears what would make a good release refuse to start. ``needs`` are
-    the commands that a user who is not root runs through ``sudo -n``.
+    the commands that a user who is not root runs through ``sudo -n``; ``first_aid`` what a person should try
+    on the host when nothing runs, in this order.
     """
 
     kind: str
@@ -148,6 +149,7 @@ class Manager:
     state: str
     logs: str
     needs: tuple[str, ...] = ()
+    first_aid: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,9 @@ class Host(Protocol):
     def dial(self, host: str, port: int, timeout: float) -> Stream:
         """A TCP connection as this host sees it. Raises ``OSError`` where nothing accepts."""
 
+    def logs(self) -> Sequence[str]:
+        """The last lines that the service wrote."""
+
     def record(self, run: str, marks: Mapping[str, Mark], line: str) -> None:
         """Mark releases, append a line to the journal, and let the lease of ``run`` go."""
 
@@ -84,3 +87,6 @@ class Progress(Protocol):
 
     def verified(self, host: str, found: Verification) -> None:
         """A host's verification ended."""
+
+    def logs(self, host: str, lines: Sequence[str]) -> None:
+        """The last lines of a service that is not well."""

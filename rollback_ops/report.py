@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,6 +46,29 @@ def result(record: Record) -> Iterator[Line]:
     way = f": {record.from_.release or 'nothing'} → {record.to.release}" if record.to.release else ""
     yield Line(f"{headline}{way}  ({record.environment}, {record.duration_seconds:.1f} s)", style)
     yield from _details(record)
+    yield from _times(record)
+
+
+# The specification's table ("Performance Targets"), in seconds.
+_TARGETS = {"find": 1.0, "stop": 5.0, "switch": 1.0, "start": 10.0, "verify": 20.0}
+_TOTAL_TARGETS = {"emergency": 20.0, "standard": 40.0, "targeted": 40.0}
+
+
+def _times(record: Record) -> Iterator[Line]:
+    """The slowest of each step against its target; what went over is marked."""
+    slowest: dict[str, tuple[float, str]] = {}
+    for host in record.hosts:
+        for step in host.steps:
+            if step.name in _TARGETS and step.outcome != "skipped":
+                slowest[step.name] = max(slowest.get(step.name, (0.0, "")), (step.seconds, host.host))
+    if len(slowest) < 2:
+        return
+    took = {name: (seconds, _TARGETS[name], f" on {host}") for name, (seconds, host) in slowest.items()}
+    took["total"] = (record.duration_seconds, _TOTAL_TARGETS[record.mode], "")
+    yield Line("  " + ", ".join(f"{name} {s:.2f} s" for name, (s, _, _) in took.items()), "faint")
+    for name, (seconds, target, where) in took.items():
+        if seconds > target:
+            yield Line(f"  ! {name} took {seconds:.1f} s{where}, over its target of {target:.0f} s", "warning")
 
 
 def guarded(record: Record) -> Iterator[Line]:
@@ -85,6 +110,30 @@ def step(host: str, report: StepReport) -> Line:
 def verification(host: str, found: Verification) -> Iterator[Line]:
     for check in found.checks:
         yield _check(host, check)
+
+
+def log(host: str, lines: Iterable[str]) -> Iterator[Line]:
+    """The last lines that a service wrote."""
+    return (Line(f"    {host} | {line}", "faint") for line in lines)
+
+
+def first_aid(record: Record, commands: Sequence[str], *, local: bool) -> Iterator[Line]:
+    """What a person should try first, on the hosts where nothing runs."""
+    down = [host.host for host in record.hosts if host.outcome in ("failed", "unknown")]
+    if not down:
+        return
+    yield Line("What to try first:", "strong")
+    for host in down:
+        for command in commands:
+            yield Line(f"  {command}" if local else f"  {_login(host)} {shlex.quote(command)}")
+    yield Line(f"  rollback-ops list {record.environment}")
+    yield Line(f"  rollback-ops rollback {record.environment} --backup NAME --reason TEXT")
+
+
+def _login(host: str) -> str:
+    """``ssh`` to a host as the settings write it."""
+    name, _, port = host.rpartition(":") if re.fullmatch(r".*[^:]:\d+|.*\]:\d+", host) else (host, "", "")
+    return f"ssh {f'-p {port} ' if port else ''}{name.replace('[', '').replace(']', '')}"
 
 
 def _check(host: str, check: Checked) -> Line:

@@ -42,6 +42,7 @@ def roll_back(order: Order, crew: Crew, progress: Progress) -> Record:
             _switch(order, crew, chronicle, attempt, progress)
             crew.heed_signals()
             _verify(order, crew, chronicle, attempt, progress)
+            chronicle.logs |= crew.logs(attempt.unwell)
             attempt = _next(order, crew, chronicle, attempt, progress)
     except Cancelled as cancelled:
         chronicle.cancelled = cancelled.exit_code

@@ -70,7 +70,10 @@ class Live:
     def switched(self, host: str, result: SwitchResult) -> None:
         if result.reason:
             self._say([Line(f"  {host}  {result.outcome.replace('_', ' ')}: {result.reason}", "warning")])
-        self._say(Line(f"    {host} | {line}", "faint") for line in result.log_tail)
+        self.logs(host, result.log_tail)
 
     def verified(self, host: str, found: Verification) -> None:
         self._say(report.verification(host, found))
+
+    def logs(self, host: str, lines: Sequence[str]) -> None:
+        self._say(report.log(host, lines))

@@ -118,7 +118,7 @@ def _host_outcome(chronicle: Chronicle, name: str) -> tuple[HostOutcome, str]:
         detail = error.message.removeprefix(f"{name}: ")
         return ("refused" if isinstance(error, BadAnswer) else "unreachable"), detail
     if attempt := chronicle.last(name):
-        outcome, detail = _switch_outcome(attempt, name)
+        outcome, detail = _switch_outcome(attempt, name, chronicle.logs.get(name, ()))
         unproven = chronicle.cancelled and outcome == "succeeded" and name not in attempt.verified
         return outcome, detail or ("it was not verified" if unproven else "")
     match chronicle.decision:
@@ -143,14 +143,14 @@ def _planned_outcome(chronicle: Chronicle, plan: Plan, name: str) -> tuple[HostO
     return "cancelled", host.why
 
 
-def _switch_outcome(attempt: Attempt, name: str) -> tuple[HostOutcome, str]:
+def _switch_outcome(attempt: Attempt, name: str, logs: Sequence[str]) -> tuple[HostOutcome, str]:
     result = attempt.switched[name]
-    detail = " | ".join(filter(None, (result.reason, *result.log_tail[-3:])))
+    detail = " | ".join(filter(None, (result.reason, *(*logs, *result.log_tail)[-3:])))
     match result.outcome:
         case "switched" if attempt.goes_back:
             return "restored", f"the target was not well; {result.live} was started again"
         case "switched":
-            return _proven(attempt, name), result.reason
+            return _proven(attempt, name), detail
         case "refused" | "unknown":
             return ("failed" if attempt.goes_back else result.outcome), detail
         case "put_back":

@@ -27,6 +27,7 @@ class Wired:
     request: Request
     job: Job
     hosts: list[Host]
+    first_aid: tuple[str, ...] = ()
 
     def look(self, *, sizes: bool = False) -> Begun[str, Survey]:
         """Begin to survey the hosts."""
@@ -50,10 +51,10 @@ def wire(settings: Settings, environ: Mapping[str, str], options: Mapping[str, A
     manager = managers.build(service, job.service_name)
     parse_units = partial(managers.parse, service, job.service_name)
     if request.local:
-        return Wired(request, job, list(on_this_machine(service, manager, parse_units)))
+        return Wired(request, job, list(on_this_machine(service, manager, parse_units)), manager.first_aid)
     login = _login(Secrets.read(environ), environ)
     hosts = on_servers(job.hosts, job.environment.gateways, login, service, manager, parse_units)
-    return Wired(request, job, list(hosts))
+    return Wired(request, job, list(hosts), manager.first_aid)
 
 
 def _hurried(service: Service) -> Service:

@@ -62,7 +62,8 @@ class FakeHost:
 
     ``before`` is what happens when an operation arrives, before it does anything: it may raise, hang, or send a
     signal. ``ends`` is how a switch ends, ``broken`` which releases are not what was sealed, ``says`` the exit
-    status of every question. ``events`` may be shared by several hosts and a listener: who did what, in order.
+    status of every question but those in ``answers``.
+    ``events`` may be shared by several hosts and a listener: who did what, in order.
     """
 
     name: str = "h1"
@@ -76,11 +77,13 @@ class FakeHost:
     ends: SwitchOutcome = "switched"
     broken: Mapping[str, str] = field(default_factory=dict)
     says: int = 0
+    answers: Mapping[str, int] = field(default_factory=dict)
     before: Mapping[str, Callable[[], None]] = field(default_factory=dict)
     events: Events = field(default_factory=list)
     orders: list[SwitchOrder] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     asked: list[Question] = field(default_factory=list)
+    dials: list[str] = field(default_factory=list)
 
     def _begin(self, operation: str, about: str = "") -> None:
         self.events.append((self.name, operation, about))
@@ -116,15 +119,23 @@ class FakeHost:
         return Observation(self.units, self._answers(questions))
 
     def _answers(self, questions: Sequence[Question]) -> dict[int, Answered]:
-        return {number: Answered(self.says, 0.01, ("what it said",)) for number, _ in enumerate(questions)}
+        return {
+            number: Answered(self.answers.get(question.command, self.says), 0.01, ("what it said",))
+            for number, question in enumerate(questions)
+        }
 
     def dial(self, host: str, port: int, timeout: float) -> Stream:
+        self.dials.append(f"{host}:{port}")
         raise ConnectionRefusedError(111, "Connection refused")
 
     def record(self, run: str, marks: Mapping[str, Mark], line: str) -> None:
         self._begin("record", " ".join(f"{release}={mark}" for release, mark in sorted(marks.items())))
         self.releases = tuple(replace(r, mark=marks.get(r.name, r.mark)) for r in self.releases)
         self.lines.append(line)
+
+    def logs(self) -> Sequence[str]:
+        self._begin("logs")
+        return ("the last thing that it wrote",)
 
     def journal(self) -> Sequence[str]:
         self._begin("journal")
@@ -168,6 +179,9 @@ class Listener:
 
     def verified(self, host: str, found: Verification) -> None:
         self.events.append((host, "told verified", "healthy" if found.healthy else "not healthy"))
+
+    def logs(self, host: str, lines: Sequence[str]) -> None:
+        self.events.append((host, "told logs", str(len(lines))))
 
     @property
     def phases(self) -> list[str]:

@@ -27,13 +27,14 @@ manifests=$store/manifests/$RO_RELEASES
 lease_seconds=10
 kept_runs=20
 
-# What the manager's command lines may use.
+# What the manager's command lines, and questions, may use.
 ROOT=$RO_ROOT
+LOGS=$RO_LOGS
 CURRENT=$current
 SUDO=
 uid=$(id -u)
 [ "$uid" = 0 ] || SUDO='sudo -n'
-export ROOT CURRENT SUDO
+export ROOT CURRENT SUDO LOGS
 
 # --- words, time ------------------------------------------------------------------------------------
 

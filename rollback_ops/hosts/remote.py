@@ -31,6 +31,7 @@ from rollback_ops.ports import Stream
 
 # A host that does not answer a look within this many seconds is treated as one that is down.
 _LOOK_WITHIN = 10.0
+_LOGS_WITHIN = 5.0
 _RECONNECT_EVERY = 0.5
 
 
@@ -63,6 +64,10 @@ class ProgramHost:
         patience = max((q.timeout for q in questions), default=0.0) + _LOOK_WITHIN
         answer = self._operate("ask", run, *_flat(questions), within=patience)
         return Observation(self._parse_units(wire.text_of(answer, "state")), wire.answers(answer))
+
+    def logs(self) -> Sequence[str]:
+        answered = self.ask("", (Question('sh -c "$LOGS"', _LOGS_WITHIN),)).answers.get(0)
+        return answered.lines if answered else ()
 
     def dial(self, host: str, port: int, timeout: float) -> Stream:
         return self._transport.dial(host, port, timeout)

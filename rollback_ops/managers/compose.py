@@ -54,7 +54,12 @@ def commands(service: Service, name: str) -> Manager:
         stopped=_judge(listing, _none('"State":"[a-z]+"', '"(created|exited|dead)"$')),
         state=listing,
         logs=f"{compose} logs --no-color --tail 30{chosen}",
+        first_aid=_first_aid(service, listing, f"{compose} up --detach{chosen}"),
     )
+
+
+def _first_aid(service: Service, *commands: str) -> tuple[str, ...]:
+    return tuple(command.replace('"$CURRENT"', f"{service.root}/{service.current}") for command in commands)
 
 
 def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:

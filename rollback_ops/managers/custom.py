@@ -32,6 +32,7 @@ def commands(service: Service, name: str) -> Manager:
         stopped=_in_release(f"! {status}"),
         state=_in_release(f'{{ {status}; echo "status=$?"; }}'),
         logs=_in_release(_shell(theirs.logs)) if theirs.logs else ":",
+        first_aid=(f"cd {service.root}/{service.current}", theirs.status, theirs.start),
     )
 
 

@@ -42,6 +42,7 @@ def commands(service: Service, name: str) -> Manager:
         state=status,
         logs=_logs(status),
         needs=_needs(units),
+        first_aid=(f"sudo supervisorctl status {quoted}", f"sudo supervisorctl start {quoted}"),
     )
 
 

@@ -55,6 +55,7 @@ def commands(service: Service, name: str) -> Manager:
         stopped=_count(f"{ask} is-active -- {quoted}", "inactive|failed|unknown", len(units)),
         state=f"{ask} show -p {_PROPERTIES} -- {quoted}",
         logs=_logs(units, user),
+        first_aid=_first_aid("systemctl --user" if user else "sudo systemctl", quoted),
         needs=() if user else tuple(f"systemctl {verb} -- {' '.join(units)}" for verb in _PRIVILEGED),
     )
 
@@ -75,6 +76,14 @@ def _units(service: Service, name: str) -> tuple[str, ...]:
 def _count(command: str, states: str, units: int) -> str:
     """``is-active`` succeeds when any unit is active, and prints one word for each: count the words."""
     return f"test \"$({command} | grep -cxE '{states}')\" -eq {units}"
+
+
+def _first_aid(systemctl: str, quoted: str) -> tuple[str, ...]:
+    return (
+        f"{systemctl} status -- {quoted}",
+        f"{systemctl} reset-failed -- {quoted}",
+        f"{systemctl} start -- {quoted}",
+    )
 
 
 def _logs(units: tuple[str, ...], user: bool) -> str:
