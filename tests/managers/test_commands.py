@@ -155,7 +155,46 @@ each_case = pytest.mark.parametrize(("settings", "manager"), CASES.values(), ids
 
 @each_case
 def test_the_command_lines_are_exactly_these(settings: Service, manager: Manager) -> None:
-    assert managers.build(settings, "rosey") == manager
+    built = managers.build(settings, "rosey")
+
+    assert dataclasses.replace(built, first_aid=()) == manager
+
+
+@pytest.mark.parametrize(
+    ("settings", "first_aid"),
+    [
+        (
+            Service(root="/srv/bot", units=("bot", "worker@1")),
+            (
+                "sudo systemctl status -- bot.service worker@1.service",
+                "sudo systemctl reset-failed -- bot.service worker@1.service",
+                "sudo systemctl start -- bot.service worker@1.service",
+            ),
+        ),
+        (
+            Service(root="/srv/bot", manager="systemd-user", units=("bot",)),
+            (
+                "systemctl --user status -- bot.service",
+                "systemctl --user reset-failed -- bot.service",
+                "systemctl --user start -- bot.service",
+            ),
+        ),
+        (
+            Service(root="/srv/bot", manager="supervisor", units=("web",)),
+            ("sudo supervisorctl status web", "sudo supervisorctl start web"),
+        ),
+        (
+            Service(root="/srv/bot", manager="compose"),
+            (
+                "docker compose --project-directory /srv/bot/current -p rosey ps --all --format json",
+                "docker compose --project-directory /srv/bot/current -p rosey up --detach",
+            ),
+        ),
+    ],
+    ids=lambda value: value.manager if isinstance(value, Service) else "",
+)
+def test_first_aid_is_what_a_person_can_type_on_the_host(settings: Service, first_aid: tuple[str, ...]) -> None:
+    assert managers.build(settings, "rosey").first_aid == first_aid
 
 
 def test_every_manager_that_the_settings_allow_has_a_module() -> None:
@@ -164,7 +203,11 @@ def test_every_manager_that_the_settings_allow_has_a_module() -> None:
 
 @each_case
 def test_every_command_line_is_clean_posix_sh(settings: Service, manager: Manager, tmp_path: Path) -> None:
-    files = [tmp_path / field.name for field in dataclasses.fields(manager) if field.name not in ("kind", "needs")]
+    files = [
+        tmp_path / field.name
+        for field in dataclasses.fields(manager)
+        if field.name not in ("kind", "needs", "first_aid")
+    ]
     for file in files:
         file.write_text(getattr(managers.build(settings, "rosey"), file.name) + "\n")
         for shell in ([tool("dash")], [tool("busybox"), "sh"]):
