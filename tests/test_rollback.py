@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
 
@@ -26,6 +27,7 @@ from tests.fakes import Events, FakeHost, Listener, hanging, live_at, raising, r
 ANY = Wish()
 AT_ONCE = Verify(healthy_deadline=0.5, min_healthy_time=0)
 BEFORE: dict[str, Check] = {"config": CommandCheck(kind="command", run="test -s {release}.json", phase="before")}
+AFTER: dict[str, Check] = {"health": CommandCheck(kind="command", run="curl -f localhost")}
 
 
 @dataclass
@@ -56,7 +58,8 @@ class Stage:
         heading = Heading("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice", dry_run=dry_run)
         survey = fleet.begin(self.hosts, lambda name: self.hosts[name].survey())
         crew = Crew(list(self.hosts.values()), survey, self.listener, self.cancellation, total)
-        order = Order(heading, wish, lambda release: checks.build(asked or {}, release), policy)
+        paces = checks.paces(asked or {}, policy)
+        order = Order(heading, wish, lambda release: checks.build(asked or {}, release), policy, paces)
         return roll_back(order, crew, self.listener)
 
     def signal(self, number: int = signal.SIGINT, grace: float = 5.0) -> Callable[[], None]:
@@ -395,11 +398,101 @@ def test_hosts_that_end_differently_are_told_one_by_one(two: Stage) -> None:
 
 
 def test_a_target_that_is_not_healthy_is_live_and_marked_bad(stage: Stage) -> None:
-    stage["h1"].units = (Unit("bot", "failed"),)
-    record = stage.roll_back()
+    stage["h1"].says = 1
+    record = stage.roll_back(asked=AFTER)
     assert (record.outcome, record.exit_code) == ("verification_failed", 2)
     assert record.hosts[0].to.release == "b2"
     assert stage["h1"].did("record") == ["b2=bad b3=bad"]
+
+
+def test_a_target_that_does_not_run_needs_a_person_now(stage: Stage) -> None:
+    stage["h1"].units = (Unit("bot", "failed"),)
+    record = stage.roll_back(policy=Verify(healthy_deadline=20, min_healthy_time=0))
+    assert (record.outcome, record.exit_code) == ("failed", 4)
+    assert record.duration_seconds < 5, "a crash is certain: nobody waits for the deadline"
+    assert stage["h1"].did("record") == ["b2=bad b3=bad"]
+
+
+# --- when the target is not well either ------------------------------------------------------------------
+
+
+def on_failure(what: Literal["restore", "older"], **more: int) -> Verify:
+    return Verify(healthy_deadline=0.3, min_healthy_time=0, on_failure=what, **more)
+
+
+def not_well(host: FakeHost, *names: str) -> Callable[[], None]:
+    """The service answers as the release that is live does: these are not well."""
+
+    def act() -> None:
+        host.says = 1 if host.live.name in names else 0
+
+    return act
+
+
+def test_a_target_that_is_not_well_is_left_for_the_start_where_that_is_wanted(stage: Stage) -> None:
+    stage["h1"].before = {"ask": not_well(stage["h1"], "b2")}
+    record = stage.roll_back(asked=AFTER, policy=on_failure("restore"))
+    assert (record.outcome, record.exit_code) == ("restored", 3)
+    assert (record.to.release, record.hosts[0].to.release) == ("b2", "b3")
+    assert stage["h1"].did("switch") == ["b2", "b3"]
+    assert stage["h1"].did("record") == ["b2=bad"]
+
+
+def test_a_target_that_is_not_well_is_left_for_an_older_one_where_that_is_wanted(stage: Stage) -> None:
+    stage["h1"].before = {"ask": not_well(stage["h1"], "b2")}
+    record = stage.roll_back(asked=AFTER, policy=on_failure("older"))
+    assert (record.outcome, record.exit_code) == ("succeeded", 0)
+    assert (record.from_.release, record.to.release, record.hosts[0].to.release) == ("b3", "b1", "b1")
+    assert stage["h1"].did("switch") == ["b2", "b1"]
+    assert stage["h1"].did("record") == ["b1=good b2=bad b3=bad"]
+
+
+def test_it_ends_where_no_older_release_is_well(stage: Stage) -> None:
+    stage["h1"].before = {"ask": not_well(stage["h1"], "b2", "b1")}
+    record = stage.roll_back(asked=AFTER, policy=on_failure("older"))
+    assert (record.outcome, record.to.release) == ("verification_failed", "b1")
+    assert record.warnings == ("b1 is not well, and none was tried after it: no eligible release",)
+
+
+def test_it_ends_after_so_many_older_releases(stage: Stage) -> None:
+    stage["h1"].releases = releases("b1", "b2", "b3", "b4", "b5", "b6")
+    stage["h1"].live = live_at("b6")
+    stage["h1"].says = 1
+    record = stage.roll_back(asked=AFTER, policy=on_failure("older", max_older=2))
+    assert stage["h1"].did("switch") == ["b5", "b4", "b3"]
+    assert (record.outcome, record.exit_code) == ("verification_failed", 2)
+
+
+def test_an_older_release_with_a_broken_seal_is_not_gone_on_to(stage: Stage) -> None:
+    stage["h1"].releases = releases("b1", "b2", "b3", "b4", sealed=True)
+    stage["h1"].live = live_at("b4")
+    stage["h1"].broken = {"b2": "app.py differs"}
+    stage["h1"].before = {"ask": not_well(stage["h1"], "b3")}
+    record = stage.roll_back(asked=AFTER, policy=on_failure("older"))
+    assert (record.outcome, stage["h1"].did("switch")) == ("succeeded", ["b3", "b1"])
+
+
+def test_an_older_release_that_an_early_check_objects_to_is_not_gone_on_to(stage: Stage) -> None:
+    stage["h1"].before = {"ask": not_well(stage["h1"], "b2")}
+    early = {"test -s b1.json": 1}
+    stage["h1"].answers = early
+    record = stage.roll_back(asked=BEFORE | AFTER, policy=on_failure("older"))
+    assert (record.outcome, stage["h1"].did("switch")) == ("verification_failed", ["b2"])
+
+
+def test_hosts_stay_together_when_they_go_on_to_an_older_release(two: Stage) -> None:
+    two["h1"].live = live_at("b2")
+    for host in two.hosts.values():
+        host.before = {"ask": not_well(host, "b2")}
+    record = two.roll_back(asked=AFTER, policy=on_failure("older"))
+    assert (record.outcome, record.to.release) == ("succeeded", "b1")
+    assert {host.live.name for host in two.hosts.values()} == {"b1"}
+
+
+def test_an_emergency_is_not_followed_by_anything(stage: Stage) -> None:
+    stage["h1"].ends = "not_started"
+    record = stage.roll_back(Wish(emergency=True), policy=on_failure("older"))
+    assert (record.outcome, stage["h1"].did("switch")) == ("failed", ["b2"])
 
 
 @pytest.mark.parametrize("error", [ConnectionLost("cut"), HostUnreachable("down"), RuntimeError("a defect")])

@@ -1,0 +1,181 @@
+"""What the evidence means: pure, on a simulated clock. Times are whole milliseconds, so that sums are exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rollback_ops.model import Finding, Pace, Verdict
+from rollback_ops.watch import Watch
+
+PASSED, FAILED, UNKNOWN = Finding("passed"), Finding("failed"), Finding("unknown")
+BY_VERDICT: dict[Verdict, Finding] = {"passed": PASSED, "failed": FAILED, "unknown": UNKNOWN}
+
+
+def pace(**words: float) -> Pace:
+    """A pace in milliseconds: no window, one answer is enough."""
+    usual = {"interval": 100, "min_healthy_time": 0, "healthy_deadline": 20_000, "failure_threshold": 1}
+    return Pace(**usual | words)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Answer:
+    name: str
+    verdict: Verdict
+    asked_at: int
+    answered_at: int
+
+
+answers = st.builds(
+    lambda name, verdict, asked_at, took: Answer(name, verdict, asked_at, asked_at + took),
+    st.sampled_from(["a", "b"]),
+    st.sampled_from(["passed", "passed", "passed", "passed", "failed", "unknown"]),
+    st.integers(0, 2000),
+    st.integers(0, 200),
+)
+# Each check answers in the order in which it was asked; different checks overtake one another.
+schedules = st.lists(answers, max_size=30).map(lambda told: sorted(told, key=lambda answer: answer.asked_at))
+
+
+def streak(told: list[Answer], name: str) -> list[Answer]:
+    """The passes at the end of what a check said, without a break."""
+    found: list[Answer] = []
+    for answer in reversed([a for a in told if a.name == name]):
+        if answer.verdict != "passed":
+            break
+        found.insert(0, answer)
+    return found
+
+
+@settings(max_examples=2000, deadline=None)
+@given(schedules, st.integers(0, 600), st.integers(0, 600))
+def test_healthy_is_exactly_when_all_checks_pass_together_for_long_enough(
+    told: list[Answer], window_of_a: int, window_of_b: int
+) -> None:
+    windows = {"a": window_of_a, "b": window_of_b}
+    watch = Watch.of({name: pace(min_healthy_time=window) for name, window in windows.items()}, began=0)
+    for number, answer in enumerate(told, 1):
+        watch.note({answer.name: BY_VERDICT[answer.verdict]}, answer.asked_at, answer.answered_at)
+        passes = {name: streak(told[:number], name) for name in windows}
+        together_since = max((p[0].asked_at for p in passes.values() if p), default=0)
+        expected = all(p and p[-1].asked_at >= together_since + windows[name] for name, p in passes.items())
+        assert watch.healthy == expected
+
+
+@given(schedules, st.integers(0, 600))
+def test_a_check_that_never_answered_is_never_a_pass(told: list[Answer], window: int) -> None:
+    watch = Watch.of(dict.fromkeys("abc", pace(min_healthy_time=window)), began=0)
+    for answer in told:
+        watch.note({answer.name: BY_VERDICT[answer.verdict]}, answer.asked_at, answer.answered_at)
+        assert not watch.healthy
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    st.integers(10, 400),
+    st.integers(0, 3000),
+    st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 99)), min_size=1, max_size=4),
+)
+def test_a_service_that_has_come_up_is_healthy_after_the_window_and_at_most_one_interval_more(
+    interval: int, window: int, checks: list[tuple[int, int]]
+) -> None:
+    """Each check passes for good from some moment on, and is asked at its own beat."""
+    names = [str(number) for number, _ in enumerate(checks)]
+    watch = Watch.of(dict.fromkeys(names, pace(min_healthy_time=window)), began=0)
+    up_at = max(up for up, _ in checks)
+    times = sorted(
+        (offset + k * interval, name) for name, (_, offset) in zip(names, checks, strict=True) for k in range(1000)
+    )
+    for now, name in times:
+        up, _ = checks[int(name)]
+        watch.note({name: PASSED if now >= up else FAILED}, now, now)
+        if watch.healthy:
+            assert up_at + window <= now < up_at + window + interval + max(interval, 99) + 1
+            return
+    raise AssertionError("it was never healthy")
+
+
+@given(st.lists(st.sampled_from([FAILED, UNKNOWN]), max_size=20))
+def test_nothing_but_passes_makes_a_pass(findings: list[Finding]) -> None:
+    watch = Watch.of({"a": pace()}, began=0)
+    for now, finding in enumerate(findings):
+        watch.note({"a": finding}, now, now)
+        assert not watch.healthy
+        assert watch.goal("a") is None
+
+
+def test_a_break_starts_the_window_again() -> None:
+    watch = Watch.of({"a": pace(min_healthy_time=300)}, began=0)
+    for now, finding in [(0, PASSED), (200, UNKNOWN), (300, PASSED), (599, PASSED)]:
+        watch.note({"a": finding}, now, now)
+        assert not watch.healthy
+    watch.note({"a": PASSED}, 600, 650)
+    assert watch.healthy
+    assert watch.streaks["a"].first_passed == 0
+
+
+def test_a_pass_counts_from_when_it_was_asked_for_and_not_from_when_it_was_answered() -> None:
+    watch = Watch.of({"a": pace(min_healthy_time=300)}, began=0)
+    watch.note({"a": PASSED}, 0, 10)
+    watch.note({"a": PASSED}, 299, 5000)
+    assert not watch.healthy
+
+
+@pytest.mark.parametrize(("verdicts", "healthy"), [("ppp", True), ("pp", False), ("ppfpp", False), ("fppp", True)])
+def test_so_many_passes_in_a_row_are_needed(verdicts: str, healthy: bool) -> None:
+    watch = Watch.of({"a": pace(success_threshold=3)}, began=0)
+    for now, verdict in enumerate(verdicts):
+        watch.note({"a": PASSED if verdict == "p" else FAILED}, now, now)
+    assert watch.healthy == healthy
+
+
+@pytest.mark.parametrize(("verdicts", "healthy"), [("pfpp", True), ("pffp", False), ("ff", False), ("ffp", False)])
+def test_so_many_failures_in_a_row_are_forgiven_once_it_passed(verdicts: str, healthy: bool) -> None:
+    """Over a window of 2: the passes count from the first one, unless a break begins them anew."""
+    watch = Watch.of({"a": pace(failure_threshold=2, min_healthy_time=2)}, began=0)
+    for now, verdict in enumerate(verdicts):
+        watch.note({"a": PASSED if verdict == "p" else FAILED}, now, now)
+    assert watch.healthy == healthy
+
+
+def test_a_check_whose_last_answer_is_a_failure_is_not_healthy_even_if_one_is_forgiven() -> None:
+    watch = Watch.of({"a": pace(failure_threshold=3), "b": pace()}, began=0)
+    watch.note({"a": PASSED}, 0, 1)
+    watch.note({"a": FAILED}, 100, 101)
+    watch.note({"b": PASSED}, 0, 150)
+    assert not watch.healthy
+    watch.note({"a": PASSED}, 200, 201)
+    assert watch.healthy
+
+
+@pytest.mark.parametrize(
+    ("finding", "hopeless"),
+    [
+        (Finding("failed", final=True), True),
+        (Finding("failed"), False),
+        (Finding("unknown", final=True), False),
+        (Finding("passed", final=True), False),
+    ],
+)
+def test_hard_evidence_ends_the_waiting(finding: Finding, hopeless: bool) -> None:
+    watch = Watch.of({"a": pace(), "b": pace()}, began=0)
+    watch.note({"a": finding}, 1, 1)
+    assert watch.hopeless(1) == hopeless
+
+
+def test_a_check_that_does_not_pass_at_its_own_deadline_ends_the_waiting() -> None:
+    watch = Watch.of({"a": pace(healthy_deadline=500), "b": pace(healthy_deadline=9000)}, began=1000)
+    watch.note({"b": PASSED}, 1000, 1000)
+    assert not watch.hopeless(1499)
+    assert watch.hopeless(1500)
+    assert watch.deadline == 10_000
+    watch.note({"a": PASSED}, 1400, 1500)
+    assert not watch.hopeless(9999)
+
+
+def test_without_checks_there_is_nothing_to_wait_for() -> None:
+    watch = Watch.of({}, began=7)
+    assert (watch.healthy, watch.hopeless(7), watch.deadline) == (True, False, 7)
