@@ -608,7 +608,7 @@ prepare_link() {
     if [ -f "$link_place" ] && [ ! -L "$link_place" ]; then
         mkdir -p -- "$dir/replaced" && cp -p -- "$link_place" "$dir/replaced/" || return 1
     fi
-    mkdir -p -- "${link_place%/*}" && make_link "$link_source" "$link_place"
+    (umask 022 && mkdir -p -- "${link_place%/*}") && make_link "$link_source" "$link_place"
 }
 
 relink() {
@@ -655,8 +655,9 @@ transaction() {
     fi
 }
 
+# Our own files are nobody else's to read; what the service makes is.
 manage() {
-    timeout -k 1 "$2" sh -c "$1" 3>&- 8>&- 9>&-
+    timeout -k 1 "$2" sh -c "umask 022$NL$1" 3>&- 8>&- 9>&-
 }
 
 is() {
