@@ -53,7 +53,7 @@ def _build(check: Check, release: str) -> Look | Visit:
         case HttpCheck():
             return http.Http(check, release)
         case TcpCheck():
-            return tcp.Tcp(check)
+            return tcp.Socket(check) if check.address.startswith("/") else tcp.Tcp(check)
         case CommandCheck():
             return command.Command(check, release)
         case ProcessCheck():

@@ -1,4 +1,4 @@
-"""The ``http`` check: one GET; status, text and JSON fields decide."""
+"""The ``http`` check: one GET; latency, status, text and JSON fields decide."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class Http:
 
     def probe(self, dial: Callable[[str, int, float], Stream]) -> Finding:
         """Ask once. The whole exchange ends within the check's ``timeout``."""
+        began = time.monotonic()
         try:
             status, body = self._get(dial)
         except TimeoutError:
@@ -36,10 +37,13 @@ class Http:
             return Finding("failed", f"{self._url.netloc}: {error.strerror or error}", trigger="health-timeout")
         except http.client.HTTPException as error:
             return Finding("failed", f"the answer is not HTTP: {type(error).__name__}")
-        return self.judge(status, body)
+        return self.judge(status, body, time.monotonic() - began)
 
-    def judge(self, status: int, body: bytes) -> Finding:
+    def judge(self, status: int, body: bytes, seconds: float) -> Finding:
         settings = self._settings
+        if settings.max_latency is not None and seconds > settings.max_latency:
+            why = f"the answer took {seconds:.2f} s, at most {settings.max_latency:g} s are allowed"
+            return Finding("failed", why, trigger="health-timeout")
         if status != settings.status:
             return Finding("failed", f"status {status}, expected {settings.status}: {_excerpt(body)}")
         if settings.text and settings.text.replace("{release}", self._release).encode() not in body:

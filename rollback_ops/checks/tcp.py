@@ -1,10 +1,12 @@
-"""The ``tcp`` check: something accepts connections (a database, a broker)."""
+"""The ``tcp`` check: a port or a socket accepts connections (a database, a broker)."""
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable
 
-from rollback_ops.model import Finding
+from rollback_ops.model import Answered, Finding, Question, Unit
 from rollback_ops.ports import Stream
 from rollback_ops.settings import TcpCheck
 
@@ -26,3 +28,24 @@ class Tcp:
             why = f"{self._address}: {error.strerror or error}"
             return Finding("failed", why, trigger="database-unreachable")
         return Finding("passed", f"{self._address} accepts")
+
+
+class Socket:
+    """The same of a socket in the host's file system: the kernel's table says whether somebody listens on it."""
+
+    kind = "tcp"
+
+    def __init__(self, settings: TcpCheck) -> None:
+        self._path = settings.address
+        # Flags 00010000: it accepts connections (__SO_ACCEPTCON in the kernel's include/uapi/linux/net.h).
+        listed = shlex.quote(f"^[^ ]*: [^ ]* [^ ]* 00010000 .* {re.escape(self._path)}$")
+        self.question = Question(f"grep -q {listed} /proc/net/unix", settings.timeout)
+
+    def judge(self, units: tuple[Unit, ...], answered: Answered | None) -> Finding:
+        if answered is None or answered.status not in (0, 1):
+            return Finding(
+                "unknown", f"the host could not say who listens on {self._path}", trigger="database-unreachable"
+            )
+        if answered.status == 1:
+            return Finding("failed", f"nobody listens on {self._path}", trigger="database-unreachable")
+        return Finding("passed", f"{self._path} accepts")

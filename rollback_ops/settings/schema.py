@@ -63,6 +63,12 @@ class TcpCheck(Paced):
     source: Literal["host", "runner"] = Field("host", alias="from")
     timeout: Limit = 2.0
 
+    @model_validator(mode="after")
+    def _sockets_are_on_hosts(self) -> TcpCheck:
+        if self.address.startswith("/") and self.source == "runner":
+            raise ValueError("has a socket as its address, which only the host can see: leave out from")
+        return self
+
 
 class ProcessCheck(Paced):
     kind: Literal["process"]
@@ -147,6 +153,18 @@ class Service(Section):
     verify: Verify = Verify()
     guard: Guard = Guard()
     limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _every_check_can_pass(self) -> Service:
+        for name, check in self.checks.items():
+            window = self.verify.min_healthy_time if check.min_healthy_time is None else check.min_healthy_time
+            deadline = self.verify.healthy_deadline if check.healthy_deadline is None else check.healthy_deadline
+            if window >= deadline:
+                raise ValueError(
+                    f"has a check {name} whose min_healthy_time ({window:g}s) is not shorter "
+                    f"than its healthy_deadline ({deadline:g}s)"
+                )
+        return self
 
     @model_validator(mode="after")
     def _verification_fits(self) -> Service:

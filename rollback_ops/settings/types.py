@@ -140,9 +140,8 @@ Project = Annotated[
 ]
 PageUrl = Annotated[str, _shape(_URL, _URL_WORDS, "environment")]
 CheckUrl = Annotated[str, _shape(_URL, _URL_WORDS, *_FOR_CHECKS)]
-Endpoint = Annotated[
-    str, _shape(rf"{_HOST}:{_PORT}", "should be host:port, like localhost:5432 or [::1]:5432", *_FOR_CHECKS)
-]
+_ENDPOINT_WORDS = "should be host:port, like localhost:5432 or [::1]:5432, or the path of a socket, like /run/db.sock"
+Endpoint = Annotated[str, _shape(rf"{_HOST}:{_PORT}|(?:/[A-Za-z0-9._@+=:,-]+)+", _ENDPOINT_WORDS, *_FOR_CHECKS)]
 Address = Annotated[str, _shape(rf"(?:[A-Za-z0-9_][A-Za-z0-9_.$+-]*@)?{_HOST}(?::{_PORT})?", _HOST_WORDS)]
 Addresses = Annotated[tuple[Address, ...], _unique]
 Command = Annotated[str, _placeholders("environment"), _one_line]
