@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench schema clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.installed: pyproject.toml
@@ -30,6 +30,9 @@ check: $(VENV)/.installed
 bench: $(VENV)/.installed
 	tests/packages.sh
 	$(BIN)/python -m tests.bench
+
+schema: $(VENV)/.installed
+	$(BIN)/python -m rollback_ops.record > rollback_ops/record.schema.json
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+import sys
+from datetime import datetime
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from rollback_ops.model import Mode, Trigger
 
@@ -35,8 +38,22 @@ HostOutcome = Literal[
 ]
 
 
+def _readable(moment: str) -> str:
+    datetime.fromisoformat(moment)
+    return moment
+
+
+Moment = Annotated[str, AfterValidator(_readable), Field(json_schema_extra={"format": "date-time"})]
+
+
 class Noun(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        allow_inf_nan=False,
+        json_schema_serialization_defaults_required=True,
+    )
 
 
 class ReleaseRef(Noun):
@@ -97,8 +114,8 @@ class Record(Noun):
     reason: str
     actor: str
     run_url: str | None = None
-    started_at: str
-    finished_at: str
+    started_at: Moment
+    finished_at: Moment
     duration_seconds: float
     outcome: Outcome
     exit_code: int
@@ -119,9 +136,23 @@ class Record(Noun):
         return text
 
     def _without_rejected(self) -> Record:
+        if not self.rejected:
+            return self
         said = f"the journal leaves out why {len(self.rejected)} releases were not chosen: they are too many"
         return self.model_copy(update={"rejected": (), "warnings": (*self.warnings, said)})
 
     def _in_outline(self) -> Record:
+        said = "the journal leaves out the steps and checks of the hosts: they are too many"
+        outline = self._without_rejected()
         hosts = tuple(HostRecord(host=h.host, outcome=h.outcome, from_=h.from_, to=h.to) for h in self.hosts)
-        return self._without_rejected().model_copy(update={"hosts": hosts})
+        return outline.model_copy(update={"hosts": hosts, "warnings": (*outline.warnings, said)})
+
+
+def schema() -> str:
+    """The JSON schema of the record, as ``record.schema.json`` beside this module has it (``make schema``)."""
+    found = Record.model_json_schema(mode="serialization")
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **found}, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(schema())

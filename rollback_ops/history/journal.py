@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from rollback_ops.record import Record, ReleaseRef
 
@@ -29,17 +29,22 @@ def read(lines: Iterable[str]) -> tuple[list[Record], int]:
             case _:
                 unreadable += 1
     for run, intent in events.get("intent", {}).items():
-        if run not in records and (told := _from_events(intent, events.get("end", {}).get(run, {}))):
+        if run in records:
+            continue
+        if told := _from_events(intent, events.get("end", {}).get(run, {})):
             records[run] = told
+        else:
+            unreadable += 1
     return sorted(records.values(), key=lambda record: record.started_at, reverse=True), unreadable
 
 
 def _entry(line: str) -> Record | dict[str, Any] | None:
     try:
-        entry = json.loads(line)
+        # Unlike the standard library's, it takes no text that could not be written again (lone surrogates).
+        entry = from_json(line)
         if isinstance(entry, dict) and "schema_version" in entry:
             return Record.model_validate(entry)
-    except (ValueError, ValidationError, RecursionError):
+    except ValueError:
         return None
     return entry if isinstance(entry, dict) else None
 

@@ -1,0 +1,46 @@
+"""Records for the tests of what is done with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rollback_ops.record import Record
+
+USUAL: dict[str, Any] = {
+    "schema_version": 1,
+    "id": "20240102T030405Z-0123abcd",
+    "service": "bot",
+    "environment": "prod",
+    "mode": "standard",
+    "dry_run": False,
+    "trigger": "manual",
+    "reason": "logins fail",
+    "actor": "alice",
+    "run_url": None,
+    "started_at": "2024-01-02T03:04:05.678Z",
+    "finished_at": "2024-01-02T03:04:07.178Z",
+    "duration_seconds": 1.5,
+    "outcome": "succeeded",
+    "exit_code": 0,
+    "from": {"release": "b3", "revision": "sha-b3"},
+    "to": {"release": "b2", "revision": "sha-b2"},
+    "rejected": [{"release": "b3", "why": "it is the live one"}],
+    "hosts": [
+        {
+            "host": "deploy@bot1",
+            "outcome": "succeeded",
+            "from": {"release": "b3", "revision": "sha-b3"},
+            "to": {"release": "b2", "revision": "sha-b2"},
+            "downtime_seconds": 0.2,
+            "steps": [{"name": "stop", "seconds": 0.1, "outcome": "ok", "detail": ""}],
+            "checks": [{"name": "health", "kind": "http", "outcome": "passed", "detail": "status 200", "seconds": 0.5}],
+            "detail": "",
+        }
+    ],
+    "deployment": {"id": None, "url": None},
+    "warnings": ["beware"],
+}
+
+
+def record(**words: Any) -> Record:
+    return Record.model_validate(USUAL | words)
