@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from rollback_ops.model import Finding
 from rollback_ops.ports import Stream
 from rollback_ops.settings import HttpCheck
+from rollback_ops.wording import one_line
 
 _LONGEST_BODY = 1_000_000
 
@@ -24,6 +25,7 @@ class Http:
         self.source: str = settings.source
         self._settings = settings
         self._release = release
+        self._fields = {path: _filled(expected, release) for path, expected in settings.fields.items()}
         self._url = urlsplit(settings.url.replace("{release}", release))
 
     def probe(self, dial: Callable[[str, int, float], Stream]) -> Finding:
@@ -35,6 +37,8 @@ class Http:
             return Finding("failed", f"no answer within {self._settings.timeout:g} s", trigger="health-timeout")
         except OSError as error:
             return Finding("failed", f"{self._url.netloc}: {error.strerror or error}", trigger="health-timeout")
+        except http.client.IncompleteRead:
+            return Finding("failed", "the answer breaks off")
         except http.client.HTTPException as error:
             return Finding("failed", f"the answer is not HTTP: {type(error).__name__}")
         return self.judge(status, body, time.monotonic() - began)
@@ -48,22 +52,21 @@ class Http:
             return Finding("failed", f"status {status}, expected {settings.status}: {_excerpt(body)}")
         if settings.text and settings.text.replace("{release}", self._release).encode() not in body:
             return Finding("failed", f"the answer lacks {settings.text!r}: {_excerpt(body)}")
-        return self._judge_fields(body) if settings.fields else Finding("passed", f"status {status}")
+        return self._judge_fields(body) if self._fields else Finding("passed", f"status {status}")
 
     def _judge_fields(self, body: bytes) -> Finding:
         try:
             answer = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return Finding("failed", f"the answer is not JSON: {_excerpt(body)}")
-        for path, expected in self._settings.fields.items():
-            wanted = expected.replace("{release}", self._release) if isinstance(expected, str) else expected
+        for path, wanted in self._fields.items():
             found = _field(answer, path)
-            if found != wanted or isinstance(found, bool) != isinstance(wanted, bool):
+            if not _same(found, wanted):
                 return Finding(
                     "failed", f"{path} is {_excerpt(json.dumps(found).encode())}, expected {json.dumps(wanted)}"
                 )
         return Finding(
-            "passed", ", ".join(f"{path} is {json.dumps(_field(answer, path))}" for path in self._settings.fields)
+            "passed", ", ".join(f"{path} is {json.dumps(_field(answer, path))}" for path in self._fields)
         )
 
     def _get(self, dial: Callable[[str, int, float], Stream]) -> tuple[int, bytes]:
@@ -73,11 +76,15 @@ class Http:
         stream = dial(host, port, self._settings.timeout)
         try:
             connection = http.client.HTTPConnection(host, port)
-            connection.sock = _Timed(_encrypted(stream, host) if secure else stream, deadline)
+            timed = _Timed(stream, deadline)
+            connection.sock = _Timed(_encrypted(timed, host), deadline) if secure else timed
             path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
             connection.request("GET", path, headers={**self._settings.headers, "Connection": "close"})
             response = connection.getresponse()
-            return response.status, response.read(_LONGEST_BODY)
+            body = response.read(_LONGEST_BODY)
+            if response.length and len(body) < _LONGEST_BODY:
+                raise http.client.IncompleteRead(body, response.length)
+            return response.status, body
         finally:
             stream.close()
 
@@ -89,8 +96,25 @@ def _field(answer: Any, path: str) -> Any:
     return answer
 
 
+def _filled(expected: Any, release: str) -> Any:
+    if isinstance(expected, dict):
+        return {key: _filled(each, release) for key, each in expected.items()}
+    if isinstance(expected, list):
+        return [_filled(each, release) for each in expected]
+    return expected.replace("{release}", release) if isinstance(expected, str) else expected
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    """Whether two values are the same in JSON, where true is not 1."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        return found.keys() == wanted.keys() and all(_same(found[key], wanted[key]) for key in found)
+    if isinstance(found, list) and isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(_same, found, wanted))
+    return bool(found == wanted) and isinstance(found, bool) == isinstance(wanted, bool)
+
+
 def _excerpt(body: bytes) -> str:
-    return " ".join(body[:200].decode("utf-8", "replace").split())
+    return one_line(" ".join(body[:200].decode("utf-8", "replace").split()))
 
 
 def _encrypted(stream: Stream, host: str) -> Stream:
@@ -114,6 +138,9 @@ class _Timed(io.RawIOBase):
             raise TimeoutError
         self._stream.settimeout(left)
 
+    def settimeout(self, seconds: float | None) -> None:
+        """Nothing: what is inside TLS and what is around it have the same deadline."""
+
     def sendall(self, data: bytes) -> None:
         self._arm()
         self._stream.sendall(data)
@@ -121,9 +148,12 @@ class _Timed(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def recv(self, size: int) -> bytes:
         self._arm()
-        data = self._stream.recv(len(buffer))
+        return self._stream.recv(size)
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.recv(len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
