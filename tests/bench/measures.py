@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -131,7 +132,12 @@ def _ssh_line(lab: Lab, services: Sequence[Deployed]) -> None:
 def _ssh(lab: Lab) -> list[str]:
     known = Path(lab.key_file).with_name("bench_known_hosts")
     known.write_text(lab.known_hosts)
-    options = {"UserKnownHostsFile": str(known), "StrictHostKeyChecking": "yes", "IdentitiesOnly": "yes", "BatchMode": "yes"}
+    options = {
+        "UserKnownHostsFile": str(known),
+        "StrictHostKeyChecking": "yes",
+        "IdentitiesOnly": "yes",
+        "BatchMode": "yes",
+    }
     return ["ssh", "-F", "none", "-i", str(lab.key_file), *(f"-o{k}={v}" for k, v in options.items())]
 
 
@@ -171,7 +177,7 @@ def _gap(service: Deployed, work: Callable[[], object], before: Callable[[], obj
     wait_until(lambda: len(answered) > seen + 3, 5, "the client's last answers", interval=0.01)
     done.set()
     poller.join()
-    return max(later - earlier for earlier, later in zip(answered, answered[1:], strict=False))
+    return max(later - earlier for earlier, later in pairwise(answered))
 
 
 def _answers(service: Deployed) -> bool:
