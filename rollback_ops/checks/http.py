@@ -65,9 +65,7 @@ class Http:
                 return Finding(
                     "failed", f"{path} is {_excerpt(json.dumps(found).encode())}, expected {json.dumps(wanted)}"
                 )
-        return Finding(
-            "passed", ", ".join(f"{path} is {json.dumps(_field(answer, path))}" for path in self._fields)
-        )
+        return Finding("passed", ", ".join(f"{path} is {json.dumps(_field(answer, path))}" for path in self._fields))
 
     def _get(self, dial: Callable[[str, int, float], Stream]) -> tuple[int, bytes]:
         deadline = time.monotonic() + self._settings.timeout
