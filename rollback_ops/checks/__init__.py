@@ -53,7 +53,7 @@ def _build(check: Check, release: str) -> Look | Visit:
         case HttpCheck():
             return http.Http(check, release)
         case TcpCheck():
-            return tcp.Socket(check) if check.address.startswith("/") else tcp.Tcp(check)
+            return tcp.Socket(check, release) if check.address.startswith("/") else tcp.Tcp(check, release)
         case CommandCheck():
             return command.Command(check, release)
         case ProcessCheck():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rollback_ops.model import Answered, Finding, Question, Trigger, Unit
 from rollback_ops.settings import CommandCheck
+from rollback_ops.settings.types import fill
 
 _TIMED_OUT = (124, 137)
 
@@ -13,7 +14,7 @@ class Command:
 
     def __init__(self, settings: CommandCheck, release: str) -> None:
         self.before = settings.phase == "before"
-        self.question = Question(settings.run.replace("{release}", release), settings.timeout)
+        self.question = Question(fill(settings.run, {"release": release}), settings.timeout)
         self._timeout = settings.timeout
 
     def judge(self, units: tuple[Unit, ...], answered: Answered | None) -> Finding:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from rollback_ops.model import Finding
 from rollback_ops.ports import Stream
 from rollback_ops.settings import HttpCheck
+from rollback_ops.settings.types import fill
 from rollback_ops.wording import one_line
 
 _LONGEST_BODY = 1_000_000
@@ -24,9 +25,9 @@ class Http:
     def __init__(self, settings: HttpCheck, release: str) -> None:
         self.source: str = settings.source
         self._settings = settings
-        self._release = release
+        self._text = fill(settings.text, {"release": release})
         self._fields = {path: _filled(expected, release) for path, expected in settings.fields.items()}
-        self._url = urlsplit(settings.url.replace("{release}", release))
+        self._url = urlsplit(fill(settings.url, {"release": release}))
 
     def probe(self, dial: Callable[[str, int, float], Stream]) -> Finding:
         """Ask once. The whole exchange ends within the check's ``timeout``."""
@@ -50,8 +51,8 @@ class Http:
             return Finding("failed", why, trigger="health-timeout")
         if status != settings.status:
             return Finding("failed", f"status {status}, expected {settings.status}: {_excerpt(body)}")
-        if settings.text and settings.text.replace("{release}", self._release).encode() not in body:
-            return Finding("failed", f"the answer lacks {settings.text!r}: {_excerpt(body)}")
+        if self._text.encode() not in body:
+            return Finding("failed", f"the answer lacks {self._text!r}: {_excerpt(body)}")
         return self._judge_fields(body) if self._fields else Finding("passed", f"status {status}")
 
     def _judge_fields(self, body: bytes) -> Finding:
@@ -99,7 +100,7 @@ def _filled(expected: Any, release: str) -> Any:
         return {key: _filled(each, release) for key, each in expected.items()}
     if isinstance(expected, list):
         return [_filled(each, release) for each in expected]
-    return expected.replace("{release}", release) if isinstance(expected, str) else expected
+    return fill(expected, {"release": release}) if isinstance(expected, str) else expected
 
 
 def _same(found: Any, wanted: Any) -> bool:

@@ -21,6 +21,9 @@ class Process:
         if not units:
             return Finding("unknown", "the manager did not say how its units are")
         findings = [self._judge(unit) for unit in units]
+        # A container that was removed is in no listing.
+        gone = sorted(self._first.keys() - {unit.name for unit in units})
+        findings += [Finding("failed", f"{name} is not there any more", trigger="process-crash") for name in gone]
         worst = next((f for f in findings if f.final), None) or next(
             (f for f in findings if f.verdict != "passed"), None
         )
@@ -30,9 +33,9 @@ class Process:
 
     def _judge(self, unit: Unit) -> Finding:
         what = f"{unit.name} is {unit.state}{f' ({unit.detail})' if unit.detail else ''}"
+        first = self._first.setdefault(unit.name, unit)
         if unit.state in ("failed", "stopped", "missing"):
             return Finding("failed", what, final=True, trigger="process-crash", down=True)
-        first = self._first.setdefault(unit.name, unit)
         if unit.restarts > first.restarts:
             return Finding(
                 "failed",

@@ -9,17 +9,18 @@ from collections.abc import Callable
 from rollback_ops.model import Answered, Finding, Question, Unit
 from rollback_ops.ports import Stream
 from rollback_ops.settings import TcpCheck
+from rollback_ops.settings.types import fill
 
 
 class Tcp:
     kind = "tcp"
 
-    def __init__(self, settings: TcpCheck) -> None:
+    def __init__(self, settings: TcpCheck, release: str) -> None:
         self.source: str = settings.source
-        host, _, port = settings.address.rpartition(":")
+        self._address = fill(settings.address, {"release": release})
+        host, _, port = self._address.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
         self._timeout = settings.timeout
-        self._address = settings.address
 
     def probe(self, dial: Callable[[str, int, float], Stream]) -> Finding:
         try:
@@ -35,8 +36,8 @@ class Socket:
 
     kind = "tcp"
 
-    def __init__(self, settings: TcpCheck) -> None:
-        self._path = settings.address
+    def __init__(self, settings: TcpCheck, release: str) -> None:
+        self._path = fill(settings.address, {"release": release})
         # Flags 00010000: it accepts connections (__SO_ACCEPTCON in the kernel's include/uapi/linux/net.h).
         listed = shlex.quote(f"^[^ ]*: [^ ]* [^ ]* 00010000 .* {re.escape(self._path)}$")
         self.question = Question(f"grep -q {listed} /proc/net/unix", settings.timeout)
