@@ -1,0 +1,116 @@
+"""The ``process`` check: the service runs, and it is still the same one that runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rollback_ops.checks.process import Process
+from rollback_ops.model import Finding, Unit, UnitState
+
+BOT = Unit("bot", "running", pid=7, invocation="a")
+WORKER = Unit("worker", "running", pid=8, invocation="b")
+
+
+def last(*samples: tuple[Unit, ...] | Unit) -> Finding:
+    """What the check says after it has seen these samples, one after the other."""
+    check, found = Process(), Finding("unknown")
+    for sample in samples:
+        found = check.judge(sample if isinstance(sample, tuple) else (sample,))
+    return found
+
+
+def test_units_that_run_pass_with_their_process() -> None:
+    assert last((BOT, WORKER)) == Finding("passed", "bot runs (pid 7), worker runs (pid 8)")
+    assert last(Unit("web", "running")) == Finding("passed", "web runs")
+
+
+def test_units_that_go_on_running_pass() -> None:
+    assert last(BOT, BOT, BOT).verdict == "passed"
+
+
+@pytest.mark.parametrize("state", ["failed", "stopped", "missing"])
+def test_a_unit_that_does_not_run_is_hard_evidence(state: UnitState) -> None:
+    for samples in ((replace(BOT, state=state),), (BOT, replace(BOT, state=state))):
+        finding = last(*samples)
+        assert (finding.verdict, finding.final, finding.trigger) == ("failed", True, "process-crash")
+        assert finding.detail == f"bot is {state}"
+
+
+@pytest.mark.parametrize(("state", "verdict"), [("starting", "failed"), ("stopping", "failed"), ("unknown", "unknown")])
+def test_a_unit_that_does_not_run_yet_may_still_come(state: UnitState, verdict: str) -> None:
+    finding = last(replace(BOT, state=state, detail="activating"))
+    assert (finding.verdict, finding.final, finding.detail) == (verdict, False, f"bot is {state} (activating)")
+
+
+def test_a_unit_that_was_starting_and_runs_passes_with_whatever_process_it_has() -> None:
+    starting = Unit("bot", "starting", pid=6)
+    assert last(starting, BOT, BOT).verdict == "passed"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "detail"),
+    [
+        (BOT, replace(BOT, restarts=1), "bot crashed and was restarted (1 times)"),
+        (BOT, replace(BOT, restarts=1, state="starting"), "bot crashed and was restarted (1 times)"),
+        (replace(BOT, state="starting"), replace(BOT, restarts=2), "bot crashed and was restarted (2 times)"),
+        (replace(BOT, restarts=3), replace(BOT, restarts=4, pid=9), "bot crashed and was restarted (4 times)"),
+        (BOT, replace(BOT, pid=9), "bot was restarted (pid 7, now 9)"),
+        (BOT, replace(BOT, invocation="c"), "bot was restarted (pid 7, now 7)"),
+    ],
+)
+def test_a_restart_since_the_first_look_is_a_crash(before: Unit, after: Unit, detail: str) -> None:
+    finding = last(before, after)
+    assert (finding.verdict, finding.final, finding.detail) == ("failed", True, detail)
+    assert finding.trigger == "process-crash"
+
+
+def test_restarts_from_before_the_first_look_do_not_count() -> None:
+    old = replace(BOT, restarts=17)
+    assert last(old, old).verdict == "passed"
+
+
+def test_each_check_has_its_own_memory() -> None:
+    assert last(BOT).verdict == last(replace(BOT, pid=9, restarts=1)).verdict == "passed"
+
+
+def test_one_unit_of_several_that_does_not_run_is_enough_and_hard_evidence_comes_first() -> None:
+    starting, dead = Unit("slow", "starting"), Unit("dead", "failed")
+    assert last((BOT, starting)) == Finding("failed", "slow is starting", trigger="process-crash")
+    assert last((BOT, starting, dead)).detail == "dead is failed"
+
+
+def test_without_units_nothing_is_known() -> None:
+    assert last(()).verdict == "unknown"
+    assert last(BOT, ()).verdict == "unknown"
+
+
+def test_a_unit_that_was_there_and_is_not_any_more_is_no_pass() -> None:
+    """A container that was removed is in no listing."""
+    finding = last((BOT, WORKER), BOT)
+    assert (finding.verdict, finding.detail) == ("failed", "worker is not there any more")
+
+
+units = st.builds(
+    Unit,
+    st.sampled_from(["bot", "worker"]),
+    st.sampled_from(["running", "running", "starting", "stopping", "stopped", "failed", "missing", "unknown"]),
+    pid=st.integers(0, 2),
+    restarts=st.integers(0, 2),
+)
+samples = st.lists(units, min_size=1, max_size=2, unique_by=lambda unit: unit.name).map(tuple)
+
+
+@given(st.lists(samples, min_size=1, max_size=5))
+def test_a_pass_means_that_every_unit_runs_now_as_it_ran_when_it_first_ran(seen: list[tuple[Unit, ...]]) -> None:
+    check = Process()
+    findings = [check.judge(sample) for sample in seen]
+    if findings[-1].verdict == "passed":
+        assert {unit.state for unit in seen[-1]} == {"running"}
+        assert {unit.name for sample in seen for unit in sample} == {unit.name for unit in seen[-1]}
+        for unit in seen[-1]:
+            ran = next(u for sample in seen for u in sample if u.name == unit.name and u.state == "running")
+            assert (ran.pid, ran.restarts >= unit.restarts) == (unit.pid, True)

@@ -1,0 +1,108 @@
+"""The ``tcp`` check: whether something accepts connections."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from rollback_ops.checks import build
+from rollback_ops.checks.tcp import Socket, Tcp
+from rollback_ops.model import Answered, Finding
+from rollback_ops.ports import Stream
+from rollback_ops.settings import TcpCheck
+
+
+def tcp(address: str, **settings: Any) -> Tcp:
+    check = build({"db": TcpCheck.model_validate({"kind": "tcp", "address": address} | settings)}, "v1")["db"]
+    assert isinstance(check, Tcp)
+    return check
+
+
+class Dialled:
+    """Remembers what was dialled, and dials on loopback."""
+
+    def __init__(self) -> None:
+        self.addresses: list[tuple[str, int, float]] = []
+        self.streams: list[socket.socket] = []
+
+    def __call__(self, host: str, port: int, timeout: float) -> Stream:
+        self.addresses.append((host, port, timeout))
+        self.streams.append(socket.create_connection((host, port), timeout))
+        return self.streams[-1]
+
+
+@pytest.fixture
+def server() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+def test_a_port_that_accepts_passes_and_the_connection_is_closed(server: socket.socket) -> None:
+    dial = Dialled()
+    address = f"127.0.0.1:{server.getsockname()[1]}"
+    assert tcp(address).probe(dial) == Finding("passed", f"{address} accepts")
+    assert [stream.fileno() for stream in dial.streams] == [-1]
+
+
+def test_a_port_that_refuses_fails(server: socket.socket) -> None:
+    address = f"127.0.0.1:{server.getsockname()[1]}"
+    server.close()
+    finding = tcp(address).probe(Dialled())
+    assert (finding.verdict, finding.detail) == ("failed", f"{address}: Connection refused")
+    assert finding.trigger == "database-unreachable"
+
+
+def test_a_port_that_does_not_answer_fails_at_the_timeout() -> None:
+    """A full backlog: the kernel answers no further connection."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        waiting = [socket.socket() for _ in range(8)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(address)
+        began = time.monotonic()
+        finding = tcp(f"127.0.0.1:{address[1]}", timeout="300ms").probe(Dialled())
+        for each in waiting:
+            each.close()
+    assert (finding.verdict, finding.detail) == ("failed", f"127.0.0.1:{address[1]}: timed out")
+    assert 0.3 <= time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize(
+    ("address", "dialled"),
+    [
+        ("localhost:5432", ("localhost", 5432, 2.0)),
+        ("[::1]:5432", ("::1", 5432, 2.0)),
+        ("db-{release}.example.org:5432", ("db-v1.example.org", 5432, 2.0)),
+    ],
+)
+def test_what_is_dialled_is_the_address_of_the_settings(address: str, dialled: tuple[str, int, float]) -> None:
+    dial = Dialled()
+
+    def refuse(host: str, port: int, timeout: float) -> Stream:
+        dial.addresses.append((host, port, timeout))
+        raise ConnectionRefusedError
+
+    assert tcp(address).probe(refuse).verdict == "failed"
+    assert dial.addresses == [dialled]
+
+
+@pytest.mark.parametrize(
+    ("answered", "verdict"),
+    [
+        (Answered(0, 0.1), "passed"),
+        (Answered(1, 0.1), "failed"),
+        (Answered(2, 0.1), "unknown"),
+        (Answered(124, 2.0), "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_a_socket_in_the_file_system_is_judged_by_what_the_host_says(answered: Answered | None, verdict: str) -> None:
+    settings = TcpCheck.model_validate({"kind": "tcp", "address": "/run/db.sock"})
+    check = build({"db": settings}, "v1")["db"]
+    assert isinstance(check, Socket)
+    assert check.judge((), answered).verdict == verdict
