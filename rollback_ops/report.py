@@ -41,7 +41,7 @@ _VERDICTS: dict[str, tuple[str, Style]] = {"passed": ("✓", "good"), "failed": 
 def result(record: Record) -> Iterator[Line]:
     """The result of a rollback in a few lines."""
     headline, style = _HEADLINES[record.outcome]
-    if record.dry_run and record.outcome == "nothing_to_do":
+    if record.dry_run and record.outcome == "nothing_to_do" and record.to.release:
         headline, style = "DRY RUN, nothing was changed. A rollback would go", "warning"
     way = f": {record.from_.release or 'nothing'} → {record.to.release}" if record.to.release else ""
     yield Line(f"{headline}{way}  ({record.environment}, {record.duration_seconds:.1f} s)", style)

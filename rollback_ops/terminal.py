@@ -12,6 +12,7 @@ from rollback_ops import report
 from rollback_ops.errors import RollbackOpsError
 from rollback_ops.model import StepReport, SwitchResult, Verification
 from rollback_ops.report import Line
+from rollback_ops.wording import one_line
 
 _STYLES: dict[str, dict[str, object]] = {
     "good": {"fg": "green"},
@@ -28,7 +29,8 @@ _WIDEST = 400
 def show(lines: Iterable[Line], *, err: bool = False) -> None:
     colour = False if os.environ.get("NO_COLOR") else None
     for line in lines:
-        styled = typer.style(line.text, **_STYLES[line.style]) if line.style else line.text  # type: ignore[arg-type]
+        text = "\n".join(map(one_line, line.text.split("\n")))
+        styled = typer.style(text, **_STYLES[line.style]) if line.style else text  # type: ignore[arg-type]
         typer.echo(styled, err=err, color=colour)
 
 
@@ -40,7 +42,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     grid = Table(*(Column(name, no_wrap=True) for name in columns), box=None, pad_edge=False)
     for row in rows:
-        grid.add_row(*map(Text, row))
+        grid.add_row(*(Text(one_line(cell)) for cell in row))
     Console(highlight=False, width=_WIDEST).print(grid, crop=False)
 
 
