@@ -16,12 +16,13 @@ from rollback_ops.errors import Exit, Refused, RollbackOpsError
 from rollback_ops.fleet import Begun, Cancellation
 from rollback_ops.guard import guard
 from rollback_ops.model import Survey, Verification
+from rollback_ops.order import Order
 from rollback_ops.plan import Refusal, Wish, make_plan
 from rollback_ops.ports import Host
 from rollback_ops.reason import Reason
 from rollback_ops.record import HostOutcome, Record
 from rollback_ops.report import Line
-from rollback_ops.rollback import Order, roll_back
+from rollback_ops.rollback import roll_back
 from rollback_ops.verdict import EXIT_CODES, overall
 from rollback_ops.verify import verify
 from rollback_ops.wiring import Wired

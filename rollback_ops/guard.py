@@ -11,11 +11,12 @@ from rollback_ops.chronicle import Chronicle
 from rollback_ops.crew import Crew
 from rollback_ops.errors import Cancelled, Exit
 from rollback_ops.model import Finding, Mark, Pace, Trigger, Verification
+from rollback_ops.order import Order
 from rollback_ops.plan import NothingToDo, Refusal, Wish, natural
 from rollback_ops.ports import Progress
 from rollback_ops.reason import fitting
 from rollback_ops.record import Record
-from rollback_ops.rollback import Order, look, roll_back
+from rollback_ops.rollback import look, roll_back
 from rollback_ops.verdict import record_of
 
 # The nearer to the cause, the earlier: a database that is gone also makes the health check fail.

@@ -1,0 +1,56 @@
+"""Choosing the target: the plan, and then what the target itself says before anything is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rollback_ops import checks
+from rollback_ops.crew import Crew
+from rollback_ops.errors import RollbackOpsError
+from rollback_ops.model import Survey
+from rollback_ops.order import Order
+from rollback_ops.plan import NothingToDo, Plan, Refusal, make_plan
+from rollback_ops.ports import Progress
+
+
+def choose(
+    order: Order, crew: Crew, surveys: Sequence[Survey], progress: Progress, unfit: Mapping[str, str]
+) -> Plan | NothingToDo | Refusal:
+    """Where to go. A release that turns out not to be what was sealed, or is ``unfit``, is not chosen."""
+    if not surveys:
+        return Refusal("no host can be reached")
+    broken = dict(unfit)
+    while isinstance(plan := make_plan(surveys, order.wish, broken), Plan):
+        objection = _inspect(order, crew, surveys, plan, progress)
+        if objection is None:
+            break
+        if isinstance(objection, Refusal):
+            return objection
+        broken[plan.target] = objection
+    return plan
+
+
+def _inspect(
+    order: Order, crew: Crew, surveys: Sequence[Survey], plan: Plan, progress: Progress
+) -> str | Refusal | None:
+    """Ask the target what can be asked before anything is stopped.
+
+    A text says why another release should be tried, a refusal why none should.
+    """
+    before = checks.before(order.checks(plan.target))
+    meant = [host.host for host in plan.with_action("switch")]
+    sealed = {survey.host for survey in surveys if (r := survey.release(plan.target)) and r.sealed}
+    asked = meant if before else [name for name in meant if name in sealed]
+    if not asked or order.wish.emergency:
+        return None
+    progress.phase("inspect", f"asking {plan.target} before anything is stopped")
+    for host, found in crew.inspect(asked, plan.target, [c.question for c in before.values()]).items():
+        if isinstance(found, RollbackOpsError):
+            return Refusal(f"{host}: {plan.target} could not be inspected: {found.message}")
+        if found.broken:
+            return f"its files are not the sealed ones on {host}: {found.broken}"
+        for number, (name, check) in enumerate(before.items()):
+            finding = check.judge((), found.answers.get(number))
+            if finding.verdict != "passed":
+                return Refusal(f"{host}: the check {name} says that {plan.target} would not work: {finding.detail}")
+    return None

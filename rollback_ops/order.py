@@ -1,0 +1,52 @@
+"""One rollback as it was asked for, and what each host is told to do for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from rollback_ops.checks import Look, Visit
+from rollback_ops.chronicle import Chronicle, Heading, rfc3339
+from rollback_ops.model import Pace, SwitchOrder
+from rollback_ops.plan import HostPlan, Wish
+from rollback_ops.settings import Verify
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One rollback as it was asked for. ``checks`` makes the checks for a release, anew for each host."""
+
+    heading: Heading
+    wish: Wish
+    checks: Callable[[str], Mapping[str, Look | Visit]]
+    policy: Verify
+    paces: Mapping[str, Pace]
+
+
+def for_host(order: Order, host: HostPlan, chronicle: Chronicle) -> SwitchOrder:
+    """The transaction of one host in the attempt that was just begun."""
+    heading, number = order.heading, len(chronicle.attempts)
+    intent = {
+        "event": "intent",
+        "id": heading.run,
+        "service": heading.service,
+        "environment": heading.environment,
+        "mode": heading.mode,
+        "trigger": heading.trigger,
+        "reason": heading.reason,
+        "actor": heading.actor,
+        "run_url": heading.run_url or None,
+        "from": (chronicle.surveys[host.host].origin if number == 1 else host.source.name) or None,
+        "to": host.target,
+        "at": rfc3339(chronicle.started_at),
+    }
+    return SwitchOrder(
+        run=heading.run if number == 1 else f"{heading.run}.{number}",
+        source=host.source.path,
+        target=host.target,
+        owner=heading.actor,
+        run_url=heading.run_url,
+        intent=json.dumps(intent, separators=(",", ":")),
+        break_lock=order.wish.emergency,
+    )

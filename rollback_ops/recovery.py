@@ -1,0 +1,45 @@
+"""What comes next when the target is not well either: nothing, the way back, or an older release."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rollback_ops.choice import choose
+from rollback_ops.chronicle import Attempt, Chronicle
+from rollback_ops.crew import Crew
+from rollback_ops.model import Survey
+from rollback_ops.order import Order
+from rollback_ops.plan import Plan, Wish, way_back
+from rollback_ops.ports import Progress
+
+
+def next_attempt(
+    order: Order, crew: Crew, chronicle: Chronicle, attempt: Attempt, progress: Progress
+) -> Attempt | None:
+    """What was asked for when the target is not well either (``on_failure``). It ends: each way is tried once."""
+    if not attempt.failed or attempt.goes_back or order.wish.emergency:
+        return None
+    back = order.policy.on_failure == "restore"
+    if not back and (order.policy.on_failure != "older" or len(chronicle.attempts) > order.policy.max_older):
+        return None
+    # What was live there before is where it started; on to an older one go all hosts that run the target.
+    concerned = attempt.switched if back else {*attempt.switched, *attempt.running}
+    again = crew.survey_again([name for name in crew.names if name in concerned])
+    surveys = [_ours(survey, order) for survey in again.values() if isinstance(survey, Survey)]
+    if back:
+        progress.phase("restore", f"{attempt.plan.target} is not well: back to {chronicle.origin}")
+        origins = {name: survey.origin for name, survey in chronicle.surveys.items()}
+        return Attempt(way_back(surveys, origins, f"{attempt.plan.target} is not well"), goes_back=True)
+    tried = {a.plan.target: "it is not well either" for a in chronicle.attempts}
+    plan = choose(replace(order, wish=Wish()), crew, surveys, progress, tried)
+    if not isinstance(plan, Plan):
+        chronicle.warnings.append(f"{attempt.plan.target} is not well, and none was tried after it: {plan.why}")
+        return None
+    progress.phase("older", f"{attempt.plan.target} is not well: on to {plan.target}")
+    return Attempt(plan)
+
+
+def _ours(survey: Survey, order: Order) -> Survey:
+    """A survey in which this run's own lease is not in its way."""
+    mine = survey.lease is not None and survey.lease.run.partition(".")[0] == order.heading.run
+    return replace(survey, lease=None) if mine else survey
