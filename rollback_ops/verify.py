@@ -129,9 +129,9 @@ def _is_visit(check: Look | Visit) -> TypeGuard[Visit]:
 
 
 def _look(host: Host, checks: Mapping[str, Look], run: str) -> Probe:
-    questions = [check.question for check in checks.values() if check.question is not None]
-
     def probe() -> Findings:
+        # Asked for each time: what a check wants to know may depend on the last answer.
+        questions = [check.question for check in checks.values() if check.question is not None]
         seen = host.ask(run, questions)
         return {name: check.judge(seen.units, seen.answers.get(i)) for i, (name, check) in enumerate(checks.items())}
 

@@ -173,6 +173,7 @@ SECTIONS: dict[str, type[schema.Section]] = {
     '`kind = "http"`': schema.HttpCheck,
     '`kind = "tcp"`': schema.TcpCheck,
     '`kind = "process"`': schema.ProcessCheck,
+    '`kind = "logs"`': schema.LogsCheck,
     '`kind = "command"`': schema.CommandCheck,
     "`[services.NAME.verify]`": schema.Verify,
     "`[services.NAME.limits]`": schema.Limits,

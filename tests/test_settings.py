@@ -202,7 +202,7 @@ def test_a_key_that_tries_to_forge_lines_of_the_message_is_escaped_and_cut() -> 
 def test_every_kind_of_check_says_which_kind_it_is() -> None:
     message = complaint("[services.s]\nroot='/s'\n[services.s.checks.a]\nkind='htp'\n[services.s.checks.b]")
     assert (
-        'services.s.checks.a.kind = "htp" should be one of http, tcp, process, command (did you mean "http"?)'
+        'services.s.checks.a.kind = "htp" should be one of http, tcp, process, logs, command (did you mean "http"?)'
         in message
     )
-    assert "services.s.checks.b.kind is missing; it should be one of http, tcp, process, command" in message
+    assert "services.s.checks.b.kind is missing; it should be one of http, tcp, process, logs, command" in message

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Protocol
 
-from rollback_ops.checks import command, http, process, tcp
+from rollback_ops.checks import command, http, logs, process, tcp
 from rollback_ops.model import Answered, Finding, Pace, Question, Unit
 from rollback_ops.ports import Stream
-from rollback_ops.settings import Check, CommandCheck, HttpCheck, ProcessCheck, TcpCheck, Verify
+from rollback_ops.settings import Check, CommandCheck, HttpCheck, LogsCheck, ProcessCheck, TcpCheck, Verify
 
 _PACE = tuple(field.name for field in fields(Pace))
 
@@ -56,6 +56,8 @@ def _build(check: Check, release: str) -> Look | Visit:
             return tcp.Socket(check, release) if check.address.startswith("/") else tcp.Tcp(check, release)
         case CommandCheck():
             return command.Command(check, release)
+        case LogsCheck():
+            return logs.Logs(check, release)
         case ProcessCheck():
             return process.Process()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
 from rollback_ops.errors import Refused
 from rollback_ops.model import Manager
-from rollback_ops.settings import Service
+from rollback_ops.settings import LogsCheck, Service
 
 # Linux takes at most 128 KiB in one argument, and quoting makes a program longer.
 _LONGEST_COMMAND = 120_000
@@ -26,6 +27,7 @@ def render(service: Service, manager: Manager) -> str:
         "CURRENT": service.current,
         "LINKS": "\n".join(f"{place}\t{source}" for place, source in service.links.items()),
         "REQUIRES": "\n".join(service.requires),
+        "WATCHED": "\n".join(_watched(service)),
         "MANAGER": manager.kind,
         "STOP": manager.stop,
         "KILL": manager.kill,
@@ -51,6 +53,14 @@ def command(program: str, operation: str, *arguments: str) -> str:
         hint = "Are there very long commands in the settings? Put them into scripts on the host."
         raise Refused(f"what the host is to be told has {len(line):,} characters, more than one command may have", hint)
     return line
+
+
+def _watched(service: Service) -> Iterator[str]:
+    """The log files that checks read, whose ends are to be noted before a start."""
+    files = dict.fromkeys(
+        check.file for check in service.checks.values() if isinstance(check, LogsCheck) and check.file
+    )
+    yield from (file if file.startswith("/") else f"{service.root}/{file}" for file in files)
 
 
 def _whole(seconds: float) -> str:

@@ -16,7 +16,7 @@ NL='
 : "${RO_ROOT:?}" "${RO_RELEASES:?}" "${RO_PATTERN:?}" "${RO_CURRENT:?}" "${RO_MANAGER:?}"
 : "${RO_STOP:?}" "${RO_KILL:?}" "${RO_RESET:?}" "${RO_START:?}" "${RO_RUNNING:?}" "${RO_STOPPED:?}" "${RO_STATE:?}"
 : "${RO_STOP_LIMIT:?}" "${RO_START_LIMIT:?}" "${RO_TOTAL_LIMIT:?}"
-: "${RO_LOGS:=:}" "${RO_NEEDS:=}" "${RO_LINKS:=}" "${RO_REQUIRES:=}"
+: "${RO_LOGS:=:}" "${RO_NEEDS:=}" "${RO_LINKS:=}" "${RO_REQUIRES:=}" "${RO_WATCHED:=}"
 
 releases=$RO_ROOT/$RO_RELEASES
 current=$RO_ROOT/$RO_CURRENT
@@ -261,7 +261,8 @@ may_sudo() {
 }
 
 show_state() {
-    timeout 5 sh -c "$RO_STATE" 2>&1 </dev/null | head -c 60000 | prefixed state
+    STATE=$(timeout 5 sh -c "$RO_STATE" 2>&1 </dev/null | head -c 60000)
+    printf '%s\n' "$STATE" | prefixed state
 }
 
 survey() {
@@ -648,6 +649,7 @@ transaction() {
     fi
     relink_all
     holds_lease || { lost_lease; return; }
+    note_log_ends
     if start_service; then
         finish switched ''
     else
@@ -712,6 +714,24 @@ relink_all() {
     if lines "$RO_LINKS" relink; then step links ok "$begun"; else step links warning "$begun" "$link_place"; fi
 }
 
+# Where the logs that are watched end, so that nothing of the old release is taken for the new one's.
+note_log_ends() {
+    [ -n "$RO_WATCHED" ] || return 0
+    {
+        printf 'run %s\n' "$run"
+        lines "$RO_WATCHED" log_end
+    } >"$store/watched"
+}
+
+# Device and inode (- for no file), size, checksum of the bytes before the end, time, path: checks/logs.py reads on there.
+log_end() {
+    end=$(stat -L -c '%d:%i %s' -- "$1" 2>/dev/null) || end='- 0'
+    size=${end#* }
+    length=$((size > 256 ? 256 : size))
+    sum=$(dd if="$1" bs=1 skip=$((size - length)) count="$length" 2>/dev/null | sha256sum)
+    printf '%s\n' "$end ${sum%% *} $(date +%s) $1"
+}
+
 start_service() {
     now
     begun=$now
@@ -774,6 +794,9 @@ ask() {
     shift
     if [ -n "$run" ] && holds_lease; then renew_lease; fi
     show_state
+    # What a question may use besides what a manager's command line may.
+    RUN=$run
+    export RUN STATE
     cd -- "$current" 2>/dev/null || cd /
     questions "$@"
 }

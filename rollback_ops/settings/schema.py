@@ -17,6 +17,8 @@ from rollback_ops.settings.types import (
     HeaderName,
     HeaderValue,
     Limit,
+    LinePatterns,
+    LogFile,
     Name,
     PageUrl,
     PathInRelease,
@@ -28,6 +30,8 @@ from rollback_ops.settings.types import (
     Seconds,
     Units,
 )
+
+_JOURNALED = ("systemd", "systemd-user")
 
 
 class Section(BaseModel):
@@ -81,7 +85,24 @@ class CommandCheck(Paced):
     timeout: Limit = 10.0
 
 
-Check = Annotated[HttpCheck | TcpCheck | ProcessCheck | CommandCheck, Field(discriminator="kind")]
+class LogsCheck(Paced):
+    """Without ``file`` and ``command`` it reads systemd's journal; ``None`` stands for what ``critical`` has."""
+
+    kind: Literal["logs"]
+    file: LogFile = ""
+    command: Question = ""
+    patterns: LinePatterns | None = None
+    ignore: tuple[Question, ...] | None = None
+    timeout: Limit = 5.0
+
+    @model_validator(mode="after")
+    def _one_log(self) -> LogsCheck:
+        if self.file and self.command:
+            raise ValueError("has a file and a command: it reads one log, make it two checks")
+        return self
+
+
+Check = Annotated[HttpCheck | TcpCheck | ProcessCheck | LogsCheck | CommandCheck, Field(discriminator="kind")]
 
 
 class Verify(Section):
@@ -164,6 +185,13 @@ class Service(Section):
                     f"has a check {name} whose min_healthy_time ({window:g}s) is not shorter "
                     f"than its healthy_deadline ({deadline:g}s)"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _logs_are_somewhere(self) -> Service:
+        for name, check in self.checks.items():
+            if isinstance(check, LogsCheck) and not (check.file or check.command or self.manager in _JOURNALED):
+                raise ValueError(f'needs a file or a command in checks.{name}: "{self.manager}" keeps no journal')
         return self
 
     @model_validator(mode="after")

@@ -96,6 +96,12 @@ def _texts_inside(value: Any) -> Any:
     return _only(value, _FOR_CHECKS) if isinstance(value, str) else value
 
 
+def _not_empty(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not values:
+        raise ValueError("should have at least one")
+    return values
+
+
 def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
     twice = sorted({value for value in values if values.count(value) > 1})
     if twice:
@@ -146,6 +152,12 @@ Address = Annotated[str, _shape(rf"(?:[A-Za-z0-9_][A-Za-z0-9_.$+-]*@)?{_HOST}(?:
 Addresses = Annotated[tuple[Address, ...], _unique]
 Command = Annotated[str, _placeholders("environment"), _one_line]
 Question = Annotated[str, _placeholders(*_FOR_CHECKS), _one_line]
+LogFile = Annotated[
+    str,
+    _shape(rf"/?{_RELATIVE}", f"should be a file's path, under root or absolute, {_PATH_WORDS}", "environment"),
+    _no_dots,
+]
+LinePatterns = Annotated[tuple[Question, ...], AfterValidator(_not_empty)]
 ExpectedText = Annotated[str, _placeholders(*_FOR_CHECKS)]
 ExpectedJson = Annotated[Any, AfterValidator(_texts_inside)]
 HeaderName = Annotated[str, _shape(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "should be the name of a header")]

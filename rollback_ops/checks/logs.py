@@ -1,0 +1,198 @@
+"""The ``logs`` check: no critical line since this start. A log that cannot be read is never a log without errors.
+
+The question reads the journal, a file or a command's output on the host and prints at most a few tagged lines:
+``line`` (a critical one), ``why`` (what could not be read), ``from`` (where the log ends now), ``status``.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+
+from rollback_ops.masking import mask
+from rollback_ops.model import Answered, Finding, Question, Unit
+from rollback_ops.settings import LogsCheck
+from rollback_ops.settings.critical import IGNORE, PATTERNS
+
+_TIMED_OUT = (124, 137)
+_SHOWN = 3
+_END = re.compile(r"(?:-|[0-9]+:[0-9]+) [0-9]+ [0-9a-f]{64} [0-9]+")
+
+
+class Logs:
+    """Of a file it remembers where it ended at the first look, in case the host did not before the start."""
+
+    kind = "logs"
+
+    def __init__(self, settings: LogsCheck, release: str) -> None:
+        self._settings = settings
+        self._command = settings.command.replace("{release}", release)
+        self._critical = _critical(settings, release)
+        self._what = settings.file or ("what its command prints" if self._command else "the journal")
+        self._from = ""
+
+    @property
+    def question(self) -> Question | None:
+        return Question(_WHY + self._critical + self._read + _MAIN, self._settings.timeout)
+
+    @property
+    def _read(self) -> str:
+        if self._command:
+            return f"read_log() {{ sh -c {shlex.quote(self._command)} 2>&1; }}\n"
+        if not self._settings.file:
+            return _JOURNAL
+        path = shlex.quote(self._settings.file)
+        log = path if self._settings.file.startswith("/") else f'"$ROOT"/{path}'
+        return f"log={log}\nfrom={shlex.quote(self._from)}\n{_FILE}"
+
+    def judge(self, units: tuple[Unit, ...], answered: Answered | None) -> Finding:
+        if answered is None:
+            return self._unread("the host did not answer")
+        if found := _tagged("line", answered.lines):
+            shown = " / ".join(mask(line) for line in found[:_SHOWN])
+            return Finding("failed", f"{self._what} says: {shown}", final=True, trigger="log-error")
+        if answered.status == 0:
+            since = "the first look" if self._from else "this start"
+            return Finding("passed", f"nothing critical in {self._what} since {since}")
+        if answered.status in _TIMED_OUT:
+            return self._unread(f"that did not end within {self._settings.timeout:g} s")
+        ends = _tagged("from", answered.lines)
+        if ends and _END.fullmatch(ends[-1]):
+            self._from = ends[-1]
+            return Finding("unknown", f"{self._what} is watched from now on: nobody noted where it ended before")
+        return self._unread(_reason(answered))
+
+    def _unread(self, why: str) -> Finding:
+        return Finding("unknown", f"{self._what} could not be read: {why}", trigger="verification-failed")
+
+
+def _tagged(tag: str, lines: Iterable[str]) -> list[str]:
+    return [line[len(tag) + 1 :] for line in lines if line.startswith(f"{tag} ")]
+
+
+def _reason(answered: Answered) -> str:
+    """Why the log could not be read, with the last words of the tool that said so."""
+    statuses = _tagged("status", answered.lines)
+    whys = _tagged("why", answered.lines) or [f"exit status {statuses[-1] if statuses else answered.status}"]
+    others = [line for line in answered.lines if not line.startswith(("why ", "status ", "from "))]
+    return ": ".join(mask(line) for line in [*whys[-1:], *others[-1:]])
+
+
+def _critical(settings: LogsCheck, release: str) -> str:
+    """The filter that shows the first critical lines, once it is known that grep understands it."""
+    patterns = _options(PATTERNS if settings.patterns is None else settings.patterns, release)
+    ignore = _options(IGNORE if settings.ignore is None else settings.ignore, release)
+    without = f" | grep -avE {ignore}" if ignore else ""
+    # BusyBox's grep notices a bad one at the first line only, and ends as if nothing had been found.
+    return (
+        f"wrong=$(echo | grep -aE {patterns} {ignore} 2>&1)\n"
+        'case $?$wrong in 0 | 1) ;; *) why "grep does not understand the patterns: $wrong" ;; esac\n'
+        f"critical() {{ grep -aE {patterns}{without} | sed -e 's/^/line /' -e 5q | cut -b 1-600; }}\n"
+    )
+
+
+def _options(patterns: Iterable[str], release: str) -> str:
+    return " ".join(f"-e {shlex.quote(pattern.replace('{release}', release))}" for pattern in patterns)
+
+
+_WHY = "why() { printf 'why %s\\n' \"$1\"; exit 3; }\n"
+
+# The reader's own exit status goes past the pipe.
+_MAIN = """\
+exec 3>&1
+status=$({ { read_log; echo "$?" >&4; } | critical >&3; } 4>&1)
+[ "$status" = 0 ] || { echo "status ${status:-?}"; exit 3; }
+"""
+
+# STATE is what the manager said of its units, InvocationID= among it. Root can read all of the journal. Others may see
+# the lines of their own processes only: the line in which systemd says that it started the unit proves more.
+_JOURNAL = """\
+set -f
+started='' all=''
+for word in $STATE; do
+    case $word in
+        InvocationID=*[!0-9a-f]* | InvocationID=) ;;
+        InvocationID=*)
+            id=${word#*=}
+            started="$started${started:+ + }INVOCATION_ID=$id + USER_INVOCATION_ID=$id"
+            all="$all${all:+ + }INVOCATION_ID=$id + USER_INVOCATION_ID=$id + _SYSTEMD_INVOCATION_ID=$id"
+            ;;
+    esac
+done
+[ -n "$all" ] || why 'systemd knows of no start of its units'
+shows() { [ -n "$($1 journalctl -q --no-pager -o cat -n 1 $2)" ]; }
+sudo=''
+if [ -z "$SUDO" ]; then
+    shows '' "$all" || why 'it has no line of this start'
+elif ! shows '' "$started" 2>/dev/null; then
+    sudo=$SUDO
+    shows "$sudo" "$all" || why "$(id -un) is shown no line of this start (group systemd-journal, or sudo journalctl)"
+fi
+read_log() { $sudo journalctl -q --no-pager -o cat --all -n 10000 $all; }
+"""
+
+# `from` is where the log ended before: device and inode (- for no file), size, checksum of the bytes before that end
+# (a log that was rotated is known by them), and the time. log_end in hosts/program.sh notes the same before a
+# start.
+_FILE = """\
+user=$(id -un)
+sum() {
+    length=$(($2 > 256 ? 256 : $2))
+    hash=$(dd if="$1" bs=1 skip="$(($2 - length))" count="$length" 2>/dev/null | sha256sum)
+    echo "${hash%% *}"
+}
+end() {
+    set -- "$1" "$(stat -L -c '%d:%i %s' -- "$1" 2>/dev/null || echo - 0)"
+    echo "$2 $(sum "$1" "${2#* }") $(date +%s)"
+}
+if [ -e "$log" ] && { [ ! -f "$log" ] || [ ! -r "$log" ]; }; then why "it is not a file that $user may read"; fi
+noted=$ROOT/.rollback/watched
+if [ -z "$from" ] && [ -n "$RUN" ] && [ -r "$noted" ]; then
+    while read -r line; do
+        case $line in
+            run*) run=${line#* } ;;
+            *" $log") [ "${run%%.*}" != "${RUN%%.*}" ] || from=${line% "$log"} ;;
+        esac
+    done <"$noted"
+fi
+if [ -z "$from" ]; then
+    echo "from $(end "$log")"
+    exit 4
+fi
+[ -e "$log" ] || why 'there is no such file'
+set -- $from
+[ "$#" = 4 ] || why 'where it ended before was not noted'
+id=$1 size=$2 sum=$3 since=$4
+goes_on() {
+    [ -f "$1" ] && [ -r "$1" ] && is=$(stat -L -c '%d:%i %s' -- "$1") && [ "${is#* }" -ge "$size" ] &&
+        { [ "$size" -gt 0 ] || [ "${is% *}" = "$id" ]; } && [ "$(sum "$1" "$size")" = "$sum" ]
+}
+rest() { tail -c "+$((size + 1))" "$1"; }
+lost() { echo "why $1" >&3; return 3; }
+read_log() {
+    if goes_on "$log"; then rest "$log"; return; fi
+    name=${log##*/} before=''
+    for file in "${log%/*}/${name%.*}"*; do
+        if [ "$file" = "$log" ]; then
+            continue
+        elif [ -z "$before" ] && goes_on "$file"; then
+            before=$file
+            rest "$file"
+        elif [ "$(stat -L -c %Y -- "$file" 2>/dev/null || echo 0)" -ge "$since" ]; then
+            case $file in
+                "$log"[._-]*.gz | "$log"[._-]*.xz | "$log"[._-]*.bz2 | "$log"[._-]*.zst)
+                    lost 'it was rotated, and what was in it is compressed'
+                    return
+                    ;;
+                "$log"[._-]*[0-9]* | "$log.old") cat "$file" ;;
+            esac
+        fi
+    done
+    if [ -z "$before" ] && [ "$id" != - ] && [ "$id" != "$(stat -L -c '%d:%i' -- "$log")" ]; then
+        lost 'it was rotated, and what was in it is gone'
+        return
+    fi
+    cat "$log"
+}
+"""

@@ -1,0 +1,134 @@
+"""Secrets in free text: what is hidden, what stays readable, and how long it takes."""
+
+from __future__ import annotations
+
+import base64
+import time
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from rollback_ops.masking import mask
+
+KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\nAAAAB3Nza\n-----END OPENSSH PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("login with password=hunter2 failed", "login with password=*** failed"),
+        ("password = 'two words' here", "password = '***' here"),
+        (r'password="a \" b" here', 'password="***" here'),
+        ('{"token": "a,b c", "port": 5}', '{"token": "***", "port": 5}'),
+        (r"{\"secret\":\"abc\",\"x\":1}", r"{\"secret\":\"***\",\"x\":1}"),
+        ("DB_PASSWORD=p@ss;w0rd, then", "DB_PASSWORD=*** then"),
+        ("api-key: 12345 sent", "api-key: *** sent"),
+        ("AWS_SECRET_ACCESS_KEY=wJalr/x+y=", "AWS_SECRET_ACCESS_KEY=***"),
+        ("run --db-password s3cret --quiet", "run --db-password *** --quiet"),
+        ("<password>two words</password>", "<password>***</password>"),
+        ("Authorization: Bearer abc.def-ghi refused", "Authorization: Bearer *** refused"),
+        ("authorization: Basic dXNlcjpwYXNz", "authorization: Basic ***"),
+        ("-H 'Authorization: token s3cret' https://a", "-H 'Authorization: token ***' https://a"),
+        ("sent bearer abcdef012345", "sent bearer ***"),
+        ("sent Basic dXNlcjpwYXNz", "sent Basic ***"),
+        ("Set-Cookie: session=abc; HttpOnly", "Set-Cookie: ***"),
+        ("postgres://bot:p@s/s@db:5432/x is down", "postgres://bot:***@db:5432/x is down"),
+        ("amqp://bot:12345@mq", "amqp://bot:***@mq"),
+        ("cut off at postgres://bot:hunt", "cut off at postgres://bot:***"),
+        ("https://0123456789abcdef0123@github.com/x", "https://***@github.com/x"),
+        ("POST https://hooks.slack.com/services/T0/B0/xyz 500", "POST https://hooks.slack.com/*** 500"),
+        ("https://discord.com/api/webhooks/1/abc", "https://discord.com/api/***"),
+        ("https://x.webhook.office.com/webhookb2/abc", "https://x.webhook.office.com/***"),
+        ("https://chat.example.org/hooks/abc", "https://chat.example.org/hooks/***"),
+        (f"ghp_{'a1' * 18}", "***"),
+        ("github_pat_11ABCDEFG0abcdefgh_x", "***"),
+        ("xoxb-1234567890-abc xoxp-1234567890-abc", "*** ***"),
+        ("key AKIAIOSFODNN7EXAMPLE is known", "key *** is known"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln!", "***!"),
+        (f"before\n{KEY}\nafter", "before\n***\n***\n***\n***\nafter"),
+        (KEY.rpartition("\n")[0], "***\n***\n***"),
+        (KEY.replace("\n", "\\n"), "***"),
+    ],
+)
+def test_a_secret_is_hidden_and_the_words_around_it_stay(text: str, shown: str) -> None:
+    assert mask(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "CRITICAL the database does not answer",
+        'FATAL:  password authentication failed for user "bot"',
+        "12 passed: 3 failed",
+        "monkey: banana, keyboard: qwertz",
+        "basic authentication is off, Basic checks passed",
+        "at http://localhost:8080/health and https://[::1]:8443/",
+        "http://localhost:8080",
+        "ssh://deploy@bot1.example.org:2222",
+        "release backup_20240101_120000 (5c6a1f0b) is live",
+        "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+    ],
+)
+def test_what_is_no_secret_stays_as_it_is(text: str) -> None:
+    assert mask(text) == text
+
+
+def test_known_secrets_are_hidden_whole_line_by_line_and_as_base64() -> None:
+    secret = "first line of it\nsecond line\n"
+    encoded = base64.b64encode(secret.encode()).decode().rstrip("=")
+    text = f"a {secret}b, then second line alone, then {encoded}"
+    assert mask(text, [secret]) == "a ***\n***\nb, then *** alone, then ***"
+
+
+def test_a_known_secret_too_short_to_be_one_does_not_make_the_text_unreadable() -> None:
+    assert mask("a banana", ["a", "", "\n"]) == "a banana"
+
+
+@given(st.text(), st.text(alphabet="abcXYZ0189+/=", min_size=4), st.text())
+def test_a_known_secret_never_gets_out(before: str, secret: str, after: str) -> None:
+    assert secret not in mask(before + secret + after, [secret])
+
+
+@given(st.text(alphabet="pas word:=\"'\\@/-token{}bearer\n"))
+@example("password='")
+def test_what_was_masked_once_is_masked(text: str) -> None:
+    once = mask(f"password={text}")
+    assert mask(once) == once
+
+
+HOSTILE = (
+    *("-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "-----END ", "password", "password=", 'token="', "password: \\'"),
+    *(
+        "token_",
+        "<token>",
+        "--password ",
+        " --a-",
+        "--",
+        "://",
+        "://a:",
+        "://a:b",
+        "://a@",
+        "authorization:",
+        "cookie:",
+    ),
+    *("bearer ", "Basic ", "eyJ", "eyJaaaaa.", "ghp_", "sk-", "AKIA", "/hooks/", "a", "9", '"', "\\", " ", "\n", "A0 "),
+)
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_hostile_text_takes_no_longer_than_its_length_deserves(piece: str) -> None:
+    text = (piece * 400_000)[:400_000]
+    began = time.process_time()
+    mask(text, [piece * 3])
+    # It takes about a second at the worst. What is quadratic would take minutes.
+    assert time.process_time() - began < 15
+
+
+@given(st.lists(st.sampled_from(HOSTILE), min_size=1, max_size=4))
+def test_no_mixture_of_hostile_pieces_takes_long(pieces: list[str]) -> None:
+    text = ("".join(pieces) * 10_000)[:10_000]
+    began = time.process_time()
+    mask(text)
+    assert time.process_time() - began < 2
