@@ -147,7 +147,9 @@ def _order(wired: Wired, reason: Reason) -> Order:
         dry_run=request.dry_run,
     )
     paces = checks.paces(job.service.checks, job.service.verify)
-    return Order(heading, _wish(wired), partial(checks.build, job.service.checks), job.service.verify, paces)
+    return Order(
+        heading, _wish(wired), partial(checks.build, job.service.checks), job.service.verify, paces, job.service.limits
+    )
 
 
 def _total(wired: Wired) -> float:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rollback_ops.checks import Look, Visit
 from rollback_ops.chronicle import Chronicle, Heading, rfc3339
 from rollback_ops.model import Pace, SwitchOrder
 from rollback_ops.plan import HostPlan, Wish
-from rollback_ops.settings import Verify
+from rollback_ops.settings import Limits, Verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Order:
     checks: Callable[[str], Mapping[str, Look | Visit]]
     policy: Verify
     paces: Mapping[str, Pace]
+    limits: Limits = field(default_factory=Limits)
 
 
 def for_host(order: Order, host: HostPlan, chronicle: Chronicle) -> SwitchOrder:

@@ -14,7 +14,7 @@ from rollback_ops.plan import Plan
 from rollback_ops.ports import Progress
 from rollback_ops.record import Record
 from rollback_ops.recovery import next_attempt
-from rollback_ops.verdict import record_of
+from rollback_ops.verdict import overtime, record_of
 
 
 def roll_back(order: Order, crew: Crew, progress: Progress) -> Record:
@@ -32,7 +32,7 @@ def roll_back(order: Order, crew: Crew, progress: Progress) -> Record:
             attempt = next_attempt(order, crew, chronicle, attempt, progress)
     except Cancelled as cancelled:
         chronicle.cancelled = cancelled.exit_code
-    return _write_down(crew, chronicle)
+    return _write_down(order, crew, chronicle)
 
 
 def look(crew: Crew, chronicle: Chronicle, progress: Progress) -> None:
@@ -81,10 +81,11 @@ def _verify(order: Order, crew: Crew, chronicle: Chronicle, attempt: Attempt, pr
     attempt.verified.update(crew.verify(attempt.running, anew, order.paces, order.heading.run))
 
 
-def _write_down(crew: Crew, chronicle: Chronicle) -> Record:
+def _write_down(order: Order, crew: Crew, chronicle: Chronicle) -> Record:
     """Leave the record in the journal of every host that was touched. What could not be told is a warning."""
     # Writing takes its time too, and still everyone is to have the same document.
     chronicle.finished_at = datetime.now(UTC)
+    chronicle.warnings += overtime(record_of(chronicle), {"find": order.limits.find, "switch": order.limits.switch})
     record = record_of(chronicle)
     errors = crew.record(record.id, {name: chronicle.marks(name) for name in chronicle.touched}, record.line())
     chronicle.warnings += [f"{name}: its journal lacks this record: {e.message}" for name, e in errors.items()]

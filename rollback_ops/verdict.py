@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from rollback_ops.chronicle import Attempt, Chronicle, rfc3339
@@ -68,6 +68,16 @@ def record_of(chronicle: Chronicle) -> Record:
         hosts=hosts,
         warnings=tuple(chronicle.warnings),
     )
+
+
+def overtime(record: Record, limits: Mapping[str, float]) -> list[str]:
+    """What took longer than its limit, of what is not cut short at its limit: that would help nobody."""
+    return [
+        f"{host.host}: {step.name} took {step.seconds:.1f} s, more than limits.{step.name} ({limits[step.name]:g} s)"
+        for host in record.hosts
+        for step in host.steps
+        if step.name in limits and step.seconds > limits[step.name]
+    ]
 
 
 def overall(outcomes: Sequence[HostOutcome]) -> Outcome:
