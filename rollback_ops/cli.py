@@ -136,7 +136,7 @@ def guard(
 @app.command()
 def seal(
     env: Env = None,
-    release: Annotated[str | None, typer.Argument(metavar="[RELEASE]", help="[default: what is live]")] = None,
+    release: Annotated[str | None, typer.Argument(metavar="RELEASE", help="[default: what is live]")] = None,
     service: ServiceName = None,
     host: Hosts = None,
     local: Local = None,
