@@ -64,7 +64,7 @@ class Logs:
         return self._unread(_reason(answered))
 
     def _unread(self, why: str) -> Finding:
-        return Finding("unknown", f"{self._what} could not be read: {why}", trigger="verification-failed")
+        return Finding("unknown", f"{self._what} could not be read: {why}")
 
 
 def _tagged(tag: str, lines: Iterable[str]) -> list[str]:

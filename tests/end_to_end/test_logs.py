@@ -57,6 +57,16 @@ def test_a_target_that_logs_a_critical_line_fails_and_the_lines_of_the_release_b
     assert service.live() == "b1"
 
 
+def test_a_deployed_release_that_logs_a_critical_line_is_rolled_back_with_that_trigger(
+    rollback_ops: RollbackOps, deploy: Deploy
+) -> None:
+    service = deploy(releases={"b1": "healthy", "b2": "logs_critical"})
+    rollback_ops.settings(service.toml(pattern="b*", checks=CHECK, verify=PACE))
+    ended = rollback_ops("guard", "prod", "--json")
+    assert ended.document["trigger"] == "log-error", ended.out
+    assert service.live() == "b1"
+
+
 def test_noise_does_not_fire_and_a_critical_line_after_a_restart_does(
     rollback_ops: RollbackOps, deploy: Deploy
 ) -> None:
