@@ -29,6 +29,7 @@ from tests.end_to_end.waiting import (
     lease,
     lingering,
     seen,
+    wait_for_end,
     wait_for_lease,
 )
 from tests.lab.deploy import Deployed
@@ -138,6 +139,7 @@ def test_an_emergency_takes_the_host_over_from_a_rollback_that_hangs(
     assert any(f"(run {run}" in w and "is taken over" in w for w in emergency.document["warnings"])
     (taker,) = emergency.document["hosts"]
     assert [step["name"] for step in taker["steps"]] == ["find", "break-lock", *STEPS]
+    wait_for_end(service)
     assert service.live() == released(service) == target
     assert service.is_running()
     lines = journal(service)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -71,12 +73,14 @@ def test_a_signal_before_anything_was_stopped_ends_the_command_at_once_with_noth
     assert (service.live(), pid(service)) == (THIRD, before)
 
 
-def is_dialed(host: LabHost) -> bool:
-    """Whether somebody here is waiting for the host to accept a connection."""
-    address = "".join(f"{int(part):02X}" for part in reversed(host.address.split(".")))
-    return any(
-        line.split()[2:4] == [f"{address}:0016", "02"] for line in Path("/proc/net/tcp").read_text().splitlines()
-    )
+def is_dialing(running: Running, host: LabHost) -> bool:
+    """Whether the command is waiting for the host to accept a connection."""
+    place = "".join(f"{int(part):02X}" for part in reversed(host.address.split("."))) + ":0016"
+    connections = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+    dialing = {f"socket:[{found[9]}]" for found in connections if found[2:4] == [place, "02"]}
+    with contextlib.suppress(FileNotFoundError):
+        return any(os.readlink(file) in dialing for file in Path(f"/proc/{running.process.pid}/fd").iterdir())
+    return False
 
 
 @pytest.mark.parametrize("command", [("list", "prod"), ("verify", "prod"), ("history", "list")])
@@ -85,7 +89,7 @@ def test_other_commands_end_with_a_signal_s_code_too(
 ) -> None:
     rollback_ops.settings(quick(deploy(), limits={"connect": "30s"}))
     running = Running(rollback_ops.start(*command))
-    wait_until(lambda: is_dialed(silent_host), 5, "a connection")
+    wait_until(lambda: is_dialing(running, silent_host), 15, "a connection")
     running.signal(signal.SIGINT)
     assert running.end(within=1 + SLACK).code == 130
 
@@ -98,7 +102,7 @@ def test_what_a_host_has_begun_when_a_signal_comes_is_finished_and_told(
     rollback_ops.settings(quick(service))
 
     running = begin(rollback_ops, "--record", str(tmp_path / "record.json"))
-    wait_until(lambda: is_open(service), 10, "the beginning of the transaction")
+    wait_until(lambda: is_open(service), 15, "the beginning of the transaction")
     running.signal(number)
     go_on(service)
     ended = running.end(within=PATIENCE[number] + SLACK)
@@ -111,6 +115,7 @@ def test_what_a_host_has_begun_when_a_signal_comes_is_finished_and_told(
     assert [step["name"] for step in told["steps"]] == ["find", "stop", "switch", "links", "start"]
     assert json.loads((tmp_path / "record.json").read_text()) == ended.document
     assert journal(service)[-1] == ended.document
+    wait_for_end(service)
     assert service.live() == released(service) == SECOND
     assert lease(service) == ""
 
@@ -178,4 +183,5 @@ def test_a_second_signal_neither_hurries_nor_breaks_what_the_first_one_asked_for
     assert ended.code == 130, ended.err
     assert ended.document["outcome"] == "cancelled"
     assert [told["outcome"] for told in ended.document["hosts"]] == ["succeeded"]
+    wait_for_end(service)
     assert service.live() == released(service) == SECOND

@@ -83,7 +83,7 @@ def begin_and_reach(rollback_ops: RollbackOps, service: Deployed, moment: str) -
         assert running.process.poll() is None, running.end(within=1)
         return service.host.run(ask).stdout.strip() == moment
 
-    wait_until(is_there, 15, f"{service.name} being at {moment}")
+    wait_until(is_there, 30, f"{service.name} being at {moment}")
     return running
 
 
@@ -141,9 +141,10 @@ def is_open(service: Deployed) -> bool:
     return service.host.run(f"test -e {service.root}/.rollback/open", check=False).returncode == 0
 
 
-def wait_for_end(service: Deployed, within: float = 15) -> None:
-    """Until the host has finished what it began."""
-    wait_until(lambda: not is_open(service), within, f"the end of the transaction of {service.name}")
+def wait_for_end(service: Deployed) -> None:
+    """Until the host has finished what it began, and the service answers again."""
+    wait_until(lambda: not is_open(service), 15, f"the end of the transaction of {service.name}")
+    wait_until(service.listens, 15, f"{service.name} answering")
 
 
 def wait_for_lease(rollback_ops: RollbackOps) -> None:
