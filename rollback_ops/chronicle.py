@@ -14,7 +14,10 @@ from rollback_ops.plan import NothingToDo, Plan, Refusal
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What is known of a rollback before it begins. ``mode`` follows from what was asked."""
+    """What is known of a rollback before it begins. ``mode`` follows from what was asked.
+
+    ``guarded``: it takes back what was just deployed, so even one that worked is no success of the deployment.
+    """
 
     run: str
     service: str
@@ -25,6 +28,7 @@ class Heading:
     actor: str
     run_url: str = ""
     dry_run: bool = False
+    guarded: bool = False
 
 
 @dataclass

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from rollback_ops import history
 from rollback_ops.chronicle import Chronicle
 from rollback_ops.crew import Crew
-from rollback_ops.errors import Cancelled, Exit
-from rollback_ops.model import Finding, Mark, Pace, Trigger, Verification
+from rollback_ops.errors import Cancelled
+from rollback_ops.model import Mark, Pace, Survey, Trigger, Verification
 from rollback_ops.order import Order
 from rollback_ops.plan import NothingToDo, Refusal, Wish, natural
 from rollback_ops.ports import Progress
@@ -28,6 +28,7 @@ _FROM_CAUSE_TO_EFFECT: tuple[Trigger, ...] = (
     "health-timeout",
     "verification-failed",
 )
+_HINT = "A person should look."
 _BY_PEOPLE: tuple[Trigger, ...] = ("manual", "workflow")
 
 
@@ -35,27 +36,20 @@ def guard(order: Order, crew: Crew, anew: Callable[[], Crew], max_per_day: int, 
     """Watch what is live through its window; mark it good, or roll it back.
 
     The record is that of the rollback; where there is none, its hosts carry the evidence. A rollback that
-    worked ends with exit code 2 all the same: what was deployed is not what is live.
+    worked ends with exit code 2 all the same: what was deployed is not what is live. What could not be found
+    out is neither a pass nor a reason to roll back.
     """
     chronicle = Chronicle(order.heading, crew.names)
     try:
         look(crew, chronicle, progress)
         chronicle.watched = _watch(order, crew, chronicle, progress)
-        verdict = judge(chronicle.watched, order.paces)
-        if verdict:
-            failed = _failed(chronicle)
-            why_not = _objection(crew, failed, max_per_day)
-            if not why_not:
-                return _rolled_back(order, verdict, failed, anew(), progress)
-            chronicle.warnings += verdict.evidence
-            chronicle.decision = Refusal(
-                f"{failed} is not well, and is not rolled back: {why_not}", "A person should look."
-            )
-        elif chronicle.surveys:
+        if not chronicle.surveys:
+            chronicle.decision = Refusal("no host can be reached")
+        elif all(found.healthy for found in chronicle.watched.values()):
             chronicle.decision = NothingToDo("what is live is well")
             _mark_good(order, crew, chronicle)
         else:
-            chronicle.decision = Refusal("no host can be reached")
+            return _not_well(order, crew, anew, chronicle, max_per_day, progress)
     except Cancelled as cancelled:
         chronicle.cancelled = cancelled.exit_code
     return record_of(chronicle)
@@ -67,10 +61,23 @@ def _watch(order: Order, crew: Crew, chronicle: Chronicle, progress: Progress) -
     return crew.verify(lives, lambda name: order.checks(lives[name]), order.paces, order.heading.run)
 
 
-def _failed(chronicle: Chronicle) -> str:
-    """The release that is not well; where hosts run different ones, the newest of those."""
-    unwell = [chronicle.surveys[name].live.name for name, found in chronicle.watched.items() if not found.healthy]
-    return max(unwell, key=natural)
+def _not_well(
+    order: Order, crew: Crew, anew: Callable[[], Crew], chronicle: Chronicle, max_per_day: int, progress: Progress
+) -> Record:
+    """Roll back, or say why not."""
+    unwell = [name for name, found in chronicle.watched.items() if not found.healthy]
+    # A host that cannot be asked any more does not show how the release is; the others would go back without it.
+    there = [name for name, found in crew.survey_again(unwell).items() if isinstance(found, Survey)]
+    verdict = judge({name: chronicle.watched[name] for name in there or unwell}, order.paces)
+    # Where hosts run different releases, the newest of those.
+    failed = max((chronicle.surveys[name].live.name for name in there or unwell), key=natural)
+    why_not = _objection(crew, failed, max_per_day) if there and verdict.trigger else "nobody knows how it is"
+    if verdict.trigger and not why_not:
+        return _rolled_back(order, verdict.trigger, verdict.evidence, failed, anew(), progress)
+    chronicle.warnings += verdict.evidence
+    what = failed or "what is live"
+    chronicle.decision = Refusal(f"{what} was not found well, and is not rolled back: {why_not}", _HINT)
+    return record_of(chronicle)
 
 
 def _objection(crew: Crew, failed: str, max_per_day: int) -> str:
@@ -80,13 +87,12 @@ def _objection(crew: Crew, failed: str, max_per_day: int) -> str:
     return objection(records, failed, datetime.now(UTC), max_per_day)
 
 
-def _rolled_back(order: Order, verdict: Verdict, failed: str, crew: Crew, progress: Progress) -> Record:
-    evidence = "; ".join(verdict.evidence)
-    reason = fitting(f"automatic: {verdict.trigger.replace('-', ' ')} of {failed}: {evidence}").text
-    heading = replace(order.heading, trigger=verdict.trigger, reason=reason)
-    record = roll_back(replace(order, heading=heading, wish=Wish(if_current=failed)), crew, progress)
-    worked = record.outcome == "succeeded"
-    return record.model_copy(update={"exit_code": Exit.VERIFICATION_FAILED}) if worked else record
+def _rolled_back(
+    order: Order, trigger: Trigger, evidence: tuple[str, ...], failed: str, crew: Crew, progress: Progress
+) -> Record:
+    reason = fitting(f"automatic: {trigger.replace('-', ' ')} of {failed}: {'; '.join(evidence)}").text
+    heading = replace(order.heading, trigger=trigger, reason=reason, guarded=True)
+    return roll_back(replace(order, heading=heading, wish=Wish(if_current=failed)), crew, progress)
 
 
 def _mark_good(order: Order, crew: Crew, chronicle: Chronicle) -> None:
@@ -97,27 +103,37 @@ def _mark_good(order: Order, crew: Crew, chronicle: Chronicle) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Why what is live is not well: the trigger of the rollback, and the evidence in words, the gravest first."""
+    """Why what is live is not well: the trigger of the rollback, and the evidence in words, the gravest first.
 
-    trigger: Trigger
+    Without a trigger nothing is proven, and the evidence is what could not be found out.
+    """
+
+    trigger: Trigger | None
     evidence: tuple[str, ...]
 
 
-def judge(found: Mapping[str, Verification], paces: Mapping[str, Pace]) -> Verdict | None:
-    """The verdict on several hosts; None where all of them are well."""
-    grave: list[tuple[int, str]] = []
+def judge(found: Mapping[str, Verification], paces: Mapping[str, Pace]) -> Verdict:
+    """The verdict on hosts of which at least one is not well."""
+    failed: list[tuple[int, str]] = []
+    late: list[str] = []
+    unknown: list[str] = []
     for host, verification in found.items():
-        for check in () if verification.healthy else verification.checks:
-            if check.finding.verdict != "passed":
-                trigger = paces[check.name].trigger or check.finding.trigger
-                words = f"{host}: {check.name}: {_said(check.finding)}"
-                grave.append((_FROM_CAUSE_TO_EFFECT.index(trigger), words))
-        if not verification.healthy and all(c.finding.verdict == "passed" for c in verification.checks):
-            grave.append((_FROM_CAUSE_TO_EFFECT.index("health-timeout"), f"{host}: not well for long enough in time"))
-    if not grave:
-        return None
-    grave.sort(key=lambda pair: pair[0])
-    return Verdict(_FROM_CAUSE_TO_EFFECT[grave[0][0]], tuple(words for _, words in grave))
+        if verification.healthy:
+            continue
+        for check in verification.checks:
+            finding, words = check.finding, f"{host}: {check.name}: {check.finding.detail or check.finding.verdict}"
+            if finding.verdict == "failed":
+                trigger = paces[check.name].trigger or finding.trigger
+                failed.append((_FROM_CAUSE_TO_EFFECT.index(trigger), words))
+            elif finding.verdict == "unknown":
+                # One that never answered was asked in vain; the others could not be asked.
+                (late if finding.trigger == "health-timeout" else unknown).append(words)
+        if verification.checks and all(check.finding.verdict == "passed" for check in verification.checks):
+            late.append(f"{host}: not well for long enough in time")
+    if failed:
+        failed.sort(key=lambda pair: pair[0])
+        return Verdict(_FROM_CAUSE_TO_EFFECT[failed[0][0]], tuple(words for _, words in failed))
+    return Verdict("health-timeout", tuple(late)) if late else Verdict(None, tuple(unknown))
 
 
 def objection(records: Iterable[Record], release: str, now: datetime, max_per_day: int) -> str:
@@ -134,7 +150,3 @@ def objection(records: Iterable[Record], release: str, now: datetime, max_per_da
     if len(recent) >= max_per_day:
         return f"there were {len(recent)} automatic rollbacks within 24 hours already (max_per_day is {max_per_day})"
     return ""
-
-
-def _said(finding: Finding) -> str:
-    return finding.detail or finding.verdict

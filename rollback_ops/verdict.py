@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from rollback_ops.chronicle import Attempt, Chronicle, rfc3339
+from rollback_ops.chronicle import Attempt, Chronicle, Heading, rfc3339
 from rollback_ops.errors import BadAnswer, Exit
 from rollback_ops.model import StepOutcome, Survey, SwitchResult
 from rollback_ops.plan import NothingToDo, Plan, Refusal, Rejected
@@ -61,7 +61,7 @@ def record_of(chronicle: Chronicle) -> Record:
         finished_at=rfc3339(finished_at),
         duration_seconds=round((finished_at - chronicle.started_at).total_seconds(), 3),
         outcome=outcome,
-        exit_code=chronicle.cancelled or EXIT_CODES[outcome],
+        exit_code=chronicle.cancelled or _exit_code(heading, outcome),
         from_=_common([host.from_ for host in hosts]),
         to=_to(chronicle),
         rejected=tuple(RejectedRelease(release=r.release, why=r.why) for r in _rejected(chronicle)),
@@ -78,6 +78,10 @@ def overtime(record: Record, limits: Mapping[str, float]) -> list[str]:
         for step in host.steps
         if step.name in limits and step.seconds > limits[step.name]
     ]
+
+
+def _exit_code(heading: Heading, outcome: Outcome) -> Exit:
+    return Exit.VERIFICATION_FAILED if heading.guarded and outcome == "succeeded" else EXIT_CODES[outcome]
 
 
 def overall(outcomes: Sequence[HostOutcome]) -> Outcome:
