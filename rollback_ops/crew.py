@@ -16,8 +16,10 @@ from rollback_ops.verify import verify
 
 T = TypeVar("T")
 
-# What a host may take to look at itself, and to write a record down, at the most (seconds).
+# What a host may take to look at itself, and to write a record down, at the most (seconds). A host that is down
+# must leave the others the time that they need, also in an emergency.
 _SURVEY_WITHIN = 12.0
+_PART_FOR_SURVEY = 0.25
 _RECORD_WITHIN = 5.0
 # What is left for writing it down when a signal's grace is used up: the runner's patience ends right after.
 _LAST_WORDS = 0.4
@@ -44,6 +46,7 @@ class Crew:
         self._progress = progress
         self._cancellation = cancellation
         self._deadline = time.monotonic() + total
+        self._survey_within = min(_SURVEY_WITHIN, total * _PART_FOR_SURVEY)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -51,7 +54,7 @@ class Crew:
 
     def survey(self) -> dict[str, Survey | RollbackOpsError]:
         """Look at every host. Those that cannot be looked at do not hold up the others."""
-        found = self._survey.results(min(_SURVEY_WITHIN, self.left()), self._cancellation)
+        found = self._survey.results(self._survey_within, self._cancellation)
         for name, error in found.items():
             if isinstance(error, RollbackOpsError):
                 self._progress.lost(name, error)
@@ -59,7 +62,7 @@ class Crew:
 
     def survey_again(self, names: Iterable[str]) -> dict[str, Survey | RollbackOpsError]:
         """Look once more at some of the hosts, after they were changed."""
-        return self._each(names, lambda name: self._hosts[name].survey(), _SURVEY_WITHIN)
+        return self._each(names, lambda name: self._hosts[name].survey(), self._survey_within)
 
     def inspect(
         self, names: Iterable[str], release: str, questions: Sequence[Question]
@@ -67,11 +70,14 @@ class Crew:
         """Look into a release before anything is stopped."""
         return self._each(names, lambda name: self._hosts[name].inspect(release, questions), self.left())
 
-    def switch(self, orders: Mapping[str, SwitchOrder]) -> dict[str, SwitchResult]:
-        """Carry the transactions out. They are finished even when a signal comes: hosts go on by themselves."""
+    def switch(self, orders: Mapping[str, SwitchOrder], at_least: float = 1.0) -> dict[str, SwitchResult]:
+        """Carry the transactions out. They are finished even when a signal comes: hosts go on by themselves.
+
+        Waits until the deadline, and ``at_least`` so many seconds.
+        """
         self._cancellation.check()
         work = self._switch_one(orders)
-        results = fleet.each(orders, work, self.left() + _MARGIN, self._cancellation, finish=True)
+        results = fleet.each(orders, work, max(at_least, self.left()), self._cancellation, finish=True)
         return {name: _as_result(result) for name, result in results.items()}
 
     def heed_signals(self) -> None:

@@ -62,7 +62,8 @@ def _switch(order: Order, crew: Crew, chronicle: Chronicle, attempt: Attempt, pr
     chronicle.attempts.append(attempt)
     orders = {host.host: for_host(order, host, chronicle) for host in attempt.plan.with_action("switch")}
     progress.phase("switch", f"{', '.join(orders)} to {attempt.plan.target}")
-    attempt.switched.update(crew.switch(orders))
+    # The way back is gone to its end, also when the time is up.
+    attempt.switched.update(crew.switch(orders, order.limits.stop + order.limits.start if attempt.goes_back else 1.0))
 
 
 def _verify(order: Order, crew: Crew, chronicle: Chronicle, attempt: Attempt, progress: Progress) -> None:

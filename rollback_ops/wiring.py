@@ -63,7 +63,7 @@ def _hurried(service: Service) -> Service:
     total = limits.emergency_total
     shorter = Limits(
         **limits.model_dump()
-        | {"total": total, "stop": min(limits.stop, total / 6), "start": min(limits.start, total / 2)}
+        | {"total": total, "stop": min(limits.stop, total / 6), "start": min(limits.start, total / 3)}
     )
     return service.model_copy(update={"limits": shorter})
 
