@@ -10,7 +10,7 @@ from rollback_ops import history
 from rollback_ops.chronicle import Chronicle
 from rollback_ops.crew import Crew
 from rollback_ops.errors import Cancelled
-from rollback_ops.model import Mark, Pace, Survey, Trigger, Verification
+from rollback_ops.model import Evident, Mark, Pace, Survey, Trigger, Verification
 from rollback_ops.order import Order
 from rollback_ops.plan import NothingToDo, Refusal, Wish, natural
 from rollback_ops.ports import Progress
@@ -20,7 +20,7 @@ from rollback_ops.rollback import look, roll_back
 from rollback_ops.verdict import record_of
 
 # The nearer to the cause, the earlier: a database that is gone also makes the health check fail.
-_FROM_CAUSE_TO_EFFECT: tuple[Trigger, ...] = (
+_FROM_CAUSE_TO_EFFECT: tuple[Evident, ...] = (
     "config-invalid",
     "database-unreachable",
     "process-crash",
@@ -88,7 +88,7 @@ def _objection(crew: Crew, failed: str, max_per_day: int) -> str:
 
 
 def _rolled_back(
-    order: Order, trigger: Trigger, evidence: tuple[str, ...], failed: str, crew: Crew, progress: Progress
+    order: Order, trigger: Evident, evidence: tuple[str, ...], failed: str, crew: Crew, progress: Progress
 ) -> Record:
     reason = fitting(f"automatic: {trigger.replace('-', ' ')} of {failed}: {'; '.join(evidence)}").text
     heading = replace(order.heading, trigger=trigger, reason=reason, guarded=True)
@@ -108,7 +108,7 @@ class Verdict:
     Without a trigger nothing is proven, and the evidence is what could not be found out.
     """
 
-    trigger: Trigger | None
+    trigger: Evident | None
     evidence: tuple[str, ...]
 
 

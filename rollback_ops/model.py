@@ -18,6 +18,15 @@ Trigger = Literal[
     "config-invalid",
     "database-unreachable",
 ]
+# What a check may show: the automatic ones.
+Evident = Literal[
+    "verification-failed",
+    "health-timeout",
+    "log-error",
+    "process-crash",
+    "config-invalid",
+    "database-unreachable",
+]
 UnitState = Literal["running", "starting", "stopping", "stopped", "failed", "missing", "unknown"]
 LiveState = Literal["release", "missing", "dangling", "directory", "elsewhere"]
 Mark = Literal["", "good", "bad"]
@@ -247,7 +256,7 @@ class Finding:
     verdict: Verdict
     detail: str = ""
     final: bool = False
-    trigger: Trigger = "verification-failed"
+    trigger: Evident = "verification-failed"
     down: bool = False
 
 
@@ -264,7 +273,7 @@ class Pace:
     healthy_deadline: float = 20.0
     success_threshold: int = 1
     failure_threshold: int = 3
-    trigger: Trigger | None = None
+    trigger: Evident | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollback_ops.model import Answered, Finding, Question, Trigger, Unit
+from rollback_ops.model import Answered, Evident, Finding, Question, Unit
 from rollback_ops.settings import CommandCheck
 from rollback_ops.settings.types import fill
 
@@ -25,5 +25,5 @@ class Command:
             return Finding("passed", said)
         late = answered.status in _TIMED_OUT
         how = f"it did not end within {self._timeout:g} s" if late else f"exit status {answered.status}"
-        trigger: Trigger = "config-invalid" if self.before else "verification-failed"
+        trigger: Evident = "config-invalid" if self.before else "verification-failed"
         return Finding("failed", f"{how}{f': {said}' if said else ''}", final=self.before, trigger=trigger)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from rollback_ops.model import Pace, Trigger
+from rollback_ops.model import Evident, Pace
 from rollback_ops.settings.types import (
     Addresses,
     CheckUrl,
@@ -46,7 +46,7 @@ class Paced(Section):
     healthy_deadline: Limit | None = None
     success_threshold: int | None = Field(None, ge=1, le=100)
     failure_threshold: int | None = Field(None, ge=1, le=100)
-    trigger: Trigger | None = None
+    trigger: Evident | None = None
 
 
 class HttpCheck(Paced):
@@ -196,13 +196,13 @@ class Service(Section):
 
     @model_validator(mode="after")
     def _verification_fits(self) -> Service:
+        deadlines = {"verify.healthy_deadline": self.verify.healthy_deadline}
+        deadlines |= {f"checks.{n}.healthy_deadline": c.healthy_deadline or 0 for n, c in self.checks.items()}
         for name in ("verification", "total"):
             limit: float = getattr(self.limits, name)
-            if self.verify.healthy_deadline > limit:
-                raise ValueError(
-                    f"has a verify.healthy_deadline ({self.verify.healthy_deadline:g}s) that is longer "
-                    f"than its limits.{name} ({limit:g}s)"
-                )
+            for key, deadline in deadlines.items():
+                if deadline > limit:
+                    raise ValueError(f"has a {key} ({deadline:g}s) that is longer than its limits.{name} ({limit:g}s)")
         return self
 
 
