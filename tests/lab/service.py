@@ -1,8 +1,9 @@
 """The service that tests roll back: the release it is started from tells it how to behave.
 
-Run as ``service.py PORT`` with a release as working directory: ``behaviour`` there holds one word
-of BEHAVIOURS. It answers ``/health`` with its release's name and the ``config.json`` it was started
-with. It is copied to hosts as it is, and imports next to nothing so that it listens in milliseconds.
+Run as ``service.py PORT`` with a release as working directory: ``behaviour`` there holds words of
+BEHAVIOURS. It answers ``/health`` with its release's name and the ``config.json`` it was started with.
+Run as ``service.py config`` or ``service.py database`` it says whether all is well with that. It is copied
+to hosts as it is, and imports next to nothing so that it listens in milliseconds.
 """
 
 import _socket
@@ -24,6 +25,8 @@ BEHAVIOURS = (
     "slow_answers",
     "never_answers",
     "logs_critical",
+    "bad_config",
+    "database_gone",
 )
 CRITICAL = "CRITICAL the database does not answer"
 
@@ -49,19 +52,27 @@ def complain(_signal: int, _frame: FrameType | None) -> None:
     say(f"<2>{CRITICAL}")
 
 
-def prepare(behaviour: str) -> None:
+def ask(question: str, behaviour: list[str]) -> None:
+    """As ``nginx -t``, ``manage.py check --database`` and their like do it."""
+    if question == "config" and "bad_config" in behaviour:
+        sys.exit("ERROR config.json: the token is missing")
+    if question == "database" and "database_gone" in behaviour:
+        sys.exit("ERROR the database does not answer")
+
+
+def prepare(behaviour: list[str]) -> None:
     """Do what this behaviour does before, or besides, answering."""
-    if behaviour == "crash_at_once":
+    if "crash_at_once" in behaviour:
         crash(0, None)
-    elif behaviour == "crash_after_2s":
+    if "crash_after_2s" in behaviour:
         signal.signal(signal.SIGALRM, crash)
         signal.setitimer(signal.ITIMER_REAL, 2)
-    elif behaviour == "logs_critical":
+    if "logs_critical" in behaviour:
         signal.signal(signal.SIGALRM, complain)
         signal.setitimer(signal.ITIMER_REAL, 0.01, 0.5)
-    elif behaviour == "ignores_sigterm":
+    if "ignores_sigterm" in behaviour:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    elif behaviour == "slow_start_6s":
+    if "slow_start_6s" in behaviour:
         time.sleep(6)
 
 
@@ -80,10 +91,10 @@ def listen(port: int) -> _socket.socket:
     return server
 
 
-def health(behaviour: str, release: str, config: str, age: float) -> tuple[str, str]:
+def health(behaviour: list[str], release: str, config: str, age: float) -> tuple[str, str]:
     """The status line's end and the JSON text of an answer."""
-    sick = behaviour == "unhealthy" or (behaviour == "unhealthy_after_3s" and age > 3)
-    name = "somebody-else" if behaviour == "wrong_release_name" else release
+    sick = "unhealthy" in behaviour or ("unhealthy_after_3s" in behaviour and age > 3)
+    name = "somebody-else" if "wrong_release_name" in behaviour else release
     quoted = name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     status = "503 Service Unavailable" if sick else "200 OK"
     word = "unhealthy" if sick else "ok"
@@ -112,7 +123,10 @@ def answer(client: _socket.socket, status: str, body: str) -> None:
 
 
 def main() -> None:
-    release, behaviour, config = os.path.basename(os.getcwd()), read("behaviour"), read("config.json")
+    release, behaviour, config = os.path.basename(os.getcwd()), read("behaviour").split(), read("config.json")
+    if not sys.argv[1].isdigit():
+        ask(sys.argv[1], behaviour)
+        return
     prepare(behaviour)
     server = listen(int(sys.argv[1]))
     started = time.monotonic()
@@ -122,10 +136,10 @@ def main() -> None:
     while True:
         descriptor, _ = server._accept()  # type: ignore[attr-defined]  # the public one needs the slow socket module
         client = _socket.socket(fileno=descriptor)
-        if behaviour == "never_answers":
+        if "never_answers" in behaviour:
             held.append(client)
             continue
-        if behaviour == "slow_answers":
+        if "slow_answers" in behaviour:
             time.sleep(1)
         answer(client, *health(behaviour, release, config, time.monotonic() - started))
 
