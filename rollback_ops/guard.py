@@ -28,7 +28,6 @@ _FROM_CAUSE_TO_EFFECT: tuple[Evident, ...] = (
     "health-timeout",
     "verification-failed",
 )
-_HINT = "A person should look."
 _BY_PEOPLE: tuple[Trigger, ...] = ("manual", "workflow")
 
 
@@ -71,12 +70,16 @@ def _not_well(
     verdict = judge({name: chronicle.watched[name] for name in there or unwell}, order.paces)
     # Where hosts run different releases, the newest of those.
     failed = max((chronicle.surveys[name].live.name for name in there or unwell), key=natural)
-    why_not = _objection(crew, failed, max_per_day) if there and verdict.trigger else "nobody knows how it is"
-    if verdict.trigger and not why_not:
-        return _rolled_back(order, verdict.trigger, verdict.evidence, failed, anew(), progress)
-    chronicle.warnings += verdict.evidence
     what = failed or "what is live"
-    chronicle.decision = Refusal(f"{what} was not found well, and is not rolled back: {why_not}", _HINT)
+    if there and verdict.trigger:
+        why_not = _objection(crew, failed, max_per_day)
+        if not why_not:
+            return _rolled_back(order, verdict.trigger, verdict.evidence, failed, anew(), progress)
+        told = f"{what} is not well, and is not rolled back: {why_not}"
+    else:
+        told = f"nobody can say whether {what} is well, so it is not rolled back"
+    chronicle.warnings += verdict.evidence
+    chronicle.decision = Refusal(told, "A person should look.")
     return record_of(chronicle)
 
 
