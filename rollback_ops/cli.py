@@ -236,8 +236,8 @@ def _past(config: str | None, json: bool, asked: dict[str, Any]) -> Past:
     return Past(config, asked, as_json=json)
 
 
-class _Ended(BaseException):
-    """Carries a command's exit code past Typer, which would take 2, and an interrupt, for its own."""
+class _Ended(Exception):
+    """Carries a command's exit code past Typer, which would take 2 for its own."""
 
     def __init__(self, code: int) -> None:
         self.code = code
@@ -269,8 +269,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 
 def _stop(number: int, _: object) -> NoReturn:
-    """Where nothing has begun that must be seen to its end; a rollback listens for itself."""
-    raise _Ended(128 + number)
+    """Where nothing has begun that must be seen to its end; a rollback listens for itself.
+
+    At once: an exception could come up inside an import, or anything else that swallows it.
+    """
+    os._exit(128 + number)
 
 
 def _run(arguments: list[str] | None) -> int:

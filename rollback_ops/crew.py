@@ -143,4 +143,6 @@ class Crew:
 def _as_result(result: SwitchResult | RollbackOpsError) -> SwitchResult:
     if isinstance(result, SwitchResult):
         return result
-    return SwitchResult("unknown" if isinstance(result, ConnectionLost) else "refused", result.message)
+    if isinstance(result, ConnectionLost):
+        return SwitchResult("unknown", f"{result.message}; what the host has begun it finishes by itself")
+    return SwitchResult("refused", result.message)

@@ -33,6 +33,7 @@ from rollback_ops.ports import Stream
 _LOOK_WITHIN = 10.0
 _LOGS_WITHIN = 5.0
 _RECONNECT_EVERY = 0.5
+_BY_ITSELF = "what the host has begun it finishes by itself"
 
 
 class ProgramHost:
@@ -113,7 +114,7 @@ class ProgramHost:
                 if isinstance(again, HostUntrusted | AuthenticationFailed):
                     break
                 time.sleep(_RECONNECT_EVERY)
-        return SwitchResult("unknown", f"the connection was lost and did not come back: {error.message}")
+        return SwitchResult("unknown", f"the connection was lost and did not come back ({error.message}); {_BY_ITSELF}")
 
     def close(self) -> None:
         self._transport.close()
