@@ -18,13 +18,11 @@ from rollback_ops.errors import RollbackOpsError
 from rollback_ops.fleet import Cancellation
 from rollback_ops.model import Checked, Finding, Pace, Verification
 from rollback_ops.ports import Host
-from rollback_ops.watch import Findings, Streak, Watch
+from rollback_ops.watch import Findings, Streak, Watch, longer
 
 Probe = Callable[[], Findings]
 
 _LOOK_EVERY = 0.1
-_LONGEST_INTERVAL = 0.4
-_BACK_OFF = 1.3
 
 
 def verify(
@@ -87,15 +85,9 @@ class _Rounds:
         asked_at = self._watch.began
         while not self._stopped.is_set():
             self._results.put((_safely(names, probe), asked_at, time.monotonic()))
-            self._stopped.wait(self._pause(names, interval))
-            interval = max(interval, min(interval * _BACK_OFF, _LONGEST_INTERVAL))
+            self._stopped.wait(self._watch.pause(names, interval, time.monotonic()))
+            interval = longer(interval)
             asked_at = time.monotonic()
-
-    def _pause(self, names: tuple[str, ...], interval: float) -> float:
-        """Until the next round, or until the moment at which one more pass is all that is missing."""
-        goals = [goal for name in names if (goal := self._watch.goal(name)) is not None]
-        left = max(goals, default=0.0) - time.monotonic()
-        return min(interval, left) if left > 0 else interval
 
 
 def _safely(names: tuple[str, ...], probe: Probe) -> Findings:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rollback_ops.model import Finding, Pace
 
 Findings = Mapping[str, Finding]
+
+_LONGEST_INTERVAL = 0.4
+_BACK_OFF = 1.3
+
+
+def longer(interval: float) -> float:
+    """The interval that follows this one: it grows a little, up to 0.4 s or itself."""
+    return max(interval, min(interval * _BACK_OFF, _LONGEST_INTERVAL))
 
 
 @dataclass
@@ -64,6 +72,12 @@ class Watch:
         """When a check will have passed for long enough, together with all others, if nothing changes."""
         since = self.together_since
         return None if since is None else since + self.streaks[name].pace.min_healthy_time
+
+    def pause(self, names: Iterable[str], interval: float, now: float) -> float:
+        """Until the next round, or until the moment at which one more pass is all that is missing."""
+        goals = [goal for name in names if (goal := self.goal(name)) is not None]
+        left = max(goals, default=0.0) - now
+        return min(interval, left) if left > 0 else interval
 
     @property
     def healthy(self) -> bool:
