@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollback_ops.model import Finding, Pace, Verdict
-from rollback_ops.watch import Watch
+from rollback_ops.watch import Watch, longer
 
 PASSED, FAILED, UNKNOWN = Finding("passed"), Finding("failed"), Finding("unknown")
 BY_VERDICT: dict[Verdict, Finding] = {"passed": PASSED, "failed": FAILED, "unknown": UNKNOWN}
@@ -179,3 +182,97 @@ def test_a_check_that_does_not_pass_at_its_own_deadline_ends_the_waiting() -> No
 def test_without_checks_there_is_nothing_to_wait_for() -> None:
     watch = Watch.of({}, began=7)
     assert (watch.healthy, watch.hopeless(7), watch.deadline) == (True, False, 7)
+
+
+# --- whole verifications, in seconds ---------------------------------------------------------------------
+
+RUNS = 300
+TIMEOUT = 2.0
+# What a check answers to a question of this moment: how long it takes, and what it finds.
+Probe = Callable[[float], tuple[float, Finding]]
+
+
+@dataclass
+class Simulation:
+    """The loop of ``verify``, without its threads and with a clock that only jumps."""
+
+    probes: dict[str, Probe]
+    pace: Pace = field(default_factory=Pace)
+
+    def __post_init__(self) -> None:
+        self.watch = Watch.of(dict.fromkeys(self.probes, self.pace), began=0.0)
+        self.now = 0.0
+        self._answers: list[tuple[float, float, str, float, Finding]] = []
+
+    def run(self) -> bool:
+        """Whether it was healthy; ``now`` is when that was known."""
+        for name in self.probes:
+            self._ask(name, 0.0, self.pace.interval)
+        while self._answers[0][0] < self.watch.deadline:
+            self.now, asked_at, name, interval, finding = heapq.heappop(self._answers)
+            self.watch.note({name: finding}, asked_at, self.now)
+            if self.watch.healthy or self.watch.hopeless(self.now):
+                return self.watch.healthy
+            self._ask(name, self.now + self.watch.pause([name], interval, self.now), longer(interval))
+        self.now = self.watch.deadline
+        return False
+
+    def _ask(self, name: str, at: float, interval: float) -> None:
+        took, finding = self.probes[name](at)
+        heapq.heappush(self._answers, (at + took, at, name, interval, finding))
+
+
+def steady(chance: random.Random) -> Probe:
+    """What the manager says: quick, and well."""
+    return lambda _: (chance.uniform(0.005, 0.04), PASSED)
+
+
+def noisy(chance: random.Random) -> Probe:
+    """Well, and up to as slow as the timeout allows; now and then too slow, but never three times in a row."""
+    misses = 0
+
+    def probe(_: float) -> tuple[float, Finding]:
+        nonlocal misses
+        misses = misses + 1 if misses < 2 and chance.random() < 0.15 else 0
+        slow = chance.random() < 0.2
+        return (TIMEOUT, FAILED) if misses else (chance.uniform(0.005, TIMEOUT if slow else 0.1), PASSED)
+
+    return probe
+
+
+def ending(probe: Probe, at: float, finding: Finding, took: float) -> Probe:
+    """A check that finds this, so slowly, from the moment on at which the service ends."""
+
+    def until_then(asked_at: float) -> tuple[float, Finding]:
+        latency, found = probe(asked_at)
+        return (took, finding) if asked_at + latency > at else (latency, found)
+
+    return until_then
+
+
+def test_a_healthy_service_is_never_given_up_however_noisy_its_answers_are() -> None:
+    for seed in range(RUNS):
+        chance = random.Random(seed)
+        simulation = Simulation({"process": steady(chance), "health": noisy(chance), "api": noisy(chance)})
+        assert simulation.run(), f"seed {seed}: a false alarm"
+        assert simulation.now >= simulation.pace.min_healthy_time
+
+
+@pytest.mark.parametrize(("finding", "took"), [(FAILED, 0.02), (FAILED, TIMEOUT), (UNKNOWN, 0.02), (PASSED, 3600.0)])
+def test_a_service_that_ends_within_the_window_is_never_taken_for_healthy(finding: Finding, took: float) -> None:
+    """It answers badly, late, nonsense, or never again."""
+    for seed in range(RUNS):
+        chance = random.Random(seed)
+        health = ending(noisy(chance), chance.uniform(0, Pace().min_healthy_time), finding, took)
+        simulation = Simulation({"process": steady(chance), "health": health, "api": noisy(chance)})
+        assert not simulation.run(), f"seed {seed}: it was passed as healthy"
+
+
+def test_a_crash_within_the_window_is_noticed_in_half_a_second() -> None:
+    for seed in range(RUNS):
+        chance = random.Random(seed)
+        crash = chance.uniform(0, Pace().min_healthy_time)
+        process = ending(steady(chance), crash, Finding("failed", final=True), 0.02)
+        simulation = Simulation({"process": process, "health": noisy(chance), "api": noisy(chance)})
+        assert not simulation.run(), f"seed {seed}: it was passed as healthy"
+        assert simulation.now - crash < 0.5, f"seed {seed}: noticed late"
