@@ -387,7 +387,8 @@ def test_a_switch_that_raises_is_refused_or_not_known_and_never_done(
 ) -> None:
     stage["h1"].before = {"switch": raising(error)}
     record = stage.roll_back()
-    assert (record.outcome, record.hosts[0].detail) == (outcome, error.message)
+    assert record.outcome == outcome
+    assert record.hosts[0].detail.startswith(error.message)
     assert not stage.happened("ask", "record")
 
 
