@@ -20,6 +20,7 @@ from tests.end_to_end.waiting import (
     begin,
     begin_and_reach,
     go_on,
+    hear,
     history,
     is_open,
     lease,
@@ -34,15 +35,6 @@ CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 PATIENCE = {signal.SIGINT: 7.5, signal.SIGTERM: 2.5}
 # A machine that runs many tests may be this much slower than what is asserted (seconds).
 SLACK = 6
-
-
-def hear(running: Running, word: str) -> None:
-    """Wait until the command says that this part of the story begins."""
-    assert running.process.stderr is not None
-    for line in running.process.stderr:
-        if line.startswith(f"▸ {word}"):
-            return
-    raise AssertionError(f"it never said {word}")
 
 
 @pytest.fixture

@@ -70,6 +70,15 @@ class Running:
         return Ended(self.process.returncode, out, err)
 
 
+def hear(running: Running, word: str) -> None:
+    """Wait until the command says that this part of the story begins."""
+    assert running.process.stderr is not None
+    for line in running.process.stderr:
+        if line.startswith(f"▸ {word}"):
+            return
+    raise AssertionError(f"it never said {word}")
+
+
 def begin(rollback_ops: RollbackOps, *arguments: str) -> Running:
     return Running(rollback_ops.start("rollback", "prod", *WHY, "--json", *arguments))
 
