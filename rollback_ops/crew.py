@@ -10,7 +10,7 @@ from rollback_ops import fleet
 from rollback_ops.checks import Look, Visit
 from rollback_ops.errors import ConnectionLost, RollbackOpsError
 from rollback_ops.fleet import Begun, Cancellation
-from rollback_ops.model import Inspection, Mark, Pace, Question, Survey, SwitchOrder, SwitchResult, Verification
+from rollback_ops.model import Inspection, Mark, Pace, Question, Survey, SwitchOrder, SwitchResult, Unit, Verification
 from rollback_ops.ports import Host, Progress
 from rollback_ops.verify import verify
 
@@ -98,11 +98,17 @@ class Crew:
         checks: Callable[[str], Mapping[str, Look | Visit]],
         paces: Mapping[str, Pace],
         run: str,
+        units: Mapping[str, tuple[Unit, ...]],
     ) -> dict[str, Verification]:
-        """Prove that the service works, host by host. What could not be proven is not healthy."""
+        """Prove that the service works, host by host. What could not be proven is not healthy.
+
+        ``units`` are those that hosts have told of just now.
+        """
 
         def prove(name: str) -> Verification:
-            found = verify(self._hosts[name], checks(name), paces, self.left(), run, self._cancellation)
+            found = verify(
+                self._hosts[name], checks(name), paces, self.left(), run, self._cancellation, units.get(name, ())
+            )
             self._progress.verified(name, found)
             return found
 

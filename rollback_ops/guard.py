@@ -57,7 +57,7 @@ def guard(order: Order, crew: Crew, anew: Callable[[], Crew], max_per_day: int, 
 def _watch(order: Order, crew: Crew, chronicle: Chronicle, progress: Progress) -> dict[str, Verification]:
     lives = {name: survey.live.name for name, survey in chronicle.surveys.items()}
     progress.phase("watch", ", ".join(f"{live or 'nothing'} on {name}" for name, live in lives.items()))
-    return crew.verify(lives, lambda name: order.checks(lives[name]), order.paces, order.heading.run)
+    return crew.verify(lives, lambda name: order.checks(lives[name]), order.paces, order.heading.run, {})
 
 
 def _not_well(

@@ -197,7 +197,7 @@ class SwitchResult:
 
     ``switched``: the target is live and was started. ``not_started``: it is live, and does not
     run. ``refused``: nothing was touched. ``put_back``: the release it started from runs again.
-    ``unknown``: the host could not be asked.
+    ``unknown``: the host could not be asked. ``units`` are as they were right after the start.
     """
 
     outcome: SwitchOutcome
@@ -206,6 +206,7 @@ class SwitchResult:
     steps: tuple[StepReport, ...] = ()
     downtime: float | None = None
     log_tail: tuple[str, ...] = ()
+    units: tuple[Unit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

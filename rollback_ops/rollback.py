@@ -79,7 +79,8 @@ def _verify(order: Order, crew: Crew, chronicle: Chronicle, attempt: Attempt, pr
         return
     progress.phase("verify", f"checking {attempt.plan.target} on {', '.join(attempt.running)}")
     anew = lambda _: checks.after(order.checks(attempt.plan.target))  # noqa: E731
-    attempt.verified.update(crew.verify(attempt.running, anew, order.paces, order.heading.run))
+    units = {name: result.units for name, result in attempt.switched.items()}
+    attempt.verified.update(crew.verify(attempt.running, anew, order.paces, order.heading.run, units))
 
 
 def _write_down(order: Order, crew: Crew, chronicle: Chronicle) -> Record:

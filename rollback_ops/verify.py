@@ -16,7 +16,7 @@ from typing import TypeGuard
 from rollback_ops.checks import Dial, Look, Visit
 from rollback_ops.errors import RollbackOpsError
 from rollback_ops.fleet import Cancellation
-from rollback_ops.model import Checked, Finding, Pace, Verification
+from rollback_ops.model import Checked, Finding, Observation, Pace, Unit, Verification
 from rollback_ops.ports import Host
 from rollback_ops.watch import Findings, Streak, Watch, longer
 
@@ -32,16 +32,18 @@ def verify(
     within: float,
     run: str,
     cancellation: Cancellation,
+    units: tuple[Unit, ...] = (),
 ) -> Verification:
     """Ask until the host's service is healthy, is certainly not, or the deadline has passed.
 
     Ends within the smaller of the longest ``healthy_deadline`` and ``within`` seconds, whatever a check does.
-    ``paces`` has every check's; ``run`` keeps its lease on the host while it is verified.
+    ``paces`` has every check's; ``run`` keeps its lease on the host while it is verified. ``units``, where they
+    are known as of now, save the first look at them.
     """
     began = time.monotonic()
     watch = Watch.of({name: paces[name] for name in checks}, began)
     deadline = min(watch.deadline, began + within)
-    rounds = _Rounds(_probes(host, checks, run), watch)
+    rounds = _Rounds(_probes(host, checks, run, units), watch)
     try:
         while not (watch.healthy or watch.hopeless(now := time.monotonic()) or now >= deadline):
             cancellation.check()
@@ -102,12 +104,16 @@ def _safely(names: tuple[str, ...], probe: Probe) -> Findings:
     return dict.fromkeys(names, Finding("unknown", detail))
 
 
-def _probes(host: Host, checks: Mapping[str, Look | Visit], run: str) -> list[tuple[tuple[str, ...], Probe]]:
+def _probes(
+    host: Host, checks: Mapping[str, Look | Visit], run: str, units: tuple[Unit, ...]
+) -> list[tuple[tuple[str, ...], Probe]]:
     """The questions of one round: the units, the commands (one remote operation each), and every visit."""
     looks = {name: check for name, check in checks.items() if _is_look(check)}
     states = {name: check for name, check in looks.items() if check.question is None}
     commands = {name: check for name, check in looks.items() if check.question is not None}
-    probes = [(tuple(group), _look(host, group, run)) for group in (states, commands) if group]
+    known = [Observation(units)] if units else []
+    probes = [(tuple(states), _look(host, states, run, known))] if states else []
+    probes += [(tuple(commands), _look(host, commands, run, []))] if commands else []
     probes += [((name,), _visit(host, name, check)) for name, check in checks.items() if _is_visit(check)]
     return probes
 
@@ -120,11 +126,13 @@ def _is_visit(check: Look | Visit) -> TypeGuard[Visit]:
     return hasattr(check, "probe")
 
 
-def _look(host: Host, checks: Mapping[str, Look], run: str) -> Probe:
+def _look(host: Host, checks: Mapping[str, Look], run: str, known: list[Observation]) -> Probe:
+    """What is known already is judged first, and then the host is asked."""
+
     def probe() -> Findings:
         # Asked for each time: what a check wants to know may depend on the last answer.
         questions = [check.question for check in checks.values() if check.question is not None]
-        seen = host.ask(run, questions)
+        seen = known.pop() if known else host.ask(run, questions)
         return {name: check.judge(seen.units, seen.answers.get(i)) for i, (name, check) in enumerate(checks.items())}
 
     return probe

@@ -188,7 +188,8 @@ read_lease() {
     [ -r "$store/lease" ] || return 0
     IFS=$TAB read -r lease_run lease_boot lease_until lease_since lease_owner lease_url <"$store/lease" || :
     now
-    if [ "$lease_boot" = "$(boot_id)" ] && [ "$lease_until" -gt "$now" ] 2>/dev/null; then
+    boot_id
+    if [ "$lease_boot" = "$boot" ] && [ "$lease_until" -gt "$now" ] 2>/dev/null; then
         left=$((lease_until - now))
     fi
 }
@@ -212,12 +213,13 @@ lock_is_held() {
     [ -r "$store/lock" ] && ! flock -s -n "$store/lock" true
 }
 
+# Sets boot.
 boot_id() {
-    read -r boot </proc/sys/kernel/random/boot_id && printf '%s' "$boot"
+    read -r boot </proc/sys/kernel/random/boot_id
 }
 
 obstacles() {
-    for tool in flock timeout setsid mv ln readlink sync stat; do
+    for tool in flock timeout setsid mv ln mkfifo readlink sync stat; do
         command -v "$tool" >/dev/null || say obstacle no-tool "$tool"
     done
     [ -d "$RO_ROOT" ] || { say obstacle no-root "$RO_ROOT"; return; }
@@ -373,7 +375,13 @@ follow() {
         say result refused '' '' "this host never began it"
         return
     fi
-    printf '' >>"$dir/progress"
+    open_progress
+    ring_now_and_then </dev/null >/dev/null 2>&1 &
+    tell_progress <"$dir/progress"
+    kill "$!"
+}
+
+tell_progress() {
     quiet=0
     while :; do
         if IFS= read -r line; then
@@ -384,19 +392,36 @@ follow() {
         fi
         quiet=$((quiet + 1))
         # The worker holds the file "alive" while it lives; between two workers there may be a moment.
-        if [ $((quiet % 50)) = 0 ] && [ "$quiet" -ge 250 ] && flock -s -n "$dir/alive" true; then
+        if [ "$quiet" -ge 10 ] && flock -s -n "$dir/alive" true; then
             say result unknown '' '' "the program on the host was ended before its end"
             return
         fi
-        sleep 0.02
-    done <"$dir/progress"
+        read -r _ <&4
+    done
+}
+
+# Who follows is woken by a bell, a named pipe: to look again every few milliseconds costs a process each time.
+open_progress() {
+    [ -p "$dir/bell" ] || mkfifo -- "$dir/bell"
+    exec 3>>"$dir/progress" 4<>"$dir/bell"
+}
+
+tell() {
+    say "$@" >&3
+    printf '\n' >&4
+}
+
+# A worker that was killed rings no more.
+ring_now_and_then() {
+    while sleep 0.5 && kill -0 "$$"; do printf '\n' >&4; done
 }
 
 worker() {
     run=$1
     resumed=${2:-}
     dir=$store/runs/$run
-    exec 3>>"$dir/progress" 8>>"$dir/alive" 9>>"$store/lock" >>"$dir/log" 2>&1 </dev/null
+    exec 8>>"$dir/alive" 9>>"$store/lock" >>"$dir/log" 2>&1 </dev/null
+    open_progress
     # What a killed worker was just running, or somebody who asks, may hold it for a moment more.
     flock -w 5 8 || exit 0
     printf '%s\n' "$$" >"$dir/pid"
@@ -437,7 +462,7 @@ aftermath() {
         worker "$1" resumed
         return
     fi
-    exec 3>>"$dir/progress"
+    open_progress
     run=$1
     if [ -e "$dir/begun" ]; then
         lost_lease
@@ -451,14 +476,14 @@ step() {
     name=$1 outcome=$2 begun=$3
     now
     seconds $((now - begun))
-    say step "$name" "$outcome" "$seconds" "${4:-}" >&3
+    tell step "$name" "$outcome" "$seconds" "${4:-}"
     note "{\"event\":\"step\",\"id\":\"${run%.*}\",\"step\":\"$name\",\"outcome\":\"$outcome\",\"seconds\":$seconds}"
 }
 
 # result OUTCOME REASON [DOWNTIME]
 result() {
     look_at_current
-    say result "$1" "$live_name" "${3:-}" "$2" >&3
+    tell result "$1" "$live_name" "${3:-}" "$2"
 }
 
 note() {
@@ -492,7 +517,7 @@ take_lock() {
 
 # The new lease comes first: a worker that finds that the lease is no longer its own changes nothing more.
 break_in() {
-    say step break-lock warning 0.00 "taken from $1" >&3
+    tell step break-lock warning 0.00 "taken from $1"
     [ ! -e "$store/lease" ] || cp -p -- "$store/lease" "$dir/broken-lease"
     other_run=$lease_run
     write_lease
@@ -512,7 +537,8 @@ end_other() {
 
 write_lease() {
     now
-    say "$run" "$(boot_id)" $((now + lease_seconds * 100)) "$since" "${owner:-?}" "$run_url" >"$store/lease.$run" &&
+    boot_id
+    say "$run" "$boot" $((now + lease_seconds * 100)) "$since" "${owner:-?}" "$run_url" >"$store/lease.$run" &&
         mv -f -- "$store/lease.$run" "$store/lease"
 }
 
@@ -629,7 +655,9 @@ begin() {
 
 # After a crash the journal may end in the middle of a line, or in zeros.
 end_last_line() {
-    if [ -s "$journal" ] && [ "$(tail -c 1 -- "$journal" | wc -l)" -eq 0 ]; then printf '\n' >>"$journal"; fi
+    [ -s "$journal" ] || return 0
+    last=$(tail -c 1 -- "$journal" && printf .)
+    [ "$last" = "$NL." ] || printf '\n' >>"$journal"
 }
 
 transaction() {
@@ -659,11 +687,11 @@ transaction() {
 
 # Our own files are nobody else's to read; what the service makes is.
 manage() {
-    timeout -k 1 "$2" sh -c "umask 022$NL$1" 3>&- 8>&- 9>&-
+    timeout -k 1 "$2" sh -c "umask 022$NL$1" 3>&- 4>&- 8>&- 9>&-
 }
 
 is() {
-    timeout 5 sh -c "$1" >/dev/null 2>&1 3>&- 8>&- 9>&-
+    timeout 5 sh -c "$1" >/dev/null 2>&1 3>&- 4>&- 8>&- 9>&-
 }
 
 stop_service() {
@@ -783,6 +811,8 @@ finish() {
     sync -- "$journal"
     rm -f -- "$store/open"
     write_lease
+    # The verification's first look, without another operation.
+    [ "$1" != switched ] || show_state >&3
     result "$1" "$2" "$downtime"
 }
 
@@ -805,24 +835,18 @@ ask() {
 record() {
     run=$1 last_word=$2
     shift 2
-    mkdir -p -- "$marks" || return 1
+    [ -d "$marks" ] || mkdir -p -- "$marks" || return 1
     written=0
     while [ "$#" -ge 2 ]; do
         set_mark "$1" "$2" || written=1
         shift 2
     done
-    if [ -n "$last_word" ]; then
-        { (
-            flock -w 2 7
-            end_last_line
-            note "$last_word"
-        ) 7>>"$store/journal.lock" && sync -- "$journal"; } || written=1
-    fi
     (
         flock -w 2 9
+        [ -z "$last_word" ] || { end_last_line && note "$last_word" && sync -- "$journal"; } || written=1
         drop_lease
+        exit "$written"
     ) 9>>"$store/lock"
-    return "$written"
 }
 
 set_mark() {

@@ -94,7 +94,7 @@ class ProgramHost:
     def switch(self, order: SwitchOrder, on_step: Callable[[StepReport], None]) -> SwitchResult:
         """Carry the transaction out. The host goes on when the connection drops: then it is asked how it ended."""
         deadline = time.monotonic() + self._switch_within
-        progress = _Progress(on_step)
+        progress = _Progress(on_step, self._parse_units)
         broken = "yes" if order.break_lock else "no"
         arguments = (order.run, order.target, order.source, broken, order.owner, order.run_url, order.intent)
         try:
@@ -144,8 +144,9 @@ class ProgramHost:
 class _Progress:
     """The steps of a transaction, each told once even when the progress is read again from its beginning."""
 
-    def __init__(self, on_step: Callable[[StepReport], None]) -> None:
+    def __init__(self, on_step: Callable[[StepReport], None], parse_units: Callable[[str], tuple[Unit, ...]]) -> None:
         self._on_step = on_step
+        self._parse_units = parse_units
         self._told = 0
         self._seen = 0
 
@@ -160,7 +161,8 @@ class _Progress:
                 self._on_step(step)
 
     def of(self, answer: wire.Answer) -> SwitchResult:
-        return wire.switched(answer.lines)
+        state = wire.text_of(answer, "state")
+        return wire.switched(answer.lines, self._parse_units(state) if state else ())
 
 
 def _flat(questions: Sequence[Question]) -> list[str]:

@@ -128,7 +128,7 @@ def text_of(answer: Answer, tag: str) -> str:
     return "\n".join("\t".join(fields) for tagged, *fields in answer.lines if tagged == tag)
 
 
-def switched(fields: Iterable[list[str]]) -> SwitchResult:
+def switched(fields: Iterable[list[str]], units: tuple[Unit, ...] = ()) -> SwitchResult:
     """How a transaction ended, from its progress lines. Without a result its end is unknown."""
     steps: list[StepReport] = []
     log: list[str] = []
@@ -147,6 +147,7 @@ def switched(fields: Iterable[list[str]]) -> SwitchResult:
         steps=tuple(steps),
         downtime=_number(downtime),
         log_tail=tuple(log),
+        units=units,
     )
 
 

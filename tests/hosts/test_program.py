@@ -202,6 +202,7 @@ def test_a_host_that_lacks_a_command_says_which(sandbox: Sandbox, missing: str) 
         "setsid",
         "mv",
         "ln",
+        "mkfifo",
         "readlink",
         "sync",
         "stat",
