@@ -4,7 +4,7 @@ set -eu
 
 missing=''
 for pair in systemd-nspawn:systemd-container mmdebstrap:mmdebstrap ip:iproute2 ssh:openssh-client \
-    /usr/sbin/sshd:openssh-server dash:dash busybox:busybox supervisord:supervisor; do
+    /usr/sbin/sshd:openssh-server dash:dash busybox:busybox supervisord:supervisor pg_ctlcluster:postgresql; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
 [ -n "$missing" ] || exit 0
