@@ -6,16 +6,19 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
 from rollback_ops import checks, documents, fleet, report, terminal
-from rollback_ops.chronicle import Heading, new_run
+from rollback_ops.chronicle import Heading, new_run, rfc3339
 from rollback_ops.crew import Crew
 from rollback_ops.errors import Exit, Refused, RollbackOpsError
 from rollback_ops.fleet import Begun, Cancellation
 from rollback_ops.guard import guard
 from rollback_ops.model import Survey, Verification
+from rollback_ops.notify import Notifier, Start
 from rollback_ops.order import Order
 from rollback_ops.plan import Refusal, Wish, make_plan
 from rollback_ops.ports import Host
@@ -44,35 +47,44 @@ class Commands:
         self._as_json = as_json
 
     def rollback(self, reason: Reason) -> int:
-        return self._roll_back(reason, terminal.Live(), report.result)
+        return self._roll_back(reason, report.result)
 
     def check(self, reason: Reason) -> int:
         """A rollback up to the moment at which it would change something."""
-        return self._roll_back(reason, terminal.Live(quiet=True), report.checked)
+        return self._roll_back(reason, report.checked, quiet=True)
 
-    def _roll_back(self, reason: Reason, progress: terminal.Live, told: Callable[[Record], Iterable[Line]]) -> int:
-        wired = self._wired
+    def _roll_back(self, reason: Reason, told: Callable[[Record], Iterable[Line]], *, quiet: bool = False) -> int:
+        wired, order = self._wired, _order(self._wired, reason)
+        progress = _Announced(wired.notifier, order.heading, quiet=quiet)
         with _listening() as cancellation, closing(wired):
             crew = Crew(wired.hosts, self._survey, progress, cancellation, _total(wired))
-            record = _warned(roll_back(_order(wired, reason), crew, progress), reason.warning)
+            record = _warned(roll_back(order, crew, progress), reason.warning)
             return self._ended(record, told)
 
     def _ended(self, record: Record, told: Callable[[Record], Iterable[Line]]) -> int:
-        path = self._wired.request.record
-        if path:
-            record = _warned(record, documents.write(path, record))
+        record = self._written(record)
+        unsent = self._wired.notifier.ended(record)
+        if unsent:
+            terminal.show((Line(f"! {why}", "warning") for why in unsent), err=True)
+            record = self._written(record.model_copy(update={"warnings": (*record.warnings, *unsent)}))
         self._show(record.model_dump(mode="json", by_alias=True), told(record))
         terminal.show(report.first_aid(record, self._wired.first_aid, local=self._wired.request.local), err=True)
         return record.exit_code
 
+    def _written(self, record: Record) -> Record:
+        path = self._wired.request.record
+        return _warned(record, documents.write(path, record)) if path else record
+
     def guard(self) -> int:
         """Watch what is live, and roll it back when it is not well."""
-        wired, progress = self._wired, terminal.Live()
+        wired, order = self._wired, _order(self._wired, Reason("guard: is what is live well?"))
+        # Why exactly is known to the record; a rollback only begins when the verification failed.
+        begun = replace(order.heading, reason="guard: what is live is not well", trigger="verification-failed")
+        progress = _Announced(wired.notifier, begun)
         with _listening() as cancellation, closing(wired):
             anew = partial(Crew, wired.hosts, progress=progress, cancellation=cancellation, total=_total(wired))
             crew = anew(survey=self._survey)
             most = wired.job.service.guard.max_per_day
-            order = _order(wired, Reason("guard: is what is live well?"))
             record = guard(order, crew, lambda: anew(survey=wired.look()), most, progress)
             return self._ended(record, report.guarded)
 
@@ -124,8 +136,41 @@ class Commands:
             terminal.show(lines)
 
 
+class _Announced(terminal.Live):
+    """Also has a message sent when the first host is about to be changed."""
+
+    def __init__(self, notifier: Notifier, heading: Heading, *, quiet: bool = False) -> None:
+        super().__init__(quiet=quiet)
+        self._notifier = notifier
+        self._heading = heading
+        self._change = ""
+
+    def phase(self, name: str, detail: str) -> None:
+        super().phase(name, detail)
+        if name == "plan":
+            self._change = detail
+        if name == "switch":
+            self._notifier.started(_start(self._heading, self._change))
+
+
+def _start(heading: Heading, change: str) -> Start:
+    return Start(
+        id=heading.run,
+        service=heading.service,
+        environment=heading.environment,
+        mode=heading.mode,
+        trigger=heading.trigger,
+        reason=heading.reason,
+        actor=heading.actor,
+        run_url=heading.run_url or None,
+        at=rfc3339(datetime.now(UTC)),
+        change=change,
+    )
+
+
 def _warned(record: Record, warning: str) -> Record:
-    return record.model_copy(update={"warnings": (*record.warnings, warning)}) if warning else record
+    news = warning and warning not in record.warnings
+    return record.model_copy(update={"warnings": (*record.warnings, warning)}) if news else record
 
 
 def _wish(wired: Wired) -> Wish:

@@ -10,16 +10,20 @@ from typing import get_args
 
 from rollback_ops.errors import UsageError
 from rollback_ops.model import Mode, Trigger
+from rollback_ops.settings import MessageFormat
 from rollback_ops.wording import did_you_mean, listed, one_line, quoted
 
 TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)
+_FORMATS: tuple[MessageFormat, ...] = get_args(MessageFormat)
 _YES = ("true", "yes", "on", "1")
 _NO = ("false", "no", "off", "0")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Empty means not asked. ``hosts`` narrows the environment's, ``record`` is where to write the record."""
+    """Empty means not asked. ``hosts`` narrows the environment's, ``record`` is where to write the record,
+    ``webhook_format`` is for the messages instead of what the settings say.
+    """
 
     environment: str
     service: str = ""
@@ -34,6 +38,7 @@ class Request:
     record: Path | None = None
     actor: str = ""
     run_url: str = ""
+    webhook_format: MessageFormat | None = None
 
     @property
     def mode(self) -> Mode:
@@ -61,7 +66,7 @@ class Request:
         """An option that is None was not given, an empty variable neither.
 
         ``ROLLBACK_HOST`` may name several hosts, with commas or spaces between them. Raises ``UsageError`` for a
-        trigger or a yes-or-no that is none, and when no environment was named.
+        trigger, a format or a yes-or-no that is none, and when no environment was named.
         """
         asked = _Asked(environ)
         record_path = record or asked.text("RECORD", None)
@@ -79,6 +84,7 @@ class Request:
             record=Path(record_path) if record_path else None,
             actor=_actor(environ),
             run_url=_run_url(environ),
+            webhook_format=_format(asked.text("WEBHOOK_FORMAT", None)),
         )
 
 
@@ -110,6 +116,15 @@ def _trigger(text: str) -> Trigger | None:
         return None
     if text not in TRIGGERS:
         raise UsageError(f"trigger {quoted(text)} should be one of {listed(TRIGGERS)}{did_you_mean(text, TRIGGERS)}")
+    return text
+
+
+def _format(text: str) -> MessageFormat | None:
+    if not text:
+        return None
+    if text not in _FORMATS:
+        meant = did_you_mean(text, _FORMATS)
+        raise UsageError(f"ROLLBACK_WEBHOOK_FORMAT = {quoted(text)} should be one of {listed(_FORMATS)}{meant}")
     return text
 
 

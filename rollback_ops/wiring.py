@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from rollback_ops.fleet import Begun, begin
 from rollback_ops.hosts import Login, on_servers, on_this_machine
 from rollback_ops.job import Job, resolve
 from rollback_ops.model import Survey
+from rollback_ops.notify import Notifier
 from rollback_ops.ports import Host
 from rollback_ops.request import Request
 from rollback_ops.settings import Limits, Service, Settings
@@ -27,6 +28,7 @@ class Wired:
     request: Request
     job: Job
     hosts: list[Host]
+    notifier: Notifier
     first_aid: tuple[str, ...] = ()
 
     def look(self, *, sizes: bool = False) -> Begun[str, Survey]:
@@ -50,11 +52,15 @@ def wire(settings: Settings, environ: Mapping[str, str], options: Mapping[str, A
     service = _hurried(job.service) if request.emergency else job.service
     manager = managers.build(service, job.service_name)
     parse_units = partial(managers.parse, service, job.service_name)
+    secrets, notify = Secrets.read(environ), service.notify
+    notifier = Notifier(secrets.webhook_url, request.webhook_format or notify.format, notify.on)
+    hosts: Sequence[Host]
     if request.local:
-        return Wired(request, job, list(on_this_machine(service, manager, parse_units)), manager.first_aid)
-    login = _login(Secrets.read(environ), environ)
-    hosts = on_servers(job.hosts, job.environment.gateways, login, service, manager, parse_units)
-    return Wired(request, job, list(hosts), manager.first_aid)
+        hosts = on_this_machine(service, manager, parse_units)
+    else:
+        login, gateways = _login(secrets, environ), job.environment.gateways
+        hosts = on_servers(job.hosts, gateways, login, service, manager, parse_units)
+    return Wired(request, job, list(hosts), notifier, manager.first_aid)
 
 
 def _hurried(service: Service) -> Service:

@@ -178,6 +178,7 @@ SECTIONS: dict[str, type[schema.Section]] = {
     "`[services.NAME.verify]`": schema.Verify,
     "`[services.NAME.limits]`": schema.Limits,
     "`[services.NAME.guard]`": schema.Guard,
+    "`[services.NAME.notify]`": schema.Notify,
     "`[environments.NAME]`": schema.Environment,
 }
 
@@ -473,7 +474,7 @@ def test_every_relative_link_leads_somewhere(document: str) -> None:
 
 
 KNOWN_SITES = {"localhost", "127.0.0.1", "cytu.be", "github.com", "keepachangelog.com", "semver.org"}
-KNOWN_PLACES = ("/opt/rosey-bot", "/srv/elsewhere", "/etc/", "/usr/bin", "/health", "/dev/null")
+KNOWN_PLACES = ("/opt/rosey-bot", "/srv/elsewhere", "/etc/", "/usr/bin", "/health", "/slack", "/dev/null")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -31,6 +31,9 @@ from rollback_ops.settings.types import (
     Units,
 )
 
+MessageFormat = Literal["slack", "teams", "json"]
+Event = Literal["start", "success", "failure"]
+
 _JOURNALED = ("systemd", "systemd-user")
 
 
@@ -136,6 +139,13 @@ class Guard(Section):
     max_per_day: int = Field(3, ge=1, le=1000)
 
 
+class Notify(Section):
+    """Which messages go to the webhook, and how they are written."""
+
+    format: MessageFormat = "slack"
+    on: tuple[Event, ...] = ("success", "failure")
+
+
 class Limits(Section):
     """The specification's table of maxima ("Performance Targets")."""
 
@@ -173,6 +183,7 @@ class Service(Section):
     checks: dict[Name, Check] = {}
     verify: Verify = Verify()
     guard: Guard = Guard()
+    notify: Notify = Notify()
     limits: Limits = Limits()
 
     @model_validator(mode="after")

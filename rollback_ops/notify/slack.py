@@ -1,0 +1,83 @@
+"""Slack's blocks, and a text that stands alone: Mattermost, Rocket.Chat and Discord (``/slack``) show only that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from rollback_ops.notify.message import Message, News, message_of
+from rollback_ops.wording import one_line
+
+# Slack's own limits are 150 and 3,000. The text is for Discord too, which takes 2,000.
+_HEADER = 150
+_SECTION = 2_900
+_TEXT = 1_900
+_VALUE = 400
+_URL = 600
+
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+# There is no escape for what formats a text: it becomes what looks like it.
+_LOOKALIKES = str.maketrans({"*": "\u2217", "~": "\u223c", "`": "\u02cb"})
+_NOTHING = "\u200b"
+_AT_THE_EDGE_OF_A_WORD = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+_MENTION = re.compile(r"(?<!\w)@|@(?=(?:here|channel|everyone|all)\b)", re.IGNORECASE)
+
+
+def payload(news: News) -> dict[str, Any]:
+    told = message_of(news)
+    facts, status = [_fact(*fact) for fact in told.facts], _fact("Status", told.status)
+    hosts = [f"• {safe(host)}" for host in told.hosts]
+    steps = [f"{number}. {safe(step)}" for number, step in enumerate(told.next_steps, 1)]
+    parts = [facts, ["*Hosts:*", *hosts] if hosts else [], ["*Next steps:*", *steps] if steps else []]
+    last = [status, *_link(told)]
+    return {
+        "text": fitting([f"*{safe(told.title)}*", *facts[:5], *last, *facts[5:], *hosts], _TEXT),
+        "blocks": [
+            {"type": "header", "text": {"type": "plain_text", "text": safe(told.title, _HEADER)}},
+            *(_section(part) for part in (*parts, last) if part),
+        ],
+    }
+
+
+def safe(text: str, room: int = _VALUE) -> str:
+    """A text that somebody wrote, which formats nothing and calls nobody, in so many UTF-16 units at most."""
+    plain = _AT_THE_EDGE_OF_A_WORD.sub("\u02cd", one_line(text).translate(_LOOKALIKES))
+    plain = _MENTION.sub(f"@{_NOTHING}", plain).replace("](", f"]{_NOTHING}(")
+    whole = [_ENTITIES.get(character, character) for character in plain]
+    left = room - 1
+    for number, written in enumerate(whole):
+        left -= units(written)
+        if left < 0:
+            return "".join(whole[:number]) + "…"
+    return "".join(whole) or "-"
+
+
+def units(text: str) -> int:
+    """Its length as Slack counts it."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+def fitting(lines: Iterable[str], room: int) -> str:
+    """As many of the lines as there is room for."""
+    taken: list[str] = []
+    rest = list(lines)
+    left = room - len("\n… and 1,000,000 more")
+    while rest and units(rest[0]) < left:
+        left -= units(rest[0]) + 1
+        taken.append(rest.pop(0))
+    return "\n".join([*taken, f"… and {len(rest):,} more"] if rest else taken)
+
+
+def _fact(name: str, value: str) -> str:
+    return f"*{name}:* {safe(value)}"
+
+
+def _section(lines: list[str]) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": fitting(lines, _SECTION), "verbatim": True}}
+
+
+def _link(told: Message) -> list[str]:
+    """The run, where its address cannot be anything else."""
+    url = told.run_url
+    return [f"*Run:* <{url}>"] if len(url) <= _URL and re.fullmatch(r"https?://[\w.:/-]+", url, re.ASCII) else []
