@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from rollback_ops.errors import RollbackOpsError
-from rollback_ops.model import Mark, Mode, Survey, SwitchResult, Trigger, Verification
+from rollback_ops.health import Verification
+from rollback_ops.model import Mark, Mode, Survey, SwitchResult, Trigger
 from rollback_ops.plan import NothingToDo, Plan, Refusal
 
 

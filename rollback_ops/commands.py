@@ -17,7 +17,8 @@ from rollback_ops.crew import Crew
 from rollback_ops.errors import Exit, Refused, RollbackOpsError
 from rollback_ops.fleet import Begun, Cancellation
 from rollback_ops.guard import guard
-from rollback_ops.model import Survey, Verification
+from rollback_ops.health import Verification
+from rollback_ops.model import Survey
 from rollback_ops.notify import Notifier, Start
 from rollback_ops.order import Order
 from rollback_ops.plan import Refusal, Wish, make_plan

@@ -10,7 +10,8 @@ from rollback_ops import fleet
 from rollback_ops.checks import Look, Visit
 from rollback_ops.errors import ConnectionLost, RollbackOpsError
 from rollback_ops.fleet import Begun, Cancellation
-from rollback_ops.model import Inspection, Mark, Pace, Question, Survey, SwitchOrder, SwitchResult, Unit, Verification
+from rollback_ops.health import Pace, Verification
+from rollback_ops.model import Inspection, Mark, Question, Survey, SwitchOrder, SwitchResult, Unit
 from rollback_ops.ports import Host, Progress
 from rollback_ops.verify import verify
 

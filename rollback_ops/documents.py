@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from rollback_ops.errors import RollbackOpsError
+from rollback_ops.health import Verification
 from rollback_ops.history import Statistics
-from rollback_ops.model import Survey, Verification
+from rollback_ops.model import Survey
 from rollback_ops.plan import NothingToDo, Plan, Refusal
 from rollback_ops.record import HostOutcome, Outcome, Record
 

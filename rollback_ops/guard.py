@@ -10,7 +10,8 @@ from rollback_ops import history
 from rollback_ops.chronicle import Chronicle
 from rollback_ops.crew import Crew
 from rollback_ops.errors import Cancelled
-from rollback_ops.model import Evident, Mark, Pace, Survey, Trigger, Verification
+from rollback_ops.health import Pace, Verification
+from rollback_ops.model import Evident, Mark, Survey, Trigger
 from rollback_ops.order import Order
 from rollback_ops.plan import NothingToDo, Refusal, Wish, natural
 from rollback_ops.ports import Progress

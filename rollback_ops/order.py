@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from rollback_ops.checks import Look, Visit
 from rollback_ops.chronicle import Chronicle, Heading, rfc3339
-from rollback_ops.model import Pace, SwitchOrder
+from rollback_ops.health import Pace
+from rollback_ops.model import SwitchOrder
 from rollback_ops.plan import HostPlan, Wish
 from rollback_ops.settings import Limits, Verify
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from rollback_ops.errors import RollbackOpsError
+from rollback_ops.health import Verification
 from rollback_ops.model import (
     Inspection,
     Mark,
@@ -15,7 +16,6 @@ from rollback_ops.model import (
     Survey,
     SwitchOrder,
     SwitchResult,
-    Verification,
 )
 
 

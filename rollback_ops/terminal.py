@@ -10,7 +10,8 @@ import typer
 
 from rollback_ops import report
 from rollback_ops.errors import RollbackOpsError
-from rollback_ops.model import StepReport, SwitchResult, Verification
+from rollback_ops.health import Verification
+from rollback_ops.model import StepReport, SwitchResult
 from rollback_ops.report import Line
 from rollback_ops.wording import one_line
 

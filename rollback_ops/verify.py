@@ -16,7 +16,8 @@ from typing import TypeGuard
 from rollback_ops.checks import Dial, Look, Visit
 from rollback_ops.errors import RollbackOpsError
 from rollback_ops.fleet import Cancellation
-from rollback_ops.model import Checked, Finding, Observation, Pace, Unit, Verification
+from rollback_ops.health import Checked, Finding, Pace, Verification
+from rollback_ops.model import Observation, Unit
 from rollback_ops.ports import Host
 from rollback_ops.watch import Findings, Streak, Watch, longer
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rollback_ops.errors import RollbackOpsError
+from rollback_ops.health import Verification
 from rollback_ops.model import (
     Answered,
     Inspection,
@@ -23,7 +24,6 @@ from rollback_ops.model import (
     SwitchResult,
     Unfinished,
     Unit,
-    Verification,
 )
 from rollback_ops.ports import Stream
 

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from rollback_ops.chronicle import Attempt, Chronicle, Heading, new_run
-from rollback_ops.model import Mark, Survey, SwitchOutcome, SwitchResult, Verification
+from rollback_ops.health import Verification
+from rollback_ops.model import Mark, Survey, SwitchOutcome, SwitchResult
 from rollback_ops.plan import HostPlan, Plan
 from tests.fakes import live_at, releases
 

@@ -19,7 +19,8 @@ from rollback_ops.crew import Crew
 from rollback_ops.errors import ConnectionLost, HostUnreachable
 from rollback_ops.fleet import Cancellation
 from rollback_ops.guard import guard, judge, objection
-from rollback_ops.model import Checked, Evident, Finding, Pace, Trigger, Unit, Verification
+from rollback_ops.health import Checked, Finding, Pace, Verification
+from rollback_ops.model import Evident, Trigger, Unit
 from rollback_ops.order import Order
 from rollback_ops.plan import Wish
 from rollback_ops.record import Record, ReleaseRef

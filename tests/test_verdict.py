@@ -17,7 +17,8 @@ from rollback_ops.errors import (
     HostUntrusted,
     RollbackOpsError,
 )
-from rollback_ops.model import Checked, Finding, StepReport, Survey, SwitchOutcome, SwitchResult, Verification
+from rollback_ops.health import Checked, Finding, Verification
+from rollback_ops.model import StepReport, Survey, SwitchOutcome, SwitchResult
 from rollback_ops.plan import HostPlan, NothingToDo, Plan, Refusal, Rejected
 from rollback_ops.record import HostOutcome, Outcome, Record
 from rollback_ops.verdict import EXIT_CODES, overall, record_of

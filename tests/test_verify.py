@@ -12,7 +12,8 @@ import pytest
 from rollback_ops.checks import Dial, Look, Visit, build
 from rollback_ops.errors import BadAnswer, Cancelled, ConnectionLost, HostUnreachable
 from rollback_ops.fleet import Cancellation
-from rollback_ops.model import Checked, Finding, Pace, Unit, Verification
+from rollback_ops.health import Checked, Finding, Pace, Verification
+from rollback_ops.model import Unit
 from rollback_ops.settings import CommandCheck, TcpCheck
 from rollback_ops.verify import verify
 from tests.fakes import FakeHost, hanging, raising

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rollback_ops.model import Finding, Pace, Verdict
+from rollback_ops.health import Finding, Pace, Verdict
 from rollback_ops.watch import Watch, longer
 
 PASSED, FAILED, UNKNOWN = Finding("passed"), Finding("failed"), Finding("unknown")

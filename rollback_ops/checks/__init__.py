@@ -11,7 +11,8 @@ from dataclasses import fields, replace
 from typing import Protocol
 
 from rollback_ops.checks import command, http, logs, process, tcp
-from rollback_ops.model import Answered, Finding, Pace, Question, Unit
+from rollback_ops.health import Finding, Pace
+from rollback_ops.model import Answered, Question, Unit
 from rollback_ops.ports import Stream
 from rollback_ops.settings import Check, CommandCheck, HttpCheck, LogsCheck, ProcessCheck, TcpCheck, Verify
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from rollback_ops.model import Finding
+from rollback_ops.health import Finding
 from rollback_ops.ports import Stream
 from rollback_ops.settings import HttpCheck
 from rollback_ops.settings.types import fill

@@ -10,8 +10,9 @@ import re
 import shlex
 from collections.abc import Iterable
 
+from rollback_ops.health import Finding
 from rollback_ops.masking import mask
-from rollback_ops.model import Answered, Finding, Question, Unit
+from rollback_ops.model import Answered, Question, Unit
 from rollback_ops.settings import LogsCheck
 from rollback_ops.settings.critical import IGNORE, PATTERNS
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rollback_ops.model import Answered, Finding, Question, Unit, Verdict
+from rollback_ops.health import Finding, Verdict
+from rollback_ops.model import Answered, Question, Unit
 
 
 class Process:

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from rollback_ops.model import Evident, Pace
+from rollback_ops.health import Pace
+from rollback_ops.model import Evident
 from rollback_ops.settings.types import (
     Addresses,
     CheckUrl,

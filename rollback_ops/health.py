@@ -1,0 +1,63 @@
+"""The nouns of a verification: how checks are asked, what they find, and what it comes to. All frozen; in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["passed", "failed", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check says. ``final``: hard evidence, waiting longer would not change it.
+
+    ``trigger`` is what a rollback because of this would be said to have been started by. ``down``: the
+    service does not run.
+    """
+
+    verdict: Verdict
+    detail: str = ""
+    final: bool = False
+    trigger: Evident = "verification-failed"
+    down: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a check is asked, and what its answers must be like to count (seconds, and answers in a row).
+
+    ``interval`` is that of the first questions; it grows a little, up to 0.4 s or itself. ``trigger``, where
+    there is one, is said instead of the finding's own.
+    """
+
+    interval: float = 0.1
+    min_healthy_time: float = 3.0
+    healthy_deadline: float = 20.0
+    success_threshold: int = 1
+    failure_threshold: int = 3
+    trigger: Evident | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The last word on one check. ``seconds``: from the beginning of the verification until it first passed."""
+
+    name: str
+    kind: str
+    finding: Finding
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What the verification of one host came to. ``seconds`` is how long it took."""
+
+    healthy: bool
+    seconds: float
+    checks: tuple[Checked, ...] = ()
+
+    @property
+    def down(self) -> bool:
+        """Whether the service does not run at all."""
+        return any(check.finding.down for check in self.checks)
