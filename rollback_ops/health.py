@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rollback_ops.model import Evident
+
 Verdict = Literal["passed", "failed", "unknown"]
 
 
