@@ -315,11 +315,20 @@ questions() {
 question() {
     now
     asked=$now
-    answer=$({ timeout -k 1 "$2" sh -c "$3" 2>&1 </dev/null; printf '\n%s' "$?"; } | tail -c 4000 | tail -n 12)
+    answer=$(answer_to "$2" "$3" | tail -c 4000 | tail -n 12)
     now
     printf '%s\n' "${answer%"$NL"*}" | prefixed "said$TAB$1"
     seconds $((now - asked))
     say answered "$1" "${answer##*"$NL"}" "$seconds"
+}
+
+# What the command leaves in the background goes with it: the answer would not end before that does.
+answer_to() {
+    timeout -k 1 "$1" sh -c "$2" 2>&1 </dev/null &
+    status=0
+    wait "$!" || status=$?
+    kill -KILL "-$!" 2>/dev/null
+    printf '\n%s' "$status"
 }
 
 # --- switch: the transaction --------------------------------------------------------------------------

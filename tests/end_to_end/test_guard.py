@@ -311,3 +311,15 @@ def test_a_check_whose_command_ignores_that_its_time_is_over_is_answered_all_the
     outcome, detail = checks(ended.document)["hung"]
     assert (outcome, detail.startswith("it did not end within 0.5 s: half")) == ("failed", True)
     assert service.host.run("exec pgrep -f 'sleep 6[34].5'", check=False).stdout == ""
+
+
+def test_what_a_command_leaves_in_the_background_does_not_hold_up_its_answer_and_is_ended(
+    rollback_ops: RollbackOps, deploy: Deploy
+) -> None:
+    service = deploy(releases={"b1": "healthy", "b2": "healthy"})
+    careless = {"kind": "command", "run": "sleep 65.5 & echo fine"}
+    rollback_ops.settings(quick(service, pattern="b*", checks={"careless": careless}))
+    ended = rollback_ops("guard", "prod", "--json")
+    assert ended.code == 0, ended.err
+    assert checks(ended.document)["careless"] == ("passed", "fine")
+    assert service.host.run("exec pgrep -f 'sleep 65.5'", check=False).stdout == ""
