@@ -167,6 +167,7 @@ class SwitchOrder:
 
     ``source`` is what ``current`` pointed at when the plan was made: a host where that has
     changed refuses. ``intent`` is the JSON line that is journaled before anything is touched.
+    Without ``relink`` the target's links stay as they are: on the way back it is to be as it was.
     """
 
     run: str
@@ -176,6 +177,7 @@ class SwitchOrder:
     intent: str
     run_url: str = ""
     break_lock: bool = False
+    relink: bool = True
 
 
 @dataclass(frozen=True, slots=True)

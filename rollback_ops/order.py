@@ -51,4 +51,5 @@ def for_host(order: Order, host: HostPlan, chronicle: Chronicle) -> SwitchOrder:
         run_url=heading.run_url,
         intent=json.dumps(intent, separators=(",", ":")),
         break_lock=order.wish.emergency,
+        relink=not chronicle.attempts[-1].goes_back,
     )

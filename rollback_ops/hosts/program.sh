@@ -333,13 +333,13 @@ answer_to() {
 
 # --- switch: the transaction --------------------------------------------------------------------------
 
-# switch RUN TARGET SOURCE BREAK-LOCK OWNER RUN-URL INTENT: start the worker, and tell how it gets on.
+# switch RUN TARGET SOURCE BREAK-LOCK OWNER RUN-URL INTENT [RELINK]: start the worker, and tell how it gets on.
 switch() {
     run=$1
     safe_name "$run" || return 64
     dir=$store/runs/$run
     if ! { mkdir -p -- "$store/runs" && mkdir -- "$dir" && printf '' >"$dir/progress" && printf '%s\n' "$RO_SELF" >"$dir/program" &&
-        printf '%s\n' "$2" "$3" "$4" "$5" "$6" >"$dir/order" && printf '%s\n' "$7" >"$dir/intent"; } 2>/dev/null; then
+        printf '%s\n' "$2" "$3" "$4" "$5" "$6" "${8:-yes}" >"$dir/order" && printf '%s\n' "$7" >"$dir/intent"; } 2>/dev/null; then
         say result refused '' '' "cannot write to $store"
         return
     fi
@@ -434,8 +434,9 @@ worker() {
     # What a killed worker was just running, or somebody who asks, may hold it for a moment more.
     flock -w 5 8 || exit 0
     printf '%s\n' "$$" >"$dir/pid"
-    { IFS= read -r target && IFS= read -r source && IFS= read -r break_lock && IFS= read -r owner && IFS= read -r run_url; } <"$dir/order"
+    { IFS= read -r target && IFS= read -r source && IFS= read -r break_lock && IFS= read -r owner && IFS= read -r run_url && IFS= read -r relink; } <"$dir/order"
     [ -z "$resumed" ] || break_lock=no
+    [ "$relink" = yes ] || RO_LINKS=''
     take_lock || return 0
     if [ -z "$resumed" ]; then
         look_at_current

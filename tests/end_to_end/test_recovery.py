@@ -111,6 +111,21 @@ def test_restore_puts_every_unit_and_the_configuration_back(
     assert ended.document["hosts"][0]["detail"] == "the target was not well; b2 was started again"
 
 
+def test_restore_leaves_a_configuration_of_the_release_s_own_as_it_was(
+    rollback_ops: RollbackOps, deploy: Deploy
+) -> None:
+    """A rollback puts a link in its place. The way back is no rollback: as it ran before, it runs again."""
+    service = deploy(releases={"b1": "crash_at_once", "b2": "healthy"}, start=False, **NOTIFY)
+    own = f"{service.releases_directory}/b2/config.json"
+    service.host.run(f"""rm {own}; echo '{{"environment": "its own"}}' >{own}""")
+    service.start()
+    rollback_ops.settings(quick(service, pattern="b*", verify=policy("restore")))
+    before = config(service, "b2")
+    assert roll_back(rollback_ops).code == 3
+    assert (service.live(), config(service, "b2")) == ("b2", before)
+    assert service.health() == {"status": "ok", "release": "b2", "config": {"environment": "its own"}}
+
+
 def test_restore_puts_back_also_what_does_not_come_up_at_all(rollback_ops: RollbackOps, deploy: Deploy) -> None:
     service = deploy(releases={"b1": "crash_at_once", "b2": "healthy"}, **NOTIFY)
     rollback_ops.settings(quick(service, pattern="b*", verify=policy("restore")))
