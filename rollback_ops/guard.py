@@ -133,7 +133,10 @@ def judge(found: Mapping[str, Verification], paces: Mapping[str, Pace]) -> Verdi
                 # One that never answered was asked in vain; the others could not be asked.
                 (late if finding.trigger == "health-timeout" else unknown).append(words)
         if verification.checks and all(check.finding.verdict == "passed" for check in verification.checks):
-            late.append(f"{host}: not well for long enough in time")
+            setbacks = [f"{host}: {c.name} failed for a while" for c in verification.checks if c.setbacks]
+            late += setbacks
+            # What passes, and has not failed, was only asked too slowly to be proven.
+            unknown += [] if setbacks else [f"{host}: well, and not watched for long enough in time"]
     if failed:
         failed.sort(key=lambda pair: pair[0])
         return Verdict(_FROM_CAUSE_TO_EFFECT[failed[0][0]], tuple(words for _, words in failed))

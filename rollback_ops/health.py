@@ -43,12 +43,16 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The last word on one check. ``seconds``: from the beginning of the verification until it first passed."""
+    """The last word on one check. ``seconds``: from the beginning of the verification until it first passed.
+
+    ``setbacks``: how often it failed so many times in a row that its window had to begin anew.
+    """
 
     name: str
     kind: str
     finding: Finding
     seconds: float
+    setbacks: int = 0
 
 
 @dataclass(frozen=True, slots=True)

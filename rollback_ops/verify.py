@@ -60,7 +60,8 @@ def _checked(checks: Mapping[str, Look | Visit], watch: Watch) -> tuple[Checked,
 
 def _last_word(name: str, kind: str, streak: Streak, began: float) -> Checked:
     finding = streak.last or Finding("unknown", "no answer before the deadline", trigger="health-timeout")
-    return Checked(name, kind, finding, 0.0 if streak.first_passed is None else streak.first_passed - began)
+    seconds = 0.0 if streak.first_passed is None else streak.first_passed - began
+    return Checked(name, kind, finding, seconds, streak.setbacks)
 
 
 class _Rounds:

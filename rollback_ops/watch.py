@@ -29,6 +29,7 @@ class Streak:
     passed_at: float = 0.0
     first_passed: float | None = None
     last: Finding | None = None
+    setbacks: int = 0
 
     def note(self, finding: Finding, asked_at: float, answered_at: float) -> None:
         self.last = finding
@@ -41,6 +42,7 @@ class Streak:
         else:
             # One that has not passed yet has nothing to be forgiven.
             self.passes, self.failures = 0, self.failures + 1
+            self.setbacks += self.failures == self.pace.failure_threshold and finding.verdict == "failed"
             if self.failures >= self.pace.failure_threshold:
                 self.since = None
 

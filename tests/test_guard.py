@@ -335,9 +335,17 @@ def test_a_check_that_never_answered_is_a_health_timeout() -> None:
     assert (verdict.trigger, verdict.evidence) == ("health-timeout", ("h1: a: no answer",))
 
 
-def test_checks_that_passed_too_late_are_a_health_timeout() -> None:
+def test_checks_that_failed_for_a_while_and_passed_too_late_are_a_health_timeout() -> None:
+    late = Verification(
+        False, 20.0, (Checked("a", "http", PASSED, 15.0, setbacks=2), Checked("b", "http", PASSED, 0.1))
+    )
+    verdict = judge({"h1": late}, PACES)
+    assert (verdict.trigger, verdict.evidence) == ("health-timeout", ("h1: a failed for a while",))
+
+
+def test_what_never_failed_and_was_asked_too_slowly_is_no_reason_to_roll_back() -> None:
     verdict = judge({"h1": verification(a=PASSED, b=PASSED)}, PACES)
-    assert (verdict.trigger, verdict.evidence) == ("health-timeout", ("h1: not well for long enough in time",))
+    assert (verdict.trigger, verdict.evidence) == (None, ("h1: well, and not watched for long enough in time",))
 
 
 def test_what_could_not_be_asked_proves_nothing() -> None:

@@ -276,3 +276,11 @@ def test_a_crash_within_the_window_is_noticed_in_half_a_second() -> None:
         simulation = Simulation({"process": process, "health": noisy(chance), "api": noisy(chance)})
         assert not simulation.run(), f"seed {seed}: it was passed as healthy"
         assert simulation.now - crash < 0.5, f"seed {seed}: noticed late"
+
+
+def test_a_setback_is_as_many_failures_in_a_row_as_end_a_window() -> None:
+    watch = Watch.of({"a": pace(failure_threshold=2)}, 0)
+    said = ("failed", "passed", "failed", "failed", "failed", "passed", "unknown", "unknown", "passed")
+    for moment, verdict in enumerate(said):
+        watch.note({"a": BY_VERDICT[verdict]}, moment, moment)
+    assert watch.streaks["a"].setbacks == 1
