@@ -47,7 +47,8 @@ def guard(order: Order, crew: Crew, anew: Callable[[], Crew], max_per_day: int, 
             chronicle.decision = Refusal("no host can be reached")
         elif all(found.healthy for found in chronicle.watched.values()):
             chronicle.decision = NothingToDo("what is live is well")
-            _mark_good(order, crew, chronicle)
+            if not order.heading.dry_run:
+                _mark_good(order, crew, chronicle)
         else:
             return _not_well(order, crew, anew, chronicle, max_per_day, progress)
     except Cancelled as cancelled:

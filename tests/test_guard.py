@@ -60,8 +60,15 @@ class Stage:
         survey = fleet.begin(self.hosts, lambda name: self.hosts[name].survey())
         return Crew(list(self.hosts.values()), survey, self.listener, self.cancellation, 30.0)
 
-    def guard(self, asked: Mapping[str, Check] = AT_ONCE, *, policy: Verify = POLICY, max_per_day: int = 3) -> Record:
-        heading = Heading("run-1", "bot", "prod", "standard", "manual", "guard: is it well?", "alice")
+    def guard(
+        self,
+        asked: Mapping[str, Check] = AT_ONCE,
+        *,
+        policy: Verify = POLICY,
+        max_per_day: int = 3,
+        dry_run: bool = False,
+    ) -> Record:
+        heading = Heading("run-1", "bot", "prod", "standard", "manual", "is it well?", "alice", dry_run=dry_run)
         paces = checks.paces(asked, policy)
         order = Order(heading, Wish(), lambda release: checks.build(asked, release), policy, paces)
         return guard(order, self.crew(), self.crew, max_per_day, self.listener)
@@ -287,6 +294,23 @@ def test_a_signal_during_the_watch_ends_it_with_nothing_changed(stage: Stage, nu
     stage["h1"].before = {"ask": lambda: stage.cancellation.ask(number, 5)}
     record = stage.guard(asking())
     assert (record.outcome, record.exit_code, stage.lives) == ("cancelled", 128 + number, ["b3"])
+    assert not {"switch", "record"} & {what for _, what, _ in stage.events}
+
+
+def test_where_there_is_no_older_release_a_person_is_told(stage: Stage) -> None:
+    stage["h1"].releases = releases("b3")
+    stage["h1"].answers = SICK
+    record = stage.guard()
+    assert (record.outcome, record.exit_code, record.trigger) == ("refused", 1, "verification-failed")
+    assert "A first deployment cannot be rolled back" in record.hosts[0].detail
+    assert stage.lives == ["b3"]
+
+
+@pytest.mark.parametrize("answers", [{}, SICK], ids=["well", "not well"])
+def test_a_dry_run_says_what_would_be_done_and_marks_nothing(stage: Stage, answers: dict[str, int]) -> None:
+    stage["h1"].answers = answers
+    record = stage.guard(dry_run=True)
+    assert (record.outcome, record.exit_code, record.to.release) == ("nothing_to_do", 0, "b2" if answers else None)
     assert not {"switch", "record"} & {what for _, what, _ in stage.events}
 
 

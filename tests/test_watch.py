@@ -280,7 +280,7 @@ def test_a_crash_within_the_window_is_noticed_in_half_a_second() -> None:
 
 def test_a_setback_is_as_many_failures_in_a_row_as_end_a_window() -> None:
     watch = Watch.of({"a": pace(failure_threshold=2)}, 0)
-    said = ("failed", "passed", "failed", "failed", "failed", "passed", "unknown", "unknown", "passed")
-    for moment, verdict in enumerate(said):
-        watch.note({"a": BY_VERDICT[verdict]}, moment, moment)
+    said = (FAILED, PASSED, FAILED, FAILED, FAILED, PASSED, UNKNOWN, UNKNOWN, PASSED)
+    for moment, finding in enumerate(said):
+        watch.note({"a": finding}, moment, moment)
     assert watch.streaks["a"].setbacks == 1
