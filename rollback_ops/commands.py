@@ -46,6 +46,7 @@ class Commands:
         self._wired = wired
         self._survey = survey
         self._as_json = as_json
+        self._notifier = wired.notifier()
 
     def rollback(self, reason: Reason) -> int:
         return self._roll_back(reason, report.result)
@@ -56,7 +57,7 @@ class Commands:
 
     def _roll_back(self, reason: Reason, told: Callable[[Record], Iterable[Line]], *, quiet: bool = False) -> int:
         wired, order = self._wired, _order(self._wired, reason)
-        progress = _Announced(wired.notifier, order.heading, quiet=quiet)
+        progress = _Announced(self._notifier, order.heading, quiet=quiet)
         with _listening() as cancellation, closing(wired):
             crew = Crew(wired.hosts, self._survey, progress, cancellation, _total(wired))
             record = _warned(roll_back(order, crew, progress), reason.warning)
@@ -64,7 +65,7 @@ class Commands:
 
     def _ended(self, record: Record, told: Callable[[Record], Iterable[Line]]) -> int:
         record = self._written(record)
-        unsent = self._wired.notifier.ended(record)
+        unsent = self._notifier.ended(record)
         if unsent:
             terminal.show((Line(f"! {why}", "warning") for why in unsent), err=True)
             record = self._written(record.model_copy(update={"warnings": (*record.warnings, *unsent)}))
@@ -81,7 +82,7 @@ class Commands:
         wired, order = self._wired, _order(self._wired, Reason("guard: is what is live well?"))
         # Why exactly is known to the record; a rollback only begins when the verification failed.
         begun = replace(order.heading, reason="guard: what is live is not well", trigger="verification-failed")
-        progress = _Announced(wired.notifier, begun)
+        progress = _Announced(self._notifier, begun)
         with _listening() as cancellation, closing(wired):
             anew = partial(Crew, wired.hosts, progress=progress, cancellation=cancellation, total=_total(wired))
             crew = anew(survey=self._survey)

@@ -6,19 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
 
 from rollback_ops import managers
 from rollback_ops.fleet import Begun, begin
 from rollback_ops.hosts import Login, on_servers, on_this_machine
 from rollback_ops.job import Job, resolve
 from rollback_ops.model import Survey
-from rollback_ops.notify import Notifier
 from rollback_ops.ports import Host
 from rollback_ops.request import Request
 from rollback_ops.settings import Limits, Service, Settings
 from rollback_ops.settings.credentials import Secrets
 from rollback_ops.settings.file import load, settings_path
+
+if TYPE_CHECKING:
+    from rollback_ops.notify import Notifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +32,20 @@ class Wired:
     request: Request
     job: Job
     hosts: list[Host]
-    notifier: Notifier
+    webhook: SecretStr | None = None
     first_aid: tuple[str, ...] = ()
 
     def look(self, *, sizes: bool = False) -> Begun[str, Survey]:
         """Begin to survey the hosts."""
         hosts = {host.name: host for host in self.hosts}
         return begin(hosts, lambda name: hosts[name].survey(sizes=sizes))
+
+    def notifier(self) -> Notifier:
+        """Who tells the team. Imported only now: until the hosts are being looked at, nobody has time for it."""
+        from rollback_ops.notify import Notifier
+
+        notify = self.job.service.notify
+        return Notifier(self.webhook, self.request.webhook_format or notify.format, notify.on)
 
     def close(self) -> None:
         for host in self.hosts:
@@ -52,15 +63,14 @@ def wire(settings: Settings, environ: Mapping[str, str], options: Mapping[str, A
     service = _hurried(job.service) if request.emergency else job.service
     manager = managers.build(service, job.service_name)
     parse_units = partial(managers.parse, service, job.service_name)
-    secrets, notify = Secrets.read(environ), service.notify
-    notifier = Notifier(secrets.webhook_url, request.webhook_format or notify.format, notify.on)
+    secrets = Secrets.read(environ)
     hosts: Sequence[Host]
     if request.local:
         hosts = on_this_machine(service, manager, parse_units)
     else:
         login, gateways = _login(secrets, environ), job.environment.gateways
         hosts = on_servers(job.hosts, gateways, login, service, manager, parse_units)
-    return Wired(request, job, list(hosts), notifier, manager.first_aid)
+    return Wired(request, job, list(hosts), secrets.webhook_url, manager.first_aid)
 
 
 def _hurried(service: Service) -> Service:

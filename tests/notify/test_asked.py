@@ -72,5 +72,5 @@ def test_the_variable_wins_over_the_settings(tmp_path: Path, variable: str, key:
     wired = wire(settings_of(str(settings), environ), environ, {"environment": "prod", "local": True})
     with responses.RequestsMock() as web:
         web.post(URL)
-        assert wired.notifier.ended(record()) == ()
+        assert wired.notifier().ended(record()) == ()
         assert f'"{key}"'.encode() in web.calls[0].request.body
