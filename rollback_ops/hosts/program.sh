@@ -354,14 +354,16 @@ switch() {
 launch() {
     mode=control-group
     [ "$RO_MANAGER" != custom ] || mode=process
+    # A program that is not started costs nothing.
+    unless_done="grep -q ^result $dir/progress || exec"
     if [ "$uid" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run >/dev/null &&
         systemd-run --quiet --collect --unit="rollback-ops-$run" -p "KillMode=$mode" \
-            -p "RuntimeMaxSec=$RO_TOTAL_LIMIT" -p "TimeoutStopSec=$RO_TOTAL_LIMIT" -p "ExecStopPost=/bin/sh $dir/program aftermath $run" \
+            -p "RuntimeMaxSec=$RO_TOTAL_LIMIT" -p "TimeoutStopSec=$RO_TOTAL_LIMIT" -p "ExecStopPost=/bin/sh -c \"$unless_done /bin/sh $dir/program aftermath $run\"" \
             /bin/sh "$dir/program" worker "$run" </dev/null >/dev/null 2>&1; then
         return
     fi
     # shellcheck disable=SC2016 # the inner shell expands these
-    setsid sh -c 'sh "$1" worker "$2"; sh "$1" aftermath "$2"' rollback-ops "$dir/program" "$run" \
+    setsid sh -c 'sh "$1" worker "$2"; eval "$3" sh "$1" aftermath "$2"' rollback-ops "$dir/program" "$run" "$unless_done" \
         </dev/null >/dev/null 2>&1 &
 }
 
@@ -621,8 +623,7 @@ link_text() {
 
 # A link is made under another name first; rename(2) then puts it in its place in one step.
 make_link() {
-    rm -f -- "$2.rollback-$run"
-    ln -s -- "$1" "$2.rollback-$run"
+    ln -sfn -- "$1" "$2.rollback-$run"
 }
 
 place_link() {
@@ -773,7 +774,7 @@ log_end() {
 start_service() {
     now
     begun=$now
-    if manage "$RO_START" "$RO_START_LIMIT" && comes_up; then
+    if manage "$RO_START" "$RO_START_LIMIT" && started; then
         now
         seconds $((now - down_since))
         downtime=$seconds
@@ -782,6 +783,12 @@ start_service() {
         step start failed "$begun"
         return 1
     fi
+}
+
+# systemctl has waited for its units, and a verification looks at them right after. It does not in an emergency,
+# nor when nobody is there any more.
+started() {
+    case $RO_MANAGER in systemd*) [ "$break_lock$resumed" = no ] || comes_up ;; *) comes_up ;; esac
 }
 
 # Running, or at least on its way: a service that stays stopped for two seconds is not coming.
