@@ -55,24 +55,26 @@ class Row:
     deadline: str = "12s"
 
 
-WELL = Row("", "succeeded")
+# What is well is done with long before that, but where a busy machine takes its time.
+WELL = Row("", "succeeded", deadline="30s")
+# Those that take longest come first.
 TABLE = {
-    "healthy": WELL,
     "unhealthy": Row("verification-failed", "verification_failed", "status 503, expected 200"),
     "unhealthy_after_3s": Row("verification-failed", "verification_failed", "status 503, expected 200"),
-    "crash_at_once": Row("process-crash", "failed", "is (failed|stopped)|ERROR crashing, as this release does"),
-    "crash_after_2s": Row("process-crash", "failed", "is (failed|stopped)|ERROR crashing, as this release does"),
-    "slow_start_6s": Row("", "succeeded", deadline="20s"),
-    "logs_critical": Row("log-error", "verification_failed", "CRITICAL the database does not answer"),
-    "bad_config": Row("config-invalid", "refused", "exit status 1: ERROR config.json: the token is missing"),
+    "unhealthy ignores_sigterm": Row("verification-failed", "verification_failed", "status 503, expected 200"),
+    "wrong_release_name": Row("verification-failed", "verification_failed", 'release is "somebody-else"'),
     "database_gone": Row(
         "database-unreachable", "verification_failed", "exit status 1: ERROR the database does not answer"
     ),
-    "ignores_sigterm": WELL,
-    "unhealthy ignores_sigterm": Row("verification-failed", "verification_failed", "status 503, expected 200"),
     "slow_answers": Row("health-timeout", "verification_failed", "at most 0.9 s are allowed"),
     "never_answers": Row("health-timeout", "verification_failed", "no answer within 2 s"),
-    "wrong_release_name": Row("verification-failed", "verification_failed", 'release is "somebody-else"'),
+    "slow_start_6s": WELL,
+    "crash_at_once": Row("process-crash", "failed", "is (failed|stopped)|ERROR crashing, as this release does"),
+    "crash_after_2s": Row("process-crash", "failed", "is (failed|stopped)|ERROR crashing, as this release does"),
+    "logs_critical": Row("log-error", "verification_failed", "CRITICAL the database does not answer"),
+    "bad_config": Row("config-invalid", "refused", "exit status 1: ERROR config.json: the token is missing"),
+    "ignores_sigterm": WELL,
+    "healthy": WELL,
 }
 # They would be well, or dead, before anybody looks at them.
 NOT_WAITED_FOR = ("slow_start_6s", "crash_at_once", "crash_after_2s")
@@ -123,7 +125,7 @@ class Stage:
 
     def plays(self, scene: Callable[[Stage, str, Row], Came]) -> dict[str, Came]:
         """The scene with every behaviour, several at a time: most of them only wait for their window."""
-        with ThreadPoolExecutor(10) as pool:
+        with ThreadPoolExecutor(5) as pool:
             return dict(zip(TABLE, pool.map(lambda told: scene(self, *told), TABLE.items()), strict=True))
 
     def deploy(self, behaviour: str, old: str, new: str) -> Deployed:
