@@ -14,6 +14,7 @@ import pytest
 from tests.end_to_end.command import Ended, RollbackOps
 from tests.end_to_end.scene import WHY, released
 from tests.lab.deploy import Deployed
+from tests.lab.ground import wait_until
 from tests.lab.host import LabHost
 from tests.lab.lab import Lab
 
@@ -23,7 +24,7 @@ CODES = {"nothing_to_do": 0, "succeeded": 0, "refused": 1, "verification_failed"
 
 @dataclass(frozen=True)
 class Managed:
-    """``options`` are what makes both managers alike: what ended stays down. Who is asked how often, in seconds."""
+    """``options`` are what makes both managers alike: what ended stays down. ``supervisorctl`` is asked less often."""
 
     start: str
     interval: str
@@ -133,10 +134,9 @@ class Stage:
         plan: dict[str, Any] = {"manager": self.manager, "releases": {OLD: old, NEW: new}}
         plan["options"] = [option.format(root=f"/srv/{name}") for option in managed.options]
         service = self.host.deploy(name, start=False, **plan)
-        if new in NOT_WAITED_FOR:
-            self.host.run(f"{managed.start} {name}", check=False)
-        else:
-            service.start()
+        self.host.run(f"{managed.start} {name}", check=False, timeout=60)
+        if new not in NOT_WAITED_FOR:
+            wait_until(service.listens, 30, f"{name} listening")
         return service
 
     def command(self, service: Deployed, row: Row) -> RollbackOps:
