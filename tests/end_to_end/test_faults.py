@@ -23,6 +23,7 @@ from tests.end_to_end.waiting import (
     wait_for_lease,
     worker,
 )
+from tests.lab.ground import wait_until
 from tests.lab.host import LabHost
 
 # root's transactions run as a unit of systemd, deploy's under a shell in a session of its own.
@@ -50,6 +51,7 @@ def test_a_host_that_is_cut_off_in_the_middle_goes_on_to_the_target_and_the_comm
     assert told["outcome"] == "unknown"
     assert told["detail"].endswith("; what the host has begun it finishes by itself")
     fresh_host.restore_network()
+    wait_until(lambda: rollback_ops("history", "list").code == 0, 20, "the host being reached again", interval=0.1)
     (record,) = history(rollback_ops)
     assert (record["id"], record["outcome"]) == (ended.document["id"], "cancelled")
     assert "the host ended it as: switched" in record["warnings"][0]
