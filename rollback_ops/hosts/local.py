@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 
 from rollback_ops.hosts.child import Child
 from rollback_ops.hosts.lines import Relay
-from rollback_ops.hosts.transport import Completed, Stream
+from rollback_ops.hosts.transport import Completed
+from rollback_ops.ports import Stream
 
 _SECRETS = ("ROLLBACK_", "ACTIONS_", "GITHUB_TOKEN", "GH_TOKEN")
 

@@ -14,9 +14,10 @@ from rollback_ops.hosts.handshake import PROHIBITED, Handshake
 from rollback_ops.hosts.identity import Hop, Identity
 from rollback_ops.hosts.lines import Relay, too_slow
 from rollback_ops.hosts.session import RemoteCommand
-from rollback_ops.hosts.transport import Completed, Stream
+from rollback_ops.hosts.transport import Completed
 from rollback_ops.hosts.trust import Trust
 from rollback_ops.hosts.watchdog import Watchdog
+from rollback_ops.ports import Stream
 
 _GRACE = 1.0
 # sshd's own limits: MaxSessions 10 on one connection, MaxStartups 10 logins at once before it drops some.

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from rollback_ops.ports import Stream
+
 
 @dataclass(frozen=True, slots=True)
 class Completed:
@@ -13,15 +15,6 @@ class Completed:
 
     status: int
     stderr: str = ""
-
-
-class Stream(Protocol):
-    """What ``dial`` answers with: as much of a connected socket as a client needs."""
-
-    def sendall(self, data: bytes, /) -> None: ...
-    def recv(self, size: int, /) -> bytes: ...
-    def settimeout(self, seconds: float | None, /) -> None: ...
-    def close(self) -> None: ...
 
 
 class Transport(Protocol):

@@ -13,9 +13,10 @@ from rollback_ops.hosts.identity import Identity
 from rollback_ops.hosts.program import render
 from rollback_ops.hosts.remote import ProgramHost
 from rollback_ops.hosts.ssh import SshTransport
-from rollback_ops.hosts.transport import Completed, Stream, Transport
+from rollback_ops.hosts.transport import Completed, Transport
 from rollback_ops.hosts.trust import Trust
 from rollback_ops.model import SwitchOrder
+from rollback_ops.ports import Stream
 from rollback_ops.settings import Service
 from tests.end_to_end.command import RollbackOps
 from tests.end_to_end.scene import FIRST, QUICK, SECOND, THIRD, WHY, journal, pid, quick, released
