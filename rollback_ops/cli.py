@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from rollback_ops import __version__
-from rollback_ops.errors import Exit, RollbackOpsError
+from rollback_ops import __version__, ending
+from rollback_ops.errors import Exit
 
 if TYPE_CHECKING:
     from rollback_ops.commands import Commands
@@ -236,15 +236,8 @@ def _past(config: str | None, json: bool, asked: dict[str, Any]) -> Past:
     return Past(config, asked, as_json=json)
 
 
-class _Ended(Exception):
-    """Carries a command's exit code past Typer, which would take 2 for its own."""
-
-    def __init__(self, code: int) -> None:
-        self.code = code
-
-
 def _end(code: int) -> NoReturn:
-    raise _Ended(code)
+    raise ending.Ended(code)
 
 
 @app.callback(invoke_without_command=True)
@@ -265,7 +258,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     gc.disable()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
-    sys.exit(int(_run(arguments)))
+    ending.speak()
+    sys.exit(int(ending.code_of(lambda: app(arguments, prog_name="rollback-ops"))))
 
 
 def _stop(number: int, _: object) -> NoReturn:
@@ -274,22 +268,3 @@ def _stop(number: int, _: object) -> NoReturn:
     At once: an exception could come up inside an import, or anything else that swallows it.
     """
     os._exit(128 + number)
-
-
-def _run(arguments: list[str] | None) -> int:
-    try:
-        app(arguments, prog_name="rollback-ops")
-    except _Ended as ended:
-        return ended.code
-    except RollbackOpsError as error:
-        from rollback_ops.report import explained
-        from rollback_ops.terminal import show
-
-        show(explained(error), err=True)
-        return error.exit_code
-    except BrokenPipeError:
-        return Exit.FAILED
-    except SystemExit as left:
-        # What is left is Typer's own: help and version with 0, and everything that was typed wrong.
-        return Exit.USAGE if left.code else Exit.OK
-    return Exit.OK

@@ -17,23 +17,28 @@ from rollback_ops.history import Statistics
 from rollback_ops.model import Survey
 from rollback_ops.plan import NothingToDo, Plan, Refusal
 from rollback_ops.record import HostOutcome, Outcome, Record
+from rollback_ops.wording import one_line
 
 Document = dict[str, Any]
 
 
 def show(document: Mapping[str, Any]) -> None:
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=2)
+    # In any other encoding a character could be missing; an escape never is.
+    json.dump(document, sys.stdout, ensure_ascii=sys.stdout.encoding.lower() != "utf-8", indent=2)
     sys.stdout.write("\n")
 
 
 def write(path: Path, record: Record) -> str:
     """Write the record to a file, whole or not at all. Why it could not be, or nothing."""
+    if path.exists() and not path.is_file():
+        # To take the place of a device (/dev/stdout, /dev/null) would be its end.
+        return f"the record could not be written to {one_line(str(path))}: it is not a file"
     try:
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
             file.write(record.model_dump_json(by_alias=True, indent=2) + "\n")
         os.replace(file.name, path)
     except OSError as error:
-        return f"the record could not be written to {path}: {error.strerror}"
+        return f"the record could not be written to {one_line(str(path))}: {error.strerror}"
     return ""
 
 

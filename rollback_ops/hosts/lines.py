@@ -11,6 +11,8 @@ from rollback_ops.hosts.transport import Completed
 
 LONGEST_LINE = 64 * 1024
 MOST_OUTPUT = 16 * 1024 * 1024
+# A line costs more than its bytes: 16 million empty ones would be gigabytes. A journal of 8 MB has a tenth of this.
+MOST_LINES = 200_000
 STDERR_KEPT = 4_000
 
 
@@ -21,6 +23,7 @@ class LineSplitter:
         self._on_line = on_line
         self._pending = b""
         self._received = 0
+        self._handed = 0
 
     def feed(self, data: bytes) -> None:
         """Take the next piece. Raises ``BadAnswer`` for a line, or an output, that is too long."""
@@ -42,6 +45,9 @@ class LineSplitter:
     def _emit(self, line: bytes) -> None:
         if len(line) > LONGEST_LINE:
             raise BadAnswer(f"the command printed a line of more than {LONGEST_LINE // 1024} KiB")
+        self._handed += 1
+        if self._handed > MOST_LINES:
+            raise BadAnswer(f"the command printed more than {MOST_LINES:,} lines")
         self._on_line(line.decode("utf-8", errors="replace"))
 
 
@@ -76,11 +82,20 @@ class Relay:
             if monotonic() > deadline:
                 raise too_slow(name, timeout)
 
+    @property
+    def errors(self) -> str:
+        """The last of what came on standard error."""
+        return self._tail.text()
+
     def completed(self, status: int) -> Completed:
         """How it ended; hands over what came after the last newline, which a cut connection never does."""
         self._lines.finish()
-        return Completed(status, self._tail.text())
+        return Completed(status, self.errors)
 
 
 def too_slow(name: str, timeout: float) -> ConnectionLost:
     return ConnectionLost(f"{name}: the command did not end within {timeout:g} s")
+
+
+def lost(name: str) -> ConnectionLost:
+    return ConnectionLost(f"{name}: the connection ended before the command did")

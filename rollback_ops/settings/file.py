@@ -19,6 +19,7 @@ from rollback_ops.wording import holds_a_secret, names_a_secret, one_line, short
 DEFAULT_PATH = Path("rollback.toml")
 
 _MOST_COMPLAINTS = 10
+_MOST_BYTES = 256 * 1024
 _TOML_ERROR = re.compile(
     r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL
 )
@@ -48,7 +49,11 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
 
 def _read(path: Path, shown: str) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise UsageError(f"{shown}: has more than {_MOST_BYTES // 1024} KiB, and settings never do")
+        return content.decode("utf-8-sig")
     except FileNotFoundError:
         raise UsageError(
             f"{shown}: there is no such file",
