@@ -6,20 +6,17 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from rollback_ops import checks, documents, fleet, report, terminal
-from rollback_ops.chronicle import Heading, new_run, rfc3339
+from rollback_ops import checks, documents, ending, fleet, report, terminal
+from rollback_ops.chronicle import Heading, new_run
 from rollback_ops.crew import Crew
 from rollback_ops.errors import Exit, Refused, RollbackOpsError
 from rollback_ops.fleet import Begun, Cancellation
 from rollback_ops.guard import guard
 from rollback_ops.health import Verification
 from rollback_ops.model import Survey
-from rollback_ops.notify import Notifier, Start
 from rollback_ops.order import Order
 from rollback_ops.plan import Refusal, Wish, make_plan
 from rollback_ops.ports import Host
@@ -27,6 +24,7 @@ from rollback_ops.reason import Reason
 from rollback_ops.record import HostOutcome, Record
 from rollback_ops.report import Line
 from rollback_ops.rollback import roll_back
+from rollback_ops.tidings import Tidings, warned
 from rollback_ops.verdict import EXIT_CODES, overall
 from rollback_ops.verify import verify
 from rollback_ops.wiring import Wired
@@ -46,7 +44,7 @@ class Commands:
         self._wired = wired
         self._survey = survey
         self._as_json = as_json
-        self._notifier = wired.notifier()
+        self._tidings = Tidings(wired.notifier(), wired.request.record)
 
     def rollback(self, reason: Reason) -> int:
         return self._roll_back(reason, report.result)
@@ -57,32 +55,25 @@ class Commands:
 
     def _roll_back(self, reason: Reason, told: Callable[[Record], Iterable[Line]], *, quiet: bool = False) -> int:
         wired, order = self._wired, _order(self._wired, reason)
-        progress = _Announced(self._notifier, order.heading, quiet=quiet)
+        progress = terminal.Live(quiet=quiet, changing=self._tidings.begun)
         with _listening() as cancellation, closing(wired):
             crew = Crew(wired.hosts, self._survey, progress, cancellation, _total(wired))
-            record = _warned(roll_back(order, crew, progress), reason.warning)
+            record = warned(roll_back(order, crew, progress), reason.warning)
             return self._ended(record, told)
 
     def _ended(self, record: Record, told: Callable[[Record], Iterable[Line]]) -> int:
-        record = self._written(record)
-        unsent = self._notifier.ended(record)
-        if unsent:
-            terminal.show((Line(f"! {why}", "warning") for why in unsent), err=True)
-            record = self._written(record.model_copy(update={"warnings": (*record.warnings, *unsent)}))
-        self._show(record.model_dump(mode="json", by_alias=True), told(record))
+        untold, record = record, self._tidings.ended(record)
+        news = (why for why in record.warnings if why not in untold.warnings)
+        terminal.show((Line(f"! {why}", "warning") for why in news), err=True)
+        with ending.shown():
+            self._show(record.model_dump(mode="json", by_alias=True), told(record))
         terminal.show(report.first_aid(record, self._wired.first_aid, local=self._wired.request.local), err=True)
         return record.exit_code
-
-    def _written(self, record: Record) -> Record:
-        path = self._wired.request.record
-        return _warned(record, documents.write(path, record)) if path else record
 
     def guard(self) -> int:
         """Watch what is live, and roll it back when it is not well."""
         wired, order = self._wired, _order(self._wired, Reason("guard: is what is live well?"))
-        # Why exactly is known to the record; a rollback only begins when the verification failed.
-        begun = replace(order.heading, reason="guard: what is live is not well", trigger="verification-failed")
-        progress = _Announced(self._notifier, begun)
+        progress = terminal.Live(changing=self._tidings.begun)
         with _listening() as cancellation, closing(wired):
             anew = partial(Crew, wired.hosts, progress=progress, cancellation=cancellation, total=_total(wired))
             crew = anew(survey=self._survey)
@@ -136,43 +127,6 @@ class Commands:
             documents.show(document)
         else:
             terminal.show(lines)
-
-
-class _Announced(terminal.Live):
-    """Also has a message sent when the first host is about to be changed."""
-
-    def __init__(self, notifier: Notifier, heading: Heading, *, quiet: bool = False) -> None:
-        super().__init__(quiet=quiet)
-        self._notifier = notifier
-        self._heading = heading
-        self._change = ""
-
-    def phase(self, name: str, detail: str) -> None:
-        super().phase(name, detail)
-        if name == "plan":
-            self._change = detail
-        if name == "switch":
-            self._notifier.started(_start(self._heading, self._change))
-
-
-def _start(heading: Heading, change: str) -> Start:
-    return Start(
-        id=heading.run,
-        service=heading.service,
-        environment=heading.environment,
-        mode=heading.mode,
-        trigger=heading.trigger,
-        reason=heading.reason,
-        actor=heading.actor,
-        run_url=heading.run_url or None,
-        at=rfc3339(datetime.now(UTC)),
-        change=change,
-    )
-
-
-def _warned(record: Record, warning: str) -> Record:
-    news = warning and warning not in record.warnings
-    return record.model_copy(update={"warnings": (*record.warnings, warning)}) if news else record
 
 
 def _wish(wired: Wired) -> Wish:

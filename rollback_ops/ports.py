@@ -17,6 +17,7 @@ from rollback_ops.model import (
     SwitchOrder,
     SwitchResult,
 )
+from rollback_ops.record import Record
 
 
 class Stream(Protocol):
@@ -75,6 +76,9 @@ class Progress(Protocol):
 
     def phase(self, name: str, detail: str) -> None:
         """A part of the story begins."""
+
+    def changing(self, provisional: Record, /) -> None:
+        """Hosts are about to be changed; this is the record if nobody is left to write another."""
 
     def lost(self, host: str, error: RollbackOpsError) -> None:
         """A host cannot take part."""

@@ -14,7 +14,7 @@ from rollback_ops.plan import Plan
 from rollback_ops.ports import Progress
 from rollback_ops.record import Record
 from rollback_ops.recovery import next_attempt
-from rollback_ops.verdict import overtime, record_of
+from rollback_ops.verdict import overtime, provisional, record_of
 
 
 def roll_back(order: Order, crew: Crew, progress: Progress) -> Record:
@@ -62,6 +62,7 @@ def _switch(order: Order, crew: Crew, chronicle: Chronicle, attempt: Attempt, pr
     chronicle.attempts.append(attempt)
     orders = {host.host: for_host(order, host, chronicle) for host in attempt.plan.with_action("switch")}
     progress.phase("switch", f"{', '.join(orders)} to {attempt.plan.target}")
+    progress.changing(provisional(chronicle))
     # The way back is gone to its end, also when the time is up.
     attempt.switched.update(crew.switch(orders, order.limits.stop + order.limits.start if attempt.goes_back else 1.0))
 

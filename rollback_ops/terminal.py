@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import typer
 
@@ -12,6 +12,7 @@ from rollback_ops import report
 from rollback_ops.errors import RollbackOpsError
 from rollback_ops.health import Verification
 from rollback_ops.model import StepReport, SwitchResult
+from rollback_ops.record import Record
 from rollback_ops.report import Line
 from rollback_ops.wording import one_line
 
@@ -48,9 +49,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 class Live:
-    """Tells of a rollback on stderr, line by line; several hosts may speak at once."""
+    """Tells of a rollback on stderr, line by line; several hosts may speak at once.
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    ``changing`` is who else is to know that hosts are about to be changed.
+    """
+
+    def __init__(self, *, changing: Callable[[Record], None], quiet: bool = False) -> None:
+        self.changing = changing
         self._quiet = quiet
         self._lock = threading.Lock()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from rollback_ops.chronicle import Attempt, Chronicle, Heading, rfc3339
@@ -68,6 +69,15 @@ def record_of(chronicle: Chronicle) -> Record:
         hosts=hosts,
         warnings=tuple(chronicle.warnings),
     )
+
+
+def provisional(chronicle: Chronicle) -> Record:
+    """The record of a rollback that was killed in the attempt that begins now: nobody knows what its hosts did."""
+    attempted = {host.host for host in chronicle.attempts[-1].plan.with_action("switch")}
+    unknown = {"outcome": "unknown", "to": ReleaseRef(), "detail": "the program that watched it was killed"}
+    record = record_of(replace(chronicle, cancelled=Exit.TERMINATED))
+    hosts = tuple(host.model_copy(update=unknown) if host.host in attempted else host for host in record.hosts)
+    return record.model_copy(update={"hosts": hosts})
 
 
 def overtime(record: Record, limits: Mapping[str, float]) -> list[str]:

@@ -26,6 +26,7 @@ from rollback_ops.model import (
     Unit,
 )
 from rollback_ops.ports import Stream
+from rollback_ops.record import Record
 
 Events = list[tuple[str, str, str]]
 ROOT = "/srv/bot"
@@ -162,11 +163,15 @@ class Listener:
 
     events: Events = field(default_factory=list)
     hears: Mapping[str, Callable[[], None]] = field(default_factory=dict)
+    provisional: list[Record] = field(default_factory=list)
 
     def phase(self, name: str, detail: str) -> None:
         self.events.append(("phase", name, detail))
         if act := self.hears.get(name):
             act()
+
+    def changing(self, record: Record) -> None:
+        self.provisional.append(record)
 
     def lost(self, host: str, error: RollbackOpsError) -> None:
         self.events.append((host, "told lost", error.message))

@@ -117,6 +117,27 @@ def test_a_rollback_surveys_plans_switches_verifies_and_records_in_this_order(st
     assert done[-2:] == [("h1", "told verified"), ("h1", "record")]
 
 
+def test_before_anything_is_changed_the_record_of_a_killed_program_is_told(two: Stage) -> None:
+    two["h2"].live = live_at("b2")
+    told: list[Record] = []
+    two["h1"].before = {"switch": lambda: told.extend(two.listener.provisional)}
+    ended = two.roll_back()
+    (record,) = told
+    assert (record.outcome, record.exit_code, record.id) == ("cancelled", 143, ended.id)
+    assert (record.from_, record.to, record.reason) == (ended.from_, ended.to, ended.reason)
+    assert [(h.host, h.outcome, h.from_.release, h.to.release) for h in record.hosts] == [
+        ("h1", "unknown", "b3", None),
+        ("h2", "nothing_to_do", "b2", "b2"),
+    ]
+
+
+def test_nobody_is_told_of_a_change_where_none_comes(stage: Stage) -> None:
+    stage.roll_back(dry_run=True)
+    stage.roll_back(Wish(backup="b9"))
+    stage.roll_back(Wish(if_current="b1"))
+    assert stage.listener.provisional == []
+
+
 def test_the_hosts_journal_has_the_same_record_that_everyone_is_told(stage: Stage) -> None:
     record = stage.roll_back()
     assert read(stage["h1"].lines) == ([record], 0)
