@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from rollback_ops import digest
 from rollback_ops.errors import RollbackOpsError
 from rollback_ops.health import Checked, Verification
 from rollback_ops.history import Statistics
@@ -50,26 +51,16 @@ def result(record: Record) -> Iterator[Line]:
     yield from _times(record)
 
 
-# The specification's table ("Performance Targets"), in seconds.
-_TARGETS = {"find": 1.0, "stop": 5.0, "switch": 1.0, "start": 10.0, "verify": 20.0}
-_TOTAL_TARGETS = {"emergency": 20.0, "standard": 40.0, "targeted": 40.0}
-
-
 def _times(record: Record) -> Iterator[Line]:
     """The slowest of each step against its target; what went over is marked."""
-    slowest: dict[str, tuple[float, str]] = {}
-    for host in record.hosts:
-        for step in host.steps:
-            if step.name in _TARGETS and step.outcome != "skipped":
-                slowest[step.name] = max(slowest.get(step.name, (0.0, "")), (step.seconds, host.host))
-    if len(slowest) < 2:
-        return
-    took = {name: (seconds, _TARGETS[name], f" on {host}") for name, (seconds, host) in slowest.items()}
-    took["total"] = (record.duration_seconds, _TOTAL_TARGETS[record.mode], "")
-    yield Line("  " + ", ".join(f"{name} {s:.2f} s" for name, (s, _, _) in took.items()), "faint")
-    for name, (seconds, target, where) in took.items():
-        if seconds > target:
-            yield Line(f"  ! {name} took {seconds:.1f} s{where}, over its target of {target:.0f} s", "warning")
+    took = digest.times(record)
+    if took:
+        yield Line("  " + ", ".join(f"{each.name} {each.seconds:.2f} s" for each in took), "faint")
+    for each in took:
+        if each.seconds > each.target:
+            where = f" on {each.host}" if each.host else ""
+            told = f"{each.name} took {each.seconds:.1f} s{where}, over its target of {each.target:.0f} s"
+            yield Line(f"  ! {told}", "warning")
 
 
 def guarded(record: Record) -> Iterator[Line]:
