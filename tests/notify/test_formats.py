@@ -8,11 +8,11 @@ from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 
 from rollback_ops.notify import FORMATS, News, Start, body, slack
-from rollback_ops.record import HostOutcome, Outcome, Record
+from rollback_ops.record import Outcome, Record
 from rollback_ops.settings import MessageFormat
+from tests.any_record import records
 from tests.records import USUAL, record
 
 URL = "https://hooks.example.org/services/T000/B000/abcdefghijklmnop"
@@ -162,40 +162,6 @@ def test_secrets_in_what_somebody_wrote_are_masked_and_the_address_too(form: Mes
 
 # --- limits ----------------------------------------------------------------------------------------------
 
-texts = st.text(max_size=60) | st.builds(
-    lambda character, times: character * times,
-    st.sampled_from(["&", "<!channel>", "🚑", "\n", "@", "x", "\u200b", "\\", '"', "_"]),
-    st.sampled_from([1, 150, 1_000, 5_000]),
-)
-names = st.none() | texts
-refs = st.fixed_dictionaries({"release": names, "revision": names})
-checks = st.fixed_dictionaries(
-    {"name": texts, "kind": texts, "outcome": st.sampled_from(["passed", "failed", "skipped"]), "detail": texts}
-)
-hosts = st.fixed_dictionaries(
-    {
-        "host": texts,
-        "outcome": st.sampled_from(get_args(HostOutcome)),
-        "from": refs,
-        "to": refs,
-        "detail": texts,
-        "checks": st.lists(checks, max_size=2),
-    }
-)
-records = st.fixed_dictionaries(
-    {
-        "service": texts,
-        "environment": texts,
-        "reason": texts,
-        "actor": texts,
-        "run_url": names,
-        "outcome": st.sampled_from(get_args(Outcome)),
-        "from": refs,
-        "to": refs,
-        "hosts": st.builds(lambda each, times: each * times, st.lists(hosts, max_size=2), st.sampled_from([1, 100])),
-        "warnings": st.lists(texts, max_size=3),
-    }
-).map(lambda words: record(**words))
 MUCH = hostile("&🚑" * 5_000).model_copy(update={"hosts": hostile("🚑" * 500).hosts * 100})
 
 any_record = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))

@@ -1,0 +1,56 @@
+"""Markdown in which what people and hosts wrote is nothing but text.
+
+All of it stands in code spans: in them there are no links, images, tags, headings or entities, and GitHub looks there
+for no mention (@user), no reference (#12) and no commit. A span ends at a backtick, so that there is none inside.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from rollback_ops.wording import one_line, short
+
+_LOOKS_LIKE_A_BACKTICK = "\u02cb"
+_LOOKS_LIKE_A_PIPE = "\u00a6"
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?(?:/[A-Za-z0-9._-]*)*")
+
+
+def code(text: str, longest: int = 300) -> str:
+    """A text as a code span of one line; nothing where it is blank."""
+    plain = short(one_line(text).strip(), longest).replace("`", _LOOKS_LIKE_A_BACKTICK)
+    return f"`{plain}`" if plain else ""
+
+
+def words(text: str) -> str:
+    """Words of ours as they are; as a code span where something that is not may have got between them."""
+    return text if re.fullmatch(r"[A-Za-z ,:()'-]*|Passed \(\d+ checks?\)", text) else code(text)
+
+
+def link(text: str, address: str) -> str:
+    """A link, where the address is a plain one; else only the text."""
+    return f"[{code(text)}]({address})" if _ADDRESS.fullmatch(address) else code(text)
+
+
+def row(cells: Sequence[str]) -> str:
+    """A row of a table. The cells are Markdown; a pipe in them would be the end of a cell, also in a code span."""
+    return f"| {' | '.join(cell.replace('|', _LOOKS_LIKE_A_PIPE) for cell in cells)} |"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table; none where it has no rows."""
+    lines = [row(cells) for cells in rows]
+    if lines:
+        yield from (row(columns), row(["---"] * len(columns)), *lines)
+
+
+def bounded(lines: Iterable[str], longest: int, instead: str) -> str:
+    """The lines as one text of at most so many bytes in UTF-8; where some do not fit, ``instead`` says so."""
+    text: list[str] = []
+    left = longest - len(instead.encode()) - 3
+    for line in lines:
+        left -= len(line.encode(errors="backslashreplace")) + 1
+        if left < 0:
+            return "\n".join([*text, "", instead, ""])
+        text.append(line)
+    return "\n".join([*text, ""])

@@ -1,0 +1,147 @@
+"""The summary of a job: the specification's template ("Notification Template") with all the record holds. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from rollback_ops.digest import ending_of, times, verification_of
+from rollback_ops.github.markdown import bounded, code, link, table, words
+from rollback_ops.model import Trigger
+from rollback_ops.record import HostRecord, Record, ReleaseRef
+
+# Over 1 MiB GitHub drops the whole of it.
+_LONGEST = 256 * 1024
+_CUT = "**The rest is left out: it is too long for a summary. The record has all of it.**"
+# Of each kind. A page with more than that is read by nobody; what is not well comes first.
+_MOST = 60
+_LONGEST_REASON = 1_200
+_PERSONAL: tuple[Trigger, ...] = ("manual", "workflow")
+_SIGNS = {"succeeded": "✅", "nothing_to_do": "✅", "passed": "✅", "skipped": "⏭️", "unknown": "❔", "cancelled": "⚠️"}
+
+
+def summary(record: Record, repository: str = "") -> str:
+    """One rollback as a page. ``repository`` is the address of the repository, for links to commits; may be empty."""
+    ending = ending_of(record)
+    parts = (
+        [f"## {ending.title}: {code(record.service)}, {code(record.environment)}", ""],
+        _facts(record, repository),
+        ["", f"**Status:** {ending.status}", ""],
+        _section("Hosts", _hosts(record)),
+        _section("Checks", _checks(record)),
+        _section("Duration", _times(record)),
+        _section("Warnings", _listed(code(warning, 500) for warning in record.warnings)),
+        _section("Not chosen", _listed(f"{code(r.release)}: {code(r.why)}" for r in record.rejected)),
+        _section("Next steps", [f"{number}. {words(step)}" for number, step in enumerate(ending.next_steps, 1)]),
+    )
+    return bounded((line for part in parts for line in part), _LONGEST, _CUT)
+
+
+def notice(title: str, lines: Iterable[str]) -> str:
+    """A page for what has no record: a refusal before anything was looked at, wrong settings, a list."""
+    return bounded([f"## {title}", "", *_listed(code(line, 500) for line in lines if line.strip()), ""], _LONGEST, _CUT)
+
+
+def _section(title: str, lines: Iterable[str]) -> list[str]:
+    found = list(lines)
+    return [f"### {title}", "", *found, ""] if found else []
+
+
+def _listed(items: Iterable[str]) -> Iterator[str]:
+    every = list(items)
+    yield from (f"- {item}" for item in every[:_MOST])
+    if len(every) > _MOST:
+        yield f"- and {len(every) - _MOST} more"
+
+
+def _facts(record: Record, repository: str) -> Iterator[str]:
+    at = datetime.fromisoformat(record.started_at).astimezone(UTC)
+    by = code(record.actor) if record.trigger in _PERSONAL else f"{code(record.actor)} (automatic: {record.trigger})"
+    sign, told = verification_of(record)
+    verdict, colon, which = told.partition(": ")
+    yield f"- **Environment:** {code(record.environment)}{'' if record.mode == 'standard' else f' ({record.mode})'}"
+    yield f"- **Time:** {at:%Y-%m-%d %H:%M:%S} UTC"
+    yield f"- **Initiated by:** {by}"
+    yield f"- **Reason:** {code(record.reason, _LONGEST_REASON)}"
+    yield f"- **From:** {_release(record.from_, repository)}"
+    yield f"- **To:** {_release(record.to, repository)}{_difference(record, repository)}"
+    yield f"- **Duration:** {record.duration_seconds:.1f} seconds"
+    yield f"- **Verification:** {sign} {words(verdict)}{colon}{code(which)}"
+    if record.deployment.id is not None:
+        yield f"- **Deployment:** {link(str(record.deployment.id), record.deployment.url or '')}"
+    if record.run_url:
+        yield f"- **Run:** {link(record.id, record.run_url)}"
+
+
+def _is_commit(revision: str | None) -> bool:
+    return re.fullmatch(r"[0-9a-f]{7,64}", revision or "") is not None
+
+
+def _release(ref: ReleaseRef, repository: str) -> str:
+    name = code(ref.release or "none")
+    if not ref.revision:
+        return name
+    address = f"{repository}/commit/{ref.revision}" if repository and _is_commit(ref.revision) else ""
+    return f"{name}, commit {link(ref.revision[:12], address)}"
+
+
+def _difference(record: Record, repository: str) -> str:
+    """What is not live any more: the commits between the release that was restored and the one that was left."""
+    old, new = record.to.revision, record.from_.revision
+    if not (repository and _is_commit(old) and _is_commit(new)) or old == new:
+        return ""
+    return f" ([what was taken back]({repository}/compare/{old}...{new}))"
+
+
+def _hosts(record: Record) -> Iterator[str]:
+    hosts = sorted(record.hosts, key=lambda host: host.outcome in ("succeeded", "nothing_to_do"))
+    columns = ("Host", "", "Outcome", "From → to", "Down for", "")
+    yield from table(columns, map(_host, hosts[:_MOST]))
+    if len(hosts) > _MOST:
+        yield from ("", f"and {len(hosts) - _MOST} more hosts")
+
+
+def _host(host: HostRecord) -> tuple[str, ...]:
+    way = f"{code(host.from_.release or 'none')} → {code(host.to.release)}" if host.to.release else ""
+    down = f"{host.downtime_seconds:.2f} s" if host.downtime_seconds is not None else ""
+    return code(host.host), _sign(host.outcome), host.outcome.replace("_", " "), way, down, code(host.detail)
+
+
+def _checks(record: Record) -> Iterator[str]:
+    every = [(host.host, check) for host in record.hosts for check in host.checks]
+    every.sort(key=lambda pair: pair[1].outcome == "passed")
+    yield from table(
+        ("Check", "", "Host", "Took", ""),
+        (
+            (
+                code(check.name),
+                f"{_sign(check.outcome)} {check.outcome}",
+                code(host),
+                f"{check.seconds:.2f} s",
+                code(check.detail),
+            )
+            for host, check in every[:_MOST]
+        ),
+    )
+    if len(every) > _MOST:
+        yield from ("", f"and {len(every) - _MOST} more checks")
+
+
+def _times(record: Record) -> Iterator[str]:
+    yield from table(
+        ("Step", "Took at most", "Target", ""),
+        (
+            (
+                words(took.name),
+                f"{took.seconds:.2f} s",
+                f"{took.target:.0f} s",
+                "⚠️" if took.seconds > took.target else "",
+            )
+            for took in times(record)
+        ),
+    )
+
+
+def _sign(outcome: str) -> str:
+    return _SIGNS.get(outcome, "❌")
