@@ -1,0 +1,256 @@
+"""act as a fixture: a repository of the user's, a runner, and nothing that leaves this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.actions_run.journal import Journal
+from tests.actions_run.workflow import for_act, used
+from tests.lab.ground import wait_until
+from tests.lab.image import cache
+
+STANDINS = Path(__file__).with_name("standins")
+PROJECT = Path(__file__).parents[2]
+OURS = "acme/rollback-ops"
+_OF_THE_ACTION = ("action.yml", "action", "rollback_ops", "pyproject.toml")
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Where the machine's package index is, and how it is reached, is the machine's to say.
+_OF_THE_MACHINE = (
+    "PIP_CERT",
+    "PIP_INDEX_URL",
+    "PIP_FIND_LINKS",
+    "SSL_CERT_FILE",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+)
+
+
+def obstacle() -> str:
+    """What is missing to run workflows; empty when nothing is."""
+    missing = [tool for tool in (_act(), "git") if shutil.which(tool) is None]
+    return ", ".join(missing)
+
+
+def _act() -> str:
+    return str(Path(sys.executable).with_name("act"))
+
+
+def copy_action(to: Path) -> Path:
+    """The action as a repository of its own, as ``uses:`` would get it."""
+    for name in _OF_THE_ACTION:
+        source = PROJECT / name
+        if source.is_dir():
+            shutil.copytree(source, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            to.mkdir(exist_ok=True)
+            shutil.copy(source, to / name)
+    return to
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A run that is over; ``directory`` is what the runner had on its disk."""
+
+    code: int
+    journal: Journal
+    directory: Path
+    artifacts: Path
+    wall: float = 0.0
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The one record that was uploaded as an artifact."""
+        (found,) = self.artifacts.rglob("*.json")
+        return _document(found)
+
+    @property
+    def temporary(self) -> Path:
+        """What the runner calls RUNNER_TEMP."""
+        (found,) = self.directory.glob("*/tmp")
+        return found
+
+
+def _document(path: Path) -> dict[str, Any]:
+    found = json.loads(path.read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+class Running:
+    """A run that is under way."""
+
+    def __init__(self, process: subprocess.Popen[str], directory: Path, artifacts: Path) -> None:
+        self.process, self.directory, self._artifacts = process, directory, artifacts
+
+    def step(self, word: str) -> int:
+        """The process that the runner started for a step, once ``word`` is on its command line.
+
+        It is the only process of the step that a runner sends its signals to.
+        """
+        found: list[int] = []
+
+        def is_there() -> bool:
+            assert self.process.poll() is None, self.end().journal.text
+            children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+            processes = [pid for file in children for pid in file.read_text().split()]
+            found.extend(int(pid) for pid in processes if word in Path(f"/proc/{pid}/cmdline").read_text())
+            return bool(found)
+
+        wait_until(is_there, 60, f"a step that runs {word}")
+        return found[0]
+
+    def cancel(self, word: str) -> None:
+        """As the runner begins to cancel a job."""
+        os.kill(self.step(word), signal.SIGINT)
+
+    def kill(self, word: str) -> None:
+        """End a step's process without a word."""
+        os.kill(self.step(word), signal.SIGKILL)
+
+    def end(self, within: float = 90) -> Ran:
+        try:
+            out, err = self.process.communicate(timeout=within)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            out, err = self.process.communicate()
+            raise AssertionError(f"the run did not end within {within} s\n{Journal(out.splitlines()).text}") from None
+        journal = Journal(out.splitlines())
+        assert "Traceback" not in journal.text, journal.text
+        assert journal.events, err
+        return Ran(self.process.returncode, journal, self.directory, self._artifacts)
+
+
+@dataclass
+class Workflows:
+    """A user's repository ``acme/bot`` with workflows, and the runner for them.
+
+    ``environment`` is what the runner gives every step, beside what GitHub's own does. ``actions`` are the directories
+    of actions by ``owner/name``, whatever ref is asked for.
+    """
+
+    directory: Path
+    api_url: str
+    token: str
+    secrets: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    actions: dict[str, Path] = field(default_factory=dict)
+    server_url: str = "https://github.com"
+    actor: str = "alice"
+    run_id: int = 4711
+    _runs: int = 0
+
+    def __post_init__(self) -> None:
+        self.repository = self.directory / "repository"
+        (self.repository / ".github/workflows").mkdir(parents=True)
+        for name in ("git init -q -b main", "git remote add origin https://github.com/acme/bot.git"):
+            subprocess.run(name.split(), cwd=self.repository, check=True, env=self._machine())
+        standins = {f"actions/{path.name}": path for path in STANDINS.iterdir()}
+        self.actions = {**standins, **self.actions}
+
+    def write(self, path: str, text: str) -> None:
+        """A file of the user's repository."""
+        file = self.repository / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def workflow(self, text: str) -> list[str]:
+        """The one workflow of the repository; what act would not understand is left out, and returned."""
+        text, left_out = for_act(text)
+        self.write(".github/workflows/workflow.yml", text)
+        return left_out
+
+    def __call__(self, event: str = "workflow_dispatch", **inputs: str) -> Ran:
+        return self.start(event, **inputs).end()
+
+    def start(self, event: str = "workflow_dispatch", **inputs: str) -> Running:
+        self._commit()
+        self._runs += 1
+        disk, artifacts = self.directory / f"disk{self._runs}", self.directory / f"artifacts{self._runs}"
+        artifacts.mkdir()
+        disk.mkdir()
+        tools = cache() / "tool_cache"
+        tools.mkdir(parents=True, exist_ok=True)
+        (disk / "tool_cache").symlink_to(tools)
+        words = [_act(), event, "--json", "-P", "ubuntu-latest=-self-hosted", "--action-offline-mode"]
+        words += ["--no-cache-server", "--no-skip-checkout", "--action-cache-path", str(disk), "--actor", self.actor]
+        words += ["--secret-file", str(self._secret_file()), "--input-file", str(self._input_file(inputs))]
+        words += [word for local in self._local() for word in ("--local-repository", local)]
+        words += [word for name, value in self._github(artifacts).items() for word in ("--env", f"{name}={value}")]
+        process = subprocess.Popen(
+            words,
+            cwd=self.repository,
+            env=self._machine() | self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        return Running(process, disk, artifacts)
+
+    @property
+    def sha(self) -> str:
+        """The commit of the repository that the workflows run on, as of now."""
+        self._commit()
+        words = ["git", "rev-parse", "HEAD"]
+        done = subprocess.run(
+            words, cwd=self.repository, check=True, env=self._machine(), capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    def _commit(self) -> None:
+        author = ["-c", "user.name=alice", "-c", "user.email=alice@example.org"]
+        for words in (["add", "--all"], [*author, "commit", "-q", "--allow-empty-message", "-m", ""]):
+            subprocess.run(["git", *words], cwd=self.repository, check=False, env=self._machine(), capture_output=True)
+
+    def _machine(self) -> dict[str, str]:
+        home = self.directory / "home"
+        home.mkdir(exist_ok=True)
+        machine = {name: os.environ[name] for name in _OF_THE_MACHINE if name in os.environ}
+        return {"PATH": _PATH, "HOME": str(home), **machine}
+
+    def _github(self, artifacts: Path) -> dict[str, str]:
+        return {
+            "GITHUB_API_URL": self.api_url,
+            "GITHUB_SERVER_URL": self.server_url,
+            "GITHUB_RUN_ID": str(self.run_id),
+            "STANDIN_REPOSITORY": str(self.repository),
+            "STANDIN_PYTHON": str(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"),
+            "STANDIN_ARTIFACTS": str(artifacts),
+        }
+
+    def _local(self) -> list[str]:
+        files = [*self.repository.glob(".github/workflows/*.yml")]
+        found, wanted = set[str](), used(*files)
+        while wanted - found:
+            found |= wanted
+            for name in list(wanted):
+                wanted |= used(self.actions[name.partition("@")[0]] / "action.yml")
+        return [f"{name}={self.actions[name.partition('@')[0]]}" for name in sorted(found)]
+
+    def _secret_file(self) -> Path:
+        return _variables(self.directory / "secrets", {**self.secrets, "GITHUB_TOKEN": self.token})
+
+    def _input_file(self, inputs: Mapping[str, str]) -> Path:
+        return _variables(self.directory / "inputs", {name.replace("_", "-"): value for name, value in inputs.items()})
+
+
+def _variables(path: Path, variables: Mapping[str, str]) -> Path:
+    """A file of variables as act reads it. The values are in single quotes where that is possible."""
+    path.write_text("".join(f"{name}={_quoted(value)}\n" for name, value in variables.items()))
+    path.chmod(0o600)
+    return path
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("\n", "\\n")
+    return f'"{escaped}"'
