@@ -23,10 +23,13 @@ class Child:
     What it starts in yet another session (``setsid``) outlives ``hang_up``.
     """
 
-    def __init__(self, command: str, environment: Mapping[str, str], directory: str | None = None) -> None:
+    def __init__(
+        self, command: str, environment: Mapping[str, str], directory: str | None = None, *, listens: bool = False
+    ) -> None:
+        """With nothing on its standard input unless it ``listens``."""
         self._process = subprocess.Popen(
             ["sh", "-c", command],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if listens else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
@@ -59,6 +62,14 @@ class Child:
         while not self._ended():
             yield "idle", b""
 
+    def feed(self, data: bytes) -> None:
+        """Give it something to read; nothing at all means that no more comes. Raises ``OSError`` when it has ended."""
+        if self._process.stdin and data:
+            self._process.stdin.write(data)
+            self._process.stdin.flush()
+        elif self._process.stdin:
+            self._process.stdin.close()
+
     @property
     def status(self) -> int:
         """Its exit status once it ended, as a shell says it: 128 plus the number of the signal that ended it."""
@@ -80,6 +91,7 @@ class Child:
         """Let go of a child that ended."""
         for pipe, _ in self._pipes():
             pipe.close()
+        self.feed(b"")
         self._process.wait()
 
     def _pipes(self) -> list[tuple[IO[bytes], Source]]:

@@ -138,7 +138,8 @@ class _Client(ServerInterface):
     def _run(self, channel: Channel, command: str) -> None:
         home = os.path.expanduser("~")
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        child = Child(command, environment, home if os.access(home, os.X_OK) else "/")
+        child = Child(command, environment, home if os.access(home, os.X_OK) else "/", listens=True)
+        self._in_thread(partial(self._feed, channel, child))
         write = {"stdout": channel.sendall, "stderr": channel.sendall_stderr}
         try:
             for source, data in child.output():
@@ -152,6 +153,12 @@ class _Client(ServerInterface):
             child.hang_up()
         with suppress(*_GONE):
             channel.close()
+
+    def _feed(self, channel: Channel, child: Child) -> None:
+        with suppress(*_GONE, ValueError):
+            while data := channel.recv(65536):
+                child.feed(data)
+            child.feed(b"")
 
     def _join_dialled(self) -> None:
         """Join each channel that was opened to a port with the connection to that port."""

@@ -55,6 +55,12 @@ def command(program: str, operation: str, *arguments: str) -> str:
     return line
 
 
+def request(token: str, operation: str, *arguments: str) -> bytes:
+    """One operation as ``converse TOKEN``, an operation itself, reads it from its standard input."""
+    words = f"{shlex.join([operation, *arguments])} {token}".encode()
+    return b"%d\n%b" % (len(words), words)
+
+
 def _watched(service: Service) -> Iterator[str]:
     """The log files that checks read, whose ends are to be noted before a start."""
     files = dict.fromkeys(

@@ -906,8 +906,26 @@ become_root() {
     [ "$uid" != 0 ] && [ ! -w "$RO_ROOT" ] && [ "$RO_MANAGER" != systemd-user ] && sudo -n -l -- sh -c true >/dev/null 2>&1
 }
 
+# converse TOKEN: several operations in one session, each in a shell of its own. What a login shell costs, and
+# reading this program, is then paid for once. A request is a line with its length, and so many bytes: the words,
+# quoted, and the token. One that was cut on its way does not end with the token, and nothing of it is done.
+converse() {
+    while IFS= read -r length; do
+        request=$(head -c "$length")
+        case $request in *" $1") ;; *) return ;; esac
+        (
+            eval "set -- ${request%" $1"}"
+            main "$@"
+        ) </dev/null
+        status=$?
+        say ''
+        say over "$1" "$status"
+    done
+}
+
 main() {
     case ${1:-} in
+        converse) converse "$2" ;;
         survey | inspect | switch | follow | ask | record | history | seal)
             if become_root; then
                 # shellcheck disable=SC2016 # the inner shell expands these

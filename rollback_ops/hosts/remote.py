@@ -14,7 +14,8 @@ from rollback_ops.errors import (
     Refused,
     RollbackOpsError,
 )
-from rollback_ops.hosts import program, wire
+from rollback_ops.hosts import wire
+from rollback_ops.hosts.operator import Operator
 from rollback_ops.hosts.transport import Transport
 from rollback_ops.model import (
     Inspection,
@@ -43,7 +44,7 @@ class ProgramHost:
         self, transport: Transport, text: str, parse_units: Callable[[str], tuple[Unit, ...]], switch_within: float
     ) -> None:
         self._transport = transport
-        self._text = text
+        self._operator = Operator(transport, text)
         self._parse_units = parse_units
         self._switch_within = switch_within
 
@@ -133,11 +134,11 @@ class ProgramHost:
             if fields and on_line:
                 on_line(fields)
 
-        done = self._transport.execute(program.command(self._text, operation, *arguments), take, within)
+        errors = self._operator.run((operation, *arguments), take, within)
         try:
             return answer.whole()
         except BadAnswer as error:
-            said = wire.clean(done.stderr.strip().rsplit("\n", 1)[-1] or answer.before)
+            said = wire.clean(errors.strip().rsplit("\n", 1)[-1] or answer.before)
             raise BadAnswer(f"{error.message}{f' ({said})' if said else ''}") from None
 
 

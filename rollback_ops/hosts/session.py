@@ -18,15 +18,20 @@ _PAUSE = 0.05
 class RemoteCommand:
     """One session with one command, read as bytes. Its shape is that of ``Child``."""
 
-    def __init__(self, transport: Transport, command: str) -> None:
-        """Run it with nothing on its standard input.
+    def __init__(self, transport: Transport, command: str, *, listens: bool = False) -> None:
+        """Run it, with nothing on its standard input unless it ``listens``.
 
         Raises ``SSHException``, ``EOFError`` or ``OSError``, as all of paramiko does.
         """
         self._channel = _open_session(transport)
         self._channel.settimeout(TICK)
         self._channel.exec_command(command)
-        self._channel.shutdown_write()
+        if not listens:
+            self._channel.shutdown_write()
+
+    def send(self, data: bytes) -> None:
+        """Give it something to read. Raises ``SSHException``, ``EOFError`` or ``OSError``."""
+        self._channel.sendall(data)
 
     def output(self) -> Iterator[tuple[Source, bytes]]:
         """What it prints, as it comes, until it has ended; ``idle`` about every 0.1 s in which nothing came.
@@ -58,6 +63,11 @@ class RemoteCommand:
     def status(self) -> int | None:
         """Its exit status; None when the host never told."""
         return self._channel.exit_status if self._channel.exit_status >= 0 else None
+
+    @property
+    def open(self) -> bool:
+        """Whether it can be given something to read still, as far as is known."""
+        return not (self._channel.closed or self._channel.eof_received)
 
     def close(self) -> None:
         with suppress(SSHException, EOFError, OSError):

@@ -12,14 +12,14 @@ from paramiko import ChannelException, SSHException, Transport
 from rollback_ops.errors import ConnectionLost, HostUnreachable
 from rollback_ops.hosts.handshake import PROHIBITED, Handshake
 from rollback_ops.hosts.identity import Hop, Identity
-from rollback_ops.hosts.lines import Relay, too_slow
+from rollback_ops.hosts.conversation import RemoteConversation
+from rollback_ops.hosts.lines import Relay, lost, too_slow
 from rollback_ops.hosts.session import RemoteCommand
-from rollback_ops.hosts.transport import Completed
+from rollback_ops.hosts.transport import Completed, Conversation
 from rollback_ops.hosts.trust import Trust
-from rollback_ops.hosts.watchdog import Watchdog
+from rollback_ops.hosts.watchdog import GRACE, Watchdog
 from rollback_ops.ports import Stream
 
-_GRACE = 1.0
 # sshd's own limits: MaxSessions 10 on one connection, MaxStartups 10 logins at once before it drops some.
 _MOST_SESSIONS = 10
 _MOST_HANDSHAKES = 8
@@ -60,15 +60,21 @@ class SshTransport:
     def execute(self, command: str, on_line: Callable[[str], None], timeout: float) -> Completed:
         """Run one shell command line; see ``Transport.execute``. ``timeout`` does not count the connecting."""
         transport, relay = self._connected(), Relay(on_line)
-        with self._sessions, Watchdog(timeout + _GRACE, transport.close) as watchdog:
+        with self._sessions, Watchdog(timeout + GRACE, transport.close) as watchdog:
             remote = self._start(transport, command, min(timeout, self._connect_timeout))
             try:
                 relay.follow(remote.output(), timeout, self._name)
             finally:
                 remote.close()
         if remote.status is None:
-            raise too_slow(self._name, timeout) if watchdog.barked else self._lost()
+            raise too_slow(self._name, timeout) if watchdog.barked else lost(self._name)
         return relay.completed(remote.status)
+
+    def converse(self, command: str, timeout: float) -> Conversation:
+        """Start a command that goes on. ``timeout`` does not count the connecting."""
+        transport = self._connected()
+        remote = self._start(transport, command, min(timeout, self._connect_timeout), listens=True)
+        return RemoteConversation(self._name, transport, remote)
 
     def dial(self, host: str, port: int, timeout: float) -> Stream:
         """Open a TCP connection as the host sees it.
@@ -123,11 +129,11 @@ class SshTransport:
             raise AssertionError("a route has at least one hop")
         return transport
 
-    def _start(self, transport: Transport, command: str, seconds: float) -> RemoteCommand:
+    def _start(self, transport: Transport, command: str, seconds: float, *, listens: bool = False) -> RemoteCommand:
         """A host that takes longer than ``seconds`` to begin is not there any more: the next one connects anew."""
         with Watchdog(seconds, transport.close) as watchdog:
             try:
-                return RemoteCommand(transport, command)
+                return RemoteCommand(transport, command, listens=listens)
             except _PARAMIKO_FAILURES:
                 refused = transport.is_active()
         if refused:
@@ -135,10 +141,7 @@ class SshTransport:
             raise HostUnreachable(f"{self._name}: refused to run a command", hint)
         if watchdog.barked:
             raise ConnectionLost(f"{self._name}: no answer within {seconds:g} s on a connection that was open")
-        raise self._lost()
-
-    def _lost(self) -> ConnectionLost:
-        return ConnectionLost(f"{self._name}: the connection ended before the command did")
+        raise lost(self._name)
 
 
 def _turn(route: Sequence[Hop]) -> threading.BoundedSemaphore:

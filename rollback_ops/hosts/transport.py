@@ -17,6 +17,24 @@ class Completed:
     stderr: str = ""
 
 
+class Conversation(Protocol):
+    """A command that goes on, and answers what it is sent."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it can be sent anything still, as far as is known."""
+
+    def ask(self, request: bytes, on_line: Callable[[str], bool], timeout: float) -> str:
+        """Send a request, and hand over each line until ``on_line`` says that it was the last; see ``execute``.
+
+        What came on standard error meanwhile, the last 4,000 characters. Raises ``BadAnswer``, and
+        ``ConnectionLost`` when the command ended, or ``timeout`` seconds passed, before the last line.
+        """
+
+    def close(self) -> None:
+        """Hang up. Never raises."""
+
+
 class Transport(Protocol):
     """One machine that commands can be run on."""
 
@@ -32,6 +50,12 @@ class Transport(Protocol):
 
         Raises ``HostUnreachable`` (or a kind of it) when there is no connection to start with,
         ``ConnectionLost`` when it ended, or ``timeout`` seconds passed, before the exit status came.
+        """
+
+    def converse(self, command: str, timeout: float) -> Conversation | None:
+        """Start a command that goes on; None where that is no better than one command after the other.
+
+        Raises as ``execute`` does.
         """
 
     def dial(self, host: str, port: int, timeout: float) -> Stream:

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 
+# Seconds beyond a deadline that is kept by other means: these know better what to say.
+GRACE = 1.0
+
 
 class Watchdog:
     """Closes a connection when its time is up: a peer that says nothing can keep paramiko waiting without end."""

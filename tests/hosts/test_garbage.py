@@ -57,6 +57,9 @@ class Garbage:
         relay.completed(0)
         return self._completed
 
+    def converse(self, command: str, timeout: float) -> None:
+        pass
+
     def dial(self, host: str, port: int, timeout: float) -> Stream:
         raise ConnectionRefusedError
 

@@ -1,0 +1,62 @@
+"""Several requests to one command at the other end of an SSH connection, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from paramiko import SSHException, Transport
+
+from rollback_ops.hosts.child import Source
+from rollback_ops.hosts.lines import Relay, lost, too_slow
+from rollback_ops.hosts.session import RemoteCommand
+from rollback_ops.hosts.watchdog import GRACE, Watchdog
+
+
+class RemoteConversation:
+    """A command that goes on. After any error it is to be closed: what it says next may belong to the last request."""
+
+    def __init__(self, name: str, transport: Transport, remote: RemoteCommand) -> None:
+        self._name = name
+        self._transport = transport
+        self._remote = remote
+        self._output = remote.output()
+
+    @property
+    def open(self) -> bool:
+        return self._transport.is_active() and self._remote.open
+
+    def ask(self, request: bytes, on_line: Callable[[str], bool], timeout: float) -> str:
+        """See ``Conversation.ask``."""
+        last = _Last(on_line)
+        relay = Relay(last.line)
+        with Watchdog(timeout + GRACE, self._transport.close) as watchdog:
+            try:
+                self._remote.send(request)
+            except (SSHException, EOFError, OSError):
+                raise lost(self._name) from None
+            relay.follow(self._until(last), timeout, self._name)
+        if not last.came:
+            raise too_slow(self._name, timeout) if watchdog.barked else lost(self._name)
+        return relay.errors
+
+    def _until(self, last: _Last) -> Iterator[tuple[Source, bytes]]:
+        while not last.came:
+            piece = next(self._output, None)
+            if piece is None:
+                return
+            yield piece
+
+    def close(self) -> None:
+        """Hang up. Never raises."""
+        self._remote.close()
+
+
+class _Last:
+    """Hands lines on, and notes whether the last one came."""
+
+    def __init__(self, on_line: Callable[[str], bool]) -> None:
+        self._on_line = on_line
+        self.came = False
+
+    def line(self, line: str) -> None:
+        self.came = self._on_line(line) or self.came

@@ -1,0 +1,59 @@
+"""Runs the program's operations on one machine: one after the other in one session, where the transport has that."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+
+from rollback_ops.hosts import program
+from rollback_ops.hosts.transport import Conversation, Transport
+
+_CONVERSE_WITHIN = 10.0
+
+
+class Operator:
+    """``text`` is the program. An operation that comes while another is under way has a session of its own."""
+
+    def __init__(self, transport: Transport, text: str) -> None:
+        self._transport = transport
+        self._text = text
+        self._turn = threading.Lock()
+        self._conversation: Conversation | None = None
+        # Tells our requests, and the end of an answer, from whatever else is printed there.
+        self._token = secrets.token_hex(8)
+
+    def run(self, words: tuple[str, ...], on_line: Callable[[str], None], timeout: float) -> str:
+        """Run one operation, handing over its lines; what came on standard error. See ``Transport.execute``."""
+        if self._turn.acquire(blocking=False):
+            try:
+                if conversation := self._conversing():
+                    return self._ask(conversation, words, on_line, timeout)
+            finally:
+                self._turn.release()
+        return self._transport.execute(program.command(self._text, *words), on_line, timeout).stderr
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def _conversing(self) -> Conversation | None:
+        if self._conversation is None or not self._conversation.open:
+            begin = program.command(self._text, "converse", self._token)
+            self._conversation = self._transport.converse(begin, _CONVERSE_WITHIN)
+        return self._conversation
+
+    def _ask(
+        self, conversation: Conversation, words: tuple[str, ...], on_line: Callable[[str], None], timeout: float
+    ) -> str:
+        def take(line: str) -> bool:
+            if line.startswith(f"over\t{self._token}\t"):
+                return True
+            on_line(line)
+            return False
+
+        try:
+            return conversation.ask(program.request(self._token, *words), take, timeout)
+        except BaseException:
+            conversation.close()
+            self._conversation = None
+            raise
