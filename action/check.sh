@@ -1,0 +1,22 @@
+#!/bin/sh
+# What can be known to be wrong about the inputs before anything else is done. Their text is not repeated: it may be anybody's.
+set -eu
+
+wrong() {
+    echo "::error title=Rollback Ops::$1"
+    exit 64
+}
+
+case $ROLLBACK_COMMAND in
+    rollback | list | check | verify | guard | seal | 'history list' | 'history stats' | 'history log') ;;
+    *) wrong 'command should be rollback, list, check, verify, guard, seal, history list, history stats or history log' ;;
+esac
+[ -n "$ROLLBACK_ENVIRONMENT" ] || wrong 'environment is empty: name one of those in rollback.toml'
+case $ROLLBACK_RECORD_DEPLOYMENT in
+    true | false) ;;
+    *) wrong 'record-deployment should be true or false' ;;
+esac
+case $ROLLBACK_UPLOAD_ARTIFACT in
+    true | false) ;;
+    *) wrong 'upload-artifact should be true or false' ;;
+esac

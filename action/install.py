@@ -1,0 +1,126 @@
+"""Installs the libraries of the lock file into a directory of their own, which appears whole or not at all.
+
+Needs the standard library only, of Python 3.11 or later, and pip. To be run with ``-I``.
+"""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+_LOCK = _HERE / "requirements.lock"
+_DAY = 86_400
+
+# Which index there is and how it is reached is the machine's to say, since the hashes decide what is taken from it.
+# What else pip could be told (user, target, require-virtualenv, constraint, no-index, …) was meant for something else.
+_OF_THE_INDEX = (
+    "index-url", "extra-index-url", "find-links", "trusted-host", "cert", "client-cert", "proxy", "keyring-provider",
+    "timeout", "default-timeout", "retries", "cache-dir",
+)  # fmt: skip
+_OF_THE_MACHINE = (
+    "HOME", "PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+    "http_proxy", "https_proxy", "all_proxy", "no_proxy",
+)  # fmt: skip
+_OURS = {
+    "PIP_CONFIG_FILE": os.devnull,
+    "PIP_NO_INPUT": "1",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_ROOT_USER_ACTION": "ignore",
+}
+
+
+def main() -> None:
+    libraries, wheels = Path(os.environ["ACTION_LIBRARIES"]), Path(os.environ["ACTION_WHEELS"])
+    libraries.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(libraries.parent)
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=libraries.parent, ignore_cleanup_errors=True) as scratch:
+        made = Path(scratch) / "libraries"
+        try:
+            _install(_Pip(Path(scratch)), wheels, made)
+            _prove(made)
+        except subprocess.CalledProcessError:
+            sys.exit("::error title=Rollback Ops::The libraries could not be installed; it says above why.")
+        _put(made, libraries)
+
+
+class _Pip:
+    """pip of this Python, or of an empty virtual environment where it has none, told of the index and nothing else."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._python = sys.executable
+        if not find_spec("pip"):
+            subprocess.run([sys.executable, "-I", "-m", "venv", scratch / "pip"], check=True, stdout=sys.stderr)
+            self._python = str(scratch / "pip" / "bin" / "python")
+        machine = {name: os.environ[name] for name in _OF_THE_MACHINE if name in os.environ}
+        asked = {name: value for name, value in os.environ.items() if _option(name) in (*_OF_THE_INDEX, "config-file")}
+        self._environ = machine | self._index(machine | asked)
+
+    def _index(self, environ: dict[str, str]) -> dict[str, str]:
+        """What pip's files and variables say of the index, as variables."""
+        told = subprocess.run(self._command("config", "list"), env=environ, check=True, capture_output=True, text=True)
+        found = dict(_OURS)
+        for section in ("global", "install", ":env:"):
+            for line in told.stdout.splitlines():
+                name, _, value = line.partition("=")
+                option = name.removeprefix(f"{section}.")
+                if option in _OF_THE_INDEX:
+                    found["PIP_" + option.upper().replace("-", "_")] = " ".join(str(ast.literal_eval(value)).split())
+        return found
+
+    def run(self, *arguments: str | Path) -> None:
+        subprocess.run(self._command(*arguments), env=self._environ, check=True, stdout=sys.stderr)
+
+    def _command(self, *arguments: str | Path) -> list[str | Path]:
+        return [self._python, "-I", "-m", "pip", *arguments]
+
+
+def _option(variable: str) -> str:
+    return variable.removeprefix("PIP_").lower().replace("_", "-") if variable.startswith("PIP_") else ""
+
+
+def _install(pip: _Pip, wheels: Path, made: Path) -> None:
+    """From the wheels that a cache brought; where it brought none, or others, from the index."""
+    locked = ("--quiet", "--require-hashes", "--only-binary=:all:", "--no-deps", "--requirement", _LOCK)
+    from_wheels = ("install", *locked, "--no-index", "--find-links", wheels, "--no-compile", "--target", made)
+    if wheels.is_dir():
+        try:
+            pip.run(*from_wheels)
+            return
+        except subprocess.CalledProcessError:
+            shutil.rmtree(wheels)
+            shutil.rmtree(made, ignore_errors=True)
+    pip.run("download", *locked, "--dest", wheels)
+    pip.run(*from_wheels)
+
+
+def _prove(made: Path) -> None:
+    """One start of the program, which compiles what it will need."""
+    probe = "import rollback_ops.commands, rollback_ops.past, fabric, github, requests, rich.progress"
+    start = f"import sys; sys.path += {[str(_HERE.parent), str(made)]!r}; {probe}"
+    subprocess.run([sys.executable, "-I", "-S", "-c", start], check=True)
+
+
+def _put(made: Path, libraries: Path) -> None:
+    """Two jobs may do so at once: the first one's stays."""
+    try:
+        made.rename(libraries)
+    except OSError:
+        if not libraries.is_dir():
+            raise
+
+
+def _sweep(store: Path) -> None:
+    """What jobs that were killed have left behind."""
+    for left in store.glob(".making-*"):
+        if time.time() - left.lstat().st_mtime > _DAY:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+main()

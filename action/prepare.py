@@ -1,0 +1,88 @@
+"""Where everything of one use of the action goes, as outputs of the step.
+
+Needs the standard library only, of Python 3.11 or later. To be run with ``-I -S``.
+"""
+
+import hashlib
+import os
+import platform
+import re
+import stat
+import sys
+import sysconfig
+from itertools import count
+from pathlib import Path
+
+_RECORDED = ("rollback", "guard")
+
+
+def main() -> None:
+    environ = os.environ
+    temporary = Path(environ["RUNNER_TEMP"])
+    key = _key((Path(__file__).parent / "requirements.lock").read_bytes())
+    libraries = _store(Path(environ.get("RUNNER_TOOL_CACHE") or temporary), temporary) / key
+    number, own = _own_directory(temporary)
+    recorded = environ["ROLLBACK_COMMAND"] in _RECORDED
+    outputs = {
+        "python": sys.executable,
+        "key": key,
+        "libraries": libraries,
+        "ready": str(libraries.is_dir()).lower(),
+        "wheels": temporary / "rollback-ops" / "wheels",
+        "temporary": own / "temporary",
+        "record": own / "rollback-record.json" if recorded else "",
+        "artifact": _artifact_name(number),
+    }
+    with open(environ["GITHUB_OUTPUT"], "a", encoding="utf-8") as file:
+        file.writelines(f"{name}={value}\n" for name, value in outputs.items())
+
+
+def _key(lock: bytes) -> str:
+    """Changes with everything that the installed libraries depend on."""
+    of_lock = hashlib.sha256(lock).hexdigest()[:16]
+    return f"{sys.implementation.cache_tag}-{sysconfig.get_platform()}-{platform.machine()}-{_libc()}-{of_lock}"
+
+
+def _libc() -> str:
+    """The libraries of Alpine are others than those of Debian."""
+    return "-".join(platform.libc_ver()[:1]) or "other"
+
+
+def _store(cache: Path, temporary: Path) -> Path:
+    """A directory that outlives the job where there is one, as long as only we and root can write to it."""
+    try:
+        store = cache / "rollback-ops"
+        store.mkdir(parents=True, exist_ok=True, mode=0o755)
+        state = store.lstat()
+        ours = stat.S_ISDIR(state.st_mode) and state.st_uid in (0, os.geteuid()) and not state.st_mode & 0o022
+        if ours and os.access(store, os.W_OK):
+            return store
+    except OSError:
+        pass
+    return temporary / "rollback-ops" / "libraries"
+
+
+def _own_directory(temporary: Path) -> tuple[int, Path]:
+    """The first use of the action in a job is number 1."""
+    base = temporary / "rollback-ops"
+    base.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for number in count(1):
+        own = base / str(number)
+        try:
+            own.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        (own / "temporary").mkdir(mode=0o700)
+        return number, own
+    raise AssertionError
+
+
+def _artifact_name(number: int) -> str:
+    """Names are unique in a run; what artifacts' names may not hold becomes a dash."""
+    parts = [os.environ.get(name) for name in ("ROLLBACK_ENVIRONMENT", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT")]
+    name = os.environ["ROLLBACK_ARTIFACT_NAME"].strip() or "-".join(filter(None, ("rollback", *parts)))
+    again = f"-{number}" if number > 1 else ""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", name)[:200] + again
+
+
+main()
