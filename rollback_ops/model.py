@@ -168,6 +168,7 @@ class SwitchOrder:
     ``source`` is what ``current`` pointed at when the plan was made: a host where that has
     changed refuses. ``intent`` is the JSON line that is journaled before anything is touched.
     Without ``relink`` the target's links stay as they are: on the way back it is to be as it was.
+    ``reset`` has the manager forget earlier failures first, which can keep a good release from starting.
     """
 
     run: str
@@ -178,6 +179,7 @@ class SwitchOrder:
     run_url: str = ""
     break_lock: bool = False
     relink: bool = True
+    reset: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rollback_ops.checks import Look, Visit
 from rollback_ops.chronicle import Chronicle, Heading, rfc3339
 from rollback_ops.health import Pace
-from rollback_ops.model import SwitchOrder
+from rollback_ops.model import SwitchOrder, Unit
 from rollback_ops.plan import HostPlan, Wish
 from rollback_ops.settings import Limits, Verify
 
@@ -52,4 +52,10 @@ def for_host(order: Order, host: HostPlan, chronicle: Chronicle) -> SwitchOrder:
         intent=json.dumps(intent, separators=(",", ":")),
         break_lock=order.wish.emergency,
         relink=not chronicle.attempts[-1].goes_back,
+        reset=number > 1 or not _is_steady(chronicle.surveys[host.host].units),
     )
+
+
+def _is_steady(units: Sequence[Unit]) -> bool:
+    """Whether there is nothing that a manager could hold against starting them."""
+    return bool(units) and all(unit.state == "running" and not unit.restarts for unit in units)

@@ -32,7 +32,8 @@ ROOT=$RO_ROOT
 LOGS=$RO_LOGS
 CURRENT=$current
 SUDO=
-uid=$(id -u)
+# Our effective user, without a process for it.
+while read -r key _ uid _; do [ "$key" != Uid: ] || break; done </proc/self/status
 [ "$uid" = 0 ] || SUDO='sudo -n'
 export ROOT CURRENT SUDO LOGS
 
@@ -80,19 +81,29 @@ look_at_current() {
         live_path=$(readlink -- "$current")
         case $live_path in *"$TAB"* | *"$NL"*) live_path='?' ;; esac
         if [ -d "$current" ]; then
-            real=$(cd -P -- "$current" 2>/dev/null && pwd -P)
+            really "$current"
             live_state=elsewhere
         else
             real=$(readlink -m -- "$current" 2>/dev/null) || real=''
             live_state=dangling
         fi
-        home=$(cd -P -- "$releases" 2>/dev/null && pwd -P)
-        if [ -n "$home" ] && [ "${real%/*}" = "$home" ] && safe_name "${real##*/}"; then
-            live_name=${real##*/}
+        live_real=$real
+        really "$releases"
+        if [ -n "$real" ] && [ "${live_real%/*}" = "$real" ] && safe_name "${live_real##*/}"; then
+            live_name=${live_real##*/}
             [ "$live_state" = dangling ] || live_state=release
         fi
     elif [ -e "$current" ]; then
         live_state=directory
+    fi
+}
+
+# Sets real: where a directory really is, or nothing. Without a process, as some of this runs while the service is down.
+really() {
+    real='' here=$PWD
+    if cd -P -- "$1" 2>/dev/null; then
+        real=$PWD
+        cd -- "$here" || cd /
     fi
 }
 
@@ -333,19 +344,20 @@ answer_to() {
 
 # --- switch: the transaction --------------------------------------------------------------------------
 
-# switch RUN TARGET SOURCE BREAK-LOCK OWNER RUN-URL INTENT [RELINK]: start the worker, and tell how it gets on.
+# switch RUN TARGET SOURCE BREAK-LOCK OWNER RUN-URL INTENT [RELINK [RESET]]: start the worker, and tell how it gets on.
 switch() {
     run=$1
     safe_name "$run" || return 64
     dir=$store/runs/$run
-    if ! { mkdir -p -- "$store/runs" && mkdir -- "$dir" && printf '' >"$dir/progress" && printf '%s\n' "$RO_SELF" >"$dir/program" &&
-        printf '%s\n' "$2" "$3" "$4" "$5" "$6" "${8:-yes}" >"$dir/order" && printf '%s\n' "$7" >"$dir/intent"; } 2>/dev/null; then
+    if ! { { [ -d "$store/runs" ] || mkdir -p -- "$store/runs"; } && mkdir -- "$dir" && printf '' >"$dir/progress" &&
+        printf '%s\n' "$RO_SELF" >"$dir/program" && printf '%s\n' "$7" >"$dir/intent" &&
+        printf '%s\n' "$2" "$3" "$4" "$5" "$6" "${8:-yes}" "${9:-yes}" >"$dir/order"; } 2>/dev/null; then
         say result refused '' '' "cannot write to $store"
         return
     fi
     launch
     forget_old_runs
-    follow "$run"
+    tell_all
 }
 
 # The worker must not depend on the session that it is started from. A unit of its own is best: systemd
@@ -355,7 +367,7 @@ launch() {
     mode=control-group
     [ "$RO_MANAGER" != custom ] || mode=process
     # A program that is not started costs nothing.
-    unless_done="grep -q ^result $dir/progress || exec"
+    unless_done="[ -e $dir/done ] || exec"
     if [ "$uid" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run >/dev/null &&
         systemd-run --quiet --collect --unit="rollback-ops-$run" -p "KillMode=$mode" \
             -p "RuntimeMaxSec=$RO_TOTAL_LIMIT" -p "TimeoutStopSec=$RO_TOTAL_LIMIT" -p "ExecStopPost=/bin/sh -c \"$unless_done /bin/sh $dir/program aftermath $run\"" \
@@ -386,6 +398,10 @@ follow() {
         say result refused '' '' "this host never began it"
         return
     fi
+    tell_all
+}
+
+tell_all() {
     open_progress
     ring_now_and_then </dev/null >/dev/null 2>&1 &
     tell_progress <"$dir/progress"
@@ -436,8 +452,8 @@ worker() {
     # What a killed worker was just running, or somebody who asks, may hold it for a moment more.
     flock -w 5 8 || exit 0
     printf '%s\n' "$$" >"$dir/pid"
-    { IFS= read -r target && IFS= read -r source && IFS= read -r break_lock && IFS= read -r owner && IFS= read -r run_url && IFS= read -r relink; } <"$dir/order"
-    [ -z "$resumed" ] || break_lock=no
+    { IFS= read -r target && IFS= read -r source && IFS= read -r break_lock && IFS= read -r owner && IFS= read -r run_url && IFS= read -r relink && IFS= read -r reset; } <"$dir/order"
+    [ -z "$resumed" ] || break_lock=no reset=yes
     [ "$relink" = yes ] || RO_LINKS=''
     take_lock || return 0
     if [ -z "$resumed" ]; then
@@ -496,6 +512,7 @@ step() {
 result() {
     look_at_current
     tell result "$1" "$live_name" "${3:-}" "$2"
+    printf '' >"$dir/done"
 }
 
 note() {
@@ -612,7 +629,8 @@ unprepare_link() {
 
 # current keeps the style that it has: relative links stay relative (where nothing on the way is a link itself).
 link_text() {
-    relative=$(printf '%s' "$RO_CURRENT" | sed 's|[^/]*$||; s|[^/]*/|../|g')$RO_RELEASES/$target
+    relative=$RO_RELEASES/$target above=$RO_CURRENT
+    while [ "$above" != "${above#*/}" ]; do relative=../$relative above=${above#*/}; done
     case $live_path in /* | '' | '?') relative='' ;; esac
     if [ -n "$relative" ] && [ -d "${current%/*}/$relative" ]; then
         printf '%s' "$relative"
@@ -646,7 +664,7 @@ prepare_link() {
     if [ -f "$link_place" ] && [ ! -L "$link_place" ]; then
         mkdir -p -- "$dir/replaced" && cp -p -- "$link_place" "$dir/replaced/" || return 1
     fi
-    (umask 022 && mkdir -p -- "${link_place%/*}") && make_link "$link_source" "$link_place"
+    { [ -d "${link_place%/*}" ] || (umask 022 && mkdir -p -- "${link_place%/*}"); } && make_link "$link_source" "$link_place"
 }
 
 relink() {
@@ -655,8 +673,8 @@ relink() {
 }
 
 begin() {
-    if ! { IFS= read -r intent <"$dir/intent" && end_last_line && note "$intent" && sync -- "$journal" &&
-        say "$run" "$target" "$source" >"$store/open" && sync -- "$store/open" && printf '' >"$dir/begun"; }; then
+    if ! { IFS= read -r intent <"$dir/intent" && end_last_line && note "$intent" && say "$run" "$target" "$source" >"$store/open" &&
+        sync -- "$journal" "$store/open" && printf '' >"$dir/begun"; }; then
         unprepare
         drop_lease
         result refused "cannot write to $store"
@@ -675,7 +693,7 @@ transaction() {
     downtime=''
     now
     down_since=$now
-    manage "$RO_RESET" 5
+    [ "$reset" != yes ] || manage "$RO_RESET" 5
     holds_lease || { lost_lease; return; }
     if ! stop_service; then
         put_back "it could not be stopped"
@@ -774,7 +792,7 @@ log_end() {
 start_service() {
     now
     begun=$now
-    if manage "$RO_START" "$RO_START_LIMIT" && started; then
+    if bring_up && started; then
         now
         seconds $((now - down_since))
         downtime=$seconds
@@ -783,6 +801,17 @@ start_service() {
         step start failed "$begun"
         return 1
     fi
+}
+
+bring_up() {
+    manage "$RO_START" "$RO_START_LIMIT" ||
+        { is_limited && manage "$RO_RESET" 5 && manage "$RO_START" "$RO_START_LIMIT"; }
+}
+
+# systemd refuses what was started too often, by whomever: nothing was known of that when it looked well.
+is_limited() {
+    [ "$reset" != yes ] || return 1
+    case $(timeout 5 sh -c "$RO_STATE" 2>/dev/null </dev/null) in *start-limit-hit*) ;; *) return 1 ;; esac
 }
 
 # systemctl has waited for its units, and a verification looks at them right after. It does not in an emergency,
@@ -822,10 +851,9 @@ lost_lease() {
 }
 
 finish() {
-    sync -- "${current%/*}"
     case $1 in switched | put_back) ;; *) manage "$RO_LOGS" 5 2>&1 </dev/null | tail -n 20 | prefixed log >&3 ;; esac
     event "end" "$1"
-    sync -- "$journal"
+    sync -- "${current%/*}" "$journal"
     rm -f -- "$store/open"
     write_lease
     # The verification's first look, without another operation.
@@ -869,7 +897,7 @@ record() {
 set_mark() {
     safe_name "$2" || return 0
     case $1 in
-        good) rm -f -- "$marks/$2.bad" && printf '%s\n' "$run" >"$marks/$2.good" ;;
+        good) { [ ! -e "$marks/$2.bad" ] || rm -f -- "$marks/$2.bad"; } && printf '%s\n' "$run" >"$marks/$2.good" ;;
         bad) printf '%s\n' "$run" >"$marks/$2.bad" ;;
     esac
 }

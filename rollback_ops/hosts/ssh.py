@@ -10,9 +10,9 @@ from fabric.connection import Connection
 from paramiko import ChannelException, SSHException, Transport
 
 from rollback_ops.errors import ConnectionLost, HostUnreachable
+from rollback_ops.hosts.conversation import RemoteConversation
 from rollback_ops.hosts.handshake import PROHIBITED, Handshake
 from rollback_ops.hosts.identity import Hop, Identity
-from rollback_ops.hosts.conversation import RemoteConversation
 from rollback_ops.hosts.lines import Relay, lost, too_slow
 from rollback_ops.hosts.session import RemoteCommand
 from rollback_ops.hosts.transport import Completed, Conversation
