@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
+SECONDS_EACH ?= 60
 
-.PHONY: demo test check bench schema clean
+.PHONY: demo test check fuzz bench lock dist schema clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.installed: pyproject.toml
@@ -24,12 +25,26 @@ check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file= --strict --scripts-are-modules action/prepare.py action/install.py
 	$(BIN)/lint-imports
-	$(BIN)/shellcheck rollback_ops/hosts/program.sh tests/packages.sh .ci/run
+	$(BIN)/shellcheck rollback_ops/hosts/program.sh action/*.sh tests/packages.sh tests/action/*.sh .ci/run
+	$(BIN)/zizmor --offline --persona auditor --no-progress --quiet action.yml .github
+	tests/action/validate.sh $(VENV)/validator action.yml .github/workflows/*.yml
+
+fuzz: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz
+	$(BIN)/python -m tests.hostile.fuzz $(SECONDS_EACH)
 
 bench: $(VENV)/.installed
 	tests/packages.sh
 	$(BIN)/python -m tests.bench
+
+lock: $(VENV)/.installed
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
+		--custom-compile-command "make lock" pyproject.toml --output-file action/requirements.lock
+
+dist: $(VENV)/.installed
+	$(BIN)/uv build --quiet
 
 schema: $(VENV)/.installed
 	$(BIN)/python -m rollback_ops.record > rollback_ops/record.schema.json
