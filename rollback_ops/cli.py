@@ -15,6 +15,19 @@ import typer
 
 from rollback_ops import __version__, ending
 from rollback_ops.errors import Exit
+from rollback_ops.options import (
+    Backup,
+    Config,
+    Emergency,
+    Env,
+    Hosts,
+    Json,
+    Local,
+    RecordFile,
+    ServiceName,
+    Trigger,
+    Why,
+)
 
 if TYPE_CHECKING:
     from rollback_ops.commands import Commands
@@ -33,22 +46,6 @@ app = typer.Typer(
 )
 history = typer.Typer(help="What happened before: read from the journals on the hosts.", no_args_is_help=True)
 app.add_typer(history, name="history")
-
-Env = Annotated[str | None, typer.Argument(metavar="ENV", help="The environment: test, prod, … [ROLLBACK_ENVIRONMENT]")]
-ServiceName = Annotated[
-    str | None, typer.Option("--service", metavar="NAME", help="The service, where there are several.")
-]
-Hosts = Annotated[list[str] | None, typer.Option("--host", metavar="HOST", help="Only this host; may be repeated.")]
-Local = Annotated[bool | None, typer.Option("--local", help="On this machine, without SSH.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-Config = Annotated[str | None, typer.Option("--config", metavar="FILE", help="The settings. [default: rollback.toml]")]
-Backup = Annotated[
-    str | None, typer.Option("--backup", "--to", metavar="NAME", help="This release instead of the last good one.")
-]
-Why = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; it goes on the record.")]
-Emergency = Annotated[bool | None, typer.Option("--emergency", help="Fewer questions, no verification, breaks a lock.")]
-Trigger = Annotated[str | None, typer.Option("--trigger", metavar="T", help="What started it: deploy-failed, …")]
-RecordFile = Annotated[str | None, typer.Option("--record", metavar="FILE", help="Also write the record to this file.")]
 
 
 @app.command()
@@ -145,6 +142,21 @@ def seal(
 ) -> None:
     """Write the integrity manifest of a release, which is compared before anything is stopped."""
     _end(_commands(_wired(config, _asked(env, service, host, local)), json).seal(release or ""))
+
+
+@app.command()
+def install(
+    env: Env = None,
+    service: ServiceName = None,
+    host: Hosts = None,
+    local: Local = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Put the program on the hosts, for people there when everything else is down."""
+    from rollback_ops.installing import install
+
+    _end(install(_wired(config, _asked(env, service, host, local)), as_json=json))
 
 
 @app.command()
@@ -257,14 +269,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # A command lives for seconds: collecting garbage while modules are imported only makes it start later.
     gc.disable()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+        signal.signal(number, ending.at_once)
     ending.speak()
     sys.exit(int(ending.code_of(lambda: app(arguments, prog_name="rollback-ops"))))
-
-
-def _stop(number: int, _: object) -> NoReturn:
-    """Where nothing has begun that must be seen to its end; a rollback listens for itself.
-
-    At once: an exception could come up inside an import, or anything else that swallows it.
-    """
-    os._exit(128 + number)

@@ -16,6 +16,7 @@ from rollback_ops.errors import Exit, Refused, RollbackOpsError
 from rollback_ops.fleet import Begun, Cancellation
 from rollback_ops.guard import guard
 from rollback_ops.health import Verification
+from rollback_ops.installing import stale
 from rollback_ops.model import Survey
 from rollback_ops.order import Order
 from rollback_ops.plan import Refusal, Wish, make_plan
@@ -51,7 +52,10 @@ class Commands:
 
     def check(self, reason: Reason) -> int:
         """A rollback up to the moment at which it would change something."""
-        return self._roll_back(reason, report.checked, quiet=True)
+        found = self._survey.results(_LOOK_WITHIN, Cancellation())
+        reached = [name for name, survey in found.items() if isinstance(survey, Survey)]
+        warnings = filter(None, (reason.warning, *stale(self._wired, reached)))
+        return self._roll_back(Reason(reason.text, "; ".join(warnings)), report.checked, quiet=True)
 
     def _roll_back(self, reason: Reason, told: Callable[[Record], Iterable[Line]], *, quiet: bool = False) -> int:
         wired, order = self._wired, _order(self._wired, reason)

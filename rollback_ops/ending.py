@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 from rollback_ops.errors import Exit, RollbackOpsError
 
@@ -31,6 +32,14 @@ def code_of(command: Callable[[], object]) -> int:
     except Exception as error:
         return _defect(error)
     return code
+
+
+def at_once(signal_number: int, _: object) -> NoReturn:
+    """What a signal does where nothing has begun that must be seen to its end; a rollback listens for itself.
+
+    At once: an exception could come up inside an import, or anything else that swallows it.
+    """
+    os._exit(128 + signal_number)
 
 
 def _foreseen(command: Callable[[], object]) -> int:

@@ -30,6 +30,7 @@ Evident = Literal[
 UnitState = Literal["running", "starting", "stopping", "stopped", "failed", "missing", "unknown"]
 LiveState = Literal["release", "missing", "dangling", "directory", "elsewhere"]
 Mark = Literal["", "good", "bad"]
+Installed = Literal["installed", "replaced", "unchanged"]
 StepOutcome = Literal["ok", "warning", "failed"]
 
 

@@ -9,6 +9,7 @@ from rollback_ops.errors import RollbackOpsError
 from rollback_ops.health import Verification
 from rollback_ops.model import (
     Inspection,
+    Installed,
     Mark,
     Observation,
     Question,
@@ -66,6 +67,12 @@ class Host(Protocol):
 
     def seal(self, release: str) -> int:
         """Write the manifest of a release; the number of files in it."""
+
+    def install(self, text: str) -> Installed:
+        """Put the program there for people on the host; what became of the file that was there."""
+
+    def stamp(self) -> str:
+        """The second line of the program that is installed there; empty where none is."""
 
     def close(self) -> None:
         """Let go of the connection. Never raises."""

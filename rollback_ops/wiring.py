@@ -60,7 +60,7 @@ def wire(settings: Settings, environ: Mapping[str, str], options: Mapping[str, A
     """Raises ``UsageError`` for everything that can be known to be wrong before a host is contacted."""
     request = Request.build(environ, **options)
     job = resolve(settings, request)
-    service = _hurried(job.service) if request.emergency else job.service
+    service = hurried(job.service) if request.emergency else job.service
     manager = managers.build(service, job.service_name)
     parse_units = partial(managers.parse, service, job.service_name)
     secrets = Secrets.read(environ)
@@ -69,11 +69,12 @@ def wire(settings: Settings, environ: Mapping[str, str], options: Mapping[str, A
         hosts = on_this_machine(service, manager, parse_units)
     else:
         login, gateways = _login(secrets, environ), job.environment.gateways
-        hosts = on_servers(job.hosts, gateways, login, service, manager, parse_units)
+        restricted = job.environment.restricted
+        hosts = on_servers(job.hosts, gateways, login, service, manager, parse_units, restricted=restricted)
     return Wired(request, job, list(hosts), secrets.webhook_url, manager.first_aid)
 
 
-def _hurried(service: Service) -> Service:
+def hurried(service: Service) -> Service:
     """The limits of an emergency: a stop and a start that hang must both fit into its total."""
     limits = service.limits
     total = limits.emergency_total

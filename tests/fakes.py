@@ -11,6 +11,7 @@ from rollback_ops.health import Verification
 from rollback_ops.model import (
     Answered,
     Inspection,
+    Installed,
     Lease,
     Live,
     Mark,
@@ -85,6 +86,7 @@ class FakeHost:
     lines: list[str] = field(default_factory=list)
     asked: list[Question] = field(default_factory=list)
     dials: list[str] = field(default_factory=list)
+    program: str = ""
 
     def _begin(self, operation: str, about: str = "") -> None:
         self.events.append((self.name, operation, about))
@@ -145,6 +147,16 @@ class FakeHost:
     def seal(self, release: str) -> int:
         self._begin("seal", release)
         return 1
+
+    def install(self, text: str) -> Installed:
+        self._begin("install")
+        how: Installed = "unchanged" if self.program == text else "replaced" if self.program else "installed"
+        self.program = text
+        return how
+
+    def stamp(self) -> str:
+        self._begin("stamp")
+        return self.program.split("\n")[1] if self.program else ""
 
     def close(self) -> None:
         self._begin("close")

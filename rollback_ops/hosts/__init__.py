@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rollback_ops.hosts.installed import PLACE
 from rollback_ops.hosts.program import render
 from rollback_ops.hosts.remote import ProgramHost
 from rollback_ops.hosts.transport import Transport
@@ -35,8 +36,11 @@ def on_servers(
     service: Service,
     manager: Manager,
     parse_units: Callable[[str], tuple[Unit, ...]],
+    *,
+    restricted: bool = False,
 ) -> list[ProgramHost]:
-    """The servers of a service; each connects when it is first used.
+    """The servers of a service; each connects when it is first used. Where the key is ``restricted`` the program that
+    is installed there is asked.
 
     Raises ``UsageError`` for a key, known_hosts or SSH configuration that cannot be used.
     """
@@ -46,9 +50,11 @@ def on_servers(
 
     identity = Identity.from_text(login.key, login.passphrase) if login.key else Identity.of_person(login.home)
     trust = Trust.from_text(login.known_hosts) if login.known_hosts else Trust.of_person(login.home)
-    text = render(service, manager)
+    text, place = render(service, manager), f"{service.root}/{PLACE}" if restricted else ""
     return [
-        _host(SshTransport(address, gateways, identity, trust, service.limits.connect), text, service, parse_units)
+        _host(
+            SshTransport(address, gateways, identity, trust, service.limits.connect), text, service, parse_units, place
+        )
         for address in addresses
     ]
 
@@ -63,6 +69,6 @@ def on_this_machine(
 
 
 def _host(
-    transport: Transport, text: str, service: Service, parse_units: Callable[[str], tuple[Unit, ...]]
+    transport: Transport, text: str, service: Service, parse_units: Callable[[str], tuple[Unit, ...]], place: str = ""
 ) -> ProgramHost:
-    return ProgramHost(transport, text, parse_units, service.limits.total + _MARGIN)
+    return ProgramHost(transport, text, parse_units, service.limits.total + _MARGIN, place)

@@ -20,6 +20,11 @@ _BOOTSTRAP = """sh -c 'RO_SELF=$1; shift; eval "$RO_SELF"' rollback-ops"""
 
 def render(service: Service, manager: Manager) -> str:
     """The program with this service's settings in front of it."""
+    return assignments(service, manager) + _body()
+
+
+def assignments(service: Service, manager: Manager) -> str:
+    """What stands in front of the program: this service's settings."""
     values = {
         "ROOT": service.root,
         "RELEASES": service.releases,
@@ -38,12 +43,11 @@ def render(service: Service, manager: Manager) -> str:
         "STATE": manager.state,
         "LOGS": manager.logs or ":",
         "NEEDS": "\n".join(manager.needs),
-        "STOP_LIMIT": _whole(service.limits.stop),
-        "START_LIMIT": _whole(service.limits.start),
-        "TOTAL_LIMIT": _whole(service.limits.total),
+        "STOP_LIMIT": whole(service.limits.stop),
+        "START_LIMIT": whole(service.limits.start),
+        "TOTAL_LIMIT": whole(service.limits.total),
     }
-    assignments = "".join(f"RO_{name}={shlex.quote(value)}\n" for name, value in values.items())
-    return assignments + _body()
+    return "".join(f"RO_{name}={shlex.quote(value)}\n" for name, value in values.items())
 
 
 def command(program: str, operation: str, *arguments: str) -> str:
@@ -69,13 +73,17 @@ def _watched(service: Service) -> Iterator[str]:
     yield from (file if file.startswith("/") else f"{service.root}/{file}" for file in files)
 
 
-def _whole(seconds: float) -> str:
+def whole(seconds: float) -> str:
     return str(max(1, round(seconds)))
 
 
 @cache
 def _body() -> str:
     """The program less its comments and indentation: half of it need not cross the network."""
-    source = files(__package__).joinpath("program.sh").read_text(encoding="utf-8")
-    lines = (line.lstrip(" ") for line in source.splitlines())
+    lines = (line.lstrip(" ") for line in source("program").splitlines())
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
+
+
+def source(name: str) -> str:
+    """A part of the program, or of what is installed with it, as it is written."""
+    return files(__package__).joinpath(f"{name}.sh").read_text(encoding="utf-8")

@@ -14,11 +14,13 @@ from rollback_ops.errors import (
     Refused,
     RollbackOpsError,
 )
-from rollback_ops.hosts import wire
+from rollback_ops.hosts import installed, program, wire
 from rollback_ops.hosts.operator import Operator
+from rollback_ops.hosts.requester import Requester
 from rollback_ops.hosts.transport import Transport
 from rollback_ops.model import (
     Inspection,
+    Installed,
     Mark,
     Observation,
     Question,
@@ -38,13 +40,21 @@ _BY_ITSELF = "what the host has begun it finishes by itself"
 
 
 class ProgramHost:
-    """Runs the on-host program through a transport. ``parse_units`` is the manager's."""
+    """Runs the on-host program through a transport. ``parse_units`` is the manager's.
+
+    Where ``place`` says where the program is installed that one is asked, and ``text`` is not sent.
+    """
 
     def __init__(
-        self, transport: Transport, text: str, parse_units: Callable[[str], tuple[Unit, ...]], switch_within: float
+        self,
+        transport: Transport,
+        text: str,
+        parse_units: Callable[[str], tuple[Unit, ...]],
+        switch_within: float,
+        place: str = "",
     ) -> None:
         self._transport = transport
-        self._operator = Operator(transport, text)
+        self._operator = Requester(transport, place) if place else Operator(transport, text)
         self._parse_units = parse_units
         self._switch_within = switch_within
 
@@ -92,6 +102,20 @@ class ProgramHost:
             raise Refused(f"{self.name}: {release} could not be sealed", hint)
         return count
 
+    def install(self, text: str) -> Installed:
+        """Put the program where people on the host find it. It is sent whole, whoever is asked otherwise."""
+        command = program.command(text, "install")
+        answer = self._hear("install", lambda take: self._transport.execute(command, take, _LOOK_WITHIN).stderr)
+        how = wire.installed(answer)
+        if how is None:
+            hint = "Is the service's root there, and may this user write to it?"
+            raise Refused(f"{self.name}: the program could not be installed", hint)
+        return how
+
+    def stamp(self) -> str:
+        answered = self.ask("", (Question(installed.READ_STAMP, _LOGS_WITHIN),)).answers.get(0)
+        return answered.lines[0] if answered and answered.status == 0 and answered.lines else ""
+
     def switch(self, order: SwitchOrder, on_step: Callable[[StepReport], None]) -> SwitchResult:
         """Carry the transaction out. The host goes on when the connection drops: then it is asked how it ended."""
         deadline = time.monotonic() + self._switch_within
@@ -129,6 +153,15 @@ class ProgramHost:
         within: float = _LOOK_WITHIN,
         on_line: Callable[[list[str]], None] | None = None,
     ) -> wire.Answer:
+        run = self._operator.run
+        return self._hear(operation, lambda take: run((operation, *arguments), take, within), on_line)
+
+    def _hear(
+        self,
+        operation: str,
+        run: Callable[[Callable[[str], None]], str],
+        on_line: Callable[[list[str]], None] | None = None,
+    ) -> wire.Answer:
         answer = wire.Answer(operation)
 
         def take(line: str) -> None:
@@ -136,7 +169,7 @@ class ProgramHost:
             if fields and on_line:
                 on_line(fields)
 
-        errors = self._operator.run((operation, *arguments), take, within)
+        errors = run(take)
         try:
             return answer.whole()
         except BadAnswer as error:

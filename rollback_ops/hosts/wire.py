@@ -11,6 +11,7 @@ from rollback_ops.errors import BadAnswer
 from rollback_ops.model import (
     Answered,
     Inspection,
+    Installed,
     Lease,
     Live,
     LiveState,
@@ -29,13 +30,14 @@ from rollback_ops.model import (
 _LIVE_STATES: dict[str, LiveState] = {word: word for word in get_args(LiveState)}
 _MARKS: dict[str, Mark] = {word: word for word in get_args(Mark)}
 _STEP_OUTCOMES: dict[str, StepOutcome] = {word: word for word in get_args(StepOutcome)}
+_INSTALLED: dict[str, Installed] = {word: word for word in get_args(Installed)}
 _SWITCH_OUTCOMES: dict[str, SwitchOutcome] = {word: word for word in get_args(SwitchOutcome)}
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+:@~=,-]{0,127}")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
-_OBSTACLES = {
+OBSTACLES = {
     "no-tool": "the command {0} is missing",
     "no-root": "there is no directory {0}",
     "no-releases": "there is no releases directory {0}",
@@ -48,7 +50,7 @@ _OBSTACLES = {
     "no-sudo": "the user {1} may not run `sudo {0}` without a password",
 }
 
-_PROBLEMS = {
+PROBLEMS = {
     "link": "it is a link, not a directory of its own",
     "not-a-directory": "it is not a directory",
     "unreadable": "its directory cannot be read",
@@ -56,7 +58,7 @@ _PROBLEMS = {
     "being-deployed": "it is still being deployed",
 }
 
-_BAD_NAME = "a release's name has at most 128 letters, digits and ._+:@~=,- and begins with a letter, a digit or _"
+BAD_NAME = "a release's name has at most 128 letters, digits and ._+:@~=,- and begins with a letter, a digit or _"
 
 
 def clean(text: str, longest: int = 400) -> str:
@@ -165,6 +167,11 @@ def sealed(answer: Answer) -> int | None:
     return next((_count(fields[1]) for fields in answer.of("sealed", 2)), None)
 
 
+def installed(answer: Answer) -> Installed | None:
+    """What became of the file that was to be installed, or None where it was not."""
+    return next((word for tag, *_ in answer.lines if (word := _INSTALLED.get(tag))), None)
+
+
 def answers(answer: Answer) -> dict[int, Answered]:
     """What each question was answered with, by its number."""
     said: dict[int, list[str]] = {}
@@ -195,13 +202,13 @@ def _releases(answer: Answer) -> Iterator[Release]:
                 name=name,
                 modified=modified.get(name, 0.0),
                 revision=clean(revision, 64),
-                problem=_PROBLEMS.get(problem, f"it {clean(problem)}" if problem else ""),
+                problem=PROBLEMS.get(problem, f"it {clean(problem)}" if problem else ""),
                 mark=_MARKS.get(mark, ""),
                 sealed=sealed == "yes",
                 size_kib=sizes.get(name),
             )
     for digits, *_ in answer.of("odd", 1):
-        yield Release(name=_readable(digits), problem=_BAD_NAME)
+        yield Release(name=_readable(digits), problem=BAD_NAME)
 
 
 def _readable(digits: str) -> str:
@@ -226,7 +233,7 @@ def _leases(answer: Answer) -> Iterator[Lease]:
 
 def _explained(fields: list[str]) -> str:
     code, *details = fields
-    return _OBSTACLES[code].format(*map(clean, details)) if code in _OBSTACLES else clean(code)
+    return OBSTACLES[code].format(*map(clean, details)) if code in OBSTACLES else clean(code)
 
 
 def _status(text: str) -> int:

@@ -12,6 +12,10 @@ from rollback_ops.settings import Service
 _LONGEST_TEXT = 200
 
 
+# What the state of a unit that runs means, where it would stop and never start again.
+UNSTARTABLE = systemd.UNSTARTABLE
+
+
 class Kind(Protocol):
     """What a manager's module offers. Both are told the service's settings and its name."""
 

@@ -27,7 +27,7 @@ _STATES: dict[str, UnitState] = {
     "failed": "failed",
 }
 # What a unit that runs may have come to since it was started: it would stop, and never start again.
-_UNSTARTABLE = {
+UNSTARTABLE = {
     "not-found": "has no unit file any more",
     "masked": "is masked",
     "bad-setting": "has a unit file that systemd refuses",
@@ -111,5 +111,5 @@ def _unit(unit: str, blocks: list[dict[str, str]]) -> Unit:
         restarts=number(found.get("NRestarts", "")),
         invocation=found.get("InvocationID", ""),
         detail=", ".join(word for word in words if word not in _PLAIN),
-        obstacle=_UNSTARTABLE.get(found.get("LoadState", ""), ""),
+        obstacle=UNSTARTABLE.get(found.get("LoadState", ""), ""),
     )

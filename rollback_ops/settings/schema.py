@@ -221,6 +221,7 @@ class Service(Section):
 class Environment(Section):
     hosts: Addresses = ()
     gateways: Addresses = ()
+    restricted: bool = False
     url: PageUrl = ""
     require_permission: Literal["", "read", "triage", "write", "maintain", "admin"] = ""
 

@@ -1,0 +1,166 @@
+# The way in: what an installed program was called for, and what it does for none.
+# shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154 # the other files have the other ends of the variables
+
+by_hand() {
+    [ -z "${RO_HURRY:-}" ] || hurry
+    case $0,${1:-} in
+        rollback-ops,install) install ;;
+        # Sent here by `rollback-ops`, or by ourselves, having become root.
+        rollback-ops,* | *,worker | *,aftermath) main "$@" ;;
+        *)
+            RO_SELF=$(cat -- "$0") || exit 64
+            case ${1:-} in
+                --request)
+                    shift
+                    request "$@"
+                    ;;
+                --forced)
+                    [ "$#" -le 2 ] || no_request
+                    forced "${2-${SSH_ORIGINAL_COMMAND:-}}"
+                    ;;
+                *) person "$@" ;;
+            esac
+            ;;
+    esac
+}
+
+# --- install ------------------------------------------------------------------------------------------
+
+# An operation like those of program.sh: puts this very program where people find it.
+install() {
+    if become_root; then
+        # shellcheck disable=SC2016 # the inner shell expands these
+        printf '%s\n' "$RO_SELF" | sudo -n -- sh -c 'RO_SELF=$(cat); eval "$RO_SELF"' rollback-ops install
+        exit
+    fi
+    say ''
+    say rollback-ops 1 install
+    put_in_place
+    say end "$?"
+}
+
+put_in_place() {
+    # Without the newline that its way here may have left at its end.
+    place=$store/rollback RO_SELF=${RO_SELF%"$NL"}
+    [ -d "$RO_ROOT" ] && mkdir -p -- "$store" || return 1
+    how=installed
+    if [ -e "$place" ]; then how=replaced; fi
+    if [ "$how" = replaced ] && [ ! -L "$place" ] && [ "$(cat -- "$place")" = "$RO_SELF" ]; then
+        chmod 0700 -- "$place" && say unchanged "$place"
+        return
+    fi
+    printf '%s\n' "$RO_SELF" >"$place.new" && chmod 0700 -- "$place.new" && sync -- "$place.new" &&
+        mv -fT -- "$place.new" "$place" && sync -- "$store" && say "$how" "$place"
+}
+
+# --- requests -----------------------------------------------------------------------------------------
+
+# forced TEXT: what somebody asked for whose key has this program for its only command. It is either an operation as
+# `rollback-ops` asks for it, or options as a person types them. No shell ever reads it, and this one never evaluates it.
+forced() {
+    case $1 in *[!A-Za-z0-9._:@/+,=%~\ -]*) no_request ;; esac
+    text=$1
+    set -f
+    # shellcheck disable=SC2086 # words, which have no wildcards
+    set -- $1
+    set +f
+    if [ "${1:-}" = "$RO_ROOT/.rollback/rollback" ] && [ "${2:-}" = --request ]; then
+        shift 2
+        request "$@"
+        return
+    fi
+    case ${1:-} in --*) ;; *) no_request ;; esac
+    # A reason has several words: it comes last.
+    case $text in *' --reason '*) why=${text#*' --reason '} ;; '--reason '*) why=${text#'--reason '} ;; *) why='' ;; esac
+    if [ -n "$why" ]; then
+        text=${text%"--reason $why"}
+        # shellcheck disable=SC2086
+        set -- $text --reason "$why"
+    fi
+    person "$@"
+}
+
+no_request() {
+    printf 'refused: this key may roll %s (%s) back, and nothing else\n' "$RO_SERVICE" "$RO_ENVIRONMENT" >&2
+    exit 64
+}
+
+# request OPERATION [=ARGUMENT]…: an operation of program.sh. In an argument everything but letters, digits and a few
+# signs is a percent sign and three octal digits.
+request() {
+    operation=${1:-}
+    [ "$#" = 0 ] || shift
+    printf '%s' "$*" | LC_ALL=C grep -qvE '^(=([A-Za-z0-9._:@/+,=~-]|%[0-3][0-7]{2})*( |$))*$' && no_request
+    count=$#
+    while [ "$count" -gt 0 ]; do
+        text=${1#=} count=$((count - 1))
+        shift
+        case $text in
+            *%*)
+                text=$(printf '%b.' "$(printf '%s' "$text" | sed 's/%/\\0/g')")
+                text=${text%.}
+                ;;
+        esac
+        set -- "$@" "$text"
+    done
+    # What an operation is about, a run or a release, becomes part of a path.
+    case $operation,${1:-} in
+        survey,* | history,* | ask,) ;;
+        *) safe_name "${1:-}" || no_request ;;
+    esac
+    case $operation in
+        survey | history | follow | record) is_plain "$@" ;;
+        switch) may_switch "$@" ;;
+        inspect | ask)
+            own_questions "$@"
+            return
+            ;;
+        *) no_request ;;
+    esac
+    main "$operation" "$@"
+}
+
+# Nothing in it that would be a line or a field of its own.
+is_plain() {
+    for text; do
+        case $text in *[[:cntrl:]]*) no_request ;; esac
+    done
+}
+
+may_switch() {
+    is_plain "$@"
+    [ "$#" = 8 ] || no_request
+    # shellcheck disable=SC2254 # a pattern
+    case $2 in $RO_PATTERN) ;; *) no_request ;; esac
+    [ "$4" != yes ] || in_a_hurry
+}
+
+# What is asked comes from the settings here: a question that is none of theirs is not put to anybody.
+own_questions() {
+    [ "$#" -gt 0 ] || no_request
+    about=$1
+    shift
+    is_plain "$about"
+    release=$about
+    if [ "$operation" = ask ]; then
+        look_at_current
+        release=$live_name
+    fi
+    count=$#
+    while [ "$count" -gt 1 ]; do
+        case $1 in '' | *[!0-9.]*) no_request ;; esac
+        question=$2 own=''
+        baked_checks recognize
+        case $question in 'sh -c "$LOGS"' | "$RO_READ_STAMP") own=yes ;; esac
+        [ -n "$own" ] || question="echo 'the program that is installed here has other settings: run rollback-ops install'; exit 126"
+        set -- "$@" "$1" "$question"
+        shift 2
+        count=$((count - 2))
+    done
+    main "$operation" "$about" "$@"
+}
+
+recognize() {
+    case $5 in ask_command | ask_logs) [ "$6" != "$question" ] || own=yes ;; esac
+}

@@ -1,0 +1,138 @@
+# What there is on this host: the survey of program.sh, taken apart into variables.
+# shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154 # the other files have the other ends of the variables
+
+# Sets live_*, origin, releases_found (newest first: key, name, problem, revision, mark, sealed), obstacles_found,
+# doubts_found, lease_found, interrupted_to, units_found.
+look() {
+    look_at_current
+    found='' names=$NL obstacles_found='' doubts_found='' lease_found='' interrupted_to='' origin=$live_name live_revision=''
+    surveyed=$(survey no)
+    while IFS= read -r fields; do
+        next
+        case $field in
+            release) take_release ;;
+            odd) take_odd ;;
+            obstacle | doubt) take_trouble "$field" ;;
+            lease) take_lease ;;
+            unfinished) take_unfinished ;;
+        esac
+    done <<END
+$surveyed
+END
+    releases_found=$(printf '%s' "$found" | sort -r)
+    look_at_units
+    took
+    find_seconds=$seconds
+}
+
+take_release() {
+    next
+    natural_key "$field"
+    name=$field names=$names$field$NL
+    next
+    in_words problem "$field"
+    found=$found$key$TAB$name$TAB$words$TAB$fields$NL
+}
+
+# The name comes as digits: it may be anything.
+take_odd() {
+    name=''
+    while [ -n "$fields" ] && [ "${#name}" -lt 128 ]; do
+        byte=${fields%"${fields#??}"}
+        fields=${fields#??}
+        case $byte in
+            2[0-9a-f] | [3-6][0-9a-f] | 7[0-9a-e]) name=$name$(character $((0x$byte))) ;;
+            *) name=$name'?' ;;
+        esac
+    done
+    names=$names"'$name'"$NL
+    natural_key "'$name'"
+    found=$found$key$TAB"'$name'"$TAB$RO_BAD_NAME$TAB$TAB$TAB$NL
+}
+
+take_trouble() {
+    kind=$1
+    next
+    code=$field
+    next
+    in_words "$code" "$field" "$fields"
+    case $kind in
+        obstacle) obstacles_found=$obstacles_found${obstacles_found:+; }$words ;;
+        doubt) doubts_found=$doubts_found${doubts_found:+; }$words ;;
+    esac
+}
+
+take_lease() {
+    next
+    holder=$field
+    next
+    owner=$field
+    next
+    next
+    since=$field
+    left=''
+    [ "${fields%.*}" -lt 1 ] || left=", at most ${fields%.*} s more"
+    lease_found="locked by ${owner:-another run} since $since (run $holder$left)"
+}
+
+take_unfinished() {
+    next
+    next
+    source=$field
+    # Something else was made live since: then it is over.
+    case $live_state,$live_name in release,"${source##*/}" | release,"$fields") ;; release,*) return ;; esac
+    origin=${source##*/} interrupted_to=$fields
+}
+
+# Sets key, which sorts as plan.natural does: digits are a number behind its length, and begin with what sorts first.
+natural_key() {
+    key='' left_over=$1
+    while [ -n "$left_over" ]; do
+        part=${left_over%%[0-9]*}
+        left_over=${left_over#"$part"}
+        key=$key$part
+        [ -n "$left_over" ] || break
+        part=${left_over%%[!0-9]*}
+        left_over=${left_over#"$part"}
+        part=${part#"${part%%[!0]*}"}
+        length=00${#part}
+        key="$key ${length#"${length%???}"}$part"
+    done
+}
+
+# Sets STATE, identity (what changes when a unit is started again), and units_found: why they could not be started.
+look_at_units() {
+    show_state >/dev/null
+    identity='' units_found='' unit='' load='' active=''
+    case $RO_MANAGER in
+        systemd*)
+            identity=$(printf '%s\n' "$STATE" | grep -E '^(MainPID|NRestarts|InvocationID)=')
+            while IFS= read -r property; do
+                case $property in
+                    Id=*) unit=${property#*=} ;;
+                    LoadState=*) load=${property#*=} ;;
+                    ActiveState=*) active=${property#*=} ;;
+                    '') unstartable ;;
+                esac
+            done <<END
+$STATE
+
+END
+            ;;
+        supervisor)
+            identity=$(printf '%s\n' "$STATE" | grep -oE ' pid [0-9]+')
+            units_found=$(printf '%s\n' "$STATE" | sed -n 's/^\(.*\): ERROR (no such .*)$/the unit \1 does not exist/p' | head -n 1)
+            ;;
+        compose) identity=$(printf '%s\n' "$STATE" | grep -oE '"ID":"[^"]*"') ;;
+    esac
+}
+
+unstartable() {
+    case $load,$active in
+        not-found,inactive) words='does not exist' ;;
+        *) in_words unit "$load" ;;
+    esac
+    [ -z "$words" ] || units_found=$units_found${units_found:+; }"the unit $unit $words"
+    unit='' load='' active=''
+}

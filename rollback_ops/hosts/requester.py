@@ -1,0 +1,40 @@
+"""Asks the program that is installed on a host for its operations: all that a restricted key may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rollback_ops.errors import Refused
+from rollback_ops.hosts.transport import Transport
+
+# What no shell takes for more than a letter: where the key is not restricted after all, a login shell reads the words.
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@/+,=-")
+# sshd hands the words on in one variable of the environment, which may have 128 KiB.
+_LONGEST_REQUEST = 120_000
+
+
+class Requester:
+    """``place`` is the path of the installed program on the host."""
+
+    def __init__(self, transport: Transport, place: str) -> None:
+        self._transport = transport
+        self._place = place
+
+    def run(self, words: tuple[str, ...], on_line: Callable[[str], None], timeout: float) -> str:
+        """Run one operation, handing over its lines; what came on standard error. See ``Transport.execute``."""
+        return self._transport.execute(request(self._place, *words), on_line, timeout).stderr
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+def request(place: str, operation: str, *arguments: str) -> str:
+    """A request as by_hand/entry.sh takes it. Raises ``Refused`` for one that is too long."""
+    line = " ".join([place, "--request", operation, *map(_encoded, arguments)])
+    if len(line) > _LONGEST_REQUEST:
+        raise Refused(f"what the host is to be told has {len(line):,} characters, more than one command may have")
+    return line
+
+
+def _encoded(argument: str) -> str:
+    return "=" + "".join(chr(byte) if byte in _PLAIN else f"%{byte:03o}" for byte in argument.encode())
