@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import sys
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -44,7 +45,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-history = typer.Typer(help="What happened before: read from the journals on the hosts.", no_args_is_help=True)
+history = typer.Typer(help="What happened before: read from the hosts' journals, or from GitHub.", no_args_is_help=True)
 app.add_typer(history, name="history")
 
 
@@ -71,7 +72,8 @@ def rollback(
     asked = _asked(env, service, host, local, reason=reason, trigger=trigger, record=record, **wish)
     wired = _wired(config, asked)
     why = _reason(wired)
-    _end(_commands(wired, json).rollback(why))
+    permit = wired.permit()
+    _end(_commands(wired, json, permitted=not (permit and permit.refusal)).rollback(why, permit))
 
 
 @app.command(name="list")
@@ -167,6 +169,22 @@ def demo() -> None:
     _end(run())
 
 
+@app.command(hidden=True)
+def finish() -> None:
+    """Complete the record on GitHub, at the end of a job: what a rollback that was stopped could not."""
+    from rollback_ops.finish import finish as complete
+
+    _end(complete(os.environ))
+
+
+class Source(StrEnum):
+    """Where the past is read from."""
+
+    journal = "journal"
+    github = "github"
+
+
+Where = Annotated[Source, typer.Option("--source", metavar="S", help="The hosts' journals, or github's deployments.")]
 HistoryEnv = Annotated[str | None, typer.Option("--env", metavar="ENV", help="Only this environment.")]
 
 
@@ -174,6 +192,7 @@ HistoryEnv = Annotated[str | None, typer.Option("--env", metavar="ENV", help="On
 def history_list(
     env: HistoryEnv = None,
     limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="At most so many.")] = 20,
+    source: Where = Source.journal,
     service: ServiceName = None,
     host: Hosts = None,
     local: Local = None,
@@ -181,13 +200,14 @@ def history_list(
     config: Config = None,
 ) -> None:
     """Show the last rollbacks, newest first."""
-    _end(_past(config, json, _asked(env, service, host, local)).show(limit))
+    _end(_past(config, json, _asked(env, service, host, local), source).show(limit))
 
 
 @history.command("stats")
 def history_stats(
     env: HistoryEnv = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the last so many.")] = None,
+    source: Where = Source.journal,
     service: ServiceName = None,
     host: Hosts = None,
     local: Local = None,
@@ -195,7 +215,7 @@ def history_stats(
     config: Config = None,
 ) -> None:
     """Count them: success rate, mean and slowest duration, by environment and by trigger."""
-    _end(_past(config, json, _asked(env, service, host, local)).stats(limit))
+    _end(_past(config, json, _asked(env, service, host, local), source).stats(limit))
 
 
 @history.command("log")
@@ -228,9 +248,9 @@ def _wired(config: str | None, asked: dict[str, Any]) -> Wired:
     return wire(settings_of(config, os.environ), os.environ, asked)
 
 
-def _commands(wired: Wired, json: bool, *, sizes: bool = False) -> Commands:
-    """The first byte leaves for the hosts before the rest is imported."""
-    survey = wired.look(sizes=sizes)
+def _commands(wired: Wired, json: bool, *, sizes: bool = False, permitted: bool = True) -> Commands:
+    """The first byte leaves for the hosts before the rest is imported; none at all where it is not ``permitted``."""
+    survey = wired.look(sizes=sizes, permitted=permitted)
     from rollback_ops.commands import Commands
 
     return Commands(wired, survey, as_json=json)
@@ -242,10 +262,10 @@ def _reason(wired: Wired) -> Reason:
     return reason_for(wired.request)
 
 
-def _past(config: str | None, json: bool, asked: dict[str, Any]) -> Past:
+def _past(config: str | None, json: bool, asked: dict[str, Any], source: Source = Source.journal) -> Past:
     from rollback_ops.past import Past
 
-    return Past(config, asked, as_json=json)
+    return Past(config, asked, as_json=json, on_github=source is Source.github)
 
 
 def _end(code: int) -> NoReturn:

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rollback_ops import checks, documents, ending, fleet, report, terminal
-from rollback_ops.chronicle import Heading, new_run
+from rollback_ops.chronicle import Chronicle, Heading, new_run
 from rollback_ops.crew import Crew
 from rollback_ops.errors import Exit, Refused, RollbackOpsError
 from rollback_ops.fleet import Begun, Cancellation
@@ -26,9 +26,12 @@ from rollback_ops.record import HostOutcome, Record
 from rollback_ops.report import Line
 from rollback_ops.rollback import roll_back
 from rollback_ops.tidings import Tidings, warned
-from rollback_ops.verdict import EXIT_CODES, overall
+from rollback_ops.verdict import EXIT_CODES, overall, record_of
 from rollback_ops.verify import verify
 from rollback_ops.wiring import Wired
+
+if TYPE_CHECKING:
+    from rollback_ops.github.permission import Permit
 
 T = TypeVar("T")
 
@@ -45,10 +48,13 @@ class Commands:
         self._wired = wired
         self._survey = survey
         self._as_json = as_json
-        self._tidings = Tidings(wired.notifier(), wired.request.record)
+        self._tidings = Tidings(wired.notifier(), wired.filing(), wired.hosts, wired.request.record)
 
-    def rollback(self, reason: Reason) -> int:
-        return self._roll_back(reason, report.result)
+    def rollback(self, reason: Reason, permit: Permit | None) -> int:
+        """Where it is not permitted no host is contacted, and the record says so."""
+        if permit and permit.refusal:
+            return self._refused(reason, permit.refusal)
+        return self._roll_back(reason, report.result, warning=permit.warning if permit else "")
 
     def check(self, reason: Reason) -> int:
         """A rollback up to the moment at which it would change something."""
@@ -57,12 +63,20 @@ class Commands:
         warnings = filter(None, (reason.warning, *stale(self._wired, reached)))
         return self._roll_back(Reason(reason.text, "; ".join(warnings)), report.checked, quiet=True)
 
-    def _roll_back(self, reason: Reason, told: Callable[[Record], Iterable[Line]], *, quiet: bool = False) -> int:
+    def _refused(self, reason: Reason, refusal: Refused) -> int:
+        wired, order = self._wired, _order(self._wired, reason)
+        chronicle = Chronicle(order.heading, [host.name for host in wired.hosts])
+        chronicle.decision = Refusal(refusal.message, refusal.hint)
+        return self._ended(record_of(chronicle), report.result)
+
+    def _roll_back(
+        self, reason: Reason, told: Callable[[Record], Iterable[Line]], *, warning: str = "", quiet: bool = False
+    ) -> int:
         wired, order = self._wired, _order(self._wired, reason)
         progress = terminal.Live(quiet=quiet, changing=self._tidings.begun)
         with _listening() as cancellation, closing(wired):
             crew = Crew(wired.hosts, self._survey, progress, cancellation, _total(wired))
-            record = warned(roll_back(order, crew, progress), reason.warning)
+            record = warned(roll_back(order, crew, progress), reason.warning, warning)
             return self._ended(record, told)
 
     def _ended(self, record: Record, told: Callable[[Record], Iterable[Line]]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
 _MASK = "***"
 # A part of a known secret that is shorter is no secret, and hiding it would make texts unreadable.
@@ -82,12 +83,41 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = tup
 )
 
 
+class Hidden:
+    """What is hidden in every text, beside what shows by itself to be a secret."""
+
+    def __init__(self) -> None:
+        self._secrets: frozenset[str] = frozenset()
+        self._patterns: tuple[str, ...] = ()
+        self._expressions: tuple[re.Pattern[str], ...] = ()
+
+    def add(self, secrets: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
+        """``patterns`` are regular expressions whose time is linear in the length of the text."""
+        self._secrets |= set(secrets)
+        self._patterns = tuple(dict.fromkeys((*self._patterns, *patterns)))
+        known = "|".join(map(re.escape, _forms(self._secrets)))
+        self._expressions = tuple(re.compile(each) for each in (known, *self._patterns) if each)
+
+    def mask(self, text: str) -> str:
+        for expression in self._expressions:
+            text = expression.sub(_line_by_line, text)
+        return text
+
+
+_everywhere = Hidden()
+# Hide these in every text of this process from now on.
+remember = _everywhere.add
+
+
 def mask(text: str, secrets: Iterable[str] = ()) -> str:
     """The text with ``***`` in the place of every secret in it.
 
     ``secrets`` are values that are known to be secret. They are hidden wherever they stand: whole, each line of one
-    that has several, and as Base64.
+    that has several, and as Base64. Those that were given to ``remember`` are hidden too.
     """
+    if not text:
+        return text
+    text = _everywhere.mask(text)
     known = _forms(secrets)
     if known:
         text = re.sub("|".join(map(re.escape, known)), _line_by_line, text)
@@ -96,11 +126,24 @@ def mask(text: str, secrets: Iterable[str] = ()) -> str:
     return text
 
 
+def masked(value: Any, secrets: Iterable[str] = ()) -> Any:
+    """A JSON document with every text in it masked."""
+    known = tuple(secrets)
+    if isinstance(value, str):
+        return mask(value, known)
+    if isinstance(value, dict):
+        return {key: masked(each, known) for key, each in value.items()}
+    return [masked(each, known) for each in value] if isinstance(value, list) else value
+
+
 def _forms(secrets: Iterable[str]) -> list[str]:
     """Every text that gives a known secret away, the longest first."""
     forms = set()
     for secret in secrets:
         lines = [line.strip() for line in secret.splitlines()]
-        encoded = [base64.b64encode(text.encode()).decode().rstrip("=") for text in {secret, secret.strip()}]
+        encoded = [
+            base64.b64encode(text.encode(errors="surrogateescape")).decode().rstrip("=")
+            for text in {secret, secret.strip()}
+        ]
         forms.update([secret.strip(), *lines, *encoded])
     return sorted((form for form in forms if len(form) >= _SHORTEST), key=lambda form: (-len(form), form))

@@ -1,4 +1,4 @@
-"""The ``history`` commands: what the hosts' journals say, and one line more by hand."""
+"""The ``history`` commands: what the hosts' journals say, or GitHub's deployments, and one line more by hand."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 
 from rollback_ops import documents, fleet, history, report, terminal
 from rollback_ops.chronicle import new_run, rfc3339
-from rollback_ops.errors import Exit, RollbackOpsError, UsageError
+from rollback_ops.errors import Exit, Refused, RollbackOpsError, UsageError
 from rollback_ops.fleet import Cancellation
 from rollback_ops.ports import Host
 from rollback_ops.reason import reason_for
 from rollback_ops.record import HostRecord, Record, ReleaseRef
-from rollback_ops.wiring import Wired, settings_of, wire
+from rollback_ops.settings import Settings
+from rollback_ops.wiring import Wired, place, settings_of, wire
 
 T = TypeVar("T")
 
@@ -22,17 +23,23 @@ _READ_WITHIN = 60.0
 
 
 class Past:
-    """The journals of one environment, or of all of them. ``config`` is the path that was typed, if any."""
+    """The past of one environment, or of all of them. ``config`` is the path that was typed, if any.
 
-    def __init__(self, config: str | None, options: Mapping[str, Any], *, as_json: bool) -> None:
+    ``on_github``: read from GitHub's deployments, for which nothing else is contacted, and no settings are needed.
+    """
+
+    def __init__(
+        self, config: str | None, options: Mapping[str, Any], *, as_json: bool, on_github: bool = False
+    ) -> None:
         self._environ = dict(os.environ)
-        self._settings = settings_of(config, self._environ)
+        self._settings = Settings() if on_github else settings_of(config, self._environ)
+        self._on_github = on_github
         self._options = options
         self._as_json = as_json
         self._lost = False
 
     def show(self, limit: int) -> int:
-        records = self._records()[:limit]
+        records = self._records(limit)[:limit]
         if self._as_json:
             documents.show({"records": [record.model_dump(mode="json", by_alias=True) for record in records]})
         elif records:
@@ -42,7 +49,7 @@ class Past:
         return Exit.REFUSED if self._lost else Exit.OK
 
     def stats(self, limit: int | None) -> int:
-        found = history.statistics(self._records()[:limit])
+        found = history.statistics(self._records(limit)[:limit])
         if self._as_json:
             documents.show(documents.statistics(found))
         else:
@@ -62,7 +69,9 @@ class Past:
             terminal.show([report.Line(f"✓ on the record of {', '.join(outcomes)}: {record.id}", "good")])
         return Exit.REFUSED if self._lost else Exit.OK
 
-    def _records(self) -> list[Record]:
+    def _records(self, limit: int | None) -> list[Record]:
+        if self._on_github:
+            return self._from_github(limit)
         lines: list[str] = []
         for wired in self._wired():
             for journal in self._each(wired, lambda host: host.journal()).values():
@@ -70,8 +79,35 @@ class Past:
         records, unreadable = history.read(lines)
         if unreadable:
             terminal.show([report.Line(f"! {unreadable} lines of the journals could not be read", "warning")], err=True)
-        wanted = self._options.get("environment")
-        return [r for r in records if not wanted or r.environment == wanted]
+        return self._wanted(records)
+
+    def _from_github(self, limit: int | None) -> list[Record]:
+        """Page by page, until there are enough."""
+        from rollback_ops.github.api import Unanswered
+        from rollback_ops.github.clerk import Clerk
+
+        where = place(self._environ)
+        if where is None:
+            raise UsageError("--source github needs GITHUB_REPOSITORY (owner/name) and GITHUB_TOKEN")
+        payloads: list[Mapping[str, Any] | None] = []
+        records: list[Record] = []
+        unreadable = 0
+        try:
+            for page in Clerk(where).pages(self._options.get("environment") or ""):
+                payloads += page
+                records, unreadable = history.read_payloads(payloads)
+                if limit and len(self._wanted(records)) >= limit:
+                    break
+        except Unanswered as error:
+            raise Refused(f"the deployments of {where.repository} cannot be read: {error.message}") from None
+        if unreadable:
+            terminal.show([report.Line(f"! {unreadable} deployments could not be read", "warning")], err=True)
+        return self._wanted(records)
+
+    def _wanted(self, records: list[Record]) -> list[Record]:
+        environment, service = self._options.get("environment"), self._options.get("service")
+        there = [r for r in records if not environment or r.environment == environment]
+        return [r for r in there if not service or r.service == service]
 
     def _wired(self) -> Iterator[Wired]:
         chosen, service = self._options.get("environment"), self._options.get("service")
@@ -112,4 +148,4 @@ def _by_hand(wired: Wired, failed: bool) -> Record:
         to=to,
         hosts=tuple(HostRecord(host=host.name, outcome=outcome, to=to) for host in wired.hosts),
         warnings=("put on the record by hand",),
-    )
+    ).without_secrets()

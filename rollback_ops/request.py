@@ -22,7 +22,7 @@ _NO = ("false", "no", "off", "0")
 @dataclass(frozen=True, slots=True)
 class Request:
     """Empty means not asked. ``hosts`` narrows the environment's, ``record`` is where to write the record,
-    ``webhook_format`` is for the messages instead of what the settings say.
+    ``webhook_format`` is for the messages instead of what the settings say. ``in_actions``: in a GitHub workflow.
     """
 
     environment: str
@@ -39,6 +39,8 @@ class Request:
     actor: str = ""
     run_url: str = ""
     webhook_format: MessageFormat | None = None
+    in_actions: bool = False
+    record_deployment: bool | None = None
 
     @property
     def mode(self) -> Mode:
@@ -85,6 +87,8 @@ class Request:
             actor=_actor(environ),
             run_url=_run_url(environ),
             webhook_format=_format(asked.text("WEBHOOK_FORMAT", None)),
+            in_actions=_in_actions(environ),
+            record_deployment=asked.flag("RECORD_DEPLOYMENT", None) if asked.text("RECORD_DEPLOYMENT", None) else None,
         )
 
 
@@ -129,14 +133,19 @@ def _format(text: str) -> MessageFormat | None:
 
 
 def _trigger_of(environ: Mapping[str, str]) -> Trigger:
-    dispatched = environ.get("GITHUB_ACTIONS") == "true" and environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch"
+    dispatched = _in_actions(environ) and environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch"
     return "workflow" if dispatched else "manual"
 
 
+def _in_actions(environ: Mapping[str, str]) -> bool:
+    return environ.get("GITHUB_ACTIONS") == "true"
+
+
 def _actor(environ: Mapping[str, str]) -> str:
-    """Who started it, as GitHub knows them, else as this machine does."""
+    """Who started it, as GitHub knows them, else as this machine does. A run that is started again has two actors."""
     user = environ.get("USER") or environ.get("LOGNAME") or str(os.getuid())
-    return one_line(environ.get("GITHUB_ACTOR") or f"{user}@{os.uname().nodename}")
+    known = environ.get("GITHUB_TRIGGERING_ACTOR") or environ.get("GITHUB_ACTOR")
+    return one_line(known or f"{user}@{os.uname().nodename}")
 
 
 def _run_url(environ: Mapping[str, str]) -> str:

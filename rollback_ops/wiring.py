@@ -14,14 +14,19 @@ from rollback_ops import managers
 from rollback_ops.fleet import Begun, begin
 from rollback_ops.hosts import Login, on_servers, on_this_machine
 from rollback_ops.job import Job, resolve
+from rollback_ops.masking import remember
 from rollback_ops.model import Survey
 from rollback_ops.ports import Host
+from rollback_ops.reason import PERSONAL_TRIGGERS
 from rollback_ops.request import Request
 from rollback_ops.settings import Limits, Service, Settings
 from rollback_ops.settings.credentials import Secrets
 from rollback_ops.settings.file import load, settings_path
 
 if TYPE_CHECKING:
+    from rollback_ops.github.api import Place
+    from rollback_ops.github.deployments import Filing
+    from rollback_ops.github.permission import Permit
     from rollback_ops.notify import Notifier
 
 
@@ -33,11 +38,12 @@ class Wired:
     job: Job
     hosts: list[Host]
     webhook: SecretStr | None = None
+    github: Place | None = None
     first_aid: tuple[str, ...] = ()
 
-    def look(self, *, sizes: bool = False) -> Begun[str, Survey]:
-        """Begin to survey the hosts."""
-        hosts = {host.name: host for host in self.hosts}
+    def look(self, *, sizes: bool = False, permitted: bool = True) -> Begun[str, Survey]:
+        """Begin to survey the hosts; none of them where it is not ``permitted``."""
+        hosts = {host.name: host for host in self.hosts if permitted}
         return begin(hosts, lambda name: hosts[name].survey(sizes=sizes))
 
     def notifier(self) -> Notifier:
@@ -47,12 +53,31 @@ class Wired:
         notify = self.job.service.notify
         return Notifier(self.webhook, self.request.webhook_format or notify.format, notify.on)
 
+    def filing(self) -> Filing | None:
+        return filing(self.request, self.github, self.job.environment.url)
+
+    def permit(self) -> Permit | None:
+        """Whether the person who asks for a rollback may have it. None: nothing is required of them."""
+        request, environment = self.request, self.job.environment
+        required = environment.require_permission
+        if not required or request.dry_run or request.trigger not in PERSONAL_TRIGGERS:
+            return None
+        from rollback_ops.github.permission import Permit, permit
+
+        if not request.in_actions:
+            who = f"whether {request.actor} holds {required} was not looked up"
+            return Permit(warning=f"{who}: this is no GitHub workflow, and access to the hosts is permission enough")
+        unchecked = request.emergency and environment.unchecked_emergency
+        return permit(required, request.actor, self.github, goes_on_unchecked=unchecked)
+
     def close(self) -> None:
         for host in self.hosts:
             host.close()
 
 
 def settings_of(config: str | None, environ: Mapping[str, str]) -> Settings:
+    """The settings. From here on no text of this process shows a secret of the environment."""
+    remember(Secrets.read(environ).texts())
     return load(settings_path(environ, Path(config) if config else None), environ)
 
 
@@ -60,6 +85,7 @@ def wire(settings: Settings, environ: Mapping[str, str], options: Mapping[str, A
     """Raises ``UsageError`` for everything that can be known to be wrong before a host is contacted."""
     request = Request.build(environ, **options)
     job = resolve(settings, request)
+    remember(patterns=job.service.mask)
     service = hurried(job.service) if request.emergency else job.service
     manager = managers.build(service, job.service_name)
     parse_units = partial(managers.parse, service, job.service_name)
@@ -71,7 +97,14 @@ def wire(settings: Settings, environ: Mapping[str, str], options: Mapping[str, A
         login, gateways = _login(secrets, environ), job.environment.gateways
         restricted = job.environment.restricted
         hosts = on_servers(job.hosts, gateways, login, service, manager, parse_units, restricted=restricted)
-    return Wired(request, job, list(hosts), secrets.webhook_url, manager.first_aid)
+    return Wired(request, job, list(hosts), secrets.webhook_url, place(environ), manager.first_aid)
+
+
+def place(environ: Mapping[str, str]) -> Place | None:
+    """The repository on GitHub that this is about, where the environment says which, and has a token for it."""
+    from rollback_ops.github.api import Place
+
+    return Place.of(environ, Secrets.read(environ).token)
 
 
 def hurried(service: Service) -> Service:
@@ -92,3 +125,13 @@ def _login(given: Secrets, environ: Mapping[str, str]) -> Login:
         passphrase=given.ssh_key_passphrase.get_secret_value() if given.ssh_key_passphrase else "",
         known_hosts=given.known_hosts.get_secret_value() if given.known_hosts else "",
     )
+
+
+def filing(request: Request, github: Place | None, environment_url: str) -> Filing | None:
+    """Who records it on GitHub: in a workflow, or where that was asked for. None: nobody."""
+    asked = request.record_deployment
+    if asked is False or (asked is None and not (request.in_actions and github)):
+        return None
+    from rollback_ops.github.deployments import Filing
+
+    return Filing(github, environment_url, whole=not request.hosts)

@@ -23,8 +23,8 @@ COMMANDS: dict[str, set[str]] = {
     "guard": ON_HOSTS | {"--record"},
     "seal": ON_HOSTS,
     "demo": set(),
-    "history list": ON_HOSTS | {"--env", "--limit"},
-    "history stats": ON_HOSTS | {"--env", "--limit"},
+    "history list": ON_HOSTS | {"--env", "--limit", "--source"},
+    "history stats": ON_HOSTS | {"--env", "--limit", "--source"},
     "history log": ON_HOSTS | {"--env", "--backup", "--to", "--reason", "--trigger", "--failed"},
 }
 OF_AN_ENVIRONMENT = ["rollback", "list", "check", "verify", "guard", "seal"]

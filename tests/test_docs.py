@@ -80,9 +80,11 @@ def codes(cell: str) -> list[str]:
 
 
 def leaves() -> dict[str, Any]:
-    """Every command by its name, like ``history list``."""
+    """Every command by its name, like ``history list``; the hidden one is for the action alone."""
     found: dict[str, Any] = {}
     for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        if command.hidden:
+            continue
         below = getattr(command, "commands", None)
         found |= {f"{name} {word}": inner for word, inner in below.items()} if below else {name: command}
     return found

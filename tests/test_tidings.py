@@ -25,13 +25,13 @@ def written(file: Path) -> Record:
 def test_the_record_of_a_killed_program_is_in_its_file_as_soon_as_hosts_are_about_to_be_changed(tmp_path: Path) -> None:
     file = tmp_path / "record.json"
     provisional = record(outcome="cancelled", exit_code=143)
-    Tidings(notifier(), file).begun(provisional)
+    Tidings(notifier(), None, [], file).begun(provisional)
     assert written(file) == provisional
 
 
 def test_the_team_is_told_what_goes_and_what_comes() -> None:
     with receiver() as team:
-        tidings = Tidings(notifier(team.url), None)
+        tidings = Tidings(notifier(team.url), None, [], None)
         tidings.begun(record(outcome="cancelled", exit_code=143))
         tidings.ended(record())
     begun = next(message for message in team.documents if "event" in message)
@@ -43,14 +43,14 @@ def test_what_could_not_be_told_is_in_the_record_and_in_its_file(tmp_path: Path)
     file = tmp_path / "record.json"
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}/"
-    ended = Tidings(notifier(url), file).ended(record())
+    ended = Tidings(notifier(url), None, [], file).ended(record())
     assert ended.warnings == ("beware", "the message about the end was not sent: refused")
     assert written(file) == ended
 
 
 def test_a_file_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
     file = tmp_path / "missing" / "record.json"
-    (_, told) = Tidings(notifier(), file).ended(record()).warnings
+    (_, told) = Tidings(notifier(), None, [], file).ended(record()).warnings
     assert told == f"the record could not be written to {file}: No such file or directory"
 
 

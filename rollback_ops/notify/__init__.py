@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import SecretStr
 
 from rollback_ops.fleet import Begun, Cancellation, begin
-from rollback_ops.masking import mask
+from rollback_ops.masking import masked
 from rollback_ops.notify import generic, sending, slack, teams
 from rollback_ops.notify.message import News, Start
 from rollback_ops.record import Record
@@ -88,12 +88,4 @@ def _event(record: Record) -> Event | None:
 def _masked(news: News, url: str) -> News:
     path = url.partition("://")[2].partition("/")[2]
     secrets = [secret for secret in (url, path) if len(secret) >= _SHORTEST_PATH]
-    return type(news).model_validate(_each_text(news.model_dump(mode="json", by_alias=True), secrets))
-
-
-def _each_text(value: Any, secrets: list[str]) -> Any:
-    if isinstance(value, str):
-        return mask(value, secrets)
-    if isinstance(value, dict):
-        return {key: _each_text(each, secrets) for key, each in value.items()}
-    return [_each_text(each, secrets) for each in value] if isinstance(value, list) else value
+    return type(news).model_validate(masked(news.model_dump(mode="json", by_alias=True), secrets))

@@ -25,10 +25,12 @@ from rollback_ops.settings.types import (
     PathInRelease,
     PathInRoot,
     Pattern,
+    Permission,
     Project,
     Question,
     Root,
     Seconds,
+    SecretPattern,
     Units,
 )
 
@@ -186,6 +188,7 @@ class Service(Section):
     guard: Guard = Guard()
     notify: Notify = Notify()
     limits: Limits = Limits()
+    mask: tuple[SecretPattern, ...] = ()
 
     @model_validator(mode="after")
     def _every_check_can_pass(self) -> Service:
@@ -223,7 +226,8 @@ class Environment(Section):
     gateways: Addresses = ()
     restricted: bool = False
     url: PageUrl = ""
-    require_permission: Literal["", "read", "triage", "write", "maintain", "admin"] = ""
+    require_permission: Permission = ""
+    unchecked_emergency: bool = False
 
 
 class Settings(Section):

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator
 
+from rollback_ops.settings import secret_pattern
 from rollback_ops.wording import did_you_mean, listed
 
 _DURATION = re.compile(r"(?P<amount>\d+(?:\.\d+)?)(?P<unit>ms|s|m)", re.ASCII)
@@ -20,6 +21,10 @@ _DURATION_WORDS = 'should be a duration, a number with its unit: "500ms", "20s" 
 # Braces that belong to the shell (${x}, %{x}, {{x}}) are not ours.
 _PLACEHOLDER = re.compile(r"(?<![$%{])\{([a-z_]+)\}(?!\})")
 _FOR_CHECKS = ("environment", "release")
+_TEAM = re.compile(r"@[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
+
+# What somebody may do in a repository, from the least to the most.
+Role = Literal["read", "triage", "write", "maintain", "admin"]
 _HOST = r"(?:\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9._-]+)?\]|[A-Za-z0-9_][A-Za-z0-9._-]*)"
 _PORT = r"(?P<port>\d{1,5})"
 
@@ -109,6 +114,14 @@ def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _permission(text: str) -> str:
+    roles = get_args(Role)
+    if text and text not in roles and not _TEAM.fullmatch(text):
+        wanted = f"should be one of {listed(roles)}, or a team like @org/team"
+        raise ValueError(f"{wanted}{did_you_mean(text, roles)}")
+    return text
+
+
 _PATH = r"[A-Za-z0-9._@+=:,-]+"
 _PATH_WORDS = "made of letters, digits and . _ - @ + = : ,"
 _RELATIVE = rf"(?!-){_PATH}(?:/{_PATH})*"
@@ -150,6 +163,7 @@ _ENDPOINT_WORDS = "should be host:port, like localhost:5432 or [::1]:5432, or th
 Endpoint = Annotated[str, _shape(rf"{_HOST}:{_PORT}|(?:/[A-Za-z0-9._@+=:,-]+)+", _ENDPOINT_WORDS, *_FOR_CHECKS)]
 Address = Annotated[str, _shape(rf"(?:[A-Za-z0-9_][A-Za-z0-9_.$+-]*@)?{_HOST}(?::{_PORT})?", _HOST_WORDS)]
 Addresses = Annotated[tuple[Address, ...], _unique]
+Permission = Annotated[str, AfterValidator(_permission)]
 Command = Annotated[str, _placeholders("environment"), _one_line]
 Question = Annotated[str, _placeholders(*_FOR_CHECKS), _one_line]
 LogFile = Annotated[
@@ -157,6 +171,7 @@ LogFile = Annotated[
     _shape(rf"/?{_RELATIVE}", f"should be a file's path, under root or absolute, {_PATH_WORDS}", "environment"),
     _no_dots,
 ]
+SecretPattern = Annotated[str, AfterValidator(secret_pattern.checked)]
 LinePatterns = Annotated[tuple[Question, ...], AfterValidator(_not_empty)]
 ExpectedText = Annotated[str, _placeholders(*_FOR_CHECKS)]
 ExpectedJson = Annotated[Any, AfterValidator(_texts_inside)]
