@@ -153,7 +153,7 @@ def test_every_problem_is_in_one_message_with_one_line_each() -> None:
         '(did you mean "backups"?)',
         '  rollback.toml: services.rosey.units = "bot" should be a list of texts, like ["one", "two"]',
         '  rollback.toml: environments.prod.host = "a" is not a known key (did you mean "hosts"?); '
-        "allowed: hosts, gateways, url, require_permission, unchecked_emergency",
+        "allowed: hosts, gateways, restricted, url, require_permission, unchecked_emergency",
     ]
 
 
