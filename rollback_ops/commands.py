@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rollback_ops import checks, documents, ending, fleet, report, terminal
+from rollback_ops import checks, documents, ending, fleet, report, step, terminal
 from rollback_ops.chronicle import Chronicle, Heading, new_run
 from rollback_ops.crew import Crew
 from rollback_ops.errors import Exit, Refused, RollbackOpsError
@@ -80,12 +80,16 @@ class Commands:
             return self._ended(record, told)
 
     def _ended(self, record: Record, told: Callable[[Record], Iterable[Line]]) -> int:
+        step.ungroup()
         untold, record = record, self._tidings.ended(record)
-        news = (why for why in record.warnings if why not in untold.warnings)
-        terminal.show((Line(f"! {why}", "warning") for why in news), err=True)
+        lines = list(told(record))
+        first_aid = list(report.first_aid(record, self._wired.first_aid, local=self._wired.request.local))
+        unshown = step.ended_with(record, report.top(lines, first_aid), self._wired.request.record)
+        news = [why for why in record.warnings if why not in untold.warnings]
+        terminal.show((Line(f"! {why}", "warning") for why in (*news, *unshown)), err=True)
         with ending.shown():
-            self._show(record.model_dump(mode="json", by_alias=True), told(record))
-        terminal.show(report.first_aid(record, self._wired.first_aid, local=self._wired.request.local), err=True)
+            self._show(record.model_dump(mode="json", by_alias=True), lines)
+        terminal.show(first_aid, err=True)
         return record.exit_code
 
     def guard(self) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 from rollback_ops.errors import RollbackOpsError
 from rollback_ops.health import Verification
 from rollback_ops.history import Statistics
+from rollback_ops.masking import masked
 from rollback_ops.model import Survey
 from rollback_ops.plan import NothingToDo, Plan, Refusal
 from rollback_ops.record import HostOutcome, Outcome, Record
@@ -24,8 +25,9 @@ Document = dict[str, Any]
 
 def show(document: Mapping[str, Any]) -> None:
     # In any other encoding a character could be missing; an escape never is.
-    json.dump(document, sys.stdout, ensure_ascii=sys.stdout.encoding.lower() != "utf-8", indent=2)
-    sys.stdout.write("\n")
+    text = json.dumps(masked(document), ensure_ascii=sys.stdout.encoding.lower() != "utf-8", indent=2)
+    # In a workflow ##[ would begin a command, wherever it stands. Only texts have it, and this says the same in them.
+    sys.stdout.write(text.replace("##[", "#\\u0023[") + "\n")
 
 
 def write(path: Path, record: Record) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from rollback_ops.checks import Look, Visit
 from rollback_ops.chronicle import Chronicle, Heading, rfc3339
 from rollback_ops.health import Pace
+from rollback_ops.masking import mask
 from rollback_ops.model import SwitchOrder, Unit
 from rollback_ops.plan import HostPlan, Wish
 from rollback_ops.settings import Limits, Verify
@@ -36,7 +37,7 @@ def for_host(order: Order, host: HostPlan, chronicle: Chronicle) -> SwitchOrder:
         "environment": heading.environment,
         "mode": heading.mode,
         "trigger": heading.trigger,
-        "reason": heading.reason,
+        "reason": mask(heading.reason),
         "actor": heading.actor,
         "run_url": heading.run_url or None,
         "from": (chronicle.surveys[host.host].origin if number == 1 else host.source.name) or None,

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from rollback_ops.masking import mask
 from rollback_ops.model import Mode, Trigger
 
 SCHEMA_VERSION = 1
@@ -95,6 +96,11 @@ class HostRecord(Noun):
     checks: tuple[CheckRecord, ...] = ()
     detail: str = ""
 
+    def without_secrets(self) -> HostRecord:
+        steps = tuple(step.model_copy(update={"detail": mask(step.detail)}) for step in self.steps)
+        checks = tuple(check.model_copy(update={"detail": mask(check.detail)}) for check in self.checks)
+        return self.model_copy(update={"steps": steps, "checks": checks, "detail": mask(self.detail)})
+
 
 class DeploymentRef(Noun):
     id: int | None = None
@@ -125,6 +131,17 @@ class Record(Noun):
     hosts: tuple[HostRecord, ...] = ()
     deployment: DeploymentRef = DeploymentRef()
     warnings: tuple[str, ...] = ()
+
+    def without_secrets(self) -> Record:
+        """The record with ``***`` for the secrets in what people and hosts wrote. Names stay as they are."""
+        return self.model_copy(
+            update={
+                "reason": mask(self.reason),
+                "rejected": tuple(r.model_copy(update={"why": mask(r.why)}) for r in self.rejected),
+                "hosts": tuple(host.without_secrets() for host in self.hosts),
+                "warnings": tuple(map(mask, self.warnings)),
+            }
+        )
 
     def line(self) -> str:
         """The record as one line of JSON, as it stands in the journal; one that is too long leaves details out."""

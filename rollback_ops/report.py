@@ -122,6 +122,11 @@ def first_aid(record: Record, commands: Sequence[str], *, local: bool) -> Iterat
     yield Line(f"  rollback-ops rollback {record.environment} --backup NAME --reason TEXT")
 
 
+def top(lines: Iterable[Line], first_aid: Iterable[Line]) -> list[str]:
+    """What of a result matters most, for where there is little room: no line that is faint, and what to do now."""
+    return [line.text for line in (*[line for line in lines if line.style != "faint"][:8], *[*first_aid][:6])]
+
+
 def _login(host: str) -> str:
     """``ssh`` to a host as the settings write it."""
     name, _, port = host.rpartition(":") if re.fullmatch(r".*[^:]:\d+|.*\]:\d+", host) else (host, "", "")

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 import typer
 
-from rollback_ops import report
+from rollback_ops import report, step
 from rollback_ops.errors import RollbackOpsError
 from rollback_ops.health import Verification
+from rollback_ops.masking import mask
 from rollback_ops.model import StepReport, SwitchResult
 from rollback_ops.record import Record
 from rollback_ops.report import Line
@@ -29,9 +30,10 @@ _WIDEST = 400
 
 
 def show(lines: Iterable[Line], *, err: bool = False) -> None:
+    """Each line without secrets, and as nothing but itself to a terminal and to the runner of a workflow."""
     colour = False if os.environ.get("NO_COLOR") else None
     for line in lines:
-        text = "\n".join(map(one_line, line.text.split("\n")))
+        text = "\n".join(step.shown(one_line(part)) for part in mask(line.text).split("\n"))
         styled = typer.style(text, **_STYLES[line.style]) if line.style else text  # type: ignore[arg-type]
         typer.echo(styled, err=err, color=colour)
 
@@ -45,7 +47,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     grid = Table(*(Column(name, no_wrap=True) for name in columns), box=None, pad_edge=False)
     for row in rows:
         grid.add_row(*(Text(one_line(cell)) for cell in row))
-    Console(highlight=False, width=_WIDEST).print(grid, crop=False)
+    console = Console(highlight=False, width=_WIDEST)
+    with console.capture() as drawn:
+        console.print(grid, crop=False)
+    show(Line(line) for line in drawn.get().splitlines())
 
 
 class Live:
@@ -65,15 +70,16 @@ class Live:
                 show(lines, err=True)
 
     def phase(self, name: str, detail: str) -> None:
-        self._say([Line(f"▸ {name}: {detail}", "strong")])
+        if self._quiet or not step.group(mask(f"{name}: {detail}")):
+            self._say([Line(f"▸ {name}: {detail}", "strong")])
 
     def lost(self, host: str, error: RollbackOpsError) -> None:
         """Also when quiet: only here stands what to do about it."""
         with self._lock:
             show([Line(f"  ✗ {host}  {str(error).removeprefix(f'{host}: ')}", "bad")], err=True)
 
-    def step(self, host: str, step: StepReport) -> None:
-        self._say([report.step(host, step)])
+    def step(self, host: str, taken: StepReport) -> None:
+        self._say([report.step(host, taken)])
 
     def switched(self, host: str, result: SwitchResult) -> None:
         if result.reason:

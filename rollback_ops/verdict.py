@@ -43,12 +43,12 @@ _OF_ALL: dict[HostOutcome, Outcome] = {
 
 
 def record_of(chronicle: Chronicle) -> Record:
-    """The record as of now."""
+    """The record as of now, without secrets."""
     heading = chronicle.heading
     finished_at = chronicle.finished_at or datetime.now(UTC)
     hosts = tuple(_host(chronicle, name) for name in chronicle.host_names)
     outcome = _outcome(chronicle, hosts)
-    return Record(
+    record = Record(
         id=heading.run,
         service=heading.service,
         environment=heading.environment,
@@ -69,6 +69,7 @@ def record_of(chronicle: Chronicle) -> Record:
         hosts=hosts,
         warnings=tuple(chronicle.warnings),
     )
+    return record.without_secrets()
 
 
 def provisional(chronicle: Chronicle) -> Record:

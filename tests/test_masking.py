@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rollback_ops.masking import mask
+from rollback_ops.masking import Hidden, mask
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\nAAAAB3Nza\n-----END OPENSSH PRIVATE KEY-----"
 
@@ -132,3 +132,17 @@ def test_no_mixture_of_hostile_pieces_takes_long(pieces: list[str]) -> None:
     began = time.process_time()
     mask(text)
     assert time.process_time() - began < 2
+
+
+def test_what_is_remembered_is_hidden_in_every_text_and_what_was_remembered_before_stays() -> None:
+    hidden = Hidden()
+    hidden.add(secrets=["first secret"])
+    hidden.add(secrets=["second secret", "abc"], patterns=["acme_[0-9]{4}"])
+    text = "first secret, second secret, abc, acme_1234 and more"
+    assert hidden.mask(text) == "***, ***, abc, *** and more"
+
+
+def test_a_secret_that_is_no_utf_8_can_be_remembered() -> None:
+    hidden = Hidden()
+    hidden.add(secrets=["caf\udce9-secret"])
+    assert hidden.mask("a caf\udce9-secret") == "a ***"

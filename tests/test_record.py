@@ -153,3 +153,15 @@ def test_records_conform_to_the_schema(published: dict[str, Any], words: dict[st
 )
 def test_what_is_no_record_does_not_conform_to_the_schema(published: dict[str, Any], words: dict[str, Any]) -> None:
     assert not conforms(USUAL | words, published, published)
+
+
+def test_the_secrets_in_what_people_and_hosts_wrote_are_hidden_and_names_stay() -> None:
+    text = "it says password=hunter2"
+    check = {"name": "health", "kind": "http", "outcome": "failed", "detail": text}
+    step = {"name": "stop", "seconds": 0.1, "outcome": "failed", "detail": text}
+    host = {**USUAL["hosts"][0], "host": "token=abcdef", "detail": text, "checks": [check], "steps": [step]}
+    told = record(reason=text, warnings=[text], hosts=[host], rejected=[{"release": "b1", "why": text}])
+    line = told.without_secrets().line()
+    assert "hunter2" not in line
+    assert line.count("it says password=***") == 6
+    assert '"host":"token=abcdef"' in line

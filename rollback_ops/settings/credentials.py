@@ -15,6 +15,9 @@ _VARIABLES = {
     "token": "GITHUB_TOKEN",
 }
 
+# A part of an address that is shorter is no secret.
+_SHORTEST_PATH = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
@@ -31,6 +34,16 @@ class Secrets:
         """The secrets that ``environ`` holds; an empty variable is one that was not given."""
         given = {field: environ.get(variable, "") for field, variable in _VARIABLES.items()}
         return cls(**{field: SecretStr(text) for field, text in given.items() if text.strip()})
+
+    def texts(self) -> tuple[str, ...]:
+        """What nobody may see: all of them, and the path of an address by itself. Host keys are public."""
+        hidden = (self.ssh_key, self.ssh_key_passphrase, self.webhook_url, self.token)
+        path = (
+            self.webhook_url.get_secret_value().strip().partition("://")[2].partition("/")[2]
+            if self.webhook_url
+            else ""
+        )
+        return (*(each.get_secret_value() for each in hidden if each), *([path] if len(path) >= _SHORTEST_PATH else []))
 
 
 def variable_of(key: str) -> str:

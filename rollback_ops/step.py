@@ -1,0 +1,131 @@
+"""The step of a GitHub workflow that this command runs in, if it runs in one: what people see of it in the run.
+
+A process is at most one step: it is known to this module. Outside of a workflow nothing here does anything. What could
+not be told is a warning in the log, and never changes how a command ends.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from rollback_ops.errors import Exit
+from rollback_ops.github import runner
+from rollback_ops.masking import mask, remember
+from rollback_ops.record import Record
+from rollback_ops.settings.credentials import Secrets
+
+# What an exit code means for a command that leaves no record. Wrong usage has no outcome: nothing was begun.
+_OUTCOMES: dict[int, str] = {
+    Exit.OK: "succeeded",
+    Exit.REFUSED: "refused",
+    Exit.VERIFICATION_FAILED: "verification_failed",
+    Exit.RESTORED: "restored",
+    Exit.FAILED: "failed",
+    Exit.PARTIAL: "partial",
+    Exit.INTERRUPTED: "cancelled",
+    Exit.TERMINATED: "cancelled",
+}
+_TITLE = "rollback-ops"
+
+
+class _Step:
+    """``reasons``: why the command ends as it does, in lines. ``told``: the run shows how it ended already."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.log = runner.StepLog(sys.stderr, sys.stdout)
+        self.reasons: list[str] = []
+        self.annotations: list[str] = []
+        self.told = False
+
+
+_step: _Step | None = None
+
+
+def begin(environ: Mapping[str, str]) -> None:
+    """In a workflow: mask the secrets before anything is printed, and put all that is printed inside of a fence."""
+    global _step  # noqa: PLW0603
+    secrets = Secrets.read(environ).texts()
+    remember(secrets)
+    _step = _Step(environ)
+    _step.log.begin(secrets)
+
+
+def shown(line: str) -> str:
+    """The line as it may be printed."""
+    return runner.harmless(line) if _step else line
+
+
+def group(title: str) -> bool:
+    """What follows can be folded. False where nothing can be."""
+    if _step:
+        _step.log.group(title)
+    return _step is not None
+
+
+def ungroup() -> None:
+    if _step:
+        _step.log.ungroup()
+
+
+def because(lines: Iterable[str]) -> None:
+    """Why the command is about to end."""
+    if _step:
+        _step.reasons = [mask(line) for line in lines]
+
+
+def ended_with(record: Record, lines: Sequence[str], file: Path | None) -> list[str]:
+    """Show a record in the run, with these lines at its top; what could not be shown, in words."""
+    if not _step:
+        return []
+    from rollback_ops.github.summary import summary
+
+    level: runner.Level = "error" if record.exit_code else "warning" if record.warnings else "notice"
+    _step.annotations = [_annotation(level, f"{_TITLE}: {record.service}, {record.environment}", lines)]
+    _step.told = True
+    page = summary(record.without_secrets(), runner.repository_url(_step.environ))
+    return [*_outputs(_step.environ, _of(record, file)), *runner.write_summary(_step.environ, page)]
+
+
+def end(code: int) -> None:
+    """Leave the fence. What left no record is told now."""
+    if not _step:
+        return
+    problems = [] if _step.told else _without_a_record(_step, code)
+    _step.log.end(*_step.annotations, *(_annotation("warning", _TITLE, [problem]) for problem in problems[:5]))
+
+
+def _without_a_record(step: _Step, code: int) -> list[str]:
+    problems = _outputs(step.environ, {"outcome": _OUTCOMES.get(code, ""), "exit-code": str(int(code))})
+    if not code:
+        return problems
+    from rollback_ops.github.summary import notice
+
+    reasons = step.reasons or [f"it ended with exit code {int(code)}; the log of the step says why"]
+    title = "❌ Not done: wrong usage or settings" if code == Exit.USAGE else "❌ Not done"
+    step.annotations = [_annotation("error", _TITLE, reasons)]
+    return [*problems, *runner.write_summary(step.environ, notice(title, reasons))]
+
+
+def _annotation(level: runner.Level, title: str, lines: Iterable[str]) -> str:
+    return runner.annotation(level, mask(title), map(mask, lines))
+
+
+def _outputs(environ: Mapping[str, str], values: Mapping[str, str]) -> list[str]:
+    return runner.write_outputs(environ, values)
+
+
+def _of(record: Record, file: Path | None) -> dict[str, str]:
+    """The outputs of the contract. ``artifact-url`` is the action's."""
+    return {
+        "outcome": record.outcome,
+        "exit-code": str(record.exit_code),
+        "from": record.from_.release or "",
+        "to": record.to.release or "",
+        "deployment-id": "" if record.deployment.id is None else str(record.deployment.id),
+        "deployment-url": record.deployment.url or "",
+        "record": str(file.absolute()) if file and file.exists() else "",
+        "duration-seconds": f"{record.duration_seconds:.3f}",
+    }
