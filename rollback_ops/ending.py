@@ -6,8 +6,8 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import NoReturn
+from contextlib import contextmanager
+from typing import NoReturn, TextIO
 
 from rollback_ops.errors import Exit, RollbackOpsError
 
@@ -24,11 +24,22 @@ class Ended(Exception):
 
 def code_of(command: Callable[[], object]) -> int:
     """Run a command; the exit code that it ends with. No exception and no traceback gets past this."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return _code_of(command)
+    from rollback_ops import step
+
+    step.begin(os.environ)
+    code = _code_of(command)
+    step.end(code)
+    return code
+
+
+def _code_of(command: Callable[[], object]) -> int:
     try:
         code = _foreseen(command)
         sys.stdout.flush()
-    except OSError as error:
-        return _defect(error) if error.filename else _unheard(error)
+    except _UnheardError as error:
+        return _unheard(error)
     except Exception as error:
         return _defect(error)
     return code
@@ -48,10 +59,13 @@ def _foreseen(command: Callable[[], object]) -> int:
     except Ended as ended:
         return ended.code
     except RollbackOpsError as error:
+        from rollback_ops import step
         from rollback_ops.report import explained
         from rollback_ops.terminal import show
 
-        show(explained(error), err=True)
+        lines = list(explained(error))
+        step.because(line.text for line in lines)
+        show(lines, err=True)
         return error.exit_code
     except SystemExit as left:
         # What is left is Typer's own: help and version with 0, and everything that was typed wrong.
@@ -64,22 +78,23 @@ def _defect(error: Exception) -> int:
 
     Python's own would be 1, which means that nothing was changed. Nobody knows that here.
     """
-    from dataclasses import astuple
     from traceback import extract_tb
 
+    from rollback_ops import step
     from rollback_ops.masking import mask
     from rollback_ops.settings.credentials import Secrets
     from rollback_ops.wording import one_line, short
 
-    secrets = [secret.get_secret_value() for secret in astuple(Secrets.read(os.environ)) if secret]
-    what = short(one_line(mask(f"{type(error).__name__}: {error}", secrets)), _LONGEST)
+    what = short(one_line(mask(f"{type(error).__name__}: {error}", Secrets.read(os.environ).texts())), _LONGEST)
     frames = [frame for frame in extract_tb(error.__traceback__) if _PACKAGE in frame.filename]
     places = [f"{frame.filename.rpartition(_PACKAGE)[2]}:{frame.lineno} {frame.name}" for frame in frames[-5:]]
-    _say(
+    lines = (
         f"error: a defect in rollback-ops: {what}",
         "  Look with `rollback-ops list` at what is live now, and please report this:",
         f"  {' > '.join(places)}",
     )
+    step.because(lines)
+    _say(*map(step.shown, lines))
     return Exit.FAILED
 
 
@@ -89,29 +104,63 @@ def shown() -> Iterator[None]:
     try:
         yield
         sys.stdout.flush()
-    except OSError as error:
+    except _UnheardError as error:
         _unheard(error)
 
 
-def _unheard(error: OSError) -> int:
-    """Standard output takes nothing. What is left is dropped: Python would try again, and end with its own code."""
-    if sys.stdout.writable():
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    _say(f"error: the result could not be shown: {error.strerror or error}")
+class _UnheardError(Exception):
+    """Standard output takes nothing. It is no ``OSError``: of those Typer makes a code of its own."""
+
+
+def _unheard(error: _UnheardError) -> int:
+    _say(f"error: the result could not be shown: {error}")
     return Exit.FAILED
 
 
+class _Output(io.TextIOWrapper):
+    """Standard output. What it did not take is dropped: Python would try again, and end with a code of its own."""
+
+    def write(self, text: str, /) -> int:
+        with self._dropping():
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._dropping():
+            super().flush()
+
+    @contextmanager
+    def _dropping(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            self._dropped(error)
+
+    def _dropped(self, error: OSError) -> None:
+        raise _UnheardError(error.strerror) from None
+
+
+class _Progress(_Output):
+    """Standard error. A progress that nobody can read is no reason to leave a rollback in the middle."""
+
+    def _dropped(self, error: OSError) -> None:
+        pass
+
+
 def speak() -> None:
-    """Make the outputs take any text: a terminal may know fewer characters than people, and an output be closed."""
+    """Make the outputs take any text, and end nothing: a terminal may know few characters, an output be closed."""
+    sys.stdout, sys.stderr = _opened(sys.stdout, _Output), _opened(sys.stderr, _Progress)
+
+
+def _opened(stream: TextIO | None, kind: type[_Output]) -> TextIO:
     # Where one was closed, Python has none.
-    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    stream = stream or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    encoding, by_line = stream.encoding, stream.line_buffering
+    return kind(stream.detach(), encoding, errors="backslashreplace", line_buffering=by_line)
 
 
 def _say(*lines: str) -> None:
-    with suppress(OSError):
-        sys.stderr.write("\n".join([*lines, ""]))
-        sys.stderr.flush()
+    sys.stderr.write("\n".join([*lines, ""]))

@@ -178,8 +178,11 @@ class _Choice:
     wish: Wish
     broken: Mapping[str, str]
     _why: dict[str, str] = field(default_factory=dict)
+    # A survey has thousands of releases, perhaps: each is looked up by its name several times.
+    _releases: dict[str, dict[str, Release]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._releases = {s.host: {r.name: r for r in reversed(s.releases)} for s in self.surveys}
         names = {release.name for survey in self.surveys for release in survey.releases}
         anchors = [name for survey in self.surveys if (name := survey.origin) in names]
         anchor = max(anchors, key=natural, default="")
@@ -220,7 +223,7 @@ class _Choice:
         if name in self.broken:
             return self.broken[name]
         for survey in self.surveys:
-            release = survey.release(name)
+            release = self._releases[survey.host].get(name)
             if release is None:
                 return f"{survey.host} does not have it"
             if release.problem:
@@ -229,7 +232,7 @@ class _Choice:
 
     def _where(self, name: str, holds: Callable[[Release], bool], why: str) -> str:
         for survey in self.surveys:
-            if (release := survey.release(name)) and holds(release):
+            if (release := self._releases[survey.host].get(name)) and holds(release):
                 return f"{why}{self._on(survey)}"
         return ""
 

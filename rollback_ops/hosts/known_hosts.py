@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -77,10 +76,10 @@ def _marker(word: str, where: str) -> Marker:
 def _blob(encoded: str, key_type: str, where: str) -> bytes:
     try:
         blob = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise UsageError(f"{where}: the key is not valid base64", "Copy the whole line again.") from None
     # The wire format begins with the length of the type's name, and the name.
-    name = key_type.encode()
+    name = key_type.encode(errors="replace")
     if blob[: 4 + len(name)] != len(name).to_bytes(4, "big") + name:
         raise UsageError(f"{where}: the key is not of the type {key_type!r}", "Copy the whole line again.")
     return blob
@@ -97,6 +96,6 @@ def _matches(pattern: str, host: str) -> bool:
 def _matches_hash(pattern: str, host: str) -> bool:
     try:
         salt, digest = (base64.b64decode(part, validate=True) for part in pattern.split("|")[2:4])
-    except (binascii.Error, ValueError):
+    except ValueError:
         return False
     return hmac.compare_digest(hmac.digest(salt, host.encode(), hashlib.sha1), digest)

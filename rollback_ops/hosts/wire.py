@@ -33,6 +33,9 @@ _STEP_OUTCOMES: dict[str, StepOutcome] = {word: word for word in get_args(StepOu
 _INSTALLED: dict[str, Installed] = {word: word for word in get_args(Installed)}
 _SWITCH_OUTCOMES: dict[str, SwitchOutcome] = {word: word for word in get_args(SwitchOutcome)}
 
+# To choose among so many takes a second.
+_MOST_RELEASES = 20_000
+
 SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+:@~=,-]{0,127}")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -196,6 +199,8 @@ def step_report(fields: list[str]) -> StepReport | None:
 def _releases(answer: Answer) -> Iterator[Release]:
     modified = {f[0]: _number(f[1]) or 0.0 for f in answer.of("modified", 2)}
     sizes = {f[1]: _count(f[0]) for f in answer.of("size", 2)}
+    if sum(line[0] == "release" for line in answer.lines) > _MOST_RELEASES:
+        raise BadAnswer(f"the host lists more than {_MOST_RELEASES:,} releases")
     for name, problem, revision, mark, sealed, *_ in answer.of("release", 1):
         if SAFE_NAME.fullmatch(name):
             yield Release(

@@ -20,6 +20,8 @@ DEFAULT_PATH = Path("rollback.toml")
 
 _MOST_COMPLAINTS = 10
 _MOST_BYTES = 256 * 1024
+_MOST_DOTS = 200
+_TOO_DEEP = "the settings are nested too deeply"
 _TOML_ERROR = re.compile(
     r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL
 )
@@ -37,14 +39,19 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """
     shown = one_line(str(path))
     try:
-        document = _parse(_read(path, shown), shown)
-        variables = Variables.read(environ)
+        return _load(path, shown, environ)
+    except RecursionError:
+        raise UsageError(f"{shown}: {_TOO_DEEP}") from None
+
+
+def _load(path: Path, shown: str, environ: Mapping[str, str]) -> Settings:
+    document = _parse(_read(path, shown), shown)
+    variables = Variables.read(environ)
+    try:
         return Settings.model_validate(variables.over(document), by_alias=True, by_name=False)
     except ValidationError as error:
         problems = complaints(error, lambda place: variables.source_of(place, document, shown))
         raise UsageError(_summary(problems)) from None
-    except RecursionError:
-        raise UsageError(f"{shown}: the settings are nested too deeply") from None
 
 
 def _read(path: Path, shown: str) -> str:
@@ -71,6 +78,9 @@ def _read(path: Path, shown: str) -> str:
 
 
 def _parse(text: str, shown: str) -> dict[str, Any]:
+    # A key of n parts costs the parser n² of time and memory.
+    if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+        raise UsageError(f"{shown}: {_TOO_DEEP}")
     try:
         return tomllib.loads(text)
     except ValueError as error:
