@@ -31,7 +31,9 @@ class LabHost:
 
     port = 22
 
-    def __init__(self, name: str, *, ground: Ground, cable: Cable, image: Path, client_key: Path, names: Names) -> None:
+    def __init__(
+        self, name: str, *, ground: Ground, cable: Cable, image: Path, client_key: Path, names: Names, srv_mib: int = 0
+    ) -> None:
         self.name = name
         self.address = cable.address
         self.cable = cable
@@ -41,6 +43,8 @@ class LabHost:
         self._group = ground.group / self._machine
         self._directory = ground.directory / self._machine
         self._root = self._directory / "root"
+        self._srv = self._directory / "srv" if srv_mib else None
+        self._srv_mib = srv_mib
         self._known_hosts = self._directory / "known_hosts"
         self._process: subprocess.Popen[bytes] | None = None
         self._leader = 0
@@ -59,6 +63,9 @@ class LabHost:
             directory.mkdir(parents=True)
         options = f"lowerdir={self._image},upperdir={layers['upper']},workdir={layers['work']}"
         command("mount", "-t", "overlay", "-o", options, self._machine, str(self._root))
+        if self._srv:
+            self._srv.mkdir()
+            command("mount", "-t", "tmpfs", "-o", f"mode=0755,size={self._srv_mib}m", self._machine, str(self._srv))
         etc = self._root / "etc"
         (etc / "hostname").write_text(f"{self.name}\n")
         (etc / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {self.name}\n")
@@ -90,6 +97,7 @@ class LabHost:
         options = ["-q", "-b", "-D", str(self._root), f"--machine={self._machine}", f"--hostname={self.name}"]
         options += ["--keep-unit", "--register=no", "--link-journal=no", "--resolv-conf=off", "--timezone=off"]
         options += [f"--network-namespace-path={self.cable.path}"]
+        options += [f"--bind={self._srv}:/srv"] if self._srv else []
         # A control group of its own: hosts that shared the test's would take each other's services for theirs.
         start = f"echo $$ >{self._group}/cgroup.procs && exec systemd-nspawn {shlex.join(options)}"
         with (self._directory / "console.log").open("wb") as console:
@@ -124,6 +132,12 @@ class LabHost:
                 return connection.recv(4) == b"SSH-"
         except OSError:
             return False
+
+    def path(self, path: str) -> Path:
+        """Where the machine finds a file of the host's disk, also while the host is off. Links lead astray there."""
+        if self._srv and path.startswith("/srv/"):
+            return self._srv / path.removeprefix("/srv/")
+        return self._root / path.lstrip("/")
 
     def console(self) -> str:
         """What the machine said while it booted."""
@@ -205,7 +219,8 @@ class LabHost:
         """Leave nothing of the host behind."""
         self.power_off()
         forget_lock(self._root)
-        command("umount", "--lazy", str(self._root))
+        for mounted in filter(None, (self._root, self._srv)):
+            command("umount", "--lazy", str(mounted))
         self.cable.remove()
         shutil.rmtree(self._directory)
         self.closed = True

@@ -52,8 +52,11 @@ class Lab:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def boot(self, name: str) -> LabHost:
-        """A new host that people can log in to (about a second)."""
+    def boot(self, name: str, srv_mib: int = 0) -> LabHost:
+        """A new host that people can log in to (about a second).
+
+        With ``srv_mib``, its ``/srv`` is a disk of its own with so many MiB, which can be filled.
+        """
         with self._lock:
             index = next(index for index in range(2, 255) if index not in self._taken())
             cable = self._network.plug(index)
@@ -64,6 +67,7 @@ class Lab:
                 image=self._image,
                 client_key=self.key_file,
                 names=self._names,
+                srv_mib=srv_mib,
             )
             self._booted.append(host)
         host.power_on()

@@ -1,0 +1,94 @@
+"""``make faults``: spoils rollbacks on real hosts, judges what came of each, and prints how many lost something."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import queue
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.faults.injuries import matrix
+from tests.faults.judge import losses
+from tests.faults.tally import Judged, report
+from tests.faults.trial import Stage, Trial
+from tests.lab.lab import Lab, obstacle
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(prog="make faults", description=__doc__)
+    options.add_argument("--count", type=int, default=400, help="faults to inject; the matrix has %(default)s or fewer")
+    options.add_argument("--seed", type=int, default=1, help="the order, the random instants, and who owns the service")
+    options.add_argument("--jobs", type=int, default=4, help="hosts at once")
+    options.add_argument("--only", action="append", type=Trial.parse, metavar="TRIAL", help="as a report names it")
+    asked = options.parse_args()
+    if missing := obstacle():
+        print(f"real hosts cannot be made here: {missing} is missing", file=sys.stderr)
+        return 1
+    judged = play(asked.only or plan(asked.count, asked.seed), asked.jobs)
+    print(report(judged))
+    return 1 if any(one.losses for one in judged) else 0
+
+
+def plan(count: int, seed: int) -> list[Trial]:
+    """The whole matrix in an order of its own for each seed, again and again with the other owner."""
+    chance = random.Random(seed)
+    cells = matrix()
+    chance.shuffle(cells)
+    owners = itertools.chain.from_iterable([("root", "deploy"), ("deploy", "root")] for _ in itertools.count())
+    rounds = (
+        Trial(fault, where, pair[number % 2], seed + turn)
+        for turn, pair in enumerate(owners)
+        for number, (fault, where) in enumerate(cells)
+    )
+    return list(itertools.islice(rounds, count))
+
+
+def play(trials: Sequence[Trial], jobs: int) -> list[Judged]:
+    """Play them on so many hosts at once; tells each one as it ends."""
+    waiting: queue.SimpleQueue[Trial] = queue.SimpleQueue()
+    judged: queue.SimpleQueue[Judged] = queue.SimpleQueue()
+    for trial in trials:
+        waiting.put(trial)
+    with Lab() as lab, tempfile.TemporaryDirectory() as directory:
+        stages = [
+            Stage(lab, f"faults{number}", Path(directory, str(number))) for number in range(min(jobs, len(trials)))
+        ]
+        workers = [threading.Thread(target=_work, args=(stage, waiting, judged), daemon=True) for stage in stages]
+        for worker in workers:
+            worker.start()
+        return [_told(judged.get(), number, len(trials)) for number in range(1, len(trials) + 1)]
+
+
+def _work(stage: Stage, waiting: queue.SimpleQueue[Trial], judged: queue.SimpleQueue[Judged]) -> None:
+    while True:
+        try:
+            trial = waiting.get_nowait()
+        except queue.Empty:
+            return
+        judged.put(_judge(stage, trial))
+
+
+def _judge(stage: Stage, trial: Trial) -> Judged:
+    """What cannot be judged counts as lost: a trial that is not understood proves nothing."""
+    try:
+        seen = stage.play(trial)
+        found = losses(seen) if seen.reached else ["the boundary was not reached"]
+    except Exception as error:
+        found = [f"the trial broke: {type(error).__name__}: {error}"]
+    return Judged(trial.fault, trial.where, str(trial), tuple(found))
+
+
+def _told(one: Judged, number: int, of: int) -> Judged:
+    mark = "LOST" if one.losses else "ok"
+    print(f"{time.strftime('%H:%M:%S')} {number}/{of} {mark} {one.name}", *one.losses, sep="\n    ", file=sys.stderr)
+    return one
+
+
+if __name__ == "__main__":
+    sys.exit(main())

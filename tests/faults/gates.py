@@ -1,0 +1,93 @@
+"""Gates: they stop a transaction at the boundaries of its steps, without a change to the program.
+
+Wrappers stand in ``/usr/local/bin`` of a host, in front of the tools that the program runs. One of them waits, before
+the tool does anything, when the command line is the one that a test asked for. Each gate stops one command, once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+
+from tests.lab.host import LabHost
+
+_PLACE = "/var/lib/gate"
+_TOOLS = ("flock", "ln", "mv", "rm", "sync", "timeout", "setsid", "systemd-run", "date")
+
+# Of several patterns, each but the last has to come by first. The clock of this machine is everybody's: a host
+# whose clock was set back has a `date` that says so, which is all that the program asks.
+_WRAPPER = f"""#!/bin/sh
+tool=${{0##*/}} place={_PLACE}
+if [ "$tool" = date ] && [ -e $place/yesterday ]; then exec /usr/bin/date -d yesterday "$@"; fi
+if {{ read -r pattern; read -r later; }} 2>/dev/null <$place/armed || [ -n "${{pattern:-}}" ]; then
+    case $tool:$* in
+    $pattern)
+        if [ -n "${{later:-}}" ]; then
+            /usr/bin/mv $place/armed $place/past 2>/dev/null && /usr/bin/sed 1d $place/past >$place/next &&
+                /usr/bin/mv $place/next $place/armed
+        elif /usr/bin/mv $place/armed $place/reached 2>/dev/null; then
+            read -r _ <$place/go
+        fi
+        ;;
+    esac
+fi
+exec "/usr/bin/$tool" "$@"
+"""
+
+_STARTED, _CLOSED = "timeout:*systemctl start*", "[mr][vm]:*/open*"
+
+# Each is named for what comes next; in the order in which a transaction meets them.
+BOUNDARIES: Mapping[str, tuple[str, ...]] = {
+    "launch": ("s[ey][ts]*:*worker*",),  # the order is written; systemd-run, or setsid
+    "worker": ("flock:-w 5 8",),
+    "lock": ("flock:-w 1 9",),
+    "lease": ("mv:*/lease.*",),
+    "prepare": ("ln:*",),
+    "begin": ("sync:*/journal.jsonl*",),  # the intent is journaled, and stands open
+    "stop": ("timeout:*systemctl stop*",),
+    "switch": ("mv:-fT *current*",),  # the service is down
+    "links": ("mv:-fT *config.json*",),
+    "start": (_STARTED,),
+    "end": (_STARTED, "date:*"),  # the service runs
+    "close": (_STARTED, "sync:*/journal.jsonl*"),  # the end is journaled
+    "renew": (_CLOSED, "mv:*/lease.*"),  # nothing stands open any more
+    "state": (_CLOSED, "timeout:*systemctl show*"),
+    "record": (_CLOSED, "flock:-w 2 9"),  # the transaction is over, and was verified
+    "release": (_CLOSED, "flock:-w 2 9", "rm:*/lease"),
+}
+# Where the worker is not there yet, or not any more; only the session that the runner opened.
+WITHOUT_WORKER = frozenset({"launch", "record", "release"})
+
+
+class Gates:
+    """The gates of one host."""
+
+    def __init__(self, host: LabHost) -> None:
+        self._place = host.path(_PLACE)
+        install = (
+            f"mkdir -p {_PLACE} && chmod 777 {_PLACE} && mkfifo -m 666 {_PLACE}/go && cd /usr/local/bin && cat >gate"
+        )
+        links = " && ".join(f"ln -f gate {tool}" for tool in _TOOLS)
+        host.run(f"{install} && chmod 755 gate && {links}", stdin=_WRAPPER.encode())
+
+    def arm(self, boundary: str) -> None:
+        for left in ("reached", "past", "next", "yesterday"):
+            (self._place / left).unlink(missing_ok=True)
+        (self._place / "new").write_text("".join(f"{pattern}\n" for pattern in BOUNDARIES[boundary]))
+        (self._place / "new").rename(self._place / "armed")
+
+    @property
+    def reached(self) -> bool:
+        return (self._place / "reached").exists()
+
+    def open(self) -> None:
+        """Whoever waits goes on, and nobody waits any more."""
+        (self._place / "armed").unlink(missing_ok=True)
+        # Nobody may be there to be let through: the power may have failed.
+        with contextlib.suppress(OSError):
+            os.close(os.open(self._place / "go", os.O_WRONLY | os.O_NONBLOCK))
+
+    def set_clock_back(self) -> None:
+        """The host's clock says yesterday, until the next gate is armed."""
+        (self._place / "yesterday").touch()

@@ -1,0 +1,185 @@
+"""The faults: what is done to a rollback that goes on, and how the world is put right before it is judged.
+
+Each is a function that strikes, yields while the rollback goes on to its end without the gate, and then mends.
+Time goes by only where it has to: the host's clock is the only one that is set, and nothing of this machine is touched.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+
+from tests.end_to_end.waiting import kill, kill_for_good, worker
+from tests.faults.gates import BOUNDARIES, WITHOUT_WORKER
+from tests.faults.scene import NEW, TARGET, Running, Scene, wait_for
+
+Fault = Callable[[Scene, Running], Iterator[None]]
+
+# What the GitHub runner leaves a step after each of its signals (seconds), before the next one or the end.
+_STEPS = ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5))
+_OUTAGE = 2.0
+
+
+def runner_killed(scene: Scene, running: Running) -> Iterator[None]:
+    running.process.kill()
+    running.process.wait()
+    yield
+
+
+def cancelled(scene: Scene, running: Running) -> Iterator[None]:
+    scene.go()
+    _leave(running)
+    yield
+
+
+def cancelled_while_it_hangs(scene: Scene, running: Running) -> Iterator[None]:
+    """The host stands still until the runner is gone."""
+    _leave(running)
+    yield
+
+
+def _leave(running: Running) -> None:
+    """As the GitHub runner cancels a step."""
+    for number, seconds in _STEPS:
+        running.process.send_signal(number)
+        with suppress(subprocess.TimeoutExpired):
+            running.process.wait(seconds)
+            return
+    running.process.kill()
+    running.process.wait()
+
+
+def network_cut(scene: Scene, running: Running) -> Iterator[None]:
+    scene.host.cut_network()
+    yield
+    scene.host.restore_network()
+
+
+def network_cut_and_restored(scene: Scene, running: Running) -> Iterator[None]:
+    scene.host.cut_network()
+    scene.go()
+    wait_for(lambda: running.process.poll() is not None, _OUTAGE)
+    scene.host.restore_network()
+    yield
+
+
+def sshd_restarted(scene: Scene, running: Running) -> Iterator[None]:
+    scene.host.run("systemctl restart ssh")
+    kill(scene.host, f"^sshd: {scene.service.plan.owner}")
+    yield
+
+
+def worker_killed(scene: Scene, running: Running) -> Iterator[None]:
+    kill(scene.host, worker(scene.service))
+    yield
+
+
+def all_killed(scene: Scene, running: Running) -> Iterator[None]:
+    """Also what would finish the work of a worker that was killed."""
+    kill_for_good(scene.service)
+    yield
+
+
+def power_cycled(scene: Scene, running: Running) -> Iterator[None]:
+    scene.host.power_off()
+    scene.host.power_on()
+    yield
+
+
+def disk_filled(scene: Scene, running: Running) -> Iterator[None]:
+    """Something on the host takes every block, also those that become free in the meantime."""
+    fill = "while :; do cat /dev/zero >>/srv/filling; sleep 0.01; done 2>/dev/null"
+    scene.host.run(f"setsid sh -c '{fill}' >/dev/null 2>&1 </dev/null & echo $! >/run/filling")
+    wait_for(lambda: scene.host.run("df --output=avail /srv").stdout.split()[1] == "0", 10)
+    yield
+    scene.host.run("pkill -KILL -s $(cat /run/filling); rm -f /srv/filling")
+
+
+def made_read_only(scene: Scene, running: Running) -> Iterator[None]:
+    """By another mount over it: a plain remount is refused as long as files are open for writing."""
+    scene.host.run("mount --bind /srv /srv && mount -o remount,bind,ro /srv")
+    yield
+    scene.host.run("umount --lazy /srv")
+
+
+def clock_set_back(scene: Scene, running: Running) -> Iterator[None]:
+    scene.gates.set_clock_back()
+    yield
+
+
+def target_removed(scene: Scene, running: Running) -> Iterator[None]:
+    scene.host.run(f"rm -rf {scene.release(TARGET)}")
+    yield
+
+
+def target_emptied(scene: Scene, running: Running) -> Iterator[None]:
+    """Replaced by a directory of the same name with nothing in it."""
+    target = scene.release(TARGET)
+    scene.host.run(f"mv -T {target} {scene.root}/away && mkdir {target}")
+    yield
+
+
+def release_added(scene: Scene, running: Running) -> Iterator[None]:
+    scene.host.run(_new_release(scene))
+    yield
+
+
+def second_rollback(scene: Scene, running: Running) -> Iterator[None]:
+    scene.others.append(second := scene.begin("second"))
+    wait_for(lambda: second.process.poll() is not None, 6)
+    yield
+
+
+def second_emergency(scene: Scene, running: Running) -> Iterator[None]:
+    scene.others.append(second := scene.begin("second", "--emergency"))
+    wait_for(lambda: second.process.poll() is not None, 12)
+    yield
+
+
+def deployed_meanwhile(scene: Scene, running: Running) -> Iterator[None]:
+    """A deployment makes another release live, and restarts the service, as if nobody else were there."""
+    root, units = scene.root, " ".join(scene.service.units)
+    switch = f"ln -s {scene.release(NEW)} {root}/next && mv -T {root}/next {root}/current"
+    scene.host.run(f"{_new_release(scene)} && {switch} && systemctl restart {units}")
+    yield
+
+
+def _new_release(scene: Scene) -> str:
+    new, owner = scene.release(NEW), scene.service.plan.owner
+    return f"cp -a {scene.release('b1')} {new}.part && chown -R {owner}: {new}.part && mv -T {new}.part {new}"
+
+
+FAULTS: Mapping[str, Fault] = {
+    "runner-killed": runner_killed,
+    "cancelled": cancelled,
+    "cancelled-while-it-hangs": cancelled_while_it_hangs,
+    "network-cut": network_cut,
+    "network-cut-and-restored": network_cut_and_restored,
+    "sshd-restarted": sshd_restarted,
+    "worker-killed": worker_killed,
+    "all-killed": all_killed,
+    "power-cycled": power_cycled,
+    "disk-filled": disk_filled,
+    "made-read-only": made_read_only,
+    "clock-set-back": clock_set_back,
+    "target-removed": target_removed,
+    "target-emptied": target_emptied,
+    "release-added": release_added,
+    "second-rollback": second_rollback,
+    "second-emergency": second_emergency,
+    "deployed-meanwhile": deployed_meanwhile,
+}
+NEEDING_WORKER = frozenset({"worker-killed", "all-killed"})
+AT_RANDOM = "random"
+
+
+def strikes(fault: str, boundary: str) -> bool:
+    """Whether there is anything to be hit."""
+    return not (fault in NEEDING_WORKER and boundary in WITHOUT_WORKER)
+
+
+def matrix() -> list[tuple[str, str]]:
+    """Every fault at every boundary, and at random instants."""
+    return [(fault, where) for fault in FAULTS for where in (*BOUNDARIES, AT_RANDOM) if strikes(fault, where)]

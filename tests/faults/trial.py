@@ -1,0 +1,170 @@
+"""One trial: a service of its own, a rollback, a fault, and all that can be seen of what came of it."""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.end_to_end.command import RollbackOps
+from tests.faults.gates import Gates
+from tests.faults.injuries import AT_RANDOM, FAULTS
+from tests.faults.scene import RELEASES, Run, Running, Scene, wait_for
+from tests.lab.lab import Lab
+
+VERIFY = {"min_healthy_time": "0s", "healthy_deadline": "5s"}
+LIMITS = {"connect": "2s", "total": "10s"}
+# A rollback takes half a second, and longer on a machine that is busy: where a random instant may be.
+_SPAN = 1.2
+_SETTLED_WITHIN, _GIVE_UP_AFTER = 30.0, 20.0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """``owner``: root's transactions run as a unit of systemd, others' under a shell in a session of its own."""
+
+    fault: str
+    where: str
+    owner: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.fault}@{self.where}:{self.owner}:{self.seed}"
+
+    @classmethod
+    def parse(cls, text: str) -> Trial:
+        """The trial that a report has named. Raises ``ValueError``."""
+        found = re.fullmatch(r"([a-z-]+)@([a-z]+):(root|deploy):([0-9]+)", text)
+        if not found or found[1] not in FAULTS:
+            raise ValueError(f"{text} names no trial, like {next(iter(FAULTS))}@stop:root:1")
+        return cls(found[1], found[2], found[3], int(found[4]))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """``odd``: whatever ``current`` was in the meantime that is no complete release. ``lock``: how long the next
+    rollback was kept out by what this one had left (seconds). ``live`` and ``running`` are after the fault was
+    mended, ``next_live`` and ``next_running`` after the next rollback.
+    """
+
+    trial: Trial
+    reached: bool
+    runs: tuple[Run, ...]
+    odd: frozenset[str]
+    settled: bool
+    live: str
+    running: str
+    journal: str
+    next: Run
+    lock: float
+    next_live: str
+    next_running: str
+
+
+class Stage:
+    """One host and its gates; trials are played on it one after the other."""
+
+    def __init__(self, lab: Lab, name: str, directory: Path) -> None:
+        self.host = lab.boot(name, srv_mib=16)
+        self._gates = Gates(self.host)
+        directory.mkdir(exist_ok=True)
+        secrets = {"ROLLBACK_SSH_KEY": lab.private_key, "ROLLBACK_KNOWN_HOSTS": self.host.known_hosts_line()}
+        self._ops = RollbackOps(directory, secrets)
+
+    def play(self, trial: Trial) -> Seen:
+        scene = self._set(trial)
+        try:
+            with _watched(scene) as odd:
+                reached, runs = _spoil(scene, trial)
+                settled = wait_for(lambda: not scene.works(), _SETTLED_WITHIN)
+                wait_for(lambda: bool(scene.running()), 10)
+                live, running = scene.live(), scene.running()
+                following, lock = _next(scene)
+            wait_for(lambda: bool(scene.running()), 10)
+            return Seen(
+                trial=trial,
+                reached=reached,
+                runs=runs,
+                odd=frozenset(odd),
+                settled=settled,
+                live=live,
+                running=running,
+                journal=scene.journal(),
+                next=following,
+                lock=lock,
+                next_live=scene.live(),
+                next_running=scene.running(),
+            )
+        finally:
+            scene.service.remove()
+            self.host.run(f"rm -rf {scene.root}", check=False)
+
+    def _set(self, trial: Trial) -> Scene:
+        service = self.host.deploy(owner=trial.owner, layout="releases", releases=RELEASES)
+        # So that the step that makes the links has something to do.
+        self.host.run(f"rm {service.releases_directory}/b[34]/config.json")
+        self._ops.settings(service.toml(verify=VERIFY, limits=LIMITS))
+        return Scene(self.host, self._gates, service, self._ops)
+
+
+def _spoil(scene: Scene, trial: Trial) -> tuple[bool, tuple[Run, ...]]:
+    """A rollback that is struck; whether there was anything to strike, and how all commands ended."""
+    if trial.where != AT_RANDOM:
+        scene.gates.arm(trial.where)
+    running = scene.begin("first")
+    reached = _reach(scene, trial, running)
+    injury = FAULTS[trial.fault](scene, running)
+    next(injury)
+    scene.go()
+    runs = tuple(one.end() for one in (running, *scene.others))
+    next(injury, None)
+    return reached, runs
+
+
+def _reach(scene: Scene, trial: Trial, running: Running) -> bool:
+    if trial.where == AT_RANDOM:
+        time.sleep(random.Random(str(trial)).uniform(0.0, _SPAN))
+        return True
+    wait_for(lambda: scene.gates.reached or running.process.poll() is not None, 30, interval=0.005)
+    return scene.gates.reached
+
+
+def _next(scene: Scene) -> tuple[Run, float]:
+    """The next rollback, as soon as it is not kept out any more, and for how long it was (seconds)."""
+    began = time.monotonic()
+    while True:
+        asked = time.monotonic() - began
+        following = scene.begin("next").end()
+        left = re.search(
+            r"locked by .*?(?:at most ([0-9]+) s more)?\)?$", following.host.get("detail", "").split("\n")[0]
+        )
+        if following.code != 1 or not left or asked > _GIVE_UP_AFTER:
+            return following, asked
+        took = time.monotonic() - began - asked
+        time.sleep(max(0.0, float(left[1] or 1) - took))
+
+
+@contextmanager
+def _watched(scene: Scene) -> Iterator[set[str]]:
+    """What ``current`` is, looked at every few milliseconds, when it is not what it should be."""
+    odd: set[str] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.005):
+            found = scene.live()
+            if found.startswith("("):
+                odd.add(found)
+
+    watcher = threading.Thread(target=look, daemon=True)
+    watcher.start()
+    try:
+        yield odd
+    finally:
+        over.set()
+        watcher.join()
