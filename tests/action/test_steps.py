@@ -19,8 +19,6 @@ INPUTS = {
     "ROLLBACK_UPLOAD_ARTIFACT": "true",
 }
 COMMANDS = ("rollback", "list", "check", "verify", "guard", "seal", "history list", "history stats", "history log")
-    "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9u\n-----END OPENSSH PRIVATE KEY-----\n"
-)
 
 
 # --- before anything else -----------------------------------------------------------------------------------------
