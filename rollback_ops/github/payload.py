@@ -27,8 +27,9 @@ STATES: dict[Outcome, str] = {
 LONGEST_DESCRIPTION = 140
 # Bytes. GitHub names no limit; this is well below what a column of text holds.
 _LONGEST = 30_000
-_LONGEST_TEXT = 300
-_MOST_WARNINGS = 20
+_LONGEST_TEXT = 200
+_LONGEST_REASON = 1_000
+_MOST_WARNINGS = 10
 _CHANGED = ("succeeded", "verification_failed", "restored", "failed", "unknown")
 
 
@@ -89,7 +90,9 @@ def core(record: Record, secrets: Iterable[str]) -> dict[str, Any]:
     """The record without what is long: it can be read back as a record."""
     outline = [HostRecord(**_kept(host)) for host in record.hosts]
     warnings = tuple(short(warning, _LONGEST_TEXT) for warning in record.warnings[:_MOST_WARNINGS])
-    plain = record.model_copy(update={"hosts": tuple(outline), "rejected": (), "warnings": warnings})
+    reason = short(record.reason, _LONGEST_REASON)
+    kept = {"reason": reason, "hosts": tuple(outline), "rejected": (), "warnings": warnings}
+    plain = record.model_copy(update=kept)
     document = _document(plain, secrets)
     if len(json.dumps(document)) > _LONGEST:
         said = f"the deployment leaves out the {len(outline)} hosts: they are too many"
