@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from rollback_ops import documents, terminal
+from rollback_ops import documents, report, step, terminal
 from rollback_ops.errors import Exit, RollbackOpsError, UsageError
 from rollback_ops.github.deployments import UNFILED
 from rollback_ops.record import Record
@@ -28,12 +28,19 @@ def finish(environ: Mapping[str, str]) -> int:
     if file == Path():
         raise UsageError("finish needs the record's file, and ROLLBACK_RECORD does not name one")
     record = _read(file)
-    if record is None or record.deployment.id:
-        return Exit.OK
+    if record:
+        record = _completed(record, file, environ)
+    step.finished(record, file, report.top(report.result(record), ()) if record else ())
+    return Exit.OK
+
+
+def _completed(record: Record, file: Path, environ: Mapping[str, str]) -> Record:
+    if record.deployment.id:
+        return record
     request = Request.build({**environ, "ROLLBACK_ENVIRONMENT": record.environment})
     clerk = filing(request, place(environ), _page(environ, record))
     if clerk is None:
-        return Exit.OK
+        return record
     filed = clerk.file(record, _WITHIN)
     if filed.deployment.id:
         terminal.show([Line(f"✓ on the record of GitHub: deployment {filed.deployment.id}", "good")], err=True)
@@ -42,7 +49,7 @@ def finish(environ: Mapping[str, str]) -> int:
     told = warned(record.model_copy(update={"deployment": filed.deployment, "warnings": earlier}), *filed.warnings)
     if told != record and (problem := documents.write(file, told)):
         terminal.show([Line(f"! {problem}", "warning")], err=True)
-    return Exit.OK
+    return told
 
 
 def _read(file: Path) -> Record | None:

@@ -15,6 +15,7 @@ from rollback_ops.github import runner
 from rollback_ops.masking import mask, remember
 from rollback_ops.record import Record
 from rollback_ops.settings.credentials import Secrets
+from rollback_ops.verdict import KILLED
 
 # What an exit code means for a command that leaves no record. Wrong usage has no outcome: nothing was begun.
 _OUTCOMES: dict[int, str] = {
@@ -86,7 +87,21 @@ def ended_with(record: Record, lines: Sequence[str], file: Path | None) -> list[
     _step.annotations = [_annotation(level, f"{_TITLE}: {record.service}, {record.environment}", lines)]
     _step.told = True
     page = summary(record.without_secrets(), runner.repository_url(_step.environ))
-    return [*_outputs(_step.environ, _of(record, file)), *runner.write_summary(_step.environ, page)]
+    return [*runner.write_outputs(_step.environ, _of(record, file)), *runner.write_summary(_step.environ, page)]
+
+
+def finished(record: Record | None, file: Path, lines: Sequence[str]) -> None:
+    """The outputs of an earlier step's record, for where that step could not set them itself.
+
+    One that was killed showed nothing else either.
+    """
+    if not _step:
+        return
+    _step.told = True
+    if record and any(host.detail == KILLED for host in record.hosts):
+        ended_with(record, lines, file)
+    elif record:
+        runner.write_outputs(_step.environ, _of(record, file))
 
 
 def end(code: int) -> None:
@@ -98,7 +113,7 @@ def end(code: int) -> None:
 
 
 def _without_a_record(step: _Step, code: int) -> list[str]:
-    problems = _outputs(step.environ, {"outcome": _OUTCOMES.get(code, ""), "exit-code": str(int(code))})
+    problems = runner.write_outputs(step.environ, {"outcome": _OUTCOMES.get(code, ""), "exit-code": str(int(code))})
     if not code:
         return problems
     from rollback_ops.github.summary import notice
@@ -111,10 +126,6 @@ def _without_a_record(step: _Step, code: int) -> list[str]:
 
 def _annotation(level: runner.Level, title: str, lines: Iterable[str]) -> str:
     return runner.annotation(level, mask(title), map(mask, lines))
-
-
-def _outputs(environ: Mapping[str, str], values: Mapping[str, str]) -> list[str]:
-    return runner.write_outputs(environ, values)
 
 
 def _of(record: Record, file: Path | None) -> dict[str, str]:

@@ -30,6 +30,8 @@ EXIT_CODES: dict[Outcome, Exit] = {
     "failed": Exit.FAILED,
     "partial": Exit.PARTIAL,
 }
+# What a host is said to be that nobody was left to watch.
+KILLED = "the program that watched it was killed"
 _OF_ALL: dict[HostOutcome, Outcome] = {
     "succeeded": "succeeded",
     "verification_failed": "verification_failed",
@@ -75,7 +77,7 @@ def record_of(chronicle: Chronicle) -> Record:
 def provisional(chronicle: Chronicle) -> Record:
     """The record of a rollback that was killed in the attempt that begins now: nobody knows what its hosts did."""
     attempted = {host.host for host in chronicle.attempts[-1].plan.with_action("switch")}
-    unknown = {"outcome": "unknown", "to": ReleaseRef(), "detail": "the program that watched it was killed"}
+    unknown = {"outcome": "unknown", "to": ReleaseRef(), "detail": KILLED}
     record = record_of(replace(chronicle, cancelled=Exit.TERMINATED))
     hosts = tuple(host.model_copy(update=unknown) if host.host in attempted else host for host in record.hosts)
     return record.model_copy(update={"hosts": hosts})
