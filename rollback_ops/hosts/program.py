@@ -33,6 +33,7 @@ def assignments(service: Service, manager: Manager) -> str:
         "LINKS": "\n".join(f"{place}\t{source}" for place, source in service.links.items()),
         "REQUIRES": "\n".join(service.requires),
         "WATCHED": "\n".join(_watched(service)),
+        "TRUSTED": " ".join(service.trusted),
         "MANAGER": manager.kind,
         "STOP": manager.stop,
         "KILL": manager.kill,

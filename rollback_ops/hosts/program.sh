@@ -16,7 +16,7 @@ NL='
 : "${RO_ROOT:?}" "${RO_RELEASES:?}" "${RO_PATTERN:?}" "${RO_CURRENT:?}" "${RO_MANAGER:?}"
 : "${RO_STOP:?}" "${RO_KILL:?}" "${RO_RESET:?}" "${RO_START:?}" "${RO_RUNNING:?}" "${RO_STOPPED:?}" "${RO_STATE:?}"
 : "${RO_STOP_LIMIT:?}" "${RO_START_LIMIT:?}" "${RO_TOTAL_LIMIT:?}"
-: "${RO_LOGS:=:}" "${RO_NEEDS:=}" "${RO_LINKS:=}" "${RO_REQUIRES:=}" "${RO_WATCHED:=}"
+: "${RO_LOGS:=:}" "${RO_NEEDS:=}" "${RO_LINKS:=}" "${RO_REQUIRES:=}" "${RO_WATCHED:=}" "${RO_TRUSTED:=}"
 
 releases=$RO_ROOT/$RO_RELEASES
 current=$RO_ROOT/$RO_CURRENT
@@ -24,6 +24,8 @@ store=$RO_ROOT/.rollback
 journal=$store/journal.jsonl
 marks=$store/marks/$RO_RELEASES
 manifests=$store/manifests/$RO_RELEASES
+# What stat says of who can change a file, as distrust takes it.
+OWNED=%u$TAB%U$TAB%G$TAB%A
 lease_seconds=10
 kept_runs=20
 
@@ -173,23 +175,40 @@ list_releases() {
     # Deployer keeps a link named "release" to what it has not finished deploying.
     deploying=''
     [ ! -L "$RO_ROOT/release" ] || deploying=$(basename -- "$(readlink -- "$RO_ROOT/release")")
-    for name; do
+    odd=''
+    for name; do safe_name "$name" || odd=yes; done
+    for name in ${odd:+"$@"}; do
         shift
-        if ! safe_name "$name"; then
-            say odd "$(printf '%s' "$name" | od -An -v -tx1 | tr -d ' \n')"
-            continue
-        fi
-        set -- "$@" "$name"
-        problem_of "$name"
-        revision_of "$name"
-        mark_of "$name"
-        sealed=''
-        [ ! -e "$manifests/$name" ] || sealed=yes
-        say release "$name" "$problem" "$revision" "$mark" "$sealed"
+        if safe_name "$name"; then set -- "$@" "$name"; else say odd "$(printf '%s' "$name" | od -An -v -tx1 | tr -d ' \n')"; fi
     done
     [ "$#" -gt 0 ] || return 0
-    stat -c "modified$TAB%n$TAB%Y" -- "$@" 2>/dev/null
     [ "$sizes" != yes ] || du -sk -- "$@" 2>/dev/null | prefixed size
+    facts=$(stat -c "%n$TAB%Y$TAB$OWNED" -- "$@" 2>/dev/null)
+    ifs=$IFS
+    IFS=$NL
+    set -f
+    # shellcheck disable=SC2086 # a line each
+    set -- $facts
+    set +f
+    for fact; do
+        IFS=$TAB
+        # shellcheck disable=SC2086 # a field each, without wildcards
+        show_release $fact
+    done
+    IFS=$ifs
+}
+
+# show_release NAME MODIFIED UID USER GROUP MODE
+show_release() {
+    problem_of "$1"
+    distrust "$3" "$4" "$5" "$6"
+    [ -n "$problem" ] || problem=$distrust
+    revision_of "$1"
+    mark_of "$1"
+    sealed=''
+    [ ! -e "$manifests/$1" ] || sealed=yes
+    say release "$1" "$problem" "$revision" "$mark" "$sealed"
+    say modified "$1" "$2"
 }
 
 # Sets lease_run, lease_owner, lease_url, lease_since, and left: hundredths of a second until it expires.
@@ -242,6 +261,7 @@ obstacles() {
     for place in "$store" "$store/runs" "$store/lock" "$journal"; do
         [ ! -e "$place" ] || writable "$place"
     done
+    guarded
     room
     lines "$RO_LINKS" link_has_source
     [ "$uid" = 0 ] || lines "$RO_NEEDS" may_sudo
@@ -252,6 +272,47 @@ writable() {
     case $uid,$(findmnt -n -o OPTIONS -T "$1" 2>/dev/null), in
         0,* | *,ro,*) say obstacle read-only "$1" ;;
         *) say obstacle not-writable "$1" "$(id -un)" ;;
+    esac
+}
+
+# What we run, and where we write (as root, perhaps), must not have been put there by just anybody.
+guarded() {
+    set -- "$RO_ROOT/."
+    for place in "$releases" "${current%/*}"; do
+        while [ "${#place}" -gt "${#RO_ROOT}" ]; do
+            set -- "$@" "$place/."
+            place=${place%/*}
+        done
+    done
+    if [ -e "$store" ] || [ -L "$store" ]; then set -- "$@" "$store" "$store"/*; fi
+    root_uid=''
+    while IFS=$TAB read -r owner_uid owner group mode place; do
+        root_uid=${root_uid:-$owner_uid}
+        distrust "$owner_uid" "$owner" "$group" "$mode"
+        [ -z "$distrust" ] || say obstacle untrusted "${place%/.}" "$distrust"
+    done <<END
+$(stat -c "$OWNED$TAB%n" -- "$@" 2>/dev/null)
+END
+}
+
+# distrust UID USER GROUP MODE: sets distrust, why somebody else may have put it there; empty when nobody could.
+# Trusted are root, who we are, the owner of the root directory, the own group (of the same name) of a file's owner,
+# and RO_TRUSTED.
+distrust() {
+    distrust=''
+    case " 0 $uid $root_uid , $RO_TRUSTED " in
+        *" $1 "* | *,*" $2 "* | *,*" %$3 "*) ;;
+        *) distrust="belongs to $2, who is not trusted" ;;
+    esac
+    case $4 in
+        l*) ;;
+        ????????w*) distrust='can be written to by everybody' ;;
+        ?????w*)
+            case " ${2#UNKNOWN} root $RO_TRUSTED " in
+                *" $3 "* | *" %$3 "*) ;;
+                *) distrust="can be written to by the group $3, which is not trusted" ;;
+            esac
+            ;;
     esac
 }
 
@@ -335,7 +396,7 @@ question() {
 
 # What the command leaves in the background goes with it: the answer would not end before that does.
 answer_to() {
-    timeout -k 1 "$1" sh -c "$2" 2>&1 </dev/null &
+    timeout -k 1 "$1" sh -c "umask 022$NL$2" 2>&1 </dev/null &
     status=0
     wait "$!" || status=$?
     kill -KILL "-$!" 2>/dev/null
@@ -880,6 +941,8 @@ ask() {
 record() {
     run=$1 last_word=$2
     shift 2
+    # Where this run changed something, that was looked at before.
+    [ -d "$store/runs/$run" ] || [ -z "$(guarded)" ] || return 1
     [ -d "$marks" ] || mkdir -p -- "$marks" || return 1
     written=0
     while [ "$#" -ge 2 ]; do
@@ -911,7 +974,7 @@ history() {
 
 # seal NAME: a manifest of every file, for inspect to compare with. Where a link belongs, a rollback puts it.
 seal() {
-    safe_name "$1" && cd -- "$releases/$1" || return 1
+    safe_name "$1" && [ -z "$(guarded)" ] && cd -- "$releases/$1" || return 1
     mkdir -p -- "$manifests" || return 1
     linked=''
     lines "$RO_LINKS" leave_out

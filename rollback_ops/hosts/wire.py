@@ -49,6 +49,7 @@ OBSTACLES = {
     "read-only": "the file system of {0} is read-only",
     "disk-full": "the disk of {0} is full",
     "no-inodes": "the disk of {0} has no free inodes",
+    "untrusted": "{0} {1}",
     "no-link-source": "{0} is missing, and the release is to be linked to it",
     "no-sudo": "the user {1} may not run `sudo {0}` without a password",
 }

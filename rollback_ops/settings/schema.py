@@ -31,6 +31,7 @@ from rollback_ops.settings.types import (
     Root,
     Seconds,
     SecretPattern,
+    Trusted,
     Units,
 )
 
@@ -183,6 +184,7 @@ class Service(Section):
     project: Project = ""
     links: dict[PathInRelease, PathInRoot] = {}
     requires: tuple[PathInRelease, ...] = ()
+    trusted: tuple[Trusted, ...] = ()
     checks: dict[Name, Check] = {}
     verify: Verify = Verify()
     guard: Guard = Guard()
