@@ -29,6 +29,7 @@ _RETRIES = 2
 _BACKOFF = 0.1
 PAGE = 100
 _TROUBLES = (500, 502, 503, 504)
+_SOMETHING_ELSE = "something answers that is not GitHub's API"
 _ACCEPT = {"Accept": "application/vnd.github+json"}
 
 
@@ -112,16 +113,17 @@ class Api:
 
     def add_status(self, deployment: int, document: Mapping[str, Any]) -> None:
         path = f"/repos/{self.repository}/deployments/{deployment}/statuses"
-        _object(self._ask("POST", path, document=document))
+        _text(self._ask("POST", path, document=document), "state")
 
     def permission(self, person: str) -> Mapping[str, Any]:
         """What somebody may do in the repository, in GitHub's words."""
-        return _object(self._get(f"/repos/{self.repository}/collaborators/{quote(person, safe='')}/permission"))
+        found = _object(self._get(f"/repos/{self.repository}/collaborators/{quote(person, safe='')}/permission"))
+        return {**found, "permission": _text(found, "permission")}
 
     def membership(self, organization: str, team: str, person: str) -> str:
         """The state of a membership: ``active`` or ``pending``."""
         path = f"/orgs/{quote(organization, safe='')}/teams/{quote(team, safe='')}/memberships/{quote(person, safe='')}"
-        return str(_object(self._get(path)).get("state", ""))
+        return _text(self._get(path), "state")
 
     def _get(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:
         return self._ask("GET", path, parameters=parameters)
@@ -220,7 +222,7 @@ def _without_answer(error: OSError) -> str:
 
 def _list(answer: Any) -> list[dict[str, Any]]:
     if not isinstance(answer, list) or not all(isinstance(each, dict) for each in answer):
-        raise Unanswered("GitHub's answer is not what it answers with: something else is there")
+        raise Unanswered(_SOMETHING_ELSE)
     return answer
 
 
@@ -228,10 +230,18 @@ def _object(answer: Any) -> dict[str, Any]:
     return _list([answer])[0]
 
 
+def _text(answer: Any, name: str) -> str:
+    """A text that is in every answer of this kind; a page of a proxy has none."""
+    text = _object(answer).get(name)
+    if not isinstance(text, str):
+        raise Unanswered(_SOMETHING_ELSE)
+    return text
+
+
 def _deployment(answer: Any) -> Deployment:
     found = _object(answer)
     if not isinstance(found.get("id"), int):
-        # 202: it merged something instead. Or a page of a proxy.
+        # 202: it merged something instead.
         raise Unanswered("GitHub did not answer with a deployment")
     texts = {name: str(found.get(name) or "") for name in ("url", "sha", "environment")}
     return Deployment(id=found["id"], payload=_payload(found.get("payload")), **texts)

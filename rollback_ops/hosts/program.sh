@@ -124,6 +124,11 @@ is_empty() {
     done
 }
 
+# As far as can be told while the service is down: without a process.
+is_whole() {
+    [ ! -L "$releases/$1" ] && [ -d "$releases/$1" ] && ! is_empty "$releases/$1" && lines "$RO_REQUIRES" has "$releases/$1"
+}
+
 # Why the host would not run this release, as a word that wire.py explains; empty when it would.
 problem_of() {
     problem=''
@@ -553,12 +558,21 @@ aftermath() {
     fi
     open_progress
     run=$1
-    if [ -e "$dir/begun" ]; then
+    if [ -e "$dir/ended" ]; then
+        tell_end
+    elif [ -e "$dir/begun" ]; then
         lost_lease
     else
         drop_lease
         result refused "the program was ended before it began"
     fi
+}
+
+# The journal knows how it ended; only the word of it was lost with the worker.
+tell_end() {
+    ended=$(sed -n "s/^{\"event\":\"end\",\"id\":\"${run%.*}\",\"outcome\":\"\([a-z_]*\)\".*/\1/p" "$journal" | tail -n 1)
+    renew_lease
+    result "${ended:-unknown}" "the program was ended before it could tell how this ended"
 }
 
 step() {
@@ -602,7 +616,8 @@ take_lock() {
         fi
         break_in "$holder" || { result refused "the lock of $holder could not be broken"; return 1; }
     fi
-    write_lease
+    # What was begun is finished also where nothing can be written: its lease is still there.
+    write_lease || [ -n "$resumed" ] || { result refused "cannot write to $store"; return 1; }
 }
 
 # The new lease comes first: a worker that finds that the lease is no longer its own changes nothing more.
@@ -663,7 +678,7 @@ objection() {
     # Whose lock was broken while it worked may have switched current already.
     if { [ "$live_path" != "$source" ] && [ -z "$held" ]; } || [ "$live_state" = directory ]; then
         objection="current has changed since it was looked at: it is now ${live_path:-$live_state}"
-    elif ! safe_name "$target" || [ -L "$releases/$target" ] || [ ! -d "$releases/$target" ] || is_empty "$releases/$target"; then
+    elif ! safe_name "$target" || ! is_whole "$target"; then
         objection="$target is no longer a complete release"
     else
         prepare || objection="cannot make a link at $link_place"
@@ -725,6 +740,8 @@ prepare_link() {
     if [ -f "$link_place" ] && [ ! -L "$link_place" ]; then
         mkdir -p -- "$dir/replaced" && cp -p -- "$link_place" "$dir/replaced/" || return 1
     fi
+    # A release that was removed just now must not come back as a directory with nothing but a link.
+    [ -d "$releases/$target" ] || return 1
     { [ -d "${link_place%/*}" ] || (umask 022 && mkdir -p -- "${link_place%/*}"); } && make_link "$link_source" "$link_place"
 }
 
@@ -765,11 +782,14 @@ transaction() {
         put_back "current could not be switched"
         return
     fi
+    holds_lease || { lost_lease; return; }
     relink_all
     holds_lease || { lost_lease; return; }
     note_log_ends
-    if start_service; then
+    if start_service && is_whole "$target"; then
         finish switched ''
+    elif ! is_whole "$target" && switch_back; then
+        put_back "$target is no longer a complete release"
     else
         finish not_started "$target does not start"
     fi
@@ -817,7 +837,8 @@ within() {
 switch_current() {
     now
     begun=$now
-    if place_link "$current"; then
+    # Somebody may have cleaned up since it was looked at.
+    if is_whole "$target" && place_link "$current"; then
         step switch ok "$begun"
     else
         step switch failed "$begun"
@@ -830,6 +851,11 @@ relink_all() {
     now
     begun=$now
     if lines "$RO_LINKS" relink; then step links ok "$begun"; else step links warning "$begun" "$link_place"; fi
+}
+
+# Somebody took the target away just now: nothing else is left to run than what ran before.
+switch_back() {
+    holds_lease && stop_service && make_link "$source" "$current" && place_link "$current"
 }
 
 # Where the logs that are watched end, so that nothing of the old release is taken for the new one's.
@@ -898,6 +924,7 @@ comes_up() {
 }
 
 put_back() {
+    holds_lease || { lost_lease; return; }
     unprepare
     if is "$RO_RUNNING" || { manage "$RO_START" "$RO_START_LIMIT" && comes_up; }; then
         finish put_back "$1"
@@ -915,7 +942,7 @@ finish() {
     case $1 in switched | put_back) ;; *) manage "$RO_LOGS" 5 2>&1 </dev/null | tail -n 20 | prefixed log >&3 ;; esac
     event "end" "$1"
     sync -- "${current%/*}" "$journal"
-    rm -f -- "$store/open"
+    mv -f -- "$store/open" "$dir/ended"
     write_lease
     # The verification's first look, without another operation.
     [ "$1" != switched ] || show_state >&3

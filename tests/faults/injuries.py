@@ -171,13 +171,18 @@ FAULTS: Mapping[str, Fault] = {
     "second-emergency": second_emergency,
     "deployed-meanwhile": deployed_meanwhile,
 }
-NEEDING_WORKER = frozenset({"worker-killed", "all-killed"})
 AT_RANDOM = "random"
+_NEEDING_WORKER = frozenset({"worker-killed", "all-killed"})
+# What is done to the release that runs when all is over is done to the service, and not to the rollback.
+_BEFORE_THE_END = frozenset({"target-removed", "target-emptied"})
+_OVER = frozenset(list(BOUNDARIES)[list(BOUNDARIES).index("start") + 1 :]) | {AT_RANDOM}
 
 
 def strikes(fault: str, boundary: str) -> bool:
-    """Whether there is anything to be hit."""
-    return not (fault in NEEDING_WORKER and boundary in WITHOUT_WORKER)
+    """Whether there is anything of the rollback to be hit."""
+    if fault in _NEEDING_WORKER:
+        return boundary not in WITHOUT_WORKER
+    return boundary not in _OVER if fault in _BEFORE_THE_END else True
 
 
 def matrix() -> list[tuple[str, str]]:

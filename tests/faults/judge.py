@@ -152,7 +152,7 @@ def _told(seen: Seen, run: str, events: list[Event]) -> Iterator[str]:
     kinds = [event.get("event", "record") for event in events]
     steps = [event["step"] for event in events if event.get("event") == "step" and event["step"] in STEPS]
     ends = [event["outcome"] for event in events if event.get("event") == "end"]
-    again = seen.trial.fault in _DONE_AGAIN
+    again = seen.trial.fault in _DONE_AGAIN or ends == ["put_back"]
     if "intent" in kinds and kinds.index("intent") != 0:
         yield f"{run}: something stands before its intent"
     if len(set(ends)) > 1 or (len(ends) > 1 and not again) or (ends and "lost-lease" in kinds):

@@ -108,7 +108,7 @@ class Stage:
         service = self.host.deploy(owner=trial.owner, layout="releases", releases=RELEASES)
         # So that the step that makes the links has something to do.
         self.host.run(f"rm {service.releases_directory}/b[34]/config.json")
-        self._ops.settings(service.toml(verify=VERIFY, limits=LIMITS))
+        self._ops.settings(service.toml(verify=VERIFY, limits=LIMITS, requires=["service.py"]))
         return Scene(self.host, self._gates, service, self._ops)
 
 

@@ -194,7 +194,7 @@ def test_a_payload_is_read_in_both_its_forms(web: responses.RequestsMock, payloa
 
 def test_a_deployment_is_created_and_given_a_status(web: responses.RequestsMock) -> None:
     web.post(DEPLOYMENTS, json=deployment(4_294_967_300), status=201)
-    web.post(statuses(4_294_967_300), json={"id": 1, "state": "success"}, status=201)
+    web.post(statuses(4_294_967_300), json={"state": "success"}, status=201)
     api = Api(PLACE)
     api.add_status(api.create({"ref": "main"}).id, {"state": "success"})
     assert sent(web) == [

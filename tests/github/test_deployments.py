@@ -73,7 +73,7 @@ class GitHub:
 
     def takes_statuses(self, *numbers: int) -> None:
         for number in numbers:
-            self.web.post(statuses(number), json={"id": 1}, status=201)
+            self.web.post(statuses(number), json={"state": "any"}, status=201)
 
     def created(self) -> list[dict[str, Any]]:
         return [document for path, document in sent(self.web) if path.endswith("/deployments")]
@@ -241,12 +241,22 @@ def test_what_is_refused_is_not_sent_again(github: GitHub, status: int, said: st
     assert len(github.created()) == 1
 
 
-def test_a_deployment_without_its_final_state_is_not_yet_one(github: GitHub) -> None:
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"json": {"message": "Server Error"}, "status": 500}, "GitHub is in trouble (500)"),
+        ({"body": PAGE_OF_A_PROXY, "content_type": "text/html"}, "something answers that is not GitHub's API"),
+        ({"body": requests.ReadTimeout(TOKEN)}, "GitHub did not answer in time"),
+    ],
+)
+def test_a_deployment_without_its_final_state_is_not_yet_one(
+    github: GitHub, answer: dict[str, Any], words: str
+) -> None:
     github.has()
     github.web.post(DEPLOYMENTS, json=deployment(7), status=201)
-    github.web.post(statuses(7), json={"id": 1}, status=201)
-    github.web.post(statuses(7), json={"message": "Server Error"}, status=500)
-    assert file() == Filed(warnings=(f"{UNFILED}GitHub is in trouble (500)",))
+    github.web.post(statuses(7), json={"state": "any"}, status=201)
+    github.web.post(statuses(7), **answer)
+    assert file() == Filed(warnings=(f"{UNFILED}{words}",))
 
 
 # --- what was abandoned ----------------------------------------------------------------------------------

@@ -169,7 +169,7 @@ def test_a_record_of_hundreds_of_hosts_that_say_much_fits_and_what_is_left_out_i
 
 
 def test_a_page_without_a_record_is_text_too() -> None:
-    page = notice("❌ Refused", ["error: [x](http://evil) @here", "", "</details>"])
-    assert headings(page) == ["❌ Refused"]
+    page = notice("❌ Refused", "</h2> @here", ["error: [x](http://evil) @here", "", "</details>"])
+    assert headings(page) == ["❌ Refused: `</h2> @here`"]
     assert_harmless(page)
-    assert spans(page) == ["error: [x](http://evil) @here", "</details>"]
+    assert spans(page)[1:] == ["error: [x](http://evil) @here", "</details>"]
