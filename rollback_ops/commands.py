@@ -115,6 +115,8 @@ class Commands:
                 terminal.show(report.live(survey))
                 terminal.table(*report.releases(survey, found, time.time()))
             terminal.show(report.decision(found))
+        told = (*report.lost(lost), *report.listed(surveys.values(), found, time.time()))
+        step.because((line.text for line in told), "Releases", wired.job.environment_name)
         return Exit.REFUSED if lost else Exit.OK
 
     def verify(self) -> int:
@@ -128,7 +130,8 @@ class Commands:
         outcomes: dict[str, HostOutcome] = dict.fromkeys(lost, "unreachable")
         outcomes |= {name: "succeeded" if v.healthy else "verification_failed" for name, v in found.items()}
         outcome = overall(list(outcomes.values()))
-        lines = (line for name, verification in found.items() for line in report.verified(name, verification))
+        lines = [line for name, verification in found.items() for line in report.verified(name, verification)]
+        step.because((line.text for line in (*report.lost(lost), *lines)), "Verification", wired.job.environment_name)
         self._show(documents.verification(wired.job.environment_name, outcome, outcomes, found), lines)
         return EXIT_CODES[outcome]
 

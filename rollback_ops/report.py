@@ -205,6 +205,14 @@ def releases(
     ]
 
 
+def listed(surveys: Iterable[Survey], found: Plan | NothingToDo | Refusal, now: float) -> Iterator[Line]:
+    """What is on the hosts, where there is no room for tables."""
+    for survey in surveys:
+        yield from live(survey)
+        yield from (Line("  ".join(filter(None, cells))) for cells in releases(survey, found, now)[1])
+    yield from decision(found)
+
+
 def decision(found: Plan | NothingToDo | Refusal) -> Iterator[Line]:
     match found:
         case Plan(target=target, warnings=warnings):

@@ -38,6 +38,7 @@ class _Step:
         self.environ = environ
         self.log = runner.StepLog(sys.stderr, sys.stdout)
         self.reasons: list[str] = []
+        self.title = ("Not done", "")
         self.annotations: list[str] = []
         self.told = False
 
@@ -71,10 +72,11 @@ def ungroup() -> None:
         _step.log.ungroup()
 
 
-def because(lines: Iterable[str]) -> None:
-    """Why the command is about to end."""
+def because(lines: Iterable[str], what: str = "Not done", where: str = "") -> None:
+    """What a command that leaves no record found out, or why it is about to end; ``what`` is for the page's title."""
     if _step:
         _step.reasons = [mask(line) for line in lines]
+        _step.title = (what, where)
 
 
 def ended_with(record: Record, lines: Sequence[str], file: Path | None) -> list[str]:
@@ -114,14 +116,15 @@ def end(code: int) -> None:
 
 def _without_a_record(step: _Step, code: int) -> list[str]:
     problems = runner.write_outputs(step.environ, {"outcome": _OUTCOMES.get(code, ""), "exit-code": str(int(code))})
-    if not code:
+    if not code and not step.reasons:
         return problems
     from rollback_ops.github.summary import notice
 
     reasons = step.reasons or [f"it ended with exit code {int(code)}; the log of the step says why"]
-    title = "❌ Not done: wrong usage or settings" if code == Exit.USAGE else "❌ Not done"
-    step.annotations = [_annotation("error", _TITLE, reasons)]
-    return [*problems, *runner.write_summary(step.environ, notice(title, reasons))]
+    (what, where), sign = step.title, "❌" if code else "✅"
+    if code:
+        step.annotations = [_annotation("error", " ".join(filter(None, (_TITLE, where))), reasons)]
+    return [*problems, *runner.write_summary(step.environ, notice(f"{sign} {what}", where, reasons))]
 
 
 def _annotation(level: runner.Level, title: str, lines: Iterable[str]) -> str:

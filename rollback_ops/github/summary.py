@@ -38,9 +38,10 @@ def summary(record: Record, repository: str = "") -> str:
     return bounded((line for part in parts for line in part), _LONGEST, _CUT)
 
 
-def notice(title: str, lines: Iterable[str]) -> str:
-    """A page for what has no record: a refusal before anything was looked at, wrong settings, a list."""
-    return bounded([f"## {title}", "", *_listed(code(line, 500) for line in lines if line.strip()), ""], _LONGEST, _CUT)
+def notice(title: str, where: str, lines: Iterable[str]) -> str:
+    """A page for what has no record: wrong settings, a list, a verification. ``title`` is ours; the rest is text."""
+    heading = f"## {title}: {code(where)}" if where else f"## {title}"
+    return bounded([heading, "", *(f"- {code(line, 500)}" for line in lines if line.strip()), ""], _LONGEST, _CUT)
 
 
 def _section(title: str, lines: Iterable[str]) -> list[str]:

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from rollback_ops.verdict import KILLED
 from tests.end_to_end.command import Ended, RollbackOps
 from tests.end_to_end.on_this_machine import OwnService
 from tests.end_to_end.scene import AT_ONCE, QUICK
 from tests.github.pseudo_runner import PseudoRunner, outputs
 from tests.github.reader import headings, kinds, links
+from tests.records import USUAL, record
 
 FORGED_LOG = (
     "::error::forged by the service",
@@ -139,9 +141,9 @@ def assert_no_secret_got_out(run: Run, *files: Path) -> None:
 
 
 def test_a_rollback_is_shown_in_the_run(workflow: Workflow) -> None:
-    record = workflow.directory / "record.json"
+    file = workflow.directory / "record.json"
 
-    run = workflow("rollback", "prod", "--local", ROLLBACK_REASON="logins fail", ROLLBACK_RECORD=str(record))
+    run = workflow("rollback", "prod", "--local", ROLLBACK_REASON="logins fail", ROLLBACK_RECORD=str(file))
 
     assert run.code == 0, run.merged
     assert float(run.outputs.pop("duration-seconds")) > 0
@@ -152,7 +154,7 @@ def test_a_rollback_is_shown_in_the_run(workflow: Workflow) -> None:
         "to": "b2",
         "deployment-id": "",
         "deployment-url": "",
-        "record": str(record),
+        "record": str(file),
     }
     groups = [title.partition(":")[0] for title in run.runner.told("group")]
     assert groups == ["survey", "plan", "switch", "verify"]
@@ -170,17 +172,17 @@ def test_what_people_and_services_write_is_text_and_secrets_stay_secret(
 ) -> None:
     (service.root / "releases" / "b2" / "behaviour").write_text("unhealthy")
     settings(workflow.directory, service, verify=AT_ONCE)
-    record, journal = workflow.directory / "record.json", service.root / ".rollback" / "journal.jsonl"
+    file, journal = workflow.directory / "record.json", service.root / ".rollback" / "journal.jsonl"
     reason = f"{EVIL} {SECRETS['ROLLBACK_SSH_KEY_PASSPHRASE']} {SECRETS['GITHUB_TOKEN']}"
 
-    run = workflow("rollback", "prod", "--local", ROLLBACK_REASON=reason, ROLLBACK_RECORD=str(record))
+    run = workflow("rollback", "prod", "--local", ROLLBACK_REASON=reason, ROLLBACK_RECORD=str(file))
 
     assert run.code == 2, run.merged
     assert run.outputs["outcome"] == "verification_failed"
     assert any("forged by the service" in line for line in run.runner.log), run.merged
     assert_nothing_is_forged(run)
-    assert_no_secret_got_out(run, record, journal)
-    assert "*** ***" in json.loads(record.read_text())["reason"]
+    assert_no_secret_got_out(run, file, journal)
+    assert "*** ***" in json.loads(file.read_text())["reason"]
     assert run.runner.masked[:2] == ["b3BlbnNzaC1rZXktdjEA", "AAAAsecondline"]
     assert run.merged.startswith("::add-mask::")
 
@@ -205,7 +207,7 @@ def test_a_reason_of_5000_characters_that_somebody_typed_is_wrong_usage(workflow
     assert run.outputs == {"outcome": "", "exit-code": "64"}
     (error,) = run.runner.told("error")
     assert "the reason has 5," in error
-    assert headings(run.summary) == ["❌ Not done: wrong usage or settings"]
+    assert headings(run.summary) == ["❌ Not done"]
     assert_nothing_is_forged(run)
 
 
@@ -235,6 +237,66 @@ def test_outside_of_a_workflow_nothing_is_said_to_a_runner(workflow: Workflow) -
     assert document["outcome"] == "nothing_to_do"
     assert "::" not in ended.err
     assert (workflow.directory / "GITHUB_OUTPUT").read_text() == ""
+
+
+def test_a_list_is_a_page_and_no_annotation(workflow: Workflow) -> None:
+    run = workflow("list", "prod", "--local")
+
+    assert (run.code, run.outputs) == (0, {"outcome": "succeeded", "exit-code": "0"}), run.merged
+    assert headings(run.summary) == ["✅ Releases: `prod`"]
+    assert "a rollback would go to b2" in run.summary
+    assert run.runner.names() == []
+
+
+def test_a_verification_that_failed_is_a_page_and_an_error(workflow: Workflow, service: OwnService) -> None:
+    settings(workflow.directory, service, verify=AT_ONCE)
+
+    run = workflow("verify", "prod", "--local")
+
+    assert (run.code, run.outputs) == (2, {"outcome": "verification_failed", "exit-code": "2"}), run.merged
+    assert headings(run.summary) == ["❌ Verification: `prod`"]
+    (error,) = run.runner.told("error")
+    assert error.startswith("✗ not healthy: localhost")
+
+
+# --- the last step of the action -------------------------------------------------------------------------
+
+
+def recorded(directory: Path, **words: Any) -> Path:
+    file = directory / "record.json"
+    file.write_text(record(**words).model_dump_json(by_alias=True))
+    return file
+
+
+def test_the_last_step_has_the_outputs_of_the_record_and_shows_nothing_twice(workflow: Workflow) -> None:
+    file = recorded(workflow.directory, outcome="verification_failed", exit_code=2)
+
+    run = workflow("finish", ROLLBACK_RECORD=str(file))
+
+    assert run.code == 0, run.merged
+    assert (run.outputs["outcome"], run.outputs["exit-code"], run.outputs["record"]) == (
+        "verification_failed",
+        "2",
+        str(file),
+    )
+    assert (run.summary, run.runner.names()) == ("", [])
+
+
+def test_the_last_step_shows_a_rollback_whose_program_was_killed(workflow: Workflow) -> None:
+    host = {**USUAL["hosts"][0], "outcome": "unknown", "detail": KILLED}
+    file = recorded(workflow.directory, outcome="cancelled", exit_code=143, hosts=[host])
+
+    run = workflow("finish", ROLLBACK_RECORD=str(file))
+
+    assert (run.code, run.outputs["outcome"]) == (0, "cancelled"), run.merged
+    assert KILLED in run.summary
+    assert run.runner.names() == ["error"]
+
+
+def test_the_last_step_says_nothing_of_its_own_end(workflow: Workflow) -> None:
+    run = workflow("finish", ROLLBACK_RECORD=str(workflow.directory / "none.json"))
+
+    assert (run.code, run.outputs, run.summary, run.runner.names()) == (0, {}, "", []), run.merged
 
 
 def _apart(workflow: Workflow, *arguments: str, **variables: str) -> tuple[dict[str, Any], Ended]:
