@@ -25,9 +25,15 @@ README, GUIDE = (ROOT / "README.md").read_text(), (ROOT / "docs/GITHUB.md").read
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
 
 # From the contract, to the letter.
-INPUTS = """environment command service backup reason emergency dry-run if-current trigger config ssh-key ssh-key-passphrase
-    known-hosts webhook-url webhook-format token record-deployment upload-artifact artifact-name python-path""".split()
-OUTPUTS = "outcome exit-code from to deployment-id deployment-url record artifact-url duration-seconds".split()
+INPUTS = [
+    "environment", "command", "service", "backup", "reason", "emergency", "dry-run", "if-current", "trigger", "config",
+    "ssh-key", "ssh-key-passphrase", "known-hosts", "webhook-url", "webhook-format", "token", "record-deployment",
+    "upload-artifact", "artifact-name", "python-path",
+]  # fmt: skip
+OUTPUTS = [
+    "outcome", "exit-code", "from", "to", "deployment-id", "deployment-url", "record", "artifact-url",
+    "duration-seconds",
+]  # fmt: skip
 # What the action's own steps need, and the program does not.
 OF_THE_STEPS = {"command", "upload-artifact", "artifact-name", "python-path"}
 
@@ -83,12 +89,12 @@ def test_every_step_gives_an_input_the_same_variable() -> None:
 
 @pytest.mark.parametrize("name", [name for name in INPUTS if name not in OF_THE_STEPS])
 def test_the_program_understands_the_variable_of_each_input(name: str) -> None:
-    value = {"emergency": "true", "dry-run": "true", "trigger": "log-error", "webhook-format": "teams"}.get(name, "x")
+    words = {"trigger": "log-error", "webhook-format": "teams"}
+    words |= dict.fromkeys(("emergency", "dry-run", "record-deployment"), "true")
+    value = words.get(name, "x")
     asked, base = {variable_of(name): value}, {"ROLLBACK_ENVIRONMENT": "prod"}
     if name == "config":
         assert settings_path(asked) == Path("x")
-    elif name == "record-deployment":
-        assert variable_of(name) in "".join(path.read_text() for path in ROOT.glob("rollback_ops/**/*.py"))
     else:
         assert Request.build(base | asked) != Request.build(base) or Secrets.read(asked) != Secrets()
 
@@ -231,5 +237,5 @@ def test_an_example_is_well_formed_and_safe(example: str, tmp_path: Path) -> Non
     file.write_text(example.replace("OWNER/rollback-ops@REF", f"OWNER/rollback-ops@{'0' * 40}"))
     zizmor = Path(sys.executable).with_name("zizmor")
     words = [zizmor, "--offline", "--persona", "auditor", "--no-progress", "--quiet", "--no-config", file]
-    done = subprocess.run(words, capture_output=True, text=True)
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
