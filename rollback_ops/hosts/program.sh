@@ -89,15 +89,18 @@ look_at_current() {
             real=$(readlink -m -- "$current" 2>/dev/null) || real=''
             live_state=dangling
         fi
-        live_real=$real
-        really "$releases"
-        if [ -n "$real" ] && [ "${live_real%/*}" = "$real" ] && safe_name "${live_real##*/}"; then
-            live_name=${live_real##*/}
-            [ "$live_state" = dangling ] || live_state=release
-        fi
+        name_it "$real"
+        [ -z "$live_name" ] || [ "$live_state" = dangling ] || live_state=release
     elif [ -e "$current" ]; then
         live_state=directory
     fi
+}
+
+# Sets live_name, from where current really leads: empty where that is no release.
+name_it() {
+    live_name=''
+    really "$releases"
+    if [ -n "$real" ] && [ "${1%/*}" = "$real" ] && safe_name "${1##*/}"; then live_name=${1##*/}; fi
 }
 
 # Sets real: where a directory really is, or nothing. Without a process, as some of this runs while the service is down.
@@ -585,7 +588,8 @@ step() {
 
 # result OUTCOME REASON [DOWNTIME]
 result() {
-    look_at_current
+    really "$current"
+    name_it "$real"
     tell result "$1" "$live_name" "${3:-}" "$2"
     printf '' >"$dir/done"
 }
