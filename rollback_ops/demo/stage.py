@@ -76,6 +76,7 @@ def _start(arguments: tuple[str, ...], directory: Path, secrets: Mapping[str, st
         cwd=directory,
         env=_environment(secrets),
         stdin=subprocess.DEVNULL,
+        stdout=sys.stdout,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
