@@ -43,7 +43,7 @@ class Sandbox:
         self.tools.mkdir()
         (self.tools / "sh").symlink_to(tool(shell))
         said = {"root": str(self.root), "releases": "releases", "pattern": "*", "manager": "custom", **settings}
-        service = Service.model_validate(said | {"commands": COMMANDS | dict(commands or {})})
+        self.service = service = Service.model_validate(said | {"commands": COMMANDS | dict(commands or {})})
         self.text = program.render(service, managers.build(service, "rosey"))
         self.path = f"{self.tools}:/usr/sbin:/usr/bin:/sbin:/bin"
         self._parse = partial(managers.parse, service, "rosey")

@@ -43,7 +43,7 @@ install() {
 put_in_place() {
     # Without the newline that its way here may have left at its end.
     place=$store/rollback RO_SELF=${RO_SELF%"$NL"}
-    [ -d "$RO_ROOT" ] && mkdir -p -- "$store" || return 1
+    [ -d "$RO_ROOT" ] && [ -z "$(guarded)" ] && mkdir -p -- "$store" || return 1
     how=installed
     if [ -e "$place" ]; then how=replaced; fi
     if [ "$how" = replaced ] && [ ! -L "$place" ] && [ "$(cat -- "$place")" = "$RO_SELF" ]; then

@@ -12,7 +12,7 @@ show_list() {
     [ -z "$interrupted_to" ] || printf '  ! a rollback to %s was interrupted: the next one takes it up\n' "$interrupted_to"
     against=''
     weigh
-    lines "$releases_found" show_release
+    lines "$releases_found" show_row
     case $decision in
         plan) printf '✓ a rollback would go to %s\n' "$target" ;;
         nothing) printf '✓ nothing to do: %s\n' "$why" ;;
@@ -20,7 +20,7 @@ show_list() {
     esac
 }
 
-show_release() {
+show_row() {
     fields=$1
     next
     next
