@@ -6,11 +6,12 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.action.steps import Job, copy_of_the_action
+from tests.action.steps import PYTHON, Job, copy_of_the_action
 from tests.lab.ground import wait_until
 
 DAY = 86_400
@@ -172,6 +173,14 @@ def test_the_machines_own_pip_configuration_says_where_the_index_is_and_nothing_
     )
     job.prepare()
     done = job.install()
+    assert done.returncode == 0, done
+    assert whole(job)
+
+
+def test_a_python_without_pip_will_do(job: Job, index: dict[str, str], tmp_path: Path) -> None:
+    subprocess.run([PYTHON, "-I", "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    job.prepare(ROLLBACK_PYTHON_PATH=str(tmp_path / "bare/bin/python"))
+    done = job.install(**index)
     assert done.returncode == 0, done
     assert whole(job)
 
