@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn, TextIO
@@ -74,13 +75,30 @@ def _foreseen(command: Callable[[], object]) -> int:
 
 
 def _defect(error: Exception) -> int:
-    """Say in a few lines what nobody foresaw, without a secret in them; the exit code.
+    """Say what nobody foresaw; the exit code.
 
     Python's own would be 1, which means that nothing was changed. Nobody knows that here.
     """
+    from rollback_ops import step
+
+    lines = _words_for(error)
+    step.because(lines)
+    _say(*map(step.shown, lines))
+    return Exit.FAILED
+
+
+def _in_a_thread(crash: threading.ExceptHookArgs) -> None:
+    """Nobody waits for that thread; Python's own words would show what is secret."""
+    from rollback_ops import step
+
+    if isinstance(crash.exc_value, Exception):
+        _say(*map(step.shown, _words_for(crash.exc_value)))
+
+
+def _words_for(error: Exception) -> tuple[str, ...]:
+    """A defect in a few lines, without a secret in them."""
     from traceback import extract_tb
 
-    from rollback_ops import step
     from rollback_ops.masking import mask
     from rollback_ops.settings.credentials import Secrets
     from rollback_ops.wording import one_line, short
@@ -88,14 +106,11 @@ def _defect(error: Exception) -> int:
     what = short(one_line(mask(f"{type(error).__name__}: {error}", Secrets.read(os.environ).texts())), _LONGEST)
     frames = [frame for frame in extract_tb(error.__traceback__) if _PACKAGE in frame.filename]
     places = [f"{frame.filename.rpartition(_PACKAGE)[2]}:{frame.lineno} {frame.name}" for frame in frames[-5:]]
-    lines = (
+    return (
         f"error: a defect in rollback-ops: {what}",
         "  Look with `rollback-ops list` at what is live now, and please report this:",
         f"  {' > '.join(places)}",
     )
-    step.because(lines)
-    _say(*map(step.shown, lines))
-    return Exit.FAILED
 
 
 @contextmanager
@@ -150,6 +165,7 @@ class _Progress(_Output):
 
 def speak() -> None:
     """Make the outputs take any text, and end nothing: a terminal may know few characters, an output be closed."""
+    threading.excepthook = _in_a_thread
     sys.stdout, sys.stderr = _opened(sys.stdout, _Output), _opened(sys.stderr, _Progress)
 
 

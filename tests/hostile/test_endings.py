@@ -118,6 +118,31 @@ def test_the_file_of_the_record_is_its_owners_only_and_takes_the_place_of_nothin
     assert stat.S_IMODE((tmp_path / "record.json").stat().st_mode) == 0o600
 
 
+def test_a_defect_in_a_thread_is_told_without_secrets_and_without_a_traceback() -> None:
+    script = f"""
+import threading
+from rollback_ops import ending
+def leaking():
+    raise KeyError("{SECRET} password=hunter22")
+ending.speak()
+thread = threading.Thread(target=leaking)
+thread.start()
+thread.join()
+"""
+    environment = {"PATH": os.environ["PATH"], "ROLLBACK_WEBHOOK_URL": SECRET}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=Path(__file__).parents[2],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.startswith("error: a defect in rollback-ops: KeyError: ")
+    for leaked in (SECRET, "hunter22", "Traceback"):
+        assert leaked not in done.stderr
+
+
 def test_a_defect_is_told_with_its_place_and_without_secrets() -> None:
     script = f"""
 from rollback_ops import ending, reason
