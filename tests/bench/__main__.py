@@ -7,26 +7,26 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench.measures import command_line, downtime, many_hosts, one_host, survey
+from tests.bench.measures import by_hosts, by_releases, command_line, downtime
 from tests.lab.lab import Lab, obstacle
 
 
 def main() -> int:
     options = argparse.ArgumentParser(prog="make bench", description=__doc__)
     options.add_argument("--rounds", type=int, default=15, help="of each, in turn; the median counts")
-    options.add_argument("--hosts", type=int, default=40, help="for the table of many hosts")
+    options.add_argument("--hosts", type=int, nargs="+", default=[1, 10, 40], help="for the table of many hosts")
+    options.add_argument("--releases", type=int, nargs="+", default=[4, 200, 2000], help="for the table of releases")
     asked = options.parse_args()
     if missing := obstacle():
         print(f"real hosts cannot be made here: {missing} is missing", file=sys.stderr)
         return 1
     with Lab() as lab, tempfile.TemporaryDirectory() as directory:
         here = Path(directory)
+        print(by_hosts(lab, here, asked.hosts, asked.rounds))
         host = lab.boot("bench")
-        print(one_host(lab, host, here, asked.rounds))
+        print(by_releases(lab, host, here, asked.releases, asked.rounds))
         print(downtime(lab, host, here, asked.rounds))
-        print(survey(lab, host, here))
         print(command_line(asked.rounds))
-        print(many_hosts(lab, here, asked.hosts, max(3, asked.rounds // 5)))
     return 0
 
 

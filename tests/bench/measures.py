@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from tests.end_to_end.command import RollbackOps
 from tests.lab.deploy import Deployed
@@ -22,19 +24,6 @@ from tests.lab.lab import Lab
 
 _RELEASES = {f"2024010{n}_120000": "healthy" for n in range(1, 5)}
 _NO_WINDOW = {"min_healthy_time": "0s"}
-
-
-def one_host(lab: Lab, host: LabHost, here: Path, rounds: int) -> str:
-    """Whole-process wall time of a standard rollback with its checks, against one ssh line that does the same."""
-    service, run = _prepared(lab, host, here, "one")
-    plain, ours = _in_turn(
-        rounds,
-        [
-            lambda: _timed(lambda: _ssh_line(lab, [service]), before=lambda: _newest_again(service)),
-            lambda: _timed(lambda: _rollback(run), before=lambda: _newest_again(service)),
-        ],
-    )
-    return _table("One host, standard rollback", [("one `ssh` line", plain), ("rollback-ops", ours)])
 
 
 def downtime(lab: Lab, host: LabHost, here: Path, rounds: int) -> str:
@@ -48,20 +37,26 @@ def downtime(lab: Lab, host: LabHost, here: Path, rounds: int) -> str:
             lambda: _gap(service, lambda: _rollback(run), before=lambda: _newest_again(service)),
         ],
     )
-    return _table("Downtime seen by a client", [("`systemctl restart` alone", plain), ("rollback-ops", ours)])
+    columns = ["`systemctl restart` alone, s", "rollback-ops, s", "ratio"]
+    return _table("Downtime seen by a client", columns, [_compared(plain, ours)])
 
 
-def survey(lab: Lab, host: LabHost, here: Path) -> str:
-    """`list` with many releases; most of it is Python starting."""
+def by_releases(lab: Lab, host: LabHost, here: Path, counts: Sequence[int], rounds: int) -> str:
+    """A standard rollback with its checks on a host that keeps so many releases; how long it looked around first."""
     rows = []
-    for count in (4, 200, 2000):
-        service, run = _prepared(lab, host, here, f"survey{count}")
+    for count in counts:
+        service = host.deploy(f"keeps{count}", owner="root", layout="releases", releases=_RELEASES)
         host.run(
-            f"cd {service.releases_directory} && for n in $(seq {count - 4}); do "
+            f"cd {service.releases_directory} && for n in $(seq {count - len(_RELEASES)}); do "
             f"mkdir 2023_$n && cp 20240101_120000/* 2023_$n/; done"
         )
-        rows.append((f"{count} releases", _repeated(lambda run=run: run("check", "prod"), 5)))
-    return _table("`check`, by number of releases", rows)
+        run = _command(lab, service, here / f"keeps{count}", [f"root@{host.address}"])
+        surveys: list[float] = []
+        plain, ours = _rollbacks(lab, [service], run, rounds, surveys)
+        rows.append([str(count), *_compared(plain, ours), f"{median(surveys):.3f}"])
+    return _table(
+        "By number of releases", ["releases", "one `ssh` line, s", "rollback-ops, s", "ratio", "survey, s"], rows
+    )
 
 
 def command_line(rounds: int) -> str:
@@ -73,27 +68,39 @@ def command_line(rounds: int) -> str:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    return _table("CPU time of `rollback-ops --help`", [("rollback-ops --help", [cpu() for _ in range(rounds)])])
+    return _table("CPU time", ["`rollback-ops --help`, s"], [[f"{median(cpu() for _ in range(rounds)):.3f}"]])
 
 
-def many_hosts(lab: Lab, here: Path, count: int, rounds: int) -> str:
-    """The same rollback on many hosts at once, against as many parallel ssh processes."""
-    hosts = list(lab.boot_all(f"many{n}" for n in range(count)))
+def by_hosts(lab: Lab, here: Path, counts: Sequence[int], rounds: int) -> str:
+    """The same rollback on many hosts at once, against as many parallel ``ssh`` lines."""
+    hosts = list(lab.boot_all(f"many{n}" for n in range(max(counts))))
     services = [host.deploy("many", owner="root", layout="releases", releases=_RELEASES) for host in hosts]
-    run = _command(lab, services[0], here / "many", [f"root@{host.address}" for host in hosts])
+    rows = []
+    for count in counts:
+        addresses = [f"root@{host.address}" for host in hosts[:count]]
+        run = _command(lab, services[0], here / f"many{count}", addresses)
+        rows.append([str(count), *_compared(*_rollbacks(lab, services[:count], run, rounds))])
+    return _table("By number of hosts", ["hosts", "parallel `ssh` lines, s", "rollback-ops, s", "ratio"], rows)
+
+
+def _rollbacks(
+    lab: Lab, services: Sequence[Deployed], run: RollbackOps, rounds: int, surveys: list[float] | None = None
+) -> list[list[float]]:
+    """Seconds of the plain ``ssh`` lines and of ours, in turn; notes how long our surveys took."""
 
     def again() -> None:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(_newest_again, services))
 
-    plain, ours = _in_turn(
-        rounds,
-        [
-            lambda: _timed(lambda: _ssh_line(lab, services), before=again),
-            lambda: _timed(lambda: _rollback(run), before=again),
-        ],
+    def ours() -> None:
+        record = _rollback(run)
+        if surveys is not None:
+            steps = {step["name"]: step["seconds"] for step in record["hosts"][0]["steps"]}
+            surveys.append(steps["find"])
+
+    return _in_turn(
+        rounds, [lambda: _timed(lambda: _ssh_line(lab, services), before=again), lambda: _timed(ours, before=again)]
     )
-    return _table(f"{count} hosts at once", [(f"{count} parallel `ssh` lines", plain), ("rollback-ops", ours)])
 
 
 def _prepared(lab: Lab, host: LabHost, here: Path, name: str) -> tuple[Deployed, RollbackOps]:
@@ -108,10 +115,12 @@ def _command(lab: Lab, service: Deployed, directory: Path, addresses: Sequence[s
     return run
 
 
-def _rollback(run: RollbackOps) -> None:
-    ended = run("rollback", "prod", "--reason", "benchmark")
+def _rollback(run: RollbackOps) -> dict[str, Any]:
+    ended = run("rollback", "prod", "--reason", "benchmark", "--json")
     if ended.code:
         raise RuntimeError(ended.err + ended.out)
+    record: dict[str, Any] = json.loads(ended.out)
+    return record
 
 
 def _ssh_line(lab: Lab, services: Sequence[Deployed]) -> None:
@@ -189,21 +198,21 @@ def _answers(service: Deployed) -> bool:
         return False
 
 
-def _in_turn(rounds: int, works: Iterable[Callable[[], float]]) -> list[list[float]]:
+def _in_turn(rounds: int, works: Sequence[Callable[[], float]]) -> list[list[float]]:
     """One of each, again and again: what else the machine does hits all alike."""
-    results: list[list[float]] = [[] for _ in works] if isinstance(works, list) else []
+    results: list[list[float]] = [[] for _ in works]
     for _ in range(rounds):
         for result, work in zip(results, works, strict=True):
             result.append(work())
     return results
 
 
-def _repeated(work: Callable[[], object], rounds: int) -> list[float]:
-    return [_timed(work, before=lambda: None) for _ in range(rounds)]
+def _compared(plain: Sequence[float], ours: Sequence[float]) -> list[str]:
+    """The medians, and their ratio."""
+    base, own = median(plain), median(ours)
+    return [f"{base:.3f}", f"{own:.3f}", f"{own / base:.2f} ×"]
 
 
-def _table(title: str, rows: Sequence[tuple[str, list[float]]]) -> str:
-    base = median(rows[0][1])
-    lines = [f"\n{title} (median of {len(rows[0][1])})", "", "| | seconds | ratio |", "| --- | --- | --- |"]
-    lines += [f"| {name} | {median(times):.3f} | {median(times) / base:.2f} × |" for name, times in rows]
-    return "\n".join(lines)
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(cells) + " |" for cells in (columns, ["---"] * len(columns), *rows)]
+    return "\n".join([f"\n{title}\n", *lines])
