@@ -172,7 +172,7 @@ def test_what_people_and_services_write_is_text_and_secrets_stay_secret(
 ) -> None:
     (service.root / "releases" / "b2" / "behaviour").write_text("unhealthy")
     settings(workflow.directory, service, verify=AT_ONCE)
-    file, journal = workflow.directory / "record.json", service.root / ".rollback" / "journal.jsonl"
+    file = workflow.directory / "record.json"
     reason = f"{EVIL} {SECRETS['ROLLBACK_SSH_KEY_PASSPHRASE']} {SECRETS['GITHUB_TOKEN']}"
 
     run = workflow("rollback", "prod", "--local", ROLLBACK_REASON=reason, ROLLBACK_RECORD=str(file))
@@ -181,7 +181,9 @@ def test_what_people_and_services_write_is_text_and_secrets_stay_secret(
     assert run.outputs["outcome"] == "verification_failed"
     assert any("forged by the service" in line for line in run.runner.log), run.merged
     assert_nothing_is_forged(run)
-    assert_no_secret_got_out(run, file, journal)
+    on_the_host = [path for path in (service.root / ".rollback").rglob("*") if path.is_file()]
+    assert "journal.jsonl" in [path.name for path in on_the_host]
+    assert_no_secret_got_out(run, file, *on_the_host)
     assert "*** ***" in json.loads(file.read_text())["reason"]
     assert run.runner.masked[:2] == ["b3BlbnNzaC1rZXktdjEA", "AAAAsecondline"]
     assert run.merged.startswith("::add-mask::")
@@ -230,6 +232,20 @@ def test_a_record_on_standard_output_is_one_document_that_says_nothing_to_the_ru
     assert document["reason"] == EVIL.replace("acme_1234", "***")
     runner = PseudoRunner().read(ended.out)
     assert (runner.obeyed, runner.tokens) == ([], [])
+
+
+def test_the_patterns_of_the_settings_hold_outside_of_a_workflow_too(workflow: Workflow) -> None:
+    document, ended = _apart(workflow, "rollback", "prod", "--local", "--json", "--reason", EVIL, GITHUB_ACTIONS="")
+    assert document["reason"] == EVIL.replace("acme_1234", "***")
+    assert "acme_1234" not in ended.err
+
+
+def test_a_pattern_that_could_take_for_ever_is_refused_by_its_name(workflow: Workflow, service: OwnService) -> None:
+    settings(workflow.directory, service, mask=["acme_[0-9]{4}", "(a+)+b"])
+    run = workflow("list", "prod", "--local")
+    assert run.code == 64
+    (error,) = run.runner.told("error")
+    assert 'services.bot.mask[1] = "(a+)+b" should be a pattern of characters' in error
 
 
 def test_outside_of_a_workflow_nothing_is_said_to_a_runner(workflow: Workflow) -> None:
