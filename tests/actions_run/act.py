@@ -59,25 +59,18 @@ def copy_action(to: Path) -> Path:
 
 @dataclass(frozen=True)
 class Ran:
-    """A run that is over; ``directory`` is what the runner had on its disk."""
+    """A run that is over. ``left`` is where a workflow may copy what the runner is about to throw away."""
 
     code: int
     journal: Journal
-    directory: Path
     artifacts: Path
-    wall: float = 0.0
+    left: Path
 
     @property
     def record(self) -> dict[str, Any]:
         """The one record that was uploaded as an artifact."""
         (found,) = self.artifacts.rglob("*.json")
         return _document(found)
-
-    @property
-    def temporary(self) -> Path:
-        """What the runner calls RUNNER_TEMP."""
-        (found,) = self.directory.glob("*/tmp")
-        return found
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -89,8 +82,8 @@ def _document(path: Path) -> dict[str, Any]:
 class Running:
     """A run that is under way."""
 
-    def __init__(self, process: subprocess.Popen[str], directory: Path, artifacts: Path) -> None:
-        self.process, self.directory, self._artifacts = process, directory, artifacts
+    def __init__(self, process: subprocess.Popen[str], directory: Path) -> None:
+        self.process, self.directory = process, directory
 
     def step(self, word: str) -> int:
         """The process that the runner started for a step, once ``word`` is on its command line.
@@ -100,7 +93,7 @@ class Running:
         found: list[int] = []
 
         def is_there() -> bool:
-            assert self.process.poll() is None, self.end().journal.text
+            self.must_go_on()
             children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
             processes = [pid for file in children for pid in file.read_text().split()]
             found.extend(int(pid) for pid in processes if word in Path(f"/proc/{pid}/cmdline").read_text())
@@ -108,6 +101,10 @@ class Running:
 
         wait_until(is_there, 60, f"a step that runs {word}")
         return found[0]
+
+    def must_go_on(self) -> None:
+        """Fails the test when the run is over."""
+        assert self.process.poll() is None, self.end().journal.text
 
     def cancel(self, word: str) -> None:
         """As the runner begins to cancel a job."""
@@ -127,7 +124,8 @@ class Running:
         journal = Journal(out.splitlines())
         assert "Traceback" not in journal.text, journal.text
         assert journal.events, err
-        return Ran(self.process.returncode, journal, self.directory, self._artifacts)
+        assert "GoGitActionCache" not in out, "the run wanted an action from the network"
+        return Ran(self.process.returncode, journal, self.directory / "artifacts", self.directory / "left")
 
 
 @dataclass
@@ -135,7 +133,7 @@ class Workflows:
     """A user's repository ``acme/bot`` with workflows, and the runner for them.
 
     ``environment`` is what the runner gives every step, beside what GitHub's own does. ``actions`` are the directories
-    of actions by ``owner/name``, whatever ref is asked for.
+    of actions by ``owner/name``, whatever ref is asked for. ``tools`` is what outlives a job on the runner.
     """
 
     directory: Path
@@ -147,7 +145,8 @@ class Workflows:
     server_url: str = "https://github.com"
     actor: str = "alice"
     run_id: int = 4711
-    _runs: int = 0
+    tools: Path = field(default_factory=lambda: cache() / "tool_cache")
+    _begun: list[Running] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.repository = self.directory / "repository"
@@ -174,18 +173,24 @@ class Workflows:
 
     def start(self, event: str = "workflow_dispatch", **inputs: str) -> Running:
         self._commit()
-        self._runs += 1
-        disk, artifacts = self.directory / f"disk{self._runs}", self.directory / f"artifacts{self._runs}"
-        artifacts.mkdir()
-        disk.mkdir()
-        tools = cache() / "tool_cache"
-        tools.mkdir(parents=True, exist_ok=True)
-        (disk / "tool_cache").symlink_to(tools)
+        run = self.directory / f"run{len(self._begun)}"
+        for name in ("disk", "artifacts", "left"):
+            (run / name).mkdir(parents=True)
+        self.tools.mkdir(parents=True, exist_ok=True)
+        (run / "disk/tool_cache").symlink_to(self.tools)
         words = [_act(), event, "--json", "-P", "ubuntu-latest=-self-hosted", "--action-offline-mode"]
-        words += ["--no-cache-server", "--no-skip-checkout", "--action-cache-path", str(disk), "--actor", self.actor]
-        words += ["--secret-file", str(self._secret_file()), "--input-file", str(self._input_file(inputs))]
+        words += [
+            "--no-cache-server",
+            "--no-skip-checkout",
+            "--action-cache-path",
+            str(run / "disk"),
+            "--actor",
+            self.actor,
+        ]
+        words += ["--secret-file", str(self._secret_file())]
+        words += [word for name, value in inputs.items() for word in ("--input", f"{name.replace('_', '-')}={value}")]
         words += [word for local in self._local() for word in ("--local-repository", local)]
-        words += [word for name, value in self._github(artifacts).items() for word in ("--env", f"{name}={value}")]
+        words += [word for name, value in self._github(run).items() for word in ("--env", f"{name}={value}")]
         process = subprocess.Popen(
             words,
             cwd=self.repository,
@@ -195,7 +200,15 @@ class Workflows:
             stderr=subprocess.PIPE,
             text=True,
         )
-        return Running(process, disk, artifacts)
+        self._begun.append(Running(process, run))
+        return self._begun[-1]
+
+    def close(self) -> None:
+        """End what a test that failed has left running."""
+        for running in self._begun:
+            if running.process.poll() is None:
+                running.process.kill()
+                running.process.communicate()
 
     @property
     def sha(self) -> str:
@@ -218,18 +231,22 @@ class Workflows:
         machine = {name: os.environ[name] for name in _OF_THE_MACHINE if name in os.environ}
         return {"PATH": _PATH, "HOME": str(home), **machine}
 
-    def _github(self, artifacts: Path) -> dict[str, str]:
+    def _github(self, run: Path) -> dict[str, str]:
         return {
             "GITHUB_API_URL": self.api_url,
             "GITHUB_SERVER_URL": self.server_url,
             "GITHUB_RUN_ID": str(self.run_id),
             "STANDIN_REPOSITORY": str(self.repository),
             "STANDIN_PYTHON": str(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"),
-            "STANDIN_ARTIFACTS": str(artifacts),
+            "STANDIN_ARTIFACTS": str(run / "artifacts"),
+            "STANDIN_LEFT": str(run / "left"),
+            # act gives steps a terminal, which no runner of GitHub does.
+            "NO_COLOR": "1",
+            "TERM": "dumb",
         }
 
     def _local(self) -> list[str]:
-        files = [*self.repository.glob(".github/workflows/*.yml")]
+        files = [*self.repository.glob(".github/workflows/*.yml"), *self.repository.glob("action.yml")]
         found, wanted = set[str](), used(*files)
         while wanted - found:
             found |= wanted
@@ -239,9 +256,6 @@ class Workflows:
 
     def _secret_file(self) -> Path:
         return _variables(self.directory / "secrets", {**self.secrets, "GITHUB_TOKEN": self.token})
-
-    def _input_file(self, inputs: Mapping[str, str]) -> Path:
-        return _variables(self.directory / "inputs", {name.replace("_", "-"): value for name, value in inputs.items()})
 
 
 def _variables(path: Path, variables: Mapping[str, str]) -> Path:

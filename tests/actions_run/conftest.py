@@ -1,15 +1,22 @@
-"""A repository with workflows, GitHub's API beside it, and a real host."""
+"""A repository with workflows, GitHub's API beside it, and a service on a real host."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.actions_run.act import Workflows, obstacle
+from tests.actions_run.act import OURS, Workflows, copy_action, obstacle
+from tests.actions_run.callers import CALLER
+from tests.end_to_end.scene import quick
+from tests.end_to_end.waiting import Deploy
 from tests.github_api.server import GitHubApi, github_api
+from tests.lab.deploy import Deployed
+from tests.lab.lab import Lab
+from tests.notify.receiver import Receiver, receiver
 
 
 @pytest.fixture
@@ -19,8 +26,47 @@ def api() -> Iterator[GitHubApi]:
 
 
 @pytest.fixture
-def workflows(tmp_path: Path, api: GitHubApi) -> Workflows:
+def team() -> Iterator[Receiver]:
+    """Where messages go."""
+    with receiver() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def action(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_action(tmp_path_factory.mktemp("action") / "rollback-ops")
+
+
+@pytest.fixture
+def workflows(tmp_path: Path, api: GitHubApi) -> Iterator[Workflows]:
     if missing := obstacle():
         reason = f"workflows cannot be run here, {missing} is missing: run `make test`"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
-    return Workflows(tmp_path, api.url, api.token)
+    made = Workflows(tmp_path, api.url, api.token)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def caller(workflows: Workflows, action: Path, lab: Lab, team: Receiver) -> Workflows:
+    """A repository that uses the action; its rollback.toml is still to be written (``bot``)."""
+    workflows.actions[OURS] = action
+    secrets = {"SSH_KEY": lab.private_key, "KNOWN_HOSTS": lab.known_hosts, "WEBHOOK_URL": team.url}
+    workflows.secrets |= secrets
+    workflows.workflow(CALLER)
+    return workflows
+
+
+@pytest.fixture
+def bot(caller: Workflows, deploy: Deploy, api: GitHubApi) -> Callable[..., Deployed]:
+    """``bot(options=…)`` deploys a service, whose rollback.toml is the repository's, and whose commits GitHub knows."""
+
+    def deployed(
+        settings: Callable[..., str] = quick, environment: dict[str, Any] | None = None, **plan: Any
+    ) -> Deployed:
+        service = deploy(**plan)
+        api.repository.knows(*(f"{number:040x}" for number, _ in enumerate(service.plan.releases, start=1)))
+        caller.write("rollback.toml", settings(service, environment=environment or {}))
+        return service
+
+    return deployed

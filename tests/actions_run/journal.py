@@ -25,7 +25,7 @@ class Journal:
 
     @property
     def text(self) -> str:
-        """The log, with the runner's commands as they were written."""
+        """The log, with the runner's commands as they were written; GitHub shows nobody what is to be masked."""
         return "".join(event.get("raw") or event["msg"] for event in self.events if self._is_said(event))
 
     def said(self, step: str) -> str:
@@ -54,11 +54,17 @@ class Journal:
         return {event["name"]: event["arg"] for event in self._of(step) if event.get("command") == "set-output"}
 
     def result(self, step: str) -> str:
-        """``success``, ``failure`` or ``skipped``; empty for a step that never was."""
+        """``success`` or ``failure``; empty for a step that was skipped."""
         return "".join(event["stepResult"] for event in self._main(step))
 
     def seconds(self, step: str) -> float:
         return float(sum(event["executionTime"] for event in self._main(step))) / 1e9
+
+    @property
+    def failed(self) -> list[str]:
+        """The steps that failed, the inner ones first."""
+        failed = (event for event in self.events if event.get("stepResult") == "failure" and "stepID" in event)
+        return ["/".join(event["stepID"]) for event in failed]
 
     @property
     def job(self) -> str:
@@ -74,7 +80,7 @@ class Journal:
 
     @staticmethod
     def _is_said(event: dict[str, Any]) -> bool:
-        return bool(event.get("raw_output") or event.get("raw"))
+        return bool(event.get("raw_output") or (event.get("raw") and event["command"] != "add-mask"))
 
 
 def _events(lines: Iterable[str]) -> Iterator[dict[str, Any]]:

@@ -102,7 +102,7 @@ def test_an_action_of_another_repository_runs_with_what_it_was_given(small: Work
     assert "hello.txt" in journal.said("small/go")
     assert journal.annotations == [Annotation("warning", "Small", "look here")]
     assert journal.summary == "# Last\n"
-    assert not list(ran.directory.rglob("canary"))
+    assert not list(ran.left.parent.rglob("canary"))
 
 
 def test_a_cancel_reaches_the_program_itself_and_the_last_step_runs(small: Workflows) -> None:
