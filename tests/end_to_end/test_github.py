@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -172,23 +175,54 @@ def test_github_is_asked_beside_the_work_and_takes_three_calls_after_it(workflow
 # --- the end of a job ------------------------------------------------------------------------------------
 
 
-def test_a_program_that_is_killed_leaves_what_the_last_step_needs(workflow: Workflow) -> None:
-    stop = f"sleep 1; {workflow.service.commands['stop']}"
+def started(workflow: Workflow) -> subprocess.Popen[str]:
+    """A rollback whose service takes its time to stop, at the moment at which that is being done."""
+    stop = f"sleep 2; {workflow.service.commands['stop']}"
     workflow.settings(commands={**workflow.service.commands, "stop": stop})
-    file = workflow.command.directory / RECORD
-    process = workflow.command.start(
-        "rollback", "prod", "--local", "--reason", "logins fail", **workflow.variables(GITHUB_RUN_ID="9")
-    )
-    wait_until(file.exists, 30, "hosts being changed")
+    typed = ("rollback", "prod", "--local", "--reason", "logins fail", "--json")
+    process = workflow.command.start(*typed, **workflow.variables())
+    try:
+        wait_until((workflow.command.directory / RECORD).exists, 30, "hosts being changed")
+    except BaseException:
+        process.kill()
+        process.communicate()
+        raise
+    return process
+
+
+def test_a_program_that_is_killed_leaves_what_the_last_step_needs(workflow: Workflow) -> None:
+    process = started(workflow)
     process.kill()
     process.communicate()
     record = workflow.record
     assert (record["outcome"], record["exit_code"], record["deployment"]["id"]) == ("cancelled", 143, None)
     assert [(host["outcome"], host["from"]["release"]) for host in record["hosts"]] == [("unknown", "b3")]
-    assert workflow("finish", GITHUB_RUN_ID="9").code == 0
+    assert workflow("finish").code == 0
     assert workflow.filed == [("cancelled", ["in_progress", "error"])]
     assert workflow.record["deployment"]["id"]
     wait_until(lambda: workflow.service.health() == ("ok", "b2"), 30, "the host finishing what it began")
+
+
+def test_a_rollback_that_is_stopped_is_filed_as_that(workflow: Workflow) -> None:
+    process = started(workflow)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    workflow("finish")
+    assert workflow.filed == [("cancelled", ["in_progress", "error"])]
+    assert json.loads(out)["outcome"] == "cancelled"
+
+
+def test_a_github_that_hangs_does_not_use_up_the_runners_patience(workflow: Workflow, api: GitHubApi) -> None:
+    process = started(workflow)
+    api.is_in_trouble("hang")
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    out, _ = process.communicate(timeout=60)
+    # The host takes two seconds to stop, and GitHub gets one; a busy machine takes its time for the rest.
+    assert time.monotonic() - began < 2 + 1 + 4
+    (why,) = json.loads(out)["warnings"]
+    assert why == f"{UNFILED}GitHub took too long"
 
 
 def test_the_last_step_has_nothing_to_do_where_nothing_was_changed(workflow: Workflow, api: GitHubApi) -> None:
