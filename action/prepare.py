@@ -21,8 +21,8 @@ def main() -> None:
     temporary = Path(environ["RUNNER_TEMP"])
     key = _key((Path(__file__).parent / "requirements.lock").read_bytes())
     libraries = _store(Path(environ.get("RUNNER_TOOL_CACHE") or temporary), temporary) / key
-    number, own = _own_directory(temporary)
     recorded = environ["ROLLBACK_COMMAND"] in _RECORDED
+    number, own = _own_directory(temporary, "record" if recorded else "look")
     outputs = {
         "python": sys.executable,
         "key": key,
@@ -62,12 +62,12 @@ def _store(cache: Path, temporary: Path) -> Path:
     return temporary / "rollback-ops" / "libraries"
 
 
-def _own_directory(temporary: Path) -> tuple[int, Path]:
-    """The first use of the action in a job is number 1."""
+def _own_directory(temporary: Path, kind: str) -> tuple[int, Path]:
+    """The first use of the action in a job is number 1, of those that write a record and of the others."""
     base = temporary / "rollback-ops"
     base.mkdir(parents=True, exist_ok=True, mode=0o700)
     for number in count(1):
-        own = base / str(number)
+        own = base / f"{kind}-{number}"
         try:
             own.mkdir(mode=0o700)
         except FileExistsError:
@@ -80,9 +80,8 @@ def _own_directory(temporary: Path) -> tuple[int, Path]:
 def _artifact_name(number: int) -> str:
     """Names are unique in a run; what artifacts' names may not hold becomes a dash."""
     parts = [os.environ.get(name) for name in ("ROLLBACK_ENVIRONMENT", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT")]
-    name = os.environ["ROLLBACK_ARTIFACT_NAME"].strip() or "-".join(filter(None, ("rollback", *parts)))
-    again = f"-{number}" if number > 1 else ""
-    return re.sub(r"[^A-Za-z0-9._-]", "-", name)[:200] + again
+    ours = "-".join(filter(None, ("rollback", *parts, str(number) if number > 1 else "")))
+    return re.sub(r"[^A-Za-z0-9._-]", "-", os.environ["ROLLBACK_ARTIFACT_NAME"].strip() or ours)[-200:]
 
 
 main()
