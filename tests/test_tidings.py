@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+import responses
 from pydantic import SecretStr
 
+from rollback_ops.errors import ConnectionLost
+from rollback_ops.github.deployments import Filing
 from rollback_ops.notify import Notifier
 from rollback_ops.record import Record
 from rollback_ops.tidings import Tidings, warned
+from tests.fakes import FakeHost, raising
+from tests.github.web import DEPLOYMENTS, PLACE, deployment, sent, statuses
+from tests.lab.ground import wait_until
 from tests.notify.receiver import receiver
-from tests.records import record
+from tests.records import USUAL, record
 
 
 def notifier(url: str = "") -> Notifier:
@@ -46,6 +56,69 @@ def test_what_could_not_be_told_is_in_the_record_and_in_its_file(tmp_path: Path)
     ended = Tidings(notifier(url), None, [], file).ended(record())
     assert ended.warnings == ("beware", "the message about the end was not sent: refused")
     assert written(file) == ended
+
+
+@pytest.fixture
+def web() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        mock.add_passthru("http://127.0.0.1")
+        mock.get(DEPLOYMENTS, json=[])
+        mock.post(statuses(7), json={"state": "any"}, status=201)
+        yield mock
+
+
+def test_the_deployment_is_in_the_record_and_in_its_file(web: responses.RequestsMock, tmp_path: Path) -> None:
+    file = tmp_path / "record.json"
+    web.post(DEPLOYMENTS, json=deployment(7), status=201)
+    ended = Tidings(notifier(), Filing(PLACE), [], file).ended(record())
+    assert (ended.deployment.id, ended.warnings) == (7, ("beware",))
+    assert written(file) == ended
+
+
+def test_the_record_is_in_its_file_before_anybody_is_told(web: responses.RequestsMock, tmp_path: Path) -> None:
+    file = tmp_path / "record.json"
+    there: list[Record] = []
+
+    def answer(_: object) -> tuple[int, dict[str, str], str]:
+        there.append(written(file))
+        return 201, {}, json.dumps(deployment(7))
+
+    web.add_callback(responses.POST, DEPLOYMENTS, callback=answer)
+    Tidings(notifier(), Filing(PLACE), [], file).ended(record())
+    assert there == [record()]
+
+
+def test_the_team_and_github_are_told_at_the_same_time(web: responses.RequestsMock) -> None:
+    with receiver() as team:
+
+        def answer(_: object) -> tuple[int, dict[str, str], str]:
+            wait_until(lambda: bool(team.bodies), 4, "the team being told")
+            return 201, {}, json.dumps(deployment(7))
+
+        web.add_callback(responses.POST, DEPLOYMENTS, callback=answer)
+        ended = Tidings(notifier(team.url), Filing(PLACE), [], None).ended(record())
+    assert (ended.deployment.id, ended.warnings) == (7, ("beware",))
+
+
+def test_the_journal_of_a_host_that_was_there_is_read_for_what_is_missing(web: responses.RequestsMock) -> None:
+    web.post(DEPLOYMENTS, json=deployment(7), status=201)
+    now = datetime.now(UTC)
+    earlier = record(id="r1", run_url=f"{PLACE.runs}5", started_at=(now - timedelta(hours=2)).isoformat())
+    there = [FakeHost("gone", lines=["nonsense"]), FakeHost("deploy@bot1", lines=[earlier.line()])]
+    gone = {**USUAL["hosts"][0], "host": "gone", "outcome": "unreachable"}
+    Tidings(notifier(), Filing(PLACE), there, None).ended(record(hosts=[gone, USUAL["hosts"][0]]))
+    assert [document["payload"]["id"] for path, document in sent(web) if path.endswith("/deployments")] == [
+        USUAL["id"],
+        "r1",
+    ]
+    assert there[0].did("journal") == []
+
+
+def test_a_journal_that_cannot_be_read_is_left_for_another_time(web: responses.RequestsMock) -> None:
+    web.post(DEPLOYMENTS, json=deployment(7), status=201)
+    lost = FakeHost("deploy@bot1", before={"journal": raising(ConnectionLost("it is gone"))})
+    ended = Tidings(notifier(), Filing(PLACE), [lost], None).ended(record())
+    assert (ended.deployment.id, ended.warnings) == (7, ("beware",))
 
 
 def test_a_file_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
