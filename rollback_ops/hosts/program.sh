@@ -772,7 +772,7 @@ end_last_line() {
 }
 
 transaction() {
-    downtime=''
+    downtime='' began_at=${live_name:+$releases/$live_name}
     now
     down_since=$now
     [ "$reset" != yes ] || manage "$RO_RESET" 5
@@ -782,6 +782,10 @@ transaction() {
         return
     fi
     holds_lease || { lost_lease; return; }
+    if is_moved; then
+        put_back "current was moved by somebody else in the meantime"
+        return
+    fi
     if ! switch_current; then
         put_back "current could not be switched"
         return
@@ -836,6 +840,11 @@ within() {
         [ "$now" -lt "$until_then" ] || return 1
         sleep 0.05
     done
+}
+
+# Somebody deploys: what they started would go on running while current says something else.
+is_moved() {
+    [ -n "$began_at" ] && [ -d "$current" ] && ! [ "$current" -ef "$began_at" ]
 }
 
 switch_current() {

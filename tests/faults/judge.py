@@ -6,9 +6,10 @@ Strict: what is not allowed below is a loss, also when a person could easily put
 2. ``current`` pointed at a complete release whenever it was looked at (every 5 ms), and does so at the end. The
    exception: the release that it points at was itself removed or emptied by the fault, and the exit code says that
    a person is needed (4), or the service was put back.
-3. One of the two releases runs in the end (or the one that a deployment or a second rollback made live). Only where
-   the fault killed everything that could have finished the work may none run, and then the report says so: exit
-   code 4.
+3. One of the two releases runs in the end (or the one that a deployment or a second rollback made live), and it is
+   the one that is live. Only where the fault killed everything that could have finished the work may none run, and
+   then the report says so: exit code 4. Only where a deployment starts its release in the instant of the switch
+   may that one run beside another ``current``, and then the report says so: exit code 2.
 4. The exit code is true: 0 and 2: the target is live; 1 and 3: what was there before; after 130 and 143 the record
    says of the host which of them, or that it is not known; 4 says it too. What is live runs. A record that names a
    step or a release that was not is a loss.
@@ -78,7 +79,8 @@ def _service(seen: Seen) -> Iterator[str]:
     told = seen.runs[0].code == 4
     if not seen.running and not (told and (seen.trial.fault == "all-killed" or seen.live not in RELEASES)):
         yield f"nothing runs, and the command ended with {seen.runs[0].code}"
-    if seen.running and seen.running != seen.live and not (told and seen.trial.fault == "all-killed"):
+    reported = (told and seen.trial.fault == "all-killed") or (seen.runs[0].code == 2 and seen.running == NEW)
+    if seen.running and seen.running != seen.live and not reported:
         yield f"{seen.running} runs, and current is {seen.live}"
 
 
@@ -152,14 +154,15 @@ def _told(seen: Seen, run: str, events: list[Event]) -> Iterator[str]:
     kinds = [event.get("event", "record") for event in events]
     steps = [event["step"] for event in events if event.get("event") == "step" and event["step"] in STEPS]
     ends = [event["outcome"] for event in events if event.get("event") == "end"]
+    alone = len(seen.runs) == 1
     again = seen.trial.fault in _DONE_AGAIN or ends == ["put_back"]
     if "intent" in kinds and kinds.index("intent") != 0:
         yield f"{run}: something stands before its intent"
-    if len(set(ends)) > 1 or (len(ends) > 1 and not again) or (ends and "lost-lease" in kinds):
+    if len(set(ends)) > 1 or (len(ends) > 1 and not again) or (ends and alone and "lost-lease" in kinds):
         yield f"{run}: it ended more than once: {kinds}"
     if ends and any(kind == "step" for kind in kinds[kinds.index("end") :]):
         yield f"{run}: a step stands after its end"
-    if "lost-lease" in kinds and len(seen.runs) == 1:
+    if "lost-lease" in kinds and alone:
         yield f"{run}: nobody took its lease from it, and it says so"
     if len(steps) != len(set(steps)) and not again:
         yield f"{run}: a step twice: {steps}"

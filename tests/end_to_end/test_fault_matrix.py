@@ -1,0 +1,75 @@
+"""The core of the fault matrix: each fault where it hurts most, judged as ``make faults`` judges all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.injuries import FAULTS
+from tests.faults.judge import losses
+from tests.faults.scene import SOURCE, TARGET
+from tests.faults.trial import Seen, Stage, Trial
+from tests.lab.lab import Lab
+
+# While the service is down, where that is possible.
+WORST = {
+    "runner-killed": "switch:deploy",
+    "cancelled": "begin:root",
+    "cancelled-while-it-hangs": "start:deploy",
+    "network-cut": "switch:root",
+    "network-cut-and-restored": "links:deploy",
+    "sshd-restarted": "launch:deploy",
+    "worker-killed": "links:root",
+    "all-killed": "start:root",
+    "power-cycled": "switch:deploy",
+    "disk-filled": "begin:root",
+    "made-read-only": "switch:deploy",
+    "clock-set-back": "lease:root",
+    "target-removed": "stop:root",
+    "target-emptied": "switch:deploy",
+    "release-added": "prepare:root",
+    "second-rollback": "lock:root",
+    "second-emergency": "switch:root",
+    "deployed-meanwhile": "start:deploy",
+}
+
+
+@pytest.fixture(scope="session")
+def stage(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    return Stage(lab, "faults", Path(tmp_path_factory.mktemp("faults")))
+
+
+def play(stage: Stage, name: str) -> Seen:
+    """A trial in which nothing is lost."""
+    seen = stage.play(Trial.parse(name))
+    assert seen.reached
+    assert losses(seen) == []
+    return seen
+
+
+def test_every_fault_has_its_worst_moment() -> None:
+    assert list(WORST) == list(FAULTS)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_nothing_is_lost_by(stage: Stage, fault: str) -> None:
+    play(stage, f"{fault}@{WORST[fault]}:1")
+
+
+@pytest.mark.parametrize("owner", ["root", "deploy"])
+@pytest.mark.parametrize("boundary", ["close", "renew", "state"])
+def test_a_worker_that_is_killed_when_all_is_done_is_no_run_that_lost_its_lease(
+    stage: Stage, boundary: str, owner: str
+) -> None:
+    seen = play(stage, f"worker-killed@{boundary}:{owner}:1")
+    assert (seen.runs[0].code, seen.live) == (0, TARGET)
+    assert "lost-lease" not in seen.journal
+
+
+@pytest.mark.parametrize(("boundary", "code"), [("prepare", 1), ("stop", 3), ("switch", 3), ("start", 3)])
+def test_a_target_that_is_taken_away_in_the_middle_is_left_for_what_ran_before(
+    stage: Stage, boundary: str, code: int
+) -> None:
+    seen = play(stage, f"target-removed@{boundary}:root:1")
+    assert (seen.runs[0].code, seen.live, seen.running) == (code, SOURCE, SOURCE)
