@@ -133,7 +133,7 @@ class Workflows:
     """A user's repository ``acme/bot`` with workflows, and the runner for them.
 
     ``environment`` is what the runner gives every step, beside what GitHub's own does. ``actions`` are the directories
-    of actions by ``owner/name``, whatever ref is asked for. ``tools`` is what outlives a job on the runner.
+    of actions by ``owner/name``, whatever ref is asked for.
     """
 
     directory: Path
@@ -145,7 +145,6 @@ class Workflows:
     server_url: str = "https://github.com"
     actor: str = "alice"
     run_id: int = 4711
-    tools: Path = field(default_factory=lambda: cache() / "tool_cache")
     _begun: list[Running] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -176,8 +175,9 @@ class Workflows:
         run = self.directory / f"run{len(self._begun)}"
         for name in ("disk", "artifacts", "left"):
             (run / name).mkdir(parents=True)
-        self.tools.mkdir(parents=True, exist_ok=True)
-        (run / "disk/tool_cache").symlink_to(self.tools)
+        tools = cache() / "tool_cache"
+        tools.mkdir(parents=True, exist_ok=True)
+        (run / "disk/tool_cache").symlink_to(tools)
         words = [_act(), event, "--json", "-P", "ubuntu-latest=-self-hosted", "--action-offline-mode"]
         words += [
             "--no-cache-server",

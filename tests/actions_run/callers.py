@@ -16,7 +16,7 @@ CALLER = """
 name: Roll back
 on:
   workflow_dispatch:
-    inputs: { environment: {}, command: {}, service: {}, backup: {}, reason: {}, trigger: {}, emergency: {} }
+    inputs: { backup: {}, command: {}, emergency: {}, environment: {}, reason: {}, record: {}, trigger: {} }
 permissions:
   contents: read
   deployments: write
@@ -30,11 +30,11 @@ jobs:
         with:
           environment: ${{ inputs.environment || 'prod' }}
           command: ${{ inputs.command || 'rollback' }}
-          service: ${{ inputs.service }}
           reason: ${{ inputs.reason }}
           backup: ${{ inputs.backup }}
           trigger: ${{ inputs.trigger }}
           emergency: ${{ inputs.emergency }}
+          record-deployment: ${{ inputs.record || 'true' }}
           ssh-key: ${{ secrets.SSH_KEY }}
           known-hosts: ${{ secrets.KNOWN_HOSTS }}
           webhook-url: ${{ secrets.WEBHOOK_URL }}

@@ -78,7 +78,6 @@ def test_a_person_s_reason_of_five_thousand_characters_is_refused_before_anythin
 
 def test_a_polluted_runner_is_none_of_our_concern(caller: Workflows, bot: Bot, api: GitHubApi, tmp_path: Path) -> None:
     service = bot()
-    caller.tools = tmp_path / "tools"  # nothing is prepared: the libraries are installed here, too
     poison = tmp_path / "poison"
     touch = f"open({str(tmp_path / 'canary')!r}, 'a').write(__file__)\n"
     for name in ("sitecustomize", "usercustomize", "typing", "json", "rollback_ops", "pip", "fabric", "requests"):

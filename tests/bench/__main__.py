@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.bench.action import action
 from tests.bench.measures import by_hosts, by_releases, command_line, downtime
 from tests.lab.lab import Lab, obstacle
 
@@ -26,6 +27,7 @@ def main() -> int:
         host = lab.boot("bench")
         print(by_releases(lab, host, here, asked.releases, asked.rounds))
         print(downtime(lab, host, here, asked.rounds))
+        print(action(lab, host, here, max(3, asked.rounds // 3)))
         print(command_line(asked.rounds))
     return 0
 

@@ -28,17 +28,17 @@ _NO_WINDOW = {"min_healthy_time": "0s"}
 
 def downtime(lab: Lab, host: LabHost, here: Path, rounds: int) -> str:
     """How long a client that asks every 10 ms gets no answer."""
-    service, run = _prepared(lab, host, here, "down")
+    service, run = prepared(lab, host, here, "down")
     restart = f"systemctl restart {service.units[0]}"
-    plain, ours = _in_turn(
+    plain, ours = in_turn(
         rounds,
         [
             lambda: _gap(service, lambda: host.run(restart)),
-            lambda: _gap(service, lambda: _rollback(run), before=lambda: _newest_again(service)),
+            lambda: _gap(service, lambda: roll_back(run), before=lambda: newest_again(service)),
         ],
     )
     columns = ["`systemctl restart` alone, s", "rollback-ops, s", "ratio"]
-    return _table("Downtime seen by a client", columns, [_compared(plain, ours)])
+    return table("Downtime seen by a client", columns, [_compared(plain, ours)])
 
 
 def by_releases(lab: Lab, host: LabHost, here: Path, counts: Sequence[int], rounds: int) -> str:
@@ -54,7 +54,7 @@ def by_releases(lab: Lab, host: LabHost, here: Path, counts: Sequence[int], roun
         surveys: list[float] = []
         plain, ours = _rollbacks(lab, [service], run, rounds, surveys)
         rows.append([str(count), *_compared(plain, ours), f"{median(surveys):.3f}"])
-    return _table(
+    return table(
         "By number of releases", ["releases", "one `ssh` line, s", "rollback-ops, s", "ratio", "survey, s"], rows
     )
 
@@ -68,7 +68,7 @@ def command_line(rounds: int) -> str:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    return _table("CPU time", ["`rollback-ops --help`, s"], [[f"{median(cpu() for _ in range(rounds)):.3f}"]])
+    return table("CPU time", ["`rollback-ops --help`, s"], [[f"{median(cpu() for _ in range(rounds)):.3f}"]])
 
 
 def by_hosts(lab: Lab, here: Path, counts: Sequence[int], rounds: int) -> str:
@@ -80,7 +80,7 @@ def by_hosts(lab: Lab, here: Path, counts: Sequence[int], rounds: int) -> str:
         addresses = [f"root@{host.address}" for host in hosts[:count]]
         run = _command(lab, services[0], here / f"many{count}", addresses)
         rows.append([str(count), *_compared(*_rollbacks(lab, services[:count], run, rounds))])
-    return _table("By number of hosts", ["hosts", "parallel `ssh` lines, s", "rollback-ops, s", "ratio"], rows)
+    return table("By number of hosts", ["hosts", "parallel `ssh` lines, s", "rollback-ops, s", "ratio"], rows)
 
 
 def _rollbacks(
@@ -90,20 +90,20 @@ def _rollbacks(
 
     def again() -> None:
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(_newest_again, services))
+            list(pool.map(newest_again, services))
 
     def ours() -> None:
-        record = _rollback(run)
+        record = roll_back(run)
         if surveys is not None:
             steps = {step["name"]: step["seconds"] for step in record["hosts"][0]["steps"]}
             surveys.append(steps["find"])
 
-    return _in_turn(
-        rounds, [lambda: _timed(lambda: _ssh_line(lab, services), before=again), lambda: _timed(ours, before=again)]
+    return in_turn(
+        rounds, [lambda: timed(lambda: _ssh_line(lab, services), before=again), lambda: timed(ours, before=again)]
     )
 
 
-def _prepared(lab: Lab, host: LabHost, here: Path, name: str) -> tuple[Deployed, RollbackOps]:
+def prepared(lab: Lab, host: LabHost, here: Path, name: str) -> tuple[Deployed, RollbackOps]:
     service = host.deploy(name, owner="root", layout="releases", releases=_RELEASES)
     return service, _command(lab, service, here / name, [f"root@{host.address}"])
 
@@ -115,7 +115,7 @@ def _command(lab: Lab, service: Deployed, directory: Path, addresses: Sequence[s
     return run
 
 
-def _rollback(run: RollbackOps) -> dict[str, Any]:
+def roll_back(run: RollbackOps) -> dict[str, Any]:
     ended = run("rollback", "prod", "--reason", "benchmark", "--json")
     if ended.code:
         raise RuntimeError(ended.err + ended.out)
@@ -150,7 +150,7 @@ def _ssh(lab: Lab) -> list[str]:
     return ["ssh", "-F", "none", "-i", str(lab.key_file), *(f"-o{k}={v}" for k, v in options.items())]
 
 
-def _newest_again(service: Deployed) -> None:
+def newest_again(service: Deployed) -> None:
     """As if the newest release had just been deployed, and nothing had ever happened."""
     service.host.run(
         f"rm -rf {service.root}/.rollback && ln -s {service.releases_directory}/20240104_120000 {service.root}/c && "
@@ -159,7 +159,7 @@ def _newest_again(service: Deployed) -> None:
     wait_until(service.listens, 15, "the service listening", interval=0.005)
 
 
-def _timed(work: Callable[[], object], before: Callable[[], object]) -> float:
+def timed(work: Callable[[], object], before: Callable[[], object]) -> float:
     before()
     began = time.perf_counter()
     work()
@@ -198,7 +198,7 @@ def _answers(service: Deployed) -> bool:
         return False
 
 
-def _in_turn(rounds: int, works: Sequence[Callable[[], float]]) -> list[list[float]]:
+def in_turn(rounds: int, works: Sequence[Callable[[], float]]) -> list[list[float]]:
     """One of each, again and again: what else the machine does hits all alike."""
     results: list[list[float]] = [[] for _ in works]
     for _ in range(rounds):
@@ -213,6 +213,6 @@ def _compared(plain: Sequence[float], ours: Sequence[float]) -> list[str]:
     return [f"{base:.3f}", f"{own:.3f}", f"{own / base:.2f} ×"]
 
 
-def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(cells) + " |" for cells in (columns, ["---"] * len(columns), *rows)]
     return "\n".join([f"\n{title}\n", *lines])

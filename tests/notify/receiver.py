@@ -15,11 +15,15 @@ SECRET = "T0SECRETPATH"
 
 @dataclass
 class Receiver:
-    """``answers`` are status and headers, the last of them for ever; status 0 hangs until it is closed."""
+    """``answers`` are status and headers, the last of them for ever; status 0 hangs until it is closed.
+
+    ``latency`` is in seconds.
+    """
 
     answers: Sequence[tuple[int, dict[str, str]]]
     bodies: list[bytes] = field(default_factory=list)
     url: str = ""
+    latency: float = 0.0
     closed: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -41,6 +45,7 @@ def receiver(*answers: tuple[int, dict[str, str]]) -> Iterator[Receiver]:
             if not status:
                 there.closed.wait(60)
                 return
+            there.closed.wait(there.latency)
             self.send_response(status)
             for name, value in {"Content-Length": "2", **headers}.items():
                 self.send_header(name, value)
