@@ -13,7 +13,7 @@ import sysconfig
 from itertools import count
 from pathlib import Path
 
-_RECORDED = ("rollback", "guard")
+_RECORDED = ("rollback", "resume", "guard")
 
 
 def main() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from rollback_ops.request import TRIGGERS, Request
 from rollback_ops.settings.credentials import Secrets
@@ -143,6 +145,16 @@ def test_the_marketplace_takes_it() -> None:
     assert len(ACTION["description"]) <= 125
     assert set(ACTION["branding"]) == {"icon", "color"}
     assert all(len(told["description"]) <= 125 for told in (*ACTION["inputs"].values(), *ACTION["outputs"].values()))
+
+
+def test_the_lock_file_has_each_dependency_in_a_version_that_is_asked_for() -> None:
+    lock = (ROOT / "action/requirements.lock").read_text()
+    locked = dict(re.findall(r"^([a-z0-9-]+)==([^ ]+)", lock, re.MULTILINE))
+    for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]:
+        asked = Requirement(line)
+        assert locked[asked.name.lower()] in asked.specifier
+    assert len(re.findall(r"^[a-z].*\\\n    --hash=sha256:[0-9a-f]{64}", lock, re.MULTILINE)) >= len(locked)
+    assert "://" not in lock
 
 
 # --- what a workflow may not do -------------------------------------------------------------------------------------

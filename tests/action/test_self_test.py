@@ -1,4 +1,4 @@
-"""The part of CI that uses the action as it was checked out, run by act."""
+"""The action run whole by act: the part of CI that uses it as it was checked out, and a caller with an environment."""
 
 from __future__ import annotations
 
@@ -34,3 +34,39 @@ def test_the_self_test_passes(repository: Workflows) -> None:
     ran = repository("push")
     assert ran.code == 0, ran.journal.text
     assert {path.name for path in ran.artifacts.iterdir()} == {"here-ubuntu-latest", "unreachable-ubuntu-latest"}
+
+
+CALLER = """
+on: push
+permissions: {}
+env:
+  ROLLBACK_LOCAL: "true"
+  ROLLBACK_ENVIRONMENT: unreachable
+  ROLLBACK_COMMAND: verify
+  ROLLBACK_RECORD: /nowhere/record.json
+  ROLLBACK_BACKUP: v7
+  ROLLBACK_REASON: said in the environment
+jobs:
+  rollback:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v6
+      - run: tests/action/service.sh "$RUNNER_TEMP/service"
+      - uses: ./
+        env:
+          ROLLBACK_CONFIG: ${{ runner.temp }}/service/rollback.toml
+        with:
+          environment: here
+          backup: v1
+          dry-run: true
+          record-deployment: false
+"""
+
+
+def test_an_input_wins_over_the_callers_variable_which_serves_where_there_is_none(repository: Workflows) -> None:
+    repository.workflow(CALLER)
+    ran = repository("push")
+    assert ran.code == 0, ran.journal.text
+    told = {name: ran.record[name] for name in ("environment", "reason", "dry_run", "mode")}
+    assert told == {"environment": "here", "reason": "said in the environment", "dry_run": True, "mode": "targeted"}
+    assert ran.record["to"]["release"] == "v1"

@@ -18,7 +18,18 @@ INPUTS = {
     "ROLLBACK_RECORD_DEPLOYMENT": "true",
     "ROLLBACK_UPLOAD_ARTIFACT": "true",
 }
-COMMANDS = ("rollback", "list", "check", "verify", "guard", "seal", "history list", "history stats", "history log")
+COMMANDS = (
+    "rollback",
+    "list",
+    "check",
+    "verify",
+    "guard",
+    "seal",
+    "resume",
+    "history list",
+    "history stats",
+    "history log",
+)
 
 
 # --- before anything else -----------------------------------------------------------------------------------------
