@@ -1,7 +1,7 @@
 """Markdown in which what people and hosts wrote is nothing but text.
 
 All of it stands in code spans: in them there are no links, images, tags, headings or entities, and GitHub looks there
-for no mention (@user), no reference (#12) and no commit. A span ends at a backtick, so that there is none inside.
+for no mention (@user), no reference (#12) and no commit. A span ends at as many backticks as it began with.
 """
 
 from __future__ import annotations
@@ -12,14 +12,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from rollback_ops.wording import one_line, short
 
 _LOOKS_LIKE_A_BACKTICK = "\u02cb"
+# GitHub's reader of Markdown (cmark) gives up on more than 80 in a row.
+_MOST_BACKTICKS = 20
 _LOOKS_LIKE_A_PIPE = "\u00a6"
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?(?:/[A-Za-z0-9._-]*)*")
 
 
 def code(text: str, longest: int = 300) -> str:
     """A text as a code span of one line; nothing where it is blank."""
-    plain = short(one_line(text).strip(), longest).replace("`", _LOOKS_LIKE_A_BACKTICK)
-    return f"`{plain}`" if plain else ""
+    plain = short(one_line(text).strip(), longest)
+    in_a_row = max(map(len, re.findall("`+", plain)), default=0)
+    if in_a_row > _MOST_BACKTICKS:
+        plain, in_a_row = plain.replace("`", _LOOKS_LIKE_A_BACKTICK), 0
+    # One space at both ends is taken off again by who reads it.
+    space = " " if "`" in plain[:1] + plain[-1:] else ""
+    fence = "`" * (in_a_row + 1)
+    return f"{fence}{space}{plain}{space}{fence}" if plain else ""
 
 
 def words(text: str) -> str:

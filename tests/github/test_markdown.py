@@ -36,20 +36,20 @@ def test_a_hostile_text_is_one_code_span_wherever_it_stands(form: str, text: str
     assert kinds(form.format(code(text))) <= {"text", "code_inline", "softbreak"}
 
 
-@given(st.text())
+@given(st.text() | st.text("`a| \\<"))
 @example("`")
+@example("`" * 21)
 @example("``")
 @example(" `` ")
 @example("a`")
 def test_any_text_is_one_code_span_and_can_be_read(text: str) -> None:
-    plain = text.isprintable() and text.isascii() and "`" not in text
     (found,) = spans(f"- {code(text)}") or [""]
     assert "\n" not in code(text)
-    if plain and len(text) <= 300:
-        assert found.strip() == text.strip()
+    if text.isprintable() and len(text) <= 300 and "`" * 21 not in text:
+        assert found == text.strip()
 
 
-@given(st.lists(st.text(), min_size=3, max_size=3))
+@given(st.lists(st.text() | st.text("`a| \\<"), min_size=3, max_size=3))
 def test_a_row_has_as_many_cells_as_were_put_in_it(texts: list[str]) -> None:
     page = "\n".join(table(("a", "b", "c"), [[code(text) for text in texts]]))
     assert [token.type for token in tokens(page)].count("td_open") == 3
