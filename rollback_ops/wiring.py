@@ -102,6 +102,8 @@ def wire(settings: Settings, environ: Mapping[str, str], options: Mapping[str, A
 
 def place(environ: Mapping[str, str]) -> Place | None:
     """The repository on GitHub that this is about, where the environment says which, and has a token for it."""
+    if not environ.get("GITHUB_REPOSITORY"):
+        return None
     from rollback_ops.github.api import Place
 
     return Place.of(environ, Secrets.read(environ).token)

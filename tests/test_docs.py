@@ -19,6 +19,8 @@ from pydantic.fields import FieldInfo
 from rollback_ops import managers
 from rollback_ops.cli import app
 from rollback_ops.errors import Exit
+from rollback_ops.github.deployments import UNCAUGHT, UNFILED, UNRETIRED
+from rollback_ops.github.permission import permit
 from rollback_ops.hosts import wire
 from rollback_ops.job import LAYOUTS, Job, resolve
 from rollback_ops.model import Lease, Live, Release, Survey, Unfinished, Unit
@@ -424,6 +426,15 @@ def test_the_warnings_of_a_plan_are_in_the_troubleshooting(surveys: list[Survey]
     assert isinstance(plan, Plan)
     (warning,) = plan.warnings
     assert any(said in warning for row in table(ROLLBACK, "warning") for said in codes(row[0]))
+
+
+def test_what_github_may_be_in_the_way_of_is_in_the_troubleshooting() -> None:
+    nobody = permit("admin", "ana", None, goes_on_unchecked=False).refusal
+    assert nobody
+    warnings = [UNFILED, UNRETIRED, UNCAUGHT, permit("admin", "ana", None, goes_on_unchecked=True).warning]
+    said = [code for row in table(ROLLBACK, "warning") for code in codes(row[0])]
+    assert all(any(code in warning for code in said) for warning in warnings)
+    assert nobody.message.partition(":")[0] in section(ROLLBACK, "Permission")
 
 
 def test_every_reason_for_which_a_release_is_not_chosen_is_in_the_readme() -> None:

@@ -23,8 +23,8 @@ T = TypeVar("T")
 
 # How the warnings begin.
 UNFILED = "the deployment on GitHub was not recorded: "
-_UNRETIRED = "the abandoned deployment on GitHub was not marked inactive: "
-_UNCAUGHT = "rollbacks of earlier runs may be missing on GitHub: "
+UNRETIRED = "the abandoned deployment on GitHub was not marked inactive: "
+UNCAUGHT = "rollbacks of earlier runs may be missing on GitHub: "
 _MOST_MISSED = 5
 _MISSED_FOR = timedelta(days=7)
 # A journal that has only the beginning of a run may be of one that is still going on.
@@ -74,8 +74,8 @@ class Filing:
         except RollbackOpsError as error:
             return Filed(warnings=(f"{UNFILED}{error.message}",))
         problems = {
-            _UNRETIRED: left.problem(deadline - time.monotonic()),
-            _UNCAUGHT: missing.problem(deadline - time.monotonic()),
+            UNRETIRED: left.problem(deadline - time.monotonic()),
+            UNCAUGHT: missing.problem(deadline - time.monotonic()),
         }
         return Filed(deployment, tuple(f"{said}{why}" for said, why in problems.items() if why))
 

@@ -80,6 +80,15 @@ def test_a_rollback_that_failed_is_one_on_github_too(workflow: Workflow) -> None
     assert workflow.filed == [("verification_failed", ["in_progress", "failure"])]
 
 
+def test_a_guard_that_rolls_back_is_on_the_record_with_its_trigger(workflow: Workflow, api: GitHubApi) -> None:
+    workflow.settings(verify={**AT_ONCE, "healthy_deadline": "4s"})
+    assert workflow("guard", "prod", "--local").code == 2
+    assert workflow.filed == [("succeeded", ["in_progress", "success"])]
+    assert api.repository.deployments[0]["payload"]["trigger"] == "verification-failed"
+    assert workflow("guard", "prod", "--local").code == 0
+    assert len(api.repository.deployments) == 1
+
+
 @pytest.mark.parametrize("arguments", [("--dry-run",), ("--if-current", "b1"), ("--to", "b9")])
 def test_what_changed_nothing_is_no_deployment(workflow: Workflow, api: GitHubApi, arguments: tuple[str, ...]) -> None:
     assert workflow.roll_back(*arguments).document["warnings"] == []
