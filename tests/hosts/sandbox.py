@@ -46,11 +46,11 @@ class Sandbox:
         self.service = service = Service.model_validate(said | {"commands": COMMANDS | dict(commands or {})})
         self.text = program.render(service, managers.build(service, "rosey"))
         self.path = f"{self.tools}:/usr/sbin:/usr/bin:/sbin:/bin"
-        self._parse = partial(managers.parse, service, "rosey")
+        self.parse = partial(managers.parse, service, "rosey")
 
     @property
     def host(self) -> ProgramHost:
-        return ProgramHost(LocalTransport("here", {"PATH": self.path}), self.text, self._parse, switch_within=20)
+        return ProgramHost(LocalTransport("here", {"PATH": self.path}), self.text, self.parse, switch_within=20)
 
     def release(self, name: str) -> Path:
         """Make one more release, with a file in it."""

@@ -130,7 +130,7 @@ is_plain() {
 
 may_switch() {
     is_plain "$@"
-    [ "$#" = 8 ] || no_request
+    [ "$#" -ge 7 ] && safe_name "$2" || no_request
     # shellcheck disable=SC2254 # a pattern
     case $2 in $RO_PATTERN) ;; *) no_request ;; esac
     [ "$4" != yes ] || in_a_hurry
@@ -148,7 +148,8 @@ own_questions() {
         release=$live_name
     fi
     count=$#
-    while [ "$count" -gt 1 ]; do
+    [ $((count % 2)) = 0 ] || no_request
+    while [ "$count" -gt 0 ]; do
         case $1 in '' | *[!0-9.]*) no_request ;; esac
         question=$2 own=''
         baked_checks recognize

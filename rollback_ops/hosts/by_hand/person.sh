@@ -33,6 +33,7 @@ END
 person() {
     options "$@"
     find_reason
+    trap give_back EXIT
     trap 'stop 130' INT
     trap 'stop 143' TERM
     started_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)
@@ -119,6 +120,13 @@ find_reason() {
     if [ "$length" -lt 3 ] || [ "$length" -gt 1000 ] || [ "$(one_line "$reason")" != "$reason" ]; then
         misused 'a rollback needs a reason: --reason "one line of 3 to 1,000 characters"'
     fi
+}
+
+# What root leaves in .rollback is its owner's, who goes on with it next time.
+give_back() {
+    [ "$uid,$changing" = 0,yes ] || return 0
+    its_owner=$(stat -c %u:%g -- "$store")
+    [ "$its_owner" = 0:0 ] || chown -hR -- "$its_owner" "$store"
 }
 
 # Until something is changed a signal ends it at once. After that the host goes on by itself, and this says how it ended.
