@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 SECONDS_EACH ?= 60
 
-.PHONY: demo test check fuzz bench lock dist schema clean
+.PHONY: demo test check fuzz bench faults lock dist schema clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.installed: pyproject.toml
@@ -27,7 +27,7 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file= --strict --scripts-are-modules action/prepare.py action/install.py
 	$(BIN)/lint-imports
-	$(BIN)/shellcheck rollback_ops/hosts/program.sh action/*.sh tests/packages.sh tests/action/*.sh .ci/run
+	$(BIN)/shellcheck rollback_ops/hosts/program.sh rollback_ops/hosts/by_hand/*.sh action/*.sh tests/packages.sh tests/action/*.sh .ci/run
 	$(BIN)/zizmor --offline --persona auditor --no-progress --quiet action.yml .github
 	tests/action/validate.sh $(VENV)/validator action.yml .github/workflows/*.yml
 
@@ -45,6 +45,11 @@ lock: $(VENV)/.installed
 
 dist: $(VENV)/.installed
 	$(BIN)/uv build --quiet
+
+# ARGUMENTS="--count 600 --seed 7 --jobs 3", or --only with the name of a trial that lost something.
+faults: $(VENV)/.installed
+	tests/packages.sh
+	$(BIN)/python -m tests.faults $(ARGUMENTS)
 
 schema: $(VENV)/.installed
 	$(BIN)/python -m rollback_ops.record > rollback_ops/record.schema.json

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from rollback_ops import checks
 from rollback_ops.crew import Crew
 from rollback_ops.errors import RollbackOpsError
 from rollback_ops.model import Survey
 from rollback_ops.order import Order
-from rollback_ops.plan import NothingToDo, Plan, Refusal, make_plan
+from rollback_ops.plan import HostPlan, NothingToDo, Plan, Refusal, Wish, make_plan
 from rollback_ops.ports import Progress
 
 
@@ -20,7 +21,8 @@ def choose(
     if not surveys:
         return Refusal("no host can be reached")
     broken = dict(unfit)
-    while isinstance(plan := make_plan(surveys, order.wish, broken), Plan):
+    make = resumption if order.wish.resume else make_plan
+    while isinstance(plan := make(surveys, order.wish, broken), Plan):
         objection = _inspect(order, crew, surveys, plan, progress)
         if objection is None:
             break
@@ -28,6 +30,26 @@ def choose(
             return objection
         broken[plan.target] = objection
     return plan
+
+
+def resumption(
+    surveys: Sequence[Survey], wish: Wish, broken: Mapping[str, str] | None = None
+) -> Plan | NothingToDo | Refusal:
+    """On to where the interrupted rollbacks were going. Hosts without one are left alone."""
+    begun = {survey.host: survey.interrupted.target for survey in surveys if survey.interrupted}
+    targets = list(dict.fromkeys(begun.values()))
+    if not targets:
+        return NothingToDo("no rollback was interrupted")
+    if len(targets) > 1:
+        going = {host: f"it was going to {target}" for host, target in begun.items()}
+        hint = "Resume them one by one, with --host."
+        return Refusal("the hosts were going to different releases", hint, hosts=going)
+    named = replace(wish, resume=False, backup=targets[0])
+    plan = make_plan([s for s in surveys if s.host in begun], named, broken)
+    if not isinstance(plan, Plan):
+        return plan
+    others = [HostPlan(s.host, s.live, "leave", plan.target, "nothing was interrupted there") for s in surveys]
+    return replace(plan, hosts=(*plan.hosts, *(host for host in others if host.host not in begun)))
 
 
 def _inspect(

@@ -9,24 +9,29 @@ import gc
 import os
 import signal
 import sys
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from rollback_ops import __version__, ending
+from rollback_ops import ending
 from rollback_ops.errors import Exit
 from rollback_ops.options import (
     Backup,
     Config,
+    DryRun,
     Emergency,
     Env,
+    HistoryEnv,
     Hosts,
+    IfCurrent,
     Json,
     Local,
     RecordFile,
     ServiceName,
+    Source,
     Trigger,
+    Version,
+    Where,
     Why,
 )
 
@@ -56,10 +61,8 @@ def rollback(
     backup: Backup = None,
     reason: Why = None,
     emergency: Emergency = None,
-    dry_run: Annotated[bool | None, typer.Option("--dry-run", help="Say what would happen; change nothing.")] = None,
-    if_current: Annotated[
-        str | None, typer.Option("--if-current", metavar="NAME", help="Only where this release is live.")
-    ] = None,
+    dry_run: DryRun = None,
+    if_current: IfCurrent = None,
     host: Hosts = None,
     trigger: Trigger = None,
     local: Local = None,
@@ -70,10 +73,22 @@ def rollback(
     """Go back to the last known good release, and prove that it works."""
     wish = {"backup": backup, "if_current": if_current, "emergency": emergency, "dry_run": dry_run}
     asked = _asked(env, service, host, local, reason=reason, trigger=trigger, record=record, **wish)
-    wired = _wired(config, asked)
-    why = _reason(wired)
-    permit = wired.permit()
-    _end(_commands(wired, json, permitted=not (permit and permit.refusal)).rollback(why, permit))
+    _change(_wired(config, asked), json)
+
+
+@app.command()
+def resume(
+    env: Env = None,
+    service: ServiceName = None,
+    reason: Why = None,
+    host: Hosts = None,
+    local: Local = None,
+    json: Json = False,
+    record: RecordFile = None,
+    config: Config = None,
+) -> None:
+    """Finish a rollback that was interrupted, to where it was going."""
+    _change(_wired(config, _asked(env, service, host, local, reason=reason, record=record, resume=True)), json)
 
 
 @app.command(name="list")
@@ -177,17 +192,6 @@ def finish() -> None:
     _end(complete(os.environ))
 
 
-class Source(StrEnum):
-    """Where the past is read from."""
-
-    journal = "journal"
-    github = "github"
-
-
-Where = Annotated[Source, typer.Option("--source", metavar="S", help="The hosts' journals, or github's deployments.")]
-HistoryEnv = Annotated[str | None, typer.Option("--env", metavar="ENV", help="Only this environment.")]
-
-
 @history.command("list")
 def history_list(
     env: HistoryEnv = None,
@@ -256,6 +260,12 @@ def _commands(wired: Wired, json: bool, *, sizes: bool = False, permitted: bool 
     return Commands(wired, survey, as_json=json)
 
 
+def _change(wired: Wired, json: bool) -> NoReturn:
+    why = _reason(wired)
+    permit = wired.permit()
+    _end(_commands(wired, json, permitted=not (permit and permit.refusal)).rollback(why, permit))
+
+
 def _reason(wired: Wired) -> Reason:
     from rollback_ops.reason import reason_for
 
@@ -273,12 +283,7 @@ def _end(code: int) -> NoReturn:
 
 
 @app.callback(invoke_without_command=True)
-def _version(
-    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False
-) -> None:
-    if version:
-        typer.echo(f"rollback-ops {__version__}")
-        raise typer.Exit
+def _without_a_command(context: typer.Context, version: Version = False) -> None:
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)
         raise typer.Exit(Exit.USAGE)

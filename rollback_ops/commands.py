@@ -156,7 +156,7 @@ class Commands:
 
 def _wish(wired: Wired) -> Wish:
     request = wired.request
-    return Wish(backup=request.backup, if_current=request.if_current, emergency=request.emergency)
+    return Wish(request.backup, request.if_current, request.emergency, request.resume)
 
 
 def _order(wired: Wired, reason: Reason) -> Order:

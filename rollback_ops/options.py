@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+from rollback_ops import __version__
 
 Env = Annotated[str | None, typer.Argument(metavar="ENV", help="The environment: test, prod, … [ROLLBACK_ENVIRONMENT]")]
 ServiceName = Annotated[
@@ -19,5 +22,27 @@ Backup = Annotated[
 ]
 Why = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; it goes on the record.")]
 Emergency = Annotated[bool | None, typer.Option("--emergency", help="Fewer questions, no verification, breaks a lock.")]
+DryRun = Annotated[bool | None, typer.Option("--dry-run", help="Say what would happen; change nothing.")]
+IfCurrent = Annotated[str | None, typer.Option("--if-current", metavar="NAME", help="Only where this release is live.")]
 Trigger = Annotated[str | None, typer.Option("--trigger", metavar="T", help="What started it: deploy-failed, …")]
 RecordFile = Annotated[str | None, typer.Option("--record", metavar="FILE", help="Also write the record to this file.")]
+
+
+class Source(StrEnum):
+    """Where the past is read from."""
+
+    journal = "journal"
+    github = "github"
+
+
+Where = Annotated[Source, typer.Option("--source", metavar="S", help="The hosts' journals, or github's deployments.")]
+HistoryEnv = Annotated[str | None, typer.Option("--env", metavar="ENV", help="Only this environment.")]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"rollback-ops {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")]

@@ -18,11 +18,12 @@ from rollback_ops.wording import one_line, short
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What was asked for. Empty means not asked."""
+    """What was asked for. Empty means not asked. ``resume``: only what an interrupted rollback began."""
 
     backup: str = ""
     if_current: str = ""
     emergency: bool = False
+    resume: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ def reason_for(request: Request) -> Reason:
     """
     if request.trigger not in PERSONAL_TRIGGERS:
         return fitting(request.reason, f"automatic: {request.trigger.replace('-', ' ')}")
+    if request.resume:
+        return fitting(request.reason, "resume: what was interrupted is finished")
     if request.emergency:
         return fitting(request.reason, "emergency: no reason was given")
     if request.dry_run:

@@ -32,6 +32,7 @@ class Request:
     emergency: bool = False
     dry_run: bool = False
     if_current: str = ""
+    resume: bool = False
     hosts: tuple[str, ...] = ()
     trigger: Trigger = "manual"
     local: bool = False
@@ -60,6 +61,7 @@ class Request:
         emergency: bool | None = None,
         dry_run: bool | None = None,
         if_current: str | None = None,
+        resume: bool = False,
         hosts: Sequence[str] | None = None,
         trigger: str | None = None,
         local: bool | None = None,
@@ -80,6 +82,7 @@ class Request:
             emergency=asked.flag("EMERGENCY", emergency),
             dry_run=asked.flag("DRY_RUN", dry_run),
             if_current=asked.text("IF_CURRENT", if_current),
+            resume=resume,
             hosts=tuple(dict.fromkeys(hosts or asked.text("HOST", None).replace(",", " ").split())),
             trigger=_trigger(asked.text("TRIGGER", trigger)) or _trigger_of(environ),
             local=asked.flag("LOCAL", local),

@@ -17,6 +17,7 @@ ON_HOSTS = {"--service", "--host", "--local", "--json", "--config"}
 COMMANDS: dict[str, set[str]] = {
     "rollback": ON_HOSTS
     | {"--backup", "--to", "--reason", "--emergency", "--dry-run", "--if-current", "--trigger", "--record"},
+    "resume": ON_HOSTS | {"--reason", "--record"},
     "list": ON_HOSTS,
     "check": ON_HOSTS | {"--backup", "--to"},
     "verify": ON_HOSTS,
@@ -27,7 +28,7 @@ COMMANDS: dict[str, set[str]] = {
     "history stats": ON_HOSTS | {"--env", "--limit", "--source"},
     "history log": ON_HOSTS | {"--env", "--backup", "--to", "--reason", "--trigger", "--failed"},
 }
-OF_AN_ENVIRONMENT = ["rollback", "list", "check", "verify", "guard", "seal"]
+OF_AN_ENVIRONMENT = ["rollback", "resume", "list", "check", "verify", "guard", "seal"]
 SLOW = {"fabric", "paramiko", "invoke", "github", "requests", "rich", "pydantic", "pydantic_settings"}
 # Typer reads options through it, where there are any.
 OF_TYPER = {"pydantic"}

@@ -543,6 +543,44 @@ def test_an_interrupted_rollback_is_finished_and_what_it_left_is_marked(stage: S
     assert stage["h1"].did("record") == ["b2=good b3=bad"]
 
 
+def test_what_was_interrupted_is_resumed_to_where_it_was_going_and_not_to_another_release(stage: Stage) -> None:
+    stage["h1"].unfinished = Unfinished("run-0", "/srv/bot/releases/b3", "b1")
+    record = stage.roll_back(Wish(resume=True))
+    assert (record.outcome, record.from_.release, record.to.release) == ("succeeded", "b3", "b1")
+
+
+def test_where_nothing_was_interrupted_there_is_nothing_to_resume(stage: Stage) -> None:
+    record = stage.roll_back(Wish(resume=True))
+    assert (record.outcome, record.exit_code) == ("nothing_to_do", 0)
+    assert record.hosts[0].detail == "no rollback was interrupted"
+    assert not stage.changed
+
+
+def test_only_the_hosts_that_were_interrupted_are_resumed(two: Stage) -> None:
+    two["h2"].unfinished = Unfinished("run-0", "/srv/bot/releases/b3", "b1")
+    record = two.roll_back(Wish(resume=True))
+    assert (record.outcome, record.exit_code, record.to.release) == ("succeeded", 0, "b1")
+    assert [(h.outcome, h.to.release) for h in record.hosts] == [("nothing_to_do", "b3"), ("succeeded", "b1")]
+    assert two.happened("switch") == [("h2", "switch")]
+
+
+def test_hosts_that_were_going_to_different_releases_are_resumed_one_by_one(two: Stage) -> None:
+    for name, target in (("h1", "b1"), ("h2", "b2")):
+        two[name].unfinished = Unfinished("run-0", "/srv/bot/releases/b3", target)
+    record = two.roll_back(Wish(resume=True))
+    assert (record.outcome, record.exit_code) == ("refused", 1)
+    assert [h.detail.partition("\n")[0] for h in record.hosts] == ["it was going to b1", "it was going to b2"]
+    assert not two.changed
+
+
+def test_what_cannot_be_resumed_because_its_target_is_gone_is_refused(stage: Stage) -> None:
+    stage["h1"].unfinished = Unfinished("run-0", "/srv/bot/releases/b3", "b0")
+    record = stage.roll_back(Wish(resume=True))
+    assert (record.outcome, record.exit_code) == ("refused", 1)
+    assert "b0 is none of the releases" in record.hosts[0].detail
+    assert not stage.changed
+
+
 # --- writing it down -------------------------------------------------------------------------------------
 
 
