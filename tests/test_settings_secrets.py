@@ -80,3 +80,17 @@ def test_what_looks_like_a_secret_is_not_repeated_in_any_message(toml: str) -> N
     message = complaint(toml)
     assert "hunter2" not in message
     assert "not shown" in message
+
+
+def test_what_nobody_may_see_is_every_secret_and_the_path_of_the_address_but_no_host_key() -> None:
+    given = {
+        "ROLLBACK_SSH_KEY": "key",
+        "ROLLBACK_SSH_KEY_PASSPHRASE": "passphrase",
+        "ROLLBACK_KNOWN_HOSTS": "bot1 ssh-ed25519 AAAA",
+        "ROLLBACK_WEBHOOK_URL": "https://hooks.example.org/services/T0/B0/x",
+        "GITHUB_TOKEN": "token",
+    }
+    url = given["ROLLBACK_WEBHOOK_URL"]
+    assert Secrets.read(given).texts() == ("key", "passphrase", url, "token", "services/T0/B0/x")
+    assert Secrets.read({"ROLLBACK_WEBHOOK_URL": "https://example.org/hook"}).texts() == ("https://example.org/hook",)
+    assert Secrets.read({}).texts() == ()
