@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ import pytest
 
 from tests.end_to_end.command import RollbackOps
 from tests.end_to_end.on_this_machine import OwnService
-from tests.end_to_end.scene import AT_ONCE
-from tests.end_to_end.workflow import RECORD, REVISIONS, Workflow
+from tests.end_to_end.scene import AT_ONCE, FOUR, WHY, quick
+from tests.end_to_end.workflow import RECORD, REVISIONS, Workflow, variables
 from tests.github_api.server import GitHubApi, github_api
+from tests.lab.deploy import Deployed
 from tests.lab.ground import wait_until
 
 UNFILED = "the deployment on GitHub was not recorded: "
+CUT = "GitHub cannot be reached, or the connection was cut"
 
 
 @pytest.fixture
@@ -132,7 +134,7 @@ def test_without_a_token_only_who_asked_for_a_deployment_is_warned(
         ("rate limit", "GitHub's limit of requests is used up (403)"),
         ("secondary limit", "GitHub's limit of requests is used up (429)"),
         ("unauthorized", "GitHub does not take the token (401: Bad credentials)"),
-        ("cut", "GitHub cannot be reached, or the connection was cut"),
+        ("cut", CUT),
         ("hang", "GitHub took too long"),
     ],
 )
@@ -168,6 +170,25 @@ def test_what_a_run_could_not_record_the_next_one_does(workflow: Workflow, api: 
     there = [deployment["payload"]["id"] for deployment in api.repository.deployments]
     assert there == [second["id"], first["id"]]
     assert workflow.filed == [("succeeded", ["in_progress", "success"])] * 2
+
+
+def test_over_ssh_the_journal_of_the_host_tells_what_is_missing(
+    rollback_ops: RollbackOps, deploy: Callable[..., Deployed], api: GitHubApi
+) -> None:
+    service = deploy(releases=FOUR, owner="deploy")
+    rollback_ops.settings(quick(service, pattern="b*"))
+    typed = ("rollback", "prod", *WHY, "--json")
+    api.is_in_trouble("cut")
+    first = rollback_ops(*typed, **variables(api, 1)).document
+    assert first["outcome"] == "succeeded", first["hosts"]
+    assert (service.live(), first["warnings"]) == ("b3", [f"{UNFILED}{CUT}"])
+    api.troubles.clear()
+    second = rollback_ops(*typed, **variables(api, 2)).document
+    assert (service.live(), second["warnings"]) == ("b2", [])
+    filed = [(each["payload"]["id"], api.repository.states(each["id"])) for each in api.repository.deployments]
+    assert filed == [(run["id"], ["in_progress", "success"]) for run in (second, first)]
+    # GitHub does not know the revisions of these releases.
+    assert {each["payload"]["ref_is"] for each in api.repository.deployments} == {"workflow"}
 
 
 def test_github_is_asked_beside_the_work_and_takes_three_calls_after_it(workflow: Workflow, api: GitHubApi) -> None:

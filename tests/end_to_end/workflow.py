@@ -16,6 +16,22 @@ REVISIONS = {"b1": "1" * 40, "b2": "2" * 40, "b3": "3" * 40}
 RECORD = "record.json"
 
 
+def variables(api: GitHubApi, run: int, **more: str) -> dict[str, str]:
+    """What a step finds in its environment in one run of a workflow."""
+    there = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_API_URL": api.url,
+        "GITHUB_SERVER_URL": "https://github.example.org",
+        "GITHUB_REPOSITORY": api.repository.name,
+        "GITHUB_TOKEN": api.token,
+        "GITHUB_SHA": "a" * 40,
+        "GITHUB_RUN_ID": str(run),
+        "GITHUB_RUN_ATTEMPT": "1",
+        "GITHUB_ACTOR": "alice",
+    }
+    return there | more
+
+
 @dataclass
 class Workflow:
     """``environment`` is what the settings say of ``prod``; ``run`` counts the runs of the workflow."""
@@ -33,19 +49,7 @@ class Workflow:
         self.settings()
 
     def variables(self, **more: str) -> dict[str, str]:
-        there = {
-            "GITHUB_ACTIONS": "true",
-            "GITHUB_API_URL": self.api.url,
-            "GITHUB_SERVER_URL": "https://github.example.org",
-            "GITHUB_REPOSITORY": self.api.repository.name,
-            "GITHUB_TOKEN": self.api.token,
-            "GITHUB_SHA": "a" * 40,
-            "GITHUB_RUN_ID": str(self.run),
-            "GITHUB_RUN_ATTEMPT": "1",
-            "GITHUB_ACTOR": "alice",
-            "ROLLBACK_RECORD": RECORD,
-        }
-        return there | more
+        return variables(self.api, self.run, ROLLBACK_RECORD=RECORD) | more
 
     def __call__(self, *arguments: str, **variables: str) -> Ended:
         """One step. The token is in nothing that it prints but in the command that masks it."""
