@@ -8,6 +8,6 @@ from pathlib import Path
 
 sys.path += [str(Path(__file__).resolve().parents[1]), sys.argv.pop(1)]
 
-from rollback_ops.cli import main
+from rollback_ops.__main__ import main
 
 main()

@@ -107,6 +107,25 @@ def test_nothing_to_do_is_wrong_usage_and_shows_the_help(rollback_ops: RollbackO
     assert "Commands:" in ended.err
 
 
+# --- signals while it starts -----------------------------------------------------------------------------
+
+INTERRUPTED = """
+import os, signal, sys
+class Interrupted:
+    def find_spec(name, *_):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupted)
+from rollback_ops.__main__ import main
+main()
+"""
+
+
+def test_a_signal_ends_it_without_a_word_while_it_is_being_imported() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 # --- starting fast ---------------------------------------------------------------------------------------
 
 

@@ -573,6 +573,7 @@ aftermath() {
 
 # The journal knows how it ended; only the word of it was lost with the worker.
 tell_end() {
+    holds_lease || { lost_lease; return; }
     ended=$(sed -n "s/^{\"event\":\"end\",\"id\":\"${run%.*}\",\"outcome\":\"\([a-z_]*\)\".*/\1/p" "$journal" | tail -n 1)
     renew_lease
     result "${ended:-unknown}" "the program was ended before it could tell how this ended"

@@ -14,7 +14,7 @@ Strict: what is not allowed below is a loss, also when a person could easily put
    says of the host which of them, or that it is not known; 4 says it too. What is live runs. A record that names a
    step or a release that was not is a loss.
 5. Of two rollbacks at once at most one changes something, unless one was an emergency; the last one that ended with
-   0 has its target live.
+   0 has its target live. One whose host an emergency took may end with 4, or with 2 when it was being verified.
 6. Nothing keeps the next rollback out for more than 10 s after the host has come to rest, which takes less than 30 s.
 7. The journal parses (a disk that is full may cut one line, which readers leave out), and tells the truth: a release
    that is live was announced there before; each finished step in order, and once, unless the work had to be begun
@@ -56,7 +56,9 @@ def _commands(seen: Seen) -> Iterator[str]:
     for run in (*seen.runs, seen.next):
         if run.hung:
             yield f"the {run.name} command hung"
-        if "Traceback" in run.said or "a defect in rollback-ops" in run.said:
+        # Before the first line of ours is run, a signal meets an interpreter that is still starting.
+        began = "rollback_ops" in run.said or not run.said.endswith("KeyboardInterrupt\n")
+        if ("Traceback" in run.said and began) or "a defect in rollback-ops" in run.said:
             yield f"the {run.name} command broke: {run.said[-300:]}"
         if run.code is not None and run.code not in _CODES:
             yield f"the {run.name} command ended with {run.code}"
@@ -113,7 +115,8 @@ def _concurrent(seen: Seen) -> Iterator[str]:
     if not winners and seen.runs[0].code not in (4, None):
         yield f"none of two rollbacks succeeded: {[run.code for run in seen.runs]}"
     for run in seen.runs:
-        if run.code not in (0, 1) and not (emergency and run.code == 4 and run.host.get("outcome") == "unknown"):
+        overtaken = emergency and run.name == "first" and run.code in (2, 4)
+        if run.code not in (0, 1) and not overtaken:
             yield f"the {run.name} rollback ended with {run.code} ({run.host.get('outcome')})"
 
 
