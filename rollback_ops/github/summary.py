@@ -70,9 +70,14 @@ def _facts(record: Record, repository: str) -> Iterator[str]:
     yield f"- **Duration:** {record.duration_seconds:.1f} seconds"
     yield f"- **Verification:** {sign} {words(verdict)}{colon}{code(which)}"
     if record.deployment.id is not None:
-        yield f"- **Deployment:** {link(str(record.deployment.id), record.deployment.url or '')}"
+        yield f"- **Deployment:** {link(str(record.deployment.id), _page(record, repository))}"
     if record.run_url:
         yield f"- **Run:** {link(record.id, record.run_url)}"
+
+
+def _page(record: Record, repository: str) -> str:
+    """Where people see what was deployed. The address of the deployment itself is for programs."""
+    return f"{repository}/deployments/{record.environment}" if repository else record.deployment.url or ""
 
 
 def _is_commit(revision: str | None) -> bool:

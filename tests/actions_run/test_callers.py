@@ -8,6 +8,7 @@ from typing import Any
 from tests.actions_run.act import Workflows
 from tests.actions_run.callers import REASON, Bot, filed, states
 from tests.end_to_end.scene import SECOND, THIRD, journal, released
+from tests.github.reader import links
 from tests.github_api.server import GitHubApi
 from tests.notify.receiver import Receiver
 
@@ -49,6 +50,7 @@ def test_one_step_rolls_back_and_everybody_who_should_know_is_told(
     assert artifact.name == "rollback-prod-4711-1"
     assert REASON in ran.journal.summary
     assert SECOND in ran.journal.summary
+    assert "https://github.com/acme/bot/deployments/prod" in links(ran.journal.summary)
     (message,) = team.documents
     assert REASON in json.dumps(message)
 
