@@ -215,6 +215,16 @@ def test_a_workflow_gives_the_action_what_it_takes(file: Path) -> None:
     for step in steps_of(yaml.safe_load(file.read_text())):
         if step.get("uses") == "./":
             takes_what_it_is_given(step["with"])
+    never_without_a_release(list(steps_of(yaml.safe_load(file.read_text()))))
+
+
+def never_without_a_release(steps: list[Step]) -> None:
+    """An empty if-current is none: a step that gets it from elsewhere is left out, or never reached, where it is empty."""
+    for number, step in enumerate(steps):
+        for source in re.findall(r"\$\{\{ (.*) \}\}", step.get("with", {}).get("if-current", "")):
+            asked = [earlier["env"] for earlier in steps[:number] if "test -n" in earlier.get("run", "")]
+            before = {value for variables in asked for value in variables.values()}
+            assert f"&& {source} != ''" in step.get("if", "") or f"${{{{ {source} }}}}" in before
 
 
 def takes_what_it_is_given(given: dict[str, str]) -> None:
@@ -235,6 +245,7 @@ def test_an_example_keeps_the_same_rules(example: str) -> None:
     for given in ours:
         takes_what_it_is_given(given)
     assert not any("${{" in step.get("run", "") for step in steps)
+    never_without_a_release(steps)
 
 
 def test_there_is_an_example_for_each_way_in() -> None:
