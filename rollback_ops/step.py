@@ -83,13 +83,22 @@ def ended_with(record: Record, lines: Sequence[str], file: Path | None) -> list[
     """Show a record in the run, with these lines at its top; what could not be shown, in words."""
     if not _step:
         return []
-    from rollback_ops.github.summary import summary
-
     level: runner.Level = "error" if record.exit_code else "warning" if record.warnings else "notice"
     _step.annotations = [_annotation(level, f"{_TITLE}: {record.service}, {record.environment}", lines)]
     _step.told = True
-    page = summary(record.without_secrets(), runner.repository_url(_step.environ))
-    return [*runner.write_outputs(_step.environ, _of(record, file)), *runner.write_summary(_step.environ, page)]
+    problems = runner.write_outputs(_step.environ, _of(record, file))
+    return [*problems, *_summarized(_step.environ, record)]
+
+
+def _summarized(environ: Mapping[str, str], record: Record) -> list[str]:
+    from rollback_ops.github.summary import summary
+
+    try:
+        page = summary(record.without_secrets(), runner.repository_url(environ))
+    except Exception as error:
+        # How a rollback ended does not depend on whether a page can be made of it.
+        return [f"the summary was not written: {type(error).__name__}"]
+    return runner.write_summary(environ, page)
 
 
 def finished(record: Record | None, file: Path, lines: Sequence[str]) -> None:
@@ -101,7 +110,8 @@ def finished(record: Record | None, file: Path, lines: Sequence[str]) -> None:
         return
     _step.told = True
     if record and any(host.detail == KILLED for host in record.hosts):
-        ended_with(record, lines, file)
+        for problem in ended_with(record, lines, file):
+            _step.annotations.append(_annotation("warning", _TITLE, [problem]))
     elif record:
         runner.write_outputs(_step.environ, _of(record, file))
 

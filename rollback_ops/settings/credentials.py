@@ -38,12 +38,10 @@ class Secrets:
     def texts(self) -> tuple[str, ...]:
         """What nobody may see: all of them, and the path of an address by itself. Host keys are public."""
         hidden = (self.ssh_key, self.ssh_key_passphrase, self.webhook_url, self.token)
-        path = (
-            self.webhook_url.get_secret_value().strip().partition("://")[2].partition("/")[2]
-            if self.webhook_url
-            else ""
-        )
-        return (*(each.get_secret_value() for each in hidden if each), *([path] if len(path) >= _SHORTEST_PATH else []))
+        whole = [each.get_secret_value() for each in hidden if each]
+        address = self.webhook_url.get_secret_value() if self.webhook_url else ""
+        path = address.strip().partition("://")[2].partition("/")[2]
+        return (*whole, path) if len(path) >= _SHORTEST_PATH else tuple(whole)
 
 
 def variable_of(key: str) -> str:
