@@ -329,6 +329,7 @@ DETAILS = {
     "disk-full": [BASE],
     "no-inodes": [BASE],
     "no-place-to-run": [f"{BASE}/current"],
+    "untrusted": [f"{BASE}/.rollback", "belongs to mallory, who is not trusted"],
     "no-link-source": [f"{BASE}/config-prod.json"],
     "no-sudo": ["systemctl stop -- cytube-bot.service", "deploy"],
 }
