@@ -219,7 +219,7 @@ def test_a_workflow_gives_the_action_what_it_takes(file: Path) -> None:
 
 
 def never_without_a_release(steps: list[Step]) -> None:
-    """An empty if-current is none: a step that gets it from elsewhere is left out, or never reached, where it is empty."""
+    """An empty if-current is none: a step that is given it by another one is not reached where it is empty."""
     for number, step in enumerate(steps):
         for source in re.findall(r"\$\{\{ (.*) \}\}", step.get("with", {}).get("if-current", "")):
             asked = [earlier["env"] for earlier in steps[:number] if "test -n" in earlier.get("run", "")]
