@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rollback_ops import documents, fleet, history, report, terminal
 from rollback_ops.chronicle import new_run, rfc3339
@@ -16,6 +16,9 @@ from rollback_ops.reason import reason_for
 from rollback_ops.record import HostRecord, Record, ReleaseRef
 from rollback_ops.settings import Settings
 from rollback_ops.wiring import Wired, place, settings_of, wire
+
+if TYPE_CHECKING:
+    from rollback_ops.github.api import Place
 
 T = TypeVar("T")
 
@@ -82,27 +85,27 @@ class Past:
         return self._wanted(records)
 
     def _from_github(self, limit: int | None) -> list[Record]:
-        """Page by page, until there are enough."""
-        from rollback_ops.github.api import Unanswered
-        from rollback_ops.github.clerk import Clerk
-
         where = place(self._environ)
         if where is None:
             raise UsageError("--source github needs GITHUB_REPOSITORY (owner/name) and GITHUB_TOKEN")
-        payloads: list[Mapping[str, Any] | None] = []
-        records: list[Record] = []
-        unreadable = 0
-        try:
-            for page in Clerk(where).pages(self._options.get("environment") or ""):
-                payloads += page
-                records, unreadable = history.read_payloads(payloads)
-                if limit and len(self._wanted(records)) >= limit:
-                    break
-        except Unanswered as error:
-            raise Refused(f"the deployments of {where.repository} cannot be read: {error.message}") from None
+        read = fleet.each([where], lambda where: self._read(where, limit), _READ_WITHIN, Cancellation())[where]
+        if isinstance(read, RollbackOpsError):
+            raise Refused(f"the deployments of {where.repository} cannot be read: {read.message}")
+        records, unreadable = read
         if unreadable:
             terminal.show([report.Line(f"! {unreadable} deployments could not be read", "warning")], err=True)
         return self._wanted(records)
+
+    def _read(self, where: Place, limit: int | None) -> tuple[list[Record], int]:
+        """Page by page, until there are enough."""
+        from rollback_ops.github.clerk import Clerk
+
+        payloads: list[Mapping[str, Any] | None] = []
+        for page in Clerk(where).pages(self._options.get("environment") or ""):
+            payloads += page
+            if limit and len(self._wanted(history.read_payloads(payloads)[0])) >= limit:
+                break
+        return history.read_payloads(payloads)
 
     def _wanted(self, records: list[Record]) -> list[Record]:
         environment, service = self._options.get("environment"), self._options.get("service")
