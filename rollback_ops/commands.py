@@ -16,7 +16,6 @@ from rollback_ops.errors import Exit, Refused, RollbackOpsError
 from rollback_ops.fleet import Begun, Cancellation
 from rollback_ops.guard import guard
 from rollback_ops.health import Verification
-from rollback_ops.installing import stale
 from rollback_ops.model import Survey
 from rollback_ops.order import Order
 from rollback_ops.plan import Refusal, Wish, make_plan
@@ -58,6 +57,8 @@ class Commands:
 
     def check(self, reason: Reason) -> int:
         """A rollback up to the moment at which it would change something."""
+        from rollback_ops.installing import stale
+
         found = self._survey.results(_LOOK_WITHIN, Cancellation())
         reached = [name for name, survey in found.items() if isinstance(survey, Survey)]
         warnings = filter(None, (reason.warning, *stale(self._wired, reached)))

@@ -9,6 +9,7 @@ from rollback_ops import checks, documents, fleet, managers, report, terminal
 from rollback_ops.errors import Exit, RollbackOpsError
 from rollback_ops.fleet import Cancellation
 from rollback_ops.hosts import installed
+from rollback_ops.hosts.requester import PLACE
 from rollback_ops.wiring import Wired, hurried
 
 _WITHIN = 12.0
@@ -23,7 +24,7 @@ def install(wired: Wired, *, as_json: bool) -> int:
     lost = {name: how for name, how in done.items() if isinstance(how, RollbackOpsError)}
     put = {name: how for name, how in done.items() if not isinstance(how, RollbackOpsError)}
     terminal.show(report.lost(lost), err=True)
-    place = f"{wired.job.service.root}/{installed.PLACE}"
+    place = f"{wired.job.service.root}/{PLACE}"
     if as_json:
         documents.show({"path": place, "hosts": [{"host": name, "outcome": how} for name, how in put.items()]})
     else:

@@ -11,17 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from rollback_ops import __version__
-from rollback_ops.hosts import program, wire
+from rollback_ops.hosts import program, requester, wire
 from rollback_ops.model import Manager, Question
 from rollback_ops.settings import Check, CommandCheck, HttpCheck, Limits, LogsCheck, Service, TcpCheck
 from rollback_ops.settings.types import fill
 
 # Stands in questions for the release that they are about, until the host knows it.
 RELEASE = "NameOfTheReleaseThatIsAskedAbout"
-
-# Where it is, under the service's root.
-PLACE = ".rollback/rollback"
-READ_STAMP = f'sed -n 2p "$ROOT/{PLACE}"'
 
 _PARTS = ("person", "words", "look", "choose", "list", "change", "prove", "write_down", "entry")
 _MAIN = 'main "$@"\n'
@@ -82,7 +78,8 @@ def _settings(wanted: Installation) -> str:
         "DEADLINE": str(round(100 * max(policy.healthy_deadline, *deadlines, 0.0))),
         "FIRST_AID": "\n".join(wanted.manager.first_aid),
         "BAD_NAME": wire.BAD_NAME,
-        "READ_STAMP": READ_STAMP,
+        "READ_LOGS": requester.READ_LOGS,
+        "READ_STAMP": requester.READ_STAMP,
     }
     lines = "".join(f"RO_{name}={shlex.quote(value)}\n" for name, value in values.items())
     return (

@@ -14,9 +14,8 @@ from rollback_ops.errors import (
     Refused,
     RollbackOpsError,
 )
-from rollback_ops.hosts import installed, program, wire
+from rollback_ops.hosts import program, requester, wire
 from rollback_ops.hosts.operator import Operator
-from rollback_ops.hosts.requester import Requester
 from rollback_ops.hosts.transport import Transport
 from rollback_ops.model import (
     Inspection,
@@ -54,7 +53,7 @@ class ProgramHost:
         place: str = "",
     ) -> None:
         self._transport = transport
-        self._operator = Requester(transport, place) if place else Operator(transport, text)
+        self._operator = requester.Requester(transport, place) if place else Operator(transport, text)
         self._parse_units = parse_units
         self._switch_within = switch_within
 
@@ -78,7 +77,7 @@ class ProgramHost:
         return Observation(self._parse_units(wire.text_of(answer, "state")), wire.answers(answer))
 
     def logs(self) -> Sequence[str]:
-        answered = self.ask("", (Question('sh -c "$LOGS"', _LOGS_WITHIN),)).answers.get(0)
+        answered = self.ask("", (Question(requester.READ_LOGS, _LOGS_WITHIN),)).answers.get(0)
         return answered.lines if answered else ()
 
     def dial(self, host: str, port: int, timeout: float) -> Stream:
@@ -113,7 +112,7 @@ class ProgramHost:
         return how
 
     def stamp(self) -> str:
-        answered = self.ask("", (Question(installed.READ_STAMP, _LOGS_WITHIN),)).answers.get(0)
+        answered = self.ask("", (Question(requester.READ_STAMP, _LOGS_WITHIN),)).answers.get(0)
         return answered.lines[0] if answered and answered.status == 0 and answered.lines else ""
 
     def switch(self, order: SwitchOrder, on_step: Callable[[StepReport], None]) -> SwitchResult:

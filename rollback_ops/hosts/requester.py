@@ -7,6 +7,11 @@ from collections.abc import Callable
 from rollback_ops.errors import Refused
 from rollback_ops.hosts.transport import Transport
 
+# Where the program is, under the service's root, and what any rollback may ask.
+PLACE = ".rollback/rollback"
+READ_STAMP = f'sed -n 2p "$ROOT/{PLACE}"'
+READ_LOGS = 'sh -c "$LOGS"'
+
 # What no shell takes for more than a letter: where the key is not restricted after all, a login shell reads the words.
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@/+,=-")
 # sshd hands the words on in one variable of the environment, which may have 128 KiB.

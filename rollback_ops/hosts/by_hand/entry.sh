@@ -130,7 +130,7 @@ is_plain() {
 
 may_switch() {
     is_plain "$@"
-    [ "$#" -ge 7 ] && safe_name "$2" || no_request
+    if [ "$#" -lt 7 ] || ! safe_name "$2"; then no_request; fi
     # shellcheck disable=SC2254 # a pattern
     case $2 in $RO_PATTERN) ;; *) no_request ;; esac
     [ "$4" != yes ] || in_a_hurry
@@ -153,7 +153,7 @@ own_questions() {
         case $1 in '' | *[!0-9.]*) no_request ;; esac
         question=$2 own=''
         baked_checks recognize
-        case $question in 'sh -c "$LOGS"' | "$RO_READ_STAMP") own=yes ;; esac
+        case $question in "$RO_READ_LOGS" | "$RO_READ_STAMP") own=yes ;; esac
         [ -n "$own" ] || question="echo 'the program that is installed here has other settings: run rollback-ops install'; exit 126"
         set -- "$@" "$1" "$question"
         shift 2
