@@ -138,6 +138,26 @@ def test_the_actor_is_githubs_or_the_user_of_the_machine() -> None:
     assert Request.build({"USER": "a\nb"}, environment="e").actor == f"a\\nb@{machine}"
 
 
+def test_a_run_that_is_started_again_is_theirs_who_started_it_again() -> None:
+    environ = {"GITHUB_ACTOR": "octocat", "GITHUB_TRIGGERING_ACTOR": "hubot"}
+    assert Request.build(environ, environment="e").actor == "hubot"
+
+
+@pytest.mark.parametrize(("text", "asked"), [("", None), (" ", None), ("true", True), ("false", False), ("0", False)])
+def test_a_deployment_is_wanted_not_wanted_or_left_to_where_it_runs(text: str, asked: bool | None) -> None:
+    assert Request.build({"ROLLBACK_RECORD_DEPLOYMENT": text}, environment="e").record_deployment is asked
+
+
+def test_whether_a_deployment_is_wanted_is_yes_or_no() -> None:
+    with pytest.raises(UsageError, match="ROLLBACK_RECORD_DEPLOYMENT"):
+        Request.build({"ROLLBACK_RECORD_DEPLOYMENT": "perhaps"}, environment="e")
+
+
+@pytest.mark.parametrize(("said", "there"), [("true", True), ("", False), ("false", False), ("1", False)])
+def test_in_a_workflow_is_where_github_says_so(said: str, there: bool) -> None:
+    assert Request.build({"GITHUB_ACTIONS": said}, environment="e").in_actions == there
+
+
 def test_the_run_is_addressed_with_its_attempt() -> None:
     environ = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "7"}
     url = "https://github.com/o/r/actions/runs/7"
