@@ -133,7 +133,7 @@ class Workflows:
     """A user's repository ``acme/bot`` with workflows, and the runner for them.
 
     ``environment`` is what the runner gives every step, beside what GitHub's own does. ``actions`` are the directories
-    of actions by ``owner/name``, whatever ref is asked for.
+    of actions by ``owner/name``, whatever ref is asked for. ``event`` is what the event itself holds, beside inputs.
     """
 
     directory: Path
@@ -145,6 +145,7 @@ class Workflows:
     server_url: str = "https://github.com"
     actor: str = "alice"
     run_id: int = 4711
+    event: dict[str, Any] = field(default_factory=dict)
     _begun: list[Running] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -187,6 +188,9 @@ class Workflows:
             "--actor",
             self.actor,
         ]
+        if self.event:
+            (run / "event.json").write_text(json.dumps(self.event))
+            words += ["--eventpath", str(run / "event.json")]
         words += ["--secret-file", str(self._secret_file())]
         words += [word for name, value in inputs.items() for word in ("--input", f"{name.replace('_', '-')}={value}")]
         words += [word for local in self._local() for word in ("--local-repository", local)]
