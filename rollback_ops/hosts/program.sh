@@ -953,6 +953,8 @@ lost_lease() {
 }
 
 finish() {
+    # What stands open, and the lease, are another run's by now.
+    holds_lease || { lost_lease; return; }
     case $1 in switched | put_back) ;; *) manage "$RO_LOGS" 5 2>&1 </dev/null | tail -n 20 | prefixed log >&3 ;; esac
     event "end" "$1"
     sync -- "${current%/*}" "$journal"

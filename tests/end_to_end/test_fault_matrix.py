@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.faults.injuries import FAULTS
 from tests.faults.judge import losses
 from tests.faults.scene import SOURCE, TARGET
-from tests.faults.trial import Seen, Stage, Trial
+from tests.faults.trial import Seen, Stage, Trial, reach
 from tests.lab.lab import Lab
 
 # While the service is down, where that is possible.
@@ -73,3 +74,64 @@ def test_a_target_that_is_taken_away_in_the_middle_is_left_for_what_ran_before(
 ) -> None:
     seen = play(stage, f"target-removed@{boundary}:root:1")
     assert (seen.runs[0].code, seen.live, seen.running) == (code, SOURCE, SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("boundary", "steps"),
+    [
+        ("begin", []),
+        ("stop", ["stop"]),
+        ("switch", ["stop", "switch"]),
+        ("links", ["stop", "switch", "links"]),
+        ("start", ["stop", "switch", "links", "start"]),
+    ],
+)
+def test_a_worker_that_lost_its_lease_stops_before_its_next_mutation(
+    stage: Stage, boundary: str, steps: list[str]
+) -> None:
+    trial = Trial("second-emergency", boundary, "root", 1)
+    scene = stage.set_up(trial)
+    scene.gates.arm(boundary)
+    running = scene.begin("first")
+    assert reach(scene, trial, running)
+    store = scene.host.path(f"{scene.root}/.rollback")
+    run, *rest = (store / "lease").read_text().split("\t")
+    taken, others = "\t".join(["another-run", *rest]), "another-run\tb3\tb5\n"
+    (store / "lease").write_text(taken)
+    (store / "open").write_text(others)
+    scene.go()
+    ended = running.end()
+    scene.service.remove()
+
+    assert (ended.code, ended.host["outcome"], ended.host["detail"]) == (4, "unknown", "another run took over")
+    events = [json.loads(line) for line in scene.journal().splitlines()]
+    assert [event["step"] for event in events if event.get("event") == "step"] == steps
+    assert [event["id"] for event in events if event.get("event") == "lost-lease"] == [run]
+    assert not [event for event in events if event.get("event") == "end"]
+    assert ((store / "lease").read_text(), (store / "open").read_text()) == (taken, others)
+
+
+def test_a_lock_names_its_owner_its_run_and_when_it_expires(stage: Stage) -> None:
+    trial = Trial("second-rollback", "stop", "root", 1)
+    scene = stage.set_up(trial)
+    scene.gates.arm("stop")
+    running = scene.begin(
+        "first",
+        GITHUB_ACTOR="ana",
+        GITHUB_SERVER_URL="https://github.example.org",
+        GITHUB_REPOSITORY="acme/bot",
+        GITHUB_RUN_ID="77",
+    )
+    assert reach(scene, trial, running)
+    listed = scene.ops("list", "prod", "--json").document["hosts"][0]["lease"]
+    refused = scene.begin("second").end()
+    scene.go()
+    ended = running.end()
+    scene.service.remove()
+
+    assert (listed["owner"], listed["run_url"]) == ("ana", "https://github.example.org/acme/bot/actions/runs/77")
+    assert 0 < listed["expires_in"] <= 10
+    assert refused.code == 1
+    assert refused.host["detail"].startswith(
+        f"locked by ana since {listed['since']} (run {ended.record['id']}, at most "
+    )

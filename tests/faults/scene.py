@@ -79,8 +79,8 @@ class Scene:
     def release(self, name: str) -> str:
         return f"{self.service.releases_directory}/{name}"
 
-    def begin(self, name: str, *arguments: str) -> Running:
-        return Running(name, self.ops.start("rollback", "prod", *WHY, "--json", *arguments))
+    def begin(self, name: str, *arguments: str, **variables: str) -> Running:
+        return Running(name, self.ops.start("rollback", "prod", *WHY, "--json", *arguments, **variables))
 
     def go(self) -> None:
         self.gates.open()

@@ -77,7 +77,7 @@ class Stage:
         self._ops = RollbackOps(directory, secrets)
 
     def play(self, trial: Trial) -> Seen:
-        scene = self._set(trial)
+        scene = self.set_up(trial)
         try:
             with _watched(scene) as odd:
                 reached, runs = _spoil(scene, trial)
@@ -104,7 +104,8 @@ class Stage:
             scene.service.remove()
             self.host.run(f"rm -rf {scene.root}", check=False)
 
-    def _set(self, trial: Trial) -> Scene:
+    def set_up(self, trial: Trial) -> Scene:
+        """A service of its own for a trial. Whoever plays it alone removes it."""
         service = self.host.deploy(owner=trial.owner, layout="releases", releases=RELEASES)
         # So that the step that makes the links has something to do.
         self.host.run(f"rm {service.releases_directory}/b[34]/config.json")
@@ -117,7 +118,7 @@ def _spoil(scene: Scene, trial: Trial) -> tuple[bool, tuple[Run, ...]]:
     if trial.where != AT_RANDOM:
         scene.gates.arm(trial.where)
     running = scene.begin("first")
-    reached = _reach(scene, trial, running)
+    reached = reach(scene, trial, running)
     injury = FAULTS[trial.fault](scene, running)
     next(injury)
     scene.go()
@@ -126,7 +127,8 @@ def _spoil(scene: Scene, trial: Trial) -> tuple[bool, tuple[Run, ...]]:
     return reached, runs
 
 
-def _reach(scene: Scene, trial: Trial, running: Running) -> bool:
+def reach(scene: Scene, trial: Trial, running: Running) -> bool:
+    """Wait for the moment of the trial; whether it came."""
     if trial.where == AT_RANDOM:
         time.sleep(random.Random(str(trial)).uniform(0.0, _SPAN))
         return True
