@@ -184,6 +184,9 @@ class BadLine:
             raise ConnectionLost("the line is bad")
         return self._transport.execute(command, on_line, timeout)
 
+    def converse(self, command: str, timeout: float) -> None:
+        """Each order has a session of its own, so that one of them can be lost."""
+
     def dial(self, host: str, port: int, timeout: float) -> Stream:
         return self._transport.dial(host, port, timeout)
 
