@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from paramiko import SSHException, Transport
 
+from rollback_ops.errors import ConnectionLost
 from rollback_ops.hosts.child import Source
 from rollback_ops.hosts.lines import Relay, lost, too_slow
 from rollback_ops.hosts.session import RemoteCommand
@@ -30,14 +32,19 @@ class RemoteConversation:
         last = _Last(on_line)
         relay = Relay(last.line)
         with Watchdog(timeout + GRACE, self._transport.close) as watchdog:
-            try:
+            # What has ended already still says why.
+            with suppress(SSHException, EOFError, OSError):
                 self._remote.send(request)
-            except (SSHException, EOFError, OSError):
-                raise lost(self._name) from None
             relay.follow(self._until(last), timeout, self._name)
         if not last.came:
-            raise too_slow(self._name, timeout) if watchdog.barked else lost(self._name)
+            return self._ended(relay, too_slow(self._name, timeout) if watchdog.barked else lost(self._name))
         return relay.errors
+
+    def _ended(self, relay: Relay, error: ConnectionLost) -> str:
+        """It ended before the last line came: with the connection, or by itself, as a login that runs no commands does."""
+        if self._remote.status is None:
+            raise error
+        return relay.completed(self._remote.status).stderr
 
     def _until(self, last: _Last) -> Iterator[tuple[Source, bytes]]:
         while not last.came:
