@@ -25,7 +25,7 @@ check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --config-file= --strict --scripts-are-modules action/prepare.py action/install.py
+	MYPYPATH=action $(BIN)/mypy --config-file= --strict --scripts-are-modules action/prepare.py action/install.py
 	$(BIN)/lint-imports
 	$(BIN)/shellcheck rollback_ops/hosts/program.sh rollback_ops/hosts/by_hand/*.sh action/*.sh tests/packages.sh tests/action/*.sh .ci/run
 	$(BIN)/zizmor --offline --persona auditor --no-progress --quiet action.yml .github

@@ -13,6 +13,9 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parent))
+from contents import seal
+
 _HERE = Path(__file__).resolve().parent
 _LOCK = _HERE / "requirements.lock"
 _DAY = 86_400
@@ -45,6 +48,7 @@ def main() -> None:
         try:
             _install(_Pip(Path(scratch)), wheels, made)
             _prove(made)
+            seal(made)
         except subprocess.CalledProcessError:
             sys.exit("::error title=Rollback Ops::The libraries could not be installed; it says above why.")
         _put(made, libraries)

@@ -13,6 +13,9 @@ import sysconfig
 from itertools import count
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parent))
+from contents import is_whole
+
 _RECORDED = ("rollback", "resume", "guard")
 
 
@@ -21,6 +24,7 @@ def main() -> None:
     temporary = Path(environ["RUNNER_TEMP"])
     key = _key((Path(__file__).parent / "requirements.lock").read_bytes())
     libraries = _store(Path(environ.get("RUNNER_TOOL_CACHE") or temporary), temporary) / key
+    _put_away(libraries)
     recorded = environ["ROLLBACK_COMMAND"] in _RECORDED
     number, own = _own_directory(temporary, "record" if recorded else "look")
     outputs = {
@@ -60,6 +64,15 @@ def _store(cache: Path, temporary: Path) -> Path:
     except OSError:
         pass
     return temporary / "rollback-ops" / "libraries"
+
+
+def _put_away(libraries: Path) -> None:
+    """What lost some of its files is made anew, and is swept away with what was never finished."""
+    if libraries.is_dir() and not is_whole(libraries):
+        try:
+            libraries.rename(libraries.with_name(f".making-{os.getpid()}-{libraries.name}"))
+        except OSError:
+            return  # another job has just done so
 
 
 def _own_directory(temporary: Path, kind: str) -> tuple[int, Path]:

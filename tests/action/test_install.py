@@ -48,8 +48,8 @@ def test_wheels_from_the_cache_need_no_index(job: Job, fetched: Path, tmp_path: 
 
 
 def test_what_was_made_once_is_there_for_the_next_job(ready: Job, fetched: Path) -> None:
+    assert ready.outputs["ready"] == "true"
     assert ready.libraries.is_relative_to(fetched / "tools")
-    assert whole(ready)
 
 
 def test_a_wheel_that_somebody_put_into_the_cache_is_thrown_away(
@@ -112,6 +112,20 @@ def test_what_was_killed_half_way_is_never_used_and_swept_away_later(job: Job, f
     with_wheels(job, fetched)
     assert job.install().returncode == 0
     assert whole(job)
+
+
+def test_libraries_that_lost_a_file_are_made_anew(job: Job, fetched: Path) -> None:
+    job.prepare()
+    shutil.copytree(next((fetched / "tools/rollback-ops").glob("cpython-*")), job.libraries)
+    job.prepare()
+    assert job.outputs["ready"] == "true"
+    (job.libraries / "fabric/connection.py").unlink()
+    job.prepare()
+    assert job.outputs["ready"] == "false"
+    with_wheels(job, fetched)
+    assert job.install().returncode == 0
+    job.prepare()
+    assert job.outputs["ready"] == "true"
 
 
 HOSTILE_MODULE = "import pathlib, sys; pathlib.Path({canary!r}).touch()\n"

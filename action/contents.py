@@ -1,0 +1,23 @@
+"""Whether a directory of libraries still has all its files: runners are swept by age, and rollbacks are rare."""
+
+import os
+from pathlib import Path
+
+_SEAL = "files"
+
+
+def seal(libraries: Path) -> None:
+    (libraries / _SEAL).write_text(str(_count(libraries)))
+
+
+def is_whole(libraries: Path) -> bool:
+    try:
+        return int((libraries / _SEAL).read_text()) == _count(libraries)
+    except (OSError, ValueError):
+        return False
+
+
+def _count(libraries: Path) -> int:
+    """How many files there are, without the seal; what Python compiles by itself may come and go."""
+    files = (len(names) for directory, _, names in os.walk(libraries) if not directory.endswith("__pycache__"))
+    return sum(files) - (libraries / _SEAL).exists()
