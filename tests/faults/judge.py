@@ -108,7 +108,7 @@ def _report(seen: Seen) -> Iterator[str]:
 
 
 def _concurrent(seen: Seen) -> Iterator[str]:
-    winners = [run for run in seen.runs if run.code == 0]
+    winners = sorted((run for run in seen.runs if run.code == 0), key=lambda run: str(run.record["finished_at"]))
     emergency = seen.trial.fault == "second-emergency"
     if winners and seen.live != winners[-1].to:
         yield f"the last that ended with 0 went to {winners[-1].to}, and {seen.live} is live"

@@ -48,10 +48,8 @@ def report(judged: Sequence[Judged]) -> str:
     lines = [table(judged), ""]
     for one in lost:
         lines += [f"LOST {one.name}", *(f"  {loss}" for loss in one.losses)]
-    share = f"{100 * lower_bound(trials, len(lost)):.2f} %"
-    lines.append(
-        f"{trials} faults injected, {len(lost)} lost something; lower 95 % bound of what loses nothing: {share}"
-    )
+    bound = f"with 95 % confidence at least {100 * lower_bound(trials, len(lost)):.2f} % lose nothing"
+    lines.append(f"{trials} faults injected, {len(lost)} lost something: {bound}")
     return "\n".join(lines)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.end_to_end.command import RollbackOps
 from tests.faults.gates import Gates
-from tests.faults.injuries import AT_RANDOM, FAULTS
+from tests.faults.injuries import AT_RANDOM, FAULTS, matrix
 from tests.faults.scene import RELEASES, Run, Running, Scene, wait_for
 from tests.lab.lab import Lab
 
@@ -40,7 +40,7 @@ class Trial:
     def parse(cls, text: str) -> Trial:
         """The trial that a report has named. Raises ``ValueError``."""
         found = re.fullmatch(r"([a-z-]+)@([a-z]+):(root|deploy):([0-9]+)", text)
-        if not found or found[1] not in FAULTS:
+        if not found or (found[1], found[2]) not in matrix():
             raise ValueError(f"{text} names no trial, like {next(iter(FAULTS))}@stop:root:1")
         return cls(found[1], found[2], found[3], int(found[4]))
 
