@@ -41,7 +41,7 @@ class RemoteConversation:
         return relay.errors
 
     def _ended(self, relay: Relay, error: ConnectionLost) -> str:
-        """It ended before the last line came: with the connection, or by itself, as a login that runs no commands does."""
+        """It ended before its last line: with the connection, or by itself, as a login that runs no commands does."""
         if self._remote.status is None:
             raise error
         return relay.completed(self._remote.status).stderr
