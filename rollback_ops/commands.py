@@ -74,7 +74,7 @@ class Commands:
         self, reason: Reason, told: Callable[[Record], Iterable[Line]], *, warning: str = "", quiet: bool = False
     ) -> int:
         wired, order = self._wired, _order(self._wired, reason)
-        progress = terminal.Live(quiet=quiet, changing=self._tidings.begun)
+        progress = terminal.Live(quiet=quiet, changing=self._tidings.begun, changed=self._tidings.changed)
         with _listening() as cancellation, closing(wired):
             crew = Crew(wired.hosts, self._survey, progress, cancellation, _total(wired))
             record = warned(roll_back(order, crew, progress), reason.warning, warning)
@@ -96,7 +96,7 @@ class Commands:
     def guard(self) -> int:
         """Watch what is live, and roll it back when it is not well."""
         wired, order = self._wired, _order(self._wired, Reason("guard: is what is live well?"))
-        progress = terminal.Live(changing=self._tidings.begun)
+        progress = terminal.Live(changing=self._tidings.begun, changed=self._tidings.changed)
         with _listening() as cancellation, closing(wired):
             anew = partial(Crew, wired.hosts, progress=progress, cancellation=cancellation, total=_total(wired))
             crew = anew(survey=self._survey)

@@ -87,6 +87,9 @@ class Progress(Protocol):
     def changing(self, provisional: Record, /) -> None:
         """Hosts are about to be changed; this is the record if nobody is left to write another."""
 
+    def changed(self) -> None:
+        """What was to be done on the hosts is done: what needs time of this machine may begin."""
+
     def lost(self, host: str, error: RollbackOpsError) -> None:
         """A host cannot take part."""
 

@@ -65,6 +65,7 @@ def _switch(order: Order, crew: Crew, chronicle: Chronicle, attempt: Attempt, pr
     progress.changing(provisional(chronicle))
     # The way back is gone to its end, also when the time is up.
     attempt.switched.update(crew.switch(orders, order.limits.stop + order.limits.start if attempt.goes_back else 1.0))
+    progress.changed()
 
 
 def _verify(order: Order, crew: Crew, chronicle: Chronicle, attempt: Attempt, progress: Progress) -> None:

@@ -56,11 +56,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 class Live:
     """Tells of a rollback on stderr, line by line; several hosts may speak at once.
 
-    ``changing`` is who else is to know that hosts are about to be changed.
+    ``changing`` and ``changed`` are who else is to know that hosts are about to be changed, and that they are.
     """
 
-    def __init__(self, *, changing: Callable[[Record], None], quiet: bool = False) -> None:
+    def __init__(self, *, changing: Callable[[Record], None], changed: Callable[[], None], quiet: bool = False) -> None:
         self.changing = changing
+        self.changed = changed
         self._quiet = quiet
         self._lock = threading.Lock()
 

@@ -39,13 +39,18 @@ class Tidings:
         self._filing = filing
         self._hosts = hosts
         self._file = file
+        self._begun: Record | None = None
 
     def begun(self, provisional: Record) -> None:
         """Hosts are about to be changed: leave the record of a program that is killed, and wait for nobody."""
+        self._begun = provisional
         self._written(provisional)
         self._notifier.started(_start(provisional))
-        if self._filing:
-            self._filing.prepare(provisional)
+
+    def changed(self) -> None:
+        """They are changed, and are watched from now on: the time for what keeps this machine busy."""
+        if self._filing and self._begun:
+            self._filing.prepare(self._begun)
 
     def ended(self, record: Record) -> Record:
         """The record with what became of telling it. It is written before, so that it is there whatever happens."""

@@ -185,6 +185,9 @@ class Listener:
     def changing(self, record: Record) -> None:
         self.provisional.append(record)
 
+    def changed(self) -> None:
+        self.events.append(("told", "changed", ""))
+
     def lost(self, host: str, error: RollbackOpsError) -> None:
         self.events.append((host, "told lost", error.message))
 

@@ -264,7 +264,7 @@ EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202eold\rnew"
 def test_what_a_host_says_cannot_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     host = HOST | {"detail": EVIL, "host": "h1"}
     terminal.show(report.result(record(hosts=[host], warnings=[EVIL], rejected=[{"release": EVIL, "why": EVIL}])))
-    live = terminal.Live(changing=lambda _: None)
+    live = terminal.Live(changing=lambda _: None, changed=lambda: None)
     live.step("h1", StepReport("stop", "ok", 0.1, EVIL))
     live.logs("h1", [EVIL])
     told = "".join(capsys.readouterr())

@@ -112,6 +112,7 @@ def test_a_rollback_surveys_plans_switches_verifies_and_records_in_this_order(st
         ("h1", "told step"),
         ("h1", "switched"),
         ("h1", "told switched"),
+        ("told", "changed"),
         ("phase", "verify"),
     ]
     assert done[-2:] == [("h1", "told verified"), ("h1", "record")]

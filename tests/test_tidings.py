@@ -75,6 +75,17 @@ def test_the_deployment_is_in_the_record_and_in_its_file(web: responses.Requests
     assert written(file) == ended
 
 
+def test_github_is_asked_beside_the_verification_and_not_before_the_hosts_are_changed(
+    web: responses.RequestsMock,
+) -> None:
+    tidings = Tidings(notifier(), Filing(PLACE), [], None)
+    tidings.begun(record())
+    before = len(web.calls)
+    tidings.changed()
+    wait_until(lambda: len(web.calls) > 0, 10, "GitHub being asked")
+    assert (before, sent(web)) == (0, [])
+
+
 def test_the_record_is_in_its_file_before_anybody_is_told(web: responses.RequestsMock, tmp_path: Path) -> None:
     file = tmp_path / "record.json"
     there: list[Record] = []

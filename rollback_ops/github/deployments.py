@@ -103,11 +103,12 @@ class _Prepared:
     def catch_up(
         self, record: Record, own: _Beside[DeploymentRef], earlier: Callable[[], Iterable[Record]] | None
     ) -> None:
+        records = earlier() if earlier else ()
         own.result()
-        if not earlier:
+        if not records:
             return
         known = self._known(record)
-        missing = {m.id: m for m in missed(earlier(), known, record, self._place.runs, datetime.now(UTC))}
+        missing = {m.id: m for m in missed(records, known, record, self._place.runs, datetime.now(UTC))}
         work = lambda run: Clerk(self._place, self._url).file(missing[run], known)  # noqa: E731
         for found in each(missing, work, _LONGEST_WAIT, Cancellation()).values():
             if isinstance(found, RollbackOpsError):
