@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from tests.end_to_end.command import RollbackOps
 from tests.end_to_end.scene import FOUR, WHY, checks, journal, listing, marks, pid, quick, released
-from tests.end_to_end.waiting import history, lingering, wait_for_end
+from tests.end_to_end.waiting import go_on, history, is_open, kill, lingering, wait_for_end, worker
 from tests.lab.deploy import Deployed
 from tests.lab.ground import wait_until
 from tests.lab.host import LabHost
@@ -59,6 +58,16 @@ def test_a_person_on_the_server_rolls_back_and_the_command_knows_of_it(
     assert told["health"] == ("passed", "status 200")
     ended = rollback_ops("rollback", "prod", *WHY, "--json")
     assert (ended.code, ended.document["to"]["release"]) == (0, "b2")
+
+
+def test_who_used_sudo_is_who_did_it(rollback_ops: RollbackOps, deploy: Deploy) -> None:
+    service = deploy(owner="root", releases=FOUR)
+    install(rollback_ops, service)
+    done = service.host.run(f"sudo {program(service)} --emergency --reason 'all is on fire'", user="admin")
+    assert "✓ rolled back: b4 → b3" in done.stdout
+    (record,) = history(rollback_ops)
+    assert (record["actor"], record["reason"]) == (f"admin@{service.host.name}", "all is on fire")
+    assert record["mode"] == "emergency"
 
 
 def test_it_is_installed_once_and_check_says_when_it_is_not_what_it_should_be(
@@ -148,11 +157,30 @@ def test_a_person_who_is_cut_off_leaves_a_host_that_finishes(
 ) -> None:
     service = deploy(owner=owner, releases=FOUR, options=lingering("stop-post"))
     install(rollback_ops, service)
-    service.host.run(f"setsid {program(service)} {REASON} >/dev/null 2>&1 </dev/null &", user=owner)
-    wait_until(
-        lambda: service.host.run(f"test -e {service.root}/.rollback/open", check=False).returncode == 0, 15, "it"
-    )
-    service.host.run(f"pkill -KILL -f '^/bin/sh {program(service)} --reason'; touch {service.root}/go")
+    begin_and_wait(service, owner)
+    kill(service.host, f"^/bin/sh {program(service)} --reason")
+    go_on(service)
     wait_for_end(service)
     assert (service.live(), released(service)) == ("b3", "b3")
-    assert all(json.dumps(line) for line in journal(service))
+    assert [line.get("event") for line in journal(service)][:2] == ["intent", "step"]
+
+
+@pytest.mark.parametrize("owner", ["root", "deploy"])
+def test_a_worker_that_is_killed_is_followed_by_one_that_finishes(
+    rollback_ops: RollbackOps, deploy: Deploy, owner: str
+) -> None:
+    service = deploy(owner=owner, releases=FOUR, options=lingering("stop-post"))
+    install(rollback_ops, service)
+    begin_and_wait(service, owner)
+    kill(service.host, worker(service))
+    go_on(service)
+    wait_for_end(service)
+    wait_until(lambda: "schema_version" in journal(service)[-1], 30, "the record")
+    assert (service.live(), released(service)) == ("b3", "b3")
+    assert journal(service)[-1]["exit_code"] == 0
+
+
+def begin_and_wait(service: Deployed, user: str) -> None:
+    """A person begins, and the host is just about to have stopped the service."""
+    service.host.run(f"setsid {program(service)} {REASON} >/dev/null 2>&1 </dev/null &", user=user)
+    wait_until(lambda: is_open(service), 15, "the transaction")

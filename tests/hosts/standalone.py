@@ -72,4 +72,5 @@ class Standalone(Sandbox):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -17,7 +19,7 @@ from rollback_ops import history
 from rollback_ops.hosts import installed
 from rollback_ops.record import Record
 from tests.checks.server import answer, serving
-from tests.hosts.sandbox import COMMANDS
+from tests.hosts.sandbox import COMMANDS, RUN
 from tests.hosts.standalone import Standalone, text_of
 from tests.lab.ground import wait_until
 from tests.managers.toolbox import tool
@@ -317,17 +319,30 @@ def test_a_lock_that_is_held_is_respected_and_an_emergency_breaks_it(sandbox: St
     assert any("the lock is taken over" in warning for warning in journal[-1]["warnings"])
 
 
-def test_143_a_signal_in_the_middle_ends_it_when_the_host_has_finished(shell: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_in_the_middle_ends_it_when_the_host_has_finished(
+    shell: str, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
     slow = {"start": f'touch "$ROOT/starting"; until [ -e "$ROOT/go" ]; do sleep 0.05; done; {COMMANDS["start"]}'}
     sandbox = Standalone(tmp_path, shell, slow)
     process = sandbox.start(*WHY)
     wait_until((sandbox.root / "starting").exists, 20, "the start")
-    process.terminate()
+    # As a terminal does it: everything in the foreground gets it.
+    os.killpg(process.pid, number)
     (sandbox.root / "go").touch()
+    process.wait(timeout=30)
     process.communicate(timeout=30)
-    assert (process.returncode, sandbox.running()) == (143, "r2")
+    assert (process.returncode, sandbox.running()) == (code, "r2")
     record = record_of(sandbox)
-    assert (record.outcome, record.exit_code, record.hosts[0].outcome) == ("cancelled", 143, "succeeded")
+    assert (record.outcome, record.exit_code, record.hosts[0].outcome) == ("cancelled", code, "succeeded")
+
+
+def test_what_was_interrupted_is_taken_up(sandbox: Standalone) -> None:
+    sandbox.store.joinpath("open").write_text(f"{RUN}\tr1\t{sandbox.releases / 'r3'}\n")
+    ended = sandbox.by_hand(*WHY)
+    assert (ended.returncode, sandbox.running()) == (0, "r2")
+    assert "an interrupted rollback to r1 is taken up" in ended.stdout
+    assert not (sandbox.store / "open").exists()
 
 
 # --- checks without Python -------------------------------------------------------------------------------

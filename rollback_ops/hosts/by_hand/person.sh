@@ -4,7 +4,6 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154 # program.sh and what is generated have the other ends of the variables
 
-this_host=$(uname -n)
 doing=rollback backup='' if_current='' reason='' emergency='' said_why='' stopped='' changing=''
 release='' target='' warnings='' rejected='' broken='' results='' steps=''
 
@@ -33,6 +32,7 @@ END
 person() {
     options "$@"
     find_reason
+    this_host=$(uname -n)
     trap give_back EXIT
     trap 'stop 130' INT
     trap 'stop 143' TERM
