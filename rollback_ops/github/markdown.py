@@ -20,7 +20,7 @@ _ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?(?:/[A-Za-z0-9._-]*)
 
 def code(text: str, longest: int = 300) -> str:
     """A text as a code span of one line; nothing where it is blank."""
-    plain = short(one_line(text).strip(), longest)
+    plain = short(one_line(re.sub(r" *\n *", " ", text)).strip(), longest)
     in_a_row = max(map(len, re.findall("`+", plain)), default=0)
     if in_a_row > _MOST_BACKTICKS:
         plain, in_a_row = plain.replace("`", _LOOKS_LIKE_A_BACKTICK), 0

@@ -51,7 +51,7 @@ def masks(known: Iterable[str]) -> list[str]:
 
 def annotation(level: Level, title: str, lines: Iterable[str]) -> str:
     """What stands at the top of the run's page, as plain text."""
-    message = "\n".join(harmless(one_line(line)) for line in lines)
+    message = "\n".join(harmless(one_line(part)) for line in lines for part in line.split("\n"))
     return command(level, short(message, _LONGEST_MESSAGE), title=short(harmless(one_line(title)), _LONGEST_TITLE))
 
 

@@ -26,6 +26,7 @@ def begin(caller: Workflows, service: Deployed) -> Running:
 
 
 def test_a_cancelled_run_lets_the_host_finish_and_says_what_it_did(caller: Workflows, bot: Bot, api: GitHubApi) -> None:
+    api.latency = 0.4  # more than there is time for after a signal
     service = bot(options=lingering("stop"))
     running = begin(caller, service)
     running.cancel(PROGRAM)

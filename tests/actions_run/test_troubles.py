@@ -95,6 +95,7 @@ def test_who_has_not_the_permission_is_refused_before_any_host_hears_of_it(
     (annotation,) = [one for one in ran.journal.annotations if one.kind == "error"]
     assert "bob" in annotation.text
     assert "admin" in annotation.text
+    assert "\\n" not in annotation.text + ran.journal.summary
 
     caller.actor = "alice"
     assert caller(reason=REASON).code == 0

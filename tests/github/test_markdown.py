@@ -36,6 +36,10 @@ def test_a_hostile_text_is_one_code_span_wherever_it_stands(form: str, text: str
     assert kinds(form.format(code(text))) <= {"text", "code_inline", "softbreak"}
 
 
+def test_the_lines_of_a_text_become_one() -> None:
+    assert spans(code("refused: not you\n  Ask bob.")) == ["refused: not you Ask bob."]
+
+
 @given(st.text() | st.text("`a| \\<"))
 @example("`")
 @example("`" * 21)

@@ -102,6 +102,11 @@ def test_an_annotation_is_one_command_and_its_lines_are_harmless_in_the_log(titl
     assert len(data) <= 2_000
 
 
+def test_an_annotation_has_the_lines_that_the_log_has() -> None:
+    (told,) = PseudoRunner().read(annotation("error", "rollback", ["bot1: refused: not you\n  Ask bob.", "x"])).obeyed
+    assert told[2] == "bot1: refused: not you\n  Ask bob.\nx"
+
+
 # --- the fence -------------------------------------------------------------------------------------------
 
 
