@@ -20,7 +20,8 @@ Strict: what is not allowed below is a loss, also when a person could easily put
    that is live was announced there before; each finished step in order, and once, unless the work had to be begun
    anew; one end, which is the last event, and true; no end is missing, unless the fault killed everything or the disk
    took nothing; the record, where it was written, is the one that was printed. Readers find the run, once.
-8. The next rollback ends with 0, to where an interrupted one was going, and never to the release that was left.
+8. The next rollback, or `resume`, ends with 0, to where an interrupted one was going, and never to the release that
+   was left.
 """
 
 from __future__ import annotations

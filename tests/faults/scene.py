@@ -79,8 +79,8 @@ class Scene:
     def release(self, name: str) -> str:
         return f"{self.service.releases_directory}/{name}"
 
-    def begin(self, name: str, *arguments: str, **variables: str) -> Running:
-        return Running(name, self.ops.start("rollback", "prod", *WHY, "--json", *arguments, **variables))
+    def begin(self, name: str, *arguments: str, command: str = "rollback", **variables: str) -> Running:
+        return Running(name, self.ops.start(command, "prod", *WHY, "--json", *arguments, **variables))
 
     def go(self) -> None:
         self.gates.open()
@@ -89,6 +89,10 @@ class Scene:
         """Whether anything on the host still works on a transaction."""
         pattern = f"{self.root}/.rollback/runs/"
         return self.host.run(f"exec pgrep -f -- '{pattern}'", check=False).returncode == 0
+
+    def is_open(self) -> bool:
+        """Whether a transaction was begun and not brought to its end."""
+        return self.host.path(f"{self.root}/.rollback/open").exists()
 
     def live(self) -> str:
         """What ``current`` points at: the release's name, or a word that says what is wrong with it."""

@@ -36,6 +36,11 @@ class Trial:
     def __str__(self) -> str:
         return f"{self.fault}@{self.where}:{self.owner}:{self.seed}"
 
+    @property
+    def resumes(self) -> bool:
+        """Whether what is left open is resumed, or left to the next rollback."""
+        return self.seed % 2 == 0
+
     @classmethod
     def parse(cls, text: str) -> Trial:
         """The trial that a report has named. Raises ``ValueError``."""
@@ -84,7 +89,7 @@ class Stage:
                 settled = wait_for(lambda: not scene.works(), _SETTLED_WITHIN)
                 wait_for(lambda: bool(scene.running()), 10)
                 live, running = scene.live(), scene.running()
-                following, lock = _next(scene)
+                following, lock = _next(scene, "resume" if trial.resumes and scene.is_open() else "rollback")
             wait_for(lambda: bool(scene.running()), 10)
             return Seen(
                 trial=trial,
@@ -136,12 +141,12 @@ def reach(scene: Scene, trial: Trial, running: Running) -> bool:
     return scene.gates.reached
 
 
-def _next(scene: Scene) -> tuple[Run, float]:
-    """The next rollback, as soon as it is not kept out any more, and for how long it was (seconds)."""
+def _next(scene: Scene, command: str) -> tuple[Run, float]:
+    """What is done next, as soon as it is not kept out any more, and for how long it was (seconds)."""
     began = time.monotonic()
     while True:
         asked = time.monotonic() - began
-        following = scene.begin("next").end()
+        following = scene.begin("next", command=command).end()
         left = re.search(
             r"locked by .*?(?:at most ([0-9]+) s more)?\)?$", following.host.get("detail", "").split("\n")[0]
         )
