@@ -39,7 +39,7 @@ _SPOILING = frozenset({"target-removed", "target-emptied"})
 _NOTHING_IS_LEFT = frozenset({"all-killed", "power-cycled"})
 _UNWRITABLE = frozenset({"disk-filled", "made-read-only"})
 # The host's own supervision begins the transaction anew: it was told to, or it took too long.
-_DONE_AGAIN = frozenset({"worker-killed", "cancelled-while-it-hangs"})
+_DONE_AGAIN = frozenset({"worker-killed", "all-killed", "cancelled-while-it-hangs"})
 _CODES = frozenset({0, 1, 2, 3, 4, 130, 143})
 _LOCKED_AT_MOST = 11.0  # the last second of a lease may be rounded up
 
