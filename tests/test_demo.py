@@ -103,7 +103,7 @@ def test_it_shows_a_sick_release_replaced_by_the_last_good_one_whatever_the_envi
     (person.home / ".ssh" / "config").write_text("Host *\n  ProxyCommand false\n  User somebody-else\n")
     stray = {"ROLLBACK_CONFIG": "/nowhere", "ROLLBACK_BACKUP": "v1.8", "http_proxy": "http://127.0.0.1:9"}
 
-    code, output = ended(person.start(stray))
+    code, output = ended(person.start(stray, ["sh", "-c", 'umask 0; exec "$@"', "sh"]))
 
     assert code == 0, output
     assert in_this_order(

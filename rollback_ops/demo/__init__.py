@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from functools import partial
@@ -24,6 +25,8 @@ def run() -> int:
     from rollback_ops.hosts.loopback import LoopbackServer
 
     _require_tools()
+    # What everybody may write to is not rolled back, not even here.
+    os.umask(0o022)
     began = time.monotonic()
     key = new_key()
     try:
