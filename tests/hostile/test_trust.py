@@ -131,3 +131,17 @@ def test_what_a_rollback_writes_is_its_owners_only_and_what_the_service_needs_is
     assert service.host.run(f"stat -c %a /tmp/{SECOND}-asked").stdout == "644\n"
     assert service.host.run(f"stat -c %a {service.root}/current/etc").stdout == "755\n"
     assert service.live() != THIRD
+
+
+def test_the_program_on_the_host_trusts_no_more_than_the_command(rollback_ops: RollbackOps, deploy: Deploy) -> None:
+    service = deploy(owner="root")
+    rollback_ops.settings(service.toml(verify=QUICK))
+    assert rollback_ops("install", "prod").code == 0
+    by_hand = f"{service.root}/.rollback/rollback --reason 'logins fail'"
+    service.host.run(f"chown plain {service.releases_directory}/{SECOND}")
+    assert f"not {SECOND}: it belongs to plain, who is not trusted" in service.host.run(f"{by_hand} --dry-run").stdout
+    service.host.run(f"chmod o+w {service.root}")
+    with untouched(service):
+        ended = service.host.run(f"{by_hand} --emergency", check=False)
+    assert ended.returncode == 1
+    assert f"{service.root} can be written to by everybody" in ended.stdout + ended.stderr
