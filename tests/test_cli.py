@@ -23,12 +23,13 @@ COMMANDS: dict[str, set[str]] = {
     "verify": ON_HOSTS,
     "guard": ON_HOSTS | {"--record"},
     "seal": ON_HOSTS,
+    "install": ON_HOSTS,
     "demo": set(),
     "history list": ON_HOSTS | {"--env", "--limit", "--source"},
     "history stats": ON_HOSTS | {"--env", "--limit", "--source"},
     "history log": ON_HOSTS | {"--env", "--backup", "--to", "--reason", "--trigger", "--failed"},
 }
-OF_AN_ENVIRONMENT = ["rollback", "resume", "list", "check", "verify", "guard", "seal"]
+OF_AN_ENVIRONMENT = ["rollback", "resume", "list", "check", "verify", "guard", "seal", "install"]
 SLOW = {"fabric", "paramiko", "invoke", "github", "requests", "rich", "pydantic", "pydantic_settings"}
 # Typer reads options through it, where there are any.
 OF_TYPER = {"pydantic"}
