@@ -28,13 +28,17 @@ _TIMEOUT = 2
 _RETRIES = 2
 _BACKOFF = 0.1
 PAGE = 100
+_LIMITED = 429
 _TROUBLES = (500, 502, 503, 504)
 _SOMETHING_ELSE = "something answers that is not GitHub's API"
 _ACCEPT = {"Accept": "application/vnd.github+json"}
 
 
 class Unanswered(RollbackOpsError):
-    """GitHub did not do what it was asked. ``status`` is 0 where no answer came that makes sense."""
+    """GitHub did not do what it was asked.
+
+    ``status`` is 0 where no answer came that makes sense, and 429 where a limit is used up, also when GitHub says 403.
+    """
 
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
@@ -144,7 +148,7 @@ class Api:
                 verb, path, dict(parameters or {}), dict(_ACCEPT), dict(document) if document is not None else None
             )[1]
         except GithubException as error:
-            raise Unanswered(self._explained(error), error.status) from None
+            raise Unanswered(self._explained(error), _LIMITED if _is_limited(error) else error.status) from None
         except OSError as error:
             raise Unanswered(_without_answer(error)) from None
         except Exception as error:
@@ -180,7 +184,7 @@ class Api:
 
     def _explained(self, error: GithubException) -> str:
         status, said = error.status, self._said(error)
-        if status == 429 or _is_limited(error):
+        if status == _LIMITED or _is_limited(error):
             return f"GitHub's limit of requests is used up ({status})"
         if status >= 500:
             return f"GitHub is in trouble ({status})"

@@ -25,6 +25,7 @@ T = TypeVar("T")
 UNFILED = "the deployment on GitHub was not recorded: "
 UNRETIRED = "the abandoned deployment on GitHub was not marked inactive: "
 UNCAUGHT = "rollbacks of earlier runs may be missing on GitHub: "
+_FORBIDDEN = 403
 _MOST_MISSED = 5
 _MISSED_FOR = timedelta(days=7)
 # A journal that has only the beginning of a run may be of one that is still going on.
@@ -72,12 +73,18 @@ class Filing:
         try:
             deployment = own.result(deadline - time.monotonic())
         except RollbackOpsError as error:
-            return Filed(warnings=(f"{UNFILED}{error.message}",))
+            return Filed(warnings=(f"{UNFILED}{error.message}{_remedy(error)}",))
         problems = {
             UNRETIRED: left.problem(deadline - time.monotonic()),
             UNCAUGHT: missing.problem(deadline - time.monotonic()),
         }
         return Filed(deployment, tuple(f"{said}{why}" for said, why in problems.items() if why))
+
+
+def _remedy(error: RollbackOpsError) -> str:
+    """What most workflows forget, as long as GitHub says that it is about what the token may do."""
+    forbidden = isinstance(error, Unanswered) and error.status == _FORBIDDEN
+    return "; the job needs `permissions: deployments: write`" if forbidden else ""
 
 
 class _Prepared:

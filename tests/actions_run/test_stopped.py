@@ -38,7 +38,7 @@ def test_a_cancelled_run_lets_the_host_finish_and_says_what_it_did(caller: Workf
     assert (record["outcome"], record["exit_code"]) == ("cancelled", 130)
     (told,) = record["hosts"]
     assert (told["outcome"], told["to"]["release"]) == ("succeeded", SECOND)
-    assert states(api) == ["in_progress", "error"]
+    assert states(api)[-1] == "error"
     assert filed(api)["payload"]["outcome"] == "cancelled"
     assert ran.journal.outputs("rollback")["outcome"] == "cancelled"
     wait_for_end(service)
@@ -54,7 +54,7 @@ def test_the_last_step_closes_what_a_killed_program_has_left(caller: Workflows, 
     assert (ran.journal.job, ran.journal.result("rollback/finish")) == ("failure", "success")
     record = ran.record
     assert (record["outcome"], [host["outcome"] for host in record["hosts"]]) == ("cancelled", ["unknown"])
-    assert states(api) == ["in_progress", "error"]
+    assert states(api)[-1] == "error"
     assert record["deployment"]["id"] == filed(api)["id"]
     outputs = ran.journal.outputs("rollback")
     assert (outputs["outcome"], outputs["exit-code"]) == ("cancelled", "143")

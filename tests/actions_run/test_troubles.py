@@ -114,6 +114,15 @@ def test_an_api_that_cannot_be_asked_permits_nothing_but_what_the_settings_name(
     assert any("nobody could look up" in warning for warning in ran.record["warnings"]), ran.record["warnings"]
 
 
+def test_a_job_that_may_not_file_deployments_is_told_what_it_lacks(caller: Workflows, bot: Bot, api: GitHubApi) -> None:
+    service = bot()
+    api.rights.clear()
+    ran = caller(reason=REASON)
+    assert (ran.code, service.live()) == (0, SECOND)
+    (annotation,) = ran.journal.annotations
+    assert (annotation.kind, "the job needs `permissions: deployments: write`" in annotation.text) == ("warning", True)
+
+
 @pytest.fixture
 def enterprise(caller: Workflows) -> Iterator[GitHubApi]:
     """A server of one's own, with everything of github.com's under another address."""

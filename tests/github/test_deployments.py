@@ -238,6 +238,7 @@ def test_what_is_refused_is_not_sent_again(github: GitHub, status: int, said: st
     github.web.post(DEPLOYMENTS, json={"message": said}, status=status)
     (why,) = file().warnings
     assert why.startswith(f"{UNFILED}{words}")
+    assert ("needs `permissions: deployments: write`" in why) == ("the token may not" in why)
     assert len(github.created()) == 1
 
 
