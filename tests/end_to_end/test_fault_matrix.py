@@ -58,15 +58,14 @@ def test_nothing_is_lost_by(stage: Stage, fault: str) -> None:
     play(stage, f"{fault}@{WORST[fault]}:1")
 
 
-def test_what_nobody_finished_on_the_host_is_resumed(stage: Stage) -> None:
-    seen = play(stage, "all-killed@switch:deploy:2")
+def test_what_a_power_failure_interrupted_is_resumed(stage: Stage) -> None:
+    seen = play(stage, "power-cycled@links:deploy:2")
     assert (seen.runs[0].code, seen.next.code, seen.next_running) == (4, 0, TARGET)
     assert (seen.next.record["trigger"], seen.next.to) == ("manual", TARGET)
     assert "is taken up" in seen.next.record["warnings"][0]
 
 
-@pytest.mark.parametrize("owner", ["root", "deploy"])
-@pytest.mark.parametrize("boundary", ["close", "renew", "state"])
+@pytest.mark.parametrize(("boundary", "owner"), [("close", "root"), ("renew", "deploy"), ("state", "root")])
 def test_a_worker_that_is_killed_when_all_is_done_is_no_run_that_lost_its_lease(
     stage: Stage, boundary: str, owner: str
 ) -> None:

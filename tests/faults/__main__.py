@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tests.faults.injuries import matrix
@@ -30,7 +31,10 @@ def main() -> int:
     if missing := obstacle():
         print(f"real hosts cannot be made here: {missing} is missing", file=sys.stderr)
         return 1
-    judged = play(asked.only or plan(asked.count, asked.seed), asked.jobs)
+    judged: list[Judged] = []
+    # A long run that is stopped still says what it has found.
+    with suppress(KeyboardInterrupt):
+        play(asked.only or plan(asked.count, asked.seed), asked.jobs, judged)
     print(report(judged))
     return 1 if any(one.losses for one in judged) else 0
 
@@ -49,29 +53,31 @@ def plan(count: int, seed: int) -> list[Trial]:
     return list(itertools.islice(rounds, count))
 
 
-def play(trials: Sequence[Trial], jobs: int) -> list[Judged]:
-    """Play them on so many hosts at once; tells each one as it ends."""
+def play(trials: Sequence[Trial], jobs: int, judged: list[Judged]) -> None:
+    """Play them on so many hosts at once; tells each one as it ends, and adds it to ``judged``."""
     waiting: queue.SimpleQueue[Trial] = queue.SimpleQueue()
-    judged: queue.SimpleQueue[Judged] = queue.SimpleQueue()
+    ended: queue.SimpleQueue[Judged] = queue.SimpleQueue()
     for trial in trials:
         waiting.put(trial)
     with Lab() as lab, tempfile.TemporaryDirectory() as directory:
         stages = [
             Stage(lab, f"faults{number}", Path(directory, str(number))) for number in range(min(jobs, len(trials)))
         ]
-        workers = [threading.Thread(target=_work, args=(stage, waiting, judged), daemon=True) for stage in stages]
+        workers = [threading.Thread(target=_work, args=(stage, waiting, ended), daemon=True) for stage in stages]
         for worker in workers:
             worker.start()
-        return [_told(judged.get(), number, len(trials)) for number in range(1, len(trials) + 1)]
+        for number in range(1, len(trials) + 1):
+            judged.append(one := ended.get())
+            _tell(one, number, len(trials))
 
 
-def _work(stage: Stage, waiting: queue.SimpleQueue[Trial], judged: queue.SimpleQueue[Judged]) -> None:
+def _work(stage: Stage, waiting: queue.SimpleQueue[Trial], ended: queue.SimpleQueue[Judged]) -> None:
     while True:
         try:
             trial = waiting.get_nowait()
         except queue.Empty:
             return
-        judged.put(_judge(stage, trial))
+        ended.put(_judge(stage, trial))
 
 
 def _judge(stage: Stage, trial: Trial) -> Judged:
@@ -84,10 +90,9 @@ def _judge(stage: Stage, trial: Trial) -> Judged:
     return Judged(trial.fault, trial.where, str(trial), tuple(found))
 
 
-def _told(one: Judged, number: int, of: int) -> Judged:
+def _tell(one: Judged, number: int, of: int) -> None:
     mark = "LOST" if one.losses else "ok"
     print(f"{time.strftime('%H:%M:%S')} {number}/{of} {mark} {one.name}", *one.losses, sep="\n    ", file=sys.stderr)
-    return one
 
 
 if __name__ == "__main__":

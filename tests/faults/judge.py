@@ -41,7 +41,7 @@ _UNWRITABLE = frozenset({"disk-filled", "made-read-only"})
 # The host's own supervision begins the transaction anew: it was told to, or it took too long.
 _DONE_AGAIN = frozenset({"worker-killed", "all-killed", "cancelled-while-it-hangs"})
 _CODES = frozenset({0, 1, 2, 3, 4, 130, 143})
-_LOCKED_AT_MOST = 11.0  # the last second of a lease may be rounded up
+_LOCKED_AT_MOST = 10.0
 
 Event = dict[str, Any]
 

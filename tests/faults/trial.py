@@ -21,7 +21,7 @@ VERIFY = {"min_healthy_time": "0s", "healthy_deadline": "5s"}
 LIMITS = {"connect": "2s", "total": "10s"}
 # A rollback takes half a second, and longer on a machine that is busy: where a random instant may be.
 _SPAN = 1.2
-_SETTLED_WITHIN, _GIVE_UP_AFTER = 30.0, 20.0
+_SETTLED_WITHIN = 30.0
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Trial:
 @dataclass(frozen=True)
 class Seen:
     """``odd``: whatever ``current`` was in the meantime that is no complete release. ``lock``: how long the next
-    rollback was kept out by what this one had left (seconds). ``live`` and ``running`` are after the fault was
-    mended, ``next_live`` and ``next_running`` after the next rollback.
+    rollback was told to wait for what this one had left (seconds). ``live`` and ``running`` are after the fault
+    was mended, ``next_live`` and ``next_running`` after the next rollback.
     """
 
     trial: Trial
@@ -142,18 +142,15 @@ def reach(scene: Scene, trial: Trial, running: Running) -> bool:
 
 
 def _next(scene: Scene, command: str) -> tuple[Run, float]:
-    """What is done next, as soon as it is not kept out any more, and for how long it was (seconds)."""
-    began = time.monotonic()
-    while True:
-        asked = time.monotonic() - began
-        following = scene.begin("next", command=command).end()
-        left = re.search(
-            r"locked by .*?(?:at most ([0-9]+) s more)?\)?$", following.host.get("detail", "").split("\n")[0]
-        )
-        if following.code != 1 or not left or asked > _GIVE_UP_AFTER:
-            return following, asked
-        took = time.monotonic() - began - asked
-        time.sleep(max(0.0, float(left[1] or 1) - took))
+    """What is done next, and for how long it was kept out by a lease, as it was told (seconds)."""
+    following = scene.begin("next", command=command).end()
+    refusal = following.host.get("detail", "").split("\n")[0]
+    left = re.search(r"locked by .*?(?:at most ([0-9]+) s more)?\)?$", refusal)
+    if following.code != 1 or not left:
+        return following, 0.0
+    told = float(left[1] or 1)
+    time.sleep(told + 0.5)
+    return scene.begin("next", command=command).end(), told
 
 
 @contextmanager
