@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.actions_run.act import Workflows
 from tests.actions_run.callers import REASON, Bot, filed, states
-from tests.end_to_end.scene import SECOND
+from tests.end_to_end.scene import SECOND, THIRD
 from tests.github.reader import headings, kinds, links, spans
 from tests.github_api.server import GitHubApi
 from tests.notify.receiver import Receiver
@@ -73,6 +75,22 @@ def test_a_person_s_reason_of_five_thousand_characters_is_refused_before_anythin
     assert api.repository.deployments == []
     (annotation,) = [one for one in ran.journal.annotations if one.kind == "error"]
     assert "5,000 characters" in annotation.text
+
+
+@pytest.mark.parametrize("name", ["environment", "command", "backup", "trigger"])
+def test_what_else_can_be_written_into_an_input_is_refused_and_obeyed_by_nobody(
+    caller: Workflows, bot: Bot, api: GitHubApi, name: str
+) -> None:
+    service = bot()
+    hostile = "x'; touch canary; $(touch canary) `touch canary`\n::set-output name=to::canary\n::error title=forged::no"
+    ran = caller(**{"reason": REASON, name: hostile})
+    assert (ran.journal.job, service.live(), api.repository.deployments) == ("failure", THIRD, [])
+    assert not list(caller.directory.rglob("canary"))
+    assert not service.host.run("find / -xdev -name canary").stdout
+    assert {one.title.lower().replace(" ", "-").partition(":")[0] for one in ran.journal.annotations} == {
+        "rollback-ops"
+    }
+    assert "canary" not in ran.journal.outputs("rollback").values()
 
 
 def test_a_polluted_runner_is_none_of_our_concern(caller: Workflows, bot: Bot, api: GitHubApi, tmp_path: Path) -> None:
