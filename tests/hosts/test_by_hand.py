@@ -337,6 +337,26 @@ def test_a_signal_in_the_middle_ends_it_when_the_host_has_finished(
     assert (record.outcome, record.exit_code, record.hosts[0].outcome) == ("cancelled", code, "succeeded")
 
 
+@pytest.mark.parametrize("number", [None, signal.SIGHUP])
+def test_a_person_whose_connection_drops_still_has_it_on_the_record(
+    shell: str, tmp_path: Path, number: signal.Signals | None
+) -> None:
+    slow = {"start": f'touch "$ROOT/starting"; until [ -e "$ROOT/go" ]; do sleep 0.05; done; {COMMANDS["start"]}'}
+    sandbox = Standalone(tmp_path, shell, slow)
+    with sandbox.start(*WHY) as process:
+        wait_until((sandbox.root / "starting").exists, 20, "the start")
+        for stream in (process.stdout, process.stderr):
+            assert stream
+            stream.close()
+        if number:
+            os.killpg(process.pid, number)
+        (sandbox.root / "go").touch()
+        assert (process.wait(30), sandbox.running()) == (0, "r2")
+    record = record_of(sandbox)
+    assert (record.outcome, [step.name for step in record.hosts[0].steps][-1]) == ("succeeded", "verify")
+    assert marks(sandbox) == {"r3.bad", "r2.good"}
+
+
 def test_what_was_interrupted_is_taken_up(sandbox: Standalone) -> None:
     sandbox.store.joinpath("open").write_text(f"{RUN}\tr1\t{sandbox.releases / 'r3'}\n")
     ended = sandbox.by_hand(*WHY)

@@ -18,8 +18,8 @@ carry_out() {
     tell_phase switch "$this_host to $target"
     changing=yes
     answered=$(switch "$run" "$target" "$live_path" "$break_lock" "$actor" '' "{\"event\":\"intent\",$described,\"from\":$from_json,\"to\":$to_json,\"at\":\"$started_at\"}" | tell_steps)
-    # The signal that reached us ended those who were listening, and not the worker.
-    [ -z "$stopped" ] || answered=$(follow "$run")
+    # A signal, or a terminal that is gone, may have ended those who were listening, and not the worker.
+    case $NL$answered in *"${NL}result$TAB"*) ;; *) answered=$(follow "$run") ;; esac
     outcome=unknown why="the host's answer ends in the middle" downtime='' live_now=''
     while IFS= read -r fields; do
         next

@@ -36,6 +36,8 @@ person() {
     trap give_back EXIT
     trap 'stop 130' INT
     trap 'stop 143' TERM
+    # Where nobody listens any more the story is still told to its end, for the record.
+    trap : HUP PIPE
     started_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)
     now
     began=$now

@@ -50,7 +50,8 @@ ask_after() {
     now
     check_began=$now verdict=failed detail=''
     "$5" "$@"
-    [ "$verdict" = passed ] || [ "$verdict" = skipped ] || failing=yes
+    case $detail in *[[:cntrl:]]*) detail=$(one_line "$detail") ;; esac
+    case $verdict in passed | skipped) ;; *) failing=yes ;; esac
     now
     seconds $((now - check_began))
     results=$results$3$TAB$2$TAB$verdict$TAB$seconds$TAB$detail$NL
@@ -106,7 +107,7 @@ ask_http() {
         slow=${status#* } status=${status%% *}
     elif command -v wget >/dev/null && [ "$wanted$headers$latency" = 200 ]; then
         status=000 slow=0
-        if fetched=$(wget -q -O - -T "${4%.*}" -- "$url" 2>&1 </dev/null); then status=200; fi
+        if fetched=$(timeout "$4" wget -q -O - -- "$url" 2>&1 </dev/null); then status=200; fi
     else
         verdict=skipped detail='skipped: this host has no curl'
         return
