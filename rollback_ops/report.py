@@ -178,7 +178,7 @@ def live(survey: Survey) -> Iterator[Line]:
     if lease := survey.lease:
         yield Line(f"  ! locked by {lease.owner or 'another run'} since {lease.since} (run {lease.run})", "warning")
     if begun := survey.interrupted:
-        told = f"a rollback to {begun.target} was interrupted (run {begun.run}): the next one takes it up"
+        told = f"a rollback to {begun.target} was interrupted (run {begun.run}): `resume` finishes it"
         yield Line(f"  ! {told}", "warning")
 
 

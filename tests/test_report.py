@@ -171,7 +171,7 @@ def test_a_host_says_what_is_live_and_what_is_in_the_way() -> None:
         "  ! the disk is full",
         "  ! no logs",
         "  ! locked by bob since 10:00 (run run-0)",
-        "  ! a rollback to b2 was interrupted (run run-1): the next one takes it up",
+        "  ! a rollback to b2 was interrupted (run run-1): `resume` finishes it",
     ]
 
 
