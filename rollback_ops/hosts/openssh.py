@@ -95,7 +95,8 @@ class _Reader:
     folder: Path
     warnings: list[str]
 
-    def lines(self, path: Path, block: str = "Host *", depth: int = 0) -> Iterator[str]:
+    def lines(self, path: Path, block: str = "Host *", around: tuple[Path, ...] = ()) -> Iterator[str]:
+        """``around`` are the files that include this one: what includes itself twice would double at every depth."""
         skipping = False
         for number, line in enumerate(_read_lines(path), 1):
             match = _SETTING.fullmatch(line)
@@ -104,10 +105,11 @@ class _Reader:
                 block, skipping = line, key == "match" and self._is_beyond_reading(value, f"{path} line {number}")
             if skipping or not key or key.startswith("canonical"):
                 continue
-            if key == "include" and depth < _DEEPEST_INCLUDE:
+            if key == "include" and len(around) < _DEEPEST_INCLUDE:
                 for included in self._included(value):
-                    yield from self.lines(included, block, depth + 1)
-                    yield block
+                    if included not in (*around, path):
+                        yield from self.lines(included, block, (*around, path))
+                        yield block
             elif key in ("identityfile", "userknownhostsfile"):
                 yield f"{key} {self._at_home(value)}"
             else:

@@ -301,7 +301,7 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
     "variables": (b'ROLLBACK_SERVICES__X__ROOT=/a\nROLLBACK_ENVIRONMENTS={"e":{}}\nROLLBACK_HOST=a b\nGITHUB_ACTOR=x',),
     "known_hosts": (b"|1|c2FsdA==|aGFzaA== ssh-ed25519 AAAAC3NzaC1lZDI1NTE5\n@revoked *,!b ssh-rsa AAAA",),
     "keys": (b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n-----END OPENSSH PRIVATE KEY-----\n",),
-    "openssh": (b"Host b*\n  HostName %h.x\n  Port 2\n  ProxyJump a,b\nMatch host x exec y\n",),
+    "openssh": (b"Host b*\n  HostName %h.x\n  Port 2\n  ProxyJump a,b\nMatch host x exec y\nInclude *\nInclude *\n",),
     "masks": (
         b'password=x token: "y" https://u:p@h/ -----BEGIN RSA PRIVATE KEY----- ghp_aaaaaaaaa Authorization: Bearer z',
     ),

@@ -60,23 +60,27 @@ def descendants(pid: int) -> Iterator[int]:
             yield from descendants(int(process.name))
 
 
-def shown_by(pid: int) -> str:
-    """Arguments and environment of a process, as anybody of the same user can read them."""
-    found = ""
-    for file in ("cmdline", "environ"):
-        try:
-            found += Path(f"/proc/{pid}/{file}").read_bytes().decode(errors="replace")
-        except OSError:
-            continue
-    return found
+def shown_by(pid: int, file: str) -> bytes:
+    """Arguments or environment of a process, as anybody of the same user can read them."""
+    try:
+        return Path(f"/proc/{pid}/{file}").read_bytes()
+    except OSError:
+        return b""
 
 
 def watched(process: subprocess.Popen[str], words: Mapping[str, str]) -> set[str]:
-    """Which words the processes show that a command starts, looked at until it has ended."""
+    """Which words the processes show that a command starts, looked at until it has ended.
+
+    Between its fork and its exec a process is still the command itself, with what that was given.
+    """
+    itself = shown_by(process.pid, "cmdline")
     seen: set[str] = set()
     while process.poll() is None:
         for pid in descendants(process.pid):
-            seen |= {name for name, word in words.items() if word in shown_by(pid)}
+            begun, environment, arguments = (shown_by(pid, file) for file in ("cmdline", "environ", "cmdline"))
+            if itself not in (begun, arguments):
+                shown = (environment + arguments).decode(errors="replace")
+                seen |= {name for name, word in words.items() if word in shown}
         time.sleep(0.002)
     return seen
 
@@ -131,8 +135,9 @@ def test_no_secret_is_in_the_environment_of_what_is_started_here(tmp_path: Path,
         out, err = process.communicate()
         assert process.returncode == 0, err
         assert seen == set()
-        assert WORD not in shown_by(own.pid())
-        assert "PATH=" + os.environ["PATH"] in shown_by(own.pid())
+        environment = shown_by(own.pid(), "environ")
+        assert WORD.encode() not in environment
+        assert b"PATH=" + os.environ["PATH"].encode() in environment
         assert WORD not in out + err
 
 
