@@ -47,7 +47,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     grid = Table(*(Column(name, no_wrap=True) for name in columns), box=None, pad_edge=False)
     for row in rows:
         grid.add_row(*(Text(one_line(cell)) for cell in row))
-    console = Console(highlight=False, width=_WIDEST)
+    # To a terminal that calls itself dumb rich gives 80 columns, whatever it is told.
+    console = Console(highlight=False, width=_WIDEST, force_terminal=False)
     with console.capture() as drawn:
         console.print(grid, crop=False)
     show(Line(line) for line in drawn.get().splitlines())
