@@ -274,6 +274,18 @@ def test_2_a_check_that_fails_is_a_verification_that_failed(shell: str, tmp_path
     assert marks(sandbox) == {"r3.bad", "r2.bad"}
 
 
+def test_no_secret_that_a_check_or_a_person_let_out_is_remembered(shell: str, tmp_path: Path) -> None:
+    policy = {"min_healthy_time": "0s", "healthy_deadline": "1s"}
+    said = "DB_PASSWORD=hunter2-a 'api_key': 'hunter2-b' https://u:hunter2-c@db/ Bearer hunter2-d ghp_hunter2hunter2"
+    sandbox = Standalone(tmp_path, shell, verify=policy, **check("health", f'echo "{said}"; false'))
+    ended = sandbox.by_hand("--reason", "the token: hunter2-e is out")
+    assert ended.returncode == 2
+    text = sandbox.store.joinpath("journal.jsonl").read_text()
+    assert "hunter2" not in text + ended.stdout + ended.stderr
+    assert "DB_PASSWORD=***" in text
+    assert record_of(sandbox).reason == "the token: *** is out"
+
+
 def test_a_check_has_to_hold_for_the_whole_window(shell: str, tmp_path: Path) -> None:
     policy = {"min_healthy_time": "1s", "healthy_deadline": "8s"}
     fails_once = "n=$(cat $ROOT/n 2>/dev/null || echo 0); echo $((n + 1)) >$ROOT/n; test $n -ne 2"

@@ -40,7 +40,7 @@ in_a_hurry() {
 
 # The part that the record shares with the intent in the journal.
 describe() {
-    described=''
+    described='' reason=$(masked "$reason")
     for pair in "id=$run" "service=$RO_SERVICE" "environment=$RO_ENVIRONMENT" "mode=$mode" "trigger=manual" "reason=$reason" "actor=$actor"; do
         quote "${pair#*=}"
         described="$described\"${pair%%=*}\":$quoted,"

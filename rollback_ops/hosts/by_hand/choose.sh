@@ -196,7 +196,7 @@ ask_before() {
     [ "$1" = before ] && [ "$decision" = plan ] || return 0
     put_question "$releases/$target" "$4" "$6"
     [ "$status" != 0 ] || return 0
-    decision=refused why="the check $3 says that $target would not work: exit status $status${said:+: $said}" hint=''
+    decision=refused why="the check $3 says that $target would not work: exit status $status${said:+: $(masked "$said")}" hint=''
 }
 
 # put_question DIRECTORY TIMEOUT COMMAND: sets status and said, the last words of the command.

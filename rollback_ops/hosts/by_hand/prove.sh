@@ -17,6 +17,7 @@ prove() {
     proving=$now first_identity=''
     healthy=no since=''
     until one_round; do sleep 0.2; done
+    results=$(masked "$results")
     now
     seconds $((now - proving))
     proven=failed

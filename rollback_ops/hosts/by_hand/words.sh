@@ -7,6 +7,14 @@ one_line() {
     printf '%s' "$1" | tr '\000-\037\177' ' ' | sed "s/$(printf '\302[\200-\237]')/ /g; s/$(printf '\342\200[\250-\256]')/ /g; s/ *\$//"
 }
 
+# The most common of what masking.py knows: what is remembered shows no secret.
+masked() {
+    printf '%s' "$1" | sed -E "s#((pass(word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)[A-Za-z0-9_-]*[\"']? *[:=] *[\"']?)[^[:space:]\"']+#\\1***#Ig
+s#(bearer +)[A-Za-z0-9._~+/=-]{6,}#\\1***#Ig
+s#(://[^/[:space:]:@]*:)[^@[:space:]]+@#\\1***@#g
+s#(gh[a-z]_|github_pat_|glpat-|xox[a-z]-|AKIA)[A-Za-z0-9_-]{8,}#***#g"
+}
+
 tell_phase() {
     [ "$doing" = list ] || [ "$doing" = check ] || printf '▸ %s: %s\n' "$1" "$2" >&2
 }
