@@ -194,6 +194,20 @@ def test_a_host_whose_power_failed_keeps_its_disk_and_starts_its_services_again(
     wait_until(service.listens, 10, "the service after the boot")
 
 
+def test_a_host_may_have_a_small_disk_that_can_be_filled_and_that_outlives_a_power_failure(lab: Lab) -> None:
+    with lab.boot("small", srv_mib=2) as small:
+        small.write("/srv/some where/kept", "kept")
+        small.run("head -c 9999999 /dev/zero >/srv/filling", check=False)
+        assert small.run("df --output=avail /srv").stdout.split() == ["Avail", "0"]
+        assert small.run("echo more >/srv/more", check=False).returncode != 0
+        assert small.path("/srv/some where/kept").read_text() == "kept"
+        small.power_off()
+        assert small.path("/srv/some where/kept").read_text() == "kept"
+        small.power_on()
+        assert small.read("/srv/some where/kept") == "kept"
+        assert small.path("/etc/hostname").read_text() == "small\n"
+
+
 def test_a_changed_host_key_is_refused_by_those_who_knew_the_old_one(fresh_host: LabHost) -> None:
     old = fresh_host.known_hosts_line()
     fresh_host.change_host_key()
