@@ -46,7 +46,7 @@ _ENDINGS: dict[Outcome, Ending] = {
     ),
     "cancelled": Ending(
         "🚨 Rollback stopped by a signal",
-        "❌ Each host finished what it had begun",
+        "❌ Not verified: each host finishes what it has begun",
         (_LOOK, "Roll back again if it is still needed"),
     ),
 }

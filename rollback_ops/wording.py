@@ -25,6 +25,11 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def joined(text: str) -> str:
+    """The lines of a message as one: its hint follows its sentence."""
+    return re.sub(r" *\n *", " ", text)
+
+
 def short(text: str, longest: int = _LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 

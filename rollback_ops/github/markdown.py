@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from rollback_ops.wording import one_line, short
+from rollback_ops.wording import joined, one_line, short
 
 _LOOKS_LIKE_A_BACKTICK = "\u02cb"
 # GitHub's reader of Markdown (cmark) gives up on more than 80 in a row.
@@ -20,7 +20,7 @@ _ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?(?:/[A-Za-z0-9._-]*)
 
 def code(text: str, longest: int = 300) -> str:
     """A text as a code span of one line; nothing where it is blank."""
-    plain = short(one_line(re.sub(r" *\n *", " ", text)).strip(), longest)
+    plain = short(one_line(joined(text)).strip(), longest)
     in_a_row = max(map(len, re.findall("`+", plain)), default=0)
     if in_a_row > _MOST_BACKTICKS:
         plain, in_a_row = plain.replace("`", _LOOKS_LIKE_A_BACKTICK), 0

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from rollback_ops.digest import ending_of, verification_of
 from rollback_ops.model import Mode, Trigger
 from rollback_ops.record import HostRecord, Moment, Noun, Record, ReleaseRef
+from rollback_ops.wording import joined
 
 _PERSONAL: tuple[Trigger, ...] = ("manual", "workflow")
 
@@ -79,7 +80,7 @@ def _outcome_facts(record: Record) -> Iterator[tuple[str, str]]:
     yield "Duration", f"{record.duration_seconds:.1f} seconds"
     yield "Verification", " ".join(verification_of(record))
     if record.warnings:
-        yield "Warnings", "; ".join(record.warnings)
+        yield "Warnings", joined("; ".join(record.warnings))
 
 
 def _release(ref: ReleaseRef) -> str:
@@ -90,5 +91,5 @@ def _release(ref: ReleaseRef) -> str:
 def _host(host: HostRecord) -> str:
     way = f", {host.from_.release or 'none'} → {host.to.release}" if host.to.release else ""
     down = f", down for {host.downtime_seconds:.1f} s" if host.downtime_seconds is not None else ""
-    why = f": {host.detail}" if host.detail and host.outcome != "succeeded" else ""
+    why = f": {joined(host.detail)}" if host.detail and host.outcome != "succeeded" else ""
     return f"{host.host}: {host.outcome.replace('_', ' ')}{way}{down}{why}"

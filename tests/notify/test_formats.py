@@ -120,6 +120,12 @@ def test_a_rollback_that_nobody_asked_for_says_what_started_it() -> None:
     assert "alice (automatic: health-timeout)" in shown("slack", record(trigger="health-timeout"))
 
 
+@pytest.mark.parametrize("form", ["slack", "teams"])
+def test_why_a_host_refused_and_what_to_do_are_one_line(form: MessageFormat) -> None:
+    host = {**USUAL["hosts"][0], "outcome": "refused", "detail": "locked by alice\n  Wait for it."}
+    assert "locked by alice Wait for it." in shown(form, record(outcome="refused", hosts=[host]))
+
+
 # --- what people and hosts write -------------------------------------------------------------------------
 
 
