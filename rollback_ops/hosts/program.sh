@@ -639,10 +639,16 @@ break_in() {
     return 1
 }
 
-# Only what is still a worker of that run: its number may have been given to something else.
+# Only what is still a worker of that run: its number may have been given to something else. What it is just running
+# holds the lock as well.
 end_other() {
     if safe_name "$1" && [ -r "$store/runs/$1/pid" ] && read -r other <"$store/runs/$1/pid" &&
-        grep -qF -e "$1" "/proc/$other/cmdline"; then kill -KILL "$other"; fi
+        grep -qF -e "$1" "/proc/$other/cmdline"; then
+        children=''
+        { read -r children <"/proc/$other/task/$other/children"; } 2>/dev/null
+        # shellcheck disable=SC2086 # numbers
+        kill -KILL "$other" $children
+    fi
 }
 
 write_lease() {

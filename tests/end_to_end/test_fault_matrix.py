@@ -74,6 +74,12 @@ def test_a_worker_that_is_killed_when_all_is_done_is_no_run_that_lost_its_lease(
     assert "lost-lease" not in seen.journal
 
 
+@pytest.mark.parametrize("boundary", ["prepare", "links"])
+def test_an_emergency_also_ends_what_a_worker_that_hangs_is_just_running(stage: Stage, boundary: str) -> None:
+    seen = play(stage, f"second-emergency@{boundary}:deploy:2")
+    assert [run.name for run in seen.runs if run.code == 0] == ["second"]
+
+
 @pytest.mark.parametrize(("boundary", "code"), [("prepare", 1), ("stop", 3), ("switch", 3), ("start", 3)])
 def test_a_target_that_is_taken_away_in_the_middle_is_left_for_what_ran_before(
     stage: Stage, boundary: str, code: int
