@@ -94,8 +94,9 @@ class Ground:
         empty_group(self.group)
         for namespace in Path("/run/netns").glob(f"{self.name}-*"):
             command("ip", "netns", "delete", namespace.name)
-        if Path(f"/sys/class/net/{self.name}").exists():
-            command("ip", "link", "delete", self.name)
+        # The end of the switch's namespace takes the link along, sooner or later.
+        command("ip", "link", "delete", self.name, check=False)
+        wait_until(lambda: not Path(f"/sys/class/net/{self.name}").exists(), 10, f"the end of {self.name}")
         for root in self.directory.glob("*/root"):
             forget_lock(root)
         for mount in reversed(_mounts()):
