@@ -212,7 +212,9 @@ def started(workflow: Workflow) -> subprocess.Popen[str]:
     typed = ("rollback", "prod", "--local", "--reason", "logins fail", "--json")
     process = workflow.command.start(*typed, **workflow.variables())
     try:
-        wait_until((workflow.command.directory / RECORD).exists, 30, "hosts being changed")
+        # The record is there a moment before the host has anything to finish.
+        wait_until((workflow.service.root / ".rollback/open").exists, 30, "hosts being changed")
+        assert (workflow.command.directory / RECORD).exists()
     except BaseException:
         process.kill()
         process.communicate()
