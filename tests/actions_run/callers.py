@@ -46,7 +46,7 @@ jobs:
 
 def filed(api: GitHubApi) -> dict[str, Any]:
     """The one deployment that was filed as a rollback."""
-    (deployment,) = api.repository.list({"task": "rollback"})
+    (deployment,) = api.repository.listed({"task": "rollback"})
     return deployment
 
 

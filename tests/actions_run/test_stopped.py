@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tests.actions_run.act import Running, Workflows
+from tests.actions_run.act import Workflows
 from tests.actions_run.callers import REASON, Bot, filed, states
+from tests.actions_run.run import Running
 from tests.end_to_end.scene import SECOND, journal, released
 from tests.end_to_end.waiting import go_on, is_open, lease, lingering, wait_for_end
 from tests.github_api.server import GitHubApi

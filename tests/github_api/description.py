@@ -23,7 +23,7 @@ _HOST = "http://stand-in"
 _ANYWHERE = (401, 403, 404, 429)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Request:
     """One request, as openapi-core wants it: the method in small letters, header names too.
 
@@ -40,8 +40,7 @@ class Request:
 
     def __post_init__(self) -> None:
         arguments = ImmutableMultiDict(parse_qsl(self.query, keep_blank_values=True))
-        found = RequestParameters(query=arguments, header=Headers(dict(self.headers)))
-        object.__setattr__(self, "parameters", found)
+        self.parameters = RequestParameters(query=arguments, header=Headers(dict(self.headers)))
 
     def __str__(self) -> str:
         return f"{self.method.upper()} {self.path}"

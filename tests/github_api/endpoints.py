@@ -86,8 +86,8 @@ def _done(work: Work, call: Call) -> Answer:
 
 
 def _list(call: Call) -> Answer:
-    wanted = {key: call.query[key] for key in ("sha", "ref", "task", "environment") if key in call.query}
-    return _page(call, call.repository.list(wanted))
+    wanted = {key: value for key, value in call.query.items() if key in ("sha", "ref", "task", "environment")}
+    return _page(call, call.repository.listed(wanted))
 
 
 def _create(call: Call) -> Answer:

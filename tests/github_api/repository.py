@@ -57,7 +57,7 @@ class Repository:
         """Commits that were pushed."""
         self.refs |= {f"branch-of-{revision[:40]}": revision for revision in revisions}
 
-    def list(self, wanted: Mapping[str, str]) -> list[Document]:
+    def listed(self, wanted: Mapping[str, str]) -> list[Document]:
         """Newest first; filtered by ``sha``, ``ref``, ``task``, ``environment``."""
         return [
             self._shown(deployment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +16,13 @@ from tests.github_api.server import TOKEN, GitHubApi, github_api
 
 # PyGithub waits a second between two writes, and a quarter of one between two reads, unless it is told not to.
 AT_ONCE: Any = {"seconds_between_requests": None, "seconds_between_writes": None}
-ASKED = {"ref": "main", "task": "rollback", "environment": "prod", "auto_merge": False, "required_contexts": []}
+ASKED: dict[str, Any] = {
+    "ref": "main",
+    "task": "rollback",
+    "environment": "prod",
+    "auto_merge": False,
+    "required_contexts": [],
+}
 
 
 @pytest.fixture(params=["github.com", "enterprise"])
@@ -156,7 +162,7 @@ def test_a_path_outside_of_the_api_of_an_enterprise_server_fails_the_test() -> N
 
 def test_an_answer_that_github_would_not_give_fails_the_test() -> None:
     class Odd(Repository):
-        def list(self, wanted: object) -> list[dict[str, Any]]:
+        def listed(self, wanted: Mapping[str, str]) -> list[dict[str, Any]]:
             return [{"id": "one"}]
 
     with (
