@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import comb, floor
 
 from tests.faults.gates import BOUNDARIES
 from tests.faults.injuries import AT_RANDOM, FAULTS, strikes
@@ -37,8 +38,6 @@ def lower_bound(trials: int, lost: int, confidence: float = 0.95) -> float:
 
 
 def _binomial(trials: int, hits: int, share: float) -> float:
-    from math import comb
-
     return float(comb(trials, hits)) * share**hits * (1 - share) ** (trials - hits)
 
 
@@ -48,7 +47,9 @@ def report(judged: Sequence[Judged]) -> str:
     lines = [table(judged), ""]
     for one in lost:
         lines += [f"LOST {one.name}", *(f"  {loss}" for loss in one.losses)]
-    bound = f"with 95 % confidence at least {100 * lower_bound(trials, len(lost)):.2f} % lose nothing"
+    # A lower bound is never rounded up.
+    percent = floor(10_000 * lower_bound(trials, len(lost))) / 100
+    bound = f"with 95 % confidence at least {percent:.2f} % lose nothing"
     lines.append(f"{trials} faults injected, {len(lost)} lost something: {bound}")
     return "\n".join(lines)
 

@@ -81,4 +81,4 @@ def test_a_report_counts_each_cell_names_what_was_lost_and_gives_the_bound() -> 
     assert rows["worker-killed"][wheres.index(AT_RANDOM)] == "1"
     text = report(judged)
     assert "LOST power-cycled@stop:deploy:2\n  nothing runs" in text
-    assert text.endswith("3 faults injected, 1 lost something: with 95 % confidence at least 13.54 % lose nothing")
+    assert text.endswith("3 faults injected, 1 lost something: with 95 % confidence at least 13.53 % lose nothing")
