@@ -68,8 +68,9 @@ def test_one_dead_host_of_many_costs_the_others_no_more_than_the_time_to_connect
     assert [told["detail"] for told in record["hosts"] if told["outcome"] == "unreachable"] == ["no answer within 3 s"]
     assert {(service.live(), released(service)) for service in alive} == {(SECOND, SECOND)}
     assert dead.live() != SECOND
-    # The others began when the dead one was given up, and nothing of it held up the end.
-    assert CONNECT < record["duration_seconds"] < took < record["duration_seconds"] + 6
+    # The others began when the dead one was given up, and nothing of it held up the end. What was looked at before the
+    # record began counts for the whole only.
+    assert CONNECT < took < record["duration_seconds"] + 6
 
     # The one that stayed behind catches up; the others have what they were to have.
     again = command("rollback", "prod", *WHY, "--json")
