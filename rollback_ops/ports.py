@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rollback_ops.errors import RollbackOpsError
 from rollback_ops.health import Verification
@@ -18,7 +18,9 @@ from rollback_ops.model import (
     SwitchOrder,
     SwitchResult,
 )
-from rollback_ops.record import Record
+
+if TYPE_CHECKING:
+    from rollback_ops.record import Record
 
 
 class Stream(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from rollback_ops.errors import Refused
 from rollback_ops.model import Manager
@@ -13,6 +13,8 @@ from rollback_ops.settings import LogsCheck, Service
 
 # Linux takes at most 128 KiB in one argument, and quoting makes a program longer.
 _LONGEST_COMMAND = 120_000
+# Bytes that a shell reads one by one in less time than a process takes to start.
+_SHORT = 2_000
 
 # The program is given to the shell whole, as an argument: on standard input a cut connection would run half of it.
 _BOOTSTRAP = """sh -c 'RO_SELF=$1; shift; eval "$RO_SELF"' rollback-ops"""
@@ -63,6 +65,8 @@ def command(program: str, operation: str, *arguments: str) -> str:
 def request(token: str, operation: str, *arguments: str) -> bytes:
     """One operation as ``converse TOKEN``, an operation itself, reads it from its standard input."""
     words = f"{shlex.join([operation, *arguments])} {token}".encode()
+    if len(words) <= _SHORT and b"\n" not in words:
+        return b"line\n%b\n" % words
     return b"%d\n%b" % (len(words), words)
 
 
@@ -87,4 +91,4 @@ def _body() -> str:
 
 def source(name: str) -> str:
     """A part of the program, or of what is installed with it, as it is written."""
-    return files(__package__).joinpath(f"{name}.sh").read_text(encoding="utf-8")
+    return (Path(__file__).parent / f"{name}.sh").read_text(encoding="utf-8")

@@ -27,6 +27,7 @@ manifests=$store/manifests/$RO_RELEASES
 # What stat says of who can change a file, as distrust takes it.
 OWNED=%u$TAB%U$TAB%G$TAB%A
 lease_seconds=10
+leased=0
 kept_runs=20
 
 # What the manager's command lines, and questions, may use.
@@ -343,7 +344,11 @@ may_sudo() {
 }
 
 show_state() {
-    STATE=$(timeout 5 sh -c "$RO_STATE" 2>&1 </dev/null | head -c 60000)
+    # systemctl says no more than it is asked; what others say has to be bounded.
+    case $RO_MANAGER in
+        systemd*) STATE=$(timeout 5 sh -c "$RO_STATE" 2>&1 </dev/null) ;;
+        *) STATE=$(timeout 5 sh -c "$RO_STATE" 2>&1 </dev/null | head -c 60000) ;;
+    esac
     printf '%s\n' "$STATE" | prefixed state
 }
 
@@ -438,7 +443,7 @@ launch() {
     # A program that is not started costs nothing.
     unless_done="[ -e $dir/done ] || exec"
     if [ "$uid" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run >/dev/null &&
-        systemd-run --quiet --collect --unit="rollback-ops-$run" -p "KillMode=$mode" \
+        systemd-run --quiet --no-block --collect --unit="rollback-ops-$run" -p "KillMode=$mode" \
             -p "RuntimeMaxSec=$RO_TOTAL_LIMIT" -p "TimeoutStopSec=$RO_TOTAL_LIMIT" -p "ExecStopPost=/bin/sh -c \"$unless_done /bin/sh $dir/program aftermath $run\"" \
             /bin/sh "$dir/program" worker "$run" </dev/null >/dev/null 2>&1; then
         return
@@ -488,7 +493,7 @@ tell_progress() {
         fi
         quiet=$((quiet + 1))
         # The worker holds the file "alive" while it lives; between two workers there may be a moment.
-        if [ "$quiet" -ge 10 ] && flock -s -n "$dir/alive" true; then
+        if [ "$quiet" -ge 5 ] && flock -s -n "$dir/alive" true; then
             say result unknown '' '' "the program on the host was ended before its end"
             return
         fi
@@ -509,7 +514,7 @@ tell() {
 
 # A worker that was killed rings no more.
 ring_now_and_then() {
-    while sleep 0.5 && kill -0 "$$"; do printf '\n' >&4; done
+    while sleep 1 && kill -0 "$$"; do printf '\n' >&4; done
 }
 
 worker() {
@@ -653,6 +658,7 @@ end_other() {
 
 write_lease() {
     now
+    leased=$now
     boot_id
     say "$run" "$boot" $((now + lease_seconds * 100)) "$since" "${owner:-?}" "$run_url" >"$store/lease.$run" &&
         mv -f -- "$store/lease.$run" "$store/lease"
@@ -965,7 +971,9 @@ finish() {
     event "end" "$1"
     sync -- "${current%/*}" "$journal"
     mv -f -- "$store/open" "$dir/ended"
-    write_lease
+    # The verification renews it, but needs a moment before it does.
+    now
+    [ "$((now - leased))" -lt 200 ] || write_lease
     # The verification's first look, without another operation.
     [ "$1" != switched ] || show_state >&3
     result "$1" "$2" "$downtime"
@@ -1000,7 +1008,7 @@ record() {
     done
     (
         flock -w 2 9
-        [ -z "$last_word" ] || { end_last_line && note "$last_word" && sync -- "$journal"; } || written=1
+        [ -z "$last_word" ] || { { [ -e "$store/runs/$run/ended" ] || end_last_line; } && note "$last_word" && sync -- "$journal"; } || written=1
         drop_lease
         exit "$written"
     ) 9>>"$store/lock"
@@ -1049,9 +1057,10 @@ become_root() {
 # converse TOKEN: several operations in one session, each in a shell of its own. What a login shell costs, and
 # reading this program, is then paid for once. A request is a line with its length, and so many bytes: the words,
 # quoted, and the token. One that was cut on its way does not end with the token, and nothing of it is done.
+# A short one on one line is read without a process, which takes a byte at a time: its length is "line".
 converse() {
     while IFS= read -r length; do
-        request=$(head -c "$length")
+        if [ "$length" = line ]; then IFS= read -r request; else request=$(head -c "$length"); fi
         case $request in *" $1") ;; *) return ;; esac
         (
             eval "set -- ${request%" $1"}"
