@@ -1,16 +1,21 @@
 """The command, and ``python -m rollback_ops``. A signal ends it without a word also while it is being imported."""
 
 import signal
+from typing import NoReturn
 
-from rollback_ops.ending import at_once
+from rollback_ops.ending import at_once, leave
 
 
-def main() -> None:
+def main() -> NoReturn:
+    """Run the command that was typed, and end the process with its exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, at_once)
     from rollback_ops.cli import main as run
 
-    run()
+    try:
+        run()
+    except SystemExit as left:
+        leave(left.code)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NoReturn, TextIO
 
 from rollback_ops.errors import Exit, RollbackOpsError
@@ -52,6 +52,14 @@ def at_once(signal_number: int, _: object) -> NoReturn:
     At once: an exception could come up inside an import, or anything else that swallows it.
     """
     os._exit(128 + signal_number)
+
+
+def leave(code: object) -> NoReturn:
+    """End the process as it is. With many hosts Python takes a fifth of a second to tidy up what is gone anyway."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, _UnheardError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else Exit.FAILED)
 
 
 def _foreseen(command: Callable[[], object]) -> int:
