@@ -23,12 +23,12 @@ def main() -> int:
         return 1
     with Lab() as lab, tempfile.TemporaryDirectory() as directory:
         here = Path(directory)
-        print(by_hosts(lab, here, asked.hosts, asked.rounds))
         host = lab.boot("bench")
         print(by_releases(lab, host, here, asked.releases, asked.rounds))
         print(downtime(lab, host, here, asked.rounds))
         print(action(lab, host, here, max(3, asked.rounds // 3)))
         print(command_line(asked.rounds))
+        print(by_hosts(lab, here, asked.hosts, asked.rounds))
     return 0
 
 

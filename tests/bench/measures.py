@@ -73,13 +73,15 @@ def command_line(rounds: int) -> str:
 
 def by_hosts(lab: Lab, here: Path, counts: Sequence[int], rounds: int) -> str:
     """The same rollback on many hosts at once, against as many parallel ``ssh`` lines."""
-    hosts = list(lab.boot_all(f"many{n}" for n in range(max(counts))))
-    services = [host.deploy("many", owner="root", layout="releases", releases=_RELEASES) for host in hosts]
+    services: list[Deployed] = []
     rows = []
-    for count in counts:
-        addresses = [f"root@{host.address}" for host in hosts[:count]]
+    for count in sorted(counts):
+        # Those that have nothing to do yet would take their part of the machine.
+        hosts = lab.boot_all(f"many{n}" for n in range(len(services), count))
+        services += [host.deploy("many", owner="root", layout="releases", releases=_RELEASES) for host in hosts]
+        addresses = [f"root@{service.host.address}" for service in services]
         run = _command(lab, services[0], here / f"many{count}", addresses)
-        rows.append([str(count), *_compared(*_rollbacks(lab, services[:count], run, rounds))])
+        rows.append([str(count), *_compared(*_rollbacks(lab, services, run, rounds))])
     return table("By number of hosts", ["hosts", "parallel `ssh` lines, s", "rollback-ops, s", "ratio"], rows)
 
 
