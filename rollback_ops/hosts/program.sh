@@ -27,7 +27,6 @@ manifests=$store/manifests/$RO_RELEASES
 # What stat says of who can change a file, as distrust takes it.
 OWNED=%u$TAB%U$TAB%G$TAB%A
 lease_seconds=10
-leased=0
 kept_runs=20
 
 # What the manager's command lines, and questions, may use.
@@ -658,7 +657,6 @@ end_other() {
 
 write_lease() {
     now
-    leased=$now
     boot_id
     say "$run" "$boot" $((now + lease_seconds * 100)) "$since" "${owner:-?}" "$run_url" >"$store/lease.$run" &&
         mv -f -- "$store/lease.$run" "$store/lease"
@@ -971,9 +969,7 @@ finish() {
     event "end" "$1"
     sync -- "${current%/*}" "$journal"
     mv -f -- "$store/open" "$dir/ended"
-    # The verification renews it, but needs a moment before it does.
-    now
-    [ "$((now - leased))" -lt 200 ] || write_lease
+    write_lease
     # The verification's first look, without another operation.
     [ "$1" != switched ] || show_state >&3
     result "$1" "$2" "$downtime"
