@@ -1056,7 +1056,7 @@ become_root() {
 # A short one on one line is read without a process, which takes a byte at a time: its length is "line".
 converse() {
     while IFS= read -r length; do
-        if [ "$length" = line ]; then IFS= read -r request; else request=$(head -c "$length"); fi
+        if [ "$length" = line ]; then IFS= read -r request || return; else request=$(head -c "$length"); fi
         case $request in *" $1") ;; *) return ;; esac
         (
             eval "set -- ${request%" $1"}"
