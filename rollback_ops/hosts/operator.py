@@ -33,9 +33,6 @@ class Operator:
                 self._turn.release()
         return self._transport.execute(program.command(self._text, *words), on_line, timeout).stderr
 
-    def close(self) -> None:
-        self._transport.close()
-
     def _conversing(self) -> Conversation | None:
         if self._conversation is None or not self._conversation.open:
             begin = program.command(self._text, "converse", self._token)

@@ -29,9 +29,6 @@ class Requester:
         """Run one operation, handing over its lines; what came on standard error. See ``Transport.execute``."""
         return self._transport.execute(request(self._place, *words), on_line, timeout).stderr
 
-    def close(self) -> None:
-        self._transport.close()
-
 
 def request(place: str, operation: str, *arguments: str) -> str:
     """A request as by_hand/entry.sh takes it. Raises ``Refused`` for one that is too long."""
