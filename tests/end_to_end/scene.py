@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.end_to_end.command import RollbackOps
 from tests.lab.deploy import Deployed
 from tests.lab.plan import THREE_HEALTHY
+
+Twins = Callable[..., tuple[Deployed, Deployed]]
 
 FIRST, SECOND, THIRD = THREE_HEALTHY
 # Where the window of the verification is not the point; the deadline is for machines that are busy.
@@ -22,6 +24,10 @@ WHY = ("--reason", "logins fail since the deploy")
 def quick(service: Deployed, **settings: Any) -> str:
     """The service's rollback.toml, with a verification that is content with one round of passes."""
     return service.toml(**{"verify": QUICK, **settings})
+
+
+def logins(*services: Deployed) -> list[str]:
+    return [f"root@{service.host.address}" for service in services]
 
 
 def listing(service: Deployed) -> str:

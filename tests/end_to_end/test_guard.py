@@ -5,23 +5,18 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from tests.end_to_end.command import RollbackOps
-from tests.end_to_end.scene import AT_ONCE, WHY, checks, journal, marks, pid, quick, released
+from tests.end_to_end.scene import AT_ONCE, WHY, Twins, checks, journal, logins, marks, pid, quick, released
 from tests.end_to_end.waiting import Running, hear, kill
 from tests.lab.deploy import Deployed
 from tests.lab.ground import wait_until
-from tests.lab.host import LabHost
 from tests.lab.lab import Lab
 
 Deploy = Callable[..., Deployed]
-Twins = Callable[..., tuple[Deployed, Deployed]]
 
 SICK = {"b1": "healthy", "b2": "unhealthy"}
 # A watch that lasts until something happens.
@@ -33,26 +28,6 @@ def begin(rollback_ops: RollbackOps, *arguments: str) -> Running:
     running = Running(rollback_ops.start("guard", "prod", "--json", *arguments))
     hear(running, "watch")
     return running
-
-
-@pytest.fixture
-def twins(hosts: Callable[[int], list[LabHost]]) -> Iterator[Twins]:
-    """The same service on both hosts, with a plan for each."""
-    deployed: list[Deployed] = []
-
-    def deploy(one: dict[str, Any], two: dict[str, Any]) -> tuple[Deployed, Deployed]:
-        first, second = hosts(2)
-        deployed.append(first.deploy(**one))
-        deployed.append(second.deploy(deployed[-1].name, **two))
-        return deployed[-2], deployed[-1]
-
-    yield deploy
-    for service in deployed:
-        service.remove()
-
-
-def logins(*services: Deployed) -> list[str]:
-    return [f"root@{service.host.address}" for service in services]
 
 
 # --- well ------------------------------------------------------------------------------------------------
@@ -160,9 +135,8 @@ def test_a_crash_during_the_watch_is_noticed_at_once(rollback_ops: RollbackOps, 
     assert service.live() == released(service) == "b1"
 
 
-def test_one_host_that_is_not_well_takes_both_back(rollback_ops: RollbackOps, twins: Twins, lab: Lab) -> None:
+def test_one_host_that_is_not_well_takes_both_back(rollback_ops: RollbackOps, twins: Twins) -> None:
     one, two = twins({"releases": {"b1": "healthy", "b2": "healthy"}}, {"releases": SICK})
-    rollback_ops.secrets = {**rollback_ops.secrets, "ROLLBACK_KNOWN_HOSTS": lab.known_hosts}
     verify = {"min_healthy_time": "0s", "healthy_deadline": "4s"}
     rollback_ops.settings(quick(one, hosts=logins(one, two), pattern="b*", verify=verify))
 
@@ -245,11 +219,10 @@ def test_a_host_that_cannot_be_reached_is_refused_and_the_others_are_judged(
 
 
 def test_a_host_that_is_cut_off_during_the_watch_shows_nothing_and_nothing_is_rolled_back(
-    rollback_ops: RollbackOps, twins: Twins, lab: Lab
+    rollback_ops: RollbackOps, twins: Twins
 ) -> None:
     plan = {"releases": {"b1": "healthy", "b2": "healthy"}}
     one, two = twins(plan, plan)
-    rollback_ops.secrets = {**rollback_ops.secrets, "ROLLBACK_KNOWN_HOSTS": lab.known_hosts}
     settings = {"limits": {"connect": "2s"}, "verify": {"min_healthy_time": "5s", "healthy_deadline": "12s"}}
     rollback_ops.settings(one.toml(hosts=logins(one, two), pattern="b*", **settings))
     running = begin(rollback_ops)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.end_to_end.command import Ended, RollbackOps
-from tests.end_to_end.scene import WHY, journal, marks, pid, quick, released
+from tests.end_to_end.scene import WHY, Twins, journal, logins, marks, pid, quick, released
 from tests.lab.deploy import Deployed
-from tests.lab.host import LabHost
-from tests.lab.lab import Lab
 
 Deploy = Callable[..., Deployed]
-Twins = Callable[..., tuple[Deployed, Deployed]]
 
 # The newest is live; the one before it is not well.
 SICK = {"b1": "healthy", "b2": "unhealthy", "b3": "healthy"}
@@ -35,27 +32,6 @@ def config(service: Deployed, release: str) -> str:
     """What the release has as its configuration: where the link points, and what is read there."""
     path = f"{service.releases_directory}/{release}/config.json"
     return service.host.run(f"readlink {path}; cat {path}", check=False).stdout
-
-
-@pytest.fixture
-def twins(hosts: Callable[[int], list[LabHost]], rollback_ops: RollbackOps, lab: Lab) -> Iterator[Twins]:
-    """The same service on both hosts, with a plan for each."""
-    deployed: list[Deployed] = []
-
-    def deploy(one: dict[str, Any], two: dict[str, Any]) -> tuple[Deployed, Deployed]:
-        first, second = hosts(2)
-        rollback_ops.secrets = {**rollback_ops.secrets, "ROLLBACK_KNOWN_HOSTS": lab.known_hosts}
-        deployed.append(first.deploy(**one))
-        deployed.append(second.deploy(deployed[-1].name, **two))
-        return deployed[-2], deployed[-1]
-
-    yield deploy
-    for service in deployed:
-        service.remove()
-
-
-def logins(*services: Deployed) -> list[str]:
-    return [f"root@{service.host.address}" for service in services]
 
 
 @pytest.mark.parametrize(

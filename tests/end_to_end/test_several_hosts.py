@@ -2,42 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
-
 from tests.end_to_end.command import RollbackOps
-from tests.end_to_end.scene import QUICK, SECOND, THIRD, WHY, listing, pid, quick, released, stop_of
-from tests.lab.deploy import Deployed
-from tests.lab.host import LabHost
-
-Twins = Callable[..., tuple[Deployed, Deployed]]
-
-
-@pytest.fixture(autouse=True)
-def pair(hosts: Callable[[int], list[LabHost]]) -> list[LabHost]:
-    """Both hosts run before anything is told of their keys."""
-    return hosts(2)
-
-
-@pytest.fixture
-def twins(pair: list[LabHost]) -> Iterator[Twins]:
-    """``twins({…}, {…})``: the same service on both hosts, with a plan for each."""
-    deployed: list[Deployed] = []
-
-    def deploy(one: dict[str, Any], two: dict[str, Any]) -> tuple[Deployed, Deployed]:
-        deployed.append(pair[0].deploy(**one))
-        deployed.append(pair[1].deploy(deployed[-1].name, **two))
-        return deployed[-2], deployed[-1]
-
-    yield deploy
-    for service in deployed:
-        service.remove()
-
-
-def logins(*services: Deployed) -> list[str]:
-    return [f"root@{service.host.address}" for service in services]
+from tests.end_to_end.scene import QUICK, SECOND, THIRD, WHY, Twins, listing, logins, pid, quick, released, stop_of
 
 
 def outcomes(document: dict[str, Any]) -> list[str]:
