@@ -13,7 +13,7 @@ from typing import Any
 
 from rollback_ops.errors import RollbackOpsError
 from rollback_ops.health import Verification
-from rollback_ops.history import Statistics
+from rollback_ops.history.statistics import Statistics
 from rollback_ops.masking import masked
 from rollback_ops.model import Survey
 from rollback_ops.plan import NothingToDo, Plan, Refusal

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from rollback_ops import history
 from rollback_ops.chronicle import Chronicle
 from rollback_ops.crew import Crew
 from rollback_ops.errors import Cancelled
 from rollback_ops.health import Pace, Verification
+from rollback_ops.history.journal import read_journal
 from rollback_ops.model import Evident, Mark, Survey, Trigger
 from rollback_ops.order import Order
 from rollback_ops.plan import NothingToDo, Refusal, Wish, natural
@@ -88,7 +88,7 @@ def _not_well(
 def _objection(crew: Crew, failed: str, max_per_day: int) -> str:
     if not failed:
         return "no release is live"
-    records, _ = history.read(crew.journals())
+    records, _ = read_journal(crew.journals())
     return objection(records, failed, datetime.now(UTC), max_per_day)
 
 

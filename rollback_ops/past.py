@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rollback_ops import documents, fleet, history, report, terminal
+from rollback_ops import documents, fleet, report, terminal
 from rollback_ops.chronicle import new_run, rfc3339
 from rollback_ops.errors import Exit, Refused, RollbackOpsError, UsageError
 from rollback_ops.fleet import Cancellation
+from rollback_ops.history.deployments import read_payloads
+from rollback_ops.history.journal import read_journal
+from rollback_ops.history.statistics import statistics
 from rollback_ops.ports import Host
 from rollback_ops.reason import reason_for
 from rollback_ops.record import HostRecord, Record, ReleaseRef
@@ -52,7 +55,7 @@ class Past:
         return Exit.REFUSED if self._lost else Exit.OK
 
     def stats(self, limit: int | None) -> int:
-        found = history.statistics(self._records(limit)[:limit])
+        found = statistics(self._records(limit)[:limit])
         if self._as_json:
             documents.show(documents.statistics(found))
         else:
@@ -79,7 +82,7 @@ class Past:
         for wired in self._wired():
             for journal in self._each(wired, lambda host: host.journal()).values():
                 lines += journal
-        records, unreadable = history.read(lines)
+        records, unreadable = read_journal(lines)
         if unreadable:
             terminal.show([report.Line(f"! {unreadable} lines of the journals could not be read", "warning")], err=True)
         return self._wanted(records)
@@ -103,9 +106,9 @@ class Past:
         payloads: list[Mapping[str, Any] | None] = []
         for page in Clerk(where).pages(self._options.get("environment") or ""):
             payloads += page
-            if limit and len(self._wanted(history.read_payloads(payloads)[0])) >= limit:
+            if limit and len(self._wanted(read_payloads(payloads)[0])) >= limit:
                 break
-        return history.read_payloads(payloads)
+        return read_payloads(payloads)
 
     def _wanted(self, records: list[Record]) -> list[Record]:
         environment, service = self._options.get("environment"), self._options.get("service")

@@ -12,7 +12,7 @@ from typing import Literal
 from rollback_ops import digest
 from rollback_ops.errors import RollbackOpsError
 from rollback_ops.health import Checked, Verification
-from rollback_ops.history import Statistics
+from rollback_ops.history.statistics import Statistics
 from rollback_ops.model import StepReport, Survey
 from rollback_ops.plan import NothingToDo, Plan, Refusal, natural
 from rollback_ops.record import HostRecord, Record

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rollback_ops import documents, history
+from rollback_ops import documents
 from rollback_ops.chronicle import rfc3339
 from rollback_ops.errors import RollbackOpsError
 from rollback_ops.fleet import Cancellation, begin
+from rollback_ops.history.journal import read_journal
 from rollback_ops.notify import Notifier, Start
 from rollback_ops.ports import Host
 from rollback_ops.record import Record
@@ -75,7 +76,7 @@ class Tidings:
         there = {host.host for host in record.hosts if host.outcome not in ("unreachable", "unknown")}
         host = next((host for host in self._hosts if host.name in there), None)
         try:
-            return history.read(host.journal())[0] if host else ()
+            return read_journal(host.journal())[0] if host else ()
         except RollbackOpsError:
             return ()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rollback_ops.history import read
+from rollback_ops.history.journal import read_journal
 from rollback_ops.record import Record, schema
 from tests.records import USUAL, record
 
@@ -74,7 +74,7 @@ def test_the_line_of_a_record_with_very_many_rejected_releases_says_that_it_leav
     rejected = [{"release": f"b{number}", "why": LONG} for number in range(1000)]
     told = record(rejected=rejected)
     assert len(told.line().encode()) < 50_000
-    (found,), unreadable = read([told.line()])
+    (found,), unreadable = read_journal([told.line()])
     assert unreadable == 0
     assert found.warnings == (
         "beware",
@@ -87,7 +87,7 @@ def test_the_line_of_a_record_with_very_much_detail_says_what_became_of_each_hos
     hosts = [USUAL["hosts"][0] | {"host": f"h{number}", "detail": LONG} for number in range(100)]
     told = record(hosts=hosts, rejected=[])
     assert len(told.line().encode()) < 50_000
-    (found,), _ = read([told.line()])
+    (found,), _ = read_journal([told.line()])
     assert [(h.host, h.outcome, h.to.release) for h in found.hosts] == [(h["host"], "succeeded", "b2") for h in hosts]
     assert found.warnings[1:] == ("the journal leaves out the steps and checks of the hosts: they are too many",)
 

@@ -10,7 +10,7 @@ import pytest
 from rollback_ops import report, terminal
 from rollback_ops.errors import HostUnreachable, Refused
 from rollback_ops.health import Checked, Finding, Verdict, Verification
-from rollback_ops.history import statistics
+from rollback_ops.history.statistics import statistics
 from rollback_ops.model import Lease, Live, Release, StepReport, Survey, Unfinished
 from rollback_ops.plan import NothingToDo, Plan, Refusal, Rejected
 from rollback_ops.record import HostOutcome, Outcome

@@ -16,7 +16,7 @@ from rollback_ops.chronicle import Heading
 from rollback_ops.crew import Crew
 from rollback_ops.errors import BadAnswer, ConnectionLost, HostUnreachable, Refused, RollbackOpsError
 from rollback_ops.fleet import Cancellation
-from rollback_ops.history import read
+from rollback_ops.history.journal import read_journal
 from rollback_ops.model import Lease, Unfinished, Unit
 from rollback_ops.order import Order
 from rollback_ops.plan import Wish
@@ -141,7 +141,7 @@ def test_nobody_is_told_of_a_change_where_none_comes(stage: Stage) -> None:
 
 def test_the_hosts_journal_has_the_same_record_that_everyone_is_told(stage: Stage) -> None:
     record = stage.roll_back()
-    assert read(stage["h1"].lines) == ([record], 0)
+    assert read_journal(stage["h1"].lines) == ([record], 0)
 
 
 def test_the_release_that_was_left_is_marked_bad_and_the_one_that_was_verified_good(stage: Stage) -> None:
@@ -161,7 +161,7 @@ def test_the_order_says_what_was_live_and_who_asked_and_its_intent_can_be_read_b
     assert (order.run, order.source, order.target) == ("run-1", "/srv/bot/releases/b3", "b2")
     assert (order.owner, order.break_lock) == ("alice", False)
     assert "\n" not in order.intent
-    (told,), unreadable = read([order.intent])
+    (told,), unreadable = read_journal([order.intent])
     assert (told.id, told.from_.release, told.to.release, told.reason) == ("run-1", "b3", "b2", "logins fail")
     assert unreadable == 0
 

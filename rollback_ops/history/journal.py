@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from rollback_ops.record import Record, ReleaseRef
 
 
-def read(lines: Iterable[str]) -> tuple[list[Record], int]:
+def read_journal(lines: Iterable[str]) -> tuple[list[Record], int]:
     """The records in a journal, newest first, and how many of its lines could not be read.
 
     A run of which only events are left (the machine that ran it was lost before it wrote the record) is

@@ -30,7 +30,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from rollback_ops import history
+from rollback_ops.history.journal import read_journal
 from tests.faults.scene import NEW, RELEASES, SOURCE, TARGET, Run
 from tests.faults.trial import Seen
 
@@ -132,7 +132,7 @@ def _journal(seen: Seen) -> Iterator[str]:
     damaged = len(lines) - len(events)
     if damaged > (seen.trial.fault == "disk-filled"):
         yield f"{damaged} lines of the journal do not parse"
-    records, unreadable = history.read(lines)
+    records, unreadable = read_journal(lines)
     if unreadable > damaged:
         yield f"readers cannot read {unreadable} lines, of which {damaged} are damaged"
     runs = list(dict.fromkeys(event["id"] for event in events))

@@ -15,7 +15,7 @@ from rollback_ops.github.api import Api, Unanswered
 from rollback_ops.github.clerk import Clerk
 from rollback_ops.github.deployments import Filing
 from rollback_ops.github.permission import permit
-from rollback_ops.history import read_payloads
+from rollback_ops.history.deployments import read_payloads
 from tests.github.web import PLACE, address
 from tests.records import USUAL, record
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollback_ops.history import statistics
+from rollback_ops.history.statistics import statistics
 from rollback_ops.record import Record
 from tests.records import record
 

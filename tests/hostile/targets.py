@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rollback_ops import checks, history, managers
+from rollback_ops import checks, managers
 from rollback_ops.errors import RollbackOpsError
+from rollback_ops.history.journal import read_journal
 from rollback_ops.hosts import program, wire
 from rollback_ops.hosts.keys import load_key
 from rollback_ops.hosts.lines import Relay
@@ -51,7 +52,7 @@ OPERATIONS: dict[str, Callable[[ProgramHost], Any]] = {
     "inspect": lambda host: host.inspect("r1", [Question("true", 1.0)]),
     "ask": lambda host: host.ask("run", [Question("true", 1.0)]),
     "record": lambda host: host.record("run", {"r1": "bad"}, "{}"),
-    "history": lambda host: history.read(host.journal()),
+    "history": lambda host: read_journal(host.journal()),
     "seal": lambda host: host.seal("r1"),
     "switch": lambda host: host.switch(SwitchOrder("run", "/srv/x/releases/r2", "r1", "me", "{}"), lambda _: None),
 }
@@ -184,7 +185,7 @@ def judges(data: bytes) -> None:
 
 def journals(data: bytes) -> None:
     """What the journal of a host holds: what can be read can be shown, and written again."""
-    records, unreadable = history.read(heard(data).split("\n"))
+    records, unreadable = read_journal(heard(data).split("\n"))
     assert len(records) + unreadable <= data.count(b"\n") + 1
     list(itertools.chain.from_iterable(shown_history(records)[1]))
     for record in records:

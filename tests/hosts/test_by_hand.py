@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rollback_ops import history
+from rollback_ops.history.journal import read_journal
 from rollback_ops.hosts import installed
 from rollback_ops.record import Record
 from tests.checks.server import answer, serving
@@ -40,7 +40,7 @@ def sandbox(shell: str, tmp_path: Path) -> Standalone:
 
 def record_of(sandbox: Standalone) -> Record:
     """The newest record in the journal, as `history list` reads it."""
-    records, unreadable = history.read((sandbox.store / "journal.jsonl").read_text().splitlines())
+    records, unreadable = read_journal((sandbox.store / "journal.jsonl").read_text().splitlines())
     assert unreadable == 0
     return records[0]
 
