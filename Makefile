@@ -52,7 +52,7 @@ faults: $(VENV)/.installed
 	$(BIN)/python -m tests.faults $(ARGUMENTS)
 
 schema: $(VENV)/.installed
-	$(BIN)/python -m rollback_ops.record > rollback_ops/record.schema.json
+	$(BIN)/python -m rollback_ops.core.record > rollback_ops/core/record.schema.json
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

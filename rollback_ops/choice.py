@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rollback_ops import checks
+from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.model import Survey
+from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal, Wish, make_plan
+from rollback_ops.core.ports import Progress
 from rollback_ops.crew import Crew
-from rollback_ops.errors import RollbackOpsError
-from rollback_ops.model import Survey
 from rollback_ops.order import Order
-from rollback_ops.plan import HostPlan, NothingToDo, Plan, Refusal, Wish, make_plan
-from rollback_ops.ports import Progress
 
 
 def choose(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from rollback_ops import ending
-from rollback_ops.errors import Exit
+from rollback_ops.core.errors import Exit
 from rollback_ops.options import (
     Backup,
     Config,

@@ -9,23 +9,24 @@ from contextlib import closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rollback_ops import checks, documents, ending, fleet, report, step, terminal
-from rollback_ops.chronicle import Chronicle, Heading, new_run
+from rollback_ops import checks, documents, ending, report, step, terminal
+from rollback_ops.core import tasks
+from rollback_ops.core.errors import Exit, Refused, RollbackOpsError
+from rollback_ops.core.health import Verification
+from rollback_ops.core.model import Survey
+from rollback_ops.core.outcome import EXIT_CODES, overall, record_of
+from rollback_ops.core.plan import Refusal, Wish, make_plan
+from rollback_ops.core.ports import Host
+from rollback_ops.core.record import HostOutcome, Record
+from rollback_ops.core.run import Chronicle, Heading, new_run
+from rollback_ops.core.tasks import Begun, Cancellation
 from rollback_ops.crew import Crew
-from rollback_ops.errors import Exit, Refused, RollbackOpsError
-from rollback_ops.fleet import Begun, Cancellation
 from rollback_ops.guard import guard
-from rollback_ops.health import Verification
-from rollback_ops.model import Survey
 from rollback_ops.order import Order
-from rollback_ops.plan import Refusal, Wish, make_plan
-from rollback_ops.ports import Host
 from rollback_ops.reason import Reason
-from rollback_ops.record import HostOutcome, Record
 from rollback_ops.report import Line
 from rollback_ops.rollback import roll_back
 from rollback_ops.tidings import Tidings, warned
-from rollback_ops.verdict import EXIT_CODES, overall, record_of
 from rollback_ops.verify import verify
 from rollback_ops.wiring import Wired
 
@@ -126,7 +127,7 @@ class Commands:
             surveys, lost = _sorted_out(self._survey.results(_LOOK_WITHIN, cancellation))
             hosts = {host.name: host for host in wired.hosts if host.name in surveys}
             prove = _prove(wired, hosts, surveys, cancellation)
-            found, unproven = _sorted_out(fleet.each(hosts, prove, _verification(wired) + _LOOK_WITHIN, cancellation))
+            found, unproven = _sorted_out(tasks.each(hosts, prove, _verification(wired) + _LOOK_WITHIN, cancellation))
         lost |= unproven
         outcomes: dict[str, HostOutcome] = dict.fromkeys(lost, "unreachable")
         outcomes |= {name: "succeeded" if v.healthy else "verification_failed" for name, v in found.items()}
@@ -142,7 +143,7 @@ class Commands:
             hosts = {host.name: host for host in self._wired.hosts if host.name in surveys}
             names = {name: release or survey.live.name for name, survey in surveys.items()}
             write = partial(_seal, hosts, names)
-            sealed, unsealed = _sorted_out(fleet.each(hosts, write, _SEAL_WITHIN, Cancellation()))
+            sealed, unsealed = _sorted_out(tasks.each(hosts, write, _SEAL_WITHIN, Cancellation()))
         lost |= unsealed
         document = {"hosts": [{"host": h, "release": name, "files": n} for h, (name, n) in sealed.items()]}
         self._show(document, (Line(f"✓ {h}  {name} sealed: {n} files", "good") for h, (name, n) in sealed.items()))

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from rollback_ops import fleet
 from rollback_ops.checks import Look, Visit
-from rollback_ops.errors import ConnectionLost, RollbackOpsError
-from rollback_ops.fleet import Begun, Cancellation
-from rollback_ops.health import Pace, Verification
-from rollback_ops.model import Inspection, Mark, Question, Survey, SwitchOrder, SwitchResult, Unit
-from rollback_ops.ports import Host, Progress
+from rollback_ops.core import tasks
+from rollback_ops.core.errors import ConnectionLost, RollbackOpsError
+from rollback_ops.core.health import Pace, Verification
+from rollback_ops.core.model import Inspection, Mark, Question, Survey, SwitchOrder, SwitchResult, Unit
+from rollback_ops.core.ports import Host, Progress
+from rollback_ops.core.tasks import Begun, Cancellation
 from rollback_ops.verify import verify
 
 T = TypeVar("T")
@@ -78,7 +78,7 @@ class Crew:
         """
         self._cancellation.check()
         work = self._switch_one(orders)
-        results = fleet.each(orders, work, max(at_least, self.left()), self._cancellation, finish=True)
+        results = tasks.each(orders, work, max(at_least, self.left()), self._cancellation, finish=True)
         return {name: _as_result(result) for name, result in results.items()}
 
     def heed_signals(self) -> None:
@@ -136,7 +136,7 @@ class Crew:
             self._hosts[name].record(run, marks[name], line)
 
         within = min(_RECORD_WITHIN, max(_LAST_WORDS, self._cancellation.leave_at - time.monotonic()))
-        written = fleet.each(marks, write, within, Cancellation())
+        written = tasks.each(marks, write, within, Cancellation())
         return {name: error for name, error in written.items() if error is not None}
 
     def left(self) -> float:
@@ -144,7 +144,7 @@ class Crew:
         return max(1.0, self._deadline - time.monotonic())
 
     def _each(self, names: Iterable[str], work: Callable[[str], T], within: float) -> dict[str, T | RollbackOpsError]:
-        return fleet.each(names, work, min(within, self.left() + _MARGIN), self._cancellation)
+        return tasks.each(names, work, min(within, self.left() + _MARGIN), self._cancellation)
 
 
 def _as_result(result: SwitchResult | RollbackOpsError) -> SwitchResult:

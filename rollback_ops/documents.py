@@ -11,14 +11,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rollback_ops.errors import RollbackOpsError
-from rollback_ops.health import Verification
-from rollback_ops.history.statistics import Statistics
-from rollback_ops.masking import masked
-from rollback_ops.model import Survey
-from rollback_ops.plan import NothingToDo, Plan, Refusal
-from rollback_ops.record import HostOutcome, Outcome, Record
-from rollback_ops.wording import one_line
+from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.health import Verification
+from rollback_ops.core.model import Survey
+from rollback_ops.core.plan import NothingToDo, Plan, Refusal
+from rollback_ops.core.record import HostOutcome, Outcome, Record
+from rollback_ops.core.redaction import masked
+from rollback_ops.core.statistics import Statistics
+from rollback_ops.core.text import one_line
 
 Document = dict[str, Any]
 

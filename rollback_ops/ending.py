@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn, TextIO
 
-from rollback_ops.errors import Exit, RollbackOpsError
+from rollback_ops.core.errors import Exit, RollbackOpsError
 
 _PACKAGE = f"{os.sep}rollback_ops{os.sep}"
 _LONGEST = 300
@@ -107,9 +107,9 @@ def _words_for(error: Exception) -> tuple[str, ...]:
     """A defect in a few lines, without a secret in them."""
     from traceback import extract_tb
 
-    from rollback_ops.masking import mask
+    from rollback_ops.core.redaction import mask
+    from rollback_ops.core.text import one_line, short
     from rollback_ops.settings.credentials import Secrets
-    from rollback_ops.wording import one_line, short
 
     what = short(one_line(mask(f"{type(error).__name__}: {error}", Secrets.read(os.environ).texts())), _LONGEST)
     frames = [frame for frame in extract_tb(error.__traceback__) if _PACKAGE in frame.filename]

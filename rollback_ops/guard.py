@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from rollback_ops.chronicle import Chronicle
+from rollback_ops.core.errors import Cancelled
+from rollback_ops.core.health import Pace, Verification
+from rollback_ops.core.journal import read_journal
+from rollback_ops.core.model import Evident, Mark, Survey, Trigger
+from rollback_ops.core.outcome import record_of
+from rollback_ops.core.plan import NothingToDo, Refusal, Wish, natural
+from rollback_ops.core.ports import Progress
+from rollback_ops.core.record import Record
+from rollback_ops.core.run import Chronicle
 from rollback_ops.crew import Crew
-from rollback_ops.errors import Cancelled
-from rollback_ops.health import Pace, Verification
-from rollback_ops.history.journal import read_journal
-from rollback_ops.model import Evident, Mark, Survey, Trigger
 from rollback_ops.order import Order
-from rollback_ops.plan import NothingToDo, Refusal, Wish, natural
-from rollback_ops.ports import Progress
 from rollback_ops.reason import fitting
-from rollback_ops.record import Record
 from rollback_ops.rollback import look, roll_back
-from rollback_ops.verdict import record_of
 
 # The nearer to the cause, the earlier: a database that is gone also makes the health check fail.
 _FROM_CAUSE_TO_EFFECT: tuple[Evident, ...] = (

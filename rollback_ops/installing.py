@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 
-from rollback_ops import checks, documents, fleet, managers, report, terminal
-from rollback_ops.errors import Exit, RollbackOpsError
-from rollback_ops.fleet import Cancellation
+from rollback_ops import checks, documents, managers, report, terminal
+from rollback_ops.core import tasks
+from rollback_ops.core.errors import Exit, RollbackOpsError
+from rollback_ops.core.tasks import Cancellation
 from rollback_ops.hosts import installed
 from rollback_ops.hosts.requester import PLACE
 from rollback_ops.wiring import Wired, hurried
@@ -20,7 +21,7 @@ def install(wired: Wired, *, as_json: bool) -> int:
     """Put the program on every host; an exit code."""
     text, hosts = text_for(wired), {host.name: host for host in wired.hosts}
     with closing(wired):
-        done = fleet.each(hosts, lambda name: hosts[name].install(text), _WITHIN, Cancellation())
+        done = tasks.each(hosts, lambda name: hosts[name].install(text), _WITHIN, Cancellation())
     lost = {name: how for name, how in done.items() if isinstance(how, RollbackOpsError)}
     put = {name: how for name, how in done.items() if not isinstance(how, RollbackOpsError)}
     terminal.show(report.lost(lost), err=True)
@@ -38,7 +39,7 @@ def stale(wired: Wired, names: Iterable[str]) -> Iterator[str]:
     ``names`` are the hosts that could be reached: one that refuses a key must not be tried again.
     """
     text, hosts = text_for(wired), {host.name: host for host in wired.hosts if host.name in set(names)}
-    stamps = fleet.each(hosts, lambda name: hosts[name].stamp(), _LOOK_WITHIN, Cancellation())
+    stamps = tasks.each(hosts, lambda name: hosts[name].stamp(), _LOOK_WITHIN, Cancellation())
     for name, stamp in stamps.items():
         if isinstance(stamp, str) and (differs := installed.difference(stamp, text)):
             environment = wired.job.environment_name

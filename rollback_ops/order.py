@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rollback_ops.checks import Look, Visit
-from rollback_ops.chronicle import Chronicle, Heading, rfc3339
-from rollback_ops.health import Pace
-from rollback_ops.masking import mask
-from rollback_ops.model import SwitchOrder, Unit
-from rollback_ops.plan import HostPlan, Wish
+from rollback_ops.core.health import Pace
+from rollback_ops.core.model import SwitchOrder, Unit
+from rollback_ops.core.plan import HostPlan, Wish
+from rollback_ops.core.redaction import mask
+from rollback_ops.core.run import Chronicle, Heading, rfc3339
 from rollback_ops.settings import Limits, Verify
 
 

@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rollback_ops import documents, fleet, report, terminal
-from rollback_ops.chronicle import new_run, rfc3339
-from rollback_ops.errors import Exit, Refused, RollbackOpsError, UsageError
-from rollback_ops.fleet import Cancellation
+from rollback_ops import documents, report, terminal
+from rollback_ops.core import tasks
+from rollback_ops.core.errors import Exit, Refused, RollbackOpsError, UsageError
+from rollback_ops.core.journal import read_journal
+from rollback_ops.core.ports import Host
+from rollback_ops.core.record import HostRecord, Record, ReleaseRef
+from rollback_ops.core.run import new_run, rfc3339
+from rollback_ops.core.statistics import statistics
+from rollback_ops.core.tasks import Cancellation
 from rollback_ops.history.deployments import read_payloads
-from rollback_ops.history.journal import read_journal
-from rollback_ops.history.statistics import statistics
-from rollback_ops.ports import Host
 from rollback_ops.reason import reason_for
-from rollback_ops.record import HostRecord, Record, ReleaseRef
 from rollback_ops.settings import Settings
 from rollback_ops.wiring import Wired, place, settings_of, wire
 
@@ -91,7 +92,7 @@ class Past:
         where = place(self._environ)
         if where is None:
             raise UsageError("--source github needs GITHUB_REPOSITORY (owner/name) and GITHUB_TOKEN")
-        read = fleet.each([where], lambda where: self._read(where, limit), _READ_WITHIN, Cancellation())[where]
+        read = tasks.each([where], lambda where: self._read(where, limit), _READ_WITHIN, Cancellation())[where]
         if isinstance(read, RollbackOpsError):
             raise Refused(f"the deployments of {where.repository} cannot be read: {read.message}")
         records, unreadable = read
@@ -124,7 +125,7 @@ class Past:
 
     def _each(self, wired: Wired, work: Callable[[Host], T]) -> dict[str, T]:
         try:
-            results = fleet.each(wired.hosts, work, _READ_WITHIN, Cancellation())
+            results = tasks.each(wired.hosts, work, _READ_WITHIN, Cancellation())
         finally:
             wired.close()
         lost = {host.name: r for host, r in results.items() if isinstance(r, RollbackOpsError)}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rollback_ops.errors import UsageError
-from rollback_ops.model import Trigger
+from rollback_ops.core.errors import UsageError
+from rollback_ops.core.model import Trigger
 from rollback_ops.request import Request
 
 SHORTEST, LONGEST = 3, 1_000

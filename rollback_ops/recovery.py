@@ -6,12 +6,12 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from rollback_ops.choice import choose
-from rollback_ops.chronicle import Attempt, Chronicle
+from rollback_ops.core.model import Survey
+from rollback_ops.core.plan import Plan, Wish, way_back
+from rollback_ops.core.ports import Progress
+from rollback_ops.core.run import Attempt, Chronicle
 from rollback_ops.crew import Crew
-from rollback_ops.model import Survey
 from rollback_ops.order import Order
-from rollback_ops.plan import Plan, Wish, way_back
-from rollback_ops.ports import Progress
 
 
 def next_attempt(

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from rollback_ops import digest
-from rollback_ops.errors import RollbackOpsError
-from rollback_ops.health import Checked, Verification
-from rollback_ops.history.statistics import Statistics
-from rollback_ops.model import StepReport, Survey
-from rollback_ops.plan import NothingToDo, Plan, Refusal, natural
-from rollback_ops.record import HostRecord, Record
+from rollback_ops.core import summary
+from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.health import Checked, Verification
+from rollback_ops.core.model import StepReport, Survey
+from rollback_ops.core.plan import NothingToDo, Plan, Refusal, natural
+from rollback_ops.core.record import HostRecord, Record
+from rollback_ops.core.statistics import Statistics
 
 Style = Literal["", "good", "bad", "warning", "faint", "strong"]
 
@@ -53,7 +53,7 @@ def result(record: Record) -> Iterator[Line]:
 
 def _times(record: Record) -> Iterator[Line]:
     """The slowest of each step against its target; what went over is marked."""
-    took = digest.times(record)
+    took = summary.times(record)
     if took:
         yield Line("  " + ", ".join(f"{each.name} {each.seconds:.2f} s" for each in took), "faint")
     for each in took:

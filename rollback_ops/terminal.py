@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 import typer
 
 from rollback_ops import report, step
-from rollback_ops.errors import RollbackOpsError
-from rollback_ops.health import Verification
-from rollback_ops.masking import mask
-from rollback_ops.model import StepReport, SwitchResult
-from rollback_ops.record import Record
+from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.health import Verification
+from rollback_ops.core.model import StepReport, SwitchResult
+from rollback_ops.core.record import Record
+from rollback_ops.core.redaction import mask
+from rollback_ops.core.text import one_line
 from rollback_ops.report import Line
-from rollback_ops.wording import one_line
 
 _STYLES: dict[str, dict[str, object]] = {
     "good": {"fg": "green"},

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rollback_ops import documents
-from rollback_ops.chronicle import rfc3339
-from rollback_ops.errors import RollbackOpsError
-from rollback_ops.fleet import Cancellation, begin
-from rollback_ops.history.journal import read_journal
+from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.journal import read_journal
+from rollback_ops.core.ports import Host
+from rollback_ops.core.record import Record
+from rollback_ops.core.run import rfc3339
+from rollback_ops.core.tasks import Cancellation, begin
 from rollback_ops.notify import Notifier, Start
-from rollback_ops.ports import Host
-from rollback_ops.record import Record
 
 if TYPE_CHECKING:
     from rollback_ops.github.deployments import Filed, Filing

@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping
 from typing import TypeGuard
 
 from rollback_ops.checks import Dial, Look, Visit
-from rollback_ops.errors import RollbackOpsError
-from rollback_ops.fleet import Cancellation
-from rollback_ops.health import Checked, Finding, Pace, Verification
-from rollback_ops.model import Observation, Unit
-from rollback_ops.ports import Host
-from rollback_ops.watch import Findings, Streak, Watch, longer
+from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.health import Checked, Finding, Pace, Verification
+from rollback_ops.core.model import Observation, Unit
+from rollback_ops.core.ports import Host
+from rollback_ops.core.tasks import Cancellation
+from rollback_ops.core.watch import Findings, Streak, Watch, longer
 
 Probe = Callable[[], Findings]
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from rollback_ops import managers
-from rollback_ops.fleet import Begun, begin
+from rollback_ops.core.model import Survey
+from rollback_ops.core.ports import Host
+from rollback_ops.core.redaction import remember
+from rollback_ops.core.tasks import Begun, begin
 from rollback_ops.hosts import Login, on_servers, on_this_machine
 from rollback_ops.job import Job, resolve
-from rollback_ops.masking import remember
-from rollback_ops.model import Survey
-from rollback_ops.ports import Host
 from rollback_ops.reason import PERSONAL_TRIGGERS
 from rollback_ops.request import Request
 from rollback_ops.settings import Limits, Service, Settings

@@ -6,7 +6,7 @@ from typing import get_args
 
 from hypothesis import strategies as st
 
-from rollback_ops.record import HostOutcome, Outcome
+from rollback_ops.core.record import HostOutcome, Outcome
 from tests.records import record
 
 texts = st.text(max_size=60) | st.builds(

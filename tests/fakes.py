@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from rollback_ops.errors import RollbackOpsError
-from rollback_ops.health import Verification
-from rollback_ops.model import (
+from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.health import Verification
+from rollback_ops.core.model import (
     Answered,
     Inspection,
     Installed,
@@ -26,8 +26,8 @@ from rollback_ops.model import (
     Unfinished,
     Unit,
 )
-from rollback_ops.ports import Stream
-from rollback_ops.record import Record
+from rollback_ops.core.ports import Stream
+from rollback_ops.core.record import Record
 
 Events = list[tuple[str, str, str]]
 ROOT = "/srv/bot"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollback_ops.record import Record
+from rollback_ops.core.record import Record
 
 USUAL: dict[str, Any] = {
     "schema_version": 1,

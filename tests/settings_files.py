@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rollback_ops.errors import Exit, UsageError
+from rollback_ops.core.errors import Exit, UsageError
 from rollback_ops.settings import Settings
 from rollback_ops.settings.file import load
 

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from rollback_ops.chronicle import Attempt, Chronicle, Heading, new_run
-from rollback_ops.health import Verification
-from rollback_ops.model import Mark, Survey, SwitchOutcome, SwitchResult
-from rollback_ops.plan import HostPlan, Plan
+from rollback_ops.core.health import Verification
+from rollback_ops.core.model import Mark, Survey, SwitchOutcome, SwitchResult
+from rollback_ops.core.plan import HostPlan, Plan
+from rollback_ops.core.run import Attempt, Chronicle, Heading, new_run
 from tests.fakes import live_at, releases
 
 HEADING = Heading("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice")

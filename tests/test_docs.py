@@ -18,13 +18,13 @@ from pydantic.fields import FieldInfo
 
 from rollback_ops import managers
 from rollback_ops.cli import app
-from rollback_ops.errors import Exit
+from rollback_ops.core.errors import Exit
+from rollback_ops.core.model import Lease, Live, Release, Survey, Unfinished, Unit
+from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Wish, make_plan
 from rollback_ops.github.deployments import UNCAUGHT, UNFILED, UNRETIRED
 from rollback_ops.github.permission import permit
 from rollback_ops.hosts import wire
 from rollback_ops.job import LAYOUTS, Job, resolve
-from rollback_ops.model import Lease, Live, Release, Survey, Unfinished, Unit
-from rollback_ops.plan import NothingToDo, Plan, Refusal, Wish, make_plan
 from rollback_ops.request import TRIGGERS, Request
 from rollback_ops.settings import Service, Settings, schema
 from rollback_ops.settings.credentials import Secrets

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from rollback_ops.errors import Cancelled, ConnectionLost, Refused
-from rollback_ops.fleet import Cancellation, begin, each
+from rollback_ops.core.errors import Cancelled, ConnectionLost, Refused
+from rollback_ops.core.tasks import Cancellation, begin, each
 
 
 @pytest.fixture

@@ -13,17 +13,18 @@ from typing import Any, Literal
 import pytest
 from pydantic import ValidationError
 
-from rollback_ops import checks, fleet
-from rollback_ops.chronicle import Heading
+from rollback_ops import checks
+from rollback_ops.core import tasks
+from rollback_ops.core.errors import ConnectionLost, HostUnreachable
+from rollback_ops.core.health import Checked, Finding, Pace, Verification
+from rollback_ops.core.model import Evident, Trigger, Unit
+from rollback_ops.core.plan import Wish
+from rollback_ops.core.record import Record, ReleaseRef
+from rollback_ops.core.run import Heading
+from rollback_ops.core.tasks import Cancellation
 from rollback_ops.crew import Crew
-from rollback_ops.errors import ConnectionLost, HostUnreachable
-from rollback_ops.fleet import Cancellation
 from rollback_ops.guard import guard, judge, objection
-from rollback_ops.health import Checked, Finding, Pace, Verification
-from rollback_ops.model import Evident, Trigger, Unit
 from rollback_ops.order import Order
-from rollback_ops.plan import Wish
-from rollback_ops.record import Record, ReleaseRef
 from rollback_ops.settings import Check, CommandCheck, Service, Verify
 from tests.fakes import Events, FakeHost, Listener, live_at, raising, releases
 
@@ -57,7 +58,7 @@ class Stage:
         return self.hosts[name]
 
     def crew(self) -> Crew:
-        survey = fleet.begin(self.hosts, lambda name: self.hosts[name].survey())
+        survey = tasks.begin(self.hosts, lambda name: self.hosts[name].survey())
         return Crew(list(self.hosts.values()), survey, self.listener, self.cancellation, 30.0)
 
     def guard(

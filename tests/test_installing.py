@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from rollback_ops.errors import AuthenticationFailed, Exit, HostUnreachable
+from rollback_ops.core.errors import AuthenticationFailed, Exit, HostUnreachable
 from rollback_ops.hosts import program
 from rollback_ops.installing import install, stale, text_for
 from rollback_ops.job import resolve

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollback_ops.model import Lease, Live, Mark, Release, Survey, Unfinished, Unit
-from rollback_ops.plan import NothingToDo, Plan, Refusal, Wish, make_plan, natural
+from rollback_ops.core.model import Lease, Live, Mark, Release, Survey, Unfinished, Unit
+from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Wish, make_plan, natural
 from tests.fakes import live_at, releases
 
 # --- natural order ---------------------------------------------------------------------------------------

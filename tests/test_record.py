@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from rollback_ops.history.journal import read_journal
-from rollback_ops.record import Record, schema
+from rollback_ops.core.journal import read_journal
+from rollback_ops.core.record import Record, schema
 from tests.records import USUAL, record
 
 # The contract with everyone who reads records, key by key.
@@ -30,7 +30,7 @@ TRIGGERS = """
 
 @pytest.fixture(scope="module")
 def published() -> dict[str, Any]:
-    found = json.loads(resources.files("rollback_ops").joinpath("record.schema.json").read_text("utf-8"))
+    found = json.loads(resources.files("rollback_ops").joinpath("core/record.schema.json").read_text("utf-8"))
     assert isinstance(found, dict)
     return found
 
@@ -101,7 +101,7 @@ def test_the_schema_that_is_published_is_the_models_own(published: dict[str, Any
 
 def test_the_schema_can_be_written_anew_as_make_does() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "rollback_ops.record"], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-m", "rollback_ops.core.record"], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == schema()
 

@@ -8,12 +8,12 @@ from typing import Any, get_args
 import pytest
 
 from rollback_ops import report, terminal
-from rollback_ops.errors import HostUnreachable, Refused
-from rollback_ops.health import Checked, Finding, Verdict, Verification
-from rollback_ops.history.statistics import statistics
-from rollback_ops.model import Lease, Live, Release, StepReport, Survey, Unfinished
-from rollback_ops.plan import NothingToDo, Plan, Refusal, Rejected
-from rollback_ops.record import HostOutcome, Outcome
+from rollback_ops.core.errors import HostUnreachable, Refused
+from rollback_ops.core.health import Checked, Finding, Verdict, Verification
+from rollback_ops.core.model import Lease, Live, Release, StepReport, Survey, Unfinished
+from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Rejected
+from rollback_ops.core.record import HostOutcome, Outcome
+from rollback_ops.core.statistics import statistics
 from rollback_ops.report import Line
 from tests.fakes import live_at, releases
 from tests.records import USUAL, record

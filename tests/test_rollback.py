@@ -11,16 +11,17 @@ from typing import Literal
 
 import pytest
 
-from rollback_ops import checks, fleet
-from rollback_ops.chronicle import Heading
+from rollback_ops import checks
+from rollback_ops.core import tasks
+from rollback_ops.core.errors import BadAnswer, ConnectionLost, HostUnreachable, Refused, RollbackOpsError
+from rollback_ops.core.journal import read_journal
+from rollback_ops.core.model import Lease, Unfinished, Unit
+from rollback_ops.core.plan import Wish
+from rollback_ops.core.record import Record
+from rollback_ops.core.run import Heading
+from rollback_ops.core.tasks import Cancellation
 from rollback_ops.crew import Crew
-from rollback_ops.errors import BadAnswer, ConnectionLost, HostUnreachable, Refused, RollbackOpsError
-from rollback_ops.fleet import Cancellation
-from rollback_ops.history.journal import read_journal
-from rollback_ops.model import Lease, Unfinished, Unit
 from rollback_ops.order import Order
-from rollback_ops.plan import Wish
-from rollback_ops.record import Record
 from rollback_ops.rollback import roll_back
 from rollback_ops.settings import Check, CommandCheck, Verify
 from tests.fakes import Events, FakeHost, Listener, hanging, live_at, raising, releases
@@ -58,7 +59,7 @@ class Stage:
         dry_run: bool = False,
     ) -> Record:
         heading = Heading("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice", dry_run=dry_run)
-        survey = fleet.begin(self.hosts, lambda name: self.hosts[name].survey())
+        survey = tasks.begin(self.hosts, lambda name: self.hosts[name].survey())
         crew = Crew(list(self.hosts.values()), survey, self.listener, self.cancellation, total)
         paces = checks.paces(asked or {}, policy)
         order = Order(heading, wish, lambda release: checks.build(asked or {}, release), policy, paces)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from rollback_ops.masking import Hidden
+from rollback_ops.core.redaction import Hidden
 from rollback_ops.settings.secret_pattern import checked
 
 

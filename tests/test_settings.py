@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from rollback_ops.errors import UsageError
+from rollback_ops.core.errors import UsageError
 from rollback_ops.settings import HttpCheck, Service, Settings
 from rollback_ops.settings.file import DEFAULT_PATH, load, settings_path
 from tests.settings_files import complaint, read

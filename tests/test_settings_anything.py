@@ -9,7 +9,7 @@ from typing import TypeVar
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rollback_ops.errors import UsageError
+from rollback_ops.core.errors import UsageError
 from rollback_ops.job import Job, resolve
 from rollback_ops.reason import reason_for
 from rollback_ops.request import Request

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollback_ops.errors import Exit, UsageError
+from rollback_ops.core.errors import Exit, UsageError
 from rollback_ops.job import Job, resolve
 from rollback_ops.request import Request
 from rollback_ops.settings import CommandCheck, HttpCheck, TcpCheck

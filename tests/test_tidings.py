@@ -12,10 +12,10 @@ import pytest
 import responses
 from pydantic import SecretStr
 
-from rollback_ops.errors import ConnectionLost
+from rollback_ops.core.errors import ConnectionLost
+from rollback_ops.core.record import Record
 from rollback_ops.github.deployments import Filing
 from rollback_ops.notify import Notifier
-from rollback_ops.record import Record
 from rollback_ops.tidings import Tidings, warned
 from tests.fakes import FakeHost, raising
 from tests.github.web import DEPLOYMENTS, PLACE, deployment, sent, statuses

@@ -8,8 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
-from rollback_ops.chronicle import Attempt, Chronicle, Heading
-from rollback_ops.errors import (
+from rollback_ops.core.errors import (
     AuthenticationFailed,
     BadAnswer,
     ConnectionLost,
@@ -17,11 +16,12 @@ from rollback_ops.errors import (
     HostUntrusted,
     RollbackOpsError,
 )
-from rollback_ops.health import Checked, Finding, Verification
-from rollback_ops.model import StepReport, Survey, SwitchOutcome, SwitchResult
-from rollback_ops.plan import HostPlan, NothingToDo, Plan, Refusal, Rejected
-from rollback_ops.record import HostOutcome, Outcome, Record
-from rollback_ops.verdict import EXIT_CODES, overall, record_of
+from rollback_ops.core.health import Checked, Finding, Verification
+from rollback_ops.core.model import StepReport, Survey, SwitchOutcome, SwitchResult
+from rollback_ops.core.outcome import EXIT_CODES, overall, record_of
+from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal, Rejected
+from rollback_ops.core.record import HostOutcome, Outcome, Record
+from rollback_ops.core.run import Attempt, Chronicle, Heading
 from tests.fakes import live_at, releases
 
 # --- all hosts together ----------------------------------------------------------------------------------

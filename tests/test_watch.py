@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rollback_ops.health import Finding, Pace, Verdict
-from rollback_ops.watch import Watch, longer
+from rollback_ops.core.health import Finding, Pace, Verdict
+from rollback_ops.core.watch import Watch, longer
 
 PASSED, FAILED, UNKNOWN = Finding("passed"), Finding("failed"), Finding("unknown")
 BY_VERDICT: dict[Verdict, Finding] = {"passed": PASSED, "failed": FAILED, "unknown": UNKNOWN}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rollback_ops.health import Finding
-from rollback_ops.model import Answered, Evident, Question, Unit
+from rollback_ops.core.health import Finding
+from rollback_ops.core.model import Answered, Evident, Question, Unit
 from rollback_ops.settings import CommandCheck
 from rollback_ops.settings.types import fill
 

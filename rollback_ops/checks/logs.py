@@ -10,9 +10,9 @@ import re
 import shlex
 from collections.abc import Iterable
 
-from rollback_ops.health import Finding
-from rollback_ops.masking import mask
-from rollback_ops.model import Answered, Question, Unit
+from rollback_ops.core.health import Finding
+from rollback_ops.core.model import Answered, Question, Unit
+from rollback_ops.core.redaction import mask
 from rollback_ops.settings import LogsCheck
 from rollback_ops.settings.critical import IGNORE, PATTERNS
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rollback_ops.health import Finding, Verdict
-from rollback_ops.model import Answered, Question, Unit
+from rollback_ops.core.health import Finding, Verdict
+from rollback_ops.core.model import Answered, Question, Unit
 
 
 class Process:

@@ -8,9 +8,9 @@ import shutil
 import time
 from functools import partial
 
+from rollback_ops.core.errors import Exit, Refused
 from rollback_ops.demo.sandbox import Sandbox
 from rollback_ops.demo.stage import Stage
-from rollback_ops.errors import Exit, Refused
 
 __all__ = ["run"]
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
-from rollback_ops.errors import Refused
+from rollback_ops.core.errors import Refused
 
 # Oldest first: the name, the revision, and what its /health says. None: it was only half copied.
 _RELEASES: tuple[tuple[str, str, str | None], ...] = (

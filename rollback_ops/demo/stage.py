@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from rollback_ops import terminal
-from rollback_ops.errors import Cancelled, Exit, Refused
+from rollback_ops.core.errors import Cancelled, Exit, Refused
 from rollback_ops.report import Line, Style
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -15,9 +15,9 @@ from urllib.parse import quote
 from pydantic import SecretStr
 from pydantic_core import from_json
 
-from rollback_ops.errors import RollbackOpsError
-from rollback_ops.masking import mask
-from rollback_ops.wording import one_line, short
+from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.redaction import mask
+from rollback_ops.core.text import one_line, short
 
 if TYPE_CHECKING:
     from github import Github, GithubException

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
-from rollback_ops.errors import ConnectionLost, RollbackOpsError
-from rollback_ops.fleet import Cancellation, begin, each
+from rollback_ops.core.errors import ConnectionLost, RollbackOpsError
+from rollback_ops.core.record import DeploymentRef, Record
+from rollback_ops.core.tasks import Cancellation, begin, each
 from rollback_ops.github import payload
 from rollback_ops.github.api import Deployment, Place, Unanswered
 from rollback_ops.github.clerk import Clerk
-from rollback_ops.record import DeploymentRef, Record
 
 T = TypeVar("T")
 

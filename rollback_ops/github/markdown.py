@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from rollback_ops.wording import joined, one_line, short
+from rollback_ops.core.text import joined, one_line, short
 
 _LOOKS_LIKE_A_BACKTICK = "\u02cb"
 # GitHub's reader of Markdown (cmark) gives up on more than 80 in a row.

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from rollback_ops.masking import masked
-from rollback_ops.record import HostRecord, Outcome, Record
-from rollback_ops.wording import one_line, short
+from rollback_ops.core.record import HostRecord, Outcome, Record
+from rollback_ops.core.redaction import masked
+from rollback_ops.core.text import one_line, short
 
 TASK = "rollback"
 STATES: dict[Outcome, str] = {

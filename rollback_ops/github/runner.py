@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, TextIO
 
-from rollback_ops.wording import one_line, short
+from rollback_ops.core.text import one_line, short
 
 Level = Literal["error", "warning", "notice"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rollback_ops.record import SCHEMA_VERSION, Record
+from rollback_ops.core.record import SCHEMA_VERSION, Record
 
 
 def read_payloads(payloads: Iterable[Mapping[str, Any] | None]) -> tuple[list[Record], int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rollback_ops.errors import UsageError
+from rollback_ops.core.errors import UsageError
 
 _ADDRESS = re.compile(
     r"(?:ssh://)?"

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from paramiko import SSHException, Transport
 
-from rollback_ops.errors import ConnectionLost
+from rollback_ops.core.errors import ConnectionLost
 from rollback_ops.hosts.child import Source
 from rollback_ops.hosts.lines import Relay, lost, too_slow
 from rollback_ops.hosts.session import RemoteCommand

@@ -13,7 +13,7 @@ from fabric.connection import Connection
 from paramiko import ChannelException, SSHException, Transport
 from paramiko.ssh_exception import IncompatiblePeer
 
-from rollback_ops.errors import HostUnreachable
+from rollback_ops.core.errors import HostUnreachable
 from rollback_ops.hosts.dialing import connect_tcp
 from rollback_ops.hosts.identity import Hop, Identity
 from rollback_ops.hosts.login import Login

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from paramiko import Agent, PKey, SSHException
 
-from rollback_ops.errors import UsageError
+from rollback_ops.core.errors import UsageError
 from rollback_ops.hosts.address import parse_address
 from rollback_ops.hosts.keys import PassphraseNeeded, load_key
 from rollback_ops.hosts.known_hosts import name_in_known_hosts

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rollback_ops import __version__
+from rollback_ops.core.model import Manager, Question
 from rollback_ops.hosts import program, requester, wire
-from rollback_ops.model import Manager, Question
 from rollback_ops.settings import Check, CommandCheck, HttpCheck, Limits, LogsCheck, Service, TcpCheck
 from rollback_ops.settings.types import fill
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from rollback_ops.errors import UsageError
+from rollback_ops.core.errors import UsageError
 
 Marker = Literal["", "@revoked", "@cert-authority"]
 _MARKERS: tuple[Marker, ...] = ("@revoked", "@cert-authority")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from time import monotonic
 
-from rollback_ops.errors import BadAnswer, ConnectionLost
+from rollback_ops.core.errors import BadAnswer, ConnectionLost
 from rollback_ops.hosts.child import Source
 from rollback_ops.hosts.transport import Completed
 

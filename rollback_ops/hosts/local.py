@@ -6,10 +6,10 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 
+from rollback_ops.core.ports import Stream
 from rollback_ops.hosts.child import Child
 from rollback_ops.hosts.lines import Relay
 from rollback_ops.hosts.transport import Completed
-from rollback_ops.ports import Stream
 
 _SECRETS = ("ROLLBACK_", "ACTIONS_", "GITHUB_TOKEN", "GH_TOKEN")
 

@@ -6,7 +6,7 @@ from contextlib import closing
 
 from paramiko import AuthenticationException, BadAuthenticationType, PKey, Transport
 
-from rollback_ops.errors import AuthenticationFailed
+from rollback_ops.core.errors import AuthenticationFailed
 from rollback_ops.hosts.identity import Hop, Identity
 from rollback_ops.hosts.keys import describe
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from paramiko import SSHConfig
 from paramiko.ssh_exception import ConfigParseError
 
-from rollback_ops.errors import UsageError
+from rollback_ops.core.errors import UsageError
 
 _SETTING = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+)(.*\S)\s*")
 _DEEPEST_INCLUDE = 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from rollback_ops.errors import (
+from rollback_ops.core.errors import (
     AuthenticationFailed,
     BadAnswer,
     ConnectionLost,
@@ -14,10 +14,7 @@ from rollback_ops.errors import (
     Refused,
     RollbackOpsError,
 )
-from rollback_ops.hosts import program, requester, wire
-from rollback_ops.hosts.operator import Operator
-from rollback_ops.hosts.transport import Transport
-from rollback_ops.model import (
+from rollback_ops.core.model import (
     Inspection,
     Installed,
     Mark,
@@ -29,7 +26,10 @@ from rollback_ops.model import (
     SwitchResult,
     Unit,
 )
-from rollback_ops.ports import Stream
+from rollback_ops.core.ports import Stream
+from rollback_ops.hosts import program, requester, wire
+from rollback_ops.hosts.operator import Operator
+from rollback_ops.hosts.transport import Transport
 
 # A host that does not answer a look within this many seconds is treated as one that is down.
 _LOOK_WITHIN = 10.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rollback_ops.errors import Refused
+from rollback_ops.core.errors import Refused
 from rollback_ops.hosts.transport import Transport
 
 # Where the program is, under the service's root, and what any rollback may ask.

@@ -9,7 +9,8 @@ from contextlib import suppress
 from fabric.connection import Connection
 from paramiko import ChannelException, SSHException, Transport
 
-from rollback_ops.errors import ConnectionLost, HostUnreachable
+from rollback_ops.core.errors import ConnectionLost, HostUnreachable
+from rollback_ops.core.ports import Stream
 from rollback_ops.hosts.conversation import RemoteConversation
 from rollback_ops.hosts.handshake import PROHIBITED, Handshake
 from rollback_ops.hosts.identity import Hop, Identity
@@ -18,7 +19,6 @@ from rollback_ops.hosts.session import RemoteCommand
 from rollback_ops.hosts.transport import Completed, Conversation
 from rollback_ops.hosts.trust import Trust
 from rollback_ops.hosts.watchdog import GRACE, Watchdog
-from rollback_ops.ports import Stream
 
 # sshd's own limits: MaxSessions 10 on one connection, MaxStartups 10 logins at once before it drops some.
 _MOST_SESSIONS = 10

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from rollback_ops.ports import Stream
+from rollback_ops.core.ports import Stream
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from paramiko import MissingHostKeyPolicy, PKey, SSHClient
 
-from rollback_ops.errors import HostUntrusted, UsageError
+from rollback_ops.core.errors import HostUntrusted, UsageError
 from rollback_ops.hosts.keys import describe, fingerprint
 from rollback_ops.hosts.known_hosts import KnownHost, parse_known_hosts
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import get_args
 
-from rollback_ops.errors import BadAnswer
-from rollback_ops.model import (
+from rollback_ops.core.errors import BadAnswer
+from rollback_ops.core.model import (
     Answered,
     Inspection,
     Installed,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
+from rollback_ops.core.model import Manager, Unit
 from rollback_ops.managers import compose, custom, supervisor, systemd
-from rollback_ops.model import Manager, Unit
 from rollback_ops.settings import Service
 
 _LONGEST_TEXT = 200

@@ -8,8 +8,8 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
+from rollback_ops.core.model import Manager, Unit, UnitState
 from rollback_ops.managers.names import checked
-from rollback_ops.model import Manager, Unit, UnitState
 from rollback_ops.settings import Service
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")

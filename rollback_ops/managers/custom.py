@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 
-from rollback_ops.errors import UsageError
-from rollback_ops.model import Manager, Unit
+from rollback_ops.core.errors import UsageError
+from rollback_ops.core.model import Manager, Unit
 from rollback_ops.settings import Service
 
 _STATUS = re.compile(r"^status=([0-9]{1,3})$", re.MULTILINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from rollback_ops.errors import UsageError
+from rollback_ops.core.errors import UsageError
 
 _LONGEST_NUMBER = 10
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 
+from rollback_ops.core.model import Manager, Unit, UnitState
 from rollback_ops.managers.names import checked, number
-from rollback_ops.model import Manager, Unit, UnitState
 from rollback_ops.settings import Service
 
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
-from rollback_ops.digest import ending_of, verification_of
-from rollback_ops.model import Mode, Trigger
-from rollback_ops.record import HostRecord, Moment, Noun, Record, ReleaseRef
-from rollback_ops.wording import joined
+from rollback_ops.core.model import Mode, Trigger
+from rollback_ops.core.record import HostRecord, Moment, Noun, Record, ReleaseRef
+from rollback_ops.core.summary import ending_of, verification_of
+from rollback_ops.core.text import joined
 
 _PERSONAL: tuple[Trigger, ...] = ("manual", "workflow")
 

@@ -10,8 +10,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from rollback_ops.errors import RollbackOpsError
-from rollback_ops.fleet import Cancellation, begin
+from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.tasks import Cancellation, begin
 
 if TYPE_CHECKING:
     from requests import Response

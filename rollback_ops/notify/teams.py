@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from rollback_ops.core.text import one_line, short
 from rollback_ops.notify.message import News, message_of
-from rollback_ops.wording import one_line, short
 
 _VALUE = 300
 _HOST = 200

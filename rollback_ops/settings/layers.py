@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rollback_ops.errors import UsageError
+from rollback_ops.core.errors import UsageError
+from rollback_ops.core.text import did_you_mean, one_line
 from rollback_ops.settings.complaints import Location
 from rollback_ops.settings.schema import Settings
-from rollback_ops.wording import did_you_mean, one_line
 
 _PREFIX = "ROLLBACK_"
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from rollback_ops.health import Pace
-from rollback_ops.model import Evident
+from rollback_ops.core.health import Pace
+from rollback_ops.core.model import Evident
 from rollback_ops.settings.types import (
     Addresses,
     CheckUrl,

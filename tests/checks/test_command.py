@@ -8,7 +8,7 @@ import pytest
 
 from rollback_ops.checks import after, before, build
 from rollback_ops.checks.command import Command
-from rollback_ops.model import Answered, Question
+from rollback_ops.core.model import Answered, Question
 from rollback_ops.settings import CommandCheck
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollback_ops.checks.process import Process
-from rollback_ops.health import Finding
-from rollback_ops.model import Unit, UnitState
+from rollback_ops.core.health import Finding
+from rollback_ops.core.model import Unit, UnitState
 
 BOT = Unit("bot", "running", pid=7, invocation="a")
 WORKER = Unit("worker", "running", pid=8, invocation="b")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rollback_ops.verdict import KILLED
+from rollback_ops.core.outcome import KILLED
 from tests.end_to_end.command import Ended, RollbackOps
 from tests.end_to_end.on_this_machine import OwnService
 from tests.end_to_end.scene import AT_ONCE, QUICK

@@ -8,15 +8,15 @@ from functools import partial
 import pytest
 
 from rollback_ops import managers
-from rollback_ops.errors import ConnectionLost
+from rollback_ops.core.errors import ConnectionLost
+from rollback_ops.core.model import SwitchOrder
+from rollback_ops.core.ports import Stream
 from rollback_ops.hosts.identity import Identity
 from rollback_ops.hosts.program import render
 from rollback_ops.hosts.remote import ProgramHost
 from rollback_ops.hosts.ssh import SshTransport
 from rollback_ops.hosts.transport import Completed, Transport
 from rollback_ops.hosts.trust import Trust
-from rollback_ops.model import SwitchOrder
-from rollback_ops.ports import Stream
 from rollback_ops.settings import Service
 from tests.end_to_end.command import RollbackOps
 from tests.end_to_end.scene import FIRST, QUICK, SECOND, THIRD, WHY, journal, pid, quick, released

@@ -30,7 +30,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from rollback_ops.history.journal import read_journal
+from rollback_ops.core.journal import read_journal
 from tests.faults.scene import NEW, RELEASES, SOURCE, TARGET, Run
 from tests.faults.trial import Seen
 

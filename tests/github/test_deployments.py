@@ -12,10 +12,10 @@ import pytest
 import requests
 import responses
 
+from rollback_ops.core.record import Record
 from rollback_ops.github import payload
 from rollback_ops.github.api import Deployment
 from rollback_ops.github.deployments import UNFILED, Filed, Filing, missed
-from rollback_ops.record import Record
 from tests.github.web import (
     DEPLOYMENTS,
     LEFT_SHA,

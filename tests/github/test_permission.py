@@ -10,7 +10,7 @@ import pytest
 import requests
 import responses
 
-from rollback_ops.errors import Exit
+from rollback_ops.core.errors import Exit
 from rollback_ops.github.api import Place
 from rollback_ops.github.permission import Permit, held, permit
 from tests.github.web import PAGE_OF_A_PROXY, PLACE, TOKEN, address

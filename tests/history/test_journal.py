@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollback_ops.history.journal import read_journal
+from rollback_ops.core.journal import read_journal
 from tests.records import USUAL, record
 
 INTENT = {

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollback_ops.history.statistics import statistics
-from rollback_ops.record import Record
+from rollback_ops.core.record import Record
+from rollback_ops.core.statistics import statistics
 from tests.records import record
 
 

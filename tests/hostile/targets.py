@@ -15,8 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from rollback_ops import checks, managers
-from rollback_ops.errors import RollbackOpsError
-from rollback_ops.history.journal import read_journal
+from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.journal import read_journal
+from rollback_ops.core.model import Answered, Question, SwitchOrder
+from rollback_ops.core.plan import Wish, make_plan
+from rollback_ops.core.ports import Stream
+from rollback_ops.core.record import Record
+from rollback_ops.core.redaction import mask
 from rollback_ops.hosts import program, wire
 from rollback_ops.hosts.keys import load_key
 from rollback_ops.hosts.lines import Relay
@@ -25,12 +30,7 @@ from rollback_ops.hosts.remote import ProgramHost
 from rollback_ops.hosts.transport import Completed
 from rollback_ops.hosts.trust import Trust
 from rollback_ops.job import resolve
-from rollback_ops.masking import mask
-from rollback_ops.model import Answered, Question, SwitchOrder
-from rollback_ops.plan import Wish, make_plan
-from rollback_ops.ports import Stream
 from rollback_ops.reason import reason_for
-from rollback_ops.record import Record
 from rollback_ops.report import history as shown_history
 from rollback_ops.report import result
 from rollback_ops.request import Request

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rollback_ops.errors import Exit
+from rollback_ops.core.errors import Exit
 from tests.end_to_end.command import RollbackOps
 
 SETTINGS = """

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rollback_ops.errors import BadAnswer, ConnectionLost
+from rollback_ops.core.errors import BadAnswer, ConnectionLost
 from rollback_ops.hosts.lines import MOST_LINES
 from rollback_ops.hosts.local import LocalTransport
 
@@ -56,9 +56,9 @@ def test_what_drips_or_says_nothing_has_until_its_deadline(command: str) -> None
 def test_the_most_that_is_listened_to_fits_into_a_gigabyte() -> None:
     """A host that prints as many lines as it may, kept as the answer of an operation."""
     script = """
-        from rollback_ops.errors import BadAnswer
+        from rollback_ops.core.errors import BadAnswer
         from rollback_ops.hosts import wire
-        from rollback_ops.plan import Refusal, Wish, make_plan
+        from rollback_ops.core.plan import Refusal, Wish, make_plan
         from rollback_ops.hosts.lines import MOST_LINES, MOST_OUTPUT, LineSplitter
         answer = wire.Answer("survey")
         splitter = LineSplitter(lambda line: answer.feed(line) and None)

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rollback_ops.history.journal import read_journal
+from rollback_ops.core.journal import read_journal
+from rollback_ops.core.record import Record
 from rollback_ops.hosts import installed
-from rollback_ops.record import Record
 from tests.checks.server import answer, serving
 from tests.hosts.sandbox import COMMANDS, RUN
 from tests.hosts.standalone import Standalone, text_of

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from rollback_ops.core.plan import NothingToDo, Refusal, Wish, make_plan
 from rollback_ops.hosts import wire
-from rollback_ops.plan import NothingToDo, Refusal, Wish, make_plan
 from tests.hosts.sandbox import Sandbox
 from tests.hosts.standalone import text_of
 

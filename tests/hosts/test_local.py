@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rollback_ops.errors import BadAnswer, ConnectionLost
+from rollback_ops.core.errors import BadAnswer, ConnectionLost
 from rollback_ops.hosts.local import LocalTransport
 from rollback_ops.hosts.transport import Transport
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rollback_ops.errors import AuthenticationFailed, ConnectionLost, HostUntrusted
+from rollback_ops.core.errors import AuthenticationFailed, ConnectionLost, HostUntrusted
 from rollback_ops.hosts.identity import Identity
 from rollback_ops.hosts.keys import load_key
 from rollback_ops.hosts.loopback import LoopbackServer

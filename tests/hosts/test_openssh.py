@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rollback_ops.errors import AuthenticationFailed, HostUntrusted, UsageError
+from rollback_ops.core.errors import AuthenticationFailed, HostUntrusted, UsageError
 from rollback_ops.hosts.identity import Identity
 from rollback_ops.hosts.ssh import SshTransport
 from rollback_ops.hosts.trust import Trust

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rollback_ops.errors import Refused
+from rollback_ops.core.errors import Refused
+from rollback_ops.core.model import Live, Question, Unit
 from rollback_ops.hosts import program
-from rollback_ops.model import Live, Question, Unit
 from tests.hosts.sandbox import RUN, Sandbox
 from tests.lab.ground import wait_until
 from tests.managers.toolbox import tool

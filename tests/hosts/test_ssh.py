@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rollback_ops.errors import (
+from rollback_ops.core.errors import (
     AuthenticationFailed,
     BadAnswer,
     ConnectionLost,

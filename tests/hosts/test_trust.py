@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from paramiko import PKey
 
-from rollback_ops.errors import HostUntrusted, UsageError
+from rollback_ops.core.errors import HostUntrusted, UsageError
 from rollback_ops.hosts.keys import load_key
 from rollback_ops.hosts.known_hosts import name_in_known_hosts
 from rollback_ops.hosts.trust import Trust

@@ -10,8 +10,8 @@ from typing import get_args
 import pytest
 
 from rollback_ops import managers
-from rollback_ops.errors import UsageError
-from rollback_ops.model import Manager
+from rollback_ops.core.errors import UsageError
+from rollback_ops.core.model import Manager
 from rollback_ops.settings import Service
 from tests.managers.toolbox import COMMANDS, Box, service, tool
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rollback_ops import managers
-from rollback_ops.model import Unit
+from rollback_ops.core.model import Unit
 from tests.managers.toolbox import Box, service
 
 PIDFILE = {

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rollback_ops import managers
-from rollback_ops.errors import UsageError
+from rollback_ops.core.errors import UsageError
 from tests.managers.toolbox import Box, make_box, service
 
 HOSTILE = [

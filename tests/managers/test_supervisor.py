@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rollback_ops import managers
-from rollback_ops.model import Unit
+from rollback_ops.core.model import Unit
 from tests.managers.toolbox import Box, service
 
 SHOWN = """\

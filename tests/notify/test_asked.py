@@ -9,7 +9,7 @@ import pytest
 import responses
 from pydantic import SecretStr
 
-from rollback_ops.errors import UsageError
+from rollback_ops.core.errors import UsageError
 from rollback_ops.notify import Notifier
 from rollback_ops.request import Request
 from rollback_ops.settings import Event, Notify

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from rollback_ops.health import Finding, Pace
+from rollback_ops.core.health import Finding, Pace
 
 Findings = Mapping[str, Finding]
 

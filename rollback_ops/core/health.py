@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rollback_ops.model import Evident
+from rollback_ops.core.model import Evident
 
 Verdict = Literal["passed", "failed", "unknown"]
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
-from rollback_ops.errors import Cancelled, ConnectionLost, RollbackOpsError
+from rollback_ops.core.errors import Cancelled, ConnectionLost, RollbackOpsError
 
 T = TypeVar("T")
 K = TypeVar("K")

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rollback_ops.model import Live, Release, Survey
-from rollback_ops.wording import one_line, short
+from rollback_ops.core.model import Live, Release, Survey
+from rollback_ops.core.text import one_line, short
 
 
 @dataclass(frozen=True, slots=True)

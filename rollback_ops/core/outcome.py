@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from rollback_ops.chronicle import Attempt, Chronicle, Heading, rfc3339
-from rollback_ops.errors import BadAnswer, Exit
-from rollback_ops.model import StepOutcome, Survey, SwitchResult
-from rollback_ops.plan import NothingToDo, Plan, Refusal, Rejected
-from rollback_ops.record import (
+from rollback_ops.core.errors import BadAnswer, Exit
+from rollback_ops.core.model import StepOutcome, Survey, SwitchResult
+from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Rejected
+from rollback_ops.core.record import (
     CheckRecord,
     HostOutcome,
     HostRecord,
@@ -20,6 +19,7 @@ from rollback_ops.record import (
     ReleaseRef,
     StepRecord,
 )
+from rollback_ops.core.run import Attempt, Chronicle, Heading, rfc3339
 
 EXIT_CODES: dict[Outcome, Exit] = {
     "succeeded": Exit.OK,

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from rollback_ops.errors import RollbackOpsError
-from rollback_ops.health import Verification
-from rollback_ops.model import Mark, Mode, Survey, SwitchResult, Trigger
-from rollback_ops.plan import NothingToDo, Plan, Refusal
+from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.health import Verification
+from rollback_ops.core.model import Mark, Mode, Survey, SwitchResult, Trigger
+from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 
 
 @dataclass(frozen=True, slots=True)

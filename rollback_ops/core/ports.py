@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from rollback_ops.errors import RollbackOpsError
-from rollback_ops.health import Verification
-from rollback_ops.model import (
+from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.health import Verification
+from rollback_ops.core.model import (
     Inspection,
     Installed,
     Mark,
@@ -20,7 +20,7 @@ from rollback_ops.model import (
 )
 
 if TYPE_CHECKING:
-    from rollback_ops.record import Record
+    from rollback_ops.core.record import Record
 
 
 class Stream(Protocol):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
-from rollback_ops.record import Record
+from rollback_ops.core.record import Record
 
 # The specification: target above 99 %, acceptable above 95 %, alert below 90 %.
 ALERT_BELOW = 0.90

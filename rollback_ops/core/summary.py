@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rollback_ops.record import Outcome, Record
+from rollback_ops.core.record import Outcome, Record
 
 
 class Ending(NamedTuple):

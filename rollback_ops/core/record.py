@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from rollback_ops.masking import mask
-from rollback_ops.model import Mode, Trigger
+from rollback_ops.core.model import Mode, Trigger
+from rollback_ops.core.redaction import mask
 
 SCHEMA_VERSION = 1
 # Bytes of a line in the journal. It crosses to a host inside one command, which may have 120,000.

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from rollback_ops.record import Record, ReleaseRef
+from rollback_ops.core.record import Record, ReleaseRef
 
 
 def read_journal(lines: Iterable[str]) -> tuple[list[Record], int]:
