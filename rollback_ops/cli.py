@@ -37,8 +37,8 @@ from rollback_ops.options import (
 
 if TYPE_CHECKING:
     from rollback_ops.commands import Commands
+    from rollback_ops.config.reason import Reason
     from rollback_ops.past import Past
-    from rollback_ops.reason import Reason
     from rollback_ops.wiring import Wired
 
 app = typer.Typer(
@@ -267,7 +267,7 @@ def _change(wired: Wired, json: bool) -> NoReturn:
 
 
 def _reason(wired: Wired) -> Reason:
-    from rollback_ops.reason import reason_for
+    from rollback_ops.config.reason import reason_for
 
     return reason_for(wired.request)
 

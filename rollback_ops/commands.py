@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rollback_ops import checks, documents, ending, report, step, terminal
+from rollback_ops.config.reason import Reason
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError
 from rollback_ops.core.health import Verification
@@ -23,7 +24,6 @@ from rollback_ops.core.tasks import Begun, Cancellation
 from rollback_ops.crew import Crew
 from rollback_ops.guard import guard
 from rollback_ops.order import Order
-from rollback_ops.reason import Reason
 from rollback_ops.report import Line
 from rollback_ops.rollback import roll_back
 from rollback_ops.tidings import Tidings, warned

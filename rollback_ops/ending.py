@@ -107,9 +107,9 @@ def _words_for(error: Exception) -> tuple[str, ...]:
     """A defect in a few lines, without a secret in them."""
     from traceback import extract_tb
 
+    from rollback_ops.config.secrets import Secrets
     from rollback_ops.core.redaction import mask
     from rollback_ops.core.text import one_line, short
-    from rollback_ops.settings.credentials import Secrets
 
     what = short(one_line(mask(f"{type(error).__name__}: {error}", Secrets.read(os.environ).texts())), _LONGEST)
     frames = [frame for frame in extract_tb(error.__traceback__) if _PACKAGE in frame.filename]

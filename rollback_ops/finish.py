@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rollback_ops import documents, report, step, terminal
+from rollback_ops.config.request import Request
 from rollback_ops.core.errors import Exit, RollbackOpsError, UsageError
 from rollback_ops.core.record import Record
 from rollback_ops.github.deployments import UNFILED
 from rollback_ops.report import Line
-from rollback_ops.request import Request
 from rollback_ops.tidings import warned
 from rollback_ops.wiring import filing, place, settings_of
 

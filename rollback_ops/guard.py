@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from rollback_ops.config.reason import fitting
 from rollback_ops.core.errors import Cancelled
 from rollback_ops.core.health import Pace, Verification
 from rollback_ops.core.journal import read_journal
@@ -17,7 +18,6 @@ from rollback_ops.core.record import Record
 from rollback_ops.core.run import Chronicle
 from rollback_ops.crew import Crew
 from rollback_ops.order import Order
-from rollback_ops.reason import fitting
 from rollback_ops.rollback import look, roll_back
 
 # The nearer to the cause, the earlier: a database that is gone also makes the health check fail.

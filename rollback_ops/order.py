@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rollback_ops.checks import Look, Visit
+from rollback_ops.config import Limits, Verify
 from rollback_ops.core.health import Pace
 from rollback_ops.core.model import SwitchOrder, Unit
 from rollback_ops.core.plan import HostPlan, Wish
 from rollback_ops.core.redaction import mask
 from rollback_ops.core.run import Chronicle, Heading, rfc3339
-from rollback_ops.settings import Limits, Verify
 
 
 @dataclass(frozen=True, slots=True)

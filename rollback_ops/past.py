@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rollback_ops import documents, report, terminal
+from rollback_ops.config import Settings
+from rollback_ops.config.reason import reason_for
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError, UsageError
 from rollback_ops.core.journal import read_journal
@@ -17,8 +19,6 @@ from rollback_ops.core.run import new_run, rfc3339
 from rollback_ops.core.statistics import statistics
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.history.deployments import read_payloads
-from rollback_ops.reason import reason_for
-from rollback_ops.settings import Settings
 from rollback_ops.wiring import Wired, place, settings_of, wire
 
 if TYPE_CHECKING:

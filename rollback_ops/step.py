@@ -10,12 +10,12 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Exit
 from rollback_ops.core.outcome import KILLED
 from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import mask, remember
 from rollback_ops.github import runner
-from rollback_ops.settings.credentials import Secrets
 
 # What an exit code means for a command that leaves no record. Wrong usage has no outcome: nothing was begun.
 _OUTCOMES: dict[int, str] = {

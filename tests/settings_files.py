@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from rollback_ops.config import Settings
+from rollback_ops.config.load import load
 from rollback_ops.core.errors import Exit, UsageError
-from rollback_ops.settings import Settings
-from rollback_ops.settings.file import load
 
 
 def read(toml: str | bytes, environ: Mapping[str, str] | None = None) -> Settings:

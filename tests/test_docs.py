@@ -18,18 +18,18 @@ from pydantic.fields import FieldInfo
 
 from rollback_ops import managers
 from rollback_ops.cli import app
+from rollback_ops.config import Service, Settings, schema
+from rollback_ops.config.load import load, settings_path
+from rollback_ops.config.request import TRIGGERS, Request
+from rollback_ops.config.resolve import LAYOUTS, Job, resolve
+from rollback_ops.config.secrets import Secrets
+from rollback_ops.config.types import parse_duration
 from rollback_ops.core.errors import Exit
 from rollback_ops.core.model import Lease, Live, Release, Survey, Unfinished, Unit
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Wish, make_plan
 from rollback_ops.github.deployments import UNCAUGHT, UNFILED, UNRETIRED
 from rollback_ops.github.permission import permit
 from rollback_ops.hosts import wire
-from rollback_ops.job import LAYOUTS, Job, resolve
-from rollback_ops.request import TRIGGERS, Request
-from rollback_ops.settings import Service, Settings, schema
-from rollback_ops.settings.credentials import Secrets
-from rollback_ops.settings.file import load, settings_path
-from rollback_ops.settings.types import parse_duration
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(str(p.relative_to(ROOT)) for p in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))

@@ -14,6 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from rollback_ops import checks
+from rollback_ops.config import Check, CommandCheck, Service, Verify
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import ConnectionLost, HostUnreachable
 from rollback_ops.core.health import Checked, Finding, Pace, Verification
@@ -25,7 +26,6 @@ from rollback_ops.core.tasks import Cancellation
 from rollback_ops.crew import Crew
 from rollback_ops.guard import guard, judge, objection
 from rollback_ops.order import Order
-from rollback_ops.settings import Check, CommandCheck, Service, Verify
 from tests.fakes import Events, FakeHost, Listener, live_at, raising, releases
 
 

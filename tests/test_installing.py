@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from rollback_ops.config import Settings
+from rollback_ops.config.request import Request
+from rollback_ops.config.resolve import resolve
 from rollback_ops.core.errors import AuthenticationFailed, Exit, HostUnreachable
 from rollback_ops.hosts import program
 from rollback_ops.installing import install, stale, text_for
-from rollback_ops.job import resolve
-from rollback_ops.request import Request
-from rollback_ops.settings import Settings
 from rollback_ops.wiring import Wired
 from tests.fakes import FakeHost, raising
 

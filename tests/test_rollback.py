@@ -12,6 +12,7 @@ from typing import Literal
 import pytest
 
 from rollback_ops import checks
+from rollback_ops.config import Check, CommandCheck, Verify
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import BadAnswer, ConnectionLost, HostUnreachable, Refused, RollbackOpsError
 from rollback_ops.core.journal import read_journal
@@ -23,7 +24,6 @@ from rollback_ops.core.tasks import Cancellation
 from rollback_ops.crew import Crew
 from rollback_ops.order import Order
 from rollback_ops.rollback import roll_back
-from rollback_ops.settings import Check, CommandCheck, Verify
 from tests.fakes import Events, FakeHost, Listener, hanging, live_at, raising, releases
 
 ANY = Wish()

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+from rollback_ops.config.mask_pattern import checked
 from rollback_ops.core.redaction import Hidden
-from rollback_ops.settings.secret_pattern import checked
 
 
 def hidden(pattern: str, text: str) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from rollback_ops.config import HttpCheck, Service, Settings
+from rollback_ops.config.load import DEFAULT_PATH, load, settings_path
 from rollback_ops.core.errors import UsageError
-from rollback_ops.settings import HttpCheck, Service, Settings
-from rollback_ops.settings.file import DEFAULT_PATH, load, settings_path
 from tests.settings_files import complaint, read
 
 CONTRACT = """

@@ -9,11 +9,7 @@ from typing import TypeVar
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rollback_ops.core.errors import UsageError
-from rollback_ops.job import Job, resolve
-from rollback_ops.reason import reason_for
-from rollback_ops.request import Request
-from rollback_ops.settings import (
+from rollback_ops.config import (
     CommandCheck,
     CustomCommands,
     Environment,
@@ -24,6 +20,10 @@ from rollback_ops.settings import (
     TcpCheck,
     Verify,
 )
+from rollback_ops.config.reason import reason_for
+from rollback_ops.config.request import Request
+from rollback_ops.config.resolve import Job, resolve
+from rollback_ops.core.errors import UsageError
 from tests.settings_files import as_toml, read
 
 T = TypeVar("T")

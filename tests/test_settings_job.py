@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from rollback_ops.config import CommandCheck, HttpCheck, TcpCheck
+from rollback_ops.config.request import Request
+from rollback_ops.config.resolve import Job, resolve
 from rollback_ops.core.errors import Exit, UsageError
-from rollback_ops.job import Job, resolve
-from rollback_ops.request import Request
-from rollback_ops.settings import CommandCheck, HttpCheck, TcpCheck
 from tests.settings_files import read
 
 ROSEY = """

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from rollback_ops.config.reason import Reason, reason_for
+from rollback_ops.config.request import Request
 from rollback_ops.core.errors import Exit, UsageError
 from rollback_ops.core.record import Trigger
-from rollback_ops.reason import Reason, reason_for
-from rollback_ops.request import Request
 
 UNFIT = ["", "  ", "\n", "ab", "a" * 1001, "two\nlines", "bell\x07", "\x1b[31mred"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from rollback_ops.config.request import TRIGGERS, Request
 from rollback_ops.core.errors import Exit, UsageError
-from rollback_ops.request import TRIGGERS, Request
 
 DISPATCHED = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "workflow_dispatch"}
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from rollback_ops.settings.credentials import Secrets
+from rollback_ops.config.secrets import Secrets
 from tests.settings_files import complaint
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END OPENSSH PRIVATE KEY-----\n"

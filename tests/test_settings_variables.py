@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from rollback_ops.settings import HttpCheck
+from rollback_ops.config import HttpCheck
 from tests.settings_files import complaint, read
 
 FILE = """
@@ -72,7 +72,7 @@ def test_the_environment_of_the_process_is_not_looked_at() -> None:
     """In a process of its own, because it is the one thing here that a test could not otherwise change."""
     code = """
 import pathlib, tempfile
-from rollback_ops.settings.file import load
+from rollback_ops.config.load import load
 with tempfile.NamedTemporaryFile() as file:
     settings = load(pathlib.Path(file.name), {"ROLLBACK_SERVICES__B__ROOT": "/b"})
 print(*settings.services)

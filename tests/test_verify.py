@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 
 from rollback_ops.checks import Dial, Look, Visit, build
+from rollback_ops.config import CommandCheck, TcpCheck
 from rollback_ops.core.errors import BadAnswer, Cancelled, ConnectionLost, HostUnreachable
 from rollback_ops.core.health import Checked, Finding, Pace, Verification
 from rollback_ops.core.model import Unit
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.settings import CommandCheck, TcpCheck
 from rollback_ops.verify import verify
 from tests.fakes import FakeHost, hanging, raising
 

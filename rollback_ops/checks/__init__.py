@@ -11,10 +11,10 @@ from dataclasses import fields, replace
 from typing import Protocol
 
 from rollback_ops.checks import command, http, logs, process, tcp
+from rollback_ops.config import Check, CommandCheck, HttpCheck, LogsCheck, ProcessCheck, TcpCheck, Verify
 from rollback_ops.core.health import Finding, Pace
 from rollback_ops.core.model import Answered, Question, Unit
 from rollback_ops.core.ports import Stream
-from rollback_ops.settings import Check, CommandCheck, HttpCheck, LogsCheck, ProcessCheck, TcpCheck, Verify
 
 _PACE = tuple(field.name for field in fields(Pace))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from rollback_ops.config import CommandCheck
+from rollback_ops.config.types import fill
 from rollback_ops.core.health import Finding
 from rollback_ops.core.model import Answered, Evident, Question, Unit
-from rollback_ops.settings import CommandCheck
-from rollback_ops.settings.types import fill
 
 _TIMED_OUT = (124, 137)
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from rollback_ops.config import HttpCheck
+from rollback_ops.config.types import fill
 from rollback_ops.core.health import Finding
 from rollback_ops.core.ports import Stream
 from rollback_ops.core.text import one_line
-from rollback_ops.settings import HttpCheck
-from rollback_ops.settings.types import fill
 
 _LONGEST_BODY = 1_000_000
 

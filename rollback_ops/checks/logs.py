@@ -10,11 +10,11 @@ import re
 import shlex
 from collections.abc import Iterable
 
+from rollback_ops.config import LogsCheck
+from rollback_ops.config.log_patterns import IGNORE, PATTERNS
 from rollback_ops.core.health import Finding
 from rollback_ops.core.model import Answered, Question, Unit
 from rollback_ops.core.redaction import mask
-from rollback_ops.settings import LogsCheck
-from rollback_ops.settings.critical import IGNORE, PATTERNS
 
 _TIMED_OUT = (124, 137)
 _SHOWN = 3

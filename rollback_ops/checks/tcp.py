@@ -6,11 +6,11 @@ import re
 import shlex
 from collections.abc import Callable
 
+from rollback_ops.config import TcpCheck
+from rollback_ops.config.types import fill
 from rollback_ops.core.health import Finding
 from rollback_ops.core.model import Answered, Question, Unit
 from rollback_ops.core.ports import Stream
-from rollback_ops.settings import TcpCheck
-from rollback_ops.settings.types import fill
 
 
 class Tcp:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from rollback_ops.config.types import Role
 from rollback_ops.core.errors import Refused, RollbackOpsError
 from rollback_ops.core.tasks import Cancellation, begin
 from rollback_ops.core.text import one_line
 from rollback_ops.github.api import Api, Place, Unanswered
-from rollback_ops.settings.types import Role
 
 # From the least to the most.
 _ROLES: tuple[Role, ...] = get_args(Role)

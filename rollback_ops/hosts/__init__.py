@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rollback_ops.config import Service
 from rollback_ops.core.model import Manager, Unit
 from rollback_ops.hosts.program import render
 from rollback_ops.hosts.remote import ProgramHost
 from rollback_ops.hosts.requester import PLACE
 from rollback_ops.hosts.transport import Transport
-from rollback_ops.settings import Service
 
 __all__ = ["Login", "on_servers", "on_this_machine"]
 

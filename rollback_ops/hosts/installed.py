@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from rollback_ops import __version__
+from rollback_ops.config import Check, CommandCheck, HttpCheck, Limits, LogsCheck, Service, TcpCheck
+from rollback_ops.config.types import fill
 from rollback_ops.core.model import Manager, Question
 from rollback_ops.hosts import program, requester, wire
-from rollback_ops.settings import Check, CommandCheck, HttpCheck, Limits, LogsCheck, Service, TcpCheck
-from rollback_ops.settings.types import fill
 
 # Stands in questions for the release that they are about, until the host knows it.
 RELEASE = "NameOfTheReleaseThatIsAskedAbout"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from rollback_ops.config import LogsCheck, Service
 from rollback_ops.core.errors import Refused
 from rollback_ops.core.model import Manager
-from rollback_ops.settings import LogsCheck, Service
 
 # Linux takes at most 128 KiB in one argument, and quoting makes a program longer.
 _LONGEST_COMMAND = 120_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
+from rollback_ops.config import Service
 from rollback_ops.core.model import Manager, Unit
 from rollback_ops.managers import compose, custom, supervisor, systemd
-from rollback_ops.settings import Service
 
 _LONGEST_TEXT = 200
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 
+from rollback_ops.config import Service
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.model import Manager, Unit
-from rollback_ops.settings import Service
 
 _STATUS = re.compile(r"^status=([0-9]{1,3})$", re.MULTILINE)
 # What a shell answers for a command that it cannot run, or cannot find.

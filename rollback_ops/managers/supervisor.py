@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 
+from rollback_ops.config import Service
 from rollback_ops.core.model import Manager, Unit, UnitState
 from rollback_ops.managers.names import checked, number
-from rollback_ops.settings import Service
 
 _UNIT = re.compile(r"[!-~]+")
 _UNIT_HINT = "supervisorctl would take a name with a space for several; a whole group is written group:*"

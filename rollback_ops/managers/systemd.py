@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 
+from rollback_ops.config import Service
 from rollback_ops.core.model import Manager, Unit, UnitState
 from rollback_ops.managers.names import checked, number
-from rollback_ops.settings import Service
 
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+")
 _UNIT_HINT = r"a systemd unit's name has letters, digits and : _ . \ @ - only; name each unit, without * or spaces"

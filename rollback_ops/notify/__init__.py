@@ -10,12 +10,12 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import SecretStr
 
+from rollback_ops.config import Event, MessageFormat
 from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import masked
 from rollback_ops.core.tasks import Begun, Cancellation, begin
 from rollback_ops.notify import generic, sending, slack, teams
 from rollback_ops.notify.message import News, Start
-from rollback_ops.settings import Event, MessageFormat
 
 __all__ = ["FORMATS", "News", "Notifier", "Start", "body"]
 

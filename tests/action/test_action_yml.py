@@ -14,9 +14,9 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from rollback_ops.request import TRIGGERS, Request
-from rollback_ops.settings.credentials import Secrets
-from rollback_ops.settings.file import settings_path
+from rollback_ops.config.load import settings_path
+from rollback_ops.config.request import TRIGGERS, Request
+from rollback_ops.config.secrets import Secrets
 from tests.action.test_steps import COMMANDS
 from tests.test_docs import codes, section, table
 

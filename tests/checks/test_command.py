@@ -8,8 +8,8 @@ import pytest
 
 from rollback_ops.checks import after, before, build
 from rollback_ops.checks.command import Command
+from rollback_ops.config import CommandCheck
 from rollback_ops.core.model import Answered, Question
-from rollback_ops.settings import CommandCheck
 
 
 def command(run: str = "true", **settings: Any) -> Command:

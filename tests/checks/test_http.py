@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from rollback_ops.checks.http import Http
+from rollback_ops.config import HttpCheck
 from rollback_ops.core.health import Finding
-from rollback_ops.settings import HttpCheck
 from tests.checks.server import answer, saying, self_made, serving
 
 

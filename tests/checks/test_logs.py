@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from rollback_ops.checks.logs import Logs
+from rollback_ops.config import LogsCheck, Service
+from rollback_ops.config.log_patterns import IGNORE, PATTERNS
 from rollback_ops.core.health import Finding
 from rollback_ops.core.model import Answered
 from rollback_ops.hosts import program
-from rollback_ops.settings import LogsCheck, Service
-from rollback_ops.settings.critical import IGNORE, PATTERNS
 from tests.hosts.sandbox import RUN, Sandbox
 from tests.managers.toolbox import tool
 

@@ -11,10 +11,10 @@ import pytest
 
 from rollback_ops.checks import build
 from rollback_ops.checks.tcp import Socket, Tcp
+from rollback_ops.config import TcpCheck
 from rollback_ops.core.health import Finding
 from rollback_ops.core.model import Answered
 from rollback_ops.core.ports import Stream
-from rollback_ops.settings import TcpCheck
 
 
 def tcp(address: str, **settings: Any) -> Tcp:

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from rollback_ops import managers
+from rollback_ops.config import Service
 from rollback_ops.core.errors import ConnectionLost
 from rollback_ops.core.model import SwitchOrder
 from rollback_ops.core.ports import Stream
@@ -17,7 +18,6 @@ from rollback_ops.hosts.remote import ProgramHost
 from rollback_ops.hosts.ssh import SshTransport
 from rollback_ops.hosts.transport import Completed, Transport
 from rollback_ops.hosts.trust import Trust
-from rollback_ops.settings import Service
 from tests.end_to_end.command import RollbackOps
 from tests.end_to_end.scene import FIRST, QUICK, SECOND, THIRD, WHY, journal, pid, quick, released
 from tests.end_to_end.waiting import (

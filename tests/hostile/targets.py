@@ -15,6 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from rollback_ops import checks, managers
+from rollback_ops.config import HttpCheck, Service, Settings
+from rollback_ops.config.load import load
+from rollback_ops.config.reason import reason_for
+from rollback_ops.config.request import Request
+from rollback_ops.config.resolve import resolve
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import Answered, Question, SwitchOrder
@@ -29,13 +34,8 @@ from rollback_ops.hosts.openssh import OpenSshConfig
 from rollback_ops.hosts.remote import ProgramHost
 from rollback_ops.hosts.transport import Completed
 from rollback_ops.hosts.trust import Trust
-from rollback_ops.job import resolve
-from rollback_ops.reason import reason_for
 from rollback_ops.report import history as shown_history
 from rollback_ops.report import result
-from rollback_ops.request import Request
-from rollback_ops.settings import HttpCheck, Service, Settings
-from rollback_ops.settings.file import load
 from tests.records import USUAL
 
 Target = Callable[[bytes], None]

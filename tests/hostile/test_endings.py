@@ -145,7 +145,8 @@ thread.join()
 
 def test_a_defect_is_told_with_its_place_and_without_secrets() -> None:
     script = f"""
-from rollback_ops import ending, reason
+from rollback_ops import ending
+from rollback_ops.config import reason
 def broken():
     reason.reason_for(type("Request", (), {{"trigger": property(lambda _: 1 / 0)}}))
 def leaking():

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from rollback_ops import managers
+from rollback_ops.config import Service
 from rollback_ops.core.model import StepReport, SwitchOrder, SwitchResult
 from rollback_ops.hosts import program
 from rollback_ops.hosts.local import LocalTransport
 from rollback_ops.hosts.remote import ProgramHost
-from rollback_ops.settings import Service
 from tests.managers.toolbox import tool
 
 RUN = "20240101T000000Z-00000001"

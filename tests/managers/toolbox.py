@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from rollback_ops.settings import Service
+from rollback_ops.config import Service
 
 COMMANDS = {"stop": "./bin/stop 'all' # now", "start": "./bin/start", "status": "./bin/status | grep -q up"}
 

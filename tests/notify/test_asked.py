@@ -9,10 +9,10 @@ import pytest
 import responses
 from pydantic import SecretStr
 
+from rollback_ops.config import Event, Notify
+from rollback_ops.config.request import Request
 from rollback_ops.core.errors import UsageError
 from rollback_ops.notify import Notifier
-from rollback_ops.request import Request
-from rollback_ops.settings import Event, Notify
 from rollback_ops.wiring import settings_of, wire
 from tests.records import record
 

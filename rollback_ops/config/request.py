@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from rollback_ops.config import MessageFormat
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.model import Mode, Trigger
 from rollback_ops.core.text import did_you_mean, listed, one_line, quoted
-from rollback_ops.settings import MessageFormat
 
 TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)
 _FORMATS: tuple[MessageFormat, ...] = get_args(MessageFormat)

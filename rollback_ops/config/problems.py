@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
+from rollback_ops.config.schema import Check, Environment, Section, Service, Settings
+from rollback_ops.config.secrets import variable_of
 from rollback_ops.core.text import did_you_mean, listed, names_a_secret, one_line, quoted, short
-from rollback_ops.settings.credentials import variable_of
-from rollback_ops.settings.schema import Check, Environment, Section, Service, Settings
 
 if TYPE_CHECKING:
     from pydantic import ValidationError

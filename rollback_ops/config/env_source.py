@@ -8,7 +8,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
-from rollback_ops.settings.schema import Settings
+from rollback_ops.config.schema import Settings
 
 
 class _Layer(Settings, BaseSettings):

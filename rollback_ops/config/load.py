@@ -10,11 +10,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from rollback_ops.config.env import Variables
+from rollback_ops.config.problems import complaints
+from rollback_ops.config.schema import Settings
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.text import holds_a_secret, names_a_secret, one_line, short
-from rollback_ops.settings.complaints import complaints
-from rollback_ops.settings.layers import Variables
-from rollback_ops.settings.schema import Settings
 
 DEFAULT_PATH = Path("rollback.toml")
 

@@ -1,6 +1,6 @@
 """rollback.toml and its variables: what they may say (``schema``), and how they are read (``file``)."""
 
-from rollback_ops.settings.schema import (
+from rollback_ops.config.schema import (
     Check,
     CommandCheck,
     CustomCommands,

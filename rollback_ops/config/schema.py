@@ -6,9 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from rollback_ops.core.health import Pace
-from rollback_ops.core.model import Evident
-from rollback_ops.settings.types import (
+from rollback_ops.config.types import (
     Addresses,
     CheckUrl,
     Command,
@@ -34,6 +32,8 @@ from rollback_ops.settings.types import (
     Trusted,
     Units,
 )
+from rollback_ops.core.health import Pace
+from rollback_ops.core.model import Evident
 
 MessageFormat = Literal["slack", "teams", "json"]
 Event = Literal["start", "success", "failure"]

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from rollback_ops.config import Environment, Service, Settings
+from rollback_ops.config.problems import complaints
+from rollback_ops.config.request import Request
+from rollback_ops.config.types import fill
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.text import did_you_mean, listed, quoted
-from rollback_ops.request import Request
-from rollback_ops.settings import Environment, Service, Settings
-from rollback_ops.settings.complaints import complaints
-from rollback_ops.settings.types import fill
 
 T = TypeVar("T")
 

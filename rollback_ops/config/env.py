@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rollback_ops.config.problems import Location
+from rollback_ops.config.schema import Settings
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.text import did_you_mean, one_line
-from rollback_ops.settings.complaints import Location
-from rollback_ops.settings.schema import Settings
 
 _PREFIX = "ROLLBACK_"
 
@@ -27,7 +27,7 @@ class Variables:
         if not names:
             return cls({}, {})
         # Only who has such variables waits for the library: its import takes 25 ms, a twentieth of a rollback.
-        from rollback_ops.settings.source import VariablesSource
+        from rollback_ops.config.env_source import VariablesSource
 
         return cls(VariablesSource(environ)(), names)
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator
 
+from rollback_ops.config import mask_pattern
 from rollback_ops.core.text import did_you_mean, listed
-from rollback_ops.settings import secret_pattern
 
 _DURATION = re.compile(r"(?P<amount>\d+(?:\.\d+)?)(?P<unit>ms|s|m)", re.ASCII)
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}
@@ -173,7 +173,7 @@ LogFile = Annotated[
     _shape(rf"/?{_RELATIVE}", f"should be a file's path, under root or absolute, {_PATH_WORDS}", "environment"),
     _no_dots,
 ]
-SecretPattern = Annotated[str, AfterValidator(secret_pattern.checked)]
+SecretPattern = Annotated[str, AfterValidator(mask_pattern.checked)]
 LinePatterns = Annotated[tuple[Question, ...], AfterValidator(_not_empty)]
 ExpectedText = Annotated[str, _placeholders(*_FOR_CHECKS)]
 ExpectedJson = Annotated[Any, AfterValidator(_texts_inside)]

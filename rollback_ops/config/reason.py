@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from rollback_ops.config.request import Request
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.model import Trigger
-from rollback_ops.request import Request
 
 SHORTEST, LONGEST = 3, 1_000
 PERSONAL_TRIGGERS: tuple[Trigger, ...] = ("manual", "workflow")
