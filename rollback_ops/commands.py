@@ -21,13 +21,13 @@ from rollback_ops.core.ports import Host
 from rollback_ops.core.record import HostOutcome, Record
 from rollback_ops.core.run import Chronicle, Heading, new_run
 from rollback_ops.core.tasks import Begun, Cancellation
-from rollback_ops.crew import Crew
-from rollback_ops.guard import guard
-from rollback_ops.order import Order
+from rollback_ops.engine.fleet import Crew
+from rollback_ops.engine.guard import guard
+from rollback_ops.engine.rollback import roll_back
+from rollback_ops.engine.spec import Order
+from rollback_ops.engine.verify import verify
 from rollback_ops.report import Line
-from rollback_ops.rollback import roll_back
 from rollback_ops.tidings import Tidings, warned
-from rollback_ops.verify import verify
 from rollback_ops.wiring import Wired
 
 if TYPE_CHECKING:

@@ -23,9 +23,9 @@ from rollback_ops.core.plan import Wish
 from rollback_ops.core.record import Record, ReleaseRef
 from rollback_ops.core.run import Heading
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.crew import Crew
-from rollback_ops.guard import guard, judge, objection
-from rollback_ops.order import Order
+from rollback_ops.engine.fleet import Crew
+from rollback_ops.engine.guard import guard, judge, objection
+from rollback_ops.engine.spec import Order
 from tests.fakes import Events, FakeHost, Listener, live_at, raising, releases
 
 

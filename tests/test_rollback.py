@@ -21,9 +21,9 @@ from rollback_ops.core.plan import Wish
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import Heading
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.crew import Crew
-from rollback_ops.order import Order
-from rollback_ops.rollback import roll_back
+from rollback_ops.engine.fleet import Crew
+from rollback_ops.engine.rollback import roll_back
+from rollback_ops.engine.spec import Order
 from tests.fakes import Events, FakeHost, Listener, hanging, live_at, raising, releases
 
 ANY = Wish()

@@ -15,7 +15,7 @@ from rollback_ops.core.errors import BadAnswer, Cancelled, ConnectionLost, HostU
 from rollback_ops.core.health import Checked, Finding, Pace, Verification
 from rollback_ops.core.model import Unit
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.verify import verify
+from rollback_ops.engine.verify import verify
 from tests.fakes import FakeHost, hanging, raising
 
 PASSED, FAILED = Finding("passed", "ok"), Finding("failed", "not yet")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from rollback_ops.choice import choose
 from rollback_ops.core.model import Survey
 from rollback_ops.core.plan import Plan, Wish, way_back
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.run import Attempt, Chronicle
-from rollback_ops.crew import Crew
-from rollback_ops.order import Order
+from rollback_ops.engine.fleet import Crew
+from rollback_ops.engine.preflight import choose
+from rollback_ops.engine.spec import Order
 
 
 def next_attempt(

@@ -16,9 +16,9 @@ from rollback_ops.core.plan import NothingToDo, Refusal, Wish, natural
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import Chronicle
-from rollback_ops.crew import Crew
-from rollback_ops.order import Order
-from rollback_ops.rollback import look, roll_back
+from rollback_ops.engine.fleet import Crew
+from rollback_ops.engine.rollback import look, roll_back
+from rollback_ops.engine.spec import Order
 
 # The nearer to the cause, the earlier: a database that is gone also makes the health check fail.
 _FROM_CAUSE_TO_EFFECT: tuple[Evident, ...] = (

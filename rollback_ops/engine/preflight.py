@@ -10,8 +10,8 @@ from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.model import Survey
 from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal, Wish, make_plan
 from rollback_ops.core.ports import Progress
-from rollback_ops.crew import Crew
-from rollback_ops.order import Order
+from rollback_ops.engine.fleet import Crew
+from rollback_ops.engine.spec import Order
 
 
 def choose(

@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from rollback_ops import checks
-from rollback_ops.choice import choose
 from rollback_ops.core.errors import Cancelled, RollbackOpsError
 from rollback_ops.core.outcome import overtime, provisional, record_of
 from rollback_ops.core.plan import Plan
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import Attempt, Chronicle
-from rollback_ops.crew import Crew
-from rollback_ops.order import Order, for_host
-from rollback_ops.recovery import next_attempt
+from rollback_ops.engine.fleet import Crew
+from rollback_ops.engine.preflight import choose
+from rollback_ops.engine.recovery import next_attempt
+from rollback_ops.engine.spec import Order, for_host
 
 
 def roll_back(order: Order, crew: Crew, progress: Progress) -> Record:

@@ -13,7 +13,7 @@ from rollback_ops.core.health import Pace, Verification
 from rollback_ops.core.model import Inspection, Mark, Question, Survey, SwitchOrder, SwitchResult, Unit
 from rollback_ops.core.ports import Host, Progress
 from rollback_ops.core.tasks import Begun, Cancellation
-from rollback_ops.verify import verify
+from rollback_ops.engine.verify import verify
 
 T = TypeVar("T")
 
