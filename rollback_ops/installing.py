@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 
-from rollback_ops import checks, documents, managers, report, terminal
+from rollback_ops import checks, documents, report, terminal
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import Exit, RollbackOpsError
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.hosts import installed
+from rollback_ops.hosts import installed, managers
 from rollback_ops.hosts.requester import PLACE
 from rollback_ops.wiring import Wired, hurried
 

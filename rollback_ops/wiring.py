@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from rollback_ops import managers
 from rollback_ops.config import Limits, Service, Settings
 from rollback_ops.config.load import load, settings_path
 from rollback_ops.config.reason import PERSONAL_TRIGGERS
@@ -21,7 +20,7 @@ from rollback_ops.core.model import Survey
 from rollback_ops.core.ports import Host
 from rollback_ops.core.redaction import remember
 from rollback_ops.core.tasks import Begun, begin
-from rollback_ops.hosts import Login, on_servers, on_this_machine
+from rollback_ops.hosts import Login, managers, on_servers, on_this_machine
 
 if TYPE_CHECKING:
     from rollback_ops.github.api import Place

@@ -16,7 +16,6 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from rollback_ops import managers
 from rollback_ops.cli import app
 from rollback_ops.config import Service, Settings, schema
 from rollback_ops.config.load import load, settings_path
@@ -29,7 +28,7 @@ from rollback_ops.core.model import Lease, Live, Release, Survey, Unfinished, Un
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Wish, make_plan
 from rollback_ops.github.deployments import UNCAUGHT, UNFILED, UNRETIRED
 from rollback_ops.github.permission import permit
-from rollback_ops.hosts import wire
+from rollback_ops.hosts import managers, wire
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(str(p.relative_to(ROOT)) for p in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))

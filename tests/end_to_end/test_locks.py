@@ -7,11 +7,11 @@ from functools import partial
 
 import pytest
 
-from rollback_ops import managers
 from rollback_ops.config import Service
 from rollback_ops.core.errors import ConnectionLost
 from rollback_ops.core.model import SwitchOrder
 from rollback_ops.core.ports import Stream
+from rollback_ops.hosts import managers
 from rollback_ops.hosts.identity import Identity
 from rollback_ops.hosts.program import render
 from rollback_ops.hosts.remote import ProgramHost

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rollback_ops import checks, managers
+from rollback_ops import checks
 from rollback_ops.config import HttpCheck, Service, Settings
 from rollback_ops.config.load import load
 from rollback_ops.config.reason import reason_for
@@ -27,7 +27,7 @@ from rollback_ops.core.plan import Wish, make_plan
 from rollback_ops.core.ports import Stream
 from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import mask
-from rollback_ops.hosts import program, wire
+from rollback_ops.hosts import managers, program, wire
 from rollback_ops.hosts.keys import load_key
 from rollback_ops.hosts.lines import Relay
 from rollback_ops.hosts.openssh import OpenSshConfig

@@ -9,10 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rollback_ops import managers
 from rollback_ops.config import Service
 from rollback_ops.core.model import StepReport, SwitchOrder, SwitchResult
-from rollback_ops.hosts import program
+from rollback_ops.hosts import managers, program
 from rollback_ops.hosts.local import LocalTransport
 from rollback_ops.hosts.remote import ProgramHost
 from tests.managers.toolbox import tool

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rollback_ops import checks, managers
-from rollback_ops.hosts import installed
+from rollback_ops import checks
+from rollback_ops.hosts import installed, managers
 from tests.hosts.sandbox import Sandbox
 
 

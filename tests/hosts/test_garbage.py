@@ -13,13 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rollback_ops import managers
 from rollback_ops.config import Service
 from rollback_ops.core.errors import BadAnswer, ConnectionLost, HostUnreachable, RollbackOpsError
 from rollback_ops.core.model import Inspection, Question, Release, StepReport, SwitchOrder
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Wish, make_plan
 from rollback_ops.core.ports import Stream
-from rollback_ops.hosts import wire
+from rollback_ops.hosts import managers, wire
 from rollback_ops.hosts.lines import Relay
 from rollback_ops.hosts.remote import ProgramHost
 from rollback_ops.hosts.transport import Completed

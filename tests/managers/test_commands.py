@@ -9,10 +9,10 @@ from typing import get_args
 
 import pytest
 
-from rollback_ops import managers
 from rollback_ops.config import Service
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.model import Manager
+from rollback_ops.hosts import managers
 from tests.managers.toolbox import COMMANDS, Box, service, tool
 
 AS_USER = 'XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/run/user/$(id -u)}" systemctl --user'

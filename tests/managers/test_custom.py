@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rollback_ops import managers
 from rollback_ops.core.model import Unit
+from rollback_ops.hosts import managers
 from tests.managers.toolbox import Box, service
 
 PIDFILE = {

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rollback_ops import managers
 from rollback_ops.core.model import UnitState
+from rollback_ops.hosts import managers
 from tests.managers import test_compose, test_supervisor, test_systemd
 from tests.managers.toolbox import COMMANDS, service
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rollback_ops import managers
 from rollback_ops.core.errors import UsageError
+from rollback_ops.hosts import managers
 from tests.managers.toolbox import Box, make_box, service
 
 HOSTILE = [

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from rollback_ops import managers
 from rollback_ops.core.model import Manager, Unit, UnitState
+from rollback_ops.hosts import managers
 from tests.managers.toolbox import Box, eventually, make_box, service, tool
 
 CONFIGURATION = """\

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rollback_ops import managers
 from rollback_ops.core.model import Unit
+from rollback_ops.hosts import managers
 from tests.managers.toolbox import Box, service
 
 SHOWN = """\

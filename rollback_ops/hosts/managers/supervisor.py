@@ -7,7 +7,7 @@ import shlex
 
 from rollback_ops.config import Service
 from rollback_ops.core.model import Manager, Unit, UnitState
-from rollback_ops.managers.names import checked, number
+from rollback_ops.hosts.managers.names import checked, number
 
 _UNIT = re.compile(r"[!-~]+")
 _UNIT_HINT = "supervisorctl would take a name with a space for several; a whole group is written group:*"

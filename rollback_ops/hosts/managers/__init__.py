@@ -7,7 +7,7 @@ from typing import Protocol
 
 from rollback_ops.config import Service
 from rollback_ops.core.model import Manager, Unit
-from rollback_ops.managers import compose, custom, supervisor, systemd
+from rollback_ops.hosts.managers import compose, custom, supervisor, systemd
 
 _LONGEST_TEXT = 200
 

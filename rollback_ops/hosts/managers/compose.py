@@ -10,7 +10,7 @@ from typing import Any
 
 from rollback_ops.config import Service
 from rollback_ops.core.model import Manager, Unit, UnitState
-from rollback_ops.managers.names import checked
+from rollback_ops.hosts.managers.names import checked
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _PROJECT_HINT = "a compose project has lower-case letters, digits, - and _ only; set it with project = …"

@@ -7,7 +7,7 @@ import shlex
 
 from rollback_ops.config import Service
 from rollback_ops.core.model import Manager, Unit, UnitState
-from rollback_ops.managers.names import checked, number
+from rollback_ops.hosts.managers.names import checked, number
 
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+")
 _UNIT_HINT = r"a systemd unit's name has letters, digits and : _ . \ @ - only; name each unit, without * or spaces"
