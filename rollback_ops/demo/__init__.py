@@ -21,8 +21,8 @@ _FIELDS = ("id", "trigger", "outcome", "exit_code", "from", "to")
 
 def run() -> int:
     """Play it. Raises ``Refused`` when it cannot be played here or goes wrong, ``Cancelled`` when a signal comes."""
-    from rollback_ops.hosts.keys import load_key, new_key
     from rollback_ops.hosts.loopback import LoopbackServer
+    from rollback_ops.hosts.ssh.keys import load_key, new_key
 
     _require_tools()
     # What everybody may write to is not rolled back, not even here.

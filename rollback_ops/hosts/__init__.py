@@ -44,9 +44,9 @@ def on_servers(
 
     Raises ``UsageError`` for a key, known_hosts or SSH configuration that cannot be used.
     """
-    from rollback_ops.hosts.identity import Identity
-    from rollback_ops.hosts.ssh import SshTransport
-    from rollback_ops.hosts.trust import Trust
+    from rollback_ops.hosts.ssh.host_keys import Trust
+    from rollback_ops.hosts.ssh.identity import Identity
+    from rollback_ops.hosts.ssh.transport import SshTransport
 
     identity = Identity.from_text(login.key, login.passphrase) if login.key else Identity.of_person(login.home)
     trust = Trust.from_text(login.known_hosts) if login.known_hosts else Trust.of_person(login.home)

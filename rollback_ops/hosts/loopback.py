@@ -22,7 +22,7 @@ from paramiko.common import (
 )
 
 from rollback_ops.hosts.child import Child
-from rollback_ops.hosts.known_hosts import name_in_known_hosts
+from rollback_ops.hosts.ssh.known_hosts import name_in_known_hosts
 
 _HERE = "127.0.0.1"
 _USER = "demo"

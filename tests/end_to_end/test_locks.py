@@ -12,12 +12,12 @@ from rollback_ops.core.errors import ConnectionLost
 from rollback_ops.core.model import SwitchOrder
 from rollback_ops.core.ports import Stream
 from rollback_ops.hosts import managers
-from rollback_ops.hosts.identity import Identity
 from rollback_ops.hosts.program import render
 from rollback_ops.hosts.remote import ProgramHost
-from rollback_ops.hosts.ssh import SshTransport
+from rollback_ops.hosts.ssh.host_keys import Trust
+from rollback_ops.hosts.ssh.identity import Identity
+from rollback_ops.hosts.ssh.transport import SshTransport
 from rollback_ops.hosts.transport import Completed, Transport
-from rollback_ops.hosts.trust import Trust
 from tests.end_to_end.command import RollbackOps
 from tests.end_to_end.scene import FIRST, QUICK, SECOND, THIRD, WHY, journal, pid, quick, released
 from tests.end_to_end.waiting import (

@@ -28,12 +28,12 @@ from rollback_ops.core.ports import Stream
 from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import mask
 from rollback_ops.hosts import managers, program, wire
-from rollback_ops.hosts.keys import load_key
 from rollback_ops.hosts.lines import Relay
-from rollback_ops.hosts.openssh import OpenSshConfig
 from rollback_ops.hosts.remote import ProgramHost
+from rollback_ops.hosts.ssh.config import OpenSshConfig
+from rollback_ops.hosts.ssh.host_keys import Trust
+from rollback_ops.hosts.ssh.keys import load_key
 from rollback_ops.hosts.transport import Completed
-from rollback_ops.hosts.trust import Trust
 from rollback_ops.report import history as shown_history
 from rollback_ops.report import result
 from tests.records import USUAL

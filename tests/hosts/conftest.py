@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rollback_ops.hosts.identity import Identity
+from rollback_ops.hosts.ssh.identity import Identity
 
 from .sshd import Sshd, keygen, require_sshd
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rollback_ops.core.errors import UsageError
-from rollback_ops.hosts.keys import fingerprint, load_key
+from rollback_ops.hosts.ssh.keys import fingerprint, load_key
 
 from .sshd import fingerprint_by_openssh, keygen
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from rollback_ops.core.errors import AuthenticationFailed, ConnectionLost, HostUntrusted
-from rollback_ops.hosts.identity import Identity
-from rollback_ops.hosts.keys import load_key
 from rollback_ops.hosts.loopback import LoopbackServer
-from rollback_ops.hosts.ssh import SshTransport
-from rollback_ops.hosts.trust import Trust
+from rollback_ops.hosts.ssh.host_keys import Trust
+from rollback_ops.hosts.ssh.identity import Identity
+from rollback_ops.hosts.ssh.keys import load_key
+from rollback_ops.hosts.ssh.transport import SshTransport
 
 from .sshd import eventually, free_port
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from rollback_ops.core.errors import AuthenticationFailed, HostUntrusted, UsageError
-from rollback_ops.hosts.identity import Identity
-from rollback_ops.hosts.ssh import SshTransport
-from rollback_ops.hosts.trust import Trust
+from rollback_ops.hosts.ssh.host_keys import Trust
+from rollback_ops.hosts.ssh.identity import Identity
+from rollback_ops.hosts.ssh.transport import SshTransport
 
 from .sshd import USER, Sshd, fingerprint_by_openssh
 

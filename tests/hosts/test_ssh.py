@@ -20,9 +20,9 @@ from rollback_ops.core.errors import (
     HostUntrusted,
     UsageError,
 )
-from rollback_ops.hosts.identity import Identity
-from rollback_ops.hosts.ssh import SshTransport
-from rollback_ops.hosts.trust import Trust
+from rollback_ops.hosts.ssh.host_keys import Trust
+from rollback_ops.hosts.ssh.identity import Identity
+from rollback_ops.hosts.ssh.transport import SshTransport
 
 from .sshd import USER, FlakyPort, Sshd, eventually, fingerprint_by_openssh, free_port, keygen
 

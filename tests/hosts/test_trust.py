@@ -9,9 +9,9 @@ import pytest
 from paramiko import PKey
 
 from rollback_ops.core.errors import HostUntrusted, UsageError
-from rollback_ops.hosts.keys import load_key
-from rollback_ops.hosts.known_hosts import name_in_known_hosts
-from rollback_ops.hosts.trust import Trust
+from rollback_ops.hosts.ssh.host_keys import Trust
+from rollback_ops.hosts.ssh.keys import load_key
+from rollback_ops.hosts.ssh.known_hosts import name_in_known_hosts
 
 from .sshd import fingerprint_by_openssh, keygen
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from paramiko import MissingHostKeyPolicy, PKey, SSHClient
 
 from rollback_ops.core.errors import HostUntrusted, UsageError
-from rollback_ops.hosts.keys import describe, fingerprint
-from rollback_ops.hosts.known_hosts import KnownHost, parse_known_hosts
+from rollback_ops.hosts.ssh.keys import describe, fingerprint
+from rollback_ops.hosts.ssh.known_hosts import KnownHost, parse_known_hosts
 
 _WIRE_TYPES = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 GIVEN = "ROLLBACK_KNOWN_HOSTS"

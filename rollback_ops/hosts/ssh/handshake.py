@@ -14,11 +14,11 @@ from paramiko import ChannelException, SSHException, Transport
 from paramiko.ssh_exception import IncompatiblePeer
 
 from rollback_ops.core.errors import HostUnreachable
-from rollback_ops.hosts.dialing import connect_tcp
-from rollback_ops.hosts.identity import Hop, Identity
-from rollback_ops.hosts.login import Login
-from rollback_ops.hosts.trust import HostKeys, OnlyKnown
-from rollback_ops.hosts.watchdog import Watchdog
+from rollback_ops.hosts.ssh.auth import Login
+from rollback_ops.hosts.ssh.host_keys import HostKeys, OnlyKnown
+from rollback_ops.hosts.ssh.identity import Hop, Identity
+from rollback_ops.hosts.ssh.tcp import connect_tcp
+from rollback_ops.hosts.ssh.watchdog import Watchdog
 
 # Its transport threads would write tracebacks to stderr for what reaches us as an exception anyway.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())

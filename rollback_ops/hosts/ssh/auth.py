@@ -7,8 +7,8 @@ from contextlib import closing
 from paramiko import AuthenticationException, BadAuthenticationType, PKey, Transport
 
 from rollback_ops.core.errors import AuthenticationFailed
-from rollback_ops.hosts.identity import Hop, Identity
-from rollback_ops.hosts.keys import describe
+from rollback_ops.hosts.ssh.identity import Hop, Identity
+from rollback_ops.hosts.ssh.keys import describe
 
 
 class Login:

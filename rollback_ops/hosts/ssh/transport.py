@@ -11,14 +11,14 @@ from paramiko import ChannelException, SSHException, Transport
 
 from rollback_ops.core.errors import ConnectionLost, HostUnreachable
 from rollback_ops.core.ports import Stream
-from rollback_ops.hosts.conversation import RemoteConversation
-from rollback_ops.hosts.handshake import PROHIBITED, Handshake
-from rollback_ops.hosts.identity import Hop, Identity
 from rollback_ops.hosts.lines import Relay, lost, too_slow
-from rollback_ops.hosts.session import RemoteCommand
+from rollback_ops.hosts.ssh.channel import RemoteCommand
+from rollback_ops.hosts.ssh.conversation import RemoteConversation
+from rollback_ops.hosts.ssh.handshake import PROHIBITED, Handshake
+from rollback_ops.hosts.ssh.host_keys import Trust
+from rollback_ops.hosts.ssh.identity import Hop, Identity
+from rollback_ops.hosts.ssh.watchdog import GRACE, Watchdog
 from rollback_ops.hosts.transport import Completed, Conversation
-from rollback_ops.hosts.trust import Trust
-from rollback_ops.hosts.watchdog import GRACE, Watchdog
 
 # sshd's own limits: MaxSessions 10 on one connection, MaxStartups 10 logins at once before it drops some.
 _MOST_SESSIONS = 10

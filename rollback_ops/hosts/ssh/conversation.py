@@ -10,8 +10,8 @@ from paramiko import SSHException, Transport
 from rollback_ops.core.errors import ConnectionLost
 from rollback_ops.hosts.child import Source
 from rollback_ops.hosts.lines import Relay, lost, too_slow
-from rollback_ops.hosts.session import RemoteCommand
-from rollback_ops.hosts.watchdog import GRACE, Watchdog
+from rollback_ops.hosts.ssh.channel import RemoteCommand
+from rollback_ops.hosts.ssh.watchdog import GRACE, Watchdog
 
 
 class RemoteConversation:

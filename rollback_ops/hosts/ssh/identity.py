@@ -13,10 +13,10 @@ from pathlib import Path
 from paramiko import Agent, PKey, SSHException
 
 from rollback_ops.core.errors import UsageError
-from rollback_ops.hosts.address import parse_address
-from rollback_ops.hosts.keys import PassphraseNeeded, load_key
-from rollback_ops.hosts.known_hosts import name_in_known_hosts
-from rollback_ops.hosts.openssh import HostSettings, OpenSshConfig
+from rollback_ops.hosts.ssh.address import parse_address
+from rollback_ops.hosts.ssh.config import HostSettings, OpenSshConfig
+from rollback_ops.hosts.ssh.keys import PassphraseNeeded, load_key
+from rollback_ops.hosts.ssh.known_hosts import name_in_known_hosts
 
 _LONGEST_ROUTE = 8
 _DEFAULT_FILES = ("id_ed25519", "id_ecdsa", "id_rsa")
