@@ -9,8 +9,9 @@ from rollback_ops import checks, documents, report, terminal
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import Exit, RollbackOpsError
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.hosts import installed, managers
-from rollback_ops.hosts.requester import PLACE
+from rollback_ops.hosts import managers
+from rollback_ops.hosts.agent import installed
+from rollback_ops.hosts.agent.restricted import PLACE
 from rollback_ops.wiring import Wired, hurried
 
 _WITHIN = 12.0

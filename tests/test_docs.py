@@ -28,7 +28,8 @@ from rollback_ops.core.model import Lease, Live, Release, Survey, Unfinished, Un
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Wish, make_plan
 from rollback_ops.github.deployments import UNCAUGHT, UNFILED, UNRETIRED
 from rollback_ops.github.permission import permit
-from rollback_ops.hosts import managers, wire
+from rollback_ops.hosts import managers
+from rollback_ops.hosts.agent import protocol
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(str(p.relative_to(ROOT)) for p in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
@@ -336,10 +337,10 @@ DETAILS = {
 
 def answered(*lines: Sequence[str]) -> Survey:
     """What a survey makes of lines that the program on the host prints."""
-    answer = wire.Answer("survey")
+    answer = protocol.Answer("survey")
     for line in (("rollback-ops", "1", "survey"), ("live", "release", LIVE, "there"), *lines, ("end", "0")):
         answer.feed("\t".join(line))
-    return wire.survey(HOST, answer.whole(), ())
+    return protocol.survey(HOST, answer.whole(), ())
 
 
 @pytest.mark.parametrize("code", sorted(set(re.findall(r"say (?:obstacle|doubt) ([a-z-]+)", PROGRAM))))

@@ -11,7 +11,7 @@ from rollback_ops.config import Settings
 from rollback_ops.config.request import Request
 from rollback_ops.config.resolve import resolve
 from rollback_ops.core.errors import AuthenticationFailed, Exit, HostUnreachable
-from rollback_ops.hosts import program
+from rollback_ops.hosts.agent import bundle
 from rollback_ops.installing import install, stale, text_for
 from rollback_ops.wiring import Wired
 from tests.fakes import FakeHost, raising
@@ -36,7 +36,7 @@ def wired(*hosts: FakeHost, **settings: object) -> Wired:
 
 
 def test_the_program_is_put_on_every_host_and_what_became_of_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    hosts = [FakeHost("h1"), FakeHost("h2", program="#!/bin/sh\n# an older one\n")]
+    hosts = [FakeHost("h1"), FakeHost("h2", bundle="#!/bin/sh\n# an older one\n")]
     assert install(wired(*hosts), as_json=True) == Exit.OK
     place = "/opt/rosey-bot/.rollback/rollback"
     told = [{"host": "h1", "outcome": "installed"}, {"host": "h2", "outcome": "replaced"}]
@@ -83,4 +83,4 @@ def test_the_text_is_the_same_for_everyone_and_for_an_emergency() -> None:
 
 
 def test_it_fits_into_one_command_with_room_for_the_settings() -> None:
-    assert len(program.command(text_for(wired(FakeHost())), "install")) < 100_000
+    assert len(bundle.command(text_for(wired(FakeHost())), "install")) < 100_000

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rollback_ops.config import Service
 from rollback_ops.core.model import Manager, Unit
-from rollback_ops.hosts.program import render
-from rollback_ops.hosts.remote import ProgramHost
-from rollback_ops.hosts.requester import PLACE
+from rollback_ops.hosts.agent.bundle import render
+from rollback_ops.hosts.agent.client import ProgramHost
+from rollback_ops.hosts.agent.restricted import PLACE
 from rollback_ops.hosts.transport import Transport
 
 __all__ = ["Login", "on_servers", "on_this_machine"]

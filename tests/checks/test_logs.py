@@ -18,7 +18,7 @@ from rollback_ops.config import LogsCheck, Service
 from rollback_ops.config.log_patterns import IGNORE, PATTERNS
 from rollback_ops.core.health import Finding
 from rollback_ops.core.model import Answered
-from rollback_ops.hosts import program
+from rollback_ops.hosts.agent import bundle
 from tests.hosts.sandbox import RUN, Sandbox
 from tests.managers.toolbox import tool
 
@@ -199,7 +199,7 @@ def test_the_logs_whose_ends_are_noted_are_the_files_of_the_checks() -> None:
         "process": {"kind": "process"},
     }
     service = Service.model_validate({"root": "/srv/bot", "units": ["bot"], "checks": checks})
-    assert list(program._watched(service)) == ["/srv/bot/logs/bot.log", "/var/log/bot.log"]
+    assert list(bundle._watched(service)) == ["/srv/bot/logs/bot.log", "/var/log/bot.log"]
 
 
 # --- a file --------------------------------------------------------------------------------------------

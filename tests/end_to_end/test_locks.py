@@ -12,8 +12,8 @@ from rollback_ops.core.errors import ConnectionLost
 from rollback_ops.core.model import SwitchOrder
 from rollback_ops.core.ports import Stream
 from rollback_ops.hosts import managers
-from rollback_ops.hosts.program import render
-from rollback_ops.hosts.remote import ProgramHost
+from rollback_ops.hosts.agent.bundle import render
+from rollback_ops.hosts.agent.client import ProgramHost
 from rollback_ops.hosts.ssh.host_keys import Trust
 from rollback_ops.hosts.ssh.identity import Identity
 from rollback_ops.hosts.ssh.transport import SshTransport

@@ -27,9 +27,10 @@ from rollback_ops.core.plan import Wish, make_plan
 from rollback_ops.core.ports import Stream
 from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import mask
-from rollback_ops.hosts import managers, program, wire
+from rollback_ops.hosts import managers
+from rollback_ops.hosts.agent import bundle, protocol
+from rollback_ops.hosts.agent.client import ProgramHost
 from rollback_ops.hosts.lines import Relay
-from rollback_ops.hosts.remote import ProgramHost
 from rollback_ops.hosts.ssh.config import OpenSshConfig
 from rollback_ops.hosts.ssh.host_keys import Trust
 from rollback_ops.hosts.ssh.keys import load_key
@@ -174,7 +175,7 @@ def http(data: bytes) -> None:
 
 def judges(data: bytes) -> None:
     """What hosts answer to the questions of checks."""
-    said = tuple(wire.clean(line) for line in heard(data).split("\n"))
+    said = tuple(protocol.clean(line) for line in heard(data).split("\n"))
     look = {"kind": "command", "run": "true"}, {"kind": "logs"}, {"kind": "logs", "file": "x.log"}
     service = Service.model_validate({"root": "/x", "checks": {f"c{n}": check for n, check in enumerate(look)}})
     for status in (0, 1, 3, 4, 124, -1):
@@ -244,7 +245,7 @@ def _told(found: Settings | None) -> None:
             if job:
                 manager = tried(lambda job=job: managers.build(job.service, job.service_name))
                 if manager:
-                    tried(lambda job=job, m=manager: program.command(program.render(job.service, m), "survey", "no"))
+                    tried(lambda job=job, m=manager: bundle.command(bundle.render(job.service, m), "survey", "no"))
 
 
 def known_hosts(data: bytes) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rollback_ops.hosts import program, wire
+from rollback_ops.hosts.agent import bundle, protocol
 from tests.hosts.sandbox import Sandbox
 from tests.managers.toolbox import tool
 
@@ -61,7 +61,7 @@ def run(shell: list[str], script: str, *arguments: str, stdin: bytes = b"") -> b
 def test_the_words_of_a_request_arrive_as_they_were(shell: list[str], definitions: str, given_words: list[str]) -> None:
     script = definitions + 'main() { printf "%s\\0" "$@"; }\nconverse token | head -c -1'
     asked = ["survey", *given_words]
-    arrived = run(shell, script, stdin=program.request("token", *asked) * 2)
+    arrived = run(shell, script, stdin=bundle.request("token", *asked) * 2)
     once = b"".join(word.encode() + b"\0" for word in asked) + b"\nover\ttoken\t0\n"
     assert arrived == (once * 2)[:-1]
 
@@ -73,7 +73,7 @@ def test_a_request_that_was_cut_is_not_carried_out(
     shell: list[str], definitions: str, given_words: list[str], cut: int
 ) -> None:
     script = definitions + "main() { printf done; }\nconverse token"
-    whole = program.request("token", "survey", *given_words)
+    whole = bundle.request("token", "survey", *given_words)
     assert b"done" not in run(shell, script, stdin=whole[: max(0, len(whole) - cut)])
 
 
@@ -81,7 +81,7 @@ def test_a_request_that_was_cut_is_not_carried_out(
 @given(given_words=words)
 @example(given_words=HOSTILE)
 def test_the_words_of_a_command_line_arrive_as_they_were(shell: list[str], given_words: list[str]) -> None:
-    line = program.command('printf "%s\\0" "$@"', "survey", *given_words)
+    line = bundle.command('printf "%s\\0" "$@"', "survey", *given_words)
     assert run(shell, line) == b"".join(word.encode() + b"\0" for word in ["survey", *given_words])
 
 
@@ -91,4 +91,4 @@ def test_the_words_of_a_command_line_arrive_as_they_were(shell: list[str], given
 def test_both_sides_have_one_rule_for_names(shell: list[str], definitions: str, given_names: list[str]) -> None:
     script = definitions + 'for name; do if safe_name "$name"; then echo yes; else echo no; fi; done'
     said = run(shell, script, *given_names).decode().split()
-    assert said == ["yes" if wire.SAFE_NAME.fullmatch(name) else "no" for name in given_names]
+    assert said == ["yes" if protocol.SAFE_NAME.fullmatch(name) else "no" for name in given_names]

@@ -57,7 +57,7 @@ def test_the_most_that_is_listened_to_fits_into_a_gigabyte() -> None:
     """A host that prints as many lines as it may, kept as the answer of an operation."""
     script = """
         from rollback_ops.core.errors import BadAnswer
-        from rollback_ops.hosts import wire
+        from rollback_ops.hosts.agent import protocol
         from rollback_ops.core.plan import Refusal, Wish, make_plan
         from rollback_ops.hosts.lines import MOST_LINES, MOST_OUTPUT, LineSplitter
         answer = wire.Answer("survey")

@@ -11,9 +11,10 @@ from typing import Any
 
 from rollback_ops.config import Service
 from rollback_ops.core.model import StepReport, SwitchOrder, SwitchResult
-from rollback_ops.hosts import managers, program
+from rollback_ops.hosts import managers
+from rollback_ops.hosts.agent import bundle
+from rollback_ops.hosts.agent.client import ProgramHost
 from rollback_ops.hosts.local import LocalTransport
-from rollback_ops.hosts.remote import ProgramHost
 from tests.managers.toolbox import tool
 
 RUN = "20240101T000000Z-00000001"
@@ -43,7 +44,7 @@ class Sandbox:
         (self.tools / "sh").symlink_to(tool(shell))
         said = {"root": str(self.root), "releases": "releases", "pattern": "*", "manager": "custom", **settings}
         self.service = service = Service.model_validate(said | {"commands": COMMANDS | dict(commands or {})})
-        self.text = program.render(service, managers.build(service, "rosey"))
+        self.text = bundle.render(service, managers.build(service, "rosey"))
         self.path = f"{self.tools}:/usr/sbin:/usr/bin:/sbin:/bin"
         self.parse = partial(managers.parse, service, "rosey")
 
@@ -61,7 +62,7 @@ class Sandbox:
     def execute(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         """One operation of the program (or of another text in its place) as a host runs it."""
         return subprocess.run(
-            ["sh", "-c", program.command(self.text if text is None else text, *arguments)],
+            ["sh", "-c", bundle.command(self.text if text is None else text, *arguments)],
             env={"PATH": self.path},
             stdin=subprocess.DEVNULL,
             capture_output=True,

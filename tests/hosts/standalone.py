@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from rollback_ops import checks
-from rollback_ops.hosts import installed, managers
+from rollback_ops.hosts import managers
+from rollback_ops.hosts.agent import installed
 from tests.hosts.sandbox import Sandbox
 
 

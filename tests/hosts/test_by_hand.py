@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.record import Record
-from rollback_ops.hosts import installed
+from rollback_ops.hosts.agent import installed
 from tests.checks.server import answer, serving
 from tests.hosts.sandbox import COMMANDS, RUN
 from tests.hosts.standalone import Standalone, text_of

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from rollback_ops.core.plan import NothingToDo, Refusal, Wish, make_plan
-from rollback_ops.hosts import wire
+from rollback_ops.hosts.agent import protocol
 from tests.hosts.sandbox import Sandbox
 from tests.hosts.standalone import text_of
 
@@ -32,10 +32,10 @@ class Case:
     broken: Mapping[str, str]
 
     def expected(self) -> object:
-        answer = wire.Answer("survey")
+        answer = protocol.Answer("survey")
         for line in ("rollback-ops\t1\tsurvey", "\t".join(("live", *self.live)), *self.lines, "end\t0"):
             answer.feed(line)
-        survey = wire.survey(HOST, answer.whole(), ())
+        survey = protocol.survey(HOST, answer.whole(), ())
         decision = make_plan([survey], self.wish, self.broken)
         if isinstance(decision, NothingToDo):
             return ["nothing", decision.why]

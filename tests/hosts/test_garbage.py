@@ -18,9 +18,10 @@ from rollback_ops.core.errors import BadAnswer, ConnectionLost, HostUnreachable,
 from rollback_ops.core.model import Inspection, Question, Release, StepReport, SwitchOrder
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Wish, make_plan
 from rollback_ops.core.ports import Stream
-from rollback_ops.hosts import managers, wire
+from rollback_ops.hosts import managers
+from rollback_ops.hosts.agent import protocol
+from rollback_ops.hosts.agent.client import ProgramHost
 from rollback_ops.hosts.lines import Relay
-from rollback_ops.hosts.remote import ProgramHost
 from rollback_ops.hosts.transport import Completed
 
 OPERATIONS: dict[str, Callable[[ProgramHost], Any]] = {
@@ -250,20 +251,25 @@ def texts(value: Any) -> Iterable[str]:
 @given(lines)
 @settings(deadline=None, max_examples=300)
 def test_any_lines_become_clean_nouns_or_a_bad_answer(said: list[tuple[str, list[str]]]) -> None:
-    feed = wire.Answer("survey")
+    feed = protocol.Answer("survey")
     feed.feed("rollback-ops\t1\tsurvey")
     for tag, rest in said:
         feed.feed("\t".join([tag, *rest]))
-    nouns: list[Any] = [wire.inspected(feed), wire.answers(feed), wire.switched(feed.lines), wire.sealed(feed)]
-    nouns += [wire.step_report(line[1:]) for line in feed.lines]
+    nouns: list[Any] = [
+        protocol.inspected(feed),
+        protocol.answers(feed),
+        protocol.switched(feed.lines),
+        protocol.sealed(feed),
+    ]
+    nouns += [protocol.step_report(line[1:]) for line in feed.lines]
     try:
-        nouns.append(wire.survey("bot1", feed, ()))
+        nouns.append(protocol.survey("bot1", feed, ()))
     except BadAnswer:
         pass
     else:
         plan = make_plan([nouns[-1]], Wish())
         assert isinstance(plan, Plan | Refusal | NothingToDo)
-        assert not isinstance(plan, Plan) or wire.SAFE_NAME.fullmatch(plan.target)
+        assert not isinstance(plan, Plan) or protocol.SAFE_NAME.fullmatch(plan.target)
     for text in texts(nouns):
         assert len(text) <= 1000
         assert not set(text) & set("\n\r\t\0\x1b\x7f\x9b\u2028\u202e")

@@ -11,7 +11,7 @@ import pytest
 
 from rollback_ops.core.errors import Refused
 from rollback_ops.core.model import Live, Question, Unit
-from rollback_ops.hosts import program
+from rollback_ops.hosts.agent import bundle
 from tests.hosts.sandbox import RUN, Sandbox
 from tests.lab.ground import wait_until
 from tests.managers.toolbox import tool
@@ -368,7 +368,7 @@ def test_a_worker_that_is_killed_in_the_middle_is_finished_forward(shell: str, t
     held = 'rm -f "$ROOT/running"; touch "$ROOT/stopping"; until [ -e "$ROOT/go" ]; do sleep 0.02; done'
     sandbox = Sandbox(tmp_path, shell, commands={"stop": held})
     arguments = (RUN, "r2", str(sandbox.releases / "r3"), "no", "tester", "", "{}")
-    words = ["sh", "-c", program.command(sandbox.text, "switch", *arguments)]
+    words = ["sh", "-c", bundle.command(sandbox.text, "switch", *arguments)]
     with subprocess.Popen(words, env={"PATH": sandbox.path}, stdout=subprocess.PIPE, text=True) as following:
         wait_until((sandbox.root / "stopping").exists, 10, "the stop")
         subprocess.run(["kill", "-KILL", (sandbox.store / "runs" / RUN / "pid").read_text().strip()], check=True)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from rollback_ops.core.errors import BadAnswer, Refused
 from rollback_ops.core.model import Question, SwitchOrder
+from rollback_ops.hosts.agent.client import ProgramHost
+from rollback_ops.hosts.agent.restricted import request
 from rollback_ops.hosts.local import LocalTransport
-from rollback_ops.hosts.remote import ProgramHost
-from rollback_ops.hosts.requester import request
 from tests.hosts.sandbox import RUN
 from tests.hosts.standalone import Standalone
 

@@ -27,8 +27,8 @@ from rollback_ops.core.model import (
     Unit,
 )
 from rollback_ops.core.ports import Stream
-from rollback_ops.hosts import program, requester, wire
-from rollback_ops.hosts.operator import Operator
+from rollback_ops.hosts.agent import bundle, protocol, restricted
+from rollback_ops.hosts.agent.session import Operator
 from rollback_ops.hosts.transport import Transport
 
 # A host that does not answer a look within this many seconds is treated as one that is down.
@@ -53,7 +53,7 @@ class ProgramHost:
         place: str = "",
     ) -> None:
         self._transport = transport
-        self._operator = requester.Requester(transport, place) if place else Operator(transport, text)
+        self._operator = restricted.Requester(transport, place) if place else Operator(transport, text)
         self._parse_units = parse_units
         self._switch_within = switch_within
 
@@ -64,20 +64,20 @@ class ProgramHost:
     def survey(self, *, sizes: bool = False) -> Survey:
         began = time.monotonic()
         answer = self._operate("survey", "yes" if sizes else "no")
-        units = self._parse_units(wire.text_of(answer, "state"))
-        return wire.survey(self.name, answer, units, time.monotonic() - began)
+        units = self._parse_units(protocol.text_of(answer, "state"))
+        return protocol.survey(self.name, answer, units, time.monotonic() - began)
 
     def inspect(self, release: str, questions: Sequence[Question] = ()) -> Inspection:
         patience = max((q.timeout for q in questions), default=0.0) + self._switch_within
-        return wire.inspected(self._operate("inspect", release, *_flat(questions), within=patience))
+        return protocol.inspected(self._operate("inspect", release, *_flat(questions), within=patience))
 
     def ask(self, run: str, questions: Sequence[Question] = ()) -> Observation:
         patience = max((q.timeout for q in questions), default=0.0) + _LOOK_WITHIN
         answer = self._operate("ask", run, *_flat(questions), within=patience)
-        return Observation(self._parse_units(wire.text_of(answer, "state")), wire.answers(answer))
+        return Observation(self._parse_units(protocol.text_of(answer, "state")), protocol.answers(answer))
 
     def logs(self) -> Sequence[str]:
-        answered = self.ask("", (Question(requester.READ_LOGS, _LOGS_WITHIN),)).answers.get(0)
+        answered = self.ask("", (Question(restricted.READ_LOGS, _LOGS_WITHIN),)).answers.get(0)
         return answered.lines if answered else ()
 
     def dial(self, host: str, port: int, timeout: float) -> Stream:
@@ -91,11 +91,11 @@ class ProgramHost:
             raise Refused(f"{self.name}: .rollback could not be written to")
 
     def journal(self) -> Sequence[str]:
-        return wire.text_of(self._operate("history", within=60.0), "journal").splitlines()
+        return protocol.text_of(self._operate("history", within=60.0), "journal").splitlines()
 
     def seal(self, release: str) -> int:
         answer = self._operate("seal", release, within=600.0)
-        count = wire.sealed(answer)
+        count = protocol.sealed(answer)
         if count is None:
             hint = "It has no files, or .rollback is not writable."
             raise Refused(f"{self.name}: {release} could not be sealed", hint)
@@ -103,16 +103,16 @@ class ProgramHost:
 
     def install(self, text: str) -> Installed:
         """Put the program where people on the host find it. It is sent whole, whoever is asked otherwise."""
-        command = program.command(text, "install")
+        command = bundle.command(text, "install")
         answer = self._hear("install", lambda take: self._transport.execute(command, take, _LOOK_WITHIN).stderr)
-        how = wire.installed(answer)
+        how = protocol.installed(answer)
         if how is None:
             hint = "Is the service's root there, and may this user write to it?"
             raise Refused(f"{self.name}: the program could not be installed", hint)
         return how
 
     def stamp(self) -> str:
-        answered = self.ask("", (Question(requester.READ_STAMP, _LOGS_WITHIN),)).answers.get(0)
+        answered = self.ask("", (Question(restricted.READ_STAMP, _LOGS_WITHIN),)).answers.get(0)
         return answered.lines[0] if answered and answered.status == 0 and answered.lines else ""
 
     def switch(self, order: SwitchOrder, on_step: Callable[[StepReport], None]) -> SwitchResult:
@@ -151,7 +151,7 @@ class ProgramHost:
         *arguments: str,
         within: float = _LOOK_WITHIN,
         on_line: Callable[[list[str]], None] | None = None,
-    ) -> wire.Answer:
+    ) -> protocol.Answer:
         run = self._operator.run
         return self._hear(operation, lambda take: run((operation, *arguments), take, within), on_line)
 
@@ -160,8 +160,8 @@ class ProgramHost:
         operation: str,
         run: Callable[[Callable[[str], None]], str],
         on_line: Callable[[list[str]], None] | None = None,
-    ) -> wire.Answer:
-        answer = wire.Answer(operation)
+    ) -> protocol.Answer:
+        answer = protocol.Answer(operation)
 
         def take(line: str) -> None:
             fields = answer.feed(line)
@@ -172,7 +172,7 @@ class ProgramHost:
         try:
             return answer.whole()
         except BadAnswer as error:
-            said = wire.clean(errors.strip().rsplit("\n", 1)[-1] or answer.before)
+            said = protocol.clean(errors.strip().rsplit("\n", 1)[-1] or answer.before)
             raise BadAnswer(f"{error.message}{f' ({said})' if said else ''}") from None
 
 
@@ -189,15 +189,15 @@ class _Progress:
         self._seen = 0
 
     def line(self, fields: list[str]) -> None:
-        if fields[0] == "step" and (step := wire.step_report(fields[1:])):
+        if fields[0] == "step" and (step := protocol.step_report(fields[1:])):
             self._seen += 1
             if self._seen > self._told:
                 self._told = self._seen
                 self._on_step(step)
 
-    def of(self, answer: wire.Answer) -> SwitchResult:
-        state = wire.text_of(answer, "state")
-        return wire.switched(answer.lines, self._parse_units(state) if state else ())
+    def of(self, answer: protocol.Answer) -> SwitchResult:
+        state = protocol.text_of(answer, "state")
+        return protocol.switched(answer.lines, self._parse_units(state) if state else ())
 
 
 def _flat(questions: Sequence[Question]) -> list[str]:

@@ -6,7 +6,7 @@ import secrets
 import threading
 from collections.abc import Callable
 
-from rollback_ops.hosts import program
+from rollback_ops.hosts.agent import bundle
 from rollback_ops.hosts.transport import Conversation, Transport
 
 _CONVERSE_WITHIN = 10.0
@@ -31,11 +31,11 @@ class Operator:
                     return self._ask(conversation, words, on_line, timeout)
             finally:
                 self._turn.release()
-        return self._transport.execute(program.command(self._text, *words), on_line, timeout).stderr
+        return self._transport.execute(bundle.command(self._text, *words), on_line, timeout).stderr
 
     def _conversing(self) -> Conversation | None:
         if self._conversation is None or not self._conversation.open:
-            begin = program.command(self._text, "converse", self._token)
+            begin = bundle.command(self._text, "converse", self._token)
             self._conversation = self._transport.converse(begin, _CONVERSE_WITHIN)
         return self._conversation
 
@@ -49,7 +49,7 @@ class Operator:
             return False
 
         try:
-            return conversation.ask(program.request(self._token, *words), take, timeout)
+            return conversation.ask(bundle.request(self._token, *words), take, timeout)
         except BaseException:
             conversation.close()
             self._conversation = None

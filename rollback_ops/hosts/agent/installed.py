@@ -14,7 +14,7 @@ from rollback_ops import __version__
 from rollback_ops.config import Check, CommandCheck, HttpCheck, Limits, LogsCheck, Service, TcpCheck
 from rollback_ops.config.types import fill
 from rollback_ops.core.model import Manager, Question
-from rollback_ops.hosts import program, requester, wire
+from rollback_ops.hosts.agent import bundle, protocol, restricted
 
 # Stands in questions for the release that they are about, until the host knows it.
 RELEASE = "NameOfTheReleaseThatIsAskedAbout"
@@ -61,10 +61,10 @@ def difference(found: str, text: str) -> str:
 
 def _body() -> str:
     """Unlike what is sent for each operation it can be read: it stays, and somebody may have to."""
-    whole = program.source("program")
+    whole = bundle.source("program")
     if not whole.endswith(_MAIN):
         raise AssertionError("the program begins with its last line")
-    return whole.removesuffix(_MAIN) + "\n".join(program.source(f"by_hand/{part}") for part in _PARTS)
+    return whole.removesuffix(_MAIN) + "\n".join(bundle.source(f"by_hand/{part}") for part in _PARTS)
 
 
 def _settings(wanted: Installation) -> str:
@@ -77,13 +77,13 @@ def _settings(wanted: Installation) -> str:
         "MIN_HEALTHY": str(round(100 * max(policy.min_healthy_time, *windows, 0.0))),
         "DEADLINE": str(round(100 * max(policy.healthy_deadline, *deadlines, 0.0))),
         "FIRST_AID": "\n".join(wanted.manager.first_aid),
-        "BAD_NAME": wire.BAD_NAME,
-        "READ_LOGS": requester.READ_LOGS,
-        "READ_STAMP": requester.READ_STAMP,
+        "BAD_NAME": protocol.BAD_NAME,
+        "READ_LOGS": restricted.READ_LOGS,
+        "READ_STAMP": restricted.READ_STAMP,
     }
     lines = "".join(f"RO_{name}={shlex.quote(value)}\n" for name, value in values.items())
     return (
-        program.assignments(service, wanted.manager) + lines + _hurry(wanted.hurried) + _words(wanted) + _checks(wanted)
+        bundle.assignments(service, wanted.manager) + lines + _hurry(wanted.hurried) + _words(wanted) + _checks(wanted)
     )
 
 
@@ -94,8 +94,8 @@ def _hurry(limits: Limits) -> str:
 
 def _words(wanted: Installation) -> str:
     """What the codes of a survey mean, as a function that sets ``words``."""
-    cases = [f"{code}) words={_template(text)} ;;" for code, text in wire.OBSTACLES.items()]
-    problems = [f"{code}) words={shlex.quote(text)} ;;" for code, text in wire.PROBLEMS.items()]
+    cases = [f"{code}) words={_template(text)} ;;" for code, text in protocol.OBSTACLES.items()]
+    problems = [f"{code}) words={shlex.quote(text)} ;;" for code, text in protocol.PROBLEMS.items()]
     units = [f"{code}) words={shlex.quote(text)} ;;" for code, text in wanted.unstartable.items()]
     problem = ["problem) case $2 in '') words='' ;;", *problems, '*) words="it $2" ;;', "esac ;;"]
     unit = ["unit) case $2 in", *units, "*) words='' ;;", "esac ;;"]
