@@ -17,7 +17,7 @@ from rollback_ops.core.ports import Host
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import rfc3339
 from rollback_ops.core.tasks import Cancellation, begin
-from rollback_ops.notify import Notifier, Start
+from rollback_ops.integrations.webhook import Notifier, Start
 
 if TYPE_CHECKING:
     from rollback_ops.github.deployments import Filed, Filing

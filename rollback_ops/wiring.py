@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rollback_ops.github.api import Place
     from rollback_ops.github.deployments import Filing
     from rollback_ops.github.permission import Permit
-    from rollback_ops.notify import Notifier
+    from rollback_ops.integrations.webhook import Notifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Wired:
 
     def notifier(self) -> Notifier:
         """Who tells the team. Imported only now: until the hosts are being looked at, nobody has time for it."""
-        from rollback_ops.notify import Notifier
+        from rollback_ops.integrations.webhook import Notifier
 
         notify = self.job.service.notify
         return Notifier(self.webhook, self.request.webhook_format or notify.format, notify.on)

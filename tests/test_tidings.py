@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from rollback_ops.core.errors import ConnectionLost
 from rollback_ops.core.record import Record
 from rollback_ops.github.deployments import Filing
-from rollback_ops.notify import Notifier
+from rollback_ops.integrations.webhook import Notifier
 from rollback_ops.tidings import Tidings, warned
 from tests.fakes import FakeHost, raising
 from tests.github.web import DEPLOYMENTS, PLACE, deployment, sent, statuses

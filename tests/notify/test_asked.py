@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from rollback_ops.config import Event, Notify
 from rollback_ops.config.request import Request
 from rollback_ops.core.errors import UsageError
-from rollback_ops.notify import Notifier
+from rollback_ops.integrations.webhook import Notifier
 from rollback_ops.wiring import settings_of, wire
 from tests.records import record
 

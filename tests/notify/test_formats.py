@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 
 from rollback_ops.config import MessageFormat
 from rollback_ops.core.record import Outcome, Record
-from rollback_ops.notify import FORMATS, News, Start, body, slack
+from rollback_ops.integrations.webhook import FORMATS, News, Start, body, slack
 from tests.any_record import records
 from tests.records import USUAL, record
 

@@ -17,7 +17,7 @@ import requests
 import responses
 from urllib3.exceptions import NameResolutionError
 
-from rollback_ops.notify.sending import send
+from rollback_ops.integrations.webhook.sending import send
 from tests.notify.receiver import SECRET, receiver
 
 URL = f"https://hooks.example.org/services/{SECRET}/hunter2hunter2"

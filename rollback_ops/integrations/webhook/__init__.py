@@ -14,8 +14,8 @@ from rollback_ops.config import Event, MessageFormat
 from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import masked
 from rollback_ops.core.tasks import Begun, Cancellation, begin
-from rollback_ops.notify import generic, sending, slack, teams
-from rollback_ops.notify.message import News, Start
+from rollback_ops.integrations.webhook import generic, sending, slack, teams
+from rollback_ops.integrations.webhook.message import News, Start
 
 __all__ = ["FORMATS", "News", "Notifier", "Start", "body"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rollback_ops.core.text import one_line
-from rollback_ops.notify.message import Message, News, message_of
+from rollback_ops.integrations.webhook.message import Message, News, message_of
 
 # Slack's own limits are 150 and 3,000. The text is for Discord too, which takes 2,000.
 _HEADER = 150

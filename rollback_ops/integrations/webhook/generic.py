@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollback_ops.notify.message import News
+from rollback_ops.integrations.webhook.message import News
 
 
 def payload(news: News) -> dict[str, Any]:

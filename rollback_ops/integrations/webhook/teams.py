@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rollback_ops.core.text import one_line, short
-from rollback_ops.notify.message import News, message_of
+from rollback_ops.integrations.webhook.message import News, message_of
 
 _VALUE = 300
 _HOST = 200
