@@ -26,12 +26,12 @@ from rollback_ops.engine.guard import guard
 from rollback_ops.engine.rollback import roll_back
 from rollback_ops.engine.spec import Order
 from rollback_ops.engine.verify import verify
+from rollback_ops.integrations.publish import Tidings, warned
 from rollback_ops.report import Line
-from rollback_ops.tidings import Tidings, warned
 from rollback_ops.wiring import Wired
 
 if TYPE_CHECKING:
-    from rollback_ops.github.permission import Permit
+    from rollback_ops.integrations.github.permission import Permit
 
 T = TypeVar("T")
 

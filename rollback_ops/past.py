@@ -18,11 +18,11 @@ from rollback_ops.core.record import HostRecord, Record, ReleaseRef
 from rollback_ops.core.run import new_run, rfc3339
 from rollback_ops.core.statistics import statistics
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.history.deployments import read_payloads
+from rollback_ops.integrations.github.history import read_payloads
 from rollback_ops.wiring import Wired, place, settings_of, wire
 
 if TYPE_CHECKING:
-    from rollback_ops.github.api import Place
+    from rollback_ops.integrations.github.api import Place
 
 T = TypeVar("T")
 
@@ -102,7 +102,7 @@ class Past:
 
     def _read(self, where: Place, limit: int | None) -> tuple[list[Record], int]:
         """Page by page, until there are enough."""
-        from rollback_ops.github.clerk import Clerk
+        from rollback_ops.integrations.github.client import Clerk
 
         payloads: list[Mapping[str, Any] | None] = []
         for page in Clerk(where).pages(self._options.get("environment") or ""):

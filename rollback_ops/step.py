@@ -10,12 +10,12 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from rollback_ops.cli.actions import runner
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Exit
 from rollback_ops.core.outcome import KILLED
 from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import mask, remember
-from rollback_ops.github import runner
 
 # What an exit code means for a command that leaves no record. Wrong usage has no outcome: nothing was begun.
 _OUTCOMES: dict[int, str] = {
@@ -91,7 +91,7 @@ def ended_with(record: Record, lines: Sequence[str], file: Path | None) -> list[
 
 
 def _summarized(environ: Mapping[str, str], record: Record) -> list[str]:
-    from rollback_ops.github.summary import summary
+    from rollback_ops.cli.actions.summary import summary
 
     try:
         page = summary(record.without_secrets(), runner.repository_url(environ))
@@ -128,7 +128,7 @@ def _without_a_record(step: _Step, code: int) -> list[str]:
     problems = runner.write_outputs(step.environ, {"outcome": _OUTCOMES.get(code, ""), "exit-code": str(int(code))})
     if not code and not step.reasons:
         return problems
-    from rollback_ops.github.summary import notice
+    from rollback_ops.cli.actions.summary import notice
 
     reasons = step.reasons or [f"it ended with exit code {int(code)}; the log of the step says why"]
     (what, where), sign = step.title, "❌" if code else "✅"

@@ -23,9 +23,9 @@ from rollback_ops.core.tasks import Begun, begin
 from rollback_ops.hosts import Login, managers, on_servers, on_this_machine
 
 if TYPE_CHECKING:
-    from rollback_ops.github.api import Place
-    from rollback_ops.github.deployments import Filing
-    from rollback_ops.github.permission import Permit
+    from rollback_ops.integrations.github.api import Place
+    from rollback_ops.integrations.github.deployments import Filing
+    from rollback_ops.integrations.github.permission import Permit
     from rollback_ops.integrations.webhook import Notifier
 
 
@@ -61,7 +61,7 @@ class Wired:
         required = environment.require_permission
         if not required or request.dry_run or request.trigger not in PERSONAL_TRIGGERS:
             return None
-        from rollback_ops.github.permission import Permit, permit
+        from rollback_ops.integrations.github.permission import Permit, permit
 
         if not request.in_actions:
             who = f"whether {request.actor} holds {required} was not looked up"
@@ -103,7 +103,7 @@ def place(environ: Mapping[str, str]) -> Place | None:
     """The repository on GitHub that this is about, where the environment says which, and has a token for it."""
     if not environ.get("GITHUB_REPOSITORY"):
         return None
-    from rollback_ops.github.api import Place
+    from rollback_ops.integrations.github.api import Place
 
     return Place.of(environ, Secrets.read(environ).token)
 
@@ -133,6 +133,6 @@ def filing(request: Request, github: Place | None, environment_url: str) -> Fili
     asked = request.record_deployment
     if asked is False or (asked is None and not (request.in_actions and github)):
         return None
-    from rollback_ops.github.deployments import Filing
+    from rollback_ops.integrations.github.deployments import Filing
 
     return Filing(github, environment_url, whole=not request.hosts)

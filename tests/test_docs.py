@@ -26,10 +26,10 @@ from rollback_ops.config.types import parse_duration
 from rollback_ops.core.errors import Exit
 from rollback_ops.core.model import Lease, Live, Release, Survey, Unfinished, Unit
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Wish, make_plan
-from rollback_ops.github.deployments import UNCAUGHT, UNFILED, UNRETIRED
-from rollback_ops.github.permission import permit
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import protocol
+from rollback_ops.integrations.github.deployments import UNCAUGHT, UNFILED, UNRETIRED
+from rollback_ops.integrations.github.permission import permit
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(str(p.relative_to(ROOT)) for p in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))

@@ -14,9 +14,9 @@ from pydantic import SecretStr
 
 from rollback_ops.core.errors import ConnectionLost
 from rollback_ops.core.record import Record
-from rollback_ops.github.deployments import Filing
+from rollback_ops.integrations.github.deployments import Filing
+from rollback_ops.integrations.publish import Tidings, warned
 from rollback_ops.integrations.webhook import Notifier
-from rollback_ops.tidings import Tidings, warned
 from tests.fakes import FakeHost, raising
 from tests.github.web import DEPLOYMENTS, PLACE, deployment, sent, statuses
 from tests.lab.ground import wait_until

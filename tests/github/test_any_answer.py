@@ -11,11 +11,11 @@ import responses
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rollback_ops.github.api import Api, Unanswered
-from rollback_ops.github.clerk import Clerk
-from rollback_ops.github.deployments import Filing
-from rollback_ops.github.permission import permit
-from rollback_ops.history.deployments import read_payloads
+from rollback_ops.integrations.github.api import Api, Unanswered
+from rollback_ops.integrations.github.client import Clerk
+from rollback_ops.integrations.github.deployments import Filing
+from rollback_ops.integrations.github.history import read_payloads
+from rollback_ops.integrations.github.permission import permit
 from tests.github.web import PLACE, address
 from tests.records import USUAL, record
 

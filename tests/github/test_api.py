@@ -11,7 +11,7 @@ import requests
 import responses
 from pydantic import SecretStr
 
-from rollback_ops.github.api import Api, Place, Unanswered
+from rollback_ops.integrations.github.api import Api, Place, Unanswered
 from tests.github.web import DEPLOYMENTS, PAGE_OF_A_PROXY, PLACE, TOKEN, address, deployment, sent, statuses
 
 Asking = Callable[[Api], object]

@@ -13,9 +13,9 @@ import requests
 import responses
 
 from rollback_ops.core.record import Record
-from rollback_ops.github import payload
-from rollback_ops.github.api import Deployment
-from rollback_ops.github.deployments import UNFILED, Filed, Filing, missed
+from rollback_ops.integrations.github import payload
+from rollback_ops.integrations.github.api import Deployment
+from rollback_ops.integrations.github.deployments import UNFILED, Filed, Filing, missed
 from tests.github.web import (
     DEPLOYMENTS,
     LEFT_SHA,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rollback_ops.github.markdown import bounded, code, link, row, table, words
+from rollback_ops.cli.actions.markdown import bounded, code, link, row, table, words
 from tests.github.reader import kinds, spans, tokens
 
 HOSTILE = [

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollback_ops.core.record import Record
-from rollback_ops.github import payload
-from rollback_ops.history.deployments import read_payloads
+from rollback_ops.integrations.github import payload
+from rollback_ops.integrations.github.history import read_payloads
 from tests.github.web import OLD_SHA, SHA, TOKEN
 from tests.records import USUAL, record
 

@@ -11,8 +11,8 @@ import requests
 import responses
 
 from rollback_ops.core.errors import Exit
-from rollback_ops.github.api import Place
-from rollback_ops.github.permission import Permit, held, permit
+from rollback_ops.integrations.github.api import Place
+from rollback_ops.integrations.github.permission import Permit, held, permit
 from tests.github.web import PAGE_OF_A_PROXY, PLACE, TOKEN, address
 
 PERSON = address("/repos/acme/bot/collaborators/alice/permission")

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rollback_ops.core.text import one_line
-from rollback_ops.github.runner import (
+from rollback_ops.cli.actions.runner import (
     StepLog,
     annotation,
     command,
@@ -21,6 +20,7 @@ from rollback_ops.github.runner import (
     write_outputs,
     write_summary,
 )
+from rollback_ops.core.text import one_line
 from tests.github.pseudo_runner import PseudoRunner, outputs
 
 FORGED = [

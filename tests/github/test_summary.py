@@ -8,8 +8,8 @@ from typing import Any, get_args
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
+from rollback_ops.cli.actions.summary import notice, summary
 from rollback_ops.core.record import Outcome, Record
-from rollback_ops.github.summary import notice, summary
 from tests.any_record import records
 from tests.github.reader import headings, kinds, links, spans, tokens
 from tests.records import USUAL, record

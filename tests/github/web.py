@@ -9,7 +9,7 @@ from typing import Any
 import responses
 from pydantic import SecretStr
 
-from rollback_ops.github.api import Place
+from rollback_ops.integrations.github.api import Place
 
 TOKEN = "ghs_0123456789abcdefSECRET"
 SHA, OLD_SHA, LEFT_SHA = "a" * 40, "b" * 40, "d" * 40

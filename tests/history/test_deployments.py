@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rollback_ops.history.deployments import read_payloads
+from rollback_ops.integrations.github.history import read_payloads
 from tests.records import USUAL
 
 

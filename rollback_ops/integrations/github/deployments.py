@@ -15,9 +15,9 @@ from typing import Generic, TypeVar
 from rollback_ops.core.errors import ConnectionLost, RollbackOpsError
 from rollback_ops.core.record import DeploymentRef, Record
 from rollback_ops.core.tasks import Cancellation, begin, each
-from rollback_ops.github import payload
-from rollback_ops.github.api import Deployment, Place, Unanswered
-from rollback_ops.github.clerk import Clerk
+from rollback_ops.integrations.github import payload
+from rollback_ops.integrations.github.api import Deployment, Place, Unanswered
+from rollback_ops.integrations.github.client import Clerk
 
 T = TypeVar("T")
 

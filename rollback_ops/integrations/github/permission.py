@@ -10,7 +10,7 @@ from rollback_ops.config.types import Role
 from rollback_ops.core.errors import Refused, RollbackOpsError
 from rollback_ops.core.tasks import Cancellation, begin
 from rollback_ops.core.text import one_line
-from rollback_ops.github.api import Api, Place, Unanswered
+from rollback_ops.integrations.github.api import Api, Place, Unanswered
 
 # From the least to the most.
 _ROLES: tuple[Role, ...] = get_args(Role)

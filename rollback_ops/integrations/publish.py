@@ -20,7 +20,7 @@ from rollback_ops.core.tasks import Cancellation, begin
 from rollback_ops.integrations.webhook import Notifier, Start
 
 if TYPE_CHECKING:
-    from rollback_ops.github.deployments import Filed, Filing
+    from rollback_ops.integrations.github.deployments import Filed, Filing
 
 # Seconds for the deployment on GitHub. After a signal the runner's patience ends sooner.
 _FILED_WITHIN = 5.0

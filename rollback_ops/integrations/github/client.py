@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rollback_ops.core.record import DeploymentRef, Record
-from rollback_ops.github import payload
-from rollback_ops.github.api import PAGE, Api, Deployment, Place, Unanswered
+from rollback_ops.integrations.github import payload
+from rollback_ops.integrations.github.api import PAGE, Api, Deployment, Place, Unanswered
 
 # Of the deployments of the left revision: the newest may be a job's own, which is still going on.
 _MOST_LOOKED_AT = 3

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
+from rollback_ops.cli.actions.markdown import bounded, code, link, table, words
 from rollback_ops.core.model import Trigger
 from rollback_ops.core.record import HostRecord, Record, ReleaseRef
 from rollback_ops.core.summary import ending_of, times, verification_of
-from rollback_ops.github.markdown import bounded, code, link, table, words
 
 # Over 1 MiB GitHub drops the whole of it.
 _LONGEST = 256 * 1024

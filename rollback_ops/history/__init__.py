@@ -1,1 +1,0 @@
-"""What happened before: records read back from where they were left, newest first, and their statistics."""
