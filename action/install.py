@@ -106,7 +106,9 @@ def _install(pip: _Pip, wheels: Path, made: Path) -> None:
 
 def _prove(made: Path) -> None:
     """One start of the program, which compiles what it will need."""
-    probe = "import rollback_ops.commands, rollback_ops.past, fabric, github, requests, rich.progress"
+    probe = (
+        "import rollback_ops.commands.rollback, rollback_ops.commands.history, fabric, github, requests, rich.progress"
+    )
     start = f"import sys; sys.path += {[str(_HERE.parent), str(made)]!r}; {probe}"
     subprocess.run([sys.executable, "-I", "-S", "-c", start], check=True)
 

@@ -36,10 +36,10 @@ from rollback_ops.options import (
 )
 
 if TYPE_CHECKING:
-    from rollback_ops.commands import Commands
+    from rollback_ops.commands.context import Wired
+    from rollback_ops.commands.history import Past
+    from rollback_ops.commands.rollback import Commands
     from rollback_ops.config.reason import Reason
-    from rollback_ops.past import Past
-    from rollback_ops.wiring import Wired
 
 app = typer.Typer(
     name="rollback-ops",
@@ -171,7 +171,7 @@ def install(
     config: Config = None,
 ) -> None:
     """Put the program on the hosts, for people there when everything else is down."""
-    from rollback_ops.installing import install
+    from rollback_ops.commands.install import install
 
     _end(install(_wired(config, _asked(env, service, host, local)), as_json=json))
 
@@ -187,7 +187,7 @@ def demo() -> None:
 @app.command(hidden=True)
 def finish() -> None:
     """Complete the record on GitHub, at the end of a job: what a rollback that was stopped could not."""
-    from rollback_ops.finish import finish as complete
+    from rollback_ops.commands.finish import finish as complete
 
     _end(complete(os.environ))
 
@@ -247,7 +247,7 @@ def _asked(
 
 
 def _wired(config: str | None, asked: dict[str, Any]) -> Wired:
-    from rollback_ops.wiring import settings_of, wire
+    from rollback_ops.commands.context import settings_of, wire
 
     return wire(settings_of(config, os.environ), os.environ, asked)
 
@@ -255,7 +255,7 @@ def _wired(config: str | None, asked: dict[str, Any]) -> Wired:
 def _commands(wired: Wired, json: bool, *, sizes: bool = False, permitted: bool = True) -> Commands:
     """The first byte leaves for the hosts before the rest is imported; none at all where it is not ``permitted``."""
     survey = wired.look(sizes=sizes, permitted=permitted)
-    from rollback_ops.commands import Commands
+    from rollback_ops.commands.rollback import Commands
 
     return Commands(wired, survey, as_json=json)
 
@@ -273,7 +273,7 @@ def _reason(wired: Wired) -> Reason:
 
 
 def _past(config: str | None, json: bool, asked: dict[str, Any], source: Source = Source.journal) -> Past:
-    from rollback_ops.past import Past
+    from rollback_ops.commands.history import Past
 
     return Past(config, asked, as_json=json, on_github=source is Source.github)
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from rollback_ops.commands.context import Wired
+from rollback_ops.commands.install import install, stale, text_for
 from rollback_ops.config import Settings
 from rollback_ops.config.request import Request
 from rollback_ops.config.resolve import resolve
 from rollback_ops.core.errors import AuthenticationFailed, Exit, HostUnreachable
 from rollback_ops.hosts.agent import bundle
-from rollback_ops.installing import install, stale, text_for
-from rollback_ops.wiring import Wired
 from tests.fakes import FakeHost, raising
 
 SERVICE = {

@@ -9,11 +9,11 @@ import pytest
 import responses
 from pydantic import SecretStr
 
+from rollback_ops.commands.context import settings_of, wire
 from rollback_ops.config import Event, Notify
 from rollback_ops.config.request import Request
 from rollback_ops.core.errors import UsageError
 from rollback_ops.integrations.webhook import Notifier
-from rollback_ops.wiring import settings_of, wire
 from tests.records import record
 
 URL = "https://hooks.example.org/services/T0SECRETPATH"

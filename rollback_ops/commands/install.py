@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 
 from rollback_ops import checks, documents, report, terminal
+from rollback_ops.commands.context import Wired, hurried
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import Exit, RollbackOpsError
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import installed
 from rollback_ops.hosts.agent.restricted import PLACE
-from rollback_ops.wiring import Wired, hurried
 
 _WITHIN = 12.0
 _LOOK_WITHIN = 5.0

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rollback_ops import documents, report, terminal
+from rollback_ops.commands.context import Wired, place, settings_of, wire
 from rollback_ops.config import Settings
 from rollback_ops.config.reason import reason_for
 from rollback_ops.core import tasks
@@ -19,7 +20,6 @@ from rollback_ops.core.run import new_run, rfc3339
 from rollback_ops.core.statistics import statistics
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.integrations.github.history import read_payloads
-from rollback_ops.wiring import Wired, place, settings_of, wire
 
 if TYPE_CHECKING:
     from rollback_ops.integrations.github.api import Place

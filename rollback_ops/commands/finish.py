@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rollback_ops import documents, report, step, terminal
+from rollback_ops.commands.context import filing, place, settings_of
 from rollback_ops.config.request import Request
 from rollback_ops.core.errors import Exit, RollbackOpsError, UsageError
 from rollback_ops.core.record import Record
 from rollback_ops.integrations.github.deployments import UNFILED
 from rollback_ops.integrations.publish import warned
 from rollback_ops.report import Line
-from rollback_ops.wiring import filing, place, settings_of
 
 # Seconds. Nobody waits for a service here.
 _WITHIN = 20.0

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rollback_ops import checks, documents, ending, report, step, terminal
+from rollback_ops.commands.context import Wired
 from rollback_ops.config.reason import Reason
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError
@@ -28,7 +29,6 @@ from rollback_ops.engine.spec import Order
 from rollback_ops.engine.verify import verify
 from rollback_ops.integrations.publish import Tidings, warned
 from rollback_ops.report import Line
-from rollback_ops.wiring import Wired
 
 if TYPE_CHECKING:
     from rollback_ops.integrations.github.permission import Permit
@@ -58,7 +58,7 @@ class Commands:
 
     def check(self, reason: Reason) -> int:
         """A rollback up to the moment at which it would change something."""
-        from rollback_ops.installing import stale
+        from rollback_ops.commands.install import stale
 
         found = self._survey.results(_LOOK_WITHIN, Cancellation())
         reached = [name for name, survey in found.items() if isinstance(survey, Survey)]
