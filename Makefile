@@ -27,7 +27,7 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 	MYPYPATH=action $(BIN)/mypy --config-file= --strict --scripts-are-modules action/prepare.py action/install.py
 	$(BIN)/lint-imports
-	$(BIN)/shellcheck rollback_ops/hosts/program.sh rollback_ops/hosts/by_hand/*.sh action/*.sh tests/packages.sh tests/action/*.sh .ci/run
+	$(BIN)/shellcheck rollback_ops/hosts/agent/sh/program.sh rollback_ops/hosts/agent/sh/breakglass/*.sh action/*.sh tests/packages.sh tests/action/*.sh .ci/run
 	$(BIN)/zizmor --offline --persona auditor --no-progress --quiet action.yml .github
 	tests/action/validate.sh $(VENV)/validator action.yml .github/workflows/*.yml
 

@@ -3,14 +3,14 @@
 import signal
 from typing import NoReturn
 
-from rollback_ops.ending import at_once, leave
+from rollback_ops.cli.exit import at_once, leave
 
 
 def main() -> NoReturn:
     """Run the command that was typed, and end the process with its exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, at_once)
-    from rollback_ops.cli import main as run
+    from rollback_ops.cli.app import main as run
 
     try:
         run()

@@ -16,6 +16,7 @@ from rollback_ops.core.model import (
     Live,
     Mark,
     Observation,
+    OpenTransaction,
     Question,
     Release,
     StepReport,
@@ -23,7 +24,6 @@ from rollback_ops.core.model import (
     SwitchOrder,
     SwitchOutcome,
     SwitchResult,
-    Unfinished,
     Unit,
 )
 from rollback_ops.core.ports import Stream
@@ -73,9 +73,9 @@ class FakeHost:
     live: Live = NOWHERE
     units: tuple[Unit, ...] = (Unit("bot", "running", pid=7),)
     lease: Lease | None = None
-    unfinished: Unfinished | None = None
-    obstacles: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    unfinished: OpenTransaction | None = None
+    blockers: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     ends: SwitchOutcome = "switched"
     broken: Mapping[str, str] = field(default_factory=dict)
     says: int = 0
@@ -96,7 +96,7 @@ class FakeHost:
     def survey(self, *, sizes: bool = False) -> Survey:
         self._begin("survey")
         return Survey(
-            self.name, self.releases, self.live, self.units, self.lease, self.unfinished, self.obstacles, self.doubts
+            self.name, self.releases, self.live, self.units, self.lease, self.unfinished, self.blockers, self.warnings
         )
 
     def inspect(self, release: str, questions: Sequence[Question] = ()) -> Inspection:

@@ -9,15 +9,15 @@ import pytest
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import Mark, Survey, SwitchOutcome, SwitchResult
 from rollback_ops.core.plan import HostPlan, Plan
-from rollback_ops.core.run import Attempt, Chronicle, Heading, new_run
+from rollback_ops.core.run import Attempt, RunInfo, RunState, new_run
 from tests.fakes import live_at, releases
 
-HEADING = Heading("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice")
+HEADING = RunInfo("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice")
 
 
-def chronicle(live: str = "b3") -> Chronicle:
+def state(live: str = "b3") -> RunState:
     surveys = {"h1": Survey("h1", releases("b1", "b2", "b3"), live_at(live))}
-    return Chronicle(HEADING, ["h1", "h2"], surveys=surveys)
+    return RunState(HEADING, ["h1", "h2"], surveys=surveys)
 
 
 def attempt(target: str, ended: SwitchOutcome, healthy: bool | None = None, *, goes_back: bool = False) -> Attempt:
@@ -42,26 +42,26 @@ def attempt(target: str, ended: SwitchOutcome, healthy: bool | None = None, *, g
 def test_what_was_left_is_bad_and_what_was_verified_is_good(
     ended: SwitchOutcome, healthy: bool | None, marks: dict[str, Mark]
 ) -> None:
-    told = chronicle()
+    told = state()
     told.attempts.append(attempt("b2", ended, healthy))
     assert told.marks("h1") == marks
     assert told.marks("h2") == {}
 
 
 def test_a_release_that_was_restored_to_itself_is_marked_by_its_verification_only() -> None:
-    told = chronicle(live="b2")
+    told = state(live="b2")
     told.attempts.append(attempt("b2", "switched", healthy=True))
     assert told.marks("h1") == {"b2": "good"}
 
 
 def test_each_target_that_was_not_well_is_bad_and_the_one_that_was_is_good() -> None:
-    told = chronicle()
+    told = state()
     told.attempts += [attempt("b2", "switched", healthy=False), attempt("b1", "switched", healthy=True)]
     assert told.marks("h1") == {"b3": "bad", "b2": "bad", "b1": "good"}
 
 
 def test_a_release_that_was_gone_back_to_is_not_marked() -> None:
-    told = chronicle()
+    told = state()
     told.attempts += [attempt("b2", "switched", healthy=False), attempt("b3", "switched", goes_back=True)]
     assert told.marks("h1") == {"b2": "bad"}
 
@@ -71,7 +71,7 @@ def test_a_release_that_was_gone_back_to_is_not_marked() -> None:
     [("switched", True), ("not_started", True), ("put_back", True), ("failed", True), ("refused", False)],
 )
 def test_a_host_that_refused_was_not_touched(ended: SwitchOutcome, touched: bool) -> None:
-    told = chronicle()
+    told = state()
     told.attempts.append(attempt("b2", ended))
     assert told.touched == (["h1"] if touched else [])
 

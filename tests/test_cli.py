@@ -138,12 +138,12 @@ def imported(code: str) -> set[str]:
 
 
 def test_the_command_line_is_there_before_anything_slow_is() -> None:
-    assert imported("import rollback_ops.cli") == set()
+    assert imported("import rollback_ops.cli.app") == set()
 
 
 @pytest.mark.parametrize("typed", [["--help"], ["rollback", "--help"], ["history", "list", "--help"], ["--version"]])
 def test_help_needs_nothing_slow(typed: list[str]) -> None:
-    there = imported(f"from rollback_ops.cli import main\ntry: main({typed})\nexcept SystemExit: pass")
+    there = imported(f"from rollback_ops.cli.app import main\ntry: main({typed})\nexcept SystemExit: pass")
     assert there <= (set() if typed == ["--help"] else OF_TYPER)
 
 

@@ -16,7 +16,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from rollback_ops.cli import app
+from rollback_ops.cli.app import app
 from rollback_ops.config import Service, Settings, schema
 from rollback_ops.config.load import load, settings_path
 from rollback_ops.config.request import TRIGGERS, Request
@@ -24,8 +24,8 @@ from rollback_ops.config.resolve import LAYOUTS, Job, resolve
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.config.types import parse_duration
 from rollback_ops.core.errors import Exit
-from rollback_ops.core.model import Lease, Live, Release, Survey, Unfinished, Unit
-from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Wish, make_plan
+from rollback_ops.core.model import Lease, Live, OpenTransaction, Release, Survey, Unit
+from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Selection, make_plan
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import protocol
 from rollback_ops.integrations.github.deployments import UNCAUGHT, UNFILED, UNRETIRED
@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(str(p.relative_to(ROOT)) for p in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
 _NAMES = ("README.md", "CONTRIBUTING.md", "docs/ROLLBACK.md", "docs/SETTINGS.md")
 README, CONTRIBUTING, ROLLBACK, SETTINGS = ((ROOT / name).read_text() for name in _NAMES)
-PROGRAM = (ROOT / "rollback_ops/hosts/program.sh").read_text()
+PROGRAM = (ROOT / "rollback_ops/hosts/agent/sh/program.sh").read_text()
 
 Row = list[str]
 
@@ -173,7 +173,7 @@ def test_every_make_target_that_a_document_names_exists() -> None:
 SECTIONS: dict[str, type[schema.Section]] = {
     "`[services.NAME]`": schema.Service,
     "`[services.NAME.commands]`": schema.CustomCommands,
-    "`[services.NAME.checks.CHECK]`": schema.Paced,
+    "`[services.NAME.checks.CHECK]`": schema.CheckSettings,
     '`kind = "http"`': schema.HttpCheck,
     '`kind = "tcp"`': schema.TcpCheck,
     '`kind = "process"`': schema.ProcessCheck,
@@ -197,8 +197,8 @@ def documented_keys() -> list[Any]:
 
 def fields_of(model: type[schema.Section]) -> dict[str, FieldInfo]:
     """The keys of a section; what every check has is documented once."""
-    common = schema.Paced.model_fields if model is not schema.Paced else {}
-    paced = common if issubclass(model, schema.Paced) else {}
+    common = schema.CheckSettings.model_fields if model is not schema.CheckSettings else {}
+    paced = common if issubclass(model, schema.CheckSettings) else {}
     return {field.alias or name: field for name, field in model.model_fields.items() if name not in paced}
 
 
@@ -343,10 +343,10 @@ def answered(*lines: Sequence[str]) -> Survey:
     return protocol.survey(HOST, answer.whole(), ())
 
 
-@pytest.mark.parametrize("code", sorted(set(re.findall(r"say (?:obstacle|doubt) ([a-z-]+)", PROGRAM))))
+@pytest.mark.parametrize("code", sorted(set(re.findall(r"say (?:blocker|warning) ([a-z-]+)", PROGRAM))))
 def test_what_a_host_objects_to_is_in_the_troubleshooting(code: str) -> None:
-    found = answered(("obstacle", code, *DETAILS[code]))
-    assert f"{found.obstacles[0]}`" in ROLLBACK or f"{found.obstacles[0]} ``" in ROLLBACK
+    found = answered(("blocker", code, *DETAILS[code]))
+    assert f"{found.blockers[0]}`" in ROLLBACK or f"{found.blockers[0]} ``" in ROLLBACK
 
 
 @pytest.mark.parametrize("problem", sorted(set(re.findall(r"problem='?([a-z-]+)'?$", PROGRAM, re.MULTILINE))))
@@ -389,41 +389,41 @@ def unstartable() -> list[Unit]:
 
 
 @pytest.mark.parametrize(
-    ("surveys", "wish"),
+    ("surveys", "selection"),
     [
-        ([survey(units=(Unit("cytube-bot.service", "missing"),))], Wish()),
-        *(([survey(units=(unit,))], Wish()) for unit in unstartable()),
-        ([survey(live=Live("missing"))], Wish()),
-        ([survey(live=Live("dangling", path="backups/prod/gone"))], Wish()),
-        ([survey(live=Live("elsewhere", path="/srv/elsewhere"))], Wish()),
-        ([survey(live=Live("directory"))], Wish()),
-        ([survey(lease=lease(9.0))], Wish()),
-        ([survey(lease=lease(0.0))], Wish()),
-        ([survey(releases=RELEASES[2:])], Wish()),
-        ([survey()], Wish(backup=LIVE)),
-        ([survey()], Wish(backup="backup_2026")),
-        ([survey(releases=(*RELEASES, Release(HALF, problem="it lacks bot.py")))], Wish(backup=HALF)),
-        ([survey(), survey(OTHER, releases=(RELEASES[0], RELEASES[2]))], Wish(backup=GOOD)),
+        ([survey(units=(Unit("cytube-bot.service", "missing"),))], Selection()),
+        *(([survey(units=(unit,))], Selection()) for unit in unstartable()),
+        ([survey(live=Live("missing"))], Selection()),
+        ([survey(live=Live("dangling", path="backups/prod/gone"))], Selection()),
+        ([survey(live=Live("elsewhere", path="/srv/elsewhere"))], Selection()),
+        ([survey(live=Live("directory"))], Selection()),
+        ([survey(lease=lease(9.0))], Selection()),
+        ([survey(lease=lease(0.0))], Selection()),
+        ([survey(releases=RELEASES[2:])], Selection()),
+        ([survey()], Selection(backup=LIVE)),
+        ([survey()], Selection(backup="backup_2026")),
+        ([survey(releases=(*RELEASES, Release(HALF, problem="it lacks bot.py")))], Selection(backup=HALF)),
+        ([survey(), survey(OTHER, releases=(RELEASES[0], RELEASES[2]))], Selection(backup=GOOD)),
     ],
 )
-def test_every_refusal_of_a_plan_is_in_the_troubleshooting(surveys: list[Survey], wish: Wish) -> None:
-    refusal = make_plan(surveys, wish)
+def test_every_refusal_of_a_plan_is_in_the_troubleshooting(surveys: list[Survey], selection: Selection) -> None:
+    refusal = make_plan(surveys, selection)
     assert isinstance(refusal, Refusal)
     for line in refusal.why.splitlines():
         assert f"`{line.removeprefix(f'{HOST}: ')}`" in ROLLBACK
 
 
 @pytest.mark.parametrize(
-    ("surveys", "wish"),
+    ("surveys", "selection"),
     [
-        ([survey(), survey(OTHER, live=Live("release", GOOD, "there"))], Wish()),
-        ([survey(releases=(Release(OLD), Release(GOOD, mark="bad"), Release(LIVE)))], Wish(backup=GOOD)),
-        ([survey(unfinished=Unfinished("run", f"backups/prod/{LIVE}", GOOD))], Wish()),
-        ([survey(lease=lease(9.0))], Wish(emergency=True)),
+        ([survey(), survey(OTHER, live=Live("release", GOOD, "there"))], Selection()),
+        ([survey(releases=(Release(OLD), Release(GOOD, mark="bad"), Release(LIVE)))], Selection(backup=GOOD)),
+        ([survey(unfinished=OpenTransaction("run", f"backups/prod/{LIVE}", GOOD))], Selection()),
+        ([survey(lease=lease(9.0))], Selection(emergency=True)),
     ],
 )
-def test_the_warnings_of_a_plan_are_in_the_troubleshooting(surveys: list[Survey], wish: Wish) -> None:
-    plan = make_plan(surveys, wish)
+def test_the_warnings_of_a_plan_are_in_the_troubleshooting(surveys: list[Survey], selection: Selection) -> None:
+    plan = make_plan(surveys, selection)
     assert isinstance(plan, Plan)
     (warning,) = plan.warnings
     assert any(said in warning for row in table(ROLLBACK, "warning") for said in codes(row[0]))
@@ -442,10 +442,10 @@ def test_every_reason_for_which_a_release_is_not_chosen_is_in_the_readme() -> No
     middle = survey(live=Live("release", GOOD, "there"))
     bad = survey(releases=(Release(OLD, mark="bad"), Release(GOOD, problem="it lacks bot.py"), Release(LIVE)))
     decisions = [
-        make_plan([middle], Wish()),
-        make_plan([middle, survey(OTHER, live=Live("release", OLD, "there"))], Wish()),
-        make_plan([bad], Wish()),
-        make_plan([survey(), survey(OTHER, releases=RELEASES[2:])], Wish()),
+        make_plan([middle], Selection()),
+        make_plan([middle, survey(OTHER, live=Live("release", OLD, "there"))], Selection()),
+        make_plan([bad], Selection()),
+        make_plan([survey(), survey(OTHER, releases=RELEASES[2:])], Selection()),
     ]
     reasons = {reason.removeprefix("… ") for row in table(README, "reason") for reason in codes(row[0])}
     for decision in decisions:

@@ -17,15 +17,15 @@ from rollback_ops import checks
 from rollback_ops.config import Check, CommandCheck, Service, Verify
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import ConnectionLost, HostUnreachable
-from rollback_ops.core.health import Checked, Finding, Pace, Verification
-from rollback_ops.core.model import Evident, Trigger, Unit
-from rollback_ops.core.plan import Wish
+from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verification
+from rollback_ops.core.model import AutomaticTrigger, Trigger, Unit
+from rollback_ops.core.plan import Selection
 from rollback_ops.core.record import Record, ReleaseRef
-from rollback_ops.core.run import Heading
+from rollback_ops.core.run import RunInfo
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.engine.fleet import Crew
+from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.guard import guard, judge, objection
-from rollback_ops.engine.spec import Order
+from rollback_ops.engine.spec import RollbackSpec
 from tests.fakes import Events, FakeHost, Listener, live_at, raising, releases
 
 
@@ -57,9 +57,9 @@ class Stage:
     def __getitem__(self, name: str) -> FakeHost:
         return self.hosts[name]
 
-    def crew(self) -> Crew:
+    def fleet(self) -> Fleet:
         survey = tasks.begin(self.hosts, lambda name: self.hosts[name].survey())
-        return Crew(list(self.hosts.values()), survey, self.listener, self.cancellation, 30.0)
+        return Fleet(list(self.hosts.values()), survey, self.listener, self.cancellation, 30.0)
 
     def guard(
         self,
@@ -69,10 +69,10 @@ class Stage:
         max_per_day: int = 3,
         dry_run: bool = False,
     ) -> Record:
-        heading = Heading("run-1", "bot", "prod", "standard", "manual", "is it well?", "alice", dry_run=dry_run)
-        paces = checks.paces(asked, policy)
-        order = Order(heading, Wish(), lambda release: checks.build(asked, release), policy, paces)
-        return guard(order, self.crew(), self.crew, max_per_day, self.listener)
+        info = RunInfo("run-1", "bot", "prod", "standard", "manual", "is it well?", "alice", dry_run=dry_run)
+        thresholds = checks.thresholds(asked, policy)
+        spec = RollbackSpec(info, Selection(), lambda release: checks.build(asked, release), policy, thresholds)
+        return guard(spec, self.fleet(), self.fleet, max_per_day, self.listener)
 
     @property
     def lives(self) -> list[str]:
@@ -156,7 +156,7 @@ def test_a_service_that_does_not_run_is_a_process_crash(stage: Stage, units: tup
 
 
 @pytest.mark.parametrize("trigger", ["database-unreachable", "log-error", "health-timeout"])
-def test_a_check_may_say_itself_what_it_is_evidence_of(stage: Stage, trigger: Evident) -> None:
+def test_a_check_may_say_itself_what_it_is_evidence_of(stage: Stage, trigger: AutomaticTrigger) -> None:
     stage["h1"].answers = SICK
     record = stage.guard(asking(phase="before", trigger=trigger))
     assert (record.trigger, record.exit_code) == (trigger, 2)
@@ -317,7 +317,7 @@ def test_a_dry_run_says_what_would_be_done_and_marks_nothing(stage: Stage, answe
 
 # --- the verdict -----------------------------------------------------------------------------------------
 
-FROM_CAUSE_TO_EFFECT: tuple[Evident, ...] = (
+FROM_CAUSE_TO_EFFECT: tuple[AutomaticTrigger, ...] = (
     "config-invalid",
     "database-unreachable",
     "process-crash",
@@ -325,14 +325,16 @@ FROM_CAUSE_TO_EFFECT: tuple[Evident, ...] = (
     "health-timeout",
     "verification-failed",
 )
-PACES = {name: Pace() for name in "abc"}
+PACES = {name: Thresholds() for name in "abc"}
 
 
 def verification(**findings: Finding) -> Verification:
-    return Verification(False, 1.0, tuple(Checked(name, "http", finding, 0.0) for name, finding in findings.items()))
+    return Verification(
+        False, 1.0, tuple(CheckResult(name, "http", finding, 0.0) for name, finding in findings.items())
+    )
 
 
-def failed(trigger: Evident) -> Finding:
+def failed(trigger: AutomaticTrigger) -> Finding:
     return Finding("failed", f"shows {trigger}", trigger=trigger)
 
 
@@ -342,7 +344,9 @@ PASSED = Finding("passed")
 
 
 @pytest.mark.parametrize(("one", "other"), list(permutations(FROM_CAUSE_TO_EFFECT, 2)))
-def test_of_two_findings_the_one_nearer_to_the_cause_is_the_trigger(one: Evident, other: Evident) -> None:
+def test_of_two_findings_the_one_nearer_to_the_cause_is_the_trigger(
+    one: AutomaticTrigger, other: AutomaticTrigger
+) -> None:
     verdict = judge({"h1": verification(a=failed(one), b=failed(other), c=PASSED)}, PACES)
     cause, effect = sorted((one, other), key=FROM_CAUSE_TO_EFFECT.index)
     assert verdict.trigger == cause
@@ -350,8 +354,8 @@ def test_of_two_findings_the_one_nearer_to_the_cause_is_the_trigger(one: Evident
 
 
 def test_a_check_that_had_no_time_to_answer_is_no_evidence_beside_one_that_failed() -> None:
-    paces = {**PACES, "b": Pace(trigger="database-unreachable")}
-    verdict = judge({"h1": verification(a=failed("process-crash"), b=NO_ANSWER, c=UNASKED)}, paces)
+    thresholds = {**PACES, "b": Thresholds(trigger="database-unreachable")}
+    verdict = judge({"h1": verification(a=failed("process-crash"), b=NO_ANSWER, c=UNASKED)}, thresholds)
     assert (verdict.trigger, verdict.evidence) == ("process-crash", ("h1: a: shows process-crash",))
 
 
@@ -362,7 +366,7 @@ def test_a_check_that_never_answered_is_a_health_timeout() -> None:
 
 def test_checks_that_failed_for_a_while_and_passed_too_late_are_a_health_timeout() -> None:
     late = Verification(
-        False, 20.0, (Checked("a", "http", PASSED, 15.0, setbacks=2), Checked("b", "http", PASSED, 0.1))
+        False, 20.0, (CheckResult("a", "http", PASSED, 15.0, setbacks=2), CheckResult("b", "http", PASSED, 0.1))
     )
     verdict = judge({"h1": late}, PACES)
     assert (verdict.trigger, verdict.evidence) == ("health-timeout", ("h1: a failed for a while",))
@@ -379,7 +383,7 @@ def test_what_could_not_be_asked_proves_nothing() -> None:
 
 
 def test_a_host_that_is_well_gives_no_evidence() -> None:
-    well = Verification(True, 1.0, (Checked("a", "http", failed("log-error"), 0.0),))
+    well = Verification(True, 1.0, (CheckResult("a", "http", failed("log-error"), 0.0),))
     verdict = judge({"h1": well, "h2": verification(a=failed("health-timeout"))}, PACES)
     assert verdict.evidence == ("h2: a: shows health-timeout",)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from rollback_ops.commands.context import Wired
+from rollback_ops.commands.context import Context
 from rollback_ops.commands.install import install, stale, text_for
 from rollback_ops.config import Settings
 from rollback_ops.config.request import Request
@@ -27,12 +27,12 @@ SERVICE = {
 }
 
 
-def wired(*hosts: FakeHost, **settings: object) -> Wired:
+def wired(*hosts: FakeHost, **settings: object) -> Context:
     made = Settings.model_validate(
         {"services": {"rosey": SERVICE | settings}, "environments": {"prod": {"hosts": ["h1"]}}}
     )
     request = Request(environment="prod")
-    return Wired(request, resolve(made, request), list(hosts))
+    return Context(request, resolve(made, request), list(hosts))
 
 
 def test_the_program_is_put_on_every_host_and_what_became_of_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollback_ops.core.model import Lease, Live, Mark, Release, Survey, Unfinished, Unit
-from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Wish, make_plan, natural
+from rollback_ops.core.model import Lease, Live, Mark, OpenTransaction, Release, Survey, Unit
+from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Selection, make_plan, natural
 from tests.fakes import live_at, releases
 
 # --- natural order ---------------------------------------------------------------------------------------
@@ -68,17 +68,17 @@ def host(name: str = "h1", *, live: str | Live = "b3", **facts: Any) -> Survey:
     return replace(usual, **facts)
 
 
-ANY = Wish()
+ANY = Selection()
 
 
-def planned(*surveys: Survey, wish: Wish = ANY, **broken: str) -> Plan:
-    found = make_plan(surveys, wish, broken)
+def planned(*surveys: Survey, selection: Selection = ANY, **broken: str) -> Plan:
+    found = make_plan(surveys, selection, broken)
     assert isinstance(found, Plan), found
     return found
 
 
-def refused(*surveys: Survey, wish: Wish = ANY, **broken: str) -> Refusal:
-    found = make_plan(surveys, wish, broken)
+def refused(*surveys: Survey, selection: Selection = ANY, **broken: str) -> Refusal:
+    found = make_plan(surveys, selection, broken)
     assert isinstance(found, Refusal), found
     return found
 
@@ -137,13 +137,13 @@ def test_when_the_live_release_is_not_among_the_candidates_the_newest_eligible_o
 
 
 def test_a_release_that_is_named_may_be_newer_and_is_not_among_the_rejected() -> None:
-    plan = planned(host(live="b2"), wish=Wish(backup="b3"))
+    plan = planned(host(live="b2"), selection=Selection(backup="b3"))
     assert plan.target == "b3"
     assert "b3" not in reasons(plan)
 
 
 def test_a_bad_release_may_be_named_and_is_warned_of() -> None:
-    plan = planned(host(releases=releases("b1", "b2", "b3", b1="bad")), wish=Wish(backup="b1"))
+    plan = planned(host(releases=releases("b1", "b2", "b3", b1="bad")), selection=Selection(backup="b1"))
     assert plan.target == "b1"
     assert plan.warnings == ("b1 is marked bad; it was asked for by name",)
 
@@ -160,22 +160,22 @@ def test_a_bad_release_may_be_named_and_is_warned_of() -> None:
 )
 def test_a_named_release_that_cannot_be_used_is_refused(name: str, why: str, hint: str) -> None:
     found = refused(
-        host(releases=(Release("b1", problem="it is empty"), *releases("b2", "b3"))), wish=Wish(backup=name)
+        host(releases=(Release("b1", problem="it is empty"), *releases("b2", "b3"))), selection=Selection(backup=name)
     )
     assert (found.why, found.hint) == (why, hint)
 
 
 def test_a_named_release_with_a_broken_seal_is_refused_rather_than_replaced_by_another() -> None:
-    assert refused(host(), wish=Wish(backup="b2"), b2="it is broken").why == "b2 cannot be used: it is broken"
+    assert refused(host(), selection=Selection(backup="b2"), b2="it is broken").why == "b2 cannot be used: it is broken"
 
 
 def test_a_rollback_for_a_release_that_is_no_longer_live_has_nothing_to_do() -> None:
-    found = make_plan([host(live="b2")], Wish(if_current="b3"))
+    found = make_plan([host(live="b2")], Selection(if_current="b3"))
     assert found == NothingToDo("b3 is no longer live (live: b2)")
 
 
 def test_hosts_that_no_longer_run_the_release_in_question_are_left_alone() -> None:
-    plan = planned(host("h1"), host("h2", live="b1"), wish=Wish(if_current="b3"))
+    plan = planned(host("h1"), host("h2", live="b1"), selection=Selection(if_current="b3"))
     assert plan.target == "b2"
     assert {h.host: (h.action, h.why) for h in plan.hosts} == {"h1": ("switch", ""), "h2": ("leave", "it runs b1")}
 
@@ -184,11 +184,11 @@ def test_hosts_that_no_longer_run_the_release_in_question_are_left_alone() -> No
 
 LEASE = Lease("run-9", "alice", "https://example.org/9", "2024-01-01T00:00:00Z", 12.0)
 UNFIT: dict[str, tuple[dict[str, Any], str]] = {
-    "an obstacle": ({"obstacles": ("the disk of /srv is full",)}, "the disk of /srv is full"),
-    "a doubt": ({"doubts": ("the user may not read the logs",)}, "the user may not read the logs"),
+    "an obstacle": ({"blockers": ("the disk of /srv is full",)}, "the disk of /srv is full"),
+    "a doubt": ({"warnings": ("the user may not read the logs",)}, "the user may not read the logs"),
     "a lock": ({"lease": LEASE}, "locked by alice since 2024-01-01T00:00:00Z (run run-9, at most 12 s more)"),
     "no unit": ({"units": (Unit("bot", "missing"),)}, "the unit bot does not exist"),
-    "a unit": ({"units": (Unit("bot", "running", obstacle="is masked"),)}, "the unit bot is masked"),
+    "a unit": ({"units": (Unit("bot", "running", blocker="is masked"),)}, "the unit bot is masked"),
     "a directory": ({"live": Live("directory")}, "current is not a link, so it cannot be switched"),
     "no current": ({"live": Live("missing")}, "current does not exist"),
     "dangling": ({"live": Live("dangling", "b3", "r/b3")}, "current points at r/b3, which does not exist"),
@@ -216,7 +216,7 @@ def test_one_host_that_cannot_be_changed_holds_back_all_of_them_before_anything_
 @pytest.mark.parametrize("case", UNFIT)
 def test_an_emergency_goes_on_where_it_can_and_says_what_it_went_over(case: str) -> None:
     facts, why = UNFIT[case]
-    plan = planned(host("h1"), host("h2", **facts), wish=Wish(emergency=True))
+    plan = planned(host("h1"), host("h2", **facts), selection=Selection(emergency=True))
     if case in HELD_BACK_BUT_FOR_AN_EMERGENCY:
         assert [h.action for h in plan.hosts] == ["switch", "switch"]
         assert any(warning.startswith(f"h2: {why}") for warning in plan.warnings)
@@ -225,17 +225,19 @@ def test_an_emergency_goes_on_where_it_can_and_says_what_it_went_over(case: str)
 
 
 def test_an_emergency_on_nothing_but_hosts_that_cannot_be_changed_is_refused() -> None:
-    assert refused(host(obstacles=("the disk is full",)), wish=Wish(emergency=True)).why == "h1: the disk is full"
+    assert (
+        refused(host(blockers=("the disk is full",)), selection=Selection(emergency=True)).why == "h1: the disk is full"
+    )
 
 
 @pytest.mark.parametrize("case", ["no current", "dangling", "elsewhere"])
 def test_a_link_that_is_not_right_is_put_right_for_a_release_that_is_named(case: str) -> None:
-    assert planned(host(**UNFIT[case][0]), wish=Wish(backup="b1")).target == "b1"
+    assert planned(host(**UNFIT[case][0]), selection=Selection(backup="b1")).target == "b1"
 
 
 # --- an interrupted transaction --------------------------------------------------------------------------
 
-INTERRUPTED = Unfinished("run-1", source="/srv/bot/releases/b3", target="b2")
+INTERRUPTED = OpenTransaction("run-1", source="/srv/bot/releases/b3", target="b2")
 
 
 @pytest.mark.parametrize("live", ["b3", "b2"])
@@ -246,7 +248,7 @@ def test_an_interrupted_rollback_is_taken_up_where_it_was_going(live: str) -> No
 
 
 def test_an_interrupted_rollback_from_the_release_in_question_is_not_nothing_to_do() -> None:
-    plan = planned(host(live="b2", unfinished=INTERRUPTED), wish=Wish(if_current="b3"))
+    plan = planned(host(live="b2", unfinished=INTERRUPTED), selection=Selection(if_current="b3"))
     assert (plan.target, [h.action for h in plan.hosts]) == ("b2", ["switch"])
 
 
@@ -319,7 +321,7 @@ def newest_live(surveys: Sequence[Survey]) -> str:
 def test_the_target_is_fit_on_every_host_and_older_than_what_is_live(
     surveys: list[Survey], broken: dict[str, str], emergency: bool
 ) -> None:
-    found = make_plan(surveys, Wish(emergency=emergency), broken)
+    found = make_plan(surveys, Selection(emergency=emergency), broken)
     if isinstance(found, Plan):
         assert natural(found.target) < natural(newest_live(surveys))
         assert found.target not in broken
@@ -334,7 +336,7 @@ def test_the_target_is_fit_on_every_host_and_older_than_what_is_live(
 def test_every_candidate_is_the_target_or_has_one_reason_or_is_an_older_one_that_was_not_needed(
     surveys: list[Survey], broken: dict[str, str], backup: str
 ) -> None:
-    found = make_plan(surveys, Wish(backup=backup), broken)
+    found = make_plan(surveys, Selection(backup=backup), broken)
     assert not isinstance(found, NothingToDo)
     names = {r.name for s in surveys for r in s.releases}
     why = reasons(found)
@@ -354,7 +356,7 @@ def test_the_order_in_which_releases_and_hosts_are_listed_changes_nothing(
 ) -> None:
     shuffled = [replace(s, releases=tuple(chance.sample(s.releases, len(s.releases)))) for s in surveys]
     chance.shuffle(shuffled)
-    one, other = (make_plan(each, Wish(backup=backup), broken) for each in (surveys, shuffled))
+    one, other = (make_plan(each, Selection(backup=backup), broken) for each in (surveys, shuffled))
     assert type(one) is type(other)
     assert not isinstance(one, NothingToDo)
     assert not isinstance(other, NothingToDo)
@@ -381,7 +383,7 @@ def test_rollbacks_in_a_row_never_return_to_what_one_of_them_abandoned(surveys: 
         # A mark that could not be written: what is live is anchor enough where all hosts run the same.
         surveys = surveys[:1]
     abandoned: set[str] = set()
-    while isinstance(plan := make_plan(surveys, Wish()), Plan):
+    while isinstance(plan := make_plan(surveys, Selection()), Plan):
         abandoned |= {s.live.name for s in surveys if s.live.name != plan.target}
         assert plan.target not in abandoned
         surveys = after(surveys, plan, marked=marked)

@@ -16,17 +16,17 @@ from rollback_ops.config import Check, CommandCheck, Verify
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import BadAnswer, ConnectionLost, HostUnreachable, Refused, RollbackOpsError
 from rollback_ops.core.journal import read_journal
-from rollback_ops.core.model import Lease, Unfinished, Unit
-from rollback_ops.core.plan import Wish
+from rollback_ops.core.model import Lease, OpenTransaction, Unit
+from rollback_ops.core.plan import Selection
 from rollback_ops.core.record import Record
-from rollback_ops.core.run import Heading
+from rollback_ops.core.run import RunInfo
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.engine.fleet import Crew
+from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.rollback import roll_back
-from rollback_ops.engine.spec import Order
+from rollback_ops.engine.spec import RollbackSpec
 from tests.fakes import Events, FakeHost, Listener, hanging, live_at, raising, releases
 
-ANY = Wish()
+ANY = Selection()
 AT_ONCE = Verify(healthy_deadline=20, min_healthy_time=0)
 IN_VAIN = Verify(healthy_deadline=0.5, min_healthy_time=0)
 BEFORE: dict[str, Check] = {"config": CommandCheck(kind="command", run="test -s {release}.json", phase="before")}
@@ -51,19 +51,19 @@ class Stage:
 
     def roll_back(
         self,
-        wish: Wish = ANY,
+        selection: Selection = ANY,
         asked: Mapping[str, Check] | None = None,
         *,
         policy: Verify = AT_ONCE,
         total: float = 30.0,
         dry_run: bool = False,
     ) -> Record:
-        heading = Heading("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice", dry_run=dry_run)
+        info = RunInfo("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice", dry_run=dry_run)
         survey = tasks.begin(self.hosts, lambda name: self.hosts[name].survey())
-        crew = Crew(list(self.hosts.values()), survey, self.listener, self.cancellation, total)
-        paces = checks.paces(asked or {}, policy)
-        order = Order(heading, wish, lambda release: checks.build(asked or {}, release), policy, paces)
-        return roll_back(order, crew, self.listener)
+        fleet = Fleet(list(self.hosts.values()), survey, self.listener, self.cancellation, total)
+        thresholds = checks.thresholds(asked or {}, policy)
+        spec = RollbackSpec(info, selection, lambda release: checks.build(asked or {}, release), policy, thresholds)
+        return roll_back(spec, fleet, self.listener)
 
     def signal(self, number: int = signal.SIGINT, grace: float = 20.0) -> Callable[[], None]:
         return lambda: self.cancellation.ask(number, grace)
@@ -135,8 +135,8 @@ def test_before_anything_is_changed_the_record_of_a_killed_program_is_told(two: 
 
 def test_nobody_is_told_of_a_change_where_none_comes(stage: Stage) -> None:
     stage.roll_back(dry_run=True)
-    stage.roll_back(Wish(backup="b9"))
-    stage.roll_back(Wish(if_current="b1"))
+    stage.roll_back(Selection(backup="b9"))
+    stage.roll_back(Selection(if_current="b1"))
     assert stage.listener.provisional == []
 
 
@@ -158,11 +158,11 @@ def test_a_second_rollback_on_the_same_host_goes_further_back(stage: Stage) -> N
 
 def test_the_order_says_what_was_live_and_who_asked_and_its_intent_can_be_read_back(stage: Stage) -> None:
     stage.roll_back()
-    (order,) = stage["h1"].orders
-    assert (order.run, order.source, order.target) == ("run-1", "/srv/bot/releases/b3", "b2")
-    assert (order.owner, order.break_lock) == ("alice", False)
-    assert "\n" not in order.intent
-    (told,), unreadable = read_journal([order.intent])
+    (spec,) = stage["h1"].orders
+    assert (spec.run, spec.source, spec.target) == ("run-1", "/srv/bot/releases/b3", "b2")
+    assert (spec.owner, spec.break_lock) == ("alice", False)
+    assert "\n" not in spec.intent
+    (told,), unreadable = read_journal([spec.intent])
     assert (told.id, told.from_.release, told.to.release, told.reason) == ("run-1", "b3", "b2", "logins fail")
     assert unreadable == 0
 
@@ -229,7 +229,7 @@ def test_a_seal_that_is_broken_on_one_host_is_broken_for_all(two: Stage) -> None
 def test_a_named_release_with_a_broken_seal_is_refused(stage: Stage) -> None:
     stage["h1"].releases = releases("b1", "b2", "b3", sealed=True)
     stage["h1"].broken = {"b1": "app.py differs"}
-    record = stage.roll_back(Wish(backup="b1"))
+    record = stage.roll_back(Selection(backup="b1"))
     assert record.outcome == "refused"
     assert record.hosts[0].detail.startswith("b1 cannot be used: its files are not the sealed ones")
     assert not stage.changed
@@ -273,13 +273,13 @@ def test_a_target_that_could_not_be_inspected_on_one_host_is_refused_on_all(two:
 @pytest.mark.parametrize(
     "facts",
     [
-        {"obstacles": ("the disk is full",)},
+        {"blockers": ("the disk is full",)},
         {"lease": Lease("run-0", "bob")},
         {"units": (Unit("bot", "missing"),)},
         {"releases": releases("b3")},
         {"releases": releases("b1", "b2", "b3", b1="bad", b2="bad")},
     ],
-    ids=["obstacle", "lock", "no unit", "first deployment", "all bad"],
+    ids=["blocker", "lock", "no unit", "first deployment", "all bad"],
 )
 def test_nothing_is_switched_or_written_when_a_host_refuses(two: Stage, facts: dict[str, object]) -> None:
     for name, value in facts.items():
@@ -291,7 +291,7 @@ def test_nothing_is_switched_or_written_when_a_host_refuses(two: Stage, facts: d
 
 
 def test_a_rollback_for_a_release_that_is_no_longer_live_touches_nothing(stage: Stage) -> None:
-    record = stage.roll_back(Wish(if_current="b2"))
+    record = stage.roll_back(Selection(if_current="b2"))
     assert (record.outcome, record.exit_code, record.to.release) == ("nothing_to_do", 0, None)
     assert not stage.changed
 
@@ -315,7 +315,7 @@ def test_a_dry_run_says_that_the_rollback_itself_would_be_refused(stage: Stage) 
 def test_an_emergency_asks_nothing_of_the_target_and_verifies_nothing(stage: Stage) -> None:
     stage["h1"].releases = releases("b1", "b2", "b3", sealed=True)
     stage["h1"].broken = {"b2": "app.py differs"}
-    record = stage.roll_back(Wish(emergency=True), BEFORE)
+    record = stage.roll_back(Selection(emergency=True), BEFORE)
     assert (record.outcome, record.to.release) == ("succeeded", "b2")
     assert (stage["h1"].did("inspect"), stage["h1"].did("ask")) == ([], [])
     assert record.warnings == ("verification was skipped (emergency): run `rollback-ops verify` now",)
@@ -325,15 +325,15 @@ def test_an_emergency_asks_nothing_of_the_target_and_verifies_nothing(stage: Sta
 
 def test_an_emergency_takes_a_lock_over_and_says_whose(stage: Stage) -> None:
     stage["h1"].lease = Lease("run-0", "bob", since="10:00")
-    record = stage.roll_back(Wish(emergency=True))
+    record = stage.roll_back(Selection(emergency=True))
     assert record.outcome == "succeeded"
     assert stage["h1"].orders[0].break_lock
     assert record.warnings[0] == "h1: locked by bob since 10:00 (run run-0); the lock is taken over"
 
 
 def test_an_emergency_leaves_out_a_host_that_cannot_be_changed(two: Stage) -> None:
-    two["h2"].obstacles = ("the disk is full",)
-    record = two.roll_back(Wish(emergency=True))
+    two["h2"].blockers = ("the disk is full",)
+    record = two.roll_back(Selection(emergency=True))
     assert (record.outcome, record.exit_code) == ("partial", 5)
     assert [(h.outcome, h.detail) for h in record.hosts] == [("succeeded", ""), ("refused", "the disk is full")]
     assert (two["h1"].did("switch"), two["h2"].did("switch")) == (["b2"], [])
@@ -517,7 +517,7 @@ def test_hosts_stay_together_when_they_go_on_to_an_older_release(two: Stage) -> 
 
 def test_an_emergency_is_not_followed_by_anything(stage: Stage) -> None:
     stage["h1"].ends = "not_started"
-    record = stage.roll_back(Wish(emergency=True), policy=on_failure("older"))
+    record = stage.roll_back(Selection(emergency=True), policy=on_failure("older"))
     assert (record.outcome, stage["h1"].did("switch")) == ("failed", ["b2"])
 
 
@@ -539,28 +539,28 @@ def test_a_verification_that_hangs_ends_at_its_deadline(stage: Stage, for_ever: 
 
 def test_an_interrupted_rollback_is_finished_and_what_it_left_is_marked(stage: Stage) -> None:
     stage["h1"].live = live_at("b2")
-    stage["h1"].unfinished = Unfinished("run-0", "/srv/bot/releases/b3", "b2")
+    stage["h1"].unfinished = OpenTransaction("run-0", "/srv/bot/releases/b3", "b2")
     record = stage.roll_back()
     assert (record.outcome, record.from_.release, record.to.release) == ("succeeded", "b3", "b2")
     assert stage["h1"].did("record") == ["b2=good b3=bad"]
 
 
 def test_what_was_interrupted_is_resumed_to_where_it_was_going_and_not_to_another_release(stage: Stage) -> None:
-    stage["h1"].unfinished = Unfinished("run-0", "/srv/bot/releases/b3", "b1")
-    record = stage.roll_back(Wish(resume=True))
+    stage["h1"].unfinished = OpenTransaction("run-0", "/srv/bot/releases/b3", "b1")
+    record = stage.roll_back(Selection(resume=True))
     assert (record.outcome, record.from_.release, record.to.release) == ("succeeded", "b3", "b1")
 
 
 def test_where_nothing_was_interrupted_there_is_nothing_to_resume(stage: Stage) -> None:
-    record = stage.roll_back(Wish(resume=True))
+    record = stage.roll_back(Selection(resume=True))
     assert (record.outcome, record.exit_code) == ("nothing_to_do", 0)
     assert record.hosts[0].detail == "no rollback was interrupted"
     assert not stage.changed
 
 
 def test_only_the_hosts_that_were_interrupted_are_resumed(two: Stage) -> None:
-    two["h2"].unfinished = Unfinished("run-0", "/srv/bot/releases/b3", "b1")
-    record = two.roll_back(Wish(resume=True))
+    two["h2"].unfinished = OpenTransaction("run-0", "/srv/bot/releases/b3", "b1")
+    record = two.roll_back(Selection(resume=True))
     assert (record.outcome, record.exit_code, record.to.release) == ("succeeded", 0, "b1")
     assert [(h.outcome, h.to.release) for h in record.hosts] == [("nothing_to_do", "b3"), ("succeeded", "b1")]
     assert two.happened("switch") == [("h2", "switch")]
@@ -568,16 +568,16 @@ def test_only_the_hosts_that_were_interrupted_are_resumed(two: Stage) -> None:
 
 def test_hosts_that_were_going_to_different_releases_are_resumed_one_by_one(two: Stage) -> None:
     for name, target in (("h1", "b1"), ("h2", "b2")):
-        two[name].unfinished = Unfinished("run-0", "/srv/bot/releases/b3", target)
-    record = two.roll_back(Wish(resume=True))
+        two[name].unfinished = OpenTransaction("run-0", "/srv/bot/releases/b3", target)
+    record = two.roll_back(Selection(resume=True))
     assert (record.outcome, record.exit_code) == ("refused", 1)
     assert [h.detail.partition("\n")[0] for h in record.hosts] == ["it was going to b1", "it was going to b2"]
     assert not two.changed
 
 
 def test_what_cannot_be_resumed_because_its_target_is_gone_is_refused(stage: Stage) -> None:
-    stage["h1"].unfinished = Unfinished("run-0", "/srv/bot/releases/b3", "b0")
-    record = stage.roll_back(Wish(resume=True))
+    stage["h1"].unfinished = OpenTransaction("run-0", "/srv/bot/releases/b3", "b0")
+    record = stage.roll_back(Selection(resume=True))
     assert (record.outcome, record.exit_code) == ("refused", 1)
     assert "b0 is none of the releases" in record.hosts[0].detail
     assert not stage.changed

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from rollback_ops.core.errors import ConnectionLost
 from rollback_ops.core.record import Record
-from rollback_ops.integrations.github.deployments import Filing
-from rollback_ops.integrations.publish import Tidings, warned
+from rollback_ops.integrations.github.deployments import DeploymentRecorder
+from rollback_ops.integrations.publish import Publisher, warned
 from rollback_ops.integrations.webhook import Notifier
 from tests.fakes import FakeHost, raising
 from tests.github.web import DEPLOYMENTS, PLACE, deployment, sent, statuses
@@ -35,13 +35,13 @@ def written(file: Path) -> Record:
 def test_the_record_of_a_killed_program_is_in_its_file_as_soon_as_hosts_are_about_to_be_changed(tmp_path: Path) -> None:
     file = tmp_path / "record.json"
     provisional = record(outcome="cancelled", exit_code=143)
-    Tidings(notifier(), None, [], file).begun(provisional)
+    Publisher(notifier(), None, [], file).begun(provisional)
     assert written(file) == provisional
 
 
 def test_the_team_is_told_what_goes_and_what_comes() -> None:
     with receiver() as team:
-        tidings = Tidings(notifier(team.url), None, [], None)
+        tidings = Publisher(notifier(team.url), None, [], None)
         tidings.begun(record(outcome="cancelled", exit_code=143))
         tidings.ended(record())
     begun = next(message for message in team.documents if "event" in message)
@@ -53,7 +53,7 @@ def test_what_could_not_be_told_is_in_the_record_and_in_its_file(tmp_path: Path)
     file = tmp_path / "record.json"
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}/"
-    ended = Tidings(notifier(url), None, [], file).ended(record())
+    ended = Publisher(notifier(url), None, [], file).ended(record())
     assert ended.warnings == ("beware", "the message about the end was not sent: refused")
     assert written(file) == ended
 
@@ -70,7 +70,7 @@ def web() -> Iterator[responses.RequestsMock]:
 def test_the_deployment_is_in_the_record_and_in_its_file(web: responses.RequestsMock, tmp_path: Path) -> None:
     file = tmp_path / "record.json"
     web.post(DEPLOYMENTS, json=deployment(7), status=201)
-    ended = Tidings(notifier(), Filing(PLACE), [], file).ended(record())
+    ended = Publisher(notifier(), DeploymentRecorder(PLACE), [], file).ended(record())
     assert (ended.deployment.id, ended.warnings) == (7, ("beware",))
     assert written(file) == ended
 
@@ -78,7 +78,7 @@ def test_the_deployment_is_in_the_record_and_in_its_file(web: responses.Requests
 def test_github_is_asked_beside_the_verification_and_not_before_the_hosts_are_changed(
     web: responses.RequestsMock,
 ) -> None:
-    tidings = Tidings(notifier(), Filing(PLACE), [], None)
+    tidings = Publisher(notifier(), DeploymentRecorder(PLACE), [], None)
     tidings.begun(record())
     before = len(web.calls)
     tidings.changed()
@@ -95,7 +95,7 @@ def test_the_record_is_in_its_file_before_anybody_is_told(web: responses.Request
         return 201, {}, json.dumps(deployment(7))
 
     web.add_callback(responses.POST, DEPLOYMENTS, callback=answer)
-    Tidings(notifier(), Filing(PLACE), [], file).ended(record())
+    Publisher(notifier(), DeploymentRecorder(PLACE), [], file).ended(record())
     assert there == [record()]
 
 
@@ -107,7 +107,7 @@ def test_the_team_and_github_are_told_at_the_same_time(web: responses.RequestsMo
             return 201, {}, json.dumps(deployment(7))
 
         web.add_callback(responses.POST, DEPLOYMENTS, callback=answer)
-        ended = Tidings(notifier(team.url), Filing(PLACE), [], None).ended(record())
+        ended = Publisher(notifier(team.url), DeploymentRecorder(PLACE), [], None).ended(record())
     assert (ended.deployment.id, ended.warnings) == (7, ("beware",))
 
 
@@ -117,7 +117,7 @@ def test_the_journal_of_a_host_that_was_there_is_read_for_what_is_missing(web: r
     earlier = record(id="r1", run_url=f"{PLACE.runs}5", started_at=(now - timedelta(hours=2)).isoformat())
     there = [FakeHost("gone", lines=["nonsense"]), FakeHost("deploy@bot1", lines=[earlier.line()])]
     gone = {**USUAL["hosts"][0], "host": "gone", "outcome": "unreachable"}
-    Tidings(notifier(), Filing(PLACE), there, None).ended(record(hosts=[gone, USUAL["hosts"][0]]))
+    Publisher(notifier(), DeploymentRecorder(PLACE), there, None).ended(record(hosts=[gone, USUAL["hosts"][0]]))
     assert [document["payload"]["id"] for path, document in sent(web) if path.endswith("/deployments")] == [
         USUAL["id"],
         "r1",
@@ -128,13 +128,13 @@ def test_the_journal_of_a_host_that_was_there_is_read_for_what_is_missing(web: r
 def test_a_journal_that_cannot_be_read_is_left_for_another_time(web: responses.RequestsMock) -> None:
     web.post(DEPLOYMENTS, json=deployment(7), status=201)
     lost = FakeHost("deploy@bot1", before={"journal": raising(ConnectionLost("it is gone"))})
-    ended = Tidings(notifier(), Filing(PLACE), [lost], None).ended(record())
+    ended = Publisher(notifier(), DeploymentRecorder(PLACE), [lost], None).ended(record())
     assert (ended.deployment.id, ended.warnings) == (7, ("beware",))
 
 
 def test_a_file_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
     file = tmp_path / "missing" / "record.json"
-    (_, told) = Tidings(notifier(), None, [], file).ended(record()).warnings
+    (_, told) = Publisher(notifier(), None, [], file).ended(record()).warnings
     assert told == f"the record could not be written to {file}: No such file or directory"
 
 

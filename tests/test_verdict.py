@@ -16,12 +16,12 @@ from rollback_ops.core.errors import (
     HostUntrusted,
     RollbackOpsError,
 )
-from rollback_ops.core.health import Checked, Finding, Verification
+from rollback_ops.core.health import CheckResult, Finding, Verification
 from rollback_ops.core.model import StepReport, Survey, SwitchOutcome, SwitchResult
 from rollback_ops.core.outcome import EXIT_CODES, overall, record_of
 from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal, Rejected
 from rollback_ops.core.record import HostOutcome, Outcome, Record
-from rollback_ops.core.run import Attempt, Chronicle, Heading
+from rollback_ops.core.run import Attempt, RunInfo, RunState
 from tests.fakes import live_at, releases
 
 # --- all hosts together ----------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ def test_two_hosts_share_an_outcome_or_ended_differently(words: tuple[HostOutcom
         expected = one if other == "nothing_to_do" else other
     else:
         expected = one if one == other else "partial"
-    assert {overall(order) for order in permutations(words)} == {expected}
+    assert {overall(spec) for spec in permutations(words)} == {expected}
 
 
 def test_every_outcome_of_a_host_is_known_to_the_table() -> None:
@@ -77,11 +77,11 @@ def test_no_host_at_all_is_nothing_to_do() -> None:
 BEGAN = datetime(2024, 1, 2, 3, 4, 5, 678900, UTC)
 
 
-def told(decision: Plan | NothingToDo | Refusal | None = None, **facts: Any) -> Chronicle:
-    heading = facts.pop("heading", Heading("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice"))
+def told(decision: Plan | NothingToDo | Refusal | None = None, **facts: Any) -> RunState:
+    info = facts.pop("heading", RunInfo("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice"))
     surveys = facts.pop("surveys", {"h1": Survey("h1", releases("b1", "b2", "b3"), live_at("b3"), seconds=0.1234)})
     times: dict[str, Any] = {"started_at": BEGAN, "finished_at": BEGAN + timedelta(seconds=1.5)}
-    return Chronicle(heading, ["h1"], surveys=surveys, decision=decision, **times, **facts)
+    return RunState(info, ["h1"], surveys=surveys, decision=decision, **times, **facts)
 
 
 def plan(action: Any = "switch", why: str = "") -> Plan:
@@ -89,7 +89,7 @@ def plan(action: Any = "switch", why: str = "") -> Plan:
 
 
 def attempt(ended: SwitchOutcome, healthy: bool | None = None, **facts: Any) -> Attempt:
-    checks = (Checked("health", "http", Finding("passed" if healthy else "failed", "said"), 0.98765),)
+    checks = (CheckResult("health", "http", Finding("passed" if healthy else "failed", "said"), 0.98765),)
     verified = {} if healthy is None else {"h1": Verification(healthy, 1.0, checks)}
     live = facts.pop("live", "b2")
     result = SwitchResult(ended, f"it {ended}", live, (StepReport("stop", "ok", 0.5),), downtime=0.2)
@@ -163,8 +163,8 @@ def test_a_host_that_was_left_as_it_was_and_is_not_healthy_is_no_success() -> No
 
 
 def test_a_dry_run_is_nothing_to_do_and_names_its_target() -> None:
-    heading = Heading("run-1", "bot", "prod", "standard", "manual", "dry run", "alice", dry_run=True)
-    record = record_of(told(plan(), heading=heading))
+    info = RunInfo("run-1", "bot", "prod", "standard", "manual", "dry run", "alice", dry_run=True)
+    record = record_of(told(plan(), info=info))
     assert (record.outcome, record.exit_code, record.dry_run) == ("nothing_to_do", 0, True)
     assert (record.to.release, record.to.revision) == ("b2", "sha-b2")
 
@@ -193,8 +193,8 @@ def test_a_host_that_could_not_be_surveyed_was_not_changed(
 
 
 def test_the_record_has_what_was_known_before_and_what_was_found() -> None:
-    heading = Heading("run-1", "bot", "prod", "targeted", "workflow", "why", "alice", "https://example.org/1")
-    record = record_of(told(plan(), heading=heading, attempts=[attempt("switched", healthy=True)], warnings=["beware"]))
+    info = RunInfo("run-1", "bot", "prod", "targeted", "workflow", "why", "alice", "https://example.org/1")
+    record = record_of(told(plan(), info=info, attempts=[attempt("switched", healthy=True)], warnings=["beware"]))
     assert record.model_dump(by_alias=True, exclude={"hosts"}) == {
         "schema_version": 1,
         "id": "run-1",
@@ -247,12 +247,12 @@ def test_the_last_lines_of_the_log_are_told_where_a_release_does_not_start() -> 
 
 def test_times_are_told_in_utc() -> None:
     elsewhere = BEGAN.astimezone(timezone(timedelta(hours=5, minutes=30)))
-    record: Record = record_of(Chronicle(told().heading, [], started_at=elsewhere, finished_at=elsewhere))
+    record: Record = record_of(RunState(told().info, [], started_at=elsewhere, finished_at=elsewhere))
     assert record.started_at == "2024-01-02T03:04:05.678Z"
 
 
 def test_what_most_hosts_ran_is_what_the_rollback_came_from() -> None:
     lives = {"h1": "b2", "h2": "b3", "h3": "b3"}
     surveys = {name: Survey(name, releases("b2", "b3"), live_at(live)) for name, live in lives.items()}
-    record = record_of(Chronicle(told().heading, list(lives), surveys=surveys, decision=NothingToDo("")))
+    record = record_of(RunState(told().info, list(lives), surveys=surveys, decision=NothingToDo("")))
     assert (record.from_.release, record.from_.revision) == ("b3", "sha-b3")

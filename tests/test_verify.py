@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from rollback_ops.checks import Dial, Look, Visit, build
+from rollback_ops.checks import Dial, HostProbe, NetworkProbe, build
 from rollback_ops.config import CommandCheck, TcpCheck
 from rollback_ops.core.errors import BadAnswer, Cancelled, ConnectionLost, HostUnreachable
-from rollback_ops.core.health import Checked, Finding, Pace, Verification
+from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verification
 from rollback_ops.core.model import Unit
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.verify import verify
@@ -45,7 +45,7 @@ def for_ever() -> Iterator[threading.Event]:
 
 
 def proven(
-    checks: Mapping[str, Look | Visit],
+    checks: Mapping[str, HostProbe | NetworkProbe],
     *,
     host: FakeHost | None = None,
     deadline: float = 20.0,
@@ -54,9 +54,9 @@ def proven(
     within: float = 20.0,
     cancellation: Cancellation | None = None,
 ) -> Verification:
-    pace = Pace(interval, window, deadline, failure_threshold=1)
-    paces = dict.fromkeys(checks, pace)
-    return verify(host or FakeHost(), checks, paces, within, "run-1", cancellation or Cancellation())
+    thresholds = Thresholds(interval, window, deadline, failure_threshold=1)
+    thresholds = dict.fromkeys(checks, thresholds)
+    return verify(host or FakeHost(), checks, thresholds, within, "run-1", cancellation or Cancellation())
 
 
 def said(found: Verification) -> dict[str, tuple[str, str]]:
@@ -240,4 +240,4 @@ def test_a_connection_is_made_from_where_the_check_says() -> None:
 def test_the_last_word_on_each_check_is_in_the_order_of_the_settings() -> None:
     found = proven({name: Answers(PASSED) for name in "zax"})
     assert [check.name for check in found.checks] == ["z", "a", "x"]
-    assert all(isinstance(check, Checked) for check in found.checks)
+    assert all(isinstance(check, CheckResult) for check in found.checks)

@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rollback_ops.core.health import Finding, Pace, Verdict
+from rollback_ops.core.health import Finding, Thresholds, Verdict
 from rollback_ops.core.watch import Watch, longer
 
 PASSED, FAILED, UNKNOWN = Finding("passed"), Finding("failed"), Finding("unknown")
 BY_VERDICT: dict[Verdict, Finding] = {"passed": PASSED, "failed": FAILED, "unknown": UNKNOWN}
 
 
-def pace(**words: float) -> Pace:
+def thresholds(**words: float) -> Thresholds:
     """A pace in milliseconds: no window, one answer is enough."""
     usual = {"interval": 100, "min_healthy_time": 0, "healthy_deadline": 20_000, "failure_threshold": 1}
-    return Pace(**usual | words)  # type: ignore[arg-type]
+    return Thresholds(**usual | words)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ answers = st.builds(
 schedules = st.lists(answers, max_size=30).map(lambda told: sorted(told, key=lambda answer: answer.asked_at))
 
 
-def streak(told: list[Answer], name: str) -> list[Answer]:
+def state(told: list[Answer], name: str) -> list[Answer]:
     """The passes at the end of what a check said, without a break."""
     found: list[Answer] = []
     for answer in reversed([a for a in told if a.name == name]):
@@ -59,10 +59,10 @@ def test_healthy_is_exactly_when_all_checks_pass_together_for_long_enough(
     told: list[Answer], window_of_a: int, window_of_b: int
 ) -> None:
     windows = {"a": window_of_a, "b": window_of_b}
-    watch = Watch.of({name: pace(min_healthy_time=window) for name, window in windows.items()}, began=0)
+    watch = Watch.of({name: thresholds(min_healthy_time=window) for name, window in windows.items()}, began=0)
     for number, answer in enumerate(told, 1):
         watch.note({answer.name: BY_VERDICT[answer.verdict]}, answer.asked_at, answer.answered_at)
-        passes = {name: streak(told[:number], name) for name in windows}
+        passes = {name: state(told[:number], name) for name in windows}
         together_since = max((p[0].asked_at for p in passes.values() if p), default=0)
         expected = all(p and p[-1].asked_at >= together_since + windows[name] for name, p in passes.items())
         assert watch.healthy == expected
@@ -70,7 +70,7 @@ def test_healthy_is_exactly_when_all_checks_pass_together_for_long_enough(
 
 @given(schedules, st.integers(0, 600))
 def test_a_check_that_never_answered_is_never_a_pass(told: list[Answer], window: int) -> None:
-    watch = Watch.of(dict.fromkeys("abc", pace(min_healthy_time=window)), began=0)
+    watch = Watch.of(dict.fromkeys("abc", thresholds(min_healthy_time=window)), began=0)
     for answer in told:
         watch.note({answer.name: BY_VERDICT[answer.verdict]}, answer.asked_at, answer.answered_at)
         assert not watch.healthy
@@ -87,7 +87,7 @@ def test_a_service_that_has_come_up_is_healthy_after_the_window_and_at_most_one_
 ) -> None:
     """Each check passes for good from some moment on, and is asked at its own beat."""
     names = [str(number) for number, _ in enumerate(checks)]
-    watch = Watch.of(dict.fromkeys(names, pace(min_healthy_time=window)), began=0)
+    watch = Watch.of(dict.fromkeys(names, thresholds(min_healthy_time=window)), began=0)
     up_at = max(up for up, _ in checks)
     times = sorted(
         (offset + k * interval, name) for name, (_, offset) in zip(names, checks, strict=True) for k in range(1000)
@@ -103,7 +103,7 @@ def test_a_service_that_has_come_up_is_healthy_after_the_window_and_at_most_one_
 
 @given(st.lists(st.sampled_from([FAILED, UNKNOWN]), max_size=20))
 def test_nothing_but_passes_makes_a_pass(findings: list[Finding]) -> None:
-    watch = Watch.of({"a": pace()}, began=0)
+    watch = Watch.of({"a": thresholds()}, began=0)
     for now, finding in enumerate(findings):
         watch.note({"a": finding}, now, now)
         assert not watch.healthy
@@ -111,17 +111,17 @@ def test_nothing_but_passes_makes_a_pass(findings: list[Finding]) -> None:
 
 
 def test_a_break_starts_the_window_again() -> None:
-    watch = Watch.of({"a": pace(min_healthy_time=300)}, began=0)
+    watch = Watch.of({"a": thresholds(min_healthy_time=300)}, began=0)
     for now, finding in [(0, PASSED), (200, UNKNOWN), (300, PASSED), (599, PASSED)]:
         watch.note({"a": finding}, now, now)
         assert not watch.healthy
     watch.note({"a": PASSED}, 600, 650)
     assert watch.healthy
-    assert watch.streaks["a"].first_passed == 0
+    assert watch.states["a"].first_passed == 0
 
 
 def test_a_pass_counts_from_when_it_was_asked_for_and_not_from_when_it_was_answered() -> None:
-    watch = Watch.of({"a": pace(min_healthy_time=300)}, began=0)
+    watch = Watch.of({"a": thresholds(min_healthy_time=300)}, began=0)
     watch.note({"a": PASSED}, 0, 10)
     watch.note({"a": PASSED}, 299, 5000)
     assert not watch.healthy
@@ -129,7 +129,7 @@ def test_a_pass_counts_from_when_it_was_asked_for_and_not_from_when_it_was_answe
 
 @pytest.mark.parametrize(("verdicts", "healthy"), [("ppp", True), ("pp", False), ("ppfpp", False), ("fppp", True)])
 def test_so_many_passes_in_a_row_are_needed(verdicts: str, healthy: bool) -> None:
-    watch = Watch.of({"a": pace(success_threshold=3)}, began=0)
+    watch = Watch.of({"a": thresholds(success_threshold=3)}, began=0)
     for now, verdict in enumerate(verdicts):
         watch.note({"a": PASSED if verdict == "p" else FAILED}, now, now)
     assert watch.healthy == healthy
@@ -138,14 +138,14 @@ def test_so_many_passes_in_a_row_are_needed(verdicts: str, healthy: bool) -> Non
 @pytest.mark.parametrize(("verdicts", "healthy"), [("pfpp", True), ("pffp", False), ("ff", False), ("ffp", False)])
 def test_so_many_failures_in_a_row_are_forgiven_once_it_passed(verdicts: str, healthy: bool) -> None:
     """Over a window of 2: the passes count from the first one, unless a break begins them anew."""
-    watch = Watch.of({"a": pace(failure_threshold=2, min_healthy_time=2)}, began=0)
+    watch = Watch.of({"a": thresholds(failure_threshold=2, min_healthy_time=2)}, began=0)
     for now, verdict in enumerate(verdicts):
         watch.note({"a": PASSED if verdict == "p" else FAILED}, now, now)
     assert watch.healthy == healthy
 
 
 def test_a_check_whose_last_answer_is_a_failure_is_not_healthy_even_if_one_is_forgiven() -> None:
-    watch = Watch.of({"a": pace(failure_threshold=3), "b": pace()}, began=0)
+    watch = Watch.of({"a": thresholds(failure_threshold=3), "b": thresholds()}, began=0)
     watch.note({"a": PASSED}, 0, 1)
     watch.note({"a": FAILED}, 100, 101)
     watch.note({"b": PASSED}, 0, 150)
@@ -164,13 +164,13 @@ def test_a_check_whose_last_answer_is_a_failure_is_not_healthy_even_if_one_is_fo
     ],
 )
 def test_hard_evidence_ends_the_waiting(finding: Finding, hopeless: bool) -> None:
-    watch = Watch.of({"a": pace(), "b": pace()}, began=0)
+    watch = Watch.of({"a": thresholds(), "b": thresholds()}, began=0)
     watch.note({"a": finding}, 1, 1)
     assert watch.hopeless(1) == hopeless
 
 
 def test_a_check_that_does_not_pass_at_its_own_deadline_ends_the_waiting() -> None:
-    watch = Watch.of({"a": pace(healthy_deadline=500), "b": pace(healthy_deadline=9000)}, began=1000)
+    watch = Watch.of({"a": thresholds(healthy_deadline=500), "b": thresholds(healthy_deadline=9000)}, began=1000)
     watch.note({"b": PASSED}, 1000, 1000)
     assert not watch.hopeless(1499)
     assert watch.hopeless(1500)
@@ -197,17 +197,17 @@ class Simulation:
     """The loop of ``verify``, without its threads and with a clock that only jumps."""
 
     probes: dict[str, Probe]
-    pace: Pace = field(default_factory=Pace)
+    thresholds: Thresholds = field(default_factory=Thresholds)
 
     def __post_init__(self) -> None:
-        self.watch = Watch.of(dict.fromkeys(self.probes, self.pace), began=0.0)
+        self.watch = Watch.of(dict.fromkeys(self.probes, self.thresholds), began=0.0)
         self.now = 0.0
         self._answers: list[tuple[float, float, str, float, Finding]] = []
 
     def run(self) -> bool:
         """Whether it was healthy; ``now`` is when that was known."""
         for name in self.probes:
-            self._ask(name, 0.0, self.pace.interval)
+            self._ask(name, 0.0, self.thresholds.interval)
         while self._answers[0][0] < self.watch.deadline:
             self.now, asked_at, name, interval, finding = heapq.heappop(self._answers)
             self.watch.note({name: finding}, asked_at, self.now)
@@ -255,7 +255,7 @@ def test_a_healthy_service_is_never_given_up_however_noisy_its_answers_are() -> 
         chance = random.Random(seed)
         simulation = Simulation({"process": steady(chance), "health": noisy(chance), "api": noisy(chance)})
         assert simulation.run(), f"seed {seed}: a false alarm"
-        assert simulation.now >= simulation.pace.min_healthy_time
+        assert simulation.now >= simulation.thresholds.min_healthy_time
 
 
 @pytest.mark.parametrize(("finding", "took"), [(FAILED, 0.02), (FAILED, TIMEOUT), (UNKNOWN, 0.02), (PASSED, 3600.0)])
@@ -263,7 +263,7 @@ def test_a_service_that_ends_within_the_window_is_never_taken_for_healthy(findin
     """It answers badly, late, nonsense, or never again."""
     for seed in range(RUNS):
         chance = random.Random(seed)
-        health = ending(noisy(chance), chance.uniform(0, Pace().min_healthy_time), finding, took)
+        health = ending(noisy(chance), chance.uniform(0, Thresholds().min_healthy_time), finding, took)
         simulation = Simulation({"process": steady(chance), "health": health, "api": noisy(chance)})
         assert not simulation.run(), f"seed {seed}: it was passed as healthy"
 
@@ -271,7 +271,7 @@ def test_a_service_that_ends_within_the_window_is_never_taken_for_healthy(findin
 def test_a_crash_within_the_window_is_noticed_in_half_a_second() -> None:
     for seed in range(RUNS):
         chance = random.Random(seed)
-        crash = chance.uniform(0, Pace().min_healthy_time)
+        crash = chance.uniform(0, Thresholds().min_healthy_time)
         process = ending(steady(chance), crash, Finding("failed", final=True), 0.02)
         simulation = Simulation({"process": process, "health": noisy(chance), "api": noisy(chance)})
         assert not simulation.run(), f"seed {seed}: it was passed as healthy"
@@ -279,8 +279,8 @@ def test_a_crash_within_the_window_is_noticed_in_half_a_second() -> None:
 
 
 def test_a_setback_is_as_many_failures_in_a_row_as_end_a_window() -> None:
-    watch = Watch.of({"a": pace(failure_threshold=2)}, 0)
+    watch = Watch.of({"a": thresholds(failure_threshold=2)}, 0)
     said = (FAILED, PASSED, FAILED, FAILED, FAILED, PASSED, UNKNOWN, UNKNOWN, PASSED)
     for moment, finding in enumerate(said):
         watch.note({"a": finding}, moment, moment)
-    assert watch.streaks["a"].setbacks == 1
+    assert watch.states["a"].setbacks == 1

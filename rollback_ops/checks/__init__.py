@@ -12,16 +12,16 @@ from typing import Protocol
 
 from rollback_ops.checks import command, http, logs, process, tcp
 from rollback_ops.config import Check, CommandCheck, HttpCheck, LogsCheck, ProcessCheck, TcpCheck, Verify
-from rollback_ops.core.health import Finding, Pace
+from rollback_ops.core.health import Finding, Thresholds
 from rollback_ops.core.model import Answered, Question, Unit
 from rollback_ops.core.ports import Stream
 
-_PACE = tuple(field.name for field in fields(Pace))
+_THRESHOLDS = tuple(field.name for field in fields(Thresholds))
 
 Dial = Callable[[str, int, float], Stream]
 
 
-class Look(Protocol):
+class HostProbe(Protocol):
     """A check that the host answers along with the state of its units."""
 
     kind: str
@@ -32,7 +32,7 @@ class Look(Protocol):
     def judge(self, units: tuple[Unit, ...], answered: Answered | None) -> Finding: ...
 
 
-class Visit(Protocol):
+class NetworkProbe(Protocol):
     """A check that opens a connection of its own. ``source`` says from where."""
 
     kind: str
@@ -41,7 +41,7 @@ class Visit(Protocol):
     def probe(self, dial: Dial) -> Finding: ...
 
 
-def build(settings: Mapping[str, Check], release: str) -> dict[str, Look | Visit]:
+def build(settings: Mapping[str, Check], release: str) -> dict[str, HostProbe | NetworkProbe]:
     """The checks of a service for one release; ``process`` is always among them."""
     checks = {name: _build(check, release) for name, check in settings.items()}
     if not any(check.kind == "process" for check in checks.values()):
@@ -49,7 +49,7 @@ def build(settings: Mapping[str, Check], release: str) -> dict[str, Look | Visit
     return checks
 
 
-def _build(check: Check, release: str) -> Look | Visit:
+def _build(check: Check, release: str) -> HostProbe | NetworkProbe:
     match check:
         case HttpCheck():
             return http.Http(check, release)
@@ -63,18 +63,20 @@ def _build(check: Check, release: str) -> Look | Visit:
             return process.Process()
 
 
-def paces(settings: Mapping[str, Check], policy: Verify) -> dict[str, Pace]:
+def thresholds(settings: Mapping[str, Check], policy: Verify) -> dict[str, Thresholds]:
     """The pace of every check: its own words, and the service's where it says nothing."""
-    own = {name: {f: v for f in _PACE if (v := getattr(check, f)) is not None} for name, check in settings.items()}
-    return {"process": policy.pace} | {name: replace(policy.pace, **words) for name, words in own.items()}
+    own = {
+        name: {f: v for f in _THRESHOLDS if (v := getattr(check, f)) is not None} for name, check in settings.items()
+    }
+    return {"process": policy.thresholds} | {name: replace(policy.thresholds, **words) for name, words in own.items()}
 
 
-def before(checks: Mapping[str, Look | Visit]) -> dict[str, command.Command]:
+def before(checks: Mapping[str, HostProbe | NetworkProbe]) -> dict[str, command.Command]:
     """The checks that are asked of a release before anything is stopped."""
     return {name: check for name, check in checks.items() if isinstance(check, command.Command) and check.before}
 
 
-def after(checks: Mapping[str, Look | Visit]) -> dict[str, Look | Visit]:
+def after(checks: Mapping[str, HostProbe | NetworkProbe]) -> dict[str, HostProbe | NetworkProbe]:
     """The checks that are asked of a service that runs."""
     early = before(checks)
     return {name: check for name, check in checks.items() if name not in early}

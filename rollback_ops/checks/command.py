@@ -5,7 +5,7 @@ from __future__ import annotations
 from rollback_ops.config import CommandCheck
 from rollback_ops.config.types import fill
 from rollback_ops.core.health import Finding
-from rollback_ops.core.model import Answered, Evident, Question, Unit
+from rollback_ops.core.model import Answered, AutomaticTrigger, Question, Unit
 
 _TIMED_OUT = (124, 137)
 
@@ -26,5 +26,5 @@ class Command:
             return Finding("passed", said)
         late = answered.status in _TIMED_OUT
         how = f"it did not end within {self._timeout:g} s" if late else f"exit status {answered.status}"
-        trigger: Evident = "config-invalid" if self.before else "verification-failed"
+        trigger: AutomaticTrigger = "config-invalid" if self.before else "verification-failed"
         return Finding("failed", f"{how}{f': {said}' if said else ''}", final=self.before, trigger=trigger)

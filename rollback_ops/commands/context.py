@@ -19,28 +19,28 @@ from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.model import Survey
 from rollback_ops.core.ports import Host
 from rollback_ops.core.redaction import remember
-from rollback_ops.core.tasks import Begun, begin
-from rollback_ops.hosts import Login, managers, on_servers, on_this_machine
+from rollback_ops.core.tasks import Pending, begin
+from rollback_ops.hosts import SshCredentials, managers, on_servers, on_this_machine
 
 if TYPE_CHECKING:
-    from rollback_ops.integrations.github.api import Place
-    from rollback_ops.integrations.github.deployments import Filing
+    from rollback_ops.integrations.github.api import Repository
+    from rollback_ops.integrations.github.deployments import DeploymentRecorder
     from rollback_ops.integrations.github.permission import Permit
     from rollback_ops.integrations.webhook import Notifier
 
 
 @dataclass(frozen=True, slots=True)
-class Wired:
+class Context:
     """One service in one environment, with its hosts; none of them is connected yet."""
 
     request: Request
     job: Job
     hosts: list[Host]
     webhook: SecretStr | None = None
-    github: Place | None = None
+    github: Repository | None = None
     first_aid: tuple[str, ...] = ()
 
-    def look(self, *, sizes: bool = False, permitted: bool = True) -> Begun[str, Survey]:
+    def look(self, *, sizes: bool = False, permitted: bool = True) -> Pending[str, Survey]:
         """Begin to survey the hosts; none of them where it is not ``permitted``."""
         hosts = {host.name: host for host in self.hosts if permitted}
         return begin(hosts, lambda name: hosts[name].survey(sizes=sizes))
@@ -52,7 +52,7 @@ class Wired:
         notify = self.job.service.notify
         return Notifier(self.webhook, self.request.webhook_format or notify.format, notify.on)
 
-    def filing(self) -> Filing | None:
+    def filing(self) -> DeploymentRecorder | None:
         return filing(self.request, self.github, self.job.environment.url)
 
     def permit(self) -> Permit | None:
@@ -80,7 +80,7 @@ def settings_of(config: str | None, environ: Mapping[str, str]) -> Settings:
     return load(settings_path(environ, Path(config) if config else None), environ)
 
 
-def wire(settings: Settings, environ: Mapping[str, str], options: Mapping[str, Any]) -> Wired:
+def wire(settings: Settings, environ: Mapping[str, str], options: Mapping[str, Any]) -> Context:
     """Raises ``UsageError`` for everything that can be known to be wrong before a host is contacted."""
     request = Request.build(environ, **options)
     job = resolve(settings, request)
@@ -96,16 +96,16 @@ def wire(settings: Settings, environ: Mapping[str, str], options: Mapping[str, A
         login, gateways = _login(secrets, environ), job.environment.gateways
         restricted = job.environment.restricted
         hosts = on_servers(job.hosts, gateways, login, service, manager, parse_units, restricted=restricted)
-    return Wired(request, job, list(hosts), secrets.webhook_url, place(environ), manager.first_aid)
+    return Context(request, job, list(hosts), secrets.webhook_url, place(environ), manager.first_aid)
 
 
-def place(environ: Mapping[str, str]) -> Place | None:
+def place(environ: Mapping[str, str]) -> Repository | None:
     """The repository on GitHub that this is about, where the environment says which, and has a token for it."""
     if not environ.get("GITHUB_REPOSITORY"):
         return None
-    from rollback_ops.integrations.github.api import Place
+    from rollback_ops.integrations.github.api import Repository
 
-    return Place.of(environ, Secrets.read(environ).token)
+    return Repository.of(environ, Secrets.read(environ).token)
 
 
 def hurried(service: Service) -> Service:
@@ -119,8 +119,8 @@ def hurried(service: Service) -> Service:
     return service.model_copy(update={"limits": shorter})
 
 
-def _login(given: Secrets, environ: Mapping[str, str]) -> Login:
-    return Login(
+def _login(given: Secrets, environ: Mapping[str, str]) -> SshCredentials:
+    return SshCredentials(
         home=Path(environ.get("HOME") or Path.home()),
         key=given.ssh_key.get_secret_value() if given.ssh_key else "",
         passphrase=given.ssh_key_passphrase.get_secret_value() if given.ssh_key_passphrase else "",
@@ -128,11 +128,11 @@ def _login(given: Secrets, environ: Mapping[str, str]) -> Login:
     )
 
 
-def filing(request: Request, github: Place | None, environment_url: str) -> Filing | None:
+def filing(request: Request, github: Repository | None, environment_url: str) -> DeploymentRecorder | None:
     """Who records it on GitHub: in a workflow, or where that was asked for. None: nobody."""
     asked = request.record_deployment
     if asked is False or (asked is None and not (request.in_actions and github)):
         return None
-    from rollback_ops.integrations.github.deployments import Filing
+    from rollback_ops.integrations.github.deployments import DeploymentRecorder
 
-    return Filing(github, environment_url, whole=not request.hosts)
+    return DeploymentRecorder(github, environment_url, whole=not request.hosts)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from rollback_ops import documents, report, step, terminal
+from rollback_ops.cli.actions import step
+from rollback_ops.cli.output import documents, terminal, text
+from rollback_ops.cli.output.text import Line
 from rollback_ops.commands.context import filing, place, settings_of
 from rollback_ops.config.request import Request
 from rollback_ops.core.errors import Exit, RollbackOpsError, UsageError
 from rollback_ops.core.record import Record
 from rollback_ops.integrations.github.deployments import UNFILED
 from rollback_ops.integrations.publish import warned
-from rollback_ops.report import Line
 
 # Seconds. Nobody waits for a service here.
 _WITHIN = 20.0
@@ -30,7 +31,7 @@ def finish(environ: Mapping[str, str]) -> int:
     record = _read(file)
     if record:
         record = _completed(record, file, environ)
-    step.finished(record, file, report.top(report.result(record), ()) if record else ())
+    step.finished(record, file, text.top(text.result(record), ()) if record else ())
     return Exit.OK
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rollback_ops import documents, report, terminal
-from rollback_ops.commands.context import Wired, place, settings_of, wire
+from rollback_ops.cli.output import documents, terminal, text
+from rollback_ops.commands.context import Context, place, settings_of, wire
 from rollback_ops.config import Settings
 from rollback_ops.config.reason import reason_for
 from rollback_ops.core import tasks
@@ -22,7 +22,7 @@ from rollback_ops.core.tasks import Cancellation
 from rollback_ops.integrations.github.history import read_payloads
 
 if TYPE_CHECKING:
-    from rollback_ops.integrations.github.api import Place
+    from rollback_ops.integrations.github.api import Repository
 
 T = TypeVar("T")
 
@@ -50,9 +50,9 @@ class Past:
         if self._as_json:
             documents.show({"records": [record.model_dump(mode="json", by_alias=True) for record in records]})
         elif records:
-            terminal.table(*report.history(records))
+            terminal.table(*text.history(records))
         else:
-            terminal.show([report.Line("No rollback is on the record yet.")])
+            terminal.show([text.Line("No rollback is on the record yet.")])
         return Exit.REFUSED if self._lost else Exit.OK
 
     def stats(self, limit: int | None) -> int:
@@ -60,7 +60,7 @@ class Past:
         if self._as_json:
             documents.show(documents.statistics(found))
         else:
-            terminal.show(report.stats(found))
+            terminal.show(text.stats(found))
         return Exit.REFUSED if self._lost else Exit.OK
 
     def log(self, *, failed: bool) -> int:
@@ -73,7 +73,7 @@ class Past:
         if self._as_json:
             documents.show(record.model_dump(mode="json", by_alias=True))
         elif outcomes:
-            terminal.show([report.Line(f"✓ on the record of {', '.join(outcomes)}: {record.id}", "good")])
+            terminal.show([text.Line(f"✓ on the record of {', '.join(outcomes)}: {record.id}", "good")])
         return Exit.REFUSED if self._lost else Exit.OK
 
     def _records(self, limit: int | None) -> list[Record]:
@@ -85,7 +85,7 @@ class Past:
                 lines += journal
         records, unreadable = read_journal(lines)
         if unreadable:
-            terminal.show([report.Line(f"! {unreadable} lines of the journals could not be read", "warning")], err=True)
+            terminal.show([text.Line(f"! {unreadable} lines of the journals could not be read", "warning")], err=True)
         return self._wanted(records)
 
     def _from_github(self, limit: int | None) -> list[Record]:
@@ -97,15 +97,15 @@ class Past:
             raise Refused(f"the deployments of {where.repository} cannot be read: {read.message}")
         records, unreadable = read
         if unreadable:
-            terminal.show([report.Line(f"! {unreadable} deployments could not be read", "warning")], err=True)
+            terminal.show([text.Line(f"! {unreadable} deployments could not be read", "warning")], err=True)
         return self._wanted(records)
 
-    def _read(self, where: Place, limit: int | None) -> tuple[list[Record], int]:
+    def _read(self, where: Repository, limit: int | None) -> tuple[list[Record], int]:
         """Page by page, until there are enough."""
-        from rollback_ops.integrations.github.client import Clerk
+        from rollback_ops.integrations.github.client import DeploymentClient
 
         payloads: list[Mapping[str, Any] | None] = []
-        for page in Clerk(where).pages(self._options.get("environment") or ""):
+        for page in DeploymentClient(where).pages(self._options.get("environment") or ""):
             payloads += page
             if limit and len(self._wanted(read_payloads(payloads)[0])) >= limit:
                 break
@@ -116,25 +116,25 @@ class Past:
         there = [r for r in records if not environment or r.environment == environment]
         return [r for r in there if not service or r.service == service]
 
-    def _wired(self) -> Iterator[Wired]:
+    def _wired(self) -> Iterator[Context]:
         chosen, service = self._options.get("environment"), self._options.get("service")
         for environment in [chosen] if chosen else self._settings.environments:
             for name in [service] if service else self._settings.services:
                 options = {**self._options, "environment": environment, "service": name}
                 yield wire(self._settings, self._environ, options)
 
-    def _each(self, wired: Wired, work: Callable[[Host], T]) -> dict[str, T]:
+    def _each(self, wired: Context, work: Callable[[Host], T]) -> dict[str, T]:
         try:
             results = tasks.each(wired.hosts, work, _READ_WITHIN, Cancellation())
         finally:
             wired.close()
         lost = {host.name: r for host, r in results.items() if isinstance(r, RollbackOpsError)}
-        terminal.show(report.lost(lost), err=True)
+        terminal.show(text.lost(lost), err=True)
         self._lost = self._lost or bool(lost)
         return {host.name: r for host, r in results.items() if not isinstance(r, RollbackOpsError)}
 
 
-def _by_hand(wired: Wired, failed: bool) -> Record:
+def _by_hand(wired: Context, failed: bool) -> Record:
     request, now = wired.request, rfc3339(datetime.now(UTC))
     to = ReleaseRef(release=request.backup)
     outcome = "failed" if failed else "succeeded"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 
-from rollback_ops import checks, documents, report, terminal
-from rollback_ops.commands.context import Wired, hurried
+from rollback_ops import checks
+from rollback_ops.cli.output import documents, terminal, text
+from rollback_ops.commands.context import Context, hurried
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import Exit, RollbackOpsError
 from rollback_ops.core.tasks import Cancellation
@@ -18,36 +19,36 @@ _WITHIN = 12.0
 _LOOK_WITHIN = 5.0
 
 
-def install(wired: Wired, *, as_json: bool) -> int:
+def install(wired: Context, *, as_json: bool) -> int:
     """Put the program on every host; an exit code."""
-    text, hosts = text_for(wired), {host.name: host for host in wired.hosts}
+    program, hosts = text_for(wired), {host.name: host for host in wired.hosts}
     with closing(wired):
-        done = tasks.each(hosts, lambda name: hosts[name].install(text), _WITHIN, Cancellation())
+        done = tasks.each(hosts, lambda name: hosts[name].install(program), _WITHIN, Cancellation())
     lost = {name: how for name, how in done.items() if isinstance(how, RollbackOpsError)}
     put = {name: how for name, how in done.items() if not isinstance(how, RollbackOpsError)}
-    terminal.show(report.lost(lost), err=True)
+    terminal.show(text.lost(lost), err=True)
     place = f"{wired.job.service.root}/{PLACE}"
     if as_json:
         documents.show({"path": place, "hosts": [{"host": name, "outcome": how} for name, how in put.items()]})
     else:
-        terminal.show(report.Line(f"✓ {name}  {place}: {how}", "good") for name, how in put.items())
+        terminal.show(text.Line(f"✓ {name}  {place}: {how}", "good") for name, how in put.items())
     return Exit.REFUSED if lost else Exit.OK
 
 
-def stale(wired: Wired, names: Iterable[str]) -> Iterator[str]:
+def stale(wired: Context, names: Iterable[str]) -> Iterator[str]:
     """What is to be said of programs that were installed once, and are not what they should be now.
 
     ``names`` are the hosts that could be reached: one that refuses a key must not be tried again.
     """
-    text, hosts = text_for(wired), {host.name: host for host in wired.hosts if host.name in set(names)}
+    program, hosts = text_for(wired), {host.name: host for host in wired.hosts if host.name in set(names)}
     stamps = tasks.each(hosts, lambda name: hosts[name].stamp(), _LOOK_WITHIN, Cancellation())
     for name, stamp in stamps.items():
-        if isinstance(stamp, str) and (differs := installed.difference(stamp, text)):
+        if isinstance(stamp, str) and (differs := installed.difference(stamp, program)):
             environment = wired.job.environment_name
             yield f"{name}: the program installed there {differs}: run `rollback-ops install {environment}`"
 
 
-def text_for(wired: Wired) -> str:
+def text_for(wired: Context) -> str:
     """The text of the file, which is the same on all hosts."""
     job = wired.job
     looks = checks.build(job.service.checks, installed.RELEASE)

@@ -32,8 +32,8 @@ from rollback_ops.config.types import (
     Trusted,
     Units,
 )
-from rollback_ops.core.health import Pace
-from rollback_ops.core.model import Evident
+from rollback_ops.core.health import Thresholds
+from rollback_ops.core.model import AutomaticTrigger
 
 MessageFormat = Literal["slack", "teams", "json"]
 Event = Literal["start", "success", "failure"]
@@ -45,7 +45,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class Paced(Section):
+class CheckSettings(Section):
     """What every check may say for itself; what it leaves open is the service's (``Verify``)."""
 
     interval: Limit | None = None
@@ -53,10 +53,10 @@ class Paced(Section):
     healthy_deadline: Limit | None = None
     success_threshold: int | None = Field(None, ge=1, le=100)
     failure_threshold: int | None = Field(None, ge=1, le=100)
-    trigger: Evident | None = None
+    trigger: AutomaticTrigger | None = None
 
 
-class HttpCheck(Paced):
+class HttpCheck(CheckSettings):
     kind: Literal["http"]
     url: CheckUrl
     source: Literal["host", "runner"] = Field("host", alias="from")
@@ -68,7 +68,7 @@ class HttpCheck(Paced):
     timeout: Limit = 2.0
 
 
-class TcpCheck(Paced):
+class TcpCheck(CheckSettings):
     kind: Literal["tcp"]
     address: Endpoint
     source: Literal["host", "runner"] = Field("host", alias="from")
@@ -81,18 +81,18 @@ class TcpCheck(Paced):
         return self
 
 
-class ProcessCheck(Paced):
+class ProcessCheck(CheckSettings):
     kind: Literal["process"]
 
 
-class CommandCheck(Paced):
+class CommandCheck(CheckSettings):
     kind: Literal["command"]
     run: Question
     phase: Literal["before", "after"] = "after"
     timeout: Limit = 10.0
 
 
-class LogsCheck(Paced):
+class LogsCheck(CheckSettings):
     """Without ``file`` and ``command`` it reads systemd's journal; ``None`` stands for what ``critical`` has."""
 
     kind: Literal["logs"]
@@ -122,8 +122,8 @@ class Verify(Section):
     max_older: int = Field(3, ge=1, le=20)
 
     @property
-    def pace(self) -> Pace:
-        return Pace(
+    def thresholds(self) -> Thresholds:
+        return Thresholds(
             self.interval, self.min_healthy_time, self.healthy_deadline, self.success_threshold, self.failure_threshold
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rollback_ops.core.model import Evident
+from rollback_ops.core.model import AutomaticTrigger
 
 Verdict = Literal["passed", "failed", "unknown"]
 
@@ -21,12 +21,12 @@ class Finding:
     verdict: Verdict
     detail: str = ""
     final: bool = False
-    trigger: Evident = "verification-failed"
+    trigger: AutomaticTrigger = "verification-failed"
     down: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Thresholds:
     """How often a check is asked, and what its answers must be like to count (seconds, and answers in a row).
 
     ``interval`` is that of the first questions; it grows a little, up to 0.4 s or itself. ``trigger``, where
@@ -38,11 +38,11 @@ class Pace:
     healthy_deadline: float = 20.0
     success_threshold: int = 1
     failure_threshold: int = 3
-    trigger: Evident | None = None
+    trigger: AutomaticTrigger | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckResult:
     """The last word on one check. ``seconds``: from the beginning of the verification until it first passed.
 
     ``setbacks``: how often it failed so many times in a row that its window had to begin anew.
@@ -61,7 +61,7 @@ class Verification:
 
     healthy: bool
     seconds: float
-    checks: tuple[Checked, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
 
     @property
     def down(self) -> bool:

@@ -19,7 +19,7 @@ Trigger = Literal[
     "database-unreachable",
 ]
 # What a check may show: the automatic ones.
-Evident = Literal[
+AutomaticTrigger = Literal[
     "verification-failed",
     "health-timeout",
     "log-error",
@@ -65,7 +65,7 @@ class Live:
 class Unit:
     """One unit (or program, or container) of the service, in every manager's common words.
 
-    ``obstacle`` says why it could not be started again once it is stopped (empty: nothing found).
+    ``blocker`` says why it could not be started again once it is stopped (empty: nothing found).
     """
 
     name: str
@@ -74,7 +74,7 @@ class Unit:
     restarts: int = 0
     invocation: str = ""
     detail: str = ""
-    obstacle: str = ""
+    blocker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class Unfinished:
+class OpenTransaction:
     """A transaction that a host began and that nobody saw the end of. ``source`` is what ``current`` pointed at."""
 
     run: str
@@ -106,7 +106,7 @@ class Unfinished:
 class Survey:
     """Everything a plan needs to know of one host, read in one operation.
 
-    ``obstacles`` are reasons, in words, why nothing could be changed there; ``doubts`` are reasons
+    ``blockers`` are reasons, in words, why nothing could be changed there; ``warnings`` are reasons
     that hold back everything but an emergency. ``seconds`` is how long the look took.
     """
 
@@ -115,13 +115,13 @@ class Survey:
     live: Live = Live("missing")
     units: tuple[Unit, ...] = ()
     lease: Lease | None = None
-    unfinished: Unfinished | None = None
-    obstacles: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    unfinished: OpenTransaction | None = None
+    blockers: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     seconds: float = 0.0
 
     @property
-    def interrupted(self) -> Unfinished | None:
+    def interrupted(self) -> OpenTransaction | None:
         """The unfinished transaction, unless something else was made live since."""
         found = self.unfinished
         if found and self.live.state == "release" and self.live.name not in (found.origin, found.target):

@@ -19,7 +19,7 @@ from rollback_ops.core.record import (
     ReleaseRef,
     StepRecord,
 )
-from rollback_ops.core.run import Attempt, Chronicle, Heading, rfc3339
+from rollback_ops.core.run import Attempt, RunInfo, RunState, rfc3339
 
 EXIT_CODES: dict[Outcome, Exit] = {
     "succeeded": Exit.OK,
@@ -44,41 +44,41 @@ _OF_ALL: dict[HostOutcome, Outcome] = {
 }
 
 
-def record_of(chronicle: Chronicle) -> Record:
+def record_of(state: RunState) -> Record:
     """The record as of now, without secrets."""
-    heading = chronicle.heading
-    finished_at = chronicle.finished_at or datetime.now(UTC)
-    hosts = tuple(_host(chronicle, name) for name in chronicle.host_names)
-    outcome = _outcome(chronicle, hosts)
+    info = state.info
+    finished_at = state.finished_at or datetime.now(UTC)
+    hosts = tuple(_host(state, name) for name in state.host_names)
+    outcome = _outcome(state, hosts)
     record = Record(
-        id=heading.run,
-        service=heading.service,
-        environment=heading.environment,
-        mode=heading.mode,
-        dry_run=heading.dry_run,
-        trigger=heading.trigger,
-        reason=heading.reason,
-        actor=heading.actor,
-        run_url=heading.run_url or None,
-        started_at=rfc3339(chronicle.started_at),
+        id=info.run,
+        service=info.service,
+        environment=info.environment,
+        mode=info.mode,
+        dry_run=info.dry_run,
+        trigger=info.trigger,
+        reason=info.reason,
+        actor=info.actor,
+        run_url=info.run_url or None,
+        started_at=rfc3339(state.started_at),
         finished_at=rfc3339(finished_at),
-        duration_seconds=round((finished_at - chronicle.started_at).total_seconds(), 3),
+        duration_seconds=round((finished_at - state.started_at).total_seconds(), 3),
         outcome=outcome,
-        exit_code=chronicle.cancelled or _exit_code(heading, outcome),
+        exit_code=state.cancelled or _exit_code(info, outcome),
         from_=_common([host.from_ for host in hosts]),
-        to=_to(chronicle),
-        rejected=tuple(RejectedRelease(release=r.release, why=r.why) for r in _rejected(chronicle)),
+        to=_to(state),
+        rejected=tuple(RejectedRelease(release=r.release, why=r.why) for r in _rejected(state)),
         hosts=hosts,
-        warnings=tuple(chronicle.warnings),
+        warnings=tuple(state.warnings),
     )
     return record.without_secrets()
 
 
-def provisional(chronicle: Chronicle) -> Record:
+def provisional(state: RunState) -> Record:
     """The record of a rollback that was killed in the attempt that begins now: nobody knows what its hosts did."""
-    attempted = {host.host for host in chronicle.attempts[-1].plan.with_action("switch")}
+    attempted = {host.host for host in state.attempts[-1].plan.with_action("switch")}
     unknown = {"outcome": "unknown", "to": ReleaseRef(), "detail": KILLED}
-    record = record_of(replace(chronicle, cancelled=Exit.TERMINATED))
+    record = record_of(replace(state, cancelled=Exit.TERMINATED))
     hosts = tuple(host.model_copy(update=unknown) if host.host in attempted else host for host in record.hosts)
     return record.model_copy(update={"hosts": hosts})
 
@@ -93,8 +93,8 @@ def overtime(record: Record, limits: Mapping[str, float]) -> list[str]:
     ]
 
 
-def _exit_code(heading: Heading, outcome: Outcome) -> Exit:
-    return Exit.VERIFICATION_FAILED if heading.guarded and outcome == "succeeded" else EXIT_CODES[outcome]
+def _exit_code(info: RunInfo, outcome: Outcome) -> Exit:
+    return Exit.VERIFICATION_FAILED if info.guarded and outcome == "succeeded" else EXIT_CODES[outcome]
 
 
 def overall(outcomes: Sequence[HostOutcome]) -> Outcome:
@@ -105,52 +105,52 @@ def overall(outcomes: Sequence[HostOutcome]) -> Outcome:
     return met.pop() if met else "nothing_to_do"
 
 
-def _outcome(chronicle: Chronicle, hosts: Sequence[HostRecord]) -> Outcome:
-    if chronicle.cancelled:
+def _outcome(state: RunState, hosts: Sequence[HostRecord]) -> Outcome:
+    if state.cancelled:
         return "cancelled"
-    if isinstance(chronicle.decision, Refusal | None):
+    if isinstance(state.decision, Refusal | None):
         return "refused"
     return overall([host.outcome for host in hosts])
 
 
-def _rejected(chronicle: Chronicle) -> tuple[Rejected, ...]:
-    return () if isinstance(chronicle.decision, NothingToDo | None) else chronicle.decision.rejected
+def _rejected(state: RunState) -> tuple[Rejected, ...]:
+    return () if isinstance(state.decision, NothingToDo | None) else state.decision.rejected
 
 
-def _to(chronicle: Chronicle) -> ReleaseRef:
-    plan = chronicle.forward[-1].plan if chronicle.forward else chronicle.decision
+def _to(state: RunState) -> ReleaseRef:
+    plan = state.forward[-1].plan if state.forward else state.decision
     return ReleaseRef(release=plan.target, revision=plan.revision or None) if isinstance(plan, Plan) else ReleaseRef()
 
 
-def _host(chronicle: Chronicle, name: str) -> HostRecord:
-    outcome, detail = _host_outcome(chronicle, name)
-    survey, last = chronicle.surveys.get(name), chronicle.last(name)
+def _host(state: RunState, name: str) -> HostRecord:
+    outcome, detail = _host_outcome(state, name)
+    survey, last = state.surveys.get(name), state.last(name)
     live = last.switched[name].live if last else survey.live.name if survey else ""
-    results = [a.switched[name] for a in chronicle.attempts if name in a.switched]
+    results = [a.switched[name] for a in state.attempts if name in a.switched]
     return HostRecord(
         host=name,
         outcome=outcome,
         from_=_reference(survey, survey.origin if survey else ""),
         to=_reference(survey, live),
         downtime_seconds=_downtime(results),
-        steps=tuple(_steps(chronicle, name)),
-        checks=tuple(_checks(chronicle, name)),
+        steps=tuple(_steps(state, name)),
+        checks=tuple(_checks(state, name)),
         detail=detail,
     )
 
 
-def _host_outcome(chronicle: Chronicle, name: str) -> tuple[HostOutcome, str]:
-    if error := chronicle.lost.get(name):
+def _host_outcome(state: RunState, name: str) -> tuple[HostOutcome, str]:
+    if error := state.lost.get(name):
         # Nothing was asked of it but to look at itself.
         detail = error.message.removeprefix(f"{name}: ")
         return ("refused" if isinstance(error, BadAnswer) else "unreachable"), detail
-    if attempt := chronicle.last(name):
-        outcome, detail = _switch_outcome(attempt, name, chronicle.logs.get(name, ()))
-        unproven = chronicle.cancelled and outcome == "succeeded" and name not in attempt.verified
+    if attempt := state.last(name):
+        outcome, detail = _switch_outcome(attempt, name, state.logs.get(name, ()))
+        unproven = state.cancelled and outcome == "succeeded" and name not in attempt.verified
         return outcome, detail or ("it was not verified" if unproven else "")
-    match chronicle.decision:
+    match state.decision:
         case Plan() as plan:
-            return _planned_outcome(chronicle, plan, name)
+            return _planned_outcome(state, plan, name)
         case NothingToDo(why=why):
             return "nothing_to_do", why
         case Refusal() as refusal:
@@ -158,14 +158,14 @@ def _host_outcome(chronicle: Chronicle, name: str) -> tuple[HostOutcome, str]:
     return "cancelled", ""
 
 
-def _planned_outcome(chronicle: Chronicle, plan: Plan, name: str) -> tuple[HostOutcome, str]:
+def _planned_outcome(state: RunState, plan: Plan, name: str) -> tuple[HostOutcome, str]:
     """What a host came to that was not switched, or not yet."""
     host = next(h for h in plan.hosts if h.host == name)
     if host.action == "exclude":
         return "refused", host.why
-    if any(name in a.verified and not a.verified[name].healthy for a in chronicle.attempts[-1:]):
+    if any(name in a.verified and not a.verified[name].healthy for a in state.attempts[-1:]):
         return "verification_failed", host.why
-    if host.action == "leave" or chronicle.heading.dry_run:
+    if host.action == "leave" or state.info.dry_run:
         return "nothing_to_do", host.why
     return "cancelled", host.why
 
@@ -192,25 +192,25 @@ def _proven(attempt: Attempt, name: str) -> HostOutcome:
     return "failed" if verification.down else "verification_failed"
 
 
-def _steps(chronicle: Chronicle, name: str) -> Iterator[StepRecord]:
+def _steps(state: RunState, name: str) -> Iterator[StepRecord]:
     """What was done for a host, in its order, from the look at it to the verification."""
-    if survey := chronicle.surveys.get(name):
+    if survey := state.surveys.get(name):
         yield StepRecord(name="find", seconds=round(survey.seconds, 3), outcome="ok")
-    for attempt in chronicle.attempts:
+    for attempt in state.attempts:
         result, verification = attempt.switched.get(name), attempt.verified.get(name)
         for step in result.steps if result else ():
             yield StepRecord(name=step.name, seconds=step.seconds, outcome=step.outcome, detail=step.detail)
         if verification:
             proven: StepOutcome = "ok" if verification.healthy else "failed"
             yield StepRecord(name="verify", seconds=round(verification.seconds, 3), outcome=proven)
-        elif result and chronicle.skipped:
+        elif result and state.skipped:
             yield StepRecord(name="verify", seconds=0.0, outcome="skipped")
 
 
-def _checks(chronicle: Chronicle, name: str) -> Iterator[CheckRecord]:
+def _checks(state: RunState, name: str) -> Iterator[CheckRecord]:
     """The evidence: of the last verification, or that there was none."""
-    verified = next((a.verified[name] for a in reversed(chronicle.attempts) if name in a.verified), None)
-    verified = verified or chronicle.watched.get(name)
+    verified = next((a.verified[name] for a in reversed(state.attempts) if name in a.verified), None)
+    verified = verified or state.watched.get(name)
     for check in verified.checks if verified else ():
         finding = check.finding
         yield CheckRecord(
@@ -220,8 +220,8 @@ def _checks(chronicle: Chronicle, name: str) -> Iterator[CheckRecord]:
             detail=finding.detail,
             seconds=round(check.seconds, 3),
         )
-    if verified is None and chronicle.last(name):
-        for check_name, kind in chronicle.skipped:
+    if verified is None and state.last(name):
+        for check_name, kind in state.skipped:
             yield CheckRecord(name=check_name, kind=kind, outcome="skipped")
 
 

@@ -17,7 +17,7 @@ from rollback_ops.core.text import one_line, short
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Selection:
     """What was asked for. Empty means not asked. ``resume``: only what an interrupted rollback began."""
 
     backup: str = ""
@@ -81,21 +81,21 @@ def natural(name: str) -> tuple[tuple[str | int, ...], str]:
 
 
 def make_plan(
-    surveys: Sequence[Survey], wish: Wish, broken: Mapping[str, str] | None = None
+    surveys: Sequence[Survey], selection: Selection, broken: Mapping[str, str] | None = None
 ) -> Plan | NothingToDo | Refusal:
     """What to do with the hosts that could be surveyed.
 
     ``broken`` are releases found unfit since (their manifest does not hold), with the reason.
     """
-    meant = [s for s in surveys if not wish.if_current or wish.if_current in (_live_name(s), s.origin)]
+    meant = [s for s in surveys if not selection.if_current or selection.if_current in (_live_name(s), s.origin)]
     if not meant:
         lives = ", ".join(sorted({_live_name(s) or s.live.state for s in surveys}))
-        return NothingToDo(f"{_shown(wish.if_current)} is no longer live (live: {lives})")
-    unfit = {s.host: why for s in meant if (why := _unfit(s, wish))}
+        return NothingToDo(f"{_shown(selection.if_current)} is no longer live (live: {lives})")
+    unfit = {s.host: why for s in meant if (why := _unfit(s, selection))}
     fit = [s for s in meant if s.host not in unfit]
-    if unfit and (not wish.emergency or not fit):
+    if unfit and (not selection.emergency or not fit):
         return Refusal(_each(unfit), _hint_for(meant), hosts=unfit)
-    choice = _Choice(fit, wish, broken or {})
+    choice = _Choice(fit, selection, broken or {})
     if isinstance(target := choice.target(), Refusal):
         return target
     return Plan(
@@ -103,7 +103,7 @@ def make_plan(
         revision=next((r.revision for s in fit if (r := s.release(target)) and r.revision), ""),
         hosts=tuple(_host_plan(s, target, meant, unfit) for s in surveys),
         rejected=tuple(r for r in choice.rejected() if r.release != target),
-        warnings=tuple(_warnings(fit, target, wish)),
+        warnings=tuple(_warnings(fit, target, selection)),
     )
 
 
@@ -124,18 +124,18 @@ def _host_plan(survey: Survey, target: str, meant: Sequence[Survey], unfit: Mapp
     return HostPlan(survey.host, survey.live, "switch", target)
 
 
-def _unfit(survey: Survey, wish: Wish) -> str:
+def _unfit(survey: Survey, selection: Selection) -> str:
     """Why nothing may be changed on a host, or nothing."""
-    reasons = list(survey.obstacles)
+    reasons = list(survey.blockers)
     reasons += [f"the unit {unit.name} does not exist" for unit in survey.units if unit.state == "missing"]
-    reasons += [f"the unit {unit.name} {unit.obstacle}" for unit in survey.units if unit.obstacle]
+    reasons += [f"the unit {unit.name} {unit.blocker}" for unit in survey.units if unit.blocker]
     if survey.live.state == "directory":
         reasons.append("current is not a link, so it cannot be switched")
-    if not wish.emergency:
-        reasons += survey.doubts
+    if not selection.emergency:
+        reasons += survey.warnings
         if survey.lease:
             reasons.append(_locked(survey))
-        if survey.live.state in _NOT_LIVE and not (wish.backup or survey.interrupted or survey.obstacles):
+        if survey.live.state in _NOT_LIVE and not (selection.backup or survey.interrupted or survey.blockers):
             reasons.append(_not_live(survey.live))
     return "; ".join(reasons)
 
@@ -160,7 +160,7 @@ def _not_live(live: Live) -> str:
 
 
 def _hint_for(surveys: Sequence[Survey]) -> str:
-    if any(s.obstacles for s in surveys):
+    if any(s.blockers for s in surveys):
         return ""
     if any(s.lease for s in surveys):
         return "Wait for it; an --emergency rollback takes the lock over."
@@ -176,7 +176,7 @@ class _Choice:
     """The candidates on several hosts, newest first, each with the reason that speaks against it."""
 
     surveys: Sequence[Survey]
-    wish: Wish
+    selection: Selection
     broken: Mapping[str, str]
     _why: dict[str, str] = field(default_factory=dict)
     # A survey has thousands of releases, perhaps: each is looked up by its name several times.
@@ -190,7 +190,7 @@ class _Choice:
         self._why = {n: self._against(n, anchor, set(anchors)) for n in sorted(names, key=natural, reverse=True)}
 
     def target(self) -> str | Refusal:
-        if self.wish.backup:
+        if self.selection.backup:
             return self._named()
         for name, why in self._why.items():
             if not why:
@@ -205,7 +205,7 @@ class _Choice:
         return tuple(Rejected(name, why) for name, why in self._why.items() if why)
 
     def _named(self) -> str | Refusal:
-        name = self.wish.backup
+        name = self.selection.backup
         if name not in self._why:
             return Refusal(f"{_shown(name)} is none of the releases", _did_you_mean(name, self._why), self.rejected())
         if all(_live_name(s) == name and s.interrupted is None for s in self.surveys):
@@ -257,7 +257,7 @@ def _did_you_mean(name: str, names: Mapping[str, str]) -> str:
     return f"Did you mean {near[0]}? `list` shows them." if near else "`list` shows them."
 
 
-def _warnings(surveys: Sequence[Survey], target: str, wish: Wish) -> list[str]:
+def _warnings(surveys: Sequence[Survey], target: str, selection: Selection) -> list[str]:
     warnings = []
     lives = {_live_name(s) for s in surveys}
     if len(lives) > 1:
@@ -267,8 +267,8 @@ def _warnings(surveys: Sequence[Survey], target: str, wish: Wish) -> list[str]:
     warnings += [
         f"{s.host}: an interrupted rollback to {s.interrupted.target} is taken up" for s in surveys if s.interrupted
     ]
-    if wish.emergency:
-        warnings += [f"{s.host}: {doubt}" for s in surveys for doubt in s.doubts]
+    if selection.emergency:
+        warnings += [f"{s.host}: {doubt}" for s in surveys for doubt in s.warnings]
         warnings += [f"{s.host}: {_locked(s)}; the lock is taken over" for s in surveys if s.lease]
         warnings += [f"{s.host}: {_not_live(s.live)}" for s in surveys if s.live.state != "release"]
     return warnings

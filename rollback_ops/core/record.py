@@ -44,10 +44,10 @@ def _readable(moment: str) -> str:
     return moment
 
 
-Moment = Annotated[str, AfterValidator(_readable), Field(json_schema_extra={"format": "date-time"})]
+Timestamp = Annotated[str, AfterValidator(_readable), Field(json_schema_extra={"format": "date-time"})]
 
 
-class Noun(BaseModel):
+class RecordPart(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="ignore",
@@ -57,26 +57,26 @@ class Noun(BaseModel):
     )
 
 
-class ReleaseRef(Noun):
+class ReleaseRef(RecordPart):
     """A release and the revision that its REVISION file names. None: not known, or none."""
 
     release: str | None = None
     revision: str | None = None
 
 
-class RejectedRelease(Noun):
+class RejectedRelease(RecordPart):
     release: str
     why: str
 
 
-class StepRecord(Noun):
+class StepRecord(RecordPart):
     name: str
     seconds: float
     outcome: Literal["ok", "warning", "failed", "skipped"]
     detail: str = ""
 
 
-class CheckRecord(Noun):
+class CheckRecord(RecordPart):
     name: str
     kind: str
     outcome: Literal["passed", "failed", "unknown", "skipped"]
@@ -84,7 +84,7 @@ class CheckRecord(Noun):
     seconds: float = 0.0
 
 
-class HostRecord(Noun):
+class HostRecord(RecordPart):
     """What one host did. ``downtime_seconds`` runs from the stop until the service was started again."""
 
     host: str
@@ -102,12 +102,12 @@ class HostRecord(Noun):
         return self.model_copy(update={"steps": steps, "checks": checks, "detail": mask(self.detail)})
 
 
-class DeploymentRef(Noun):
+class DeploymentRef(RecordPart):
     id: int | None = None
     url: str | None = None
 
 
-class Record(Noun):
+class Record(RecordPart):
     """One rollback. Times are RFC 3339 in UTC, durations are seconds."""
 
     schema_version: int = SCHEMA_VERSION
@@ -120,8 +120,8 @@ class Record(Noun):
     reason: str
     actor: str
     run_url: str | None = None
-    started_at: Moment
-    finished_at: Moment
+    started_at: Timestamp
+    finished_at: Timestamp
     duration_seconds: float
     outcome: Outcome
     exit_code: int

@@ -14,7 +14,7 @@ from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
+class RunInfo:
     """What is known of a rollback before it begins. ``mode`` follows from what was asked.
 
     ``guarded``: it takes back what was just deployed, so even one that worked is no success of the deployment.
@@ -54,19 +54,19 @@ class Attempt:
     @property
     def failed(self) -> bool:
         """Whether a host shows that the target is not well. One that cannot be asked shows nothing."""
-        return bool(self.unwell) or any(result.outcome == "not_started" for result in self.switched.values())
+        return bool(self.unhealthy) or any(result.outcome == "not_started" for result in self.switched.values())
 
     @property
-    def unwell(self) -> list[str]:
+    def unhealthy(self) -> list[str]:
         """The hosts whose verification failed."""
         return [name for name, verification in self.verified.items() if not verification.healthy]
 
 
 @dataclass
-class Chronicle:
+class RunState:
     """The facts of one rollback, host by host. ``cancelled`` is the exit code of the signal that ended it."""
 
-    heading: Heading
+    info: RunInfo
     host_names: Sequence[str]
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     finished_at: datetime | None = None

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from rollback_ops.core.record import Outcome, Record
 
 
-class Ending(NamedTuple):
+class OutcomeText(NamedTuple):
     """The words of the specification's template ("Notification Template")."""
 
     title: str
@@ -16,44 +16,46 @@ class Ending(NamedTuple):
 
 
 _LOOK = "Look at the hosts and the record of the run"
-_ENDINGS: dict[Outcome, Ending] = {
-    "succeeded": Ending(
+_ENDINGS: dict[Outcome, OutcomeText] = {
+    "succeeded": OutcomeText(
         "🔄 Rollback executed",
         "✅ Service restored and operational",
         ("Investigate root cause", "Fix issue in development", "Test thoroughly", "Redeploy when ready"),
     ),
-    "nothing_to_do": Ending("🔄 Nothing to roll back", "✅ Nothing was changed", ()),
-    "verification_failed": Ending(
+    "nothing_to_do": OutcomeText("🔄 Nothing to roll back", "✅ Nothing was changed", ()),
+    "verification_failed": OutcomeText(
         "🚨 Rolled back, and the verification failed",
         "❌ The restored release is live, and it is not well",
         (_LOOK, "Try an older release (--to), or deploy a fix"),
     ),
-    "restored": Ending(
+    "restored": OutcomeText(
         "🚨 Rollback failed, and was taken back",
         "❌ What was live before is live again",
         (_LOOK, "Remove what stood in the way, and roll back again"),
     ),
-    "failed": Ending("🚨 Rollback failed", "❌ A person is needed now", (_LOOK, "Bring the service back by hand")),
-    "refused": Ending(
+    "failed": OutcomeText("🚨 Rollback failed", "❌ A person is needed now", (_LOOK, "Bring the service back by hand")),
+    "refused": OutcomeText(
         "🚨 Rollback refused",
         "❌ Nothing was changed: what was live before is still live",
         ("Read why it was refused", "Remove what stood in the way, and roll back again"),
     ),
-    "partial": Ending(
+    "partial": OutcomeText(
         "🚨 Rollback ended differently on its hosts",
         "❌ The hosts do not all run the same release",
         (_LOOK, "Roll back again: hosts that are done are left alone"),
     ),
-    "cancelled": Ending(
+    "cancelled": OutcomeText(
         "🚨 Rollback stopped by a signal",
         "❌ Not verified: each host finishes what it has begun",
         (_LOOK, "Roll back again if it is still needed"),
     ),
 }
-_POSSIBLE = Ending("🔎 Dry run: a rollback can be done", "✅ Nothing was changed", ("Roll back when it is needed",))
+_POSSIBLE = OutcomeText(
+    "🔎 Dry run: a rollback can be done", "✅ Nothing was changed", ("Roll back when it is needed",)
+)
 
 
-def ending_of(record: Record) -> Ending:
+def ending_of(record: Record) -> OutcomeText:
     ending = _ENDINGS[record.outcome]
     if record.outcome == "succeeded" and verification_of(record)[0] != "✅":
         steps = (f"Run rollback-ops verify {record.environment} now", *ending.next_steps)
@@ -76,7 +78,7 @@ def verification_of(record: Record) -> tuple[str, str]:
     return "⚠️", "Skipped" if checks else "Not done"
 
 
-class Took(NamedTuple):
+class StepTime(NamedTuple):
     """Seconds against the specification's target. ``host``: the slowest; empty for the whole."""
 
     name: str
@@ -90,13 +92,13 @@ _TARGETS = {"find": 1.0, "stop": 5.0, "switch": 1.0, "start": 10.0, "verify": 20
 _TOTAL_TARGETS = {"emergency": 20.0, "standard": 40.0, "targeted": 40.0}
 
 
-def times(record: Record) -> list[Took]:
+def times(record: Record) -> list[StepTime]:
     """The slowest of each step, in their order, and the whole; none where hardly anything was done."""
-    slowest: dict[str, Took] = {}
+    slowest: dict[str, StepTime] = {}
     for host in record.hosts:
         for step in host.steps:
             if step.name in _TARGETS and step.outcome != "skipped":
-                took = Took(step.name, step.seconds, _TARGETS[step.name], host.host)
+                took = StepTime(step.name, step.seconds, _TARGETS[step.name], host.host)
                 slowest[step.name] = max(slowest.get(step.name, took), took, key=lambda each: each.seconds)
-    total = Took("total", record.duration_seconds, _TOTAL_TARGETS[record.mode])
+    total = StepTime("total", record.duration_seconds, _TOTAL_TARGETS[record.mode])
     return [*slowest.values(), total] if len(slowest) > 1 else []

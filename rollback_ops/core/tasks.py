@@ -88,7 +88,7 @@ def _pause(until: float) -> float:
     return min(_LOOK_EVERY, max(0.0, until - time.monotonic()))
 
 
-class Begun(Generic[K, T]):
+class Pending(Generic[K, T]):
     """Work that goes on for all subjects at once."""
 
     def __init__(self, tasks: dict[K, _Task[T]]) -> None:
@@ -106,9 +106,9 @@ class Begun(Generic[K, T]):
         return {subject: task.wait(deadline, cancellation, finish) for subject, task in self._tasks.items()}
 
 
-def begin(subjects: Iterable[K], work: Callable[[K], T]) -> Begun[K, T]:
+def begin(subjects: Iterable[K], work: Callable[[K], T]) -> Pending[K, T]:
     """Begin the work for all subjects, and do not wait for it."""
-    return Begun({subject: _Task(_bound(work, subject)) for subject in subjects})
+    return Pending({subject: _Task(_bound(work, subject)) for subject in subjects})
 
 
 def each(

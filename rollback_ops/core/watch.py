@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from rollback_ops.core.health import Finding, Pace
+from rollback_ops.core.health import Finding, Thresholds
 
 Findings = Mapping[str, Finding]
 
@@ -19,10 +19,10 @@ def longer(interval: float) -> float:
 
 
 @dataclass
-class Streak:
+class CheckState:
     """How one check has answered lately. ``since`` is None while it does not count as passing."""
 
-    pace: Pace
+    thresholds: Thresholds
     passes: int = 0
     failures: int = 0
     since: float | None = None
@@ -35,15 +35,15 @@ class Streak:
         self.last = finding
         if finding.verdict == "passed":
             self.passes, self.failures = self.passes + 1, 0
-            if self.passes >= self.pace.success_threshold:
+            if self.passes >= self.thresholds.success_threshold:
                 self.since = asked_at if self.since is None else self.since
                 self.first_passed = answered_at if self.first_passed is None else self.first_passed
                 self.passed_at = asked_at
         else:
             # One that has not passed yet has nothing to be forgiven.
             self.passes, self.failures = 0, self.failures + 1
-            self.setbacks += self.failures == self.pace.failure_threshold and finding.verdict == "failed"
-            if self.failures >= self.pace.failure_threshold:
+            self.setbacks += self.failures == self.thresholds.failure_threshold and finding.verdict == "failed"
+            if self.failures >= self.thresholds.failure_threshold:
                 self.since = None
 
 
@@ -52,28 +52,28 @@ class Watch:
     """All checks of one host, from ``began`` on."""
 
     began: float
-    streaks: dict[str, Streak] = field(default_factory=dict)
+    states: dict[str, CheckState] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, paces: Mapping[str, Pace], began: float) -> Watch:
-        return cls(began, {name: Streak(pace) for name, pace in paces.items()})
+    def of(cls, thresholds: Mapping[str, Thresholds], began: float) -> Watch:
+        return cls(began, {name: CheckState(thresholds) for name, thresholds in thresholds.items()})
 
     def note(self, findings: Findings, asked_at: float, answered_at: float) -> None:
         """Take in what was found. A pass counts from when it was asked for, which is the earlier time."""
         for name, finding in findings.items():
-            self.streaks[name].note(finding, asked_at, answered_at)
+            self.states[name].note(finding, asked_at, answered_at)
 
     @property
     def together_since(self) -> float | None:
         """Since when all checks pass, without a break; None while one does not."""
-        times = [streak.since for streak in self.streaks.values()]
+        times = [state.since for state in self.states.values()]
         known = [time for time in times if time is not None]
         return max(known, default=self.began) if len(known) == len(times) else None
 
     def goal(self, name: str) -> float | None:
         """When a check will have passed for long enough, together with all others, if nothing changes."""
         since = self.together_since
-        return None if since is None else since + self.streaks[name].pace.min_healthy_time
+        return None if since is None else since + self.states[name].thresholds.min_healthy_time
 
     def pause(self, names: Iterable[str], interval: float, now: float) -> float:
         """Until the next round, or until the moment at which one more pass is all that is missing."""
@@ -84,19 +84,19 @@ class Watch:
     @property
     def healthy(self) -> bool:
         return all(
-            (goal := self.goal(name)) is not None and streak.failures == 0 and streak.passed_at >= goal
-            for name, streak in self.streaks.items()
+            (goal := self.goal(name)) is not None and state.failures == 0 and state.passed_at >= goal
+            for name, state in self.states.items()
         )
 
     def hopeless(self, now: float) -> bool:
         """Whether hard evidence is there, or a check does not pass at its own deadline."""
         return any(
             (s.last is not None and s.last.final and s.last.verdict == "failed")
-            or (s.since is None and now >= self.began + s.pace.healthy_deadline)
-            for s in self.streaks.values()
+            or (s.since is None and now >= self.began + s.thresholds.healthy_deadline)
+            for s in self.states.values()
         )
 
     @property
     def deadline(self) -> float:
         """When all must be healthy."""
-        return self.began + max((s.pace.healthy_deadline for s in self.streaks.values()), default=0.0)
+        return self.began + max((s.thresholds.healthy_deadline for s in self.states.values()), default=0.0)

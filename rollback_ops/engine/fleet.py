@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from rollback_ops.checks import Look, Visit
+from rollback_ops.checks import HostProbe, NetworkProbe
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import ConnectionLost, RollbackOpsError
-from rollback_ops.core.health import Pace, Verification
+from rollback_ops.core.health import Thresholds, Verification
 from rollback_ops.core.model import Inspection, Mark, Question, Survey, SwitchOrder, SwitchResult, Unit
 from rollback_ops.core.ports import Host, Progress
-from rollback_ops.core.tasks import Begun, Cancellation
+from rollback_ops.core.tasks import Cancellation, Pending
 from rollback_ops.engine.verify import verify
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ _LAST_WORDS = 0.4
 _MARGIN = 5.0
 
 
-class Crew:
+class Fleet:
     """The hosts, under one deadline (``total`` seconds from now) and one cancellation.
 
     Their survey has begun already.
@@ -37,7 +37,7 @@ class Crew:
     def __init__(
         self,
         hosts: Sequence[Host],
-        survey: Begun[str, Survey],
+        survey: Pending[str, Survey],
         progress: Progress,
         cancellation: Cancellation,
         total: float,
@@ -96,8 +96,8 @@ class Crew:
     def verify(
         self,
         names: Iterable[str],
-        checks: Callable[[str], Mapping[str, Look | Visit]],
-        paces: Mapping[str, Pace],
+        checks: Callable[[str], Mapping[str, HostProbe | NetworkProbe]],
+        thresholds: Mapping[str, Thresholds],
         run: str,
         units: Mapping[str, tuple[Unit, ...]],
     ) -> dict[str, Verification]:
@@ -108,7 +108,7 @@ class Crew:
 
         def prove(name: str) -> Verification:
             found = verify(
-                self._hosts[name], checks(name), paces, self.left(), run, self._cancellation, units.get(name, ())
+                self._hosts[name], checks(name), thresholds, self.left(), run, self._cancellation, units.get(name, ())
             )
             self._progress.verified(name, found)
             return found

@@ -8,20 +8,20 @@ from datetime import UTC, datetime, timedelta
 
 from rollback_ops.config.reason import fitting
 from rollback_ops.core.errors import Cancelled
-from rollback_ops.core.health import Pace, Verification
+from rollback_ops.core.health import Thresholds, Verification
 from rollback_ops.core.journal import read_journal
-from rollback_ops.core.model import Evident, Mark, Survey, Trigger
+from rollback_ops.core.model import AutomaticTrigger, Mark, Survey, Trigger
 from rollback_ops.core.outcome import record_of
-from rollback_ops.core.plan import NothingToDo, Refusal, Wish, natural
+from rollback_ops.core.plan import NothingToDo, Refusal, Selection, natural
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.record import Record
-from rollback_ops.core.run import Chronicle
-from rollback_ops.engine.fleet import Crew
+from rollback_ops.core.run import RunState
+from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.rollback import look, roll_back
-from rollback_ops.engine.spec import Order
+from rollback_ops.engine.spec import RollbackSpec
 
 # The nearer to the cause, the earlier: a database that is gone also makes the health check fail.
-_FROM_CAUSE_TO_EFFECT: tuple[Evident, ...] = (
+_FROM_CAUSE_TO_EFFECT: tuple[AutomaticTrigger, ...] = (
     "config-invalid",
     "database-unreachable",
     "process-crash",
@@ -32,92 +32,97 @@ _FROM_CAUSE_TO_EFFECT: tuple[Evident, ...] = (
 _BY_PEOPLE: tuple[Trigger, ...] = ("manual", "workflow")
 
 
-def guard(order: Order, crew: Crew, anew: Callable[[], Crew], max_per_day: int, progress: Progress) -> Record:
+def guard(spec: RollbackSpec, fleet: Fleet, anew: Callable[[], Fleet], max_per_day: int, progress: Progress) -> Record:
     """Watch what is live through its window; mark it good, or roll it back.
 
     The record is that of the rollback; where there is none, its hosts carry the evidence. A rollback that
     worked ends with exit code 2 all the same: what was deployed is not what is live. What could not be found
     out is neither a pass nor a reason to roll back.
     """
-    chronicle = Chronicle(order.heading, crew.names)
+    state = RunState(spec.info, fleet.names)
     try:
-        look(crew, chronicle, progress)
-        chronicle.watched = _watch(order, crew, chronicle, progress)
-        if not chronicle.surveys:
-            chronicle.decision = Refusal("no host can be reached")
-        elif all(found.healthy for found in chronicle.watched.values()):
-            chronicle.decision = NothingToDo("what is live is well")
-            if not order.heading.dry_run:
-                _mark_good(order, crew, chronicle)
+        look(fleet, state, progress)
+        state.watched = _watch(spec, fleet, state, progress)
+        if not state.surveys:
+            state.decision = Refusal("no host can be reached")
+        elif all(found.healthy for found in state.watched.values()):
+            state.decision = NothingToDo("what is live is well")
+            if not spec.info.dry_run:
+                _mark_good(spec, fleet, state)
         else:
-            return _not_well(order, crew, anew, chronicle, max_per_day, progress)
+            return _unhealthy(spec, fleet, anew, state, max_per_day, progress)
     except Cancelled as cancelled:
-        chronicle.cancelled = cancelled.exit_code
-    return record_of(chronicle)
+        state.cancelled = cancelled.exit_code
+    return record_of(state)
 
 
-def _watch(order: Order, crew: Crew, chronicle: Chronicle, progress: Progress) -> dict[str, Verification]:
-    lives = {name: survey.live.name for name, survey in chronicle.surveys.items()}
+def _watch(spec: RollbackSpec, fleet: Fleet, state: RunState, progress: Progress) -> dict[str, Verification]:
+    lives = {name: survey.live.name for name, survey in state.surveys.items()}
     progress.phase("watch", ", ".join(f"{live or 'nothing'} on {name}" for name, live in lives.items()))
-    return crew.verify(lives, lambda name: order.checks(lives[name]), order.paces, order.heading.run, {})
+    return fleet.verify(lives, lambda name: spec.checks(lives[name]), spec.thresholds, spec.info.run, {})
 
 
-def _not_well(
-    order: Order, crew: Crew, anew: Callable[[], Crew], chronicle: Chronicle, max_per_day: int, progress: Progress
+def _unhealthy(
+    spec: RollbackSpec, fleet: Fleet, anew: Callable[[], Fleet], state: RunState, max_per_day: int, progress: Progress
 ) -> Record:
     """Roll back, or say why not."""
-    unwell = [name for name, found in chronicle.watched.items() if not found.healthy]
+    unhealthy = [name for name, found in state.watched.items() if not found.healthy]
     # A host that cannot be asked any more does not show how the release is; the others would go back without it.
-    there = [name for name, found in crew.survey_again(unwell).items() if isinstance(found, Survey)]
-    verdict = judge({name: chronicle.watched[name] for name in there or unwell}, order.paces)
+    there = [name for name, found in fleet.survey_again(unhealthy).items() if isinstance(found, Survey)]
+    verdict = judge({name: state.watched[name] for name in there or unhealthy}, spec.thresholds)
     # Where hosts run different releases, the newest of those.
-    failed = max((chronicle.surveys[name].live.name for name in there or unwell), key=natural)
+    failed = max((state.surveys[name].live.name for name in there or unhealthy), key=natural)
     what = failed or "what is live"
     if there and verdict.trigger:
-        why_not = _objection(crew, failed, max_per_day)
+        why_not = _objection(fleet, failed, max_per_day)
         if not why_not:
-            return _rolled_back(order, verdict.trigger, verdict.evidence, failed, anew(), progress)
+            return _rolled_back(spec, verdict.trigger, verdict.evidence, failed, anew(), progress)
         told = f"{what} is not well, and is not rolled back: {why_not}"
     else:
         told = f"nobody can say whether {what} is well, so it is not rolled back"
-    chronicle.warnings += verdict.evidence
-    chronicle.decision = Refusal(told, "A person should look.")
-    return record_of(chronicle)
+    state.warnings += verdict.evidence
+    state.decision = Refusal(told, "A person should look.")
+    return record_of(state)
 
 
-def _objection(crew: Crew, failed: str, max_per_day: int) -> str:
+def _objection(fleet: Fleet, failed: str, max_per_day: int) -> str:
     if not failed:
         return "no release is live"
-    records, _ = read_journal(crew.journals())
+    records, _ = read_journal(fleet.journals())
     return objection(records, failed, datetime.now(UTC), max_per_day)
 
 
 def _rolled_back(
-    order: Order, trigger: Evident, evidence: tuple[str, ...], failed: str, crew: Crew, progress: Progress
+    spec: RollbackSpec,
+    trigger: AutomaticTrigger,
+    evidence: tuple[str, ...],
+    failed: str,
+    fleet: Fleet,
+    progress: Progress,
 ) -> Record:
     reason = fitting(f"automatic: {trigger.replace('-', ' ')} of {failed}: {'; '.join(evidence)}").text
-    heading = replace(order.heading, trigger=trigger, reason=reason, guarded=True)
-    return roll_back(replace(order, heading=heading, wish=Wish(if_current=failed)), crew, progress)
+    info = replace(spec.info, trigger=trigger, reason=reason, guarded=True)
+    return roll_back(replace(spec, info=info, selection=Selection(if_current=failed)), fleet, progress)
 
 
-def _mark_good(order: Order, crew: Crew, chronicle: Chronicle) -> None:
-    marks: dict[str, dict[str, Mark]] = {name: {survey.live.name: "good"} for name, survey in chronicle.surveys.items()}
-    errors = crew.record(order.heading.run, marks, "")
-    chronicle.warnings += [f"{name}: it could not be marked good: {error.message}" for name, error in errors.items()]
+def _mark_good(spec: RollbackSpec, fleet: Fleet, state: RunState) -> None:
+    marks: dict[str, dict[str, Mark]] = {name: {survey.live.name: "good"} for name, survey in state.surveys.items()}
+    errors = fleet.record(spec.info.run, marks, "")
+    state.warnings += [f"{name}: it could not be marked good: {error.message}" for name, error in errors.items()]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Diagnosis:
     """Why what is live is not well: the trigger of the rollback, and the evidence in words, the gravest first.
 
     Without a trigger nothing is proven, and the evidence is what could not be found out.
     """
 
-    trigger: Evident | None
+    trigger: AutomaticTrigger | None
     evidence: tuple[str, ...]
 
 
-def judge(found: Mapping[str, Verification], paces: Mapping[str, Pace]) -> Verdict:
+def judge(found: Mapping[str, Verification], thresholds: Mapping[str, Thresholds]) -> Diagnosis:
     """The verdict on hosts of which at least one is not well."""
     failed: list[tuple[int, str]] = []
     late: list[str] = []
@@ -128,7 +133,7 @@ def judge(found: Mapping[str, Verification], paces: Mapping[str, Pace]) -> Verdi
         for check in verification.checks:
             finding, words = check.finding, f"{host}: {check.name}: {check.finding.detail or check.finding.verdict}"
             if finding.verdict == "failed":
-                trigger = paces[check.name].trigger or finding.trigger
+                trigger = thresholds[check.name].trigger or finding.trigger
                 failed.append((_FROM_CAUSE_TO_EFFECT.index(trigger), words))
             elif finding.verdict == "unknown":
                 # One that never answered was asked in vain; the others could not be asked.
@@ -140,8 +145,8 @@ def judge(found: Mapping[str, Verification], paces: Mapping[str, Pace]) -> Verdi
             unknown += [] if setbacks else [f"{host}: well, and not watched for long enough in time"]
     if failed:
         failed.sort(key=lambda pair: pair[0])
-        return Verdict(_FROM_CAUSE_TO_EFFECT[failed[0][0]], tuple(words for _, words in failed))
-    return Verdict("health-timeout", tuple(late)) if late else Verdict(None, tuple(unknown))
+        return Diagnosis(_FROM_CAUSE_TO_EFFECT[failed[0][0]], tuple(words for _, words in failed))
+    return Diagnosis("health-timeout", tuple(late)) if late else Diagnosis(None, tuple(unknown))
 
 
 def objection(records: Iterable[Record], release: str, now: datetime, max_per_day: int) -> str:

@@ -8,22 +8,22 @@ from dataclasses import replace
 from rollback_ops import checks
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.model import Survey
-from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal, Wish, make_plan
+from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal, Selection, make_plan
 from rollback_ops.core.ports import Progress
-from rollback_ops.engine.fleet import Crew
-from rollback_ops.engine.spec import Order
+from rollback_ops.engine.fleet import Fleet
+from rollback_ops.engine.spec import RollbackSpec
 
 
 def choose(
-    order: Order, crew: Crew, surveys: Sequence[Survey], progress: Progress, unfit: Mapping[str, str]
+    spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey], progress: Progress, unfit: Mapping[str, str]
 ) -> Plan | NothingToDo | Refusal:
     """Where to go. A release that turns out not to be what was sealed, or is ``unfit``, is not chosen."""
     if not surveys:
         return Refusal("no host can be reached")
     broken = dict(unfit)
-    make = resumption if order.wish.resume else make_plan
-    while isinstance(plan := make(surveys, order.wish, broken), Plan):
-        objection = _inspect(order, crew, surveys, plan, progress)
+    make = resumption if spec.selection.resume else make_plan
+    while isinstance(plan := make(surveys, spec.selection, broken), Plan):
+        objection = _inspect(spec, fleet, surveys, plan, progress)
         if objection is None:
             break
         if isinstance(objection, Refusal):
@@ -33,7 +33,7 @@ def choose(
 
 
 def resumption(
-    surveys: Sequence[Survey], wish: Wish, broken: Mapping[str, str] | None = None
+    surveys: Sequence[Survey], selection: Selection, broken: Mapping[str, str] | None = None
 ) -> Plan | NothingToDo | Refusal:
     """On to where the interrupted rollbacks were going. Hosts without one are left alone."""
     begun = {survey.host: survey.interrupted.target for survey in surveys if survey.interrupted}
@@ -44,7 +44,7 @@ def resumption(
         going = {host: f"it was going to {target}" for host, target in begun.items()}
         hint = "Resume them one by one, with --host."
         return Refusal("the hosts were going to different releases", hint, hosts=going)
-    named = replace(wish, resume=False, backup=targets[0])
+    named = replace(selection, resume=False, backup=targets[0])
     plan = make_plan([s for s in surveys if s.host in begun], named, broken)
     if not isinstance(plan, Plan):
         return plan
@@ -53,20 +53,20 @@ def resumption(
 
 
 def _inspect(
-    order: Order, crew: Crew, surveys: Sequence[Survey], plan: Plan, progress: Progress
+    spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey], plan: Plan, progress: Progress
 ) -> str | Refusal | None:
     """Ask the target what can be asked before anything is stopped.
 
     A text says why another release should be tried, a refusal why none should.
     """
-    before = checks.before(order.checks(plan.target))
+    before = checks.before(spec.checks(plan.target))
     meant = [host.host for host in plan.with_action("switch")]
     sealed = {survey.host for survey in surveys if (r := survey.release(plan.target)) and r.sealed}
     asked = meant if before else [name for name in meant if name in sealed]
-    if not asked or order.wish.emergency:
+    if not asked or spec.selection.emergency:
         return None
     progress.phase("inspect", f"asking {plan.target} before anything is stopped")
-    for host, found in crew.inspect(asked, plan.target, [c.question for c in before.values()]).items():
+    for host, found in fleet.inspect(asked, plan.target, [c.question for c in before.values()]).items():
         if isinstance(found, RollbackOpsError):
             return Refusal(f"{host}: {plan.target} could not be inspected: {found.message}")
         if found.broken:

@@ -6,54 +6,54 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rollback_ops.checks import Look, Visit
+from rollback_ops.checks import HostProbe, NetworkProbe
 from rollback_ops.config import Limits, Verify
-from rollback_ops.core.health import Pace
+from rollback_ops.core.health import Thresholds
 from rollback_ops.core.model import SwitchOrder, Unit
-from rollback_ops.core.plan import HostPlan, Wish
+from rollback_ops.core.plan import HostPlan, Selection
 from rollback_ops.core.redaction import mask
-from rollback_ops.core.run import Chronicle, Heading, rfc3339
+from rollback_ops.core.run import RunInfo, RunState, rfc3339
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RollbackSpec:
     """One rollback as it was asked for. ``checks`` makes the checks for a release, anew for each host."""
 
-    heading: Heading
-    wish: Wish
-    checks: Callable[[str], Mapping[str, Look | Visit]]
+    info: RunInfo
+    selection: Selection
+    checks: Callable[[str], Mapping[str, HostProbe | NetworkProbe]]
     policy: Verify
-    paces: Mapping[str, Pace]
+    thresholds: Mapping[str, Thresholds]
     limits: Limits = field(default_factory=Limits)
 
 
-def for_host(order: Order, host: HostPlan, chronicle: Chronicle) -> SwitchOrder:
+def for_host(spec: RollbackSpec, host: HostPlan, state: RunState) -> SwitchOrder:
     """The transaction of one host in the attempt that was just begun."""
-    heading, number = order.heading, len(chronicle.attempts)
+    info, number = spec.info, len(state.attempts)
     intent = {
         "event": "intent",
-        "id": heading.run,
-        "service": heading.service,
-        "environment": heading.environment,
-        "mode": heading.mode,
-        "trigger": heading.trigger,
-        "reason": mask(heading.reason),
-        "actor": heading.actor,
-        "run_url": heading.run_url or None,
-        "from": (chronicle.surveys[host.host].origin if number == 1 else host.source.name) or None,
+        "id": info.run,
+        "service": info.service,
+        "environment": info.environment,
+        "mode": info.mode,
+        "trigger": info.trigger,
+        "reason": mask(info.reason),
+        "actor": info.actor,
+        "run_url": info.run_url or None,
+        "from": (state.surveys[host.host].origin if number == 1 else host.source.name) or None,
         "to": host.target,
-        "at": rfc3339(chronicle.started_at),
+        "at": rfc3339(state.started_at),
     }
     return SwitchOrder(
-        run=heading.run if number == 1 else f"{heading.run}.{number}",
+        run=info.run if number == 1 else f"{info.run}.{number}",
         source=host.source.path,
         target=host.target,
-        owner=heading.actor,
-        run_url=heading.run_url,
+        owner=info.actor,
+        run_url=info.run_url,
         intent=json.dumps(intent, separators=(",", ":")),
-        break_lock=order.wish.emergency,
-        relink=not chronicle.attempts[-1].goes_back,
-        reset=number > 1 or not _is_steady(chronicle.surveys[host.host].units),
+        break_lock=spec.selection.emergency,
+        relink=not state.attempts[-1].goes_back,
+        reset=number > 1 or not _is_steady(state.surveys[host.host].units),
     )
 
 

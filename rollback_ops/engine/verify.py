@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TypeGuard
 
-from rollback_ops.checks import Dial, Look, Visit
+from rollback_ops.checks import Dial, HostProbe, NetworkProbe
 from rollback_ops.core.errors import RollbackOpsError
-from rollback_ops.core.health import Checked, Finding, Pace, Verification
+from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verification
 from rollback_ops.core.model import Observation, Unit
 from rollback_ops.core.ports import Host
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.core.watch import Findings, Streak, Watch, longer
+from rollback_ops.core.watch import CheckState, Findings, Watch, longer
 
 Probe = Callable[[], Findings]
 
@@ -28,8 +28,8 @@ _LOOK_EVERY = 0.1
 
 def verify(
     host: Host,
-    checks: Mapping[str, Look | Visit],
-    paces: Mapping[str, Pace],
+    checks: Mapping[str, HostProbe | NetworkProbe],
+    thresholds: Mapping[str, Thresholds],
     within: float,
     run: str,
     cancellation: Cancellation,
@@ -42,7 +42,7 @@ def verify(
     are known as of now, save the first look at them.
     """
     began = time.monotonic()
-    watch = Watch.of({name: paces[name] for name in checks}, began)
+    watch = Watch.of({name: thresholds[name] for name in checks}, began)
     deadline = min(watch.deadline, began + within)
     rounds = _Rounds(_probes(host, checks, run, units), watch)
     try:
@@ -54,14 +54,14 @@ def verify(
     return Verification(watch.healthy, time.monotonic() - began, _checked(checks, watch))
 
 
-def _checked(checks: Mapping[str, Look | Visit], watch: Watch) -> tuple[Checked, ...]:
-    return tuple(_last_word(name, check.kind, watch.streaks[name], watch.began) for name, check in checks.items())
+def _checked(checks: Mapping[str, HostProbe | NetworkProbe], watch: Watch) -> tuple[CheckResult, ...]:
+    return tuple(_last_word(name, check.kind, watch.states[name], watch.began) for name, check in checks.items())
 
 
-def _last_word(name: str, kind: str, streak: Streak, began: float) -> Checked:
-    finding = streak.last or Finding("unknown", "no answer before the deadline", trigger="health-timeout")
-    seconds = 0.0 if streak.first_passed is None else streak.first_passed - began
-    return Checked(name, kind, finding, seconds, streak.setbacks)
+def _last_word(name: str, kind: str, state: CheckState, began: float) -> CheckResult:
+    finding = state.last or Finding("unknown", "no answer before the deadline", trigger="health-timeout")
+    seconds = 0.0 if state.first_passed is None else state.first_passed - began
+    return CheckResult(name, kind, finding, seconds, state.setbacks)
 
 
 class _Rounds:
@@ -84,7 +84,7 @@ class _Rounds:
         self._stopped.set()
 
     def _ask(self, names: tuple[str, ...], probe: Probe) -> None:
-        interval = min(self._watch.streaks[name].pace.interval for name in names)
+        interval = min(self._watch.states[name].thresholds.interval for name in names)
         # All count as asked when the verification began: what passes at once passes together.
         asked_at = self._watch.began
         while not self._stopped.is_set():
@@ -107,7 +107,7 @@ def _safely(names: tuple[str, ...], probe: Probe) -> Findings:
 
 
 def _probes(
-    host: Host, checks: Mapping[str, Look | Visit], run: str, units: tuple[Unit, ...]
+    host: Host, checks: Mapping[str, HostProbe | NetworkProbe], run: str, units: tuple[Unit, ...]
 ) -> list[tuple[tuple[str, ...], Probe]]:
     """The questions of one round: the units, the commands (one remote operation each), and every visit."""
     looks = {name: check for name, check in checks.items() if _is_look(check)}
@@ -120,15 +120,15 @@ def _probes(
     return probes
 
 
-def _is_look(check: Look | Visit) -> TypeGuard[Look]:
+def _is_look(check: HostProbe | NetworkProbe) -> TypeGuard[HostProbe]:
     return hasattr(check, "question")
 
 
-def _is_visit(check: Look | Visit) -> TypeGuard[Visit]:
+def _is_visit(check: HostProbe | NetworkProbe) -> TypeGuard[NetworkProbe]:
     return hasattr(check, "probe")
 
 
-def _look(host: Host, checks: Mapping[str, Look], run: str, known: list[Observation]) -> Probe:
+def _look(host: Host, checks: Mapping[str, HostProbe], run: str, known: list[Observation]) -> Probe:
     """What is known already is judged first, and then the host is asked."""
 
     def probe() -> Findings:
@@ -140,7 +140,7 @@ def _look(host: Host, checks: Mapping[str, Look], run: str, known: list[Observat
     return probe
 
 
-def _visit(host: Host, name: str, check: Visit) -> Probe:
+def _visit(host: Host, name: str, check: NetworkProbe) -> Probe:
     dial: Dial = host.dial if check.source == "host" else _dial_from_here
     return lambda: {name: check.probe(dial)}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from rollback_ops.config import Service
 from rollback_ops.core.model import Manager, Unit
 from rollback_ops.hosts.agent.bundle import render
-from rollback_ops.hosts.agent.client import ProgramHost
+from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.agent.restricted import PLACE
 from rollback_ops.hosts.transport import Transport
 
@@ -20,7 +20,7 @@ _MARGIN = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class SshCredentials:
     """How to log in: key and known_hosts as text, or the person's own OpenSSH set-up under ``home``."""
 
     home: Path
@@ -32,24 +32,24 @@ class Login:
 def on_servers(
     addresses: Sequence[str],
     gateways: Sequence[str],
-    login: Login,
+    login: SshCredentials,
     service: Service,
     manager: Manager,
     parse_units: Callable[[str], tuple[Unit, ...]],
     *,
     restricted: bool = False,
-) -> list[ProgramHost]:
+) -> list[AgentHost]:
     """The servers of a service; each connects when it is first used. Where the key is ``restricted`` the program that
     is installed there is asked.
 
     Raises ``UsageError`` for a key, known_hosts or SSH configuration that cannot be used.
     """
-    from rollback_ops.hosts.ssh.host_keys import Trust
+    from rollback_ops.hosts.ssh.host_keys import KnownHosts
     from rollback_ops.hosts.ssh.identity import Identity
     from rollback_ops.hosts.ssh.transport import SshTransport
 
     identity = Identity.from_text(login.key, login.passphrase) if login.key else Identity.of_person(login.home)
-    trust = Trust.from_text(login.known_hosts) if login.known_hosts else Trust.of_person(login.home)
+    trust = KnownHosts.from_text(login.known_hosts) if login.known_hosts else KnownHosts.of_person(login.home)
     text, place = render(service, manager), f"{service.root}/{PLACE}" if restricted else ""
     return [
         _host(
@@ -61,7 +61,7 @@ def on_servers(
 
 def on_this_machine(
     service: Service, manager: Manager, parse_units: Callable[[str], tuple[Unit, ...]]
-) -> list[ProgramHost]:
+) -> list[AgentHost]:
     """This machine, without SSH."""
     from rollback_ops.hosts.local import LocalTransport
 
@@ -70,5 +70,5 @@ def on_this_machine(
 
 def _host(
     transport: Transport, text: str, service: Service, parse_units: Callable[[str], tuple[Unit, ...]], place: str = ""
-) -> ProgramHost:
-    return ProgramHost(transport, text, parse_units, service.limits.total + _MARGIN, place)
+) -> AgentHost:
+    return AgentHost(transport, text, parse_units, service.limits.total + _MARGIN, place)

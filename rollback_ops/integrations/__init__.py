@@ -1,0 +1,1 @@
+"""The world beside the hosts: GitHub, the webhook, and the record file."""

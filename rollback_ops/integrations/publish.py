@@ -10,17 +10,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rollback_ops import documents
+from rollback_ops.cli.output import documents
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.ports import Host
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import rfc3339
 from rollback_ops.core.tasks import Cancellation, begin
-from rollback_ops.integrations.webhook import Notifier, Start
+from rollback_ops.integrations.webhook import Notifier, StartNotice
 
 if TYPE_CHECKING:
-    from rollback_ops.integrations.github.deployments import Filed, Filing
+    from rollback_ops.integrations.github.deployments import DeploymentRecorder, Filed
 
 # Seconds for the deployment on GitHub. After a signal the runner's patience ends sooner.
 _FILED_WITHIN = 5.0
@@ -29,13 +29,15 @@ _FILED_WITHIN_AFTER_A_SIGNAL = 1.0
 _LATE = 1.0
 
 
-class Tidings:
+class Publisher:
     """What is told when a rollback begins to change hosts, and when it has ended.
 
     ``filing`` and ``file`` are None where no deployment is recorded, and no file written.
     """
 
-    def __init__(self, notifier: Notifier, filing: Filing | None, hosts: Sequence[Host], file: Path | None) -> None:
+    def __init__(
+        self, notifier: Notifier, filing: DeploymentRecorder | None, hosts: Sequence[Host], file: Path | None
+    ) -> None:
         self._notifier = notifier
         self._filing = filing
         self._hosts = hosts
@@ -90,7 +92,7 @@ def warned(record: Record, *warnings: str) -> Record:
     return record.model_copy(update={"warnings": (*record.warnings, *news)}) if news else record
 
 
-def _start(record: Record) -> Start:
-    shared = record.model_dump(include=set(Start.model_fields) - {"event", "at", "change"})
+def _start(record: Record) -> StartNotice:
+    shared = record.model_dump(include=set(StartNotice.model_fields) - {"event", "at", "change"})
     change = f"{record.from_.release or 'nothing'} → {record.to.release}"
-    return Start(**shared, at=rfc3339(datetime.now(UTC)), change=change)
+    return StartNotice(**shared, at=rfc3339(datetime.now(UTC)), change=change)

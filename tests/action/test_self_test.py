@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from tests.action.steps import PROJECT
-from tests.actions_run.act import Workflows, copy_action, obstacle
+from tests.actions_run.act import Workflows, blocker, copy_action
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Iterator[Workflows]:
-    if missing := obstacle():
+    if missing := blocker():
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"workflows need {missing}: run `make test`")
     made = Workflows(tmp_path, "http://127.0.0.1:1", "token")
     copy_action(made.repository)

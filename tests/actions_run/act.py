@@ -33,7 +33,7 @@ _OF_THE_MACHINE = (
 )
 
 
-def obstacle() -> str:
+def blocker() -> str:
     """What is missing to run workflows; empty when nothing is."""
     missing = [tool for tool in (_act(), "git") if shutil.which(tool) is None]
     return ", ".join(missing)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.actions_run.act import OURS, Workflows, copy_action, obstacle
+from tests.actions_run.act import OURS, Workflows, blocker, copy_action
 from tests.actions_run.callers import CALLER
 from tests.end_to_end.scene import quick
 from tests.end_to_end.waiting import Deploy
@@ -39,7 +39,7 @@ def action(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def workflows(tmp_path: Path, api: GitHubApi) -> Iterator[Workflows]:
-    if missing := obstacle():
+    if missing := blocker():
         reason = f"workflows cannot be run here, {missing} is missing: run `make test`"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
     made = Workflows(tmp_path, api.url, api.token)

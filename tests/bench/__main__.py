@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.bench.action import action
 from tests.bench.measures import by_hosts, by_releases, command_line, downtime
-from tests.lab.lab import Lab, obstacle
+from tests.lab.lab import Lab, blocker
 
 
 def main() -> int:
@@ -18,7 +18,7 @@ def main() -> int:
     options.add_argument("--hosts", type=int, nargs="+", default=[1, 10, 40], help="for the table of many hosts")
     options.add_argument("--releases", type=int, nargs="+", default=[4, 200, 2000], help="for the table of releases")
     asked = options.parse_args()
-    if missing := obstacle():
+    if missing := blocker():
         print(f"real hosts cannot be made here: {missing} is missing", file=sys.stderr)
         return 1
     with Lab() as lab, tempfile.TemporaryDirectory() as directory:

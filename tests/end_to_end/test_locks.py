@@ -13,8 +13,8 @@ from rollback_ops.core.model import SwitchOrder
 from rollback_ops.core.ports import Stream
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent.bundle import render
-from rollback_ops.hosts.agent.client import ProgramHost
-from rollback_ops.hosts.ssh.host_keys import Trust
+from rollback_ops.hosts.agent.client import AgentHost
+from rollback_ops.hosts.ssh.host_keys import KnownHosts
 from rollback_ops.hosts.ssh.identity import Identity
 from rollback_ops.hosts.ssh.transport import SshTransport
 from rollback_ops.hosts.transport import Completed, Transport
@@ -201,15 +201,15 @@ class BadLine:
 
 
 @pytest.fixture
-def connect(lab: Lab) -> Iterator[Callable[[Deployed], tuple[ProgramHost, BadLine]]]:
+def connect(lab: Lab) -> Iterator[Callable[[Deployed], tuple[AgentHost, BadLine]]]:
     lines: list[BadLine] = []
 
-    def to(service: Deployed) -> tuple[ProgramHost, BadLine]:
+    def to(service: Deployed) -> tuple[AgentHost, BadLine]:
         described = Service(root=service.root, releases="backups/prod", pattern="backup_*", units=service.units)
         manager, parse = managers.build(described, service.name), partial(managers.parse, described, service.name)
-        trust, identity = Trust.from_text(lab.known_hosts), Identity.from_text(lab.private_key, "")
+        trust, identity = KnownHosts.from_text(lab.known_hosts), Identity.from_text(lab.private_key, "")
         lines.append(BadLine(SshTransport(f"root@{service.host.address}", [], identity, trust)))
-        return ProgramHost(lines[-1], render(described, manager), parse, 20), lines[-1]
+        return AgentHost(lines[-1], render(described, manager), parse, 20), lines[-1]
 
     yield to
     for line in lines:
@@ -217,7 +217,7 @@ def connect(lab: Lab) -> Iterator[Callable[[Deployed], tuple[ProgramHost, BadLin
 
 
 def test_a_host_where_something_was_deployed_since_it_was_looked_at_is_left_alone(
-    deploy: Deploy, connect: Callable[[Deployed], tuple[ProgramHost, BadLine]]
+    deploy: Deploy, connect: Callable[[Deployed], tuple[AgentHost, BadLine]]
 ) -> None:
     service = deploy()
     host, line = connect(service)
@@ -236,7 +236,7 @@ def test_a_host_where_something_was_deployed_since_it_was_looked_at_is_left_alon
 
 
 def test_an_order_that_arrives_after_the_host_said_that_it_never_began_is_not_carried_out(
-    deploy: Deploy, connect: Callable[[Deployed], tuple[ProgramHost, BadLine]]
+    deploy: Deploy, connect: Callable[[Deployed], tuple[AgentHost, BadLine]]
 ) -> None:
     service = deploy()
     host, line = connect(service)

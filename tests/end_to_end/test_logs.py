@@ -45,13 +45,13 @@ def test_a_target_that_logs_a_critical_line_fails_and_the_lines_of_the_release_b
     service = deploy(owner=owner, manager=manager, releases=releases)
     rollback_ops.settings(service.toml(pattern="b*", checks=CHECK, verify=PACE))
 
-    well, unwell = roll_back(rollback_ops), roll_back(rollback_ops)
+    well, unhealthy = roll_back(rollback_ops), roll_back(rollback_ops)
 
     assert well.code == 0, well.out
     assert log_of(well)["outcome"] == "passed"
     assert log_of(well)["detail"] == "nothing critical in the journal since this start"
-    assert unwell.code == 2, unwell.out
-    found = log_of(unwell)
+    assert unhealthy.code == 2, unhealthy.out
+    found = log_of(unhealthy)
     assert (found["kind"], found["outcome"]) == ("logs", "failed")
     assert found["detail"].startswith(f"the journal says: {CRITICAL}")
     assert service.live() == "b1"
@@ -76,9 +76,9 @@ def test_noise_does_not_fire_and_a_critical_line_after_a_restart_does(
 
     service.host.write(f"{service.root}/say", "FATAL: no database, password=hunter2\n")
     service.host.run(f"systemctl restart {service.units[0]}")
-    unwell = rollback_ops("verify", "prod", "--json")
-    assert unwell.code == 2
-    assert log_of(unwell)["detail"] == "the journal says: FATAL: no database, password=***"
+    unhealthy = rollback_ops("verify", "prod", "--json")
+    assert unhealthy.code == 2
+    assert log_of(unhealthy)["detail"] == "the journal says: FATAL: no database, password=***"
 
     service.host.write(f"{service.root}/say", GOOD_NEWS)
     service.host.run(f"systemctl restart {service.units[0]}")
@@ -147,13 +147,13 @@ def test_a_file_is_read_from_where_it_ended_before_the_start(rollback_ops: Rollb
     checks = {"log": {"kind": "logs", "file": "bot.log"}}
     rollback_ops.settings(service.toml(pattern="b*", checks=checks, verify=PACE))
 
-    well, unwell = roll_back(rollback_ops), roll_back(rollback_ops)
+    well, unhealthy = roll_back(rollback_ops), roll_back(rollback_ops)
 
     assert CRITICAL in service.host.read(f"{service.root}/bot.log")
     assert well.code == 0, well.out
     assert log_of(well)["detail"] == "nothing critical in bot.log since this start"
-    assert unwell.code == 2, unwell.out
-    assert log_of(unwell)["detail"].startswith(f"bot.log says: <2>{CRITICAL}")
+    assert unhealthy.code == 2, unhealthy.out
+    assert log_of(unhealthy)["detail"].startswith(f"bot.log says: <2>{CRITICAL}")
 
 
 def test_a_service_that_somebody_else_started_is_watched_from_the_first_look_on(

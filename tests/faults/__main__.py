@@ -18,7 +18,7 @@ from tests.faults.injuries import matrix
 from tests.faults.judge import losses
 from tests.faults.tally import Judged, report
 from tests.faults.trial import Stage, Trial
-from tests.lab.lab import Lab, obstacle
+from tests.lab.lab import Lab, blocker
 
 
 def main() -> int:
@@ -28,7 +28,7 @@ def main() -> int:
     options.add_argument("--jobs", type=int, default=4, help="hosts at once")
     options.add_argument("--only", action="append", type=Trial.parse, metavar="TRIAL", help="as a report names it")
     asked = options.parse_args()
-    if missing := obstacle():
+    if missing := blocker():
         print(f"real hosts cannot be made here: {missing} is missing", file=sys.stderr)
         return 1
     judged: list[Judged] = []

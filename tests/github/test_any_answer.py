@@ -11,9 +11,9 @@ import responses
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rollback_ops.integrations.github.api import Api, Unanswered
-from rollback_ops.integrations.github.client import Clerk
-from rollback_ops.integrations.github.deployments import Filing
+from rollback_ops.integrations.github.api import Api, GitHubError
+from rollback_ops.integrations.github.client import DeploymentClient
+from rollback_ops.integrations.github.deployments import DeploymentRecorder
 from rollback_ops.integrations.github.history import read_payloads
 from rollback_ops.integrations.github.permission import permit
 from tests.github.web import PLACE, address
@@ -67,11 +67,11 @@ def test_any_answer_ends_in_words_or_is_one(body: bytes, status: int) -> None:
         for method in ("GET", "POST"):
             web.add(method, EVERYTHING, body=body, status=status)
         for asking in ASKING:
-            with contextlib.suppress(Unanswered):
+            with contextlib.suppress(GitHubError):
                 asking(Api(PLACE))
-        with contextlib.suppress(Unanswered):
-            read_payloads(next(Clerk(PLACE).pages()))
+        with contextlib.suppress(GitHubError):
+            read_payloads(next(DeploymentClient(PLACE).pages()))
         for required in ("maintain", "@acme/ops"):
             permit(required, "alice", PLACE, goes_on_unchecked=False)
-        filed = Filing(PLACE).file(record(), 20.0, lambda: [record(id="r1")])
+        filed = DeploymentRecorder(PLACE).file(record(), 20.0, lambda: [record(id="r1")])
         assert filed.deployment.id is not None or filed.warnings

@@ -11,15 +11,15 @@ import requests
 import responses
 from pydantic import SecretStr
 
-from rollback_ops.integrations.github.api import Api, Place, Unanswered
+from rollback_ops.integrations.github.api import Api, GitHubError, Repository
 from tests.github.web import DEPLOYMENTS, PAGE_OF_A_PROXY, PLACE, TOKEN, address, deployment, sent, statuses
 
 Asking = Callable[[Api], object]
 
 
-def problem(asking: Asking, place: Place = PLACE) -> Unanswered:
+def problem(asking: Asking, place: Repository = PLACE) -> GitHubError:
     """What an exchange ended with; nothing of the token, of HTML or of addresses is in it, or behind it."""
-    with pytest.raises(Unanswered) as caught:
+    with pytest.raises(GitHubError) as caught:
         asking(Api(place))
     error = caught.value
     said = f"{error} {error!r} {error.__cause__!r}"
@@ -118,7 +118,7 @@ def test_what_only_asks_is_tried_again_and_what_changes_something_never(
     server: Callable[[int, bytes], tuple[str, list[str]]],
 ) -> None:
     url, asked = server(503, b'{"message": "busy"}')
-    place = Place("acme/bot", SecretStr(TOKEN), api=url)
+    place = Repository("acme/bot", SecretStr(TOKEN), api=url)
     assert problem(listing, place).message == "GitHub is in trouble (503)"
     assert len(asked) == 3
     problem(creating, place)
@@ -130,7 +130,7 @@ def test_what_is_tried_again_is_not_in_a_log(
 ) -> None:
     url, _ = server(503, b"")
     with caplog.at_level(logging.WARNING):
-        problem(listing, Place("acme/bot", SecretStr(TOKEN), api=url))
+        problem(listing, Repository("acme/bot", SecretStr(TOKEN), api=url))
     assert caplog.text == ""
 
 
@@ -151,7 +151,7 @@ def test_an_enterprise_server_is_asked_where_it_is(web: responses.RequestsMock) 
         "GITHUB_API_URL": "https://ghe.example.org/api/v3",
         "GITHUB_SERVER_URL": "https://ghe.example.org",
     }
-    place = Place.of(environ, SecretStr(f"{TOKEN}\n"))
+    place = Repository.of(environ, SecretStr(f"{TOKEN}\n"))
     assert place
     assert place.runs == "https://ghe.example.org/acme/bot/actions/runs/"
     web.get(address("/api/v3/repos/acme/bot/deployments", "ghe.example.org:443"), json=[deployment()])
@@ -161,13 +161,13 @@ def test_an_enterprise_server_is_asked_where_it_is(web: responses.RequestsMock) 
 
 @pytest.mark.parametrize("repository", ["", "bot", "acme/bot/x", "acme/..?x", "acme/bot\n"])
 def test_what_is_no_repository_is_nowhere(repository: str) -> None:
-    assert Place.of({"GITHUB_REPOSITORY": repository}, SecretStr(TOKEN)) is None
-    assert Place.of({"GITHUB_REPOSITORY": "acme/bot"}, None) is None
+    assert Repository.of({"GITHUB_REPOSITORY": repository}, SecretStr(TOKEN)) is None
+    assert Repository.of({"GITHUB_REPOSITORY": "acme/bot"}, None) is None
 
 
 @pytest.mark.parametrize("url", ["", "ftp://x", "https://", "http://[", "127.0.0.1"])
 def test_an_address_that_is_none_is_an_error_in_words(url: str) -> None:
-    problem(listing, Place("acme/bot", SecretStr(TOKEN), api=url))
+    problem(listing, Repository("acme/bot", SecretStr(TOKEN), api=url))
 
 
 # --- what comes back -------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import responses
 from rollback_ops.core.record import Record
 from rollback_ops.integrations.github import payload
 from rollback_ops.integrations.github.api import Deployment
-from rollback_ops.integrations.github.deployments import UNFILED, Filed, Filing, missed
+from rollback_ops.integrations.github.deployments import UNFILED, DeploymentRecorder, Filed, missed
 from tests.github.web import (
     DEPLOYMENTS,
     LEFT_SHA,
@@ -48,7 +48,7 @@ def rollback(**words: Any) -> Record:
 def file(told: Record | None = None, earlier: list[Record] | None = None, **words: Any) -> Filed:
     """File it as a rollback does: prepared when it begins."""
     told = told or rollback()
-    filing = Filing(PLACE, **words)
+    filing = DeploymentRecorder(PLACE, **words)
     filing.prepare(told)
     filed = filing.file(told, WITHIN, (lambda: earlier) if earlier is not None else None)
     assert not any(secret in str(filed) for secret in ("SECRET", "<", "https://github"))
@@ -119,13 +119,13 @@ def test_a_rollback_that_is_over_costs_three_calls(github: GitHub) -> None:
 )
 def test_what_changed_nothing_is_not_filed(github: GitHub, words: dict[str, Any]) -> None:
     told = rollback(**words)
-    assert Filing(PLACE).file(told, WITHIN) == Filed()
-    assert Filing(None).file(told, WITHIN) == Filed()
+    assert DeploymentRecorder(PLACE).file(told, WITHIN) == Filed()
+    assert DeploymentRecorder(None).file(told, WITHIN) == Filed()
     assert len(github.web.calls) == 0
 
 
 def test_without_a_token_it_is_said_that_nothing_was_filed() -> None:
-    filing = Filing(None)
+    filing = DeploymentRecorder(None)
     filing.prepare(rollback())
     (why,) = filing.file(rollback(), WITHIN).warnings
     assert why == f"{UNFILED}GITHUB_TOKEN and GITHUB_REPOSITORY say where, and are not there"
@@ -410,7 +410,7 @@ def slow(web: responses.RequestsMock) -> Iterator[GitHub]:
 
 
 def test_nobody_waits_for_a_github_that_is_slow(slow: GitHub) -> None:
-    filing = Filing(PLACE)
+    filing = DeploymentRecorder(PLACE)
     began = time.monotonic()
     filing.prepare(rollback())
     assert time.monotonic() - began < 0.5
@@ -429,7 +429,7 @@ def test_a_journal_that_takes_too_long_costs_no_deployment(github: GitHub) -> No
         over.wait(30)
         return []
 
-    filed = Filing(PLACE).file(rollback(), 2.0, read)
+    filed = DeploymentRecorder(PLACE).file(rollback(), 2.0, read)
     over.set()
     assert filed.deployment.id == 7
     assert filed.warnings == ("rollbacks of earlier runs may be missing on GitHub: GitHub took too long",)
@@ -442,7 +442,7 @@ def test_a_defect_of_ours_costs_no_rollback(github: GitHub) -> None:
     def read() -> list[Record]:
         raise ZeroDivisionError(TOKEN)
 
-    filed = Filing(PLACE).file(rollback(), WITHIN, read)
+    filed = DeploymentRecorder(PLACE).file(rollback(), WITHIN, read)
     assert filed.deployment.id == 7
     assert filed.warnings == ("rollbacks of earlier runs may be missing on GitHub: failed (ZeroDivisionError)",)
 

@@ -11,7 +11,7 @@ import requests
 import responses
 
 from rollback_ops.core.errors import Exit
-from rollback_ops.integrations.github.api import Place
+from rollback_ops.integrations.github.api import Repository
 from rollback_ops.integrations.github.permission import Permit, held, permit
 from tests.github.web import PAGE_OF_A_PROXY, PLACE, TOKEN, address
 
@@ -25,14 +25,14 @@ def said(permission: str, role: str | None = None, **permissions: bool) -> dict[
     return answer | ({"role_name": role} if role is not None else {})
 
 
-def asked(required: str, *, unchecked: bool = False, place: Place | None = PLACE) -> Permit:
+def asked(required: str, *, unchecked: bool = False, place: Repository | None = PLACE) -> Permit:
     found = permit(required, "alice", place, goes_on_unchecked=unchecked)
     text = f"{found.warning} {found.refusal}"
     assert not any(secret in text for secret in ("SECRET", "<", "example.org")), text
     return found
 
 
-def refusal(required: str, *, unchecked: bool = False, place: Place | None = PLACE) -> str:
+def refusal(required: str, *, unchecked: bool = False, place: Repository | None = PLACE) -> str:
     found = asked(required, unchecked=unchecked, place=place).refusal
     assert found
     assert found.exit_code == Exit.REFUSED

@@ -22,14 +22,14 @@ INTEGRITY = "sha512-pV8M7L9GY23AybNvTmo2nyjmpmnt6+2sRE/tqr0ZLQcPS4lnw7u5eZGNmwRN
 DIALECTS = {"github.com": "api.github.com.json", "enterprise": "ghes-3.19.json"}
 
 
-def obstacle() -> str:
+def blocker() -> str:
     """What is missing to have the descriptions; empty when they are here or can be fetched."""
     return "" if _home().is_dir() or shutil.which("npm") else "npm"
 
 
 def published(dialect: str) -> dict[str, Any]:
     """The description of ``github.com`` or of ``enterprise`` servers. Fetches both (30 MB) where they are not here."""
-    if missing := obstacle():
+    if missing := blocker():
         reason = f"GitHub's description of its API cannot be fetched here, {missing} is missing: run `make test`"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
     home = _home()

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from rollback_ops import checks
+from rollback_ops.cli.output.text import history as shown_history
+from rollback_ops.cli.output.text import result
 from rollback_ops.config import HttpCheck, Service, Settings
 from rollback_ops.config.load import load
 from rollback_ops.config.reason import reason_for
@@ -23,20 +25,18 @@ from rollback_ops.config.resolve import resolve
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import Answered, Question, SwitchOrder
-from rollback_ops.core.plan import Wish, make_plan
+from rollback_ops.core.plan import Selection, make_plan
 from rollback_ops.core.ports import Stream
 from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import mask
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import bundle, protocol
-from rollback_ops.hosts.agent.client import ProgramHost
+from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.lines import Relay
 from rollback_ops.hosts.ssh.config import OpenSshConfig
-from rollback_ops.hosts.ssh.host_keys import Trust
+from rollback_ops.hosts.ssh.host_keys import KnownHosts
 from rollback_ops.hosts.ssh.keys import load_key
 from rollback_ops.hosts.transport import Completed
-from rollback_ops.report import history as shown_history
-from rollback_ops.report import result
 from tests.records import USUAL
 
 Target = Callable[[bytes], None]
@@ -48,8 +48,8 @@ SERVICES = {
     )
     for kind in managers.KINDS
 }
-OPERATIONS: dict[str, Callable[[ProgramHost], Any]] = {
-    "survey": lambda host: make_plan([host.survey()], Wish()),
+OPERATIONS: dict[str, Callable[[AgentHost], Any]] = {
+    "survey": lambda host: make_plan([host.survey()], Selection()),
     "inspect": lambda host: host.inspect("r1", [Question("true", 1.0)]),
     "ask": lambda host: host.ask("run", [Question("true", 1.0)]),
     "record": lambda host: host.record("run", {"r1": "bad"}, "{}"),
@@ -135,13 +135,13 @@ def answers(data: bytes) -> None:
     said = b"rollback-ops\t1\t%s\n%s\nend\t0\n" % (names[which].encode(), data[1:])
     for kind in ("systemd", "custom"):
         parse = lambda printed, kind=kind: managers.parse(SERVICES[kind], "x", printed)  # noqa: E731
-        host = ProgramHost(Speaker(said, size), "true", parse, switch_within=0.05)
+        host = AgentHost(Speaker(said, size), "true", parse, switch_within=0.05)
         tried(lambda host=host: OPERATIONS[names[which]](host))
 
 
 def noise(data: bytes) -> None:
     """A host that prints anything at all."""
-    host = ProgramHost(Speaker(data, 1024), "true", lambda _: (), switch_within=0.05)
+    host = AgentHost(Speaker(data, 1024), "true", lambda _: (), switch_within=0.05)
     for name, operation in OPERATIONS.items():
         # Whoever switched a host that makes no sense asks it again and again, until its time is up.
         if name != "switch":
@@ -250,7 +250,7 @@ def _told(found: Settings | None) -> None:
 
 def known_hosts(data: bytes) -> None:
     """ROLLBACK_KNOWN_HOSTS."""
-    trust = tried(lambda: Trust.from_text(given(data)))
+    trust = tried(lambda: KnownHosts.from_text(given(data)))
     if trust:
         trust.about("bot1").preferred(["ssh-ed25519"])
 
@@ -278,7 +278,7 @@ def masks(data: bytes) -> None:
 SEEDS: dict[str, tuple[bytes, ...]] = {
     "answers": (
         b"\0live\trelease\tr2\t/srv/x/releases/r2\tabc\nrelease\tr1\t\tabc\tgood\tyes\nmodified\tr1\t1700000000",
-        b"\0live\tmissing\t\t\t\nlease\trun\tme\turl\tsince\t9.5\nunfinished\trun\tr1\tr2\nobstacle\tno-root\t/x",
+        b"\0live\tmissing\t\t\t\nlease\trun\tme\turl\tsince\t9.5\nunfinished\trun\tr1\tr2\nblocker\tno-root\t/x",
         b"\1manifest\tfailed\tapp: FAILED\nsaid\t0\thello\nanswered\t0\t0\t0.10",
         b"\3end\t1",
         b'\4journal\t{"event":"intent","id":"r","at":"2024-01-02T03:04:05Z"}',

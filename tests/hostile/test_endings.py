@@ -121,7 +121,7 @@ def test_the_file_of_the_record_is_its_owners_only_and_takes_the_place_of_nothin
 def test_a_defect_in_a_thread_is_told_without_secrets_and_without_a_traceback() -> None:
     script = f"""
 import threading
-from rollback_ops import ending
+from rollback_ops.cli import exit as ending
 def leaking():
     raise KeyError("{SECRET} password=hunter22")
 ending.speak()
@@ -145,7 +145,7 @@ thread.join()
 
 def test_a_defect_is_told_with_its_place_and_without_secrets() -> None:
     script = f"""
-from rollback_ops import ending
+from rollback_ops.cli import exit as ending
 from rollback_ops.config import reason
 def broken():
     reason.reason_for(type("Request", (), {{"trigger": property(lambda _: 1 / 0)}}))

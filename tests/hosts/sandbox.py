@@ -13,7 +13,7 @@ from rollback_ops.config import Service
 from rollback_ops.core.model import StepReport, SwitchOrder, SwitchResult
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import bundle
-from rollback_ops.hosts.agent.client import ProgramHost
+from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.local import LocalTransport
 from tests.managers.toolbox import tool
 
@@ -49,8 +49,8 @@ class Sandbox:
         self.parse = partial(managers.parse, service, "rosey")
 
     @property
-    def host(self) -> ProgramHost:
-        return ProgramHost(LocalTransport("here", {"PATH": self.path}), self.text, self.parse, switch_within=20)
+    def host(self) -> AgentHost:
+        return AgentHost(LocalTransport("here", {"PATH": self.path}), self.text, self.parse, switch_within=20)
 
     def release(self, name: str) -> Path:
         """Make one more release, with a file in it."""

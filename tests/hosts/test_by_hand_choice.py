@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from rollback_ops.core.plan import NothingToDo, Refusal, Wish, make_plan
+from rollback_ops.core.plan import NothingToDo, Refusal, Selection, make_plan
 from rollback_ops.hosts.agent import protocol
 from tests.hosts.sandbox import Sandbox
 from tests.hosts.standalone import text_of
@@ -28,7 +28,7 @@ class Case:
 
     lines: tuple[str, ...]
     live: tuple[str, str, str]
-    wish: Wish
+    selection: Selection
     broken: Mapping[str, str]
 
     def expected(self) -> object:
@@ -36,7 +36,7 @@ class Case:
         for line in ("rollback-ops\t1\tsurvey", "\t".join(("live", *self.live)), *self.lines, "end\t0"):
             answer.feed(line)
         survey = protocol.survey(HOST, answer.whole(), ())
-        decision = make_plan([survey], self.wish, self.broken)
+        decision = make_plan([survey], self.selection, self.broken)
         if isinstance(decision, NothingToDo):
             return ["nothing", decision.why]
         rejected = [f"{r.release}\t{r.why}" for r in decision.rejected]
@@ -55,9 +55,9 @@ class Case:
             "live_state": state,
             "live_name": name,
             "live_path": path,
-            "backup": self.wish.backup,
-            "if_current": self.wish.if_current,
-            "emergency": "yes" if self.wish.emergency else "",
+            "backup": self.selection.backup,
+            "if_current": self.selection.if_current,
+            "emergency": "yes" if self.selection.emergency else "",
             "broken": "".join(f"{name}\t{why}\n" for name, why in self.broken.items()),
         }
         return (
@@ -100,15 +100,15 @@ def cases(draw: st.DrawFn) -> Case:
         left = draw(st.sampled_from(("0.00", "7.00")))
         lines.append(f"lease\t20240101T000000Z-00000002\tana@laptop\t\t2024-01-01T00:00:00Z\t{left}")
     trouble = (
-        "obstacle\tno-tool\tflock",
-        "obstacle\tnot-writable\t/srv/bot\tdeploy",
-        "doubt\tno-link-source\t/srv/bot/x",
+        "blocker\tno-tool\tflock",
+        "blocker\tnot-writable\t/srv/bot\tdeploy",
+        "warning\tno-link-source\t/srv/bot/x",
     )
     lines += draw(st.lists(st.sampled_from(trouble), max_size=2, unique=True)) if draw(rarely) else []
     sometimes = st.one_of(st.just(""), st.just(""), some_name, names)
-    wish = Wish(draw(sometimes), draw(st.sampled_from(("", "", "", live, "b1"))), draw(st.booleans()))
+    selection = Selection(draw(sometimes), draw(st.sampled_from(("", "", "", live, "b1"))), draw(st.booleans()))
     broken = draw(st.dictionaries(some_name, st.just("its files are not the sealed ones on bot1: x"), max_size=2))
-    return Case(tuple(lines), (state, live, path), wish, broken)
+    return Case(tuple(lines), (state, live, path), selection, broken)
 
 
 class Chooser:

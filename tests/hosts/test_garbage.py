@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from rollback_ops.config import Service
 from rollback_ops.core.errors import BadAnswer, ConnectionLost, HostUnreachable, RollbackOpsError
 from rollback_ops.core.model import Inspection, Question, Release, StepReport, SwitchOrder
-from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Wish, make_plan
+from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Selection, make_plan
 from rollback_ops.core.ports import Stream
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import protocol
-from rollback_ops.hosts.agent.client import ProgramHost
+from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.lines import Relay
 from rollback_ops.hosts.transport import Completed
 
-OPERATIONS: dict[str, Callable[[ProgramHost], Any]] = {
+OPERATIONS: dict[str, Callable[[AgentHost], Any]] = {
     "survey": lambda host: host.survey(),
     "inspect": lambda host: host.inspect("r1", [Question("true", 1.0)]),
     "ask": lambda host: host.ask("run", [Question("true", 1.0)]),
@@ -67,8 +67,8 @@ class Garbage:
         pass
 
 
-def machine(*pieces: bytes, **ends: Any) -> ProgramHost:
-    return ProgramHost(Garbage(*pieces, **ends), "true", parse("custom"), switch_within=0.2)
+def machine(*pieces: bytes, **ends: Any) -> AgentHost:
+    return AgentHost(Garbage(*pieces, **ends), "true", parse("custom"), switch_within=0.2)
 
 
 def parse(manager: str) -> Callable[[str], Any]:
@@ -136,7 +136,7 @@ def test_the_last_word_on_standard_error_is_part_of_the_message() -> None:
 def test_a_switch_that_nobody_can_follow_is_unknown_and_never_a_success() -> None:
     for pieces in ([], [NOISE], [answer("switch", "step\tstop\tok\t0.1\t")[:-6]], [b"x" * 100_000]):
         transport, told = Garbage(*pieces), list[StepReport]()
-        host = ProgramHost(transport, "true", parse("custom"), switch_within=0.2)
+        host = AgentHost(transport, "true", parse("custom"), switch_within=0.2)
         began = time.monotonic()
         result = host.switch(SwitchOrder("run", "/srv/x/releases/r2", "r1", "tester", "{}"), told.append)
         assert (result.outcome, result.live) == ("unknown", "")
@@ -176,9 +176,9 @@ def test_a_seal_with_a_count_that_is_none_was_not_made() -> None:
 
 
 def test_text_is_data_also_where_it_looks_like_a_format_or_a_command() -> None:
-    found = survey("obstacle\tno-root\t{0.__class__} %s \x1b]0;x\x07\u202e", "obstacle\t{0}", "doubt\t::error::x")
-    assert found.obstacles == ("there is no directory {0.__class__} %s  ]0;x", "{0}")
-    assert found.doubts == ("::error::x",)
+    found = survey("blocker\tno-root\t{0.__class__} %s \x1b]0;x\x07\u202e", "blocker\t{0}", "warning\t::error::x")
+    assert found.blockers == ("there is no directory {0.__class__} %s  ]0;x", "{0}")
+    assert found.warnings == ("::error::x",)
 
 
 def test_what_comes_after_the_end_is_no_part_of_the_answer() -> None:
@@ -210,8 +210,8 @@ TAGS: tuple[str, ...] = (
     "size",
     "lease",
     "unfinished",
-    "obstacle",
-    "doubt",
+    "blocker",
+    "warning",
     "state",
     "manifest",
 )
@@ -267,7 +267,7 @@ def test_any_lines_become_clean_nouns_or_a_bad_answer(said: list[tuple[str, list
     except BadAnswer:
         pass
     else:
-        plan = make_plan([nouns[-1]], Wish())
+        plan = make_plan([nouns[-1]], Selection())
         assert isinstance(plan, Plan | Refusal | NothingToDo)
         assert not isinstance(plan, Plan) or protocol.SAFE_NAME.fullmatch(plan.target)
     for text in texts(nouns):

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from rollback_ops.cli.demo.sshd import LoopbackServer
 from rollback_ops.core.errors import AuthenticationFailed, ConnectionLost, HostUntrusted
-from rollback_ops.hosts.loopback import LoopbackServer
-from rollback_ops.hosts.ssh.host_keys import Trust
+from rollback_ops.hosts.ssh.host_keys import KnownHosts
 from rollback_ops.hosts.ssh.identity import Identity
 from rollback_ops.hosts.ssh.keys import load_key
 from rollback_ops.hosts.ssh.transport import SshTransport
@@ -30,7 +30,7 @@ def server(client_keys: dict[str, Path]) -> Iterator[LoopbackServer]:
 
 @pytest.fixture
 def host(server: LoopbackServer, identity: Identity) -> Iterator[SshTransport]:
-    transport = SshTransport(server.address, (), identity, Trust.from_text(server.known_hosts))
+    transport = SshTransport(server.address, (), identity, KnownHosts.from_text(server.known_hosts))
     yield transport
     transport.close()
 
@@ -59,7 +59,7 @@ def test_megabytes_come_through(host: SshTransport) -> None:
 
 
 def test_only_the_one_key_and_the_one_user_are_let_in(server: LoopbackServer, client_keys: dict[str, Path]) -> None:
-    trust = Trust.from_text(server.known_hosts)
+    trust = KnownHosts.from_text(server.known_hosts)
     key, stranger = (Identity.from_text(client_keys[name].read_text()) for name in ("ed25519", "stranger"))
     for address, identity in ((server.address, stranger), (f"other@127.0.0.1:{server.port}", key)):
         with pytest.raises(AuthenticationFailed):
@@ -70,7 +70,7 @@ def test_its_key_is_its_own_each_time(server: LoopbackServer, identity: Identity
     with LoopbackServer(load_key(client_keys["ed25519"].read_text())) as other:
         known = other.known_hosts.replace(str(other.port), str(server.port))
     with pytest.raises(HostUntrusted):
-        SshTransport(server.address, (), identity, Trust.from_text(known)).connect()
+        SshTransport(server.address, (), identity, KnownHosts.from_text(known)).connect()
 
 
 def test_it_passes_connections_on_to_loopback_and_nowhere_else(host: SshTransport) -> None:
@@ -126,7 +126,7 @@ def test_a_client_that_gives_up_on_a_command_ends_it(host: SshTransport) -> None
 def test_nothing_is_left_when_it_is_done(client_keys: dict[str, Path], identity: Identity) -> None:
     before, pids = set(threading.enumerate()), []
     with LoopbackServer(load_key(client_keys["ed25519"].read_text())) as server:
-        transport = SshTransport(server.address, (), identity, Trust.from_text(server.known_hosts))
+        transport = SshTransport(server.address, (), identity, KnownHosts.from_text(server.known_hosts))
         with pytest.raises(ConnectionLost):
             transport.execute(
                 "trap '' HUP; echo $$; while :; do sleep 1; done", lambda line: pids.append(int(line)), 0.3

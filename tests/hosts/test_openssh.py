@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rollback_ops.core.errors import AuthenticationFailed, HostUntrusted, UsageError
-from rollback_ops.hosts.ssh.host_keys import Trust
+from rollback_ops.hosts.ssh.host_keys import KnownHosts
 from rollback_ops.hosts.ssh.identity import Identity
 from rollback_ops.hosts.ssh.transport import SshTransport
 
@@ -36,7 +36,7 @@ def configure(home: Path, text: str) -> None:
 
 
 def person(home: Path, host: str, gateways: tuple[str, ...] = ()) -> SshTransport:
-    return SshTransport(host, gateways, Identity.of_person(home, NOWHERE), Trust.of_person(home, NOWHERE))
+    return SshTransport(host, gateways, Identity.of_person(home, NOWHERE), KnownHosts.of_person(home, NOWHERE))
 
 
 def output(transport: SshTransport, command: str) -> list[str]:

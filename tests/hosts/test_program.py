@@ -103,7 +103,7 @@ def test_a_survey_tells_what_is_there_and_changes_nothing(sandbox: Sandbox) -> N
     assert all(r.size_kib and r.size_kib < 100 for r in survey.releases)
     assert survey.live == Live("release", "r3", str(sandbox.releases / "r3"))
     assert survey.units == (Unit("rosey", "running"),)
-    assert (survey.obstacles, survey.doubts, survey.lease, survey.unfinished) == ((), (), None, None)
+    assert (survey.blockers, survey.warnings, survey.lease, survey.unfinished) == ((), (), None, None)
 
 
 def test_names_that_no_release_may_have_are_told_as_data_and_never_executed(sandbox: Sandbox) -> None:
@@ -180,16 +180,16 @@ def test_no_current_and_a_directory_in_its_place_are_told_apart(sandbox: Sandbox
 
 def test_without_current_custom_commands_have_no_place_to_run(sandbox: Sandbox) -> None:
     sandbox.current.unlink()
-    (said,) = sandbox.host.survey().obstacles
+    (said,) = sandbox.host.survey().blockers
     assert said.startswith(f"{sandbox.current} leads to no release, where the custom commands run")
 
 
 def test_a_host_without_the_service_says_what_is_missing(sandbox: Sandbox) -> None:
     shutil.rmtree(sandbox.releases)
-    assert f"there is no releases directory {sandbox.releases}" in sandbox.host.survey().obstacles
+    assert f"there is no releases directory {sandbox.releases}" in sandbox.host.survey().blockers
     shutil.rmtree(sandbox.root)
     survey = sandbox.host.survey()
-    assert survey.obstacles == (f"there is no directory {sandbox.root}",)
+    assert survey.blockers == (f"there is no directory {sandbox.root}",)
     assert survey.releases == ()
 
 
@@ -217,12 +217,12 @@ def test_a_host_that_lacks_a_command_says_which(sandbox: Sandbox, missing: str) 
     (sandbox.tools / "od").symlink_to(tool("od"))
     sandbox.path = str(sandbox.tools)
     survey = sandbox.host.survey()
-    assert survey.obstacles == (f"the command {missing} is missing",)
+    assert survey.blockers == (f"the command {missing} is missing",)
 
 
 def test_a_missing_source_of_a_link_is_a_doubt(shell: str, tmp_path: Path) -> None:
     sandbox = Sandbox(tmp_path, shell, links={"config.json": "config-prod.json"})
-    assert sandbox.host.survey().doubts == (
+    assert sandbox.host.survey().warnings == (
         f"{sandbox.root}/config-prod.json is missing, and the release is to be linked to it",
     )
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rollback_ops.core.errors import BadAnswer, Refused
 from rollback_ops.core.model import Question, SwitchOrder
-from rollback_ops.hosts.agent.client import ProgramHost
+from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.agent.restricted import request
 from rollback_ops.hosts.local import LocalTransport
 from tests.hosts.sandbox import RUN
@@ -28,13 +28,13 @@ def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Standalone:
 
 
 @pytest.fixture
-def asked(sandbox: Standalone) -> ProgramHost:
+def asked(sandbox: Standalone) -> AgentHost:
     """The host as it is reached with a restricted key: no text is sent."""
     transport = LocalTransport("here", {"PATH": sandbox.path})
-    return ProgramHost(transport, "", sandbox.parse, 20, place=str(sandbox.program))
+    return AgentHost(transport, "", sandbox.parse, 20, place=str(sandbox.program))
 
 
-def test_every_operation_of_a_rollback_can_be_asked_for(sandbox: Standalone, asked: ProgramHost) -> None:
+def test_every_operation_of_a_rollback_can_be_asked_for(sandbox: Standalone, asked: AgentHost) -> None:
     assert asked.survey().live.name == "r3"
     assert asked.inspect("r2").broken == ""
     answered = asked.ask("", (MINE,)).answers[0]
@@ -54,7 +54,7 @@ def test_every_operation_of_a_rollback_can_be_asked_for(sandbox: Standalone, ask
     assert not list(sandbox.root.rglob("canary"))
 
 
-def test_a_question_that_the_host_does_not_know_is_not_put_to_anybody(sandbox: Standalone, asked: ProgramHost) -> None:
+def test_a_question_that_the_host_does_not_know_is_not_put_to_anybody(sandbox: Standalone, asked: AgentHost) -> None:
     canary = sandbox.root / "canary"
     for question in (f"touch {canary}", f"{MINE.command}; touch {canary}", "", "sh"):
         answered = asked.ask("", (Question(question, 5.0), MINE)).answers
@@ -63,7 +63,7 @@ def test_a_question_that_the_host_does_not_know_is_not_put_to_anybody(sandbox: S
     assert not canary.exists()
 
 
-def test_it_neither_seals_nor_works_on_what_is_no_release(asked: ProgramHost, sandbox: Standalone) -> None:
+def test_it_neither_seals_nor_works_on_what_is_no_release(asked: AgentHost, sandbox: Standalone) -> None:
     with pytest.raises(BadAnswer, match="this key may roll"):
         asked.seal("r2")
     (sandbox.root / "other").mkdir()

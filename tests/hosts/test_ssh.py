@@ -20,7 +20,7 @@ from rollback_ops.core.errors import (
     HostUntrusted,
     UsageError,
 )
-from rollback_ops.hosts.ssh.host_keys import Trust
+from rollback_ops.hosts.ssh.host_keys import KnownHosts
 from rollback_ops.hosts.ssh.identity import Identity
 from rollback_ops.hosts.ssh.transport import SshTransport
 
@@ -31,10 +31,14 @@ Start = Callable[..., Sshd]
 
 @contextmanager
 def reached(
-    server: Sshd, identity: Identity, trust: Trust | None = None, gateways: tuple[str, ...] = (), timeout: float = 5.0
+    server: Sshd,
+    identity: Identity,
+    trust: KnownHosts | None = None,
+    gateways: tuple[str, ...] = (),
+    timeout: float = 5.0,
 ) -> Iterator[SshTransport]:
     transport = SshTransport(
-        server.address, gateways, identity, trust or Trust.from_text(server.known_hosts()), timeout
+        server.address, gateways, identity, trust or KnownHosts.from_text(server.known_hosts()), timeout
     )
     try:
         yield transport
@@ -60,8 +64,8 @@ def failure(transport: SshTransport) -> HostUnreachable:
     return caught.value
 
 
-def trust_at(port: int, key_file: Path) -> Trust:
-    return Trust.from_text(f"[127.0.0.1]:{port} {key_file.with_suffix('.pub').read_text()}")
+def trust_at(port: int, key_file: Path) -> KnownHosts:
+    return KnownHosts.from_text(f"[127.0.0.1]:{port} {key_file.with_suffix('.pub').read_text()}")
 
 
 # Commands
@@ -205,7 +209,7 @@ class StoppableWire:
 
 
 def test_closing_twice_or_unopened_is_fine(sshd: Sshd, identity: Identity) -> None:
-    transport = SshTransport(sshd.address, (), identity, Trust.from_text(sshd.known_hosts()))
+    transport = SshTransport(sshd.address, (), identity, KnownHosts.from_text(sshd.known_hosts()))
     transport.close()
     run(transport, "true")
     transport.close()
@@ -228,7 +232,7 @@ def test_a_key_with_a_passphrase_logs_in(sshd: Sshd, client_keys: dict[str, Path
 
 @pytest.mark.parametrize("kind", ["ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256"])
 def test_knowing_one_key_of_the_host_is_enough_whatever_its_type(sshd: Sshd, identity: Identity, kind: str) -> None:
-    with reached(sshd, identity, Trust.from_text(sshd.known_hosts(kind))) as host:
+    with reached(sshd, identity, KnownHosts.from_text(sshd.known_hosts(kind))) as host:
         assert run(host, "echo in")[1] == ["in"]
 
 
@@ -263,7 +267,7 @@ def test_an_unknown_host_key_is_refused_with_the_fingerprint_that_was_offered(
 ) -> None:
     server = start_sshd()
     with reached(
-        server, identity, Trust.from_text(f"elsewhere {server.host_keys[0].with_suffix('.pub').read_text()}")
+        server, identity, KnownHosts.from_text(f"elsewhere {server.host_keys[0].with_suffix('.pub').read_text()}")
     ) as host:
         error = failure(host)
     assert isinstance(error, HostUntrusted)
@@ -287,7 +291,7 @@ def test_a_changed_host_key_is_refused_with_both_fingerprints(
 
 def test_a_revoked_host_key_is_refused(sshd: Sshd, identity: Identity) -> None:
     known = sshd.known_hosts("ssh-ed25519")
-    with reached(sshd, identity, Trust.from_text(known + "@revoked " + known)) as host:
+    with reached(sshd, identity, KnownHosts.from_text(known + "@revoked " + known)) as host:
         assert "revoked" in failure(host).message
 
 
@@ -297,38 +301,38 @@ def test_a_revoked_host_key_is_refused(sshd: Sshd, identity: Identity) -> None:
 @pytest.mark.parametrize("address", ["nobody listens", "host:99999", "-oProxyCommand=id", "a@b@c", "[::1", "", "x:y"])
 def test_what_is_not_an_address_is_a_usage_error(identity: Identity, sshd: Sshd, address: str) -> None:
     with pytest.raises(UsageError, match="not the address of a host"):
-        SshTransport(address, (), identity, Trust.from_text(sshd.known_hosts()))
+        SshTransport(address, (), identity, KnownHosts.from_text(sshd.known_hosts()))
 
 
 def test_an_address_may_be_a_url(sshd: Sshd, identity: Identity) -> None:
-    transport = SshTransport(f"ssh://{sshd.address}", (), identity, Trust.from_text(sshd.known_hosts()))
+    transport = SshTransport(f"ssh://{sshd.address}", (), identity, KnownHosts.from_text(sshd.known_hosts()))
     assert run(transport, "echo in")[1] == ["in"]
     transport.close()
 
 
 def test_an_ipv6_address_is_written_in_brackets(start_sshd: Start, identity: Identity) -> None:
     server = start_sshd("ListenAddress ::1")
-    trust = Trust.from_text(server.known_hosts().replace("127.0.0.1", "::1"))
+    trust = KnownHosts.from_text(server.known_hosts().replace("127.0.0.1", "::1"))
     transport = SshTransport(f"{USER}@[::1]:{server.port}", (), identity, trust)
     assert run(transport, "echo in")[1] == ["in"]
     transport.close()
 
 
 def test_a_refused_connection_is_tried_once_more_and_then_told(identity: Identity, sshd: Sshd) -> None:
-    transport = SshTransport(f"127.0.0.1:{free_port()}", (), identity, Trust.from_text(sshd.known_hosts()))
+    transport = SshTransport(f"127.0.0.1:{free_port()}", (), identity, KnownHosts.from_text(sshd.known_hosts()))
     started = time.monotonic()
     assert "refused" in failure(transport).message
     assert 0.1 <= time.monotonic() - started < 2
 
 
 def test_a_name_that_does_not_resolve_is_told_as_one(identity: Identity, sshd: Sshd) -> None:
-    transport = SshTransport("nowhere.invalid", (), identity, Trust.from_text(sshd.known_hosts()))
+    transport = SshTransport("nowhere.invalid", (), identity, KnownHosts.from_text(sshd.known_hosts()))
     assert "'nowhere.invalid' cannot be resolved" in failure(transport).message
 
 
 def test_a_port_that_says_nothing_is_given_up_within_the_connect_timeout(identity: Identity, sshd: Sshd) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        trust = Trust.from_text(sshd.known_hosts())
+        trust = KnownHosts.from_text(sshd.known_hosts())
         transport = SshTransport(f"127.0.0.1:{silent.getsockname()[1]}", (), identity, trust, 0.6)
         started = time.monotonic()
         assert "no answer within 0.6 s" in failure(transport).message
@@ -346,7 +350,7 @@ def test_a_connection_that_is_closed_before_ssh_begins_is_tried_once_more(sshd: 
 
 def test_one_that_is_always_closed_is_told_after_the_second_time(sshd: Sshd, identity: Identity) -> None:
     port = FlakyPort(cuts=9)
-    transport = SshTransport(f"127.0.0.1:{port.port}", (), identity, Trust.from_text(sshd.known_hosts()))
+    transport = SshTransport(f"127.0.0.1:{port.port}", (), identity, KnownHosts.from_text(sshd.known_hosts()))
     assert "before SSH began" in failure(transport).message
     assert port.accepted == 2
     port.close()
@@ -357,7 +361,7 @@ def test_one_that_is_always_closed_is_told_after_the_second_time(sshd: Sshd, ide
 
 def test_two_gateways_in_a_row_are_gone_through_outermost_first(start_sshd: Start, identity: Identity) -> None:
     outer, inner, target = start_sshd(), start_sshd(), start_sshd()
-    trust = Trust.from_text("".join(server.known_hosts() for server in (outer, inner, target)))
+    trust = KnownHosts.from_text("".join(server.known_hosts() for server in (outer, inner, target)))
     with reached(target, identity, trust, (outer.address, inner.address)) as host:
         assert run(host, "echo $SSH_CONNECTION")[1][0].endswith(f" {target.port}")
         run(host, "head -c 3000000 /dev/zero | tr '\\0' x | fold -w 1000", 30)
@@ -368,7 +372,7 @@ def test_a_gateway_with_an_unexpected_key_stops_us_there(start_sshd: Start, iden
     outer, inner, target = start_sshd(), start_sshd(), start_sshd()
     strange = keygen(tmp_path / "strange").with_suffix(".pub").read_text()
     known = outer.known_hosts() + f"[127.0.0.1]:{inner.port} {strange}" + target.known_hosts()
-    with reached(target, identity, Trust.from_text(known), (outer.address, inner.address)) as host:
+    with reached(target, identity, KnownHosts.from_text(known), (outer.address, inner.address)) as host:
         error = failure(host)
     assert isinstance(error, HostUntrusted)
     assert error.message.startswith(inner.address)
@@ -377,7 +381,7 @@ def test_a_gateway_with_an_unexpected_key_stops_us_there(start_sshd: Start, iden
 
 def test_a_gateway_that_does_not_pass_on_or_cannot_is_told_apart(start_sshd: Start, identity: Identity) -> None:
     strict, open_, target = start_sshd("AllowTcpForwarding no"), start_sshd(), start_sshd()
-    trust = Trust.from_text("".join(server.known_hosts() for server in (strict, open_, target)))
+    trust = KnownHosts.from_text("".join(server.known_hosts() for server in (strict, open_, target)))
     with reached(target, identity, trust, (strict.address,)) as host:
         assert "AllowTcpForwarding" in failure(host).hint
     target.process.terminate()
@@ -391,7 +395,7 @@ def test_a_silent_host_behind_a_gateway_is_given_up_within_the_connect_timeout(
 ) -> None:
     gateway = start_sshd()
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        trust = Trust.from_text(gateway.known_hosts())
+        trust = KnownHosts.from_text(gateway.known_hosts())
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         transport = SshTransport(address, (gateway.address,), identity, trust, 1.0)
         started = time.monotonic()
@@ -403,7 +407,7 @@ def test_a_silent_host_behind_a_gateway_is_given_up_within_the_connect_timeout(
 def test_at_most_eight_handshakes_at_a_time_reach_one_gateway(identity: Identity, sshd: Sshd) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         silent.settimeout(0.3)
-        gateway, trust = f"127.0.0.1:{silent.getsockname()[1]}", Trust.from_text(sshd.known_hosts())
+        gateway, trust = f"127.0.0.1:{silent.getsockname()[1]}", KnownHosts.from_text(sshd.known_hosts())
         hosts = [SshTransport(f"10.0.0.{last}", (gateway,), identity, trust, 1.0) for last in range(12)]
         with ThreadPoolExecutor(12) as pool:
             failures = pool.map(failure, hosts)
@@ -419,7 +423,7 @@ def test_at_most_eight_handshakes_at_a_time_reach_one_gateway(identity: Identity
 
 def test_many_hosts_at_once_do_not_overrun_their_gateway(start_sshd: Start, identity: Identity) -> None:
     gateway, target = start_sshd("MaxStartups 10:100:10"), start_sshd("MaxStartups 100")
-    trust = Trust.from_text(gateway.known_hosts() + target.known_hosts())
+    trust = KnownHosts.from_text(gateway.known_hosts() + target.known_hosts())
     hosts = [SshTransport(target.address, (gateway.address,), identity, trust, 20) for _ in range(24)]
     with ThreadPoolExecutor(24) as pool:
         assert [answer[0] for answer in pool.map(lambda host: run(host, "true", 20), hosts)] == [0] * 24

@@ -9,7 +9,7 @@ import pytest
 from paramiko import PKey
 
 from rollback_ops.core.errors import HostUntrusted, UsageError
-from rollback_ops.hosts.ssh.host_keys import Trust
+from rollback_ops.hosts.ssh.host_keys import KnownHosts
 from rollback_ops.hosts.ssh.keys import load_key
 from rollback_ops.hosts.ssh.known_hosts import name_in_known_hosts
 
@@ -32,7 +32,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Key]:
 
 def verdict(text: str, host: str, offered: Key, port: int = 22) -> HostUntrusted | None:
     try:
-        Trust.from_text(text).about(name_in_known_hosts(host, port)).verify(offered.key, host)
+        KnownHosts.from_text(text).about(name_in_known_hosts(host, port)).verify(offered.key, host)
     except HostUntrusted as error:
         return error
     return None
@@ -136,7 +136,7 @@ def test_a_revoked_key_does_not_touch_the_others(keys: dict[str, Key]) -> None:
 
 def test_the_host_is_asked_for_a_key_of_a_type_that_is_known(keys: dict[str, Key]) -> None:
     algorithms = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
-    known = Trust.from_text(f"bot1 {keys['rsa'].line}\nbot2 {keys['ecdsa'].line}")
+    known = KnownHosts.from_text(f"bot1 {keys['rsa'].line}\nbot2 {keys['ecdsa'].line}")
     assert known.about("bot1").preferred(algorithms)[:2] == ("rsa-sha2-512", "rsa-sha2-256")
     assert known.about("bot2").preferred(algorithms)[0] == "ecdsa-sha2-nistp256"
     assert known.about("bot3").preferred(algorithms) == algorithms
@@ -157,13 +157,13 @@ def test_a_line_that_cannot_be_used_is_a_usage_error_with_its_number(
     keys: dict[str, Key], line: str, says: str
 ) -> None:
     with pytest.raises(UsageError, match="ROLLBACK_KNOWN_HOSTS line 3") as caught:
-        Trust.from_text(f"# mine\nbot1 {keys['ed25519'].line}\n{line}\n")
+        KnownHosts.from_text(f"# mine\nbot1 {keys['ed25519'].line}\n{line}\n")
     assert says in caught.value.message
 
 
 def test_a_text_without_any_key_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="holds no host key"):
-        Trust.from_text("# nothing yet\n")
+        KnownHosts.from_text("# nothing yet\n")
 
 
 def test_a_persons_own_files_are_read_past_what_makes_no_sense_in_them(tmp_path: Path, keys: dict[str, Key]) -> None:
@@ -172,7 +172,7 @@ def test_a_persons_own_files_are_read_past_what_makes_no_sense_in_them(tmp_path:
     system.mkdir()
     (home / ".ssh/known_hosts").write_text(f"garbage\n@cert-authority * {keys['rsa'].line}\nbot1 {keys['rsa'].line}\n")
     (system / "ssh_known_hosts").write_text(f"bot2 {keys['ed25519'].line}\n")
-    trust = Trust.of_person(home, system)
+    trust = KnownHosts.of_person(home, system)
     trust.about("bot1").verify(keys["rsa"].key, "bot1")
     trust.about("bot2").verify(keys["ed25519"].key, "bot2")
     with pytest.raises(HostUntrusted, match="not known") as caught:
@@ -187,7 +187,7 @@ def test_a_file_that_the_ssh_configuration_names_stands_in_for_the_persons_own(
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh/known_hosts").write_text(f"bot1 {keys['rsa'].line}\n")
     (tmp_path / "special").write_text(f"bot1 {keys['ed25519'].line}\n")
-    trust = Trust.of_person(tmp_path, tmp_path / "none")
+    trust = KnownHosts.of_person(tmp_path, tmp_path / "none")
     trust.about("bot1", [tmp_path / "special"]).verify(keys["ed25519"].key, "bot1")
     with pytest.raises(HostUntrusted):
         trust.about("bot1", [tmp_path / "special"]).verify(keys["rsa"].key, "bot1")

@@ -101,7 +101,7 @@ UNITS = {
     "fail": Unit("fail.service", "failed", 0, 5, "5dba9dc787a443ba9cc46a1c4126e7fd", "start-limit-hit"),
     "t.timer": Unit("t.timer", "running", 0, 0, "24640373dc6446c49177fff387eed1ad", "waiting"),
     "runlevel3.target": Unit("runlevel3.target", "running", 0, 0, "1fc28ce2399c473c898bbf58c648d6bc"),
-    "masked": Unit("masked.service", "stopped", detail="masked", obstacle="is masked"),
+    "masked": Unit("masked.service", "stopped", detail="masked", blocker="is masked"),
     "nope": Unit("nope.service", "missing"),
     "notify": Unit("notify.service", "starting", 64, 0, "4b0c68af582b4c009a445c12e716eba6", "start"),
     "stubborn": Unit("stubborn.service", "stopping", 66, 0, "9adb22f878734253878cae0a772f1857", "stop-sigterm"),
@@ -115,7 +115,7 @@ def test_real_units_are_read_in_the_order_of_the_settings_whatever_the_order_of_
 
 def test_a_unit_whose_file_is_gone_but_which_runs_is_running_and_could_not_be_started_again() -> None:
     text = "Id=web.service\nLoadState=not-found\nActiveState=active\nSubState=running\nMainPID=7\n"
-    unit = Unit("web.service", "running", 7, detail="not-found", obstacle="has no unit file any more")
+    unit = Unit("web.service", "running", 7, detail="not-found", blocker="has no unit file any more")
     assert managers.parse(service("systemd"), "web", text) == (unit,)
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 
 from rollback_ops.config import MessageFormat
 from rollback_ops.core.record import Outcome, Record
-from rollback_ops.integrations.webhook import FORMATS, News, Start, body, slack
+from rollback_ops.integrations.webhook import FORMATS, Notice, StartNotice, body, slack
 from tests.any_record import records
 from tests.records import USUAL, record
 
@@ -19,7 +19,7 @@ URL = "https://hooks.example.org/services/T000/B000/abcdefghijklmnop"
 HOSTILE = (
     "$(id) `whoami` ::set-output </details> <!channel> @here *bold* _it_ ~no~ [x](http://evil) & \n@everyone 🚑\u202e"
 )
-START = Start(
+START = StartNotice(
     id="20240102T030405Z-0123abcd",
     service="bot",
     environment="prod",
@@ -32,13 +32,13 @@ START = Start(
 )
 
 
-def sent(form: MessageFormat, news: News) -> dict[str, Any]:
+def sent(form: MessageFormat, news: Notice) -> dict[str, Any]:
     document = json.loads(body(form, news, URL))
     assert isinstance(document, dict)
     return document
 
 
-def shown(form: MessageFormat, news: News) -> str:
+def shown(form: MessageFormat, news: Notice) -> str:
     """Every text of a message, one on each line."""
 
     def texts(value: Any) -> list[str]:

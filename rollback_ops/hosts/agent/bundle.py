@@ -91,4 +91,4 @@ def _body() -> str:
 
 def source(name: str) -> str:
     """A part of the program, or of what is installed with it, as it is written."""
-    return (Path(__file__).parent / f"{name}.sh").read_text(encoding="utf-8")
+    return (Path(__file__).parent / "sh" / f"{name}.sh").read_text(encoding="utf-8")

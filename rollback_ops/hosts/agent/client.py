@@ -28,7 +28,7 @@ from rollback_ops.core.model import (
 )
 from rollback_ops.core.ports import Stream
 from rollback_ops.hosts.agent import bundle, protocol, restricted
-from rollback_ops.hosts.agent.session import Operator
+from rollback_ops.hosts.agent.session import AgentSession
 from rollback_ops.hosts.transport import Transport
 
 # A host that does not answer a look within this many seconds is treated as one that is down.
@@ -38,7 +38,7 @@ _RECONNECT_EVERY = 0.5
 _BY_ITSELF = "what the host has begun it finishes by itself"
 
 
-class ProgramHost:
+class AgentHost:
     """Runs the on-host program through a transport. ``parse_units`` is the manager's.
 
     Where ``place`` says where the program is installed that one is asked, and ``text`` is not sent.
@@ -53,7 +53,7 @@ class ProgramHost:
         place: str = "",
     ) -> None:
         self._transport = transport
-        self._operator = restricted.Requester(transport, place) if place else Operator(transport, text)
+        self._operator = restricted.RestrictedSession(transport, place) if place else AgentSession(transport, text)
         self._parse_units = parse_units
         self._switch_within = switch_within
 

@@ -64,7 +64,7 @@ def _body() -> str:
     whole = bundle.source("program")
     if not whole.endswith(_MAIN):
         raise AssertionError("the program begins with its last line")
-    return whole.removesuffix(_MAIN) + "\n".join(bundle.source(f"by_hand/{part}") for part in _PARTS)
+    return whole.removesuffix(_MAIN) + "\n".join(bundle.source(f"breakglass/{part}") for part in _PARTS)
 
 
 def _settings(wanted: Installation) -> str:
@@ -89,12 +89,12 @@ def _settings(wanted: Installation) -> str:
 
 def _hurry(limits: Limits) -> str:
     named = {"STOP": limits.stop, "START": limits.start, "TOTAL": limits.total}
-    return f"hurry() {{ {' '.join(f'RO_{name}_LIMIT={program.whole(limit)}' for name, limit in named.items())}; }}\n"
+    return f"hurry() {{ {' '.join(f'RO_{name}_LIMIT={bundle.whole(limit)}' for name, limit in named.items())}; }}\n"
 
 
 def _words(wanted: Installation) -> str:
     """What the codes of a survey mean, as a function that sets ``words``."""
-    cases = [f"{code}) words={_template(text)} ;;" for code, text in protocol.OBSTACLES.items()]
+    cases = [f"{code}) words={_template(text)} ;;" for code, text in protocol.BLOCKERS.items()]
     problems = [f"{code}) words={shlex.quote(text)} ;;" for code, text in protocol.PROBLEMS.items()]
     units = [f"{code}) words={shlex.quote(text)} ;;" for code, text in wanted.unstartable.items()]
     problem = ["problem) case $2 in '') words='' ;;", *problems, '*) words="it $2" ;;', "esac ;;"]

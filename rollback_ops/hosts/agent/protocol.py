@@ -16,13 +16,13 @@ from rollback_ops.core.model import (
     Live,
     LiveState,
     Mark,
+    OpenTransaction,
     Release,
     StepOutcome,
     StepReport,
     Survey,
     SwitchOutcome,
     SwitchResult,
-    Unfinished,
     Unit,
 )
 
@@ -40,7 +40,7 @@ SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+:@~=,-]{0,127}")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
-OBSTACLES = {
+BLOCKERS = {
     "no-tool": "the command {0} is missing",
     "no-root": "there is no directory {0}",
     "no-releases": "there is no releases directory {0}",
@@ -123,9 +123,9 @@ def survey(host: str, answer: Answer, units: tuple[Unit, ...], seconds: float = 
         units=units,
         seconds=seconds,
         lease=next(_leases(answer), None),
-        unfinished=next((Unfinished(*map(clean, f[:3])) for f in answer.of("unfinished", 3)), None),
-        obstacles=tuple(_explained(f) for f in answer.of("obstacle", 1)),
-        doubts=tuple(_explained(f) for f in answer.of("doubt", 1)),
+        unfinished=next((OpenTransaction(*map(clean, f[:3])) for f in answer.of("unfinished", 3)), None),
+        blockers=tuple(_explained(f) for f in answer.of("blocker", 1)),
+        warnings=tuple(_explained(f) for f in answer.of("warning", 1)),
     )
 
 
@@ -239,7 +239,7 @@ def _leases(answer: Answer) -> Iterator[Lease]:
 
 def _explained(fields: list[str]) -> str:
     code, *details = fields
-    return OBSTACLES[code].format(*map(clean, details)) if code in OBSTACLES else clean(code)
+    return BLOCKERS[code].format(*map(clean, details)) if code in BLOCKERS else clean(code)
 
 
 def _status(text: str) -> int:

@@ -18,7 +18,7 @@ _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 _LONGEST_REQUEST = 120_000
 
 
-class Requester:
+class RestrictedSession:
     """``place`` is the path of the installed program on the host."""
 
     def __init__(self, transport: Transport, place: str) -> None:

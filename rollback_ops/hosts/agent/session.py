@@ -12,7 +12,7 @@ from rollback_ops.hosts.transport import Conversation, Transport
 _CONVERSE_WITHIN = 10.0
 
 
-class Operator:
+class AgentSession:
     """``text`` is the program. An operation that comes while another is under way has a session of its own."""
 
     def __init__(self, transport: Transport, text: str) -> None:

@@ -111,5 +111,5 @@ def _unit(unit: str, blocks: list[dict[str, str]]) -> Unit:
         restarts=number(found.get("NRestarts", "")),
         invocation=found.get("InvocationID", ""),
         detail=", ".join(word for word in words if word not in _PLAIN),
-        obstacle=UNSTARTABLE.get(found.get("LoadState", ""), ""),
+        blocker=UNSTARTABLE.get(found.get("LoadState", ""), ""),
     )

@@ -1,0 +1,1 @@
+"""How a host is reached over SSH. The only package that uses Fabric and paramiko."""

@@ -11,7 +11,7 @@ from rollback_ops.hosts.ssh.identity import Hop, Identity
 from rollback_ops.hosts.ssh.keys import describe
 
 
-class Login:
+class KeyAuthentication:
     """The authentication of one hop, in the shape that paramiko asks for (``AuthStrategy``)."""
 
     def __init__(self, hop: Hop, identity: Identity) -> None:

@@ -14,8 +14,8 @@ from paramiko import ChannelException, SSHException, Transport
 from paramiko.ssh_exception import IncompatiblePeer
 
 from rollback_ops.core.errors import HostUnreachable
-from rollback_ops.hosts.ssh.auth import Login
-from rollback_ops.hosts.ssh.host_keys import HostKeys, OnlyKnown
+from rollback_ops.hosts.ssh.auth import KeyAuthentication
+from rollback_ops.hosts.ssh.host_keys import HostKeys, KnownHostsPolicy
 from rollback_ops.hosts.ssh.identity import Hop, Identity
 from rollback_ops.hosts.ssh.tcp import connect_tcp
 from rollback_ops.hosts.ssh.watchdog import Watchdog
@@ -72,10 +72,10 @@ class Handshake:
             connect_kwargs={
                 "sock": line,
                 "transport_factory": self._transport,
-                "auth_strategy": Login(self._hop, self._identity),
+                "auth_strategy": KeyAuthentication(self._hop, self._identity),
             },
         )
-        connection.client.set_missing_host_key_policy(OnlyKnown(self._known, self._hop.label))
+        connection.client.set_missing_host_key_policy(KnownHostsPolicy(self._known, self._hop.label))
         with Watchdog(deadline - time.monotonic(), connection.client.close) as watchdog:
             try:
                 connection.open()

@@ -17,7 +17,7 @@ _WIRE_TYPES = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 GIVEN = "ROLLBACK_KNOWN_HOSTS"
 
 
-class Trust:
+class KnownHosts:
     """Known host keys, from text or from a person's own files; safe to share between threads."""
 
     def __init__(self, given: tuple[KnownHost, ...] | None, files: tuple[Path, ...] = ()) -> None:
@@ -26,7 +26,7 @@ class Trust:
         self._read = cache(_read)
 
     @classmethod
-    def from_text(cls, text: str, source: str = GIVEN) -> Trust:
+    def from_text(cls, text: str, source: str = GIVEN) -> KnownHosts:
         """Only what this known_hosts text says. Raises ``UsageError`` with the line that is wrong."""
         lines = tuple(parse_known_hosts(text, source))
         authority = next((line for line in lines if line.marker == "@cert-authority"), None)
@@ -38,7 +38,7 @@ class Trust:
         return cls(lines)
 
     @classmethod
-    def of_person(cls, home: Path, system: Path = Path("/etc/ssh")) -> Trust:
+    def of_person(cls, home: Path, system: Path = Path("/etc/ssh")) -> KnownHosts:
         """What the person's and the machine's known_hosts files say."""
         ours = (home / ".ssh/known_hosts", home / ".ssh/known_hosts2")
         return cls(None, (*ours, system / "ssh_known_hosts", system / "ssh_known_hosts2"))
@@ -112,7 +112,7 @@ class HostKeys:
         return f"ssh-keyscan -t {kind} {where}"
 
 
-class OnlyKnown(MissingHostKeyPolicy):
+class KnownHostsPolicy(MissingHostKeyPolicy):
     """Paramiko asks this about every host key, because it is given no known hosts of its own."""
 
     def __init__(self, known: HostKeys, label: str) -> None:

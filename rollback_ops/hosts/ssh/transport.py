@@ -15,7 +15,7 @@ from rollback_ops.hosts.lines import Relay, lost, too_slow
 from rollback_ops.hosts.ssh.channel import RemoteCommand
 from rollback_ops.hosts.ssh.conversation import RemoteConversation
 from rollback_ops.hosts.ssh.handshake import PROHIBITED, Handshake
-from rollback_ops.hosts.ssh.host_keys import Trust
+from rollback_ops.hosts.ssh.host_keys import KnownHosts
 from rollback_ops.hosts.ssh.identity import Hop, Identity
 from rollback_ops.hosts.ssh.watchdog import GRACE, Watchdog
 from rollback_ops.hosts.transport import Completed, Conversation
@@ -34,7 +34,7 @@ class SshTransport:
     """
 
     def __init__(
-        self, host: str, gateways: Sequence[str], identity: Identity, trust: Trust, connect_timeout: float = 5.0
+        self, host: str, gateways: Sequence[str], identity: Identity, trust: KnownHosts, connect_timeout: float = 5.0
     ) -> None:
         """``gateways`` are outermost first; ``connect_timeout`` is in seconds, for each hop.
 

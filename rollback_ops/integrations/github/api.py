@@ -34,7 +34,7 @@ _SOMETHING_ELSE = "something answers that is not GitHub's API"
 _ACCEPT = {"Accept": "application/vnd.github+json"}
 
 
-class Unanswered(RollbackOpsError):
+class GitHubError(RollbackOpsError):
     """GitHub did not do what it was asked.
 
     ``status`` is 0 where no answer came that makes sense, and 429 where a limit is used up, also when GitHub says 403.
@@ -51,7 +51,7 @@ class Unanswered(RollbackOpsError):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Repository:
     """A repository on a GitHub. ``api`` and ``server`` are addresses, ``sha`` is the commit of the workflow."""
 
     repository: str
@@ -61,7 +61,7 @@ class Place:
     sha: str = ""
 
     @classmethod
-    def of(cls, environ: Mapping[str, str], token: SecretStr | None) -> Place | None:
+    def of(cls, environ: Mapping[str, str], token: SecretStr | None) -> Repository | None:
         """The repository that the workflow runs for. None: it is not known, or there is no token for it."""
         repository = environ.get("GITHUB_REPOSITORY", "")
         if token is None or not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
@@ -94,7 +94,7 @@ class Deployment:
 class Api:
     """One connection. It is for one thread: PyGithub keeps the request under way in the connection."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Repository) -> None:
         self._place = place
         self.repository = place.repository
         self._github: Github | None = None
@@ -148,11 +148,11 @@ class Api:
                 verb, path, dict(parameters or {}), dict(_ACCEPT), dict(document) if document is not None else None
             )[1]
         except GithubException as error:
-            raise Unanswered(self._explained(error), _LIMITED if _is_limited(error) else error.status) from None
+            raise GitHubError(self._explained(error), _LIMITED if _is_limited(error) else error.status) from None
         except OSError as error:
-            raise Unanswered(_without_answer(error)) from None
+            raise GitHubError(_without_answer(error)) from None
         except Exception as error:
-            raise Unanswered(f"GitHub's answer makes no sense ({type(error).__name__})") from None
+            raise GitHubError(f"GitHub's answer makes no sense ({type(error).__name__})") from None
 
     def _connected(self) -> Github:
         if self._github is None:
@@ -226,7 +226,7 @@ def _without_answer(error: OSError) -> str:
 
 def _list(answer: Any) -> list[dict[str, Any]]:
     if not isinstance(answer, list) or not all(isinstance(each, dict) for each in answer):
-        raise Unanswered(_SOMETHING_ELSE)
+        raise GitHubError(_SOMETHING_ELSE)
     return answer
 
 
@@ -238,7 +238,7 @@ def _text(answer: Any, name: str) -> str:
     """A text that is in every answer of this kind; a page of a proxy has none."""
     text = _object(answer).get(name)
     if not isinstance(text, str):
-        raise Unanswered(_SOMETHING_ELSE)
+        raise GitHubError(_SOMETHING_ELSE)
     return text
 
 
@@ -246,7 +246,7 @@ def _deployment(answer: Any) -> Deployment:
     found = _object(answer)
     if not isinstance(found.get("id"), int):
         # 202: it merged something instead.
-        raise Unanswered("GitHub did not answer with a deployment")
+        raise GitHubError("GitHub did not answer with a deployment")
     texts = {name: str(found.get(name) or "") for name in ("url", "sha", "environment")}
     return Deployment(id=found["id"], payload=_payload(found.get("payload")), **texts)
 

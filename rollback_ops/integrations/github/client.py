@@ -8,7 +8,7 @@ from typing import Any
 
 from rollback_ops.core.record import DeploymentRef, Record
 from rollback_ops.integrations.github import payload
-from rollback_ops.integrations.github.api import PAGE, Api, Deployment, Place, Unanswered
+from rollback_ops.integrations.github.api import PAGE, Api, Deployment, GitHubError, Repository
 
 # Of the deployments of the left revision: the newest may be a job's own, which is still going on.
 _MOST_LOOKED_AT = 3
@@ -16,10 +16,10 @@ _UNPROCESSABLE = 422
 _MOST_PAGES = 100
 
 
-class Clerk:
+class DeploymentClient:
     """``environment_url`` is the page of the environment; may be empty."""
 
-    def __init__(self, place: Place, environment_url: str = "") -> None:
+    def __init__(self, place: Repository, environment_url: str = "") -> None:
         self._api = Api(place)
         self._sha = place.sha
         self._secrets = (place.token.get_secret_value(),)
@@ -69,11 +69,11 @@ class Clerk:
 
     def _create(self, record: Record) -> Deployment:
         """Of the restored revision, or of the workflow's commit where GitHub does not know that one."""
-        refused = Unanswered("neither the restored release nor the workflow has a revision")
+        refused = GitHubError("neither the restored release nor the workflow has a revision")
         for ref, ref_is in payload.refs(record, self._sha):
             try:
                 return self._create_of(record, ref, ref_is)
-            except Unanswered as error:
+            except GitHubError as error:
                 if error.status != _UNPROCESSABLE:
                     raise
                 refused = error
@@ -83,7 +83,7 @@ class Clerk:
         document = payload.deployment(record, ref, ref_is, self._secrets)
         try:
             return self._api.create(document)
-        except Unanswered as error:
+        except GitHubError as error:
             if not error.may_be_done:
                 raise
         # Where only the answer was lost, a second one would be one too many.

@@ -16,8 +16,8 @@ from rollback_ops.core.errors import ConnectionLost, RollbackOpsError
 from rollback_ops.core.record import DeploymentRef, Record
 from rollback_ops.core.tasks import Cancellation, begin, each
 from rollback_ops.integrations.github import payload
-from rollback_ops.integrations.github.api import Deployment, Place, Unanswered
-from rollback_ops.integrations.github.client import Clerk
+from rollback_ops.integrations.github.api import Deployment, GitHubError, Repository
+from rollback_ops.integrations.github.client import DeploymentClient
 
 T = TypeVar("T")
 
@@ -42,13 +42,13 @@ class Filed:
     warnings: tuple[str, ...] = ()
 
 
-class Filing:
+class DeploymentRecorder:
     """Files one rollback. ``place`` None: nobody knows where, which is said when there is something to file.
 
     ``whole``: all hosts of the environment take part, so that what they left is live nowhere any more.
     """
 
-    def __init__(self, place: Place | None, environment_url: str = "", *, whole: bool = True) -> None:
+    def __init__(self, place: Repository | None, environment_url: str = "", *, whole: bool = True) -> None:
         self._place = place
         self._url = environment_url
         self._whole = whole
@@ -83,17 +83,17 @@ class Filing:
 
 def _remedy(error: RollbackOpsError) -> str:
     """What most workflows forget, as long as GitHub says that it is about what the token may do."""
-    forbidden = isinstance(error, Unanswered) and error.status == _FORBIDDEN
+    forbidden = isinstance(error, GitHubError) and error.status == _FORBIDDEN
     return "; the job needs `permissions: deployments: write`" if forbidden else ""
 
 
 class _Prepared:
     """What is found out beside the work, and what is done with it at the end. Each of the two clerks has one thread."""
 
-    def __init__(self, place: Place, environment_url: str, record: Record) -> None:
+    def __init__(self, place: Repository, environment_url: str, record: Record) -> None:
         self._place = place
         self._url = environment_url
-        self._filer, self._retirer = Clerk(place, environment_url), Clerk(place)
+        self._filer, self._retirer = DeploymentClient(place, environment_url), DeploymentClient(place)
         self._rollbacks = _Beside(lambda: self._filer.rollbacks(record.environment))
         self._abandoned = _Beside(lambda: self._retirer.abandoned(record))
 
@@ -116,7 +116,7 @@ class _Prepared:
             return
         known = self._known(record)
         missing = {m.id: m for m in missed(records, known, record, self._place.runs, datetime.now(UTC))}
-        work = lambda run: Clerk(self._place, self._url).file(missing[run], known)  # noqa: E731
+        work = lambda run: DeploymentClient(self._place, self._url).file(missing[run], known)  # noqa: E731
         for found in each(missing, work, _LONGEST_WAIT, Cancellation()).values():
             if isinstance(found, RollbackOpsError):
                 raise found
@@ -140,7 +140,7 @@ class _Beside(Generic[T]):
         """Raises what it ended with, as one of our errors."""
         found = self._begun.results(max(0.0, within), Cancellation())["work"]
         if isinstance(found, ConnectionLost):
-            raise Unanswered("GitHub took too long")
+            raise GitHubError("GitHub took too long")
         if isinstance(found, RollbackOpsError):
             raise found
         return found
@@ -161,7 +161,7 @@ def _safely(work: Callable[[], T]) -> T:
         raise
     except Exception as error:
         # Whatever an answer made us do: it must not change how a rollback ends.
-        raise Unanswered(f"failed ({type(error).__name__})") from None
+        raise GitHubError(f"failed ({type(error).__name__})") from None
 
 
 def missed(

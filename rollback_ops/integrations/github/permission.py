@@ -10,7 +10,7 @@ from rollback_ops.config.types import Role
 from rollback_ops.core.errors import Refused, RollbackOpsError
 from rollback_ops.core.tasks import Cancellation, begin
 from rollback_ops.core.text import one_line
-from rollback_ops.integrations.github.api import Api, Place, Unanswered
+from rollback_ops.integrations.github.api import Api, GitHubError, Repository
 
 # From the least to the most.
 _ROLES: tuple[Role, ...] = get_args(Role)
@@ -30,14 +30,14 @@ class Permit:
     warning: str = ""
 
 
-def permit(required: str, person: str, place: Place | None, *, goes_on_unchecked: bool) -> Permit:
+def permit(required: str, person: str, place: Repository | None, *, goes_on_unchecked: bool) -> Permit:
     """Whether the person holds what is required: a role on the repository, or a membership (``@org/team``).
 
     When GitHub cannot be asked the answer is no, unless ``goes_on_unchecked``. Never raises.
     """
     try:
         refusal = _refusal(required, person, place)
-    except Unanswered as error:
+    except GitHubError as error:
         what = f"nobody could look up whether {one_line(person)} holds {required}: {error.message}"
         if goes_on_unchecked:
             return Permit(warning=f"{what}; it went on (emergency, unchecked_emergency)")
@@ -45,16 +45,16 @@ def permit(required: str, person: str, place: Place | None, *, goes_on_unchecked
     return Permit(refusal)
 
 
-def _refusal(required: str, person: str, place: Place | None) -> Refused | None:
+def _refusal(required: str, person: str, place: Repository | None) -> Refused | None:
     if place is None:
-        raise Unanswered("there is no GITHUB_TOKEN, or no GITHUB_REPOSITORY")
+        raise GitHubError("there is no GITHUB_TOKEN, or no GITHUB_REPOSITORY")
     api = Api(place)
     objection = _team if required.startswith("@") else _role
     found = begin([required], lambda _: objection(api, required, person)).results(_WITHIN, Cancellation())[required]
-    if isinstance(found, Unanswered):
+    if isinstance(found, GitHubError):
         raise found
     if isinstance(found, RollbackOpsError):
-        raise Unanswered("GitHub took too long")
+        raise GitHubError("GitHub took too long")
     return Refused(f"{one_line(person)} may not do this: {found}", _HINT) if found else None
 
 
@@ -62,7 +62,7 @@ def _role(api: Api, required: str, person: str) -> str:
     """Why the person's role is not enough, or nothing."""
     try:
         role = held(api.permission(person))
-    except Unanswered as error:
+    except GitHubError as error:
         if error.status != _NOT_FOUND:
             raise
         role = ""
@@ -75,7 +75,7 @@ def _team(api: Api, required: str, person: str) -> str:
     organization, _, team = required.removeprefix("@").partition("/")
     try:
         state = api.membership(organization, team, person)
-    except Unanswered as error:
+    except GitHubError as error:
         if error.status != _NOT_FOUND:
             raise
         return f"they are not in {required}, or the token cannot see that team (it needs members: read)"
@@ -99,7 +99,7 @@ def held(answer: Mapping[str, Any]) -> Role | str:
     return most if answer.get("role_name") == most or (custom and allowed) else least
 
 
-def _what_to_do(required: str, error: Unanswered) -> str:
+def _what_to_do(required: str, error: GitHubError) -> str:
     if required.startswith("@") and error.status in (401, 403):
         return "Give the step a token with members: read; the GITHUB_TOKEN of a workflow cannot read teams."
     return "In an emergency, --emergency goes on where the environment has unchecked_emergency = true."

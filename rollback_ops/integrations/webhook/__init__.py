@@ -13,13 +13,13 @@ from pydantic import SecretStr
 from rollback_ops.config import Event, MessageFormat
 from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import masked
-from rollback_ops.core.tasks import Begun, Cancellation, begin
+from rollback_ops.core.tasks import Cancellation, Pending, begin
 from rollback_ops.integrations.webhook import generic, sending, slack, teams
-from rollback_ops.integrations.webhook.message import News, Start
+from rollback_ops.integrations.webhook.message import Notice, StartNotice
 
-__all__ = ["FORMATS", "News", "Notifier", "Start", "body"]
+__all__ = ["FORMATS", "Notice", "Notifier", "StartNotice", "body"]
 
-T = TypeVar("T", Start, Record)
+T = TypeVar("T", StartNotice, Record)
 
 # Seconds for one message, with all that is tried again. After a signal the runner's patience ends sooner.
 _WITHIN = 5.0
@@ -31,7 +31,7 @@ _SHORTEST_PATH = 8
 class Format(Protocol):
     """What a format's module offers."""
 
-    def payload(self, news: News) -> dict[str, Any]:
+    def payload(self, news: Notice) -> dict[str, Any]:
         """The JSON document to send. Pure; what people and hosts wrote is data in it, and its size is bounded."""
 
 
@@ -45,9 +45,9 @@ class Notifier:
         self._url = url
         self._format = form
         self._on = frozenset(on) if url else frozenset()
-        self._start: Begun[str, str] | None = None
+        self._start: Pending[str, str] | None = None
 
-    def started(self, start: Start) -> None:
+    def started(self, start: StartNotice) -> None:
         """Say that hosts are being changed, on a thread of its own: nobody waits for it."""
         if "start" in self._on and not self._start:
             self._start = begin(["start"], lambda _: self._send(start, _WITHIN))
@@ -68,12 +68,12 @@ class Notifier:
         found = self._start.results(0, Cancellation())["start"]
         return found if isinstance(found, str) else ""
 
-    def _send(self, news: News, within: float) -> str:
+    def _send(self, news: Notice, within: float) -> str:
         url = self._url.get_secret_value().strip() if self._url else ""
         return sending.send(url, lambda: body(self._format, news, url), within)
 
 
-def body(form: MessageFormat, news: News, url: str) -> bytes:
+def body(form: MessageFormat, news: Notice, url: str) -> bytes:
     """A message as it is sent, with every secret in it masked, the address that it goes to too."""
     return sending.encoded(FORMATS[form].payload(_masked(news, url)))
 
@@ -85,7 +85,7 @@ def _event(record: Record) -> Event | None:
     return "success" if record.outcome == "succeeded" else "failure"
 
 
-def _masked(news: News, url: str) -> News:
+def _masked(news: Notice, url: str) -> Notice:
     path = url.partition("://")[2].partition("/")[2]
     secrets = [secret for secret in (url, path) if len(secret) >= _SHORTEST_PATH]
     return type(news).model_validate(masked(news.model_dump(mode="json", by_alias=True), secrets))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollback_ops.integrations.webhook.message import News
+from rollback_ops.integrations.webhook.message import Notice
 
 
-def payload(news: News) -> dict[str, Any]:
+def payload(news: Notice) -> dict[str, Any]:
     return news.model_dump(mode="json", by_alias=True)

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 from rollback_ops.core.model import Mode, Trigger
-from rollback_ops.core.record import HostRecord, Moment, Noun, Record, ReleaseRef
+from rollback_ops.core.record import HostRecord, Record, RecordPart, ReleaseRef, Timestamp
 from rollback_ops.core.summary import ending_of, verification_of
 from rollback_ops.core.text import joined
 
 _PERSONAL: tuple[Trigger, ...] = ("manual", "workflow")
 
 
-class Start(Noun):
+class StartNotice(RecordPart):
     """What is known when the first host is about to be changed. ``change`` is what goes and what comes: b3 → b2."""
 
     event: Literal["start"] = "start"
@@ -26,11 +26,11 @@ class Start(Noun):
     reason: str
     actor: str
     run_url: str | None = None
-    at: Moment
+    at: Timestamp
     change: str
 
 
-News = Start | Record
+Notice = StartNotice | Record
 
 
 class Message(NamedTuple):
@@ -44,11 +44,11 @@ class Message(NamedTuple):
     run_url: str = ""
 
 
-def message_of(news: News) -> Message:
-    return _beginning(news) if isinstance(news, Start) else _ending(news)
+def message_of(news: Notice) -> Message:
+    return _beginning(news) if isinstance(news, StartNotice) else _ending(news)
 
 
-def _beginning(start: Start) -> Message:
+def _beginning(start: StartNotice) -> Message:
     facts = (*_heading(start, start.at), ("Change", start.change))
     title = f"🔄 Rollback started: {start.service}, {start.environment}"
     return Message(title, facts, "⏳ Hosts are being switched", run_url=start.run_url or "")
@@ -66,7 +66,7 @@ def _ending(record: Record) -> Message:
     )
 
 
-def _heading(news: News, at: str) -> Iterator[tuple[str, str]]:
+def _heading(news: Notice, at: str) -> Iterator[tuple[str, str]]:
     yield "Environment", news.environment if news.mode == "standard" else f"{news.environment} ({news.mode})"
     yield "Service", news.service
     yield "Time", f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

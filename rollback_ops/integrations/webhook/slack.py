@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rollback_ops.core.text import one_line
-from rollback_ops.integrations.webhook.message import Message, News, message_of
+from rollback_ops.integrations.webhook.message import Message, Notice, message_of
 
 # Slack's own limits are 150 and 3,000. The text is for Discord too, which takes 2,000.
 _HEADER = 150
@@ -24,7 +24,7 @@ _AT_THE_EDGE_OF_A_WORD = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _MENTION = re.compile(r"(?<!\w)@|@(?=(?:here|channel|everyone|all)\b)", re.IGNORECASE)
 
 
-def payload(news: News) -> dict[str, Any]:
+def payload(news: Notice) -> dict[str, Any]:
     told = message_of(news)
     facts, status = [_fact(*fact) for fact in told.facts], _fact("Status", told.status)
     hosts = [f"• {safe(host)}" for host in told.hosts]

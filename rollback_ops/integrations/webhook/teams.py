@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rollback_ops.core.text import one_line, short
-from rollback_ops.integrations.webhook.message import News, message_of
+from rollback_ops.integrations.webhook.message import Notice, message_of
 
 _VALUE = 300
 _HOST = 200
@@ -18,7 +18,7 @@ _MOST_HOSTS = 12
 _URL = 600
 
 
-def payload(news: News) -> dict[str, Any]:
+def payload(news: Notice) -> dict[str, Any]:
     told = message_of(news)
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",

@@ -256,13 +256,13 @@ boot_id() {
     read -r boot </proc/sys/kernel/random/boot_id
 }
 
-obstacles() {
+blockers() {
     for tool in flock timeout setsid mv ln mkfifo readlink sync stat; do
-        command -v "$tool" >/dev/null || say obstacle no-tool "$tool"
+        command -v "$tool" >/dev/null || say blocker no-tool "$tool"
     done
-    [ -d "$RO_ROOT" ] || { say obstacle no-root "$RO_ROOT"; return; }
-    [ -d "$releases" ] || say obstacle no-releases "$releases"
-    if [ "$RO_MANAGER" = custom ] && [ ! -d "$current" ]; then say obstacle no-place-to-run "$current"; fi
+    [ -d "$RO_ROOT" ] || { say blocker no-root "$RO_ROOT"; return; }
+    [ -d "$releases" ] || say blocker no-releases "$releases"
+    if [ "$RO_MANAGER" = custom ] && [ ! -d "$current" ]; then say blocker no-place-to-run "$current"; fi
     writable "$RO_ROOT"
     [ "${current%/*}" = "$RO_ROOT" ] || writable "${current%/*}"
     # Somebody else may have begun to use it: root, on a host where this user cannot become root.
@@ -278,8 +278,8 @@ obstacles() {
 writable() {
     if [ -w "$1" ]; then return; fi
     case $uid,$(findmnt -n -o OPTIONS -T "$1" 2>/dev/null), in
-        0,* | *,ro,*) say obstacle read-only "$1" ;;
-        *) say obstacle not-writable "$1" "$(id -un)" ;;
+        0,* | *,ro,*) say blocker read-only "$1" ;;
+        *) say blocker not-writable "$1" "$(id -un)" ;;
     esac
 }
 
@@ -297,7 +297,7 @@ guarded() {
     while IFS=$TAB read -r owner_uid owner group mode place; do
         root_uid=${root_uid:-$owner_uid}
         distrust "$owner_uid" "$owner" "$group" "$mode"
-        [ -z "$distrust" ] || say obstacle untrusted "${place%/.}" "$distrust"
+        [ -z "$distrust" ] || say blocker untrusted "${place%/.}" "$distrust"
     done <<END
 $(stat -c "$OWNED$TAB%n" -- "$@" 2>/dev/null)
 END
@@ -326,19 +326,19 @@ distrust() {
 
 room() {
     stat -f -c '%a %S %d %c' -- "$RO_ROOT" 2>/dev/null | while read -r blocks size inodes all; do
-        [ "$((blocks * size))" -ge 1048576 ] || say obstacle disk-full "$RO_ROOT"
-        if [ "$all" -gt 0 ] && [ "$inodes" -lt 16 ]; then say obstacle no-inodes "$RO_ROOT"; fi
+        [ "$((blocks * size))" -ge 1048576 ] || say blocker disk-full "$RO_ROOT"
+        if [ "$all" -gt 0 ] && [ "$inodes" -lt 16 ]; then say blocker no-inodes "$RO_ROOT"; fi
     done
 }
 
 link_has_source() {
-    [ -e "$RO_ROOT/${1#*"$TAB"}" ] || say doubt no-link-source "$RO_ROOT/${1#*"$TAB"}"
+    [ -e "$RO_ROOT/${1#*"$TAB"}" ] || say warning no-link-source "$RO_ROOT/${1#*"$TAB"}"
 }
 
 may_sudo() {
     set -f
     # shellcheck disable=SC2086 # a command line made of plain words
-    sudo -n -l -- $1 >/dev/null 2>&1 || say obstacle no-sudo "$1" "$(id -un)"
+    sudo -n -l -- $1 >/dev/null 2>&1 || say blocker no-sudo "$1" "$(id -un)"
     set +f
 }
 
@@ -357,7 +357,7 @@ survey() {
     revision=''
     [ "$live_state" != release ] || revision_of "$releases/$live_name"
     say live "$live_state" "$live_name" "$live_path" "$revision"
-    obstacles
+    blockers
     show_lease
     show_unfinished
     show_state

@@ -40,14 +40,14 @@ make_plan() {
 }
 
 unfit() {
-    because "$obstacles_found"
+    because "$blockers_found"
     because "$units_found"
     [ "$live_state" != directory ] || because 'current is not a link, so it cannot be switched'
     [ -z "$emergency" ] || return 0
-    because "$doubts_found"
+    because "$warnings_found"
     because "$lease_found"
     not_live
-    [ -n "$backup$interrupted_to$obstacles_found" ] || because "$words"
+    [ -n "$backup$interrupted_to$blockers_found" ] || because "$words"
 }
 
 because() {
@@ -64,7 +64,7 @@ not_live() {
 }
 
 hint_for_unfit() {
-    if [ -n "$obstacles_found" ]; then
+    if [ -n "$blockers_found" ]; then
         hint=''
     elif [ -n "$lease_found" ]; then
         hint='Wait for it; an --emergency rollback takes the lock over.'
@@ -165,7 +165,7 @@ list_others() {
 doubtful() {
     [ -z "$interrupted_to" ] || warn "$this_host: an interrupted rollback to $interrupted_to is taken up"
     [ -n "$emergency" ] || return 0
-    [ -z "$doubts_found" ] || warn "$this_host: $doubts_found"
+    [ -z "$warnings_found" ] || warn "$this_host: $warnings_found"
     [ -z "$lease_found" ] || warn "$this_host: $lease_found; the lock is taken over"
     not_live
     [ -z "$words" ] || warn "$this_host: $words"

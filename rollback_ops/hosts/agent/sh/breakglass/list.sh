@@ -6,7 +6,7 @@ show_list() {
     make_plan
     live=${live:-$live_state $live_path}
     printf '%s: live is %s\n' "$this_host" "$live"
-    for trouble in "$obstacles_found" "$units_found" "$doubts_found" "$lease_found"; do
+    for trouble in "$blockers_found" "$units_found" "$warnings_found" "$lease_found"; do
         [ -z "$trouble" ] || printf '  ! %s\n' "$trouble"
     done
     [ -z "$interrupted_to" ] || printf '  ! a rollback to %s was interrupted: the next one takes it up\n' "$interrupted_to"

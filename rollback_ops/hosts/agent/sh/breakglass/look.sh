@@ -2,18 +2,18 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154 # the other files have the other ends of the variables
 
-# Sets live_*, origin, releases_found (newest first: key, name, problem, revision, mark, sealed), obstacles_found,
-# doubts_found, lease_found, interrupted_to, units_found.
+# Sets live_*, origin, releases_found (newest first: key, name, problem, revision, mark, sealed), blockers_found,
+# warnings_found, lease_found, interrupted_to, units_found.
 look() {
     look_at_current
-    found='' names=$NL obstacles_found='' doubts_found='' lease_found='' interrupted_to='' origin=$live_name live_revision=''
+    found='' names=$NL blockers_found='' warnings_found='' lease_found='' interrupted_to='' origin=$live_name live_revision=''
     surveyed=$(survey no)
     while IFS= read -r fields; do
         next
         case $field in
             release) take_release ;;
             odd) take_odd ;;
-            obstacle | doubt) take_trouble "$field" ;;
+            blocker | warning) take_trouble "$field" ;;
             lease) take_lease ;;
             unfinished) take_unfinished ;;
         esac
@@ -58,8 +58,8 @@ take_trouble() {
     next
     in_words "$code" "$field" "$fields"
     case $kind in
-        obstacle) obstacles_found=$obstacles_found${obstacles_found:+; }$words ;;
-        doubt) doubts_found=$doubts_found${doubts_found:+; }$words ;;
+        blocker) blockers_found=$blockers_found${blockers_found:+; }$words ;;
+        warning) warnings_found=$warnings_found${warnings_found:+; }$words ;;
     esac
 }
 

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from rollback_ops import ending
-from rollback_ops.core.errors import Exit
-from rollback_ops.options import (
+from rollback_ops.cli import exit as endings
+from rollback_ops.cli.options import (
     Backup,
     Config,
     DryRun,
@@ -34,9 +33,10 @@ from rollback_ops.options import (
     Where,
     Why,
 )
+from rollback_ops.core.errors import Exit
 
 if TYPE_CHECKING:
-    from rollback_ops.commands.context import Wired
+    from rollback_ops.commands.context import Context
     from rollback_ops.commands.history import Past
     from rollback_ops.commands.rollback import Commands
     from rollback_ops.config.reason import Reason
@@ -179,7 +179,7 @@ def install(
 @app.command()
 def demo() -> None:
     """Show the whole story on this machine, in a sandbox of its own: no server, no root."""
-    from rollback_ops.demo import run
+    from rollback_ops.cli.demo import run
 
     _end(run())
 
@@ -246,13 +246,13 @@ def _asked(
     return {"environment": env, "service": service, "hosts": tuple(host) if host else None, "local": local, **options}
 
 
-def _wired(config: str | None, asked: dict[str, Any]) -> Wired:
+def _wired(config: str | None, asked: dict[str, Any]) -> Context:
     from rollback_ops.commands.context import settings_of, wire
 
     return wire(settings_of(config, os.environ), os.environ, asked)
 
 
-def _commands(wired: Wired, json: bool, *, sizes: bool = False, permitted: bool = True) -> Commands:
+def _commands(wired: Context, json: bool, *, sizes: bool = False, permitted: bool = True) -> Commands:
     """The first byte leaves for the hosts before the rest is imported; none at all where it is not ``permitted``."""
     survey = wired.look(sizes=sizes, permitted=permitted)
     from rollback_ops.commands.rollback import Commands
@@ -260,13 +260,13 @@ def _commands(wired: Wired, json: bool, *, sizes: bool = False, permitted: bool 
     return Commands(wired, survey, as_json=json)
 
 
-def _change(wired: Wired, json: bool) -> NoReturn:
+def _change(wired: Context, json: bool) -> NoReturn:
     why = _reason(wired)
     permit = wired.permit()
     _end(_commands(wired, json, permitted=not (permit and permit.refusal)).rollback(why, permit))
 
 
-def _reason(wired: Wired) -> Reason:
+def _reason(wired: Context) -> Reason:
     from rollback_ops.config.reason import reason_for
 
     return reason_for(wired.request)
@@ -279,7 +279,7 @@ def _past(config: str | None, json: bool, asked: dict[str, Any], source: Source 
 
 
 def _end(code: int) -> NoReturn:
-    raise ending.Ended(code)
+    raise endings.Ended(code)
 
 
 @app.callback(invoke_without_command=True)
@@ -294,6 +294,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # A command lives for seconds: collecting garbage while modules are imported only makes it start later.
     gc.disable()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ending.at_once)
-    ending.speak()
-    sys.exit(int(ending.code_of(lambda: app(arguments, prog_name="rollback-ops"))))
+        signal.signal(number, endings.at_once)
+    endings.speak()
+    sys.exit(int(endings.code_of(lambda: app(arguments, prog_name="rollback-ops"))))

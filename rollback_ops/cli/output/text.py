@@ -11,7 +11,7 @@ from typing import Literal
 
 from rollback_ops.core import summary
 from rollback_ops.core.errors import RollbackOpsError
-from rollback_ops.core.health import Checked, Verification
+from rollback_ops.core.health import CheckResult, Verification
 from rollback_ops.core.model import StepReport, Survey
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, natural
 from rollback_ops.core.record import HostRecord, Record
@@ -133,7 +133,7 @@ def _login(host: str) -> str:
     return f"ssh {f'-p {port} ' if port else ''}{name.replace('[', '').replace(']', '')}"
 
 
-def _check(host: str, check: Checked) -> Line:
+def _check(host: str, check: CheckResult) -> Line:
     mark, style = _VERDICTS[check.finding.verdict]
     detail = f"  {check.finding.detail}" if check.finding.detail else ""
     return Line(f"  {mark} {host}  {check.name:<7} {check.seconds:5.2f} s{detail}", style)
@@ -173,7 +173,7 @@ def live(survey: Survey) -> Iterator[Line]:
     """What is live on a host, and what is in the way of changing it."""
     now = survey.live.name if survey.live.state == "release" else f"{survey.live.state} {survey.live.path}".strip()
     yield Line(f"{survey.host}: live is {now}", "strong")
-    for trouble in (*survey.obstacles, *survey.doubts):
+    for trouble in (*survey.blockers, *survey.warnings):
         yield Line(f"  ! {trouble}", "warning")
     if lease := survey.lease:
         yield Line(f"  ! locked by {lease.owner or 'another run'} since {lease.since} (run {lease.run})", "warning")

@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterable, Sequence
 
 import typer
 
-from rollback_ops import report, step
+from rollback_ops.cli.actions import step
+from rollback_ops.cli.output import text
+from rollback_ops.cli.output.text import Line
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import StepReport, SwitchResult
 from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import mask
 from rollback_ops.core.text import one_line
-from rollback_ops.report import Line
 
 _STYLES: dict[str, dict[str, object]] = {
     "good": {"fg": "green"},
@@ -54,7 +55,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     show(Line(line) for line in drawn.get().splitlines())
 
 
-class Live:
+class TerminalProgress:
     """Tells of a rollback on stderr, line by line; several hosts may speak at once.
 
     ``changing`` and ``changed`` are who else is to know that hosts are about to be changed, and that they are.
@@ -81,7 +82,7 @@ class Live:
             show([Line(f"  ✗ {host}  {str(error).removeprefix(f'{host}: ')}", "bad")], err=True)
 
     def step(self, host: str, taken: StepReport) -> None:
-        self._say([report.step(host, taken)])
+        self._say([text.step(host, taken)])
 
     def switched(self, host: str, result: SwitchResult) -> None:
         if result.reason:
@@ -89,7 +90,7 @@ class Live:
         self.logs(host, result.log_tail)
 
     def verified(self, host: str, found: Verification) -> None:
-        self._say(report.verification(host, found))
+        self._say(text.verification(host, found))
 
     def logs(self, host: str, lines: Sequence[str]) -> None:
-        self._say(report.log(host, lines))
+        self._say(text.log(host, lines))

@@ -8,9 +8,9 @@ import shutil
 import time
 from functools import partial
 
+from rollback_ops.cli.demo.sandbox import Sandbox
+from rollback_ops.cli.demo.stage import Stage
 from rollback_ops.core.errors import Exit, Refused
-from rollback_ops.demo.sandbox import Sandbox
-from rollback_ops.demo.stage import Stage
 
 __all__ = ["run"]
 
@@ -21,7 +21,7 @@ _FIELDS = ("id", "trigger", "outcome", "exit_code", "from", "to")
 
 def run() -> int:
     """Play it. Raises ``Refused`` when it cannot be played here or goes wrong, ``Cancelled`` when a signal comes."""
-    from rollback_ops.hosts.loopback import LoopbackServer
+    from rollback_ops.cli.demo.sshd import LoopbackServer
     from rollback_ops.hosts.ssh.keys import load_key, new_key
 
     _require_tools()

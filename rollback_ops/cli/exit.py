@@ -27,7 +27,7 @@ def code_of(command: Callable[[], object]) -> int:
     """Run a command; the exit code that it ends with. No exception and no traceback gets past this."""
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return _code_of(command)
-    from rollback_ops import step
+    from rollback_ops.cli.actions import step
 
     step.begin(os.environ)
     code = _code_of(command)
@@ -68,9 +68,9 @@ def _foreseen(command: Callable[[], object]) -> int:
     except Ended as ended:
         return ended.code
     except RollbackOpsError as error:
-        from rollback_ops import step
-        from rollback_ops.report import explained
-        from rollback_ops.terminal import show
+        from rollback_ops.cli.actions import step
+        from rollback_ops.cli.output.terminal import show
+        from rollback_ops.cli.output.text import explained
 
         lines = list(explained(error))
         step.because(line.text for line in lines)
@@ -87,7 +87,7 @@ def _defect(error: Exception) -> int:
 
     Python's own would be 1, which means that nothing was changed. Nobody knows that here.
     """
-    from rollback_ops import step
+    from rollback_ops.cli.actions import step
 
     lines = _words_for(error)
     step.because(lines)
@@ -97,7 +97,7 @@ def _defect(error: Exception) -> int:
 
 def _in_a_thread(crash: threading.ExceptHookArgs) -> None:
     """Nobody waits for that thread; Python's own words would show what is secret."""
-    from rollback_ops import step
+    from rollback_ops.cli.actions import step
 
     if isinstance(crash.exc_value, Exception):
         _say(*map(step.shown, _words_for(crash.exc_value)))

@@ -62,7 +62,7 @@ def releases(
 
 
 def _survey(survey: Survey) -> Document:
-    keys = ("host", "live", "releases", "units", "lease", "unfinished", "obstacles", "doubts")
+    keys = ("host", "live", "releases", "units", "lease", "unfinished", "blockers", "warnings")
     whole = asdict(survey)
     return {key: whole[key] for key in keys}
 

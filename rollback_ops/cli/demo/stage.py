@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
-from rollback_ops import terminal
+from rollback_ops.cli.output import terminal
+from rollback_ops.cli.output.text import Line, Style
 from rollback_ops.core.errors import Cancelled, Exit, Refused
-from rollback_ops.report import Line, Style
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
