@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 SECONDS_EACH ?= 60
 
-.PHONY: demo test check fuzz bench faults lock dist schema clean
+.PHONY: demo unit test check fuzz bench faults lock dist schema clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.installed: pyproject.toml
@@ -17,6 +17,10 @@ $(VENV)/.installed: pyproject.toml
 demo: $(VENV)/.installed
 	$(BIN)/rollback-ops demo
 
+# No root, no network: seconds.
+unit: $(VENV)/.installed
+	$(BIN)/python -m pytest -q -n $(JOBS) tests/unit
+
 test: $(VENV)/.installed
 	tests/packages.sh
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
@@ -27,13 +31,13 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 	MYPYPATH=action $(BIN)/mypy --config-file= --strict --scripts-are-modules action/prepare.py action/install.py
 	$(BIN)/lint-imports
-	$(BIN)/shellcheck rollback_ops/hosts/agent/sh/program.sh rollback_ops/hosts/agent/sh/breakglass/*.sh action/*.sh tests/packages.sh tests/action/*.sh .ci/run
+	$(BIN)/shellcheck rollback_ops/hosts/agent/sh/program.sh rollback_ops/hosts/agent/sh/breakglass/*.sh action/*.sh tests/packages.sh tests/support/*.sh .ci/run
 	$(BIN)/zizmor --offline --persona auditor --no-progress --quiet action.yml .github
-	tests/action/validate.sh $(VENV)/validator action.yml .github/workflows/*.yml
+	tests/support/validate.sh $(VENV)/validator action.yml .github/workflows/*.yml
 
 fuzz: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz
-	$(BIN)/python -m tests.hostile.fuzz $(SECONDS_EACH)
+	$(BIN)/python -m tests.fuzz.fuzz $(SECONDS_EACH)
 
 bench: $(VENV)/.installed
 	tests/packages.sh

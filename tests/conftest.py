@@ -6,4 +6,4 @@ from hypothesis import settings
 settings.register_profile("busy", parent=settings(), deadline=None)
 settings.load_profile("busy")
 
-pytest_plugins = ["tests.lab.fixtures"]
+pytest_plugins = ["tests.support.lab.fixtures"]

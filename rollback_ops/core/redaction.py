@@ -147,3 +147,31 @@ def _forms(secrets: Iterable[str]) -> list[str]:
         ]
         forms.update([secret.strip(), *lines, *encoded])
     return sorted((form for form in forms if len(form) >= _SHORTEST), key=lambda form: (-len(form), form))
+
+
+class Redactor:
+    """Hides secrets in text: those that show what they are, known ``secrets``, and what ``patterns`` match.
+
+    One belongs to one run: another run in the same process has its own.
+    """
+
+    def __init__(self, secrets: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
+        self._known = Hidden()
+        self._known.add(secrets, patterns)
+
+    def __call__(self, text: str) -> str:
+        """The text with ``***`` in the place of every secret in it."""
+        if not text:
+            return text
+        text = self._known.mask(text)
+        for pattern, replace in _RULES:
+            text = pattern.sub(replace, text)
+        return text
+
+    def document(self, value: Any) -> Any:
+        """A JSON document with every text in it redacted. Keys stay as they are."""
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, dict):
+            return {key: self.document(each) for key, each in value.items()}
+        return [self.document(each) for each in value] if isinstance(value, list) else value

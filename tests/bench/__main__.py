@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.bench.action import action
 from tests.bench.measures import by_hosts, by_releases, command_line, downtime
-from tests.lab.lab import Lab, blocker
+from tests.support.lab.lab import Lab, blocker
 
 
 def main() -> int:

@@ -7,15 +7,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
-from tests.actions_run.act import OURS, Workflows, copy_action
-from tests.actions_run.callers import CALLER, REASON
 from tests.bench.measures import in_turn, newest_again, prepared, roll_back, table, timed
-from tests.end_to_end.command import RollbackOps
-from tests.github_api.server import github_api
-from tests.lab.deploy import Deployed
-from tests.lab.host import LabHost
-from tests.lab.lab import Lab
-from tests.notify.receiver import receiver
+from tests.support.act.act import OURS, Workflows, copy_action
+from tests.support.act.callers import CALLER, REASON
+from tests.support.command import RollbackOps
+from tests.support.github_api.server import github_api
+from tests.support.lab.deploy import Deployed
+from tests.support.lab.host import LabHost
+from tests.support.lab.lab import Lab
+from tests.support.receiver import receiver
 
 # Seconds.
 _LATENCY = 0.3

@@ -16,11 +16,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.end_to_end.command import RollbackOps
-from tests.lab.deploy import Deployed
-from tests.lab.ground import wait_until
-from tests.lab.host import LabHost
-from tests.lab.lab import Lab
+from tests.support.command import RollbackOps
+from tests.support.lab.deploy import Deployed
+from tests.support.lab.ground import wait_until
+from tests.support.lab.host import LabHost
+from tests.support.lab.lab import Lab
 
 _RELEASES = {f"2024010{n}_120000": "healthy" for n in range(1, 5)}
 _NO_WINDOW = {"min_healthy_time": "0s"}

@@ -18,7 +18,7 @@ from tests.faults.injuries import matrix
 from tests.faults.judge import losses
 from tests.faults.tally import Judged, report
 from tests.faults.trial import Stage, Trial
-from tests.lab.lab import Lab, blocker
+from tests.support.lab.lab import Lab, blocker
 
 
 def main() -> int:

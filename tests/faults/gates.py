@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.lab.host import LabHost
+from tests.support.lab.host import LabHost
 
 _PLACE = "/var/lib/gate"
 _TOOLS = ("flock", "ln", "mv", "rm", "sync", "timeout", "setsid", "systemd-run", "date")

@@ -11,9 +11,9 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
-from tests.end_to_end.waiting import kill, kill_for_good, worker
 from tests.faults.gates import BOUNDARIES, WITHOUT_WORKER
 from tests.faults.scene import NEW, TARGET, Running, Scene, wait_for
+from tests.support.waiting import kill, kill_for_good, worker
 
 Fault = Callable[[Scene, Running], Iterator[None]]
 

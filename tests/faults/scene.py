@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.end_to_end.command import RollbackOps
-from tests.end_to_end.scene import WHY
 from tests.faults.gates import Gates
-from tests.lab.deploy import Deployed
-from tests.lab.host import LabHost
+from tests.support.command import RollbackOps
+from tests.support.lab.deploy import Deployed
+from tests.support.lab.host import LabHost
+from tests.support.scene import WHY
 
 # What a command may take on a busy machine before it counts as one that hangs (seconds).
 PATIENCE = 60.0

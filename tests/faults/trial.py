@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.end_to_end.command import RollbackOps
 from tests.faults.gates import Gates
 from tests.faults.injuries import AT_RANDOM, FAULTS, matrix
 from tests.faults.scene import RELEASES, Run, Running, Scene, wait_for
-from tests.lab.lab import Lab
+from tests.support.command import RollbackOps
+from tests.support.lab.lab import Lab
 
 VERIFY = {"min_healthy_time": "0s", "healthy_deadline": "5s"}
 LIMITS = {"connect": "2s", "total": "10s"}

@@ -1,0 +1,82 @@
+"""The workflows that ``docs/GITHUB.md`` offers to copy, copied into a repository that uses the action."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.act.act import PROJECT, Workflows
+from tests.support.act.callers import Bot, filed, states
+from tests.support.github_api.server import GitHubApi
+from tests.support.lab.deploy import Deployed
+from tests.support.lab.lab import Lab
+from tests.support.scene import QUICK, SECOND, THIRD, listing, pid
+
+GUIDE = (PROJECT / "docs/GITHUB.md").read_text()
+
+
+@pytest.fixture
+def reader(caller: Workflows, action: Path, lab: Lab) -> Workflows:
+    """Somebody who does what the document says."""
+    caller.actions["OWNER/rollback-ops"] = action
+    caller.secrets = {"ROLLBACK_SSH_KEY": lab.private_key, "ROLLBACK_KNOWN_HOSTS": lab.known_hosts}
+    return caller
+
+
+def copy(reader: Workflows, name: str) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    (example,) = [block for block in blocks if f"name: {name}\n" in block]
+    reader.workflow(example)
+
+
+def for_test(service: Deployed, **_: object) -> str:
+    """Settings for an environment ``test``."""
+    return service.toml(verify=QUICK, links={}).replace('[environments."prod"]', '[environments."test"]')
+
+
+def test_the_drill_looks_whether_a_rollback_could_be_done_and_changes_nothing(
+    reader: Workflows, bot: Bot, api: GitHubApi
+) -> None:
+    service = bot()
+    copy(reader, "Rollback drill")
+    before = (listing(service), pid(service))
+    ran = reader("schedule")
+    assert (ran.code, (listing(service), pid(service)), api.repository.deployments) == (0, before, [])
+    assert f"a rollback can be done: {THIRD} → {SECOND}" in ran.journal.said("1/rollback")
+
+
+def test_an_alert_rolls_back_the_release_that_it_saw_failing_and_no_other(
+    reader: Workflows, bot: Bot, api: GitHubApi
+) -> None:
+    service = bot()
+    copy(reader, "Rollback on alert")
+    reason = "/health does not answer $(touch canary) ::set-output name=to::x"
+    reader.event = {"action": "rollback-prod", "client_payload": {"release": SECOND, "reason": reason}}
+    assert (reader("repository_dispatch").code, service.live(), api.repository.deployments) == (0, THIRD, [])
+    reader.event["client_payload"]["release"] = THIRD
+    ran = reader("repository_dispatch")
+    assert (ran.code, service.live(), states(api)) == (0, SECOND, ["in_progress", "success"])
+    assert (filed(api)["payload"]["trigger"], filed(api)["payload"]["reason"]) == ("health-timeout", reason)
+    assert not list(reader.directory.rglob("canary"))
+
+
+def test_an_alert_that_names_no_release_rolls_nothing_back(reader: Workflows, bot: Bot) -> None:
+    service = bot()
+    copy(reader, "Rollback on alert")
+    reader.event = {"action": "rollback-prod", "client_payload": {"reason": "/health does not answer"}}
+    assert (reader("repository_dispatch").journal.job, service.live()) == ("failure", THIRD)
+
+
+@pytest.mark.parametrize(("gone", "code"), [(False, "0"), (True, "1")])
+def test_a_step_that_may_fail_says_by_its_outputs_how_it_went(
+    reader: Workflows, bot: Bot, gone: bool, code: str
+) -> None:
+    service = bot(for_test, layout="releases")
+    copy(reader, "Rollback with a look at the outcome")
+    if gone:
+        service.host.run(f"cd {service.releases_directory} && rm -r $(ls | grep -v {THIRD})")
+    ran = reader()
+    assert (ran.journal.outputs("rollback")["exit-code"], ran.journal.job) == (code, "success")
+    assert ran.journal.said("2").startswith(f"from {THIRD} to {'' if gone else SECOND}")

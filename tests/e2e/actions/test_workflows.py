@@ -1,0 +1,126 @@
+"""The project's own workflows, as they are in ``.github/workflows`` but for what act does not know."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.act.act import PROJECT, Workflows
+from tests.support.act.callers import REASON, Bot, filed, states
+from tests.support.github_api.server import GitHubApi
+from tests.support.lab.deploy import Deployed
+from tests.support.lab.lab import Lab
+from tests.support.receiver import Receiver
+from tests.support.scene import FIRST, SECOND, THIRD, listing, pid, released
+
+# Each deployed release is this one with a behaviour of its own.
+DEPLOY = """#!/bin/sh
+set -eu
+release={releases}/$2
+ssh -F none -i {key} -o UserKnownHostsFile={known} -o IdentitiesOnly=yes -o BatchMode=yes root@{address} "
+    set -e
+    cp -R {releases}/{newest} $release && echo {behaviour} >$release/behaviour && {before}
+    ln -s $release {root}/new && mv -T {root}/new {root}/current && systemctl restart {unit} && {after}
+"
+"""
+
+
+@pytest.fixture
+def own(caller: Workflows, action: Path, lab: Lab) -> Workflows:
+    """The repository of the action itself, with its secrets under the names that the workflows know."""
+    shutil.copytree(action, caller.repository, dirs_exist_ok=True)
+    caller.secrets = {
+        "ROLLBACK_SSH_KEY": lab.private_key,
+        "ROLLBACK_KNOWN_HOSTS": lab.known_hosts,
+        "ROLLBACK_WEBHOOK_URL": caller.secrets["WEBHOOK_URL"],
+    }
+    return caller
+
+
+def use(own: Workflows, name: str) -> list[str]:
+    return own.workflow((PROJECT / ".github/workflows" / name).read_text())
+
+
+def test_a_person_lists_checks_and_rolls_back(own: Workflows, bot: Bot, api: GitHubApi, team: Receiver) -> None:
+    service = bot()
+    assert use(own, "manual-rollback.yml") == ["deployment: false", "queue: max"]
+    ran = own(environment="prod", reason=REASON)
+    assert (ran.code, service.live(), released(service)) == (0, SECOND, SECOND)
+    listed, checked, rolled_back = "1", "2", "3"
+    assert all(name in ran.journal.said(f"{listed}/rollback") for name in (FIRST, SECOND, THIRD))
+    assert "can be done" in ran.journal.said(f"{checked}/rollback")
+    assert ran.journal.outputs(rolled_back)["outcome"] == "succeeded"
+    assert (ran.record["trigger"], ran.record["actor"], ran.record["reason"]) == ("workflow", "alice", REASON)
+    assert states(api) == ["in_progress", "success"]
+    assert [path.name for path in ran.artifacts.iterdir()] == ["rollback-prod-4711-1"]
+    assert REASON in ran.journal.summary
+    (message,) = team.documents
+    assert REASON in json.dumps(message)
+
+
+def test_a_dry_run_by_a_person_changes_and_files_nothing(own: Workflows, bot: Bot, api: GitHubApi) -> None:
+    service = bot()
+    use(own, "manual-rollback.yml")
+    before = (listing(service), pid(service))
+    ran = own(environment="prod", reason=REASON, dry_run="true", backup=FIRST)
+    assert (ran.code, (listing(service), pid(service)), api.repository.deployments) == (0, before, [])
+    assert ran.journal.outputs("3")["to"] == FIRST
+
+
+def deployment(service: Deployed, lab: Lab, here: Path, behaviour: str, before: str = ":", after: str = ":") -> str:
+    known = here / "known_hosts"
+    known.write_text(lab.known_hosts)
+    return DEPLOY.format(
+        releases=service.releases_directory,
+        newest=THIRD,
+        root=service.root,
+        unit=service.units[0],
+        address=service.host.address,
+        key=lab.key_file,
+        known=known,
+        behaviour=behaviour,
+        before=before,
+        after=after,
+    )
+
+
+@pytest.mark.parametrize(
+    ("deployed", "outcomes", "trigger"),
+    [
+        ({"behaviour": "healthy"}, {"guard": "success", "last": ""}, ""),
+        ({"behaviour": "unhealthy"}, {"guard": "failure", "last": "success"}, "verification-failed"),
+        ({"behaviour": "healthy", "after": "false"}, {"guard": "", "last": "success"}, "deploy-failed"),
+        ({"behaviour": "healthy", "before": "false"}, {"guard": "", "last": "success"}, ""),
+    ],
+    ids=["well", "not well", "broken off after the switch", "broken off before the switch"],
+)
+def test_a_deployment_undoes_itself_once(
+    own: Workflows,
+    bot: Bot,
+    lab: Lab,
+    api: GitHubApi,
+    team: Receiver,
+    deployed: dict[str, str],
+    outcomes: dict[str, str],
+    trigger: str,
+) -> None:
+    service = bot(lambda made, **more: made.toml(verify={"min_healthy_time": "0s", "healthy_deadline": "5s"}, **more))
+    use(own, "deploy-example.yml")
+    own.write("deploy.sh", deployment(service, lab, own.directory, **deployed))
+    (own.repository / "deploy.sh").chmod(0o755)
+    ran = own(environment="prod")
+    guard, last = "3", "4"
+    assert {"guard": ran.journal.result(guard), "last": ran.journal.result(last)} == outcomes, (
+        ran.journal.failed,
+        ran.journal.text,
+    )
+    assert (service.live() == THIRD) == (ran.journal.job == "failure")
+    assert released(service) == service.live()
+    assert [one["payload"]["trigger"] for one in api.repository.deployments] == ([trigger] if trigger else [])
+    if trigger:
+        assert (filed(api)["sha"], states(api)[-1]) == (f"{3:040x}", "success")
+        (message,) = team.documents
+        assert trigger in json.dumps(message)

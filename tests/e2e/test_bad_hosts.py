@@ -1,0 +1,279 @@
+"""Hosts that cannot, or must not, be rolled back now: each is refused in words, and its service goes on."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.command import RollbackOps
+from tests.support.lab.deploy import Deployed
+from tests.support.lab.ground import wait_until
+from tests.support.lab.host import LabHost
+from tests.support.lab.lab import Lab
+from tests.support.untouched import refusal, untouched
+
+Deploy = Callable[..., Deployed]
+ROLLBACK = ("rollback", "prod", "--reason", "logins fail since the deploy", "--json")
+QUICK = {"limits": {"connect": "1s"}, "verify": {"min_healthy_time": "0s"}}
+
+
+@pytest.fixture(scope="module")
+def away(lab: Lab) -> Iterator[LabHost]:
+    """A host that only these tests use: they change what others rely on, and put it back."""
+    with lab.boot("away") as host:
+        yield host
+
+
+@pytest.fixture
+def service(away: LabHost) -> Iterator[Deployed]:
+    deployed = away.deploy()
+    yield deployed
+    deployed.remove()
+
+
+def settings(service: Deployed, *hosts: str, **changes: Any) -> str:
+    return service.toml(hosts=hosts, **QUICK | changes)
+
+
+@contextmanager
+def changed(host: LabHost, change: str, back: str) -> Iterator[None]:
+    """A host on which this was done meanwhile, and undone at the end, whatever came of it."""
+    host.run(change)
+    try:
+        yield
+    finally:
+        host.run(back)
+
+
+def fingerprint(known_hosts_line: str, folder: Path) -> str:
+    (folder / "key.pub").write_text(known_hosts_line.partition(" ")[2])
+    told = subprocess.run(["ssh-keygen", "-lf", folder / "key.pub"], capture_output=True, text=True, check=True)
+    return told.stdout.split()[1]
+
+
+# --- hosts that are not reached ------------------------------------------------------------------------
+
+
+def test_a_host_that_is_cut_off_is_given_up_after_the_connect_limit(
+    rollback_ops: RollbackOps, service: Deployed
+) -> None:
+    rollback_ops.settings(settings(service))
+    with untouched(service):
+        service.host.cut_network()
+        began = time.monotonic()
+        try:
+            ended = rollback_ops(*ROLLBACK)
+        finally:
+            service.host.restore_network()
+        took = time.monotonic() - began
+    assert refusal(ended) == "no answer within 1 s"
+    assert "let port 22 through?" in ended.err
+    assert took < 5
+
+
+def test_a_host_whose_sshd_is_stopped_refuses_the_connection(rollback_ops: RollbackOps, service: Deployed) -> None:
+    rollback_ops.settings(settings(service))
+    with untouched(service), changed(service.host, "systemctl stop ssh", "systemctl start ssh"):
+        ended = rollback_ops(*ROLLBACK)
+    assert refusal(ended) == f"connection refused by {service.host.address} port 22"
+    assert "Is sshd running" in ended.err
+
+
+def test_a_name_that_does_not_resolve_is_named(rollback_ops: RollbackOps, service: Deployed) -> None:
+    rollback_ops.settings(settings(service, "root@no-such-host.invalid"))
+    assert refusal(rollback_ops(*ROLLBACK)) == "the name 'no-such-host.invalid' cannot be resolved"
+
+
+def test_a_host_that_does_not_accept_the_key_is_asked_once_and_says_what_to_do(
+    rollback_ops: RollbackOps, service: Deployed, tmp_path: Path
+) -> None:
+    rollback_ops.settings(settings(service))
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "other"], check=True)
+    (cursor,) = service.host.run("journalctl -n 0 --show-cursor").stdout.splitlines()[-1:]
+    log = f"journalctl -q -o cat --after-cursor='{cursor.removeprefix('-- cursor: ')}'"
+
+    def failures() -> int:
+        return service.host.run(log).stdout.count("authenticating user root")
+
+    with untouched(service):
+        ended = rollback_ops(*ROLLBACK, ROLLBACK_SSH_KEY=(tmp_path / "other").read_text())
+    mine = fingerprint("- " + (tmp_path / "other.pub").read_text(), tmp_path)
+    assert refusal(ended) == f"root may not log in with ssh-ed25519 {mine}"
+    assert "~root/.ssh/authorized_keys" in ended.err
+    assert "PRIVATE KEY" not in ended.err + ended.out
+    wait_until(lambda: failures() > 0, 5, "sshd's word about it")
+    assert failures() == 1
+
+
+def test_an_unknown_host_key_is_refused_with_the_fingerprint_that_was_offered(
+    rollback_ops: RollbackOps, service: Deployed, tmp_path: Path
+) -> None:
+    rollback_ops.settings(settings(service))
+    line = service.host.known_hosts_line()
+    with untouched(service):
+        ended = rollback_ops(*ROLLBACK, ROLLBACK_KNOWN_HOSTS=f"elsewhere.example.org{line[line.index(' ') :]}")
+    detail = refusal(ended)
+    assert detail.startswith("its host key is not known; it offered")
+    assert fingerprint(line, tmp_path) in detail
+    assert "ROLLBACK_KNOWN_HOSTS" in ended.err
+    assert line.strip() in ended.err
+
+
+def test_a_host_key_that_has_changed_is_refused_with_both_fingerprints(
+    rollback_ops: RollbackOps, service: Deployed, tmp_path: Path
+) -> None:
+    rollback_ops.settings(settings(service))
+    old = service.host.known_hosts_line()
+    with untouched(service):
+        service.host.change_host_key()
+        ended = rollback_ops(*ROLLBACK)
+    detail = refusal(ended)
+    assert detail.startswith(f"its host key is not the expected one; it offered {'ssh-ed25519'}")
+    offered, expected = detail.split("expected ssh")
+    assert fingerprint(service.host.known_hosts_line(), tmp_path) in offered
+    assert fingerprint(old, tmp_path) in expected
+    assert "someone stands between" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("change", "back", "words"),
+    [
+        ("usermod -s /usr/sbin/nologin {}", "usermod -s /bin/bash {}", "This account is currently not available."),
+        ("usermod -s /bin/false {}", "usermod -s /bin/bash {}", "its answer has no heading"),
+        ("sed -i 's/^/command=\"echo files only\" /' {keys}", "sed -i 's/^.*only\" //' {keys}", "(files only)"),
+    ],
+)
+def test_a_login_that_runs_no_commands_is_quoted(
+    rollback_ops: RollbackOps, service: Deployed, change: str, back: str, words: str
+) -> None:
+    rollback_ops.settings(settings(service, f"plain@{service.host.address}"))
+    filled = (text.format("plain", keys="/home/plain/.ssh/authorized_keys") for text in (change, back))
+    with untouched(service), changed(service.host, *filled):
+        ended = rollback_ops(*ROLLBACK)
+    assert refusal(ended).startswith("the host did not run the program")
+    assert words in refusal(ended)
+
+
+def test_what_a_login_prints_is_no_part_of_the_answer(rollback_ops: RollbackOps, away: LabHost) -> None:
+    service = away.deploy(owner="deploy")
+    rollback_ops.settings(settings(service))
+    away.write("/root/bashrc", "echo welcome; echo >&2 beware; printf '\\033[1mno newline, \\001'\n", mode=0o644)
+    with changed(away, "install /root/bashrc /home/deploy/.bashrc", "rm /home/deploy/.bashrc"):
+        assert away.ssh("true", user="deploy").stdout.startswith("welcome\n")
+        ended = rollback_ops(*ROLLBACK)
+    assert (ended.code, ended.document["outcome"]) == (0, "succeeded"), ended.err
+    assert service.live() == ended.document["to"]["release"]
+    service.remove()
+
+
+# --- hosts where it may not, or cannot, be done --------------------------------------------------------
+
+
+def test_a_user_who_may_not_write_is_told_where(rollback_ops: RollbackOps, deploy: Deploy) -> None:
+    service = deploy(owner="root")
+    rollback_ops.settings(settings(service, f"deploy@{service.host.address}"))
+    with untouched(service):
+        ended = rollback_ops(*ROLLBACK)
+    assert refusal(ended) == f"the user deploy may not write to {service.root}"
+
+
+def test_a_user_without_sudo_is_told_each_command_that_is_needed(rollback_ops: RollbackOps, deploy: Deploy) -> None:
+    service = deploy(owner="plain")
+    rollback_ops.settings(settings(service))
+    with untouched(service):
+        detail = refusal(rollback_ops(*ROLLBACK))
+    for verb in ("stop", "kill -s KILL", "reset-failed", "start"):
+        command = f"sudo systemctl {verb} -- {service.name}.service"
+        assert f"the user plain may not run `{command}` without a password" in detail
+
+
+@pytest.mark.parametrize("part", ["", "/journal.jsonl", "/lock", "/runs"])
+def test_what_somebody_else_has_begun_to_write_down_is_an_obstacle(
+    rollback_ops: RollbackOps, deploy: Deploy, part: str
+) -> None:
+    service = deploy(owner="deploy")
+    rollback_ops.settings(settings(service))
+    store = f"{service.root}/.rollback"
+    service.host.run(f"umask 077; mkdir -p {store}/runs; touch {store}/lock {store}/journal.jsonl")
+    service.host.run(f"chown -R deploy {store}; chown root {store}{part}")
+    with untouched(service):
+        detail = refusal(rollback_ops(*ROLLBACK))
+    assert detail == f"the user deploy may not write to {store}{part}"
+
+
+SMALL = "cp -a {0} {0}.copy && mount -t tmpfs -o size=4m,nr_inodes=60,mode=755 small {0} && cp -a {0}.copy/. {0}; "
+
+
+@pytest.mark.parametrize(
+    ("fill", "words"),
+    [
+        ("cat /dev/zero >{0}/fill || :", "the disk of {0} is full"),
+        ("n=0; while touch {0}/$n; do n=$((n + 1)); done", "the disk of {0} has no free inodes"),
+        ("mount -o remount,ro {0}", "the file system of {0} is read-only"),
+    ],
+    ids=["full", "inodes", "read-only"],
+)
+def test_a_disk_without_room_is_seen_before_anything_is_stopped(
+    rollback_ops: RollbackOps, deploy: Deploy, fill: str, words: str
+) -> None:
+    service = deploy()
+    rollback_ops.settings(settings(service))
+    with changed(service.host, (SMALL + fill).format(service.root), f"umount -l {service.root}"), untouched(service):
+        plain, emergency = rollback_ops(*ROLLBACK), rollback_ops(*ROLLBACK, "--emergency")
+    assert refusal(plain) == refusal(emergency) == words.format(service.root)
+
+
+@pytest.mark.parametrize("owner", ["deploy", "admin"])
+def test_a_read_only_file_system_is_not_taken_for_a_missing_permission(
+    rollback_ops: RollbackOps, deploy: Deploy, owner: str
+) -> None:
+    service = deploy(owner=owner)
+    rollback_ops.settings(settings(service))
+    root = service.root
+    read_only = f"mount --bind {root} {root} && mount -o remount,bind,ro {root}"
+    with changed(service.host, read_only, f"umount -l {root}"), untouched(service):
+        ended = rollback_ops(*ROLLBACK)
+    assert refusal(ended) == f"the file system of {root} is read-only"
+
+
+def test_a_unit_that_does_not_exist_is_named(rollback_ops: RollbackOps, deploy: Deploy) -> None:
+    service = deploy()
+    rollback_ops.settings(settings(service, units=[service.name, "no-such-bot"]))
+    with untouched(service):
+        ended = rollback_ops(*ROLLBACK)
+    assert refusal(ended) == "the unit no-such-bot.service does not exist"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("ln -sf /dev/null {}", "is masked"),
+        ("rm {}", "has no unit file any more"),
+        ("echo '[Service]' >{}", "has a unit file that systemd refuses"),
+    ],
+)
+def test_a_unit_that_would_not_start_again_is_not_stopped(
+    rollback_ops: RollbackOps, deploy: Deploy, change: str, words: str
+) -> None:
+    service = deploy()
+    rollback_ops.settings(settings(service))
+    unit = f"/etc/systemd/system/{service.name}.service"
+    there = f"cp {unit} {unit}.copy; {change.format(unit)}; systemctl daemon-reload"
+    back = f"rm -f {unit}; mv {unit}.copy {unit}; systemctl daemon-reload"
+    with untouched(service), changed(service.host, there, back):
+        ended = rollback_ops(*ROLLBACK)
+    assert refusal(ended) == f"the unit {service.name}.service {words}"
+
+
+def test_a_host_that_lacks_a_command_says_which(rollback_ops: RollbackOps, service: Deployed) -> None:
+    rollback_ops.settings(settings(service))
+    away = "mkdir -p /root/away; mv /usr/bin/flock /usr/bin/timeout /root/away"
+    with untouched(service), changed(service.host, away, "mv /root/away/* /usr/bin"):
+        ended = rollback_ops(*ROLLBACK)
+    assert refusal(ended) == "the command flock is missing; the command timeout is missing"

@@ -1,0 +1,45 @@
+"""An emergency rollback ends in time, whatever hangs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from tests.support.command import RollbackOps
+from tests.support.lab.deploy import Deployed
+from tests.support.lab.host import LabHost
+
+_TOTAL = 12.0
+_LIMITS = {"emergency_total": f"{_TOTAL:g}s"}
+
+
+def test_an_emergency_ends_in_time_when_neither_stop_nor_start_comes_to_an_end(
+    rollback_ops: RollbackOps, deploy: Callable[..., Deployed]
+) -> None:
+    releases = {"r1": "slow_start_6s", "r2": "ignores_sigterm"}
+    service = deploy(layout="releases", owner="root", releases=releases, options=["Type=notify"])
+    rollback_ops.settings(service.toml(limits=_LIMITS))
+
+    began = time.monotonic()
+    ended = rollback_ops("rollback", "prod", "--emergency", "--json")
+
+    assert time.monotonic() - began < _TOTAL + 3
+    assert ended.code == 4
+    assert service.live() == "r1"
+    assert "What to try first:" in ended.err
+
+
+def test_a_host_that_is_down_leaves_the_others_of_an_emergency_their_time(
+    rollback_ops: RollbackOps, host: LabHost, fresh_host: LabHost, deploy: Callable[..., Deployed]
+) -> None:
+    service = deploy(layout="releases", owner="root", releases={"r1": "healthy", "r2": "unhealthy"})
+    rollback_ops.settings(service.toml([f"root@{host.address}", f"root@{fresh_host.address}"], limits=_LIMITS))
+    fresh_host.cut_network()
+
+    began = time.monotonic()
+    ended = rollback_ops("rollback", "prod", "--emergency", "--json")
+
+    assert time.monotonic() - began < _TOTAL
+    assert ended.code == 5
+    assert [h["outcome"] for h in ended.document["hosts"]] == ["succeeded", "unreachable"]
+    assert service.live() == "r1"

@@ -1,0 +1,143 @@
+"""Each exit code as it comes about on a real host (5 takes two hosts: test_several_hosts.py), and what is live then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.command import RollbackOps
+from tests.support.lab.deploy import Deployed
+from tests.support.lab.ground import wait_until
+from tests.support.scene import QUICK, SECOND, THIRD, WHY, listing, pid, quick, released, transaction
+
+Deploy = Callable[..., Deployed]
+
+
+def test_1_a_first_deployment_has_nothing_to_go_back_to(rollback_ops: RollbackOps, deploy: Deploy) -> None:
+    service = deploy(releases={"b1": "unhealthy"})
+    rollback_ops.settings(quick(service, pattern="b*"))
+    files, process = listing(service), pid(service)
+
+    ended = rollback_ops("rollback", "prod", *WHY, "--json")
+
+    assert (ended.code, ended.document["outcome"], ended.document["exit_code"]) == (1, "refused", 1)
+    assert ended.document["rejected"] == [{"release": "b1", "why": "it is the live one"}]
+    assert (listing(service), pid(service)) == (files, process)
+
+
+def test_1_the_live_release_cannot_be_the_one_to_go_back_to(rollback_ops: RollbackOps, deploy: Deploy) -> None:
+    service = deploy()
+    rollback_ops.settings(quick(service))
+    files, process = listing(service), pid(service)
+    ended = rollback_ops("rollback", "prod", *WHY, "--backup", THIRD)
+    assert ended.code == 1
+    assert f"{THIRD} is the live release already" in ended.out
+    assert (listing(service), pid(service)) == (files, process)
+
+
+def test_1_a_release_that_does_not_exist_is_refused_with_the_nearest_that_does(
+    rollback_ops: RollbackOps, deploy: Deploy
+) -> None:
+    service = deploy()
+    rollback_ops.settings(quick(service))
+    ended = rollback_ops("rollback", "prod", *WHY, "--backup", SECOND.replace("2024", "2025"))
+    assert ended.code == 1
+    assert f"is none of the releases\n  Did you mean {SECOND}?" in ended.out
+    assert released(service) == THIRD
+
+
+def test_2_a_target_that_is_unhealthy_too_is_live_and_marked_bad(rollback_ops: RollbackOps, deploy: Deploy) -> None:
+    service = deploy(releases={"b1": "healthy", "b2": "unhealthy", "b3": "healthy"})
+    rollback_ops.settings(quick(service, pattern="b*", verify={**QUICK, "healthy_deadline": "2s"}))
+
+    ended = rollback_ops("rollback", "prod", *WHY, "--json")
+
+    assert (ended.code, ended.document["outcome"]) == (2, "verification_failed")
+    checks = {check["name"]: check for check in ended.document["hosts"][0]["checks"]}
+    assert checks["health"]["outcome"] == "failed"
+    assert checks["health"]["detail"].startswith("status 503, expected 200:")
+    assert service.health() == {"status": "unhealthy", "release": "b2", "config": {"environment": "prod"}}
+    # The next rollback does not stay with it.
+    again = rollback_ops("rollback", "prod", *WHY, "--json")
+    assert (again.code, again.document["to"]["release"]) == (0, "b1")
+    assert {r["release"]: r["why"] for r in again.document["rejected"]}["b2"] == "it is the live one"
+
+
+def test_2_a_release_that_answers_with_another_name_is_not_the_one_that_was_restored(
+    rollback_ops: RollbackOps, deploy: Deploy
+) -> None:
+    service = deploy(releases={"b1": "wrong_release_name", "b2": "healthy"})
+    rollback_ops.settings(quick(service, pattern="b*", verify={**QUICK, "healthy_deadline": "2s"}))
+    ended = rollback_ops("rollback", "prod", *WHY, "--json")
+    assert ended.code == 2
+    health = next(check for check in ended.document["hosts"][0]["checks"] if check["name"] == "health")
+    assert health["detail"] == 'release is "somebody-else", expected "b1"'
+
+
+def test_3_a_service_that_cannot_be_stopped_goes_on_with_what_it_ran(rollback_ops: RollbackOps, deploy: Deploy) -> None:
+    service = deploy(options=["Restart=always", "RestartSec=10ms"])
+    # It can be neither stopped by hand nor killed for good: systemd starts it again.
+    service.host.write(f"/etc/systemd/system/{service.name}.service.d/no.conf", "[Unit]\nRefuseManualStop=yes\n")
+    service.host.run("systemctl daemon-reload")
+    rollback_ops.settings(quick(service))
+
+    ended = rollback_ops("rollback", "prod", *WHY, "--json")
+
+    assert (ended.code, ended.document["outcome"]) == (3, "restored"), ended.err
+    (host,) = ended.document["hosts"]
+    assert transaction(ended.document) == [("stop", "failed")]
+    assert "it could not be stopped" in host["detail"]
+    assert host["from"] == host["to"] == {"release": THIRD, "revision": f"{3:040x}"}
+    assert service.live() == THIRD
+    wait_until(lambda: released(service) == THIRD, 5, "the old release answering")
+    leftovers = service.host.run(f"find {service.root} -name '*.rollback-*'").stdout
+    assert leftovers == ""
+    marks = {r["name"]: r["mark"] for r in rollback_ops("list", "prod", "--json").document["hosts"][0]["releases"]}
+    assert set(marks.values()) == {""}
+
+
+def test_4_a_target_that_does_not_start_is_shown_with_its_last_log_lines(
+    rollback_ops: RollbackOps, deploy: Deploy
+) -> None:
+    service = deploy(releases={"b1": "healthy", "b2": "crash_at_once", "b3": "healthy"}, options=["Type=notify"])
+    rollback_ops.settings(quick(service, pattern="b*"))
+
+    ended = rollback_ops("rollback", "prod", *WHY, "--json")
+
+    assert (ended.code, ended.document["outcome"]) == (4, "failed")
+    (host,) = ended.document["hosts"]
+    assert transaction(ended.document)[-1] == ("start", "failed")
+    assert "b2 does not start" in host["detail"]
+    assert "ERROR crashing, as this release does" in ended.err
+    assert host["to"]["release"] == service.live() == "b2"
+    assert not service.is_running()
+    again = rollback_ops("rollback", "prod", *WHY, "--json")
+    assert (again.code, released(service)) == (0, "b1")
+
+
+@pytest.mark.parametrize("behaviour", ["crash_at_once", "crash_after_2s"])
+def test_4_a_target_that_systemd_took_for_started_and_that_crashed_needs_a_person(
+    rollback_ops: RollbackOps, deploy: Deploy, behaviour: str
+) -> None:
+    service = deploy(releases={"b1": behaviour, "b2": "healthy"})
+    verify = {"min_healthy_time": "20s", "healthy_deadline": "40s"}
+    rollback_ops.settings(quick(service, pattern="b*", verify=verify))
+    ended = rollback_ops("rollback", "prod", *WHY, "--json")
+    assert (ended.code, ended.document["outcome"]) == (4, "failed")
+    assert ended.document["duration_seconds"] < 15, "a crash is certain: nobody waits for the deadline"
+    assert service.live() == "b1"
+    assert not service.is_running()
+
+
+def test_4_a_target_without_its_program_does_not_start_and_people_are_told(
+    rollback_ops: RollbackOps, deploy: Deploy
+) -> None:
+    service = deploy(options=["ExecStartPre=/usr/bin/test -e entry"], files={f"backups/prod/{THIRD}/entry": ""})
+    rollback_ops.settings(quick(service))
+    ended = rollback_ops("rollback", "prod", *WHY)
+    assert ended.code == 4
+    assert ended.out.startswith("✗ failed: a person is needed now")
+    assert f"{SECOND} does not start" in ended.out
+    assert "control process exited" in ended.err.lower()
+    assert not service.is_running()

@@ -1,0 +1,301 @@
+"""``guard`` on real hosts, as it stands at the end of a deploy workflow."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.support.command import RollbackOps
+from tests.support.lab.deploy import Deployed
+from tests.support.lab.ground import wait_until
+from tests.support.lab.lab import Lab
+from tests.support.scene import AT_ONCE, WHY, Twins, checks, journal, logins, marks, pid, quick, released
+from tests.support.waiting import Running, hear, kill
+
+Deploy = Callable[..., Deployed]
+
+SICK = {"b1": "healthy", "b2": "unhealthy"}
+# A watch that lasts until something happens.
+LONG = {"min_healthy_time": "50s", "healthy_deadline": "60s"}
+
+
+def begin(rollback_ops: RollbackOps, *arguments: str) -> Running:
+    """A guard that has begun to watch."""
+    running = Running(rollback_ops.start("guard", "prod", "--json", *arguments))
+    hear(running, "watch")
+    return running
+
+
+# --- well ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_well_is_marked_good_and_left_alone(rollback_ops: RollbackOps, deploy: Deploy) -> None:
+    service = deploy(releases={"b1": "healthy", "b2": "healthy"})
+    rollback_ops.settings(quick(service, pattern="b*"))
+    before = pid(service)
+
+    ended = rollback_ops("guard", "prod")
+
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("✓ what is live is well: b2  (prod, ")
+    assert (service.live(), pid(service)) == ("b2", before)
+    assert marks(rollback_ops) == {"b1": "", "b2": "good"}
+    assert journal(service) == []
+
+
+def test_a_handful_of_guards_on_noisy_healthy_services_give_no_false_alarm(
+    lab: Lab, deploy: Deploy, tmp_path: Path
+) -> None:
+    slow_now_and_then = "python3 -ISBc 'import random, time; time.sleep(random.choice([0, 0, 0, 0.3, 1]))'"
+    services = [deploy(releases={"b1": "healthy", "b2": "healthy"}) for _ in range(5)]
+
+    def guard(service: Deployed) -> int:
+        directory = tmp_path / service.name
+        directory.mkdir()
+        secrets = {"ROLLBACK_SSH_KEY": lab.private_key, "ROLLBACK_KNOWN_HOSTS": lab.known_hosts}
+        rollback_ops = RollbackOps(directory, secrets)
+        health = {"kind": "http", "url": f"http://localhost:{service.port}/health", "timeout": "1s"}
+        noise = {"kind": "command", "run": slow_now_and_then}
+        verify = {"min_healthy_time": "2s", "healthy_deadline": "20s"}
+        rollback_ops.settings(service.toml(pattern="b*", verify=verify, checks={"health": health, "noise": noise}))
+        return rollback_ops("guard", "prod").code
+
+    with ThreadPoolExecutor(5) as pool:
+        assert list(pool.map(guard, services)) == [0] * 5
+    assert [service.live() for service in services] == ["b2"] * 5
+
+
+# --- not well --------------------------------------------------------------------------------------------
+
+
+def test_what_is_not_well_is_rolled_back_and_one_document_says_so_everywhere(
+    rollback_ops: RollbackOps, deploy: Deploy, tmp_path: Path
+) -> None:
+    service = deploy(releases=SICK)
+    rollback_ops.settings(quick(service, pattern="b*", verify={"min_healthy_time": "0s", "healthy_deadline": "4s"}))
+
+    ended = rollback_ops("guard", "prod", "--json", "--record", str(tmp_path / "record.json"))
+
+    assert ended.code == 2, ended.err
+    record = ended.document
+    assert (record["outcome"], record["exit_code"]) == ("succeeded", 2)
+    assert (record["trigger"], record["mode"]) == ("verification-failed", "standard")
+    (login,) = logins(service)
+    why = f"automatic: verification failed of b2: {login}: health: status 503, expected 200"
+    assert record["reason"].startswith(why)
+    assert (record["from"]["release"], record["to"]["release"]) == ("b2", "b1")
+    assert json.loads((tmp_path / "record.json").read_text()) == record == journal(service)[-1]
+    assert service.live() == released(service) == "b1"
+    assert marks(rollback_ops) == {"b1": "good", "b2": "bad"}
+
+
+def test_people_are_told_what_was_not_well_and_what_became_of_it(rollback_ops: RollbackOps, deploy: Deploy) -> None:
+    service = deploy(releases={"b1": "healthy", "b2": "crash_at_once"})
+    rollback_ops.settings(quick(service, pattern="b*"))
+    ended = rollback_ops("guard", "prod")
+    assert ended.code == 2
+    assert "✗ b2 was not well, and was rolled back (process-crash)" in ended.out
+    assert "rolled back: b2 → b1" in ended.out
+    assert f"{service.name}.service is failed" in ended.err
+
+
+def test_a_service_that_is_restarted_again_and_again_is_a_process_crash(
+    rollback_ops: RollbackOps, deploy: Deploy
+) -> None:
+    """It runs at nearly every sample."""
+    options = ["Restart=always", "RestartSec=10ms", "StartLimitBurst=1000"]
+    service = deploy(releases={"b1": "healthy", "b2": "crash_after_2s"}, options=options)
+    verify = {"min_healthy_time": "3500ms", "healthy_deadline": "15s"}
+    rollback_ops.settings(service.toml(pattern="b*", verify=verify, checks={}))
+    ended = rollback_ops("guard", "prod", "--json")
+    assert (ended.code, ended.document["trigger"]) == (2, "process-crash"), ended.err
+    assert "restarted" in ended.document["reason"] or "starting" in ended.document["reason"]
+    assert service.live() == released(service) == "b1"
+
+
+def test_a_crash_during_the_watch_is_noticed_at_once(rollback_ops: RollbackOps, deploy: Deploy) -> None:
+    service = deploy(releases={"b1": "healthy", "b2": "healthy"})
+    rollback_ops.settings(service.toml(pattern="b*", verify={"min_healthy_time": "3s", "healthy_deadline": "20s"}))
+    running = begin(rollback_ops)
+    assert running.process.stderr is not None
+
+    crashed = time.monotonic()
+    service.host.run(f"kill -KILL {pid(service)}")
+    next(line for line in running.process.stderr if "✗" in line)
+    noticed = time.monotonic()
+
+    ended = running.end(within=60)
+    assert (ended.code, ended.document["trigger"]) == (2, "process-crash"), ended.err
+    # Half a second, on a machine that has nothing else to do.
+    assert noticed - crashed < 1.5
+    assert service.live() == released(service) == "b1"
+
+
+def test_one_host_that_is_not_well_takes_both_back(rollback_ops: RollbackOps, twins: Twins) -> None:
+    one, two = twins({"releases": {"b1": "healthy", "b2": "healthy"}}, {"releases": SICK})
+    verify = {"min_healthy_time": "0s", "healthy_deadline": "4s"}
+    rollback_ops.settings(quick(one, hosts=logins(one, two), pattern="b*", verify=verify))
+
+    ended = rollback_ops("guard", "prod", "--json")
+
+    assert (ended.code, ended.document["outcome"]) == (2, "succeeded"), ended.err
+    assert [host["outcome"] for host in ended.document["hosts"]] == ["succeeded", "succeeded"]
+    assert f"{logins(two)[0]}: health: status 503" in ended.document["reason"]
+    assert released(one) == released(two) == "b1"
+
+
+# --- hands off -------------------------------------------------------------------------------------------
+
+
+def test_a_release_that_somebody_rolled_back_meanwhile_is_left_to_them(
+    rollback_ops: RollbackOps, deploy: Deploy
+) -> None:
+    service = deploy(releases=SICK)
+    rollback_ops.settings(quick(service, pattern="b*", verify=LONG))
+    running = begin(rollback_ops)
+    assert rollback_ops("rollback", "prod", *WHY, "--emergency").code == 0
+    process = pid(service)
+
+    ended = running.end(within=30)
+
+    assert (ended.code, ended.document["outcome"]) == (0, "nothing_to_do"), ended.err
+    assert ended.document["hosts"][0]["detail"] == "b2 is no longer live (live: b1)"
+    assert (released(service), pid(service)) == ("b1", process)
+    assert len([line for line in journal(service) if "schema_version" in line]) == 1
+
+
+def test_one_release_is_not_rolled_back_automatically_twice(rollback_ops: RollbackOps, deploy: Deploy) -> None:
+    service = deploy(releases={"b1": "healthy", "b2": "crash_at_once"})
+    rollback_ops.settings(quick(service, pattern="b*"))
+    first = rollback_ops("guard", "prod", "--json")
+    assert first.code == 2, first.err
+    service.host.run(
+        f"ln -sfn {service.releases_directory}/b2 {service.root}/current; systemctl restart {service.name}"
+    )
+
+    ended = rollback_ops("guard", "prod", "--json")
+
+    assert (ended.code, ended.document["outcome"]) == (1, "refused"), ended.err
+    again = f"b2 was rolled back automatically before (run {first.document['id']}), and is live again"
+    assert f"b2 is not well, and is not rolled back: {again}" in ended.document["hosts"][0]["detail"]
+    assert f"process: {service.name}.service is failed" in ended.document["warnings"][0]
+    assert service.live() == "b2"
+    # A person may.
+    assert rollback_ops("rollback", "prod", *WHY).code == 0
+    assert service.live() == "b1"
+
+
+def test_no_more_are_rolled_back_than_the_limit_of_the_day_allows(rollback_ops: RollbackOps, deploy: Deploy) -> None:
+    service = deploy(releases={"b1": "healthy", "b2": "crash_at_once", "b3": "crash_at_once"})
+    rollback_ops.settings(quick(service, pattern="b*", guard={"max_per_day": 1}))
+    assert rollback_ops("guard", "prod").code == 4, "b2 does not start either"
+    ended = rollback_ops("guard", "prod", "--json")
+    assert ended.code == 1, ended.err
+    why_not = "there were 1 automatic rollbacks within 24 hours already (max_per_day is 1)"
+    assert why_not in ended.document["hosts"][0]["detail"]
+    assert service.live() == "b2"
+
+
+def test_a_host_that_cannot_be_reached_is_refused_and_the_others_are_judged(
+    rollback_ops: RollbackOps, deploy: Deploy
+) -> None:
+    service = deploy(releases={"b1": "healthy", "b2": "healthy"})
+    (login,), nobody = logins(service), f"root@{service.host.address}:9"
+    rollback_ops.settings(quick(service, hosts=[nobody], pattern="b*"))
+    alone = rollback_ops("guard", "prod", "--json")
+    assert (alone.code, alone.document["outcome"]) == (1, "refused")
+    assert [host["outcome"] for host in alone.document["hosts"]] == ["unreachable"]
+
+    rollback_ops.settings(quick(service, hosts=[login, nobody], pattern="b*"))
+    both = rollback_ops("guard", "prod", "--json")
+    assert (both.code, both.document["outcome"]) == (5, "partial")
+    assert [host["outcome"] for host in both.document["hosts"]] == ["nothing_to_do", "unreachable"]
+    assert service.live() == "b2"
+    assert marks(rollback_ops)["b2"] == "good"
+
+
+def test_a_host_that_is_cut_off_during_the_watch_shows_nothing_and_nothing_is_rolled_back(
+    rollback_ops: RollbackOps, twins: Twins
+) -> None:
+    plan = {"releases": {"b1": "healthy", "b2": "healthy"}}
+    one, two = twins(plan, plan)
+    settings = {"limits": {"connect": "2s"}, "verify": {"min_healthy_time": "5s", "healthy_deadline": "12s"}}
+    rollback_ops.settings(one.toml(hosts=logins(one, two), pattern="b*", **settings))
+    running = begin(rollback_ops)
+    two.host.cut_network()
+    try:
+        ended = running.end(within=60)
+    finally:
+        two.host.restore_network()
+
+    assert (ended.code, ended.document["outcome"]) == (1, "refused"), ended.err
+    assert "nobody can say whether b2 is well" in ended.document["hosts"][0]["detail"]
+    assert [one.live(), two.live()] == ["b2", "b2"]
+    assert [released(one), released(two)] == ["b2", "b2"]
+
+
+def test_a_signal_during_the_watch_ends_it_with_nothing_changed(rollback_ops: RollbackOps, deploy: Deploy) -> None:
+    service = deploy(releases=SICK)
+    rollback_ops.settings(quick(service, pattern="b*", verify=LONG))
+    before = pid(service)
+    running = begin(rollback_ops)
+    running.signal(signal.SIGINT)
+    ended = running.end(within=3)
+    assert (ended.code, ended.document["outcome"], ended.document["exit_code"]) == (130, "cancelled", 130)
+    assert (service.live(), pid(service)) == ("b2", before)
+    assert marks(rollback_ops) == {"b1": "", "b2": ""}
+
+
+# --- time ------------------------------------------------------------------------------------------------
+
+
+def test_the_deadline_holds_whatever_a_check_does(rollback_ops: RollbackOps, deploy: Deploy) -> None:
+    service = deploy(releases={"b1": "never_answers", "b2": "healthy"})
+    health = {"kind": "http", "url": f"http://localhost:{service.port}/health", "timeout": "60s"}
+    hung = {"kind": "command", "run": "trap '' TERM INT HUP; sleep 61.5; sleep 62.5", "timeout": "60s"}
+    verify = {"min_healthy_time": "0s", "healthy_deadline": "3s"}
+    rollback_ops.settings(service.toml(pattern="b*", verify=verify, checks={"health": health, "hung": hung}))
+    try:
+        ended = rollback_ops("rollback", "prod", *WHY, "--json", timeout=30)
+    finally:
+        kill(service.host, "sleep 6[12].5")
+
+    assert (ended.code, ended.document["outcome"]) == (2, "verification_failed"), ended.err
+    late = ("unknown", "no answer before the deadline")
+    assert checks(ended.document)["health"] == checks(ended.document)["hung"] == late
+    (verified,) = (step for step in ended.document["hosts"][0]["steps"] if step["name"] == "verify")
+    assert 3 <= verified["seconds"] < 4.5
+    assert service.live() == "b1"
+
+
+def test_a_check_whose_command_ignores_that_its_time_is_over_is_answered_all_the_same(
+    rollback_ops: RollbackOps, deploy: Deploy
+) -> None:
+    service = deploy(releases=dict.fromkeys(("b1", "b2"), "healthy"))
+    hung = {"kind": "command", "run": "trap '' TERM; echo half; sleep 63.5; sleep 64.5", "timeout": "500ms"}
+    rollback_ops.settings(
+        quick(service, pattern="b*", verify={**AT_ONCE, "healthy_deadline": "5s"}, checks={"hung": hung})
+    )
+    ended = rollback_ops("verify", "prod", "--json")
+    assert ended.code == 2, ended.err
+    outcome, detail = checks(ended.document)["hung"]
+    assert (outcome, detail.startswith("it did not end within 0.5 s: half")) == ("failed", True)
+    # What was asked last may have its half second, and the second after which it is killed, still before it.
+    left = lambda: service.host.run("exec pgrep -f 'sleep 6[34].5'", check=False).stdout  # noqa: E731
+    wait_until(lambda: left() == "", 10, "the end of what ignored its end", interval=0.1)
+
+
+def test_what_a_command_leaves_in_the_background_does_not_hold_up_its_answer_and_is_ended(
+    rollback_ops: RollbackOps, deploy: Deploy
+) -> None:
+    service = deploy(releases={"b1": "healthy", "b2": "healthy"})
+    careless = {"kind": "command", "run": "sleep 65.5 & echo fine"}
+    rollback_ops.settings(quick(service, pattern="b*", checks={"careless": careless}))
+    ended = rollback_ops("guard", "prod", "--json")
+    assert ended.code == 0, ended.err
+    assert checks(ended.document)["careless"] == ("passed", "fine")
+    assert service.host.run("exec pgrep -f 'sleep 65.5'", check=False).stdout == ""

@@ -1,0 +1,133 @@
+"""One service on two hosts: one target for both, and what is said when they end differently."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.command import RollbackOps
+from tests.support.scene import QUICK, SECOND, THIRD, WHY, Twins, listing, logins, pid, quick, released, stop_of
+
+
+def outcomes(document: dict[str, Any]) -> list[str]:
+    return [host["outcome"] for host in document["hosts"]]
+
+
+def test_all_hosts_are_rolled_back_at_the_same_time(rollback_ops: RollbackOps, twins: Twins) -> None:
+    plan = {"releases": {"b1": "healthy", "b2": "ignores_sigterm"}}
+    one, two = twins(plan, plan)
+    rollback_ops.settings(quick(one, hosts=logins(one, two), pattern="b*", limits={"stop": "4s"}))
+
+    ended = rollback_ops("rollback", "prod", *WHY, "--json")
+
+    assert ended.code == 0, ended.err
+    assert outcomes(ended.document) == ["succeeded", "succeeded"]
+    assert [host["host"] for host in ended.document["hosts"]] == logins(one, two)
+    stops = [stop_of(ended.document, number)["seconds"] for number in (0, 1)]
+    assert min(stops) >= 4, "each of them waited for the stop"
+    assert ended.document["duration_seconds"] < sum(stops), "and they waited together"
+    assert released(one) == released(two) == "b1"
+
+
+def test_the_target_is_one_release_that_all_hosts_have(rollback_ops: RollbackOps, twins: Twins) -> None:
+    four = {f"b{number}": "healthy" for number in (1, 2, 3, 4)}
+    one, two = twins({"releases": four}, {"releases": {name: four[name] for name in ("b1", "b2", "b4")}})
+    rollback_ops.settings(quick(one, hosts=logins(one, two), pattern="b*"))
+
+    ended = rollback_ops("rollback", "prod", *WHY, "--json")
+
+    assert ended.code == 0, ended.err
+    assert released(one) == released(two) == ended.document["to"]["release"] == "b2"
+    rejected = {r["release"]: r["why"] for r in ended.document["rejected"]}
+    assert rejected["b3"] == f"{logins(two)[0]} does not have it"
+
+
+def test_a_release_that_one_host_marked_bad_is_chosen_for_none(rollback_ops: RollbackOps, twins: Twins) -> None:
+    releases = {f"b{number}": "healthy" for number in (1, 2, 3)}
+    one, two = twins({"releases": releases}, {"releases": releases})
+    two.host.write(f"{two.root}/.rollback/marks/backups/prod/b2.bad", "a run\n")
+    rollback_ops.settings(quick(one, hosts=logins(one, two), pattern="b*"))
+    ended = rollback_ops("rollback", "prod", *WHY, "--json")
+    assert ended.code == 0, ended.err
+    assert released(one) == released(two) == "b1"
+    assert {"release": "b2", "why": f"it is marked bad on {logins(two)[0]}"} in ended.document["rejected"]
+
+
+def test_hosts_that_ran_different_releases_come_together_on_one(rollback_ops: RollbackOps, twins: Twins) -> None:
+    one, two = twins({}, {"live": SECOND})
+    rollback_ops.settings(quick(one, hosts=logins(one, two)))
+    process = pid(two)
+
+    ended = rollback_ops("rollback", "prod", *WHY, "--json")
+
+    assert ended.code == 0, ended.err
+    assert outcomes(ended.document) == ["succeeded", "nothing_to_do"]
+    assert ended.document["warnings"] == [f"the hosts ran different releases: {SECOND}, {THIRD}"]
+    assert released(one) == released(two) == SECOND
+    assert pid(two) == process, "what runs the target already is left alone"
+    assert ended.document["hosts"][1]["checks"] != [], "and is verified all the same"
+
+
+def test_only_the_host_that_was_named_is_touched(rollback_ops: RollbackOps, twins: Twins) -> None:
+    one, two = twins({}, {})
+    rollback_ops.settings(quick(one, hosts=logins(one, two)))
+    files, process = listing(one), pid(one)
+
+    ended = rollback_ops("rollback", "prod", *WHY, "--host", logins(two)[0], "--json")
+
+    assert ended.code == 0, ended.err
+    assert [host["host"] for host in ended.document["hosts"]] == logins(two)
+    assert released(two) == SECOND
+    assert (listing(one), pid(one), released(one)) == (files, process, THIRD)
+
+
+def test_5_hosts_that_end_differently_are_each_told_of(rollback_ops: RollbackOps, twins: Twins) -> None:
+    one, two = twins(
+        {"releases": {"b1": "healthy", "b2": "healthy"}}, {"releases": {"b1": "unhealthy", "b2": "healthy"}}
+    )
+    verify = {**QUICK, "healthy_deadline": "3s"}
+    rollback_ops.settings(quick(one, hosts=logins(one, two), pattern="b*", verify=verify))
+
+    ended = rollback_ops("rollback", "prod", *WHY, "--json")
+
+    assert (ended.code, ended.document["outcome"], ended.document["exit_code"]) == (5, "partial", 5)
+    assert outcomes(ended.document) == ["succeeded", "verification_failed"]
+    assert [(service.health() or {}).get("status") for service in (one, two)] == ["ok", "unhealthy"]
+    listed = rollback_ops("list", "prod", "--json").document["hosts"]
+    assert [next(r["mark"] for r in host["releases"] if r["name"] == "b1") for host in listed] == ["good", "bad"]
+
+
+def test_5_a_host_where_nothing_starts_does_not_keep_the_other_from_its_rollback(
+    rollback_ops: RollbackOps, twins: Twins
+) -> None:
+    notify = {"options": ["Type=notify"]}
+    one, two = twins(
+        {"releases": {"b1": "crash_at_once", "b2": "healthy"}, **notify},
+        {"releases": {"b1": "healthy", "b2": "healthy"}, **notify},
+    )
+    rollback_ops.settings(quick(one, hosts=logins(one, two), pattern="b*"))
+    ended = rollback_ops("rollback", "prod", *WHY)
+    assert ended.code == 5
+    assert f"{logins(one)[0]}: failed" in ended.out
+    assert f"{logins(two)[0]}: succeeded" in ended.out
+    assert not one.is_running()
+    assert released(two) == "b1"
+
+
+def test_a_release_that_is_still_live_on_one_host_only_is_taken_out_there(
+    rollback_ops: RollbackOps, twins: Twins
+) -> None:
+    one, two = twins({}, {"live": SECOND})
+    rollback_ops.settings(quick(one, hosts=logins(one, two)))
+    files = listing(two)
+    ended = rollback_ops("rollback", "prod", *WHY, "--if-current", THIRD, "--json")
+    assert ended.code == 0, ended.err
+    assert outcomes(ended.document) == ["succeeded", "nothing_to_do"]
+    assert (released(one), listing(two)) == (SECOND, files)
+
+
+def test_one_rollback_is_one_line_of_the_history_of_both_hosts(rollback_ops: RollbackOps, twins: Twins) -> None:
+    one, two = twins({}, {})
+    rollback_ops.settings(quick(one, hosts=logins(one, two)))
+    assert rollback_ops("rollback", "prod", *WHY).code == 0
+    records = rollback_ops("history", "list", "--json").document["records"]
+    assert [len(record["hosts"]) for record in records] == [2]

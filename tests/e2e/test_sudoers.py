@@ -1,0 +1,91 @@
+"""The sudoers lines of the README, to the letter: enough for a rollback, and for nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.command import RollbackOps
+from tests.support.lab.deploy import Deployed
+from tests.support.lab.host import LabHost
+from tests.support.lab.lab import Lab
+from tests.support.project import PROJECT
+from tests.support.scene import SECOND, THIRD, WHY, quick
+
+README = (PROJECT / "README.md").read_text()
+RIGHTS = README.partition("\n## Rights on the host\n")[2].partition("\n## ")[0]
+MAY_NOT = (
+    "id",
+    "sh -c id",
+    "systemctl stop -- ssh.service",
+    "systemctl restart -- {unit}",
+    "systemctl start -- {unit} ssh.service",
+    "systemctl kill -s KILL -- ssh.service",
+    "systemctl stop --force -- {unit}",
+    "systemctl edit {unit}",
+    "systemctl -H root@localhost stop -- {unit}",
+    "systemd-run id",
+    "supervisorctl stop all",
+    "-u plain id",
+    "-s",
+)
+
+
+@pytest.fixture(scope="module")
+def strict(lab: Lab) -> Iterator[LabHost]:
+    """A host on which ``deploy`` may do nothing through sudo but what a test gives it."""
+    with lab.boot("strict") as host:
+        host.run("rm /etc/sudoers.d/deploy")
+        yield host
+
+
+def install(host: LabHost, lines: str) -> None:
+    """As the README says it: checked by visudo first."""
+    host.write("/etc/sudoers.d/rosey.new", lines, mode=0o440)
+    host.run("visudo -c -f /etc/sudoers.d/rosey.new && mv /etc/sudoers.d/rosey.new /etc/sudoers.d/rosey && visudo -c")
+
+
+def rolled_back(rollback_ops: RollbackOps, service: Deployed) -> None:
+    ended = rollback_ops("rollback", "prod", *WHY, "--json")
+    assert (ended.code, ended.document["from"]["release"], service.live()) == (0, THIRD, SECOND), ended.err
+    assert service.is_running()
+
+
+def refused_without_sudoers(rollback_ops: RollbackOps) -> None:
+    ended = rollback_ops("check", "prod")
+    assert ended.code == 1
+    assert "the user deploy may not run `sudo " in ended.out
+
+
+def test_the_lines_for_systemd_are_enough_for_a_rollback_and_for_nothing_else(
+    rollback_ops: RollbackOps, strict: LabHost
+) -> None:
+    (block,) = re.findall(r"^```text\n(deploy ALL=.*?)^```$", RIGHTS, re.MULTILINE | re.DOTALL)
+    service = strict.deploy("cytube-bot", owner="deploy")
+    rollback_ops.settings(quick(service))
+    refused_without_sudoers(rollback_ops)
+    install(strict, block)
+    rolled_back(rollback_ops, service)
+    for command in MAY_NOT:
+        line = f"sudo -n {command.format(unit='cytube-bot.service')}"
+        assert strict.run(line, user="deploy", check=False).returncode != 0, line
+    assert service.is_running()
+    service.remove()
+
+
+def test_the_lines_for_supervisor_are_enough_for_a_rollback_and_for_nothing_else(
+    rollback_ops: RollbackOps, strict: LabHost
+) -> None:
+    commands = re.findall(r"`(/usr/bin/supervisorctl [^`]+)`", RIGHTS)
+    assert len(commands) == 4
+    service = strict.deploy("web", owner="deploy", manager="supervisor")
+    rollback_ops.settings(quick(service))
+    install(strict, "# nothing yet\n")
+    refused_without_sudoers(rollback_ops)
+    install(strict, f"deploy ALL=(root) NOPASSWD: {', '.join(commands)}\n")
+    rolled_back(rollback_ops, service)
+    for command in (*MAY_NOT[:3], "supervisorctl stop other", "supervisorctl shutdown", "supervisorctl"):
+        assert strict.run(f"sudo -n {command}", user="deploy", check=False).returncode != 0, command
+    service.remove()

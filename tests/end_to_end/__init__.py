@@ -1,1 +1,0 @@
-"""The command as people run it, against real hosts."""

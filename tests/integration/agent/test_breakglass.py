@@ -1,0 +1,474 @@
+"""The installed program as a person on the server runs it: under the shells that hosts have, without Python's help."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rollback_ops.core.journal import read_journal
+from rollback_ops.core.record import Record
+from rollback_ops.hosts.agent import installed
+from tests.support.agent_sandbox import COMMANDS, RUN
+from tests.support.breakglass_sandbox import Standalone, text_of
+from tests.support.http_server import answer, serving
+from tests.support.lab.ground import wait_until
+from tests.support.toolbox import tool
+
+WHY = ("--reason", "logins fail since the deploy")
+PORT_OF_NOBODY = 9
+
+
+@pytest.fixture(params=["dash", "busybox"])
+def shell(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def sandbox(shell: str, tmp_path: Path) -> Standalone:
+    return Standalone(tmp_path, shell)
+
+
+def record_of(sandbox: Standalone) -> Record:
+    """The newest record in the journal, as `history list` reads it."""
+    records, unreadable = read_journal((sandbox.store / "journal.jsonl").read_text().splitlines())
+    assert unreadable == 0
+    return records[0]
+
+
+def marks(sandbox: Standalone) -> set[str]:
+    return {path.name for path in (sandbox.store / "marks" / "releases").glob("*")}
+
+
+def check(name: str, run: str, **more: Any) -> dict[str, Any]:
+    return {"checks": {name: {"kind": "command", "run": run, **more}}}
+
+
+# --- the file --------------------------------------------------------------------------------------------
+
+
+def test_shellcheck_has_nothing_to_say_about_what_is_installed(tmp_path: Path) -> None:
+    sandbox = Standalone(tmp_path, "dash", **check("health", "test {release} = r2"))
+    words = [tool("shellcheck"), "--shell=sh", "--exclude=SC2016", "--format=gcc", str(sandbox.program)]
+    assert subprocess.run(words, capture_output=True, text=True, check=False).stdout == ""
+
+
+def test_no_function_of_the_installed_program_stands_in_for_another(tmp_path: Path) -> None:
+    names = Counter(re.findall(r"^(\w+)\(\)", Standalone(tmp_path, "dash").program.read_text(), re.MULTILINE))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_it_is_put_there_once_for_its_owner_alone_and_replaced_when_it_differs(sandbox: Standalone) -> None:
+    inode = sandbox.program.stat().st_ino
+    assert sandbox.program.stat().st_mode & 0o777 == 0o700
+    assert sandbox.host.install(text_of(sandbox)) == "unchanged"
+    assert sandbox.program.stat().st_ino == inode
+    sandbox.program.write_text("#!/bin/sh\nrm -rf something\n")
+    assert sandbox.host.install(text_of(sandbox)) == "replaced"
+    assert sandbox.program.read_text().rstrip("\n") == text_of(sandbox).rstrip("\n")
+    assert not list(sandbox.store.glob("*.new"))
+
+
+def test_a_link_in_its_place_is_replaced_and_what_it_leads_to_is_left_alone(
+    sandbox: Standalone, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.write_text("precious")
+    sandbox.program.unlink()
+    sandbox.program.symlink_to(other)
+    sandbox.host.install(text_of(sandbox))
+    assert (other.read_text(), sandbox.program.is_symlink()) == ("precious", False)
+
+
+def test_a_copy_that_was_cut_does_nothing_at_all(sandbox: Standalone) -> None:
+    whole = sandbox.program.read_text().rstrip("\n")
+    before = [line for line in sandbox.listing() if "/.rollback" not in line[0]]
+    for cut in [*range(0, len(whole), 4000), len(whole) - 3]:
+        sandbox.program.write_text(whole[:cut])
+        assert sandbox.by_hand("--emergency").stdout == "", cut
+    assert [line for line in sandbox.listing() if "/.rollback" not in line[0]] == before
+
+
+def test_its_stamp_tells_whether_the_program_or_its_settings_are_others(sandbox: Standalone, tmp_path: Path) -> None:
+    text = text_of(sandbox)
+    stamp = sandbox.host.stamp()
+    assert installed.difference(stamp, text) == ""
+    assert installed.difference("", text) == ""
+    assert "settings" in installed.difference(re.sub("settings .*", "settings 000000000000", stamp), text)
+    assert "older" in installed.difference(re.sub("program [0-9a-f]*", "program 000000000000", stamp), text)
+    older = re.sub(r"ops \S+, program [0-9a-f]*", "ops 0.0.1, program 000000000000", stamp)
+    assert "of version 0.0.1" in installed.difference(older, text)
+    assert "damaged" in installed.difference("rm -rf", text)
+
+
+# --- a rollback ------------------------------------------------------------------------------------------
+
+
+def test_a_rollback_by_hand_ends_on_the_same_record_as_any_other(sandbox: Standalone) -> None:
+    (sandbox.releases / "r2" / "REVISION").write_text("5c6a1f\n")
+    reason = """it's "broken" \\ $(touch canary) `id` — ünwell 🦄"""
+
+    ended = sandbox.by_hand("--reason", reason)
+
+    assert ended.returncode == 0, ended.stderr
+    assert sandbox.running() == "r2"
+    assert sandbox.current.readlink() == sandbox.releases / "r2"
+    record = record_of(sandbox)
+    assert (record.outcome, record.exit_code, record.mode, record.trigger) == ("succeeded", 0, "standard", "manual")
+    assert (record.reason, record.service, record.environment) == (reason, "rosey", "prod")
+    assert (record.from_.release, record.to.release, record.to.revision) == ("r3", "r2", "5c6a1f")
+    assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{8}", record.id)
+    (host,) = record.hosts
+    assert [step.name for step in host.steps] == ["find", "stop", "switch", "start", "verify"]
+    assert [(c.name, c.outcome) for c in host.checks] == [("process", "passed")]
+    assert [(r.release, r.why) for r in record.rejected] == [("r3", "it is the live one")]
+    assert host.downtime_seconds is not None
+    assert marks(sandbox) == {"r3.bad", "r2.good"}
+    assert not (sandbox.store / "lease").exists()
+    assert ended.stdout.startswith("✓ rolled back: r3 → r2  (prod, ")
+    assert [line.split(":")[0] for line in ended.stderr.splitlines() if line.startswith("▸")] == [
+        "▸ survey",
+        "▸ plan",
+        "▸ switch",
+        "▸ verify",
+    ]
+
+
+def test_a_second_rollback_goes_further_back_and_never_to_what_was_left(sandbox: Standalone) -> None:
+    assert sandbox.by_hand(*WHY).returncode == 0
+    assert sandbox.by_hand(*WHY).returncode == 0
+    assert sandbox.running() == "r1"
+    third = sandbox.by_hand(*WHY)
+    assert (third.returncode, sandbox.running()) == (1, "r1")
+    assert "no eligible release" in third.stdout
+
+
+def test_an_emergency_asks_nothing_and_says_what_it_left_out(shell: str, tmp_path: Path) -> None:
+    sandbox = Standalone(tmp_path, shell, **check("never", "touch $ROOT/asked; exit 1"))
+    ended = sandbox.by_hand("--emergency")
+    assert (ended.returncode, sandbox.running()) == (0, "r2")
+    record = record_of(sandbox)
+    assert (record.mode, record.reason) == ("emergency", "emergency: no reason was given")
+    assert {c.outcome for c in record.hosts[0].checks} == {"skipped"}
+    assert "verification was skipped" in record.warnings[0]
+    assert not (sandbox.root / "asked").exists()
+    assert marks(sandbox) == {"r3.bad"}
+
+
+@pytest.mark.parametrize("option", ["--backup", "--to"])
+def test_a_release_that_is_named_is_where_it_goes(sandbox: Standalone, option: str) -> None:
+    assert sandbox.by_hand(option, "r1", *WHY).returncode == 0
+    assert (sandbox.running(), record_of(sandbox).mode) == ("r1", "targeted")
+
+
+@pytest.mark.parametrize("name", ["../r1", "r1/../r2", ";touch canary", "$(touch canary)", "r9", "*", "r1\nr2", "-rf"])
+def test_a_name_that_is_none_of_the_releases_is_refused(sandbox: Standalone, name: str) -> None:
+    before = sandbox.listing()
+    ended = sandbox.by_hand(f"--backup={name}", *WHY)
+    assert ended.returncode == 1
+    assert "is none of the releases" in ended.stdout
+    assert sandbox.listing() == before
+
+
+def test_it_acts_only_where_the_release_is_live_that_it_is_meant_for(sandbox: Standalone) -> None:
+    ended = sandbox.by_hand("--if-current", "r2", *WHY)
+    assert (ended.returncode, sandbox.running()) == (0, "r3")
+    assert "nothing to do: r2 is no longer live (live: r3)" in ended.stdout
+    assert sandbox.by_hand("--if-current=r3", *WHY).returncode == 0
+    assert sandbox.running() == "r2"
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--list", "→  r2"),
+        ("--check", "✓ a rollback can be done: r3 → r2"),
+        ("--dry-run", "DRY RUN, nothing was changed. A rollback would go: r3 → r2"),
+        ("--help", "--emergency"),
+    ],
+)
+def test_what_only_looks_changes_nothing_and_needs_no_reason(sandbox: Standalone, option: str, said: str) -> None:
+    before = sandbox.listing()
+    ended = sandbox.by_hand(option)
+    assert ended.returncode == 0
+    assert said in ended.stdout
+    assert sandbox.listing() == before
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--reason", ""),
+        ("--reason", "  "),
+        ("--reason", "ab"),
+        ("--reason", "two\nlines"),
+        ("--reason", "a\tb c"),
+        ("--reason", "x" * 1001),
+        ("--reason",),
+        ("--backup",),
+        ("--nonsense",),
+        ("prod",),
+        ("--worker",),
+        ("survey", "no"),
+    ],
+)
+def test_wrong_usage_is_said_and_nothing_is_looked_at(sandbox: Standalone, options: tuple[str, ...]) -> None:
+    before = sandbox.listing()
+    ended = sandbox.by_hand(*options)
+    assert (ended.returncode, ended.stdout) == (64, "")
+    assert ended.stderr.startswith("error: ")
+    assert sandbox.listing() == before
+
+
+def test_on_a_terminal_it_asks_for_the_reason(sandbox: Standalone) -> None:
+    ended = sandbox.by_hand(typed="the shop is down\n")
+    assert ended.returncode == 0
+    assert ended.stderr.startswith("Why? ")
+    assert record_of(sandbox).reason == "the shop is down"
+
+
+# --- when it does not go well ----------------------------------------------------------------------------
+
+
+def test_1_a_check_before_the_stop_that_says_no_leaves_everything_as_it_is(shell: str, tmp_path: Path) -> None:
+    sandbox = Standalone(
+        tmp_path, shell, **check("config", "echo no token in $(basename $PWD); exit 3", phase="before")
+    )
+    before = sandbox.listing()
+    ended = sandbox.by_hand(*WHY)
+    assert ended.returncode == 1
+    assert "the check config says that r2 would not work: exit status 3: no token in r2" in ended.stdout
+    assert sandbox.listing() == before
+
+
+def test_a_sealed_release_that_was_changed_is_passed_over(sandbox: Standalone) -> None:
+    assert sandbox.host.seal("r2") == 1
+    (sandbox.releases / "r2" / "app").write_text("changed")
+    ended = sandbox.by_hand(*WHY)
+    assert (ended.returncode, sandbox.running()) == (0, "r1")
+    why = {r.release: r.why for r in record_of(sandbox).rejected}["r2"]
+    assert why.startswith("its files are not the sealed ones")
+
+
+def test_2_a_check_that_fails_is_a_verification_that_failed(shell: str, tmp_path: Path) -> None:
+    policy = {"min_healthy_time": "0s", "healthy_deadline": "1s"}
+    sandbox = Standalone(tmp_path, shell, verify=policy, **check("health", "echo no {release}; false"))
+    ended = sandbox.by_hand(*WHY)
+    assert (ended.returncode, sandbox.running()) == (2, "r2")
+    record = record_of(sandbox)
+    assert record.outcome == "verification_failed"
+    assert {c.name: (c.outcome, c.detail) for c in record.hosts[0].checks} == {
+        "process": ("passed", "it runs"),
+        "health": ("failed", "exit status 1: no r2"),
+    }
+    assert marks(sandbox) == {"r3.bad", "r2.bad"}
+
+
+def test_no_secret_that_a_check_or_a_person_let_out_is_remembered(shell: str, tmp_path: Path) -> None:
+    policy = {"min_healthy_time": "0s", "healthy_deadline": "1s"}
+    said = "DB_PASSWORD=hunter2-a 'api_key': 'hunter2-b' https://u:hunter2-c@db/ Bearer hunter2-d ghp_hunter2hunter2"
+    sandbox = Standalone(tmp_path, shell, verify=policy, **check("health", f'echo "{said}"; false'))
+    ended = sandbox.by_hand("--reason", "the token: hunter2-e is out")
+    assert ended.returncode == 2
+    text = sandbox.store.joinpath("journal.jsonl").read_text()
+    assert "hunter2" not in text + ended.stdout + ended.stderr
+    assert "DB_PASSWORD=***" in text
+    assert record_of(sandbox).reason == "the token: *** is out"
+
+
+def test_a_check_has_to_hold_for_the_whole_window(shell: str, tmp_path: Path) -> None:
+    policy = {"min_healthy_time": "1s", "healthy_deadline": "8s"}
+    fails_once = "n=$(cat $ROOT/n 2>/dev/null || echo 0); echo $((n + 1)) >$ROOT/n; test $n -ne 2"
+    sandbox = Standalone(tmp_path, shell, verify=policy, **check("health", fails_once))
+    assert sandbox.by_hand(*WHY).returncode == 0
+    (verify,) = (s for s in record_of(sandbox).hosts[0].steps if s.name == "verify")
+    assert 1.2 < verify.seconds < 8
+
+
+def test_3_a_service_that_cannot_be_stopped_is_put_back(shell: str, tmp_path: Path) -> None:
+    sandbox = Standalone(tmp_path, shell, {"stop": "exit 1"})
+    ended = sandbox.by_hand(*WHY)
+    assert (ended.returncode, sandbox.running()) == (3, "r3")
+    assert record_of(sandbox).outcome == "restored"
+    assert marks(sandbox) == set()
+
+
+def test_4_a_target_that_does_not_start_calls_for_a_person(shell: str, tmp_path: Path) -> None:
+    sandbox = Standalone(tmp_path, shell, {"start": "exit 1"})
+    ended = sandbox.by_hand(*WHY)
+    assert (ended.returncode, record_of(sandbox).outcome) == (4, "failed")
+    assert "r2 does not start" in ended.stdout
+    assert "What to try first:" in ended.stderr
+    assert "the log of r2" in ended.stderr
+    assert marks(sandbox) == {"r3.bad", "r2.bad"}
+
+
+def test_4_a_target_that_dies_under_verification_is_down(shell: str, tmp_path: Path) -> None:
+    policy = {"min_healthy_time": "2s", "healthy_deadline": "5s"}
+    dies = {"start": f'{COMMANDS["start"]}; (sleep 0.6; rm "$ROOT/running") >/dev/null 2>&1 &'}
+    ended = (sandbox := Standalone(tmp_path, shell, dies, verify=policy)).by_hand(*WHY)
+    assert (ended.returncode, record_of(sandbox).outcome) == (4, "failed")
+
+
+def test_a_lock_that_is_held_is_respected_and_an_emergency_breaks_it(sandbox: Standalone) -> None:
+    sandbox.switch(intent='{"event":"intent","id":"another"}')
+    held = sandbox.by_hand(*WHY)
+    assert (held.returncode, sandbox.running()) == (1, "r2")
+    assert "locked by tester since " in held.stdout
+    assert sandbox.by_hand("--emergency").returncode == 0
+    assert sandbox.running() == "r1"
+    journal = sandbox.journal()
+    assert any("the lock is taken over" in warning for warning in journal[-1]["warnings"])
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_in_the_middle_ends_it_when_the_host_has_finished(
+    shell: str, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    slow = {"start": f'touch "$ROOT/starting"; until [ -e "$ROOT/go" ]; do sleep 0.05; done; {COMMANDS["start"]}'}
+    sandbox = Standalone(tmp_path, shell, slow)
+    process = sandbox.start(*WHY)
+    wait_until((sandbox.root / "starting").exists, 20, "the start")
+    # As a terminal does it: everything in the foreground gets it.
+    os.killpg(process.pid, number)
+    (sandbox.root / "go").touch()
+    process.wait(timeout=30)
+    process.communicate(timeout=30)
+    assert (process.returncode, sandbox.running()) == (code, "r2")
+    record = record_of(sandbox)
+    assert (record.outcome, record.exit_code, record.hosts[0].outcome) == ("cancelled", code, "succeeded")
+
+
+@pytest.mark.parametrize("number", [None, signal.SIGHUP])
+def test_a_person_whose_connection_drops_still_has_it_on_the_record(
+    shell: str, tmp_path: Path, number: signal.Signals | None
+) -> None:
+    slow = {"start": f'touch "$ROOT/starting"; until [ -e "$ROOT/go" ]; do sleep 0.05; done; {COMMANDS["start"]}'}
+    sandbox = Standalone(tmp_path, shell, slow)
+    with sandbox.start(*WHY) as process:
+        wait_until((sandbox.root / "starting").exists, 20, "the start")
+        for stream in (process.stdout, process.stderr):
+            assert stream
+            stream.close()
+        if number:
+            os.killpg(process.pid, number)
+        (sandbox.root / "go").touch()
+        assert (process.wait(30), sandbox.running()) == (0, "r2")
+    record = record_of(sandbox)
+    assert (record.outcome, [step.name for step in record.hosts[0].steps][-1]) == ("succeeded", "verify")
+    assert marks(sandbox) == {"r3.bad", "r2.good"}
+
+
+def test_what_was_interrupted_is_taken_up(sandbox: Standalone) -> None:
+    sandbox.store.joinpath("open").write_text(f"{RUN}\tr1\t{sandbox.releases / 'r3'}\n")
+    ended = sandbox.by_hand(*WHY)
+    assert (ended.returncode, sandbox.running()) == (0, "r2")
+    assert "an interrupted rollback to r1 is taken up" in ended.stdout
+    assert not (sandbox.store / "open").exists()
+
+
+# --- checks without Python -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({}, 0),
+        ({"json": {"release": "{release}"}}, 0),
+        ({"json": {"deep.count": 3}}, 0),
+        ({"json": {"deep.count": 31}}, 2),
+        ({"json": {"release": "r1"}}, 2),
+        ({"text": "all is well"}, 0),
+        ({"text": "all is bad"}, 2),
+        ({"status": 201}, 2),
+        ({"headers": {"X-Asks": 'a "quoted" \\ one'}}, 0),
+    ],
+)
+def test_an_http_check_is_asked_with_curl(tmp_path: Path, settings: dict[str, Any], code: int) -> None:
+    body = b'{"release": "r2", "deep": {"count":  3}, "said": "all is well"}'
+    with serving(answer(body)) as server:
+        policy = {"min_healthy_time": "0s", "healthy_deadline": "1s"}
+        checks = {"page": {"kind": "http", "url": f"http://127.0.0.1:{server.port}/{{release}}?a=[1]", **settings}}
+        sandbox = Standalone(tmp_path, "dash", verify=policy, checks=checks)
+        ended = sandbox.by_hand(*WHY)
+    assert ended.returncode == code, ended.stderr
+
+
+def test_what_this_host_has_no_tool_for_is_left_out_and_said(tmp_path: Path) -> None:
+    checks = {
+        "page": {"kind": "http", "url": f"http://127.0.0.1:{PORT_OF_NOBODY}/"},
+        "outside": {"kind": "tcp", "address": f"127.0.0.1:{PORT_OF_NOBODY}", "from": "runner"},
+    }
+    sandbox = Standalone(tmp_path, "dash", checks=checks)
+    sandbox.path = f"{sandbox.tools}:{tools_but(tmp_path, 'curl', 'wget')}"
+    ended = sandbox.by_hand(*WHY)
+    assert ended.returncode == 0, ended.stderr
+    told = {c.name: (c.outcome, c.detail) for c in record_of(sandbox).hosts[0].checks}
+    assert told["page"] == ("skipped", "skipped: this host has no curl")
+    assert told["outside"] == ("skipped", "skipped: it is asked from the runner")
+
+
+def tools_but(directory: Path, *missing: str) -> Path:
+    """A directory with all the programs of this machine but some."""
+    there = directory / "tools"
+    there.mkdir()
+    for path in (*Path("/usr/bin").iterdir(), *Path("/bin").iterdir()):
+        if path.name not in missing and not (there / path.name).is_symlink():
+            (there / path.name).symlink_to(path)
+    return there
+
+
+@pytest.mark.parametrize(("open_", "code"), [(True, 0), (False, 2)])
+def test_a_tcp_check_knows_who_accepts(tmp_path: Path, open_: bool, code: int) -> None:
+    with serving(b"") as server:
+        policy = {"min_healthy_time": "0s", "healthy_deadline": "1s"}
+        checks = {"db": {"kind": "tcp", "address": f"127.0.0.1:{server.port if open_ else PORT_OF_NOBODY}"}}
+        assert Standalone(tmp_path, "dash", verify=policy, checks=checks).by_hand(*WHY).returncode == code
+
+
+def test_a_critical_line_in_a_log_fails_the_verification(tmp_path: Path) -> None:
+    checks = {"log": {"kind": "logs", "command": "echo CRITICAL the database is gone"}}
+    sandbox = Standalone(tmp_path, "dash", checks=checks)
+    assert sandbox.by_hand(*WHY).returncode == 2
+    quiet = {"log": {"kind": "logs", "command": "echo all is well"}}
+    (tmp_path / "two").mkdir()
+    assert Standalone(tmp_path / "two", "dash", checks=quiet).by_hand(*WHY).returncode == 0
+
+
+# --- JSON ------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(st.binary(max_size=60).filter(lambda b: b"\0" not in b), min_size=1, max_size=12))
+def test_any_bytes_become_a_json_string(sandbox: Standalone, texts: list[bytes]) -> None:
+    found = quoted(sandbox, texts)
+    for text, line in zip(texts, found, strict=True):
+        try:
+            assert json.loads(line) == text.decode()
+        except UnicodeDecodeError:
+            assert "\ufffd" in json.loads(line)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), min_size=1, max_size=12))
+def test_any_text_becomes_the_json_string_that_says_the_same(sandbox: Standalone, texts: list[str]) -> None:
+    assert [json.loads(line) for line in quoted(sandbox, [text.encode() for text in texts])] == texts
+
+
+def quoted(sandbox: Standalone, texts: list[bytes]) -> list[bytes]:
+    script = sandbox.root.parent / "quote.sh"
+    definitions = text_of(sandbox).removesuffix('by_hand "$@"\n').encode()
+    script.write_bytes(definitions + b'for text; do quote "$text"; printf "%s\\n" "$quoted"; done\n')
+    words: list[Any] = [str(sandbox.tools / "sh"), str(script), *texts]
+    done = subprocess.run(words, env={"PATH": sandbox.path}, capture_output=True, check=True, timeout=60)
+    return done.stdout.splitlines()

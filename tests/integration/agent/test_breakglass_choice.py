@@ -1,0 +1,156 @@
+"""By hand or not, the same release is chosen, and the same is said of the others: the shell's choice is plan.py's."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from rollback_ops.core.plan import NothingToDo, Refusal, Selection, make_plan
+from rollback_ops.hosts.agent import protocol
+from tests.support.agent_sandbox import Sandbox
+from tests.support.breakglass_sandbox import text_of
+
+HOST = "bot1"
+PROBLEMS = ("", "", "", "link", "empty", "being-deployed", "lacks bot.py")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the program on the host prints, and what a person wishes for."""
+
+    lines: tuple[str, ...]
+    live: tuple[str, str, str]
+    selection: Selection
+    broken: Mapping[str, str]
+
+    def expected(self) -> object:
+        answer = protocol.Answer("survey")
+        for line in ("rollback-ops\t1\tsurvey", "\t".join(("live", *self.live)), *self.lines, "end\t0"):
+            answer.feed(line)
+        survey = protocol.survey(HOST, answer.whole(), ())
+        decision = make_plan([survey], self.selection, self.broken)
+        if isinstance(decision, NothingToDo):
+            return ["nothing", decision.why]
+        rejected = [f"{r.release}\t{r.why}" for r in decision.rejected]
+        if isinstance(decision, Refusal):
+            return ["refused", decision.hosts.get(HOST, decision.why), bool(decision.hint), rejected]
+        (host,) = decision.hosts
+        if host.action == "leave":
+            return ["nothing", host.why]
+        return ["plan", decision.target, rejected, list(decision.warnings)]
+
+    def script(self) -> str:
+        """The same for the shell. The last thing that it prints is a line with NUL's stand-in at its end."""
+        state, name, path = self.live
+        variables = {
+            "said": "\n".join(self.lines),
+            "live_state": state,
+            "live_name": name,
+            "live_path": path,
+            "backup": self.selection.backup,
+            "if_current": self.selection.if_current,
+            "emergency": "yes" if self.selection.emergency else "",
+            "broken": "".join(f"{name}\t{why}\n" for name, why in self.broken.items()),
+        }
+        return (
+            "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()) + "look; make_plan; show\n"
+        )
+
+
+def read(text: str) -> object:
+    decision, target, why, hint, rejected, warnings = text.split("\x01")
+    if decision == "nothing":
+        return ["nothing", why]
+    if decision == "refused":
+        return ["refused", why, bool(hint), rejected.splitlines()]
+    return ["plan", target, rejected.splitlines(), warnings.splitlines()]
+
+
+# Short, so that some are alike: runs of digits, leading zeros, and every sign that a name may have.
+rarely = st.sampled_from((False, False, False, False, True))
+names = st.from_regex(r"\A(?:[ab_]|[0-9]{1,3})(?:[.+:@~=,_-]|[ab]|0{0,2}[0-9]{1,3}){0,4}\Z")
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    found = draw(st.lists(names, max_size=8, unique=True))
+    some_name = st.sampled_from(found) if found else names
+    lines = [
+        f"release\t{n}\t{draw(st.sampled_from(PROBLEMS))}\t\t{draw(st.sampled_from(('', 'good', 'bad')))}\t"
+        for n in found
+    ]
+    lines += [
+        f"odd\t{odd.encode().hex()}"
+        for odd in draw(st.sets(st.sampled_from(("a b", "-rf", "a;b", "x" * 130)), max_size=1))
+    ]
+    state = draw(st.sampled_from((*["release"] * 8, "missing", "dangling", "elsewhere", "directory")))
+    live = draw(st.one_of(some_name, names)) if state in ("release", "dangling") else ""
+    path = "" if state in ("missing", "directory") else f"/srv/bot/releases/{live or 'x'}"
+    if draw(rarely):
+        lines.append(f"unfinished\t20240101T000000Z-00000001\t/srv/bot/releases/{draw(some_name)}\t{draw(some_name)}")
+    if draw(rarely):
+        left = draw(st.sampled_from(("0.00", "7.00")))
+        lines.append(f"lease\t20240101T000000Z-00000002\tana@laptop\t\t2024-01-01T00:00:00Z\t{left}")
+    trouble = (
+        "blocker\tno-tool\tflock",
+        "blocker\tnot-writable\t/srv/bot\tdeploy",
+        "warning\tno-link-source\t/srv/bot/x",
+    )
+    lines += draw(st.lists(st.sampled_from(trouble), max_size=2, unique=True)) if draw(rarely) else []
+    sometimes = st.one_of(st.just(""), st.just(""), some_name, names)
+    selection = Selection(draw(sometimes), draw(st.sampled_from(("", "", "", live, "b1"))), draw(st.booleans()))
+    broken = draw(st.dictionaries(some_name, st.just("its files are not the sealed ones on bot1: x"), max_size=2))
+    return Case(tuple(lines), (state, live, path), selection, broken)
+
+
+class Chooser:
+    """The functions of the installed program, told what a survey has found."""
+
+    def __init__(self, directory: Path, shell: str) -> None:
+        self._sandbox = Sandbox(directory, shell)
+        self._file = directory / "chooser.sh"
+        self._definitions = text_of(self._sandbox).removesuffix('by_hand "$@"\n') + (
+            f"this_host={HOST}\nbegan=0\n"
+            "survey() { printf '%s\\n' \"$said\"; }\nlook_at_current() { :; }\nlook_at_units() { units_found=''; }\n"
+            "show() { printf '%s\\001%s\\001%s\\001%s\\001%s\\001%s\\002' "
+            '"$decision" "$target" "$why" "$hint" "$rejected" "$warnings"; }\n'
+        )
+
+    def choose(self, asked: list[Case]) -> list[object]:
+        self._file.write_text(self._definitions + "".join(case.script() for case in asked))
+        done = subprocess.run(
+            [str(self._sandbox.tools / "sh"), str(self._file)],
+            env={"PATH": self._sandbox.path},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.stderr == ""
+        return [read(text) for text in done.stdout.split("\x02")[:-1]]
+
+
+@pytest.fixture(scope="module", params=["dash", "busybox"])
+def chooser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Chooser:
+    return Chooser(tmp_path_factory.mktemp("chooser"), str(request.param))
+
+
+# The case that differs is told as it is: to find the smallest one would take minutes.
+@settings(
+    max_examples=25,
+    phases=[Phase.generate],
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(asked=st.lists(cases(), min_size=1, max_size=25))
+def test_the_choice_by_hand_is_the_one_that_the_command_would_make(chooser: Chooser, asked: list[Case]) -> None:
+    for case, found in zip(asked, chooser.choose(asked), strict=True):
+        assert found == case.expected(), json.dumps([case.lines, case.live], indent=1)

@@ -1,0 +1,125 @@
+"""Exit code 64: what is wrong with a command or its settings is said before anything is contacted."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import RollbackOps
+from tests.support.lab.toml import dump
+
+WHY = ("--reason", "logins fail")
+
+
+@pytest.fixture
+def server() -> Iterator[socket.socket]:
+    """What stands where the host's sshd should be: it accepts, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+@pytest.fixture
+def rollback_ops(tmp_path: Path, server: socket.socket) -> RollbackOps:
+    command = RollbackOps(tmp_path)
+    host = f"deploy@127.0.0.1:{server.getsockname()[1]}"
+    service = {"root": "/srv/bot", "units": ["bot"], "limits": {"connect": "500ms"}}
+    environments = {"prod": {"hosts": [host]}, "staging": {}}
+    command.settings(dump({"services": {"bot": service}, "environments": environments}))
+    return command
+
+
+def was_contacted(server: socket.socket) -> bool:
+    return bool(select.select([server], [], [], 0)[0])
+
+
+def test_a_command_without_a_mistake_does_contact_the_host(rollback_ops: RollbackOps, server: socket.socket) -> None:
+    ended = rollback_ops("rollback", "prod", *WHY)
+    assert ended.code == 1
+    assert was_contacted(server)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "Usage: rollback-ops"),
+        (["rolback", "prod"], "rolback"),
+        (["rollback", "prod", *WHY, "--emergancy"], "--emergancy"),
+        (["rollback", "prod", "twice", *WHY], "twice"),
+        (["rollback", "prod", "--reason"], "--reason"),
+        (["rollback", *WHY], "no environment was named"),
+        (["rollback", "", *WHY], "no environment was named"),
+        (["rollback", "prd", *WHY], 'there is no environment "prd" (did you mean "prod"?)'),
+        (["rollback", "staging", *WHY], "environments.staging has no hosts"),
+        (["rollback", "prod", *WHY, "--service", "bit"], 'there is no service "bit" (did you mean "bot"?)'),
+        (["rollback", "prod", *WHY, "--host", "elsewhere"], '"elsewhere" is not a host of prod'),
+        (["rollback", "prod", *WHY, "--local", "--host", "elsewhere"], "--local works on this machine only"),
+        (["rollback", "prod", "--trigger", "deploy-faled"], 'did you mean "deploy-failed"?'),
+        (["rollback", "prod"], "a rollback needs a reason, and none was given"),
+        (["rollback", "prod", "--reason", "  \t "], "a rollback needs a reason, and none was given"),
+        (["rollback", "prod", "--reason", "no"], "the reason has 2 characters; it should have at least 3"),
+        (["rollback", "prod", "--reason", "one\ntwo"], "the reason has 2 lines; it should be one"),
+        (["rollback", "prod", "--reason", "bell\a"], "the reason has a control character at position 5"),
+        (["rollback", "prod", "--reason", "x" * 1001], "the reason has 1,001 characters; it should have at most 1,000"),
+        (["rollback", "prod", *WHY, "--config", "none.toml"], "none.toml: there is no such file"),
+        (["history"], "Usage: rollback-ops history"),
+        (["history", "list", "--limit", "0"], "--limit"),
+        (["history", "list", "--limit", "few"], "integer"),
+        (["history", "log", "--env", "prod", *WHY], "history log needs the release that was restored"),
+        (["history", "list", "--env", "prd"], 'there is no environment "prd"'),
+        (["seal"], "no environment was named"),
+        (["verify"], "no environment was named"),
+        (["check", "prd"], 'there is no environment "prd"'),
+        (["list", "prd"], 'there is no environment "prd"'),
+    ],
+)
+def test_what_was_typed_wrong_is_named_and_nothing_is_contacted(
+    rollback_ops: RollbackOps, server: socket.socket, arguments: list[str], words: str
+) -> None:
+    ended = rollback_ops(*arguments)
+    assert (ended.code, ended.out) == (64, ""), ended.err
+    assert words in ended.err
+    assert not was_contacted(server)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("ROLLBACK_EMERGENCY", "maybe", 'ROLLBACK_EMERGENCY = "maybe" should be true or false'),
+        ("ROLLBACK_TRIGGER", "magic", 'trigger "magic" should be one of'),
+        ("ROLLBACK_SSH_KEY", "not a key", "ROLLBACK_SSH_KEY"),
+        ("ROLLBACK_CONFIG", "none.toml", "none.toml: there is no such file"),
+        ("ROLLBACK_SERVICES__BOT__LIMITS__STOP", "soon", "ROLLBACK_SERVICES__BOT__LIMITS__STOP"),
+    ],
+)
+def test_a_variable_with_a_bad_value_is_named_and_nothing_is_contacted(
+    rollback_ops: RollbackOps, server: socket.socket, variable: str, value: str, words: str
+) -> None:
+    command = RollbackOps(rollback_ops.directory, {variable: value})
+    ended = command("rollback", "prod", *WHY)
+    assert (ended.code, ended.out) == (64, ""), ended.err
+    assert words in ended.err
+    assert not was_contacted(server)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"root"', '"rot"', "services.bot.rot"),
+        ('"/srv/bot"', '"srv/bot"', 'services.bot.root = "srv/bot" should be an absolute path'),
+        ('"500ms"', '"soon"', "limits.connect"),
+        ("]", "", "line 1"),
+    ],
+)
+def test_settings_that_are_wrong_are_named_by_their_place_and_nothing_is_contacted(
+    rollback_ops: RollbackOps, server: socket.socket, old: str, new: str, words: str
+) -> None:
+    file = rollback_ops.directory / "rollback.toml"
+    file.write_text(file.read_text().replace(old, new, 1))
+    ended = rollback_ops("rollback", "prod", *WHY)
+    assert (ended.code, ended.out) == (64, ""), ended.err
+    assert words in ended.err
+    assert not was_contacted(server)

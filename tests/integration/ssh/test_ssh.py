@@ -1,0 +1,459 @@
+"""A host over SSH, against OpenSSH's own server."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from rollback_ops.core.errors import (
+    AuthenticationFailed,
+    BadAnswer,
+    ConnectionLost,
+    HostUnreachable,
+    HostUntrusted,
+    UsageError,
+)
+from rollback_ops.hosts.ssh.host_keys import KnownHosts
+from rollback_ops.hosts.ssh.identity import Identity
+from rollback_ops.hosts.ssh.transport import SshTransport
+from tests.support.sshd import USER, FlakyPort, Sshd, eventually, fingerprint_by_openssh, free_port, keygen
+
+Start = Callable[..., Sshd]
+
+
+@contextmanager
+def reached(
+    server: Sshd,
+    identity: Identity,
+    trust: KnownHosts | None = None,
+    gateways: tuple[str, ...] = (),
+    timeout: float = 5.0,
+) -> Iterator[SshTransport]:
+    transport = SshTransport(
+        server.address, gateways, identity, trust or KnownHosts.from_text(server.known_hosts()), timeout
+    )
+    try:
+        yield transport
+    finally:
+        transport.close()
+
+
+@pytest.fixture
+def host(sshd: Sshd, identity: Identity) -> Iterator[SshTransport]:
+    with reached(sshd, identity) as transport:
+        yield transport
+
+
+def run(transport: SshTransport, command: str, timeout: float = 10.0) -> tuple[int, list[str], str]:
+    lines: list[str] = []
+    done = transport.execute(command, lines.append, timeout)
+    return done.status, lines, done.stderr
+
+
+def failure(transport: SshTransport) -> HostUnreachable:
+    with pytest.raises(HostUnreachable) as caught:
+        transport.execute("true", print, 5)
+    return caught.value
+
+
+def trust_at(port: int, key_file: Path) -> KnownHosts:
+    return KnownHosts.from_text(f"[127.0.0.1]:{port} {key_file.with_suffix('.pub').read_text()}")
+
+
+# Commands
+
+
+def test_a_command_gives_its_lines_its_errors_and_its_status(host: SshTransport) -> None:
+    assert run(host, "echo one; echo; printf two; echo oops >&2; exit 7") == (7, ["one", "", "two"], "oops\n")
+
+
+def test_one_connection_carries_many_commands(sshd: Sshd, host: SshTransport) -> None:
+    host.connect()
+    before = sshd.logged().count("Accepted publickey")
+    assert [run(host, f"echo {number}")[1] for number in range(3)] == [["0"], ["1"], ["2"]]
+    assert sshd.logged().count("Accepted publickey") == before
+
+
+def test_several_threads_may_use_one_host_at_once(host: SshTransport) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda number: run(host, f"sleep 0.2; echo {number}"), range(16)))
+    assert answers == [(0, [str(number)], "") for number in range(16)]
+
+
+def test_bytes_that_are_not_utf8_are_replaced_and_characters_are_never_cut(host: SshTransport) -> None:
+    assert run(host, r"printf 'caf\303'; sleep 0.1; printf '\251 \377\n'")[1] == ["café �"]
+
+
+def test_there_is_nothing_on_standard_input(host: SshTransport) -> None:
+    assert run(host, "cat; echo end", 3)[1] == ["end"]
+
+
+def test_megabytes_of_output_come_through_whole(host: SshTransport) -> None:
+    status, lines, _ = run(host, "head -c 10000000 /dev/zero | tr '\\0' x | fold -w 1000", 30)
+    assert status == 0
+    assert sum(map(len, lines)) == 10_000_000
+
+
+def test_megabytes_of_errors_do_not_stop_the_command(host: SshTransport) -> None:
+    status, lines, errors = run(host, "head -c 6000000 /dev/zero | tr '\\0' e >&2; echo done", 30)
+    assert (status, lines, len(errors)) == (0, ["done"], 4000)
+
+
+@pytest.mark.parametrize("command", ["head -c 70000 /dev/zero", "yes 0123456789012345678901234567890123456789"])
+def test_a_line_or_an_output_beyond_all_measure_is_a_bad_answer(host: SshTransport, command: str) -> None:
+    with pytest.raises(BadAnswer, match="printed"):
+        run(host, command)
+
+
+def test_a_failure_of_the_listener_is_not_taken_for_one_of_the_connection(host: SshTransport) -> None:
+    def refuse(_: str) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        host.execute("echo x", refuse, 5)
+    assert run(host, "echo still here")[1] == ["still here"]
+
+
+# Connections that end
+
+
+def test_a_connection_cut_in_the_middle_is_lost_and_the_next_command_opens_another(host: SshTransport) -> None:
+    lines: list[str] = []
+    with pytest.raises(ConnectionLost):
+        host.execute("echo one; printf half; sleep 0.2; kill -9 $PPID; sleep 5", lines.append, 10)
+    assert lines == ["one"]
+    assert run(host, "echo back")[1] == ["back"]
+
+
+def test_a_command_that_hangs_is_lost_when_its_time_is_up_and_the_connection_stays(
+    sshd: Sshd, host: SshTransport
+) -> None:
+    host.connect()
+    before, started = sshd.logged().count("Accepted publickey"), time.monotonic()
+    with pytest.raises(ConnectionLost, match=r"within 0\.4 s"):
+        host.execute("sleep 30", print, 0.4)
+    assert time.monotonic() - started < 1.5
+    assert run(host, "echo well")[1] == ["well"]
+    assert sshd.logged().count("Accepted publickey") == before
+
+
+def test_a_host_that_stops_answering_is_given_up_at_the_deadline(start_sshd: Start, identity: Identity) -> None:
+    server = start_sshd()
+    wire = StoppableWire(server.port)
+    trust = trust_at(wire.port, server.host_keys[0])
+    transport = SshTransport(f"{USER}@127.0.0.1:{wire.port}", (), identity, trust)
+    assert run(transport, "echo up")[1] == ["up"]
+    wire.stop()
+    started = time.monotonic()
+    with pytest.raises(ConnectionLost, match=r"within 0\.5 s on a connection that was open"):
+        transport.execute("echo never", print, 0.5)
+    assert time.monotonic() - started < 2
+    transport.close()
+    wire.close()
+
+
+def test_a_host_that_stops_answering_in_the_middle_is_given_up_at_the_deadline(
+    start_sshd: Start, identity: Identity
+) -> None:
+    server = start_sshd()
+    wire = StoppableWire(server.port)
+    transport = SshTransport(f"{USER}@127.0.0.1:{wire.port}", (), identity, trust_at(wire.port, server.host_keys[0]))
+    started = time.monotonic()
+    with pytest.raises(ConnectionLost, match=r"within 0\.7 s"):
+        transport.execute("echo begun; sleep 0.3; echo never", lambda _: wire.stop(), 0.7)
+    assert time.monotonic() - started < 4
+    transport.close()
+    wire.close()
+
+
+class StoppableWire:
+    """A port in front of ``target`` that, once stopped, holds every byte back: a network that swallows packets."""
+
+    def __init__(self, target: int) -> None:
+        self._flowing = threading.Event()
+        self._flowing.set()
+        self._target = target
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._sockets: list[socket.socket] = [self._listener]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def stop(self) -> None:
+        self._flowing.clear()
+
+    def close(self) -> None:
+        for each in self._sockets:
+            each.close()
+        self._flowing.set()
+
+    def _serve(self) -> None:
+        client, _ = self._listener.accept()
+        server = socket.create_connection(("127.0.0.1", self._target))
+        self._sockets += [client, server]
+        threading.Thread(target=self._pump, args=(server, client), daemon=True).start()
+        self._pump(client, server)
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                self._flowing.wait()
+                sink.sendall(data)
+
+
+def test_closing_twice_or_unopened_is_fine(sshd: Sshd, identity: Identity) -> None:
+    transport = SshTransport(sshd.address, (), identity, KnownHosts.from_text(sshd.known_hosts()))
+    transport.close()
+    run(transport, "true")
+    transport.close()
+    transport.close()
+
+
+# Keys, ours and theirs
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
+def test_every_type_of_key_logs_in(sshd: Sshd, client_keys: dict[str, Path], kind: str) -> None:
+    with reached(sshd, Identity.from_text(client_keys[kind].read_text())) as host:
+        assert run(host, "echo in")[1] == ["in"]
+
+
+def test_a_key_with_a_passphrase_logs_in(sshd: Sshd, client_keys: dict[str, Path]) -> None:
+    with reached(sshd, Identity.from_text(client_keys["locked"].read_text(), "open sesame")) as host:
+        assert run(host, "echo in")[1] == ["in"]
+
+
+@pytest.mark.parametrize("kind", ["ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256"])
+def test_knowing_one_key_of_the_host_is_enough_whatever_its_type(sshd: Sshd, identity: Identity, kind: str) -> None:
+    with reached(sshd, identity, KnownHosts.from_text(sshd.known_hosts(kind))) as host:
+        assert run(host, "echo in")[1] == ["in"]
+
+
+def test_a_key_that_the_host_does_not_know_is_named_and_offered_once(
+    start_sshd: Start, client_keys: dict[str, Path]
+) -> None:
+    server = start_sshd()
+    with reached(server, Identity.from_text(client_keys["stranger"].read_text())) as host:
+        error = failure(host)
+    assert isinstance(error, AuthenticationFailed)
+    assert f"{USER} may not log in with" in error.message
+    assert fingerprint_by_openssh(client_keys["stranger"]) in error.message
+    assert server.logged().count("Connection from") == 1
+    assert server.logged().count("Failed publickey") == 1
+
+
+def test_a_given_key_is_the_only_one_that_is_offered(
+    start_sshd: Start, client_keys: dict[str, Path], agent: Callable[[Path], None]
+) -> None:
+    agent(client_keys["ed25519"])
+    with reached(start_sshd(), Identity.from_text(client_keys["stranger"].read_text())) as host:
+        assert isinstance(failure(host), AuthenticationFailed)
+
+
+def test_a_host_that_wants_more_than_a_key_is_said_to(start_sshd: Start, identity: Identity) -> None:
+    with reached(start_sshd("AuthenticationMethods publickey,password"), identity) as host:
+        assert "has to log in with password" in failure(host).message
+
+
+def test_an_unknown_host_key_is_refused_with_the_fingerprint_that_was_offered(
+    start_sshd: Start, identity: Identity, tmp_path: Path
+) -> None:
+    server = start_sshd()
+    with reached(
+        server, identity, KnownHosts.from_text(f"elsewhere {server.host_keys[0].with_suffix('.pub').read_text()}")
+    ) as host:
+        error = failure(host)
+    assert isinstance(error, HostUntrusted)
+    assert f"ssh-ed25519 {fingerprint_by_openssh(server.host_keys[0])}" in error.message
+    assert server.known_hosts().strip().rsplit(" ", 1)[0] in error.hint
+    assert server.logged().count("Connection from") == 1
+    assert "publickey" not in server.logged()
+
+
+def test_a_changed_host_key_is_refused_with_both_fingerprints(
+    start_sshd: Start, identity: Identity, tmp_path: Path
+) -> None:
+    server, old = start_sshd(), keygen(tmp_path / "old")
+    with reached(server, identity, trust_at(server.port, old)) as host:
+        error = failure(host)
+    assert isinstance(error, HostUntrusted)
+    assert fingerprint_by_openssh(server.host_keys[0]) in error.message
+    assert f"expected ssh-ed25519 {fingerprint_by_openssh(old)}" in error.message
+    assert server.logged().count("Connection from") == 1
+
+
+def test_a_revoked_host_key_is_refused(sshd: Sshd, identity: Identity) -> None:
+    known = sshd.known_hosts("ssh-ed25519")
+    with reached(sshd, identity, KnownHosts.from_text(known + "@revoked " + known)) as host:
+        assert "revoked" in failure(host).message
+
+
+# Getting there
+
+
+@pytest.mark.parametrize("address", ["nobody listens", "host:99999", "-oProxyCommand=id", "a@b@c", "[::1", "", "x:y"])
+def test_what_is_not_an_address_is_a_usage_error(identity: Identity, sshd: Sshd, address: str) -> None:
+    with pytest.raises(UsageError, match="not the address of a host"):
+        SshTransport(address, (), identity, KnownHosts.from_text(sshd.known_hosts()))
+
+
+def test_an_address_may_be_a_url(sshd: Sshd, identity: Identity) -> None:
+    transport = SshTransport(f"ssh://{sshd.address}", (), identity, KnownHosts.from_text(sshd.known_hosts()))
+    assert run(transport, "echo in")[1] == ["in"]
+    transport.close()
+
+
+def test_an_ipv6_address_is_written_in_brackets(start_sshd: Start, identity: Identity) -> None:
+    server = start_sshd("ListenAddress ::1")
+    trust = KnownHosts.from_text(server.known_hosts().replace("127.0.0.1", "::1"))
+    transport = SshTransport(f"{USER}@[::1]:{server.port}", (), identity, trust)
+    assert run(transport, "echo in")[1] == ["in"]
+    transport.close()
+
+
+def test_a_refused_connection_is_tried_once_more_and_then_told(identity: Identity, sshd: Sshd) -> None:
+    transport = SshTransport(f"127.0.0.1:{free_port()}", (), identity, KnownHosts.from_text(sshd.known_hosts()))
+    started = time.monotonic()
+    assert "refused" in failure(transport).message
+    assert 0.1 <= time.monotonic() - started < 2
+
+
+def test_a_name_that_does_not_resolve_is_told_as_one(identity: Identity, sshd: Sshd) -> None:
+    transport = SshTransport("nowhere.invalid", (), identity, KnownHosts.from_text(sshd.known_hosts()))
+    assert "'nowhere.invalid' cannot be resolved" in failure(transport).message
+
+
+def test_a_port_that_says_nothing_is_given_up_within_the_connect_timeout(identity: Identity, sshd: Sshd) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        trust = KnownHosts.from_text(sshd.known_hosts())
+        transport = SshTransport(f"127.0.0.1:{silent.getsockname()[1]}", (), identity, trust, 0.6)
+        started = time.monotonic()
+        assert "no answer within 0.6 s" in failure(transport).message
+        assert time.monotonic() - started < 1.5
+
+
+def test_a_connection_that_is_closed_before_ssh_begins_is_tried_once_more(sshd: Sshd, identity: Identity) -> None:
+    port = FlakyPort(cuts=1, target=sshd.port)
+    transport = SshTransport(f"{USER}@127.0.0.1:{port.port}", (), identity, trust_at(port.port, sshd.host_keys[0]))
+    assert run(transport, "echo in")[1] == ["in"]
+    assert port.accepted == 2
+    transport.close()
+    port.close()
+
+
+def test_one_that_is_always_closed_is_told_after_the_second_time(sshd: Sshd, identity: Identity) -> None:
+    port = FlakyPort(cuts=9)
+    transport = SshTransport(f"127.0.0.1:{port.port}", (), identity, KnownHosts.from_text(sshd.known_hosts()))
+    assert "before SSH began" in failure(transport).message
+    assert port.accepted == 2
+    port.close()
+
+
+# Gateways
+
+
+def test_two_gateways_in_a_row_are_gone_through_outermost_first(start_sshd: Start, identity: Identity) -> None:
+    outer, inner, target = start_sshd(), start_sshd(), start_sshd()
+    trust = KnownHosts.from_text("".join(server.known_hosts() for server in (outer, inner, target)))
+    with reached(target, identity, trust, (outer.address, inner.address)) as host:
+        assert run(host, "echo $SSH_CONNECTION")[1][0].endswith(f" {target.port}")
+        run(host, "head -c 3000000 /dev/zero | tr '\\0' x | fold -w 1000", 30)
+    assert eventually(lambda: all("Accepted publickey" in server.logged() for server in (outer, inner, target)))
+
+
+def test_a_gateway_with_an_unexpected_key_stops_us_there(start_sshd: Start, identity: Identity, tmp_path: Path) -> None:
+    outer, inner, target = start_sshd(), start_sshd(), start_sshd()
+    strange = keygen(tmp_path / "strange").with_suffix(".pub").read_text()
+    known = outer.known_hosts() + f"[127.0.0.1]:{inner.port} {strange}" + target.known_hosts()
+    with reached(target, identity, KnownHosts.from_text(known), (outer.address, inner.address)) as host:
+        error = failure(host)
+    assert isinstance(error, HostUntrusted)
+    assert error.message.startswith(inner.address)
+    assert "Connection from" not in target.logged()
+
+
+def test_a_gateway_that_does_not_pass_on_or_cannot_is_told_apart(start_sshd: Start, identity: Identity) -> None:
+    strict, open_, target = start_sshd("AllowTcpForwarding no"), start_sshd(), start_sshd()
+    trust = KnownHosts.from_text("".join(server.known_hosts() for server in (strict, open_, target)))
+    with reached(target, identity, trust, (strict.address,)) as host:
+        assert "AllowTcpForwarding" in failure(host).hint
+    target.process.terminate()
+    target.process.wait(5)
+    with reached(target, identity, trust, (open_.address,)) as host:
+        assert "its gateway cannot reach" in failure(host).message
+
+
+def test_a_silent_host_behind_a_gateway_is_given_up_within_the_connect_timeout(
+    start_sshd: Start, identity: Identity
+) -> None:
+    gateway = start_sshd()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        trust = KnownHosts.from_text(gateway.known_hosts())
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        transport = SshTransport(address, (gateway.address,), identity, trust, 1.0)
+        started = time.monotonic()
+        error = failure(transport)
+        assert error.message == f"{address}: no answer within 1 s"
+        assert time.monotonic() - started < 3
+
+
+def test_at_most_eight_handshakes_at_a_time_reach_one_gateway(identity: Identity, sshd: Sshd) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        silent.settimeout(0.3)
+        gateway, trust = f"127.0.0.1:{silent.getsockname()[1]}", KnownHosts.from_text(sshd.known_hosts())
+        hosts = [SshTransport(f"10.0.0.{last}", (gateway,), identity, trust, 1.0) for last in range(12)]
+        with ThreadPoolExecutor(12) as pool:
+            failures = pool.map(failure, hosts)
+            waiting: list[socket.socket] = []
+            with suppress(TimeoutError):
+                while True:
+                    waiting.append(silent.accept()[0])
+            assert len(waiting) == 8
+            assert all("no answer" in error.message for error in failures)
+        for connection in waiting:
+            connection.close()
+
+
+def test_many_hosts_at_once_do_not_overrun_their_gateway(start_sshd: Start, identity: Identity) -> None:
+    gateway, target = start_sshd("MaxStartups 10:100:10"), start_sshd("MaxStartups 100")
+    trust = KnownHosts.from_text(gateway.known_hosts() + target.known_hosts())
+    hosts = [SshTransport(target.address, (gateway.address,), identity, trust, 20) for _ in range(24)]
+    with ThreadPoolExecutor(24) as pool:
+        assert [answer[0] for answer in pool.map(lambda host: run(host, "true", 20), hosts)] == [0] * 24
+    for host in hosts:
+        host.close()
+    assert gateway.logged().count("Accepted publickey") == 24
+
+
+# Ports as the host sees them
+
+
+def test_dial_reaches_a_port_of_the_host_and_a_closed_one_is_refused(host: SshTransport) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        stream = host.dial("127.0.0.1", listener.getsockname()[1], 2)
+        server, _ = listener.accept()
+        with server:
+            stream.sendall(b"question")
+            assert server.recv(10) == b"question"
+            server.sendall(b"answer")
+            assert stream.recv(10) == b"answer"
+            stream.settimeout(0.05)
+            with pytest.raises(TimeoutError):
+                stream.recv(1)
+        stream.close()
+    with pytest.raises(ConnectionRefusedError):
+        host.dial("127.0.0.1", free_port(), 2)
+
+
+def test_dial_says_when_sshd_does_not_allow_it(start_sshd: Start, identity: Identity) -> None:
+    with (
+        reached(start_sshd("AllowTcpForwarding no"), identity) as host,
+        pytest.raises(PermissionError, match="AllowTcpForwarding"),
+    ):
+        host.dial("127.0.0.1", 80, 2)

@@ -1,0 +1,100 @@
+"""What people and hosts wrote is text in Markdown and nothing else, as a real reader of Markdown sees it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from rollback_ops.cli.actions.markdown import bounded, code, link, row, table, words
+from tests.support.markdown_reader import kinds, spans, tokens
+
+HOSTILE = [
+    "</details></td></table><script>alert(1)</script>",
+    "[x](http://evil) ![x](http://evil/x.png)",
+    "# heading\n\n## heading",
+    "``` ` `````` ````",
+    "a | b || c",
+    "a \\| b",
+    "@admin @org/team #12 GH-12 org/repo#12 deadbeef00",
+    "&lt;b&gt; &#64;admin",
+    "$x$ $$x$$ $`x`$",
+    "http://evil.example www.evil.example a@evil.example",
+    "<!-- --> <!channel>",
+    "\\",
+    "`" * 5_000,
+    " ",
+    "1. one\n- two\n> three\n---\n    four",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("form", ["- {} and", "## {}", "| a |\n| --- |\n| {} |", "**x:** {}"])
+def test_a_hostile_text_is_one_code_span_wherever_it_stands(form: str, text: str) -> None:
+    found = spans(form.format(row([code(text, 10_000)])[2:-2]))
+    assert len(found) == (1 if text.strip() else 0)
+    assert kinds(form.format(code(text))) <= {"text", "code_inline", "softbreak"}
+
+
+def test_the_lines_of_a_text_become_one() -> None:
+    assert spans(code("refused: not you\n  Ask bob.")) == ["refused: not you Ask bob."]
+
+
+@given(st.text() | st.text("`a| \\<"))
+@example("`")
+@example("`" * 21)
+@example("``")
+@example(" `` ")
+@example("a`")
+def test_any_text_is_one_code_span_and_can_be_read(text: str) -> None:
+    (found,) = spans(f"- {code(text)}") or [""]
+    assert "\n" not in code(text)
+    if text.isprintable() and len(text) <= 300 and "`" * 21 not in text:
+        assert found == text.strip()
+
+
+@given(st.lists(st.text() | st.text("`a| \\<"), min_size=3, max_size=3))
+def test_a_row_has_as_many_cells_as_were_put_in_it(texts: list[str]) -> None:
+    page = "\n".join(table(("a", "b", "c"), [[code(text) for text in texts]]))
+    assert [token.type for token in tokens(page)].count("td_open") == 3
+    assert len(spans(page)) == sum(bool(code(text)) for text in texts)
+
+
+def test_a_table_without_rows_is_not_there() -> None:
+    assert list(table(("a",), [])) == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "javascript:alert(1)",
+        "https://evil/) [x](http://evil",
+        "https://evil/<b>",
+        "https://user@evil/x",
+        "https://evil/x y",
+        "https://evil/x\n",
+        "//evil",
+        "",
+    ],
+)
+def test_only_a_plain_address_becomes_a_link(address: str) -> None:
+    assert link("x", address) == "`x`"
+
+
+def test_a_plain_address_is_a_link() -> None:
+    assert link("abc", "https://ghe.example.org:8443/o/r/commit/abc") == (
+        "[`abc`](https://ghe.example.org:8443/o/r/commit/abc)"
+    )
+
+
+@pytest.mark.parametrize("text", ["Run @admin now", "Run #1 now", "Run GH-12 now", "Run www.x.org now", "Run *x* now"])
+def test_words_of_ours_into_which_something_else_got_are_a_code_span(text: str) -> None:
+    assert words(text) == f"`{text}`"
+    assert words("Try an older release (--to), or deploy a fix") == "Try an older release (--to), or deploy a fix"
+
+
+def test_what_does_not_fit_is_left_out_and_said() -> None:
+    assert bounded(["one", "two"], 100, "cut") == "one\ntwo\n"
+    cut = bounded(["é" * 40, "ü" * 40, "x"], 100, "cut")
+    assert cut == "é" * 40 + "\n\ncut\n"
+    assert len(cut.encode()) <= 100

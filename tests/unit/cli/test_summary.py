@@ -1,0 +1,175 @@
+"""The summary of a job: what it says, that nothing in it is more than text, and that it fits."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, get_args
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+
+from rollback_ops.cli.actions.summary import notice, summary
+from rollback_ops.core.record import Outcome, Record
+from tests.support.any_record import records
+from tests.support.markdown_reader import headings, kinds, links, spans, tokens
+from tests.support.records import USUAL, record
+
+REPOSITORY = "https://github.com/o/r"
+OLD, NEW = "ab" * 20, "cd" * 20
+HOST = USUAL["hosts"][0]
+EVIL = (
+    "$(id) `whoami` ::set-output name=x::y </details><img src=x onerror=alert(1)> [x](http://evil) ![](http://evil) "
+    "<!channel> @here @org/team #12 GH-12 www.evil.example | a | b |\n# heading\n```\n::error::x\n🚑\u202e"
+    + "x"
+    * 5_000
+)
+TITLES = {"Hosts", "Checks", "Duration", "Warnings", "Not chosen", "Next steps"}
+
+any_record = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def committed(**words: Any) -> Record:
+    ends = {"from": {"release": "b3", "revision": NEW}, "to": {"release": "b2", "revision": OLD}}
+    return record(**ends, run_url=f"{REPOSITORY}/actions/runs/1/attempts/1", **words)
+
+
+def hostile(text: str) -> Record:
+    ref = {"release": text, "revision": text}
+    check = {"name": text, "kind": text, "outcome": "failed", "detail": text}
+    step = {"name": text, "seconds": 1.0, "outcome": "ok", "detail": text}
+    host = {
+        "host": text,
+        "outcome": "failed",
+        "from": ref,
+        "to": ref,
+        "detail": text,
+        "checks": [check],
+        "steps": [step],
+    }
+    words = dict.fromkeys(("service", "environment", "reason", "actor", "run_url", "id"), text)
+    rejected, deployment = [{"release": text, "why": text}], {"id": 1, "url": text}
+    return record(
+        **words, **{"from": ref, "to": ref}, hosts=[host], warnings=[text], rejected=rejected, deployment=deployment
+    )
+
+
+def test_it_has_all_that_the_specification_wants_in_it() -> None:
+    page = summary(committed(), REPOSITORY)
+    for words in (
+        "## 🔄 Rollback executed: `bot`, `prod`",
+        "- **Environment:** `prod`",
+        "- **Time:** 2024-01-02 03:04:05 UTC",
+        "- **Initiated by:** `alice`",
+        "- **Reason:** `logins fail`",
+        f"- **From:** `b3`, commit [`{NEW[:12]}`]({REPOSITORY}/commit/{NEW})",
+        f"- **To:** `b2`, commit [`{OLD[:12]}`]({REPOSITORY}/commit/{OLD})"
+        f" ([what was taken back]({REPOSITORY}/compare/{OLD}...{NEW}))",
+        "- **Duration:** 1.5 seconds",
+        "- **Verification:** ✅ Passed (1 check)",
+        f"- **Run:** [`20240102T030405Z-0123abcd`]({REPOSITORY}/actions/runs/1/attempts/1)",
+        "**Status:** ✅ Service restored and operational",
+        "| `deploy@bot1` | ✅ | succeeded | `b3` → `b2` | 0.20 s |  |",
+        "| `health` | ✅ passed | `deploy@bot1` | 0.50 s | `status 200` |",
+        "- `beware`",
+        "- `b3`: `it is the live one`",
+        "1. Investigate root cause\n2. Fix issue in development\n3. Test thoroughly\n4. Redeploy when ready",
+    ):
+        assert words in page
+
+
+def test_steps_stand_beside_their_targets_and_what_went_over_is_marked() -> None:
+    def step(name: str, seconds: float) -> dict[str, Any]:
+        return {"name": name, "seconds": seconds, "outcome": "ok"}
+
+    hosts = [{**HOST, "steps": [step("stop", 5.5), step("start", 2.0)]}, {**HOST, "steps": [step("stop", 0.1)]}]
+    page = summary(record(hosts=hosts))
+    assert "| stop | 5.50 s | 5 s | ⚠️ |\n| start | 2.00 s | 10 s |  |\n| total | 1.50 s | 40 s |  |" in page
+
+
+@pytest.mark.parametrize("outcome", get_args(Outcome))
+def test_every_outcome_has_its_status_and_only_success_reads_like_one(outcome: Outcome) -> None:
+    page = summary(record(outcome=outcome))
+    assert ("Rollback executed" in page) == (outcome == "succeeded")
+    assert ("**Status:** ❌" in page) == (outcome not in ("succeeded", "nothing_to_do"))
+
+
+def test_an_automatic_rollback_says_what_started_it_and_an_emergency_that_it_is_one() -> None:
+    page = summary(record(trigger="log-error", mode="emergency"))
+    assert "`alice` (automatic: log-error)" in page
+    assert "`prod` (emergency)" in page
+
+
+def test_a_dry_run_does_not_read_like_a_rollback() -> None:
+    page = summary(record(dry_run=True, outcome="nothing_to_do"))
+    assert "Dry run: a rollback can be done" in page
+    assert "Nothing was changed" in page
+
+
+@pytest.mark.parametrize("revision", ["v1.2", "abc", "AB" * 20, "abcdefg", f"{OLD}/../..", f"{OLD})", f"{OLD}\n"])
+def test_only_a_commit_is_a_link(revision: str) -> None:
+    page = summary(record(to={"release": "b2", "revision": revision}), REPOSITORY)
+    assert links(page) == []
+
+
+def test_nothing_is_a_link_where_the_repository_is_not_known() -> None:
+    assert links(summary(committed().model_copy(update={"run_url": None}))) == []
+
+
+def test_what_is_not_well_comes_first() -> None:
+    fine, bad = HOST, {**HOST, "host": "zebra", "outcome": "failed", "detail": "it burns"}
+    page = summary(record(outcome="partial", hosts=[fine, bad]))
+    assert page.index("zebra") < page.index("deploy@bot1")
+    assert "`it burns`" in page
+
+
+# --- what people and hosts write -------------------------------------------------------------------------
+
+
+def assert_harmless(page: str) -> None:
+    assert kinds(page) <= {"text", "softbreak", "code_inline"}, kinds(page)
+    assert set(headings(page)[1:]) <= TITLES
+    assert not {"hr", "blockquote_open", "image", "fence", "html_block"} & {token.type for token in tokens(page)}
+    for token in tokens(page):
+        if token.type == "text":
+            assert not re.search(r"@|#\d|GH-|::|<|>|\$|http|www", token.content), token.content
+
+
+def test_hostile_text_is_text() -> None:
+    page = summary(hostile(EVIL), REPOSITORY)
+    assert_harmless(page)
+    assert any("set-output" in span for span in spans(page))
+
+
+@any_record
+@given(records)
+@example(hostile(EVIL))
+def test_nothing_in_any_record_is_a_link_an_image_a_tag_a_heading_or_a_mention(any_: Record) -> None:
+    page = summary(any_.model_copy(update={"run_url": None, "deployment": USUAL_DEPLOYMENT}), REPOSITORY)
+    assert_harmless(page)
+
+
+USUAL_DEPLOYMENT = record().deployment
+
+
+@any_record
+@given(records)
+def test_any_record_fits(any_: Record) -> None:
+    assert len(summary(any_, REPOSITORY).encode(errors="backslashreplace")) <= 256 * 1024
+
+
+def test_a_record_of_hundreds_of_hosts_that_say_much_fits_and_what_is_left_out_is_counted() -> None:
+    one = hostile("🚑|`<" * 3_000)
+    many = one.model_copy(
+        update={"hosts": one.hosts * 500, "warnings": one.warnings * 500, "rejected": one.rejected * 500}
+    )
+    page = summary(many)
+    assert len(page.encode()) <= 256 * 1024
+    assert "and 440 more hosts" in page
+    assert "is left out" in page or "- and 440 more" in page
+
+
+def test_a_page_without_a_record_is_text_too() -> None:
+    page = notice("❌ Refused", "</h2> @here", ["error: [x](http://evil) @here", "", "</details>"])
+    assert headings(page) == ["❌ Refused: `</h2> @here`"]
+    assert_harmless(page)
+    assert spans(page)[1:] == ["error: [x](http://evil) @here", "</details>"]

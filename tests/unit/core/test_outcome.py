@@ -1,0 +1,258 @@
+"""From the facts to the outcome and the exit code: for a host, and for all of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import combinations_with_replacement, permutations
+from typing import Any, get_args
+
+import pytest
+
+from rollback_ops.core.errors import (
+    AuthenticationFailed,
+    BadAnswer,
+    ConnectionLost,
+    HostUnreachable,
+    HostUntrusted,
+    RollbackOpsError,
+)
+from rollback_ops.core.health import CheckResult, Finding, Verification
+from rollback_ops.core.model import StepReport, Survey, SwitchOutcome, SwitchResult
+from rollback_ops.core.outcome import EXIT_CODES, overall, record_of
+from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal, Rejected
+from rollback_ops.core.record import HostOutcome, Outcome, Record
+from rollback_ops.core.run import Attempt, RunInfo, RunState
+from tests.support.fakes import live_at, releases
+
+# --- all hosts together ----------------------------------------------------------------------------------
+
+# The contract's table: what an outcome that all hosts share is called, and its exit code.
+ALONE: dict[HostOutcome, tuple[Outcome, int]] = {
+    "succeeded": ("succeeded", 0),
+    "nothing_to_do": ("nothing_to_do", 0),
+    "refused": ("refused", 1),
+    "unreachable": ("refused", 1),
+    "verification_failed": ("verification_failed", 2),
+    "restored": ("restored", 3),
+    "failed": ("failed", 4),
+    "unknown": ("failed", 4),
+}
+
+
+@pytest.mark.parametrize("word", ALONE)
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_an_outcome_that_all_hosts_share_is_that_of_the_rollback(word: HostOutcome, count: int) -> None:
+    outcome, code = ALONE[word]
+    assert (overall([word] * count), EXIT_CODES[outcome]) == (outcome, code)
+
+
+@pytest.mark.parametrize("words", list(combinations_with_replacement(ALONE, 2)))
+def test_two_hosts_share_an_outcome_or_ended_differently(words: tuple[HostOutcome, HostOutcome]) -> None:
+    one, other = (ALONE[word][0] for word in words)
+    if "nothing_to_do" in (one, other) and "refused" not in (one, other):
+        expected = one if other == "nothing_to_do" else other
+    else:
+        expected = one if one == other else "partial"
+    assert {overall(spec) for spec in permutations(words)} == {expected}
+
+
+def test_every_outcome_of_a_host_is_known_to_the_table() -> None:
+    assert set(get_args(HostOutcome)) == {*ALONE, "cancelled"}
+    assert {*get_args(Outcome)} == {*EXIT_CODES, "cancelled"}
+    assert all(overall([word]) in get_args(Outcome) for word in get_args(HostOutcome))
+
+
+def test_success_is_never_made_of_anything_else() -> None:
+    for words in combinations_with_replacement(get_args(HostOutcome), 3):
+        if EXIT_CODES.get(overall(words)) == 0:
+            assert set(words) <= {"succeeded", "nothing_to_do"}
+
+
+def test_no_host_at_all_is_nothing_to_do() -> None:
+    assert overall([]) == "nothing_to_do"
+
+
+# --- one host --------------------------------------------------------------------------------------------
+
+BEGAN = datetime(2024, 1, 2, 3, 4, 5, 678900, UTC)
+
+
+def told(decision: Plan | NothingToDo | Refusal | None = None, **facts: Any) -> RunState:
+    info = facts.pop("info", RunInfo("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice"))
+    surveys = facts.pop("surveys", {"h1": Survey("h1", releases("b1", "b2", "b3"), live_at("b3"), seconds=0.1234)})
+    times: dict[str, Any] = {"started_at": BEGAN, "finished_at": BEGAN + timedelta(seconds=1.5)}
+    return RunState(info, ["h1"], surveys=surveys, decision=decision, **times, **facts)
+
+
+def plan(action: Any = "switch", why: str = "") -> Plan:
+    return Plan("b2", "sha-b2", (HostPlan("h1", live_at("b3"), action, "b2", why),), (Rejected("b3", "it is live"),))
+
+
+def attempt(ended: SwitchOutcome, healthy: bool | None = None, **facts: Any) -> Attempt:
+    checks = (CheckResult("health", "http", Finding("passed" if healthy else "failed", "said"), 0.98765),)
+    verified = {} if healthy is None else {"h1": Verification(healthy, 1.0, checks)}
+    live = facts.pop("live", "b2")
+    result = SwitchResult(ended, f"it {ended}", live, (StepReport("stop", "ok", 0.5),), downtime=0.2)
+    return Attempt(plan(), switched={"h1": result}, verified=verified, **facts)
+
+
+BACK: dict[str, Any] = {"goes_back": True, "live": "b3"}
+ENDS: list[tuple[list[Attempt], HostOutcome, int]] = [
+    ([attempt("switched", healthy=True)], "succeeded", 0),
+    ([attempt("switched")], "succeeded", 0),
+    ([attempt("switched", healthy=False)], "verification_failed", 2),
+    ([attempt("not_started")], "failed", 4),
+    ([attempt("failed")], "failed", 4),
+    ([attempt("put_back", live="b3")], "restored", 3),
+    ([attempt("refused", live="b3")], "refused", 1),
+    ([attempt("unknown", live="")], "unknown", 4),
+    ([attempt("switched", healthy=False), attempt("switched", **BACK)], "restored", 3),
+    ([attempt("not_started"), attempt("switched", **BACK)], "restored", 3),
+    ([attempt("switched", healthy=False), attempt("not_started", **BACK)], "failed", 4),
+    ([attempt("switched", healthy=False), attempt("refused", goes_back=True)], "failed", 4),
+    ([attempt("switched", healthy=False), attempt("unknown", goes_back=True)], "failed", 4),
+    ([attempt("switched", healthy=False), attempt("switched", healthy=True, live="b1")], "succeeded", 0),
+    ([attempt("switched", healthy=False), attempt("switched", healthy=False, live="b1")], "verification_failed", 2),
+]
+
+
+@pytest.mark.parametrize(("attempts", "outcome", "code"), ENDS)
+def test_each_way_that_a_host_can_end_has_its_outcome_and_exit_code(
+    attempts: list[Attempt], outcome: HostOutcome, code: int
+) -> None:
+    record = record_of(told(plan(), attempts=attempts))
+    (host,) = record.hosts
+    assert (host.outcome, record.outcome, record.exit_code) == (outcome, ALONE[outcome][0], code)
+    assert (host.from_.release, host.to.release) == ("b3", attempts[-1].switched["h1"].live or None)
+
+
+@pytest.mark.parametrize(("attempts", "outcome", "code"), ENDS)
+def test_a_signal_gives_the_exit_code_and_the_hosts_keep_what_they_came_to(
+    attempts: list[Attempt], outcome: HostOutcome, code: int
+) -> None:
+    record = record_of(told(plan(), attempts=attempts, cancelled=143))
+    assert (record.outcome, record.exit_code, record.hosts[0].outcome) == ("cancelled", 143, outcome)
+
+
+@pytest.mark.parametrize(
+    ("facts", "outcome", "code", "detail"),
+    [
+        ({"decision": plan("leave", "b2 is live there already")}, "nothing_to_do", 0, "b2 is live there already"),
+        ({"decision": plan("exclude", "the disk is full")}, "refused", 1, "the disk is full"),
+        ({"decision": NothingToDo("b3 is no longer live")}, "nothing_to_do", 0, "b3 is no longer live"),
+        ({"decision": Refusal("no eligible release", "Name one.")}, "refused", 1, "no eligible release\n  Name one."),
+        ({"decision": Refusal("all", hosts={"h1": "mine"})}, "refused", 1, "mine"),
+        ({"cancelled": 130}, "cancelled", 130, ""),
+        ({"decision": plan(), "cancelled": 130}, "cancelled", 130, ""),
+    ],
+)
+def test_a_host_that_was_not_switched_says_why(
+    facts: dict[str, Any], outcome: HostOutcome, code: int, detail: str
+) -> None:
+    record = record_of(told(**facts))
+    (host,) = record.hosts
+    assert (host.outcome, host.detail, record.exit_code) == (outcome, detail, code)
+    assert (host.from_.release, host.to.release) == ("b3", "b3")
+    assert host.downtime_seconds is None
+
+
+def test_a_host_that_was_left_as_it_was_and_is_not_healthy_is_no_success() -> None:
+    left = Attempt(plan("leave"), verified={"h1": Verification(False, 1.0)})
+    record = record_of(told(plan("leave"), attempts=[left]))
+    assert (record.outcome, record.exit_code) == ("verification_failed", 2)
+
+
+def test_a_dry_run_is_nothing_to_do_and_names_its_target() -> None:
+    info = RunInfo("run-1", "bot", "prod", "standard", "manual", "dry run", "alice", dry_run=True)
+    record = record_of(told(plan(), info=info))
+    assert (record.outcome, record.exit_code, record.dry_run) == ("nothing_to_do", 0, True)
+    assert (record.to.release, record.to.revision) == ("b2", "sha-b2")
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (HostUnreachable("h1: down"), "unreachable"),
+        (HostUntrusted("h1: down"), "unreachable"),
+        (AuthenticationFailed("h1: down"), "unreachable"),
+        (ConnectionLost("h1: down"), "unreachable"),
+        (BadAnswer("h1: down"), "refused"),
+    ],
+)
+@pytest.mark.parametrize("decision", [Refusal("no host can be reached"), plan(), NothingToDo("no")])
+def test_a_host_that_could_not_be_surveyed_was_not_changed(
+    error: RollbackOpsError, outcome: HostOutcome, decision: Plan | NothingToDo | Refusal
+) -> None:
+    record = record_of(told(decision, surveys={}, lost={"h1": error}))
+    (host,) = record.hosts
+    assert (host.outcome, host.detail, record.outcome, record.exit_code) == (outcome, "down", "refused", 1)
+    assert (host.from_.release, host.to.release) == (None, None)
+
+
+# --- the record ------------------------------------------------------------------------------------------
+
+
+def test_the_record_has_what_was_known_before_and_what_was_found() -> None:
+    info = RunInfo("run-1", "bot", "prod", "targeted", "workflow", "why", "alice", "https://example.org/1")
+    record = record_of(told(plan(), info=info, attempts=[attempt("switched", healthy=True)], warnings=["beware"]))
+    assert record.model_dump(by_alias=True, exclude={"hosts"}) == {
+        "schema_version": 1,
+        "id": "run-1",
+        "service": "bot",
+        "environment": "prod",
+        "mode": "targeted",
+        "dry_run": False,
+        "trigger": "workflow",
+        "reason": "why",
+        "actor": "alice",
+        "run_url": "https://example.org/1",
+        "started_at": "2024-01-02T03:04:05.678Z",
+        "finished_at": "2024-01-02T03:04:07.178Z",
+        "duration_seconds": 1.5,
+        "outcome": "succeeded",
+        "exit_code": 0,
+        "from": {"release": "b3", "revision": "sha-b3"},
+        "to": {"release": "b2", "revision": "sha-b2"},
+        "rejected": ({"release": "b3", "why": "it is live"},),
+        "deployment": {"id": None, "url": None},
+        "warnings": ("beware",),
+    }
+
+
+def test_the_record_has_each_hosts_steps_and_evidence_in_their_order() -> None:
+    attempts = [attempt("switched", healthy=False), attempt("switched", healthy=True)]
+    (host,) = record_of(told(plan(), attempts=attempts)).hosts
+    assert [(s.name, s.seconds, s.outcome) for s in host.steps] == [
+        ("find", 0.123, "ok"),
+        ("stop", 0.5, "ok"),
+        ("verify", 1.0, "failed"),
+        ("stop", 0.5, "ok"),
+        ("verify", 1.0, "ok"),
+    ]
+    assert [(c.name, c.kind, c.outcome, c.seconds) for c in host.checks] == [("health", "http", "passed", 0.988)]
+    assert host.downtime_seconds == 0.4
+
+
+def test_a_verification_that_was_skipped_is_no_evidence() -> None:
+    (host,) = record_of(told(plan(), attempts=[attempt("switched")], skipped=(("health", "http"),))).hosts
+    assert [(s.name, s.outcome) for s in host.steps][-1] == ("verify", "skipped")
+    assert [(c.name, c.outcome) for c in host.checks] == [("health", "skipped")]
+
+
+def test_the_last_lines_of_the_log_are_told_where_a_release_does_not_start() -> None:
+    ended = SwitchResult("not_started", "b2 does not start", "b2", log_tail=("1", "2", "3", "4"))
+    record = record_of(told(plan(), attempts=[Attempt(plan(), switched={"h1": ended})]))
+    assert record.hosts[0].detail == "b2 does not start | 2 | 3 | 4"
+
+
+def test_times_are_told_in_utc() -> None:
+    elsewhere = BEGAN.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    record: Record = record_of(RunState(told().info, [], started_at=elsewhere, finished_at=elsewhere))
+    assert record.started_at == "2024-01-02T03:04:05.678Z"
+
+
+def test_what_most_hosts_ran_is_what_the_rollback_came_from() -> None:
+    lives = {"h1": "b2", "h2": "b3", "h3": "b3"}
+    surveys = {name: Survey(name, releases("b2", "b3"), live_at(live)) for name, live in lives.items()}
+    record = record_of(RunState(told().info, list(lives), surveys=surveys, decision=NothingToDo("")))
+    assert (record.from_.release, record.from_.revision) == ("b3", "sha-b3")

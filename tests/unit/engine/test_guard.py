@@ -1,0 +1,441 @@
+"""Guard, told on made-up hosts: what it makes of the evidence, and when it keeps its hands off."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from typing import Any, Literal
+
+import pytest
+from pydantic import ValidationError
+
+from rollback_ops import checks
+from rollback_ops.config import Check, CommandCheck, Service, Verify
+from rollback_ops.core import tasks
+from rollback_ops.core.errors import ConnectionLost, HostUnreachable
+from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verification
+from rollback_ops.core.model import AutomaticTrigger, Trigger, Unit
+from rollback_ops.core.plan import Selection
+from rollback_ops.core.record import Record, ReleaseRef
+from rollback_ops.core.run import RunInfo
+from rollback_ops.core.tasks import Cancellation
+from rollback_ops.engine.fleet import Fleet
+from rollback_ops.engine.guard import guard, judge, objection
+from rollback_ops.engine.spec import RollbackSpec
+from tests.support.fakes import Events, FakeHost, Listener, live_at, raising, releases
+
+
+def asking(**words: Any) -> dict[str, Check]:
+    """What the hosts are asked, and may be told to answer badly for a release."""
+    return {"health": CommandCheck(kind="command", run="health of {release}", **words)}
+
+
+SICK = {"health of b3": 1}
+# A failure of this kind is certain, so that nobody waits for the deadline.
+AT_ONCE = asking(phase="before", trigger="verification-failed")
+POLICY = Verify(healthy_deadline=20, min_healthy_time=0)
+NOW = datetime(2024, 5, 6, 12, tzinfo=UTC)
+
+
+@dataclass
+class Stage:
+    """Hosts that run b3, and a guard for them."""
+
+    names: tuple[str, ...] = ("h1",)
+    events: Events = field(default_factory=list)
+    cancellation: Cancellation = field(default_factory=Cancellation)
+
+    def __post_init__(self) -> None:
+        found = releases("b1", "b2", "b3")
+        self.hosts = {n: FakeHost(n, found, live_at("b3"), events=self.events) for n in self.names}
+        self.listener = Listener(self.events)
+
+    def __getitem__(self, name: str) -> FakeHost:
+        return self.hosts[name]
+
+    def fleet(self) -> Fleet:
+        survey = tasks.begin(self.hosts, lambda name: self.hosts[name].survey())
+        return Fleet(list(self.hosts.values()), survey, self.listener, self.cancellation, 30.0)
+
+    def guard(
+        self,
+        asked: Mapping[str, Check] = AT_ONCE,
+        *,
+        policy: Verify = POLICY,
+        max_per_day: int = 3,
+        dry_run: bool = False,
+    ) -> Record:
+        info = RunInfo("run-1", "bot", "prod", "standard", "manual", "is it well?", "alice", dry_run=dry_run)
+        thresholds = checks.thresholds(asked, policy)
+        spec = RollbackSpec(info, Selection(), lambda release: checks.build(asked, release), policy, thresholds)
+        return guard(spec, self.fleet(), self.fleet, max_per_day, self.listener)
+
+    @property
+    def lives(self) -> list[str]:
+        return [host.live.name for host in self.hosts.values()]
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+@pytest.fixture
+def two() -> Stage:
+    return Stage(("h1", "h2"))
+
+
+def on_the_second(act: Callable[[], None]) -> Callable[[], None]:
+    """The first time it does nothing."""
+    times: list[None] = []
+
+    def acting() -> None:
+        times.append(None)
+        if len(times) > 1:
+            act()
+
+    return acting
+
+
+# --- well ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_well_is_marked_good_and_left_alone(stage: Stage) -> None:
+    record = stage.guard()
+    assert (record.outcome, record.exit_code, record.trigger) == ("nothing_to_do", 0, "manual")
+    assert (record.from_.release, record.hosts[0].detail) == ("b3", "what is live is well")
+    assert [check.outcome for check in record.hosts[0].checks] == ["passed", "passed"]
+    assert (stage.lives, stage["h1"].mark("b3")) == (["b3"], "good")
+    assert stage["h1"].did("switch") == []
+    assert stage["h1"].lines == [""], "there is no rollback to tell the journal of"
+
+
+def test_a_good_mark_that_cannot_be_written_is_a_warning(stage: Stage) -> None:
+    stage["h1"].before = {"record": raising(HostUnreachable("no answer within 5 s"))}
+    record = stage.guard()
+    assert (record.exit_code, record.warnings) == (0, ("h1: it could not be marked good: no answer within 5 s",))
+
+
+# --- not well --------------------------------------------------------------------------------------------
+
+
+def test_what_is_not_well_is_rolled_back_with_the_evidence_and_that_is_no_success(stage: Stage) -> None:
+    stage["h1"].answers = SICK
+    record = stage.guard()
+    assert (record.outcome, record.exit_code, record.trigger) == ("succeeded", 2, "verification-failed")
+    assert (record.from_.release, record.to.release, stage.lives) == ("b3", "b2", ["b2"])
+    assert record.reason == "automatic: verification failed of b3: h1: health: exit status 1: what it said"
+    assert (stage["h1"].mark("b3"), stage["h1"].mark("b2")) == ("bad", "good")
+    assert [check.outcome for check in record.hosts[0].checks] == ["passed"], "those of what is live now"
+
+
+def test_the_journal_has_the_record_that_everybody_has_and_the_order_its_trigger(stage: Stage) -> None:
+    stage["h1"].answers = SICK
+    record = stage.guard()
+    assert [json.loads(line) for line in stage["h1"].lines] == [record.model_dump(mode="json", by_alias=True)]
+    intent = json.loads(stage["h1"].orders[0].intent)
+    assert (intent["trigger"], intent["reason"]) == (record.trigger, record.reason)
+
+
+@pytest.mark.parametrize(
+    ("units", "evidence"),
+    [
+        ((Unit("bot", "failed", detail="exit-code"),), "bot is failed (exit-code)"),
+        ((Unit("web", "running", pid=7), Unit("bot", "stopped")), "bot is stopped"),
+    ],
+)
+def test_a_service_that_does_not_run_is_a_process_crash(stage: Stage, units: tuple[Unit, ...], evidence: str) -> None:
+    stage["h1"].units = units
+    record = stage.guard()
+    assert (record.trigger, record.exit_code, stage.lives) == ("process-crash", 4, ["b2"]), "b2 does not run either"
+    assert record.reason == f"automatic: process crash of b3: h1: process: {evidence}"
+
+
+@pytest.mark.parametrize("trigger", ["database-unreachable", "log-error", "health-timeout"])
+def test_a_check_may_say_itself_what_it_is_evidence_of(stage: Stage, trigger: AutomaticTrigger) -> None:
+    stage["h1"].answers = SICK
+    record = stage.guard(asking(phase="before", trigger=trigger))
+    assert (record.trigger, record.exit_code) == (trigger, 2)
+    assert record.reason.startswith(f"automatic: {trigger.replace('-', ' ')} of b3: h1: health: ")
+
+
+def test_a_configuration_that_its_own_check_refuses_is_seen_also_when_the_service_still_runs(stage: Stage) -> None:
+    stage["h1"].answers = SICK
+    record = stage.guard(asking(phase="before"))
+    assert (record.trigger, record.outcome, stage.lives) == ("config-invalid", "succeeded", ["b2"])
+
+
+def test_one_host_that_is_not_well_takes_all_of_them_back(two: Stage) -> None:
+    two["h2"].answers = SICK
+    record = two.guard()
+    assert (record.outcome, record.exit_code, two.lives) == ("succeeded", 2, ["b2", "b2"])
+    assert record.reason.endswith("h2: health: exit status 1: what it said")
+    assert "h1" not in record.reason
+
+
+def test_only_the_hosts_that_run_the_release_go_back(two: Stage) -> None:
+    two["h1"].live = live_at("b1")
+    two["h2"].answers = SICK
+    record = two.guard()
+    assert [host.outcome for host in record.hosts] == ["nothing_to_do", "succeeded"]
+    assert two.lives == ["b1", "b2"]
+    assert two["h1"].did("switch") == []
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "code", "live"), [("report", 2, "b2"), ("restore", 3, "b3"), ("older", 2, "b1")]
+)
+def test_where_the_older_release_is_not_well_either_the_policy_decides(
+    stage: Stage, on_failure: Literal["report", "restore", "older"], code: int, live: str
+) -> None:
+    stage["h1"].answers = {**SICK, "health of b2": 1}
+    policy = Verify(healthy_deadline=1, min_healthy_time=0, on_failure=on_failure)
+    record = stage.guard(asking(), policy=policy)
+    assert (record.exit_code, record.trigger, stage.lives) == (code, "verification-failed", [live])
+
+
+# --- hands off -------------------------------------------------------------------------------------------
+
+
+def test_a_release_that_somebody_took_out_meanwhile_is_left_to_them(stage: Stage) -> None:
+    host = stage["h1"]
+    host.answers = SICK
+
+    def is_taken_out() -> None:
+        host.live = live_at("b2")
+
+    host.before = {"ask": is_taken_out}
+    record = stage.guard()
+    assert (record.outcome, record.exit_code) == ("nothing_to_do", 0)
+    assert record.hosts[0].detail == "b3 is no longer live (live: b2)"
+    assert "exit status 1" in record.reason
+    assert host.did("switch") == []
+
+
+def test_nothing_is_rolled_back_automatically_twice_from_one_release(stage: Stage) -> None:
+    stage["h1"].answers = SICK
+    first = stage.guard()
+    stage["h1"].live = live_at("b3")
+
+    record = stage.guard()
+
+    assert (record.outcome, record.exit_code, stage.lives) == ("refused", 1, ["b3"])
+    again = f"b3 was rolled back automatically before (run {first.id}), and is live again"
+    assert record.hosts[0].detail == f"b3 is not well, and is not rolled back: {again}\n  A person should look."
+    assert record.warnings == ("h1: health: exit status 1: what it said",)
+    assert len(stage["h1"].did("switch")) == 1
+
+
+def test_more_than_so_many_a_day_are_not_started(stage: Stage) -> None:
+    now = datetime.now(UTC)
+    stage["h1"].lines = [earlier(f"a{hours}", hours=hours, now=now).line() for hours in (1, 2)]
+    stage["h1"].answers = SICK
+    refused = stage.guard(max_per_day=2)
+    assert (refused.exit_code, stage.lives) == (1, ["b3"])
+    assert "there were 2 automatic rollbacks within 24 hours already (max_per_day is 2)" in refused.hosts[0].detail
+    assert stage.guard(max_per_day=3).exit_code == 2
+    assert stage.lives == ["b2"]
+
+
+def test_a_host_that_is_lost_during_the_watch_shows_nothing_and_the_others_stay(two: Stage) -> None:
+    lost = raising(ConnectionLost("the connection ended"))
+    two["h2"].before = {"ask": lost, "survey": on_the_second(lost)}
+    record = two.guard(policy=Verify(healthy_deadline=1, min_healthy_time=0))
+    assert (record.outcome, record.exit_code, two.lives) == ("refused", 1, ["b3", "b3"])
+    assert "nobody can say whether b3 is well, so it is not rolled back" in record.hosts[0].detail
+    assert "h2: health: the connection ended" in record.warnings
+    assert two["h1"].mark("b3") == "", "nor is it known to be good"
+
+
+def test_a_host_that_is_lost_after_it_failed_does_not_take_the_others_back(two: Stage) -> None:
+    two["h2"].answers = SICK
+    two["h2"].before = {"survey": on_the_second(raising(HostUnreachable("no answer within 5 s")))}
+    record = two.guard()
+    assert (record.exit_code, two.lives) == (1, ["b3", "b3"])
+
+
+def test_what_is_not_known_is_neither_marked_good_nor_rolled_back(stage: Stage) -> None:
+    stage["h1"].units = (Unit("bot", "unknown"),)
+    record = stage.guard({}, policy=Verify(healthy_deadline=0.3, min_healthy_time=0))
+    assert (record.outcome, record.exit_code, stage.lives) == ("refused", 1, ["b3"])
+    assert stage["h1"].mark("b3") == ""
+    assert record.warnings == ("h1: process: bot is unknown",)
+
+
+def test_a_host_that_cannot_be_reached_is_nothing_to_judge_by(stage: Stage) -> None:
+    stage["h1"].before = {"survey": raising(HostUnreachable("h1: no answer within 5 s"))}
+    record = stage.guard()
+    assert (record.outcome, record.exit_code) == ("refused", 1)
+    assert (record.hosts[0].outcome, record.hosts[0].detail) == ("unreachable", "no answer within 5 s")
+
+
+def test_hosts_that_are_well_are_marked_also_where_another_cannot_be_reached(two: Stage) -> None:
+    two["h2"].before = {"survey": raising(HostUnreachable("no answer within 5 s"))}
+    record = two.guard()
+    assert (record.outcome, record.exit_code) == ("partial", 5)
+    assert [host.outcome for host in record.hosts] == ["nothing_to_do", "unreachable"]
+    assert (two["h1"].mark("b3"), two.lives) == ("good", ["b3", "b3"])
+
+
+def test_no_release_that_is_live_cannot_be_rolled_back(stage: Stage) -> None:
+    stage["h1"].live = replace(live_at(""), state="dangling", path="/gone")
+    stage["h1"].units = (Unit("bot", "failed"),)
+    record = stage.guard({})
+    assert record.exit_code == 1
+    assert "what is live is not well, and is not rolled back: no release is live" in record.hosts[0].detail
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_the_watch_ends_it_with_nothing_changed(stage: Stage, number: int) -> None:
+    stage["h1"].answers = SICK
+    stage["h1"].before = {"ask": lambda: stage.cancellation.ask(number, 5)}
+    record = stage.guard(asking())
+    assert (record.outcome, record.exit_code, stage.lives) == ("cancelled", 128 + number, ["b3"])
+    assert not {"switch", "record"} & {what for _, what, _ in stage.events}
+
+
+def test_where_there_is_no_older_release_a_person_is_told(stage: Stage) -> None:
+    stage["h1"].releases = releases("b3")
+    stage["h1"].answers = SICK
+    record = stage.guard()
+    assert (record.outcome, record.exit_code, record.trigger) == ("refused", 1, "verification-failed")
+    assert "A first deployment cannot be rolled back" in record.hosts[0].detail
+    assert stage.lives == ["b3"]
+
+
+@pytest.mark.parametrize("answers", [{}, SICK], ids=["well", "not well"])
+def test_a_dry_run_says_what_would_be_done_and_marks_nothing(stage: Stage, answers: dict[str, int]) -> None:
+    stage["h1"].answers = answers
+    record = stage.guard(dry_run=True)
+    assert (record.outcome, record.exit_code, record.to.release) == ("nothing_to_do", 0, "b2" if answers else None)
+    assert not {"switch", "record"} & {what for _, what, _ in stage.events}
+
+
+# --- the verdict -----------------------------------------------------------------------------------------
+
+FROM_CAUSE_TO_EFFECT: tuple[AutomaticTrigger, ...] = (
+    "config-invalid",
+    "database-unreachable",
+    "process-crash",
+    "log-error",
+    "health-timeout",
+    "verification-failed",
+)
+PACES = {name: Thresholds() for name in "abc"}
+
+
+def verification(**findings: Finding) -> Verification:
+    return Verification(
+        False, 1.0, tuple(CheckResult(name, "http", finding, 0.0) for name, finding in findings.items())
+    )
+
+
+def failed(trigger: AutomaticTrigger) -> Finding:
+    return Finding("failed", f"shows {trigger}", trigger=trigger)
+
+
+NO_ANSWER = Finding("unknown", "no answer", trigger="health-timeout")
+UNASKED = Finding("unknown", "the connection ended")
+PASSED = Finding("passed")
+
+
+@pytest.mark.parametrize(("one", "other"), list(permutations(FROM_CAUSE_TO_EFFECT, 2)))
+def test_of_two_findings_the_one_nearer_to_the_cause_is_the_trigger(
+    one: AutomaticTrigger, other: AutomaticTrigger
+) -> None:
+    verdict = judge({"h1": verification(a=failed(one), b=failed(other), c=PASSED)}, PACES)
+    cause, effect = sorted((one, other), key=FROM_CAUSE_TO_EFFECT.index)
+    assert verdict.trigger == cause
+    assert [words.partition("shows ")[2] for words in verdict.evidence] == [cause, effect]
+
+
+def test_a_check_that_had_no_time_to_answer_is_no_evidence_beside_one_that_failed() -> None:
+    thresholds = {**PACES, "b": Thresholds(trigger="database-unreachable")}
+    verdict = judge({"h1": verification(a=failed("process-crash"), b=NO_ANSWER, c=UNASKED)}, thresholds)
+    assert (verdict.trigger, verdict.evidence) == ("process-crash", ("h1: a: shows process-crash",))
+
+
+def test_a_check_that_never_answered_is_a_health_timeout() -> None:
+    verdict = judge({"h1": verification(a=NO_ANSWER, b=PASSED)}, PACES)
+    assert (verdict.trigger, verdict.evidence) == ("health-timeout", ("h1: a: no answer",))
+
+
+def test_checks_that_failed_for_a_while_and_passed_too_late_are_a_health_timeout() -> None:
+    late = Verification(
+        False, 20.0, (CheckResult("a", "http", PASSED, 15.0, setbacks=2), CheckResult("b", "http", PASSED, 0.1))
+    )
+    verdict = judge({"h1": late}, PACES)
+    assert (verdict.trigger, verdict.evidence) == ("health-timeout", ("h1: a failed for a while",))
+
+
+def test_what_never_failed_and_was_asked_too_slowly_is_no_reason_to_roll_back() -> None:
+    verdict = judge({"h1": verification(a=PASSED, b=PASSED)}, PACES)
+    assert (verdict.trigger, verdict.evidence) == (None, ("h1: well, and not watched for long enough in time",))
+
+
+def test_what_could_not_be_asked_proves_nothing() -> None:
+    verdict = judge({"h1": verification(a=UNASKED, b=PASSED), "h2": Verification(False, 0.0)}, PACES)
+    assert (verdict.trigger, verdict.evidence) == (None, ("h1: a: the connection ended",))
+
+
+def test_a_host_that_is_well_gives_no_evidence() -> None:
+    well = Verification(True, 1.0, (CheckResult("a", "http", failed("log-error"), 0.0),))
+    verdict = judge({"h1": well, "h2": verification(a=failed("health-timeout"))}, PACES)
+    assert verdict.evidence == ("h2: a: shows health-timeout",)
+
+
+@pytest.mark.parametrize("trigger", ["manual", "workflow", "deploy-failed"])
+def test_a_check_cannot_show_what_only_people_and_scripts_begin(trigger: str) -> None:
+    with pytest.raises(ValidationError, match="trigger"):
+        CommandCheck.model_validate({"kind": "command", "run": "true", "trigger": trigger})
+
+
+def test_a_check_that_could_never_pass_in_time_is_refused() -> None:
+    late = {"kind": "command", "run": "true", "min_healthy_time": "70s", "healthy_deadline": "90s"}
+    with pytest.raises(ValidationError, match=r"checks\.late\.healthy_deadline \(90s\) that is longer than its limits"):
+        Service.model_validate({"root": "/srv/bot", "checks": {"late": late}})
+
+
+# --- how often -------------------------------------------------------------------------------------------
+
+
+def earlier(release: str, trigger: Trigger = "log-error", *, hours: float = 1, now: datetime = NOW) -> Record:
+    moment = (now - timedelta(hours=hours)).isoformat()
+    return Record(
+        id=f"run-of-{release}",
+        service="bot",
+        environment="prod",
+        mode="standard",
+        trigger=trigger,
+        reason="because",
+        actor="alice",
+        started_at=moment,
+        finished_at=moment,
+        duration_seconds=1.0,
+        outcome="succeeded",
+        exit_code=2,
+        from_=ReleaseRef(release=release),
+    )
+
+
+@pytest.mark.parametrize(
+    ("records", "said"),
+    [
+        ([], ""),
+        ([earlier("b2")], ""),
+        ([earlier("b3", "deploy-failed", hours=900)], "b3 was rolled back automatically before (run run-of-b3)"),
+        ([earlier("b3", "manual"), earlier("b3", "workflow")], ""),
+        ([earlier("b1"), earlier("b2", "health-timeout")], "there were 2 automatic rollbacks within 24 hours already"),
+        ([earlier("b1"), earlier("b2", "manual")], ""),
+        ([earlier("b1"), earlier("b2", hours=23.9)], "there were 2 automatic rollbacks"),
+        ([earlier("b1"), earlier("b2", hours=24)], ""),
+    ],
+)
+def test_no_release_goes_back_twice_and_not_too_many_within_a_day(records: list[Record], said: str) -> None:
+    found = objection(records, "b3", NOW, 2)
+    assert found.startswith(said)
+    assert bool(found) == bool(said)

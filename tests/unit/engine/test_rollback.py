@@ -1,0 +1,663 @@
+"""The story of a rollback, told on made-up hosts: what happens in which order, and what does not happen."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pytest
+
+from rollback_ops import checks
+from rollback_ops.config import Check, CommandCheck, Verify
+from rollback_ops.core import tasks
+from rollback_ops.core.errors import BadAnswer, ConnectionLost, HostUnreachable, Refused, RollbackOpsError
+from rollback_ops.core.journal import read_journal
+from rollback_ops.core.model import Lease, OpenTransaction, Unit
+from rollback_ops.core.plan import Selection
+from rollback_ops.core.record import Record
+from rollback_ops.core.run import RunInfo
+from rollback_ops.core.tasks import Cancellation
+from rollback_ops.engine.fleet import Fleet
+from rollback_ops.engine.rollback import roll_back
+from rollback_ops.engine.spec import RollbackSpec
+from tests.support.fakes import Events, FakeHost, Listener, hanging, live_at, raising, releases
+
+ANY = Selection()
+AT_ONCE = Verify(healthy_deadline=20, min_healthy_time=0)
+IN_VAIN = Verify(healthy_deadline=0.5, min_healthy_time=0)
+BEFORE: dict[str, Check] = {"config": CommandCheck(kind="command", run="test -s {release}.json", phase="before")}
+AFTER: dict[str, Check] = {"health": CommandCheck(kind="command", run="curl -f localhost")}
+
+
+@dataclass
+class Stage:
+    """Hosts and a listener, whose doings are all in ``events``, in the order in which they happened."""
+
+    names: tuple[str, ...] = ("h1",)
+    events: Events = field(default_factory=list)
+    cancellation: Cancellation = field(default_factory=Cancellation)
+
+    def __post_init__(self) -> None:
+        found = releases("b1", "b2", "b3")
+        self.hosts = {n: FakeHost(n, found, live_at("b3"), events=self.events) for n in self.names}
+        self.listener = Listener(self.events)
+
+    def __getitem__(self, name: str) -> FakeHost:
+        return self.hosts[name]
+
+    def roll_back(
+        self,
+        selection: Selection = ANY,
+        asked: Mapping[str, Check] | None = None,
+        *,
+        policy: Verify = AT_ONCE,
+        total: float = 30.0,
+        dry_run: bool = False,
+    ) -> Record:
+        info = RunInfo("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice", dry_run=dry_run)
+        survey = tasks.begin(self.hosts, lambda name: self.hosts[name].survey())
+        fleet = Fleet(list(self.hosts.values()), survey, self.listener, self.cancellation, total)
+        thresholds = checks.thresholds(asked or {}, policy)
+        spec = RollbackSpec(info, selection, lambda release: checks.build(asked or {}, release), policy, thresholds)
+        return roll_back(spec, fleet, self.listener)
+
+    def signal(self, number: int = signal.SIGINT, grace: float = 20.0) -> Callable[[], None]:
+        return lambda: self.cancellation.ask(number, grace)
+
+    def happened(self, *operations: str) -> list[tuple[str, str]]:
+        return [(host, done) for host, done, _ in self.events if host in self.hosts and done in operations]
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was done that does not only look."""
+        return bool(self.happened("switch", "record", "seal"))
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+@pytest.fixture
+def two() -> Stage:
+    return Stage(("h1", "h2"))
+
+
+@pytest.fixture
+def for_ever() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+# --- the way through -------------------------------------------------------------------------------------
+
+
+def test_a_rollback_surveys_plans_switches_verifies_and_records_in_this_order(stage: Stage) -> None:
+    record = stage.roll_back()
+    assert (record.outcome, record.exit_code) == ("succeeded", 0)
+    assert (record.from_.release, record.to.release, record.to.revision) == ("b3", "b2", "sha-b2")
+    assert stage.listener.phases == ["survey", "plan", "switch", "verify"]
+    done = [(what, name) for what, name, _ in stage.events if (what, name) != ("phase", "survey")]
+    first_look = done.index(("h1", "ask"))
+    assert done[:first_look] == [
+        ("h1", "survey"),
+        ("phase", "plan"),
+        ("phase", "switch"),
+        ("h1", "switch"),
+        ("h1", "told step"),
+        ("h1", "told step"),
+        ("h1", "switched"),
+        ("h1", "told switched"),
+        ("told", "changed"),
+        ("phase", "verify"),
+    ]
+    assert done[-2:] == [("h1", "told verified"), ("h1", "record")]
+
+
+def test_before_anything_is_changed_the_record_of_a_killed_program_is_told(two: Stage) -> None:
+    two["h2"].live = live_at("b2")
+    told: list[Record] = []
+    two["h1"].before = {"switch": lambda: told.extend(two.listener.provisional)}
+    ended = two.roll_back()
+    (record,) = told
+    assert (record.outcome, record.exit_code, record.id) == ("cancelled", 143, ended.id)
+    assert (record.from_, record.to, record.reason) == (ended.from_, ended.to, ended.reason)
+    assert [(h.host, h.outcome, h.from_.release, h.to.release) for h in record.hosts] == [
+        ("h1", "unknown", "b3", None),
+        ("h2", "nothing_to_do", "b2", "b2"),
+    ]
+
+
+def test_nobody_is_told_of_a_change_where_none_comes(stage: Stage) -> None:
+    stage.roll_back(dry_run=True)
+    stage.roll_back(Selection(backup="b9"))
+    stage.roll_back(Selection(if_current="b1"))
+    assert stage.listener.provisional == []
+
+
+def test_the_hosts_journal_has_the_same_record_that_everyone_is_told(stage: Stage) -> None:
+    record = stage.roll_back()
+    assert read_journal(stage["h1"].lines) == ([record], 0)
+
+
+def test_the_release_that_was_left_is_marked_bad_and_the_one_that_was_verified_good(stage: Stage) -> None:
+    stage.roll_back()
+    assert stage["h1"].did("record") == ["b2=good b3=bad"]
+
+
+def test_a_second_rollback_on_the_same_host_goes_further_back(stage: Stage) -> None:
+    first, second, third = (stage.roll_back() for _ in range(3))
+    assert [first.to.release, second.to.release, third.outcome] == ["b2", "b1", "refused"]
+    assert stage["h1"].live.name == "b1"
+
+
+def test_the_order_says_what_was_live_and_who_asked_and_its_intent_can_be_read_back(stage: Stage) -> None:
+    stage.roll_back()
+    (spec,) = stage["h1"].orders
+    assert (spec.run, spec.source, spec.target) == ("run-1", "/srv/bot/releases/b3", "b2")
+    assert (spec.owner, spec.break_lock) == ("alice", False)
+    assert "\n" not in spec.intent
+    (told,), unreadable = read_journal([spec.intent])
+    assert (told.id, told.from_.release, told.to.release, told.reason) == ("run-1", "b3", "b2", "logins fail")
+    assert unreadable == 0
+
+
+def test_all_hosts_are_inspected_before_any_of_them_is_switched(two: Stage) -> None:
+    for host in two.hosts.values():
+        host.releases = releases("b1", "b2", "b3", sealed=True)
+    assert two.roll_back(asked=BEFORE).outcome == "succeeded"
+    done = [name for _, name in two.happened("inspect", "switch")]
+    assert done == ["inspect", "inspect", "switch", "switch"]
+
+
+def test_all_hosts_are_switched_before_any_of_them_is_verified(two: Stage) -> None:
+    assert two.roll_back().outcome == "succeeded"
+    done = two.happened("switched", "ask")
+    assert {name for _, name in done[:2]} == {"switched"}
+    assert {host for host, name in done if name == "ask"} == {"h1", "h2"}
+
+
+def test_a_host_that_runs_the_target_already_is_verified_and_not_switched(two: Stage) -> None:
+    two["h1"].live = live_at("b2")
+    record = two.roll_back()
+    assert (record.outcome, two["h2"].live.name) == ("succeeded", "b2")
+    assert [h.outcome for h in record.hosts] == ["nothing_to_do", "succeeded"]
+    assert two["h1"].did("switch") == []
+    assert two["h1"].did("ask")
+    assert [c.outcome for c in record.hosts[0].checks] == ["passed"]
+
+
+# --- before anything is stopped --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("release", "tried"), [("b2", ["b2", "b1"]), ("b1", ["b2"]), ("b3", ["b2"])], ids=["target", "older", "live"]
+)
+def test_when_the_seal_of_the_target_is_broken_the_next_release_is_taken(
+    stage: Stage, release: str, tried: list[str]
+) -> None:
+    stage["h1"].releases = releases("b1", "b2", "b3", sealed=True)
+    stage["h1"].broken = {release: "app.py differs"}
+    record = stage.roll_back()
+    assert (record.outcome, record.to.release) == ("succeeded", tried[-1])
+    assert stage["h1"].did("inspect") == tried
+    why = {r.release: r.why for r in record.rejected}
+    assert why.get("b2") == ("its files are not the sealed ones on h1: app.py differs" if release == "b2" else None)
+
+
+def test_when_every_seal_is_broken_nothing_is_stopped(stage: Stage) -> None:
+    stage["h1"].releases = releases("b1", "b2", "b3", sealed=True)
+    stage["h1"].broken = dict.fromkeys(("b1", "b2"), "app.py differs")
+    record = stage.roll_back()
+    assert (record.outcome, record.exit_code, len(record.rejected)) == ("refused", 1, 3)
+    assert not stage.changed
+
+
+def test_a_seal_that_is_broken_on_one_host_is_broken_for_all(two: Stage) -> None:
+    for host in two.hosts.values():
+        host.releases = releases("b1", "b2", "b3", sealed=True)
+    two["h2"].broken = {"b2": "app.py differs"}
+    assert two.roll_back().to.release == "b1"
+    assert {host.live.name for host in two.hosts.values()} == {"b1"}
+
+
+def test_a_named_release_with_a_broken_seal_is_refused(stage: Stage) -> None:
+    stage["h1"].releases = releases("b1", "b2", "b3", sealed=True)
+    stage["h1"].broken = {"b1": "app.py differs"}
+    record = stage.roll_back(Selection(backup="b1"))
+    assert record.outcome == "refused"
+    assert record.hosts[0].detail.startswith("b1 cannot be used: its files are not the sealed ones")
+    assert not stage.changed
+
+
+def test_a_release_without_a_seal_or_an_early_check_is_not_inspected(stage: Stage) -> None:
+    assert stage.roll_back().outcome == "succeeded"
+    assert stage["h1"].did("inspect") == []
+
+
+def test_only_the_hosts_that_will_be_switched_are_inspected(two: Stage) -> None:
+    two["h1"].live = live_at("b2")
+    two.roll_back(asked=BEFORE)
+    assert (two["h1"].did("inspect"), two["h2"].did("inspect")) == ([], ["b2"])
+
+
+def test_a_check_that_is_asked_before_is_about_the_target_and_is_not_asked_again_after(stage: Stage) -> None:
+    record = stage.roll_back(asked=BEFORE)
+    assert [q.command for q in stage["h1"].asked] == ["test -s b2.json"]
+    assert [c.name for c in record.hosts[0].checks] == ["process"]
+
+
+def test_a_check_that_fails_before_refuses_and_nothing_is_stopped(two: Stage) -> None:
+    two["h2"].says = 3
+    record = two.roll_back(asked=BEFORE)
+    assert (record.outcome, record.exit_code) == ("refused", 1)
+    expected = "h2: the check config says that b2 would not work: exit status 3: what it said"
+    assert {h.detail for h in record.hosts} == {expected}
+    assert not two.changed
+
+
+@pytest.mark.parametrize("error", [ConnectionLost("it ended"), BadAnswer("no heading"), HostUnreachable("gone")])
+def test_a_target_that_could_not_be_inspected_on_one_host_is_refused_on_all(two: Stage, error: Exception) -> None:
+    two["h1"].before = {"inspect": raising(error)}
+    record = two.roll_back(asked=BEFORE)
+    assert record.outcome == "refused"
+    assert record.hosts[1].detail == f"h1: b2 could not be inspected: {error}"
+    assert not two.changed
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"blockers": ("the disk is full",)},
+        {"lease": Lease("run-0", "bob")},
+        {"units": (Unit("bot", "missing"),)},
+        {"releases": releases("b3")},
+        {"releases": releases("b1", "b2", "b3", b1="bad", b2="bad")},
+    ],
+    ids=["blocker", "lock", "no unit", "first deployment", "all bad"],
+)
+def test_nothing_is_switched_or_written_when_a_host_refuses(two: Stage, facts: dict[str, object]) -> None:
+    for name, value in facts.items():
+        setattr(two["h2"], name, value)
+    record = two.roll_back()
+    assert (record.outcome, record.exit_code) == ("refused", 1)
+    assert all(h.outcome == "refused" and h.detail for h in record.hosts)
+    assert not two.changed
+
+
+def test_a_rollback_for_a_release_that_is_no_longer_live_touches_nothing(stage: Stage) -> None:
+    record = stage.roll_back(Selection(if_current="b2"))
+    assert (record.outcome, record.exit_code, record.to.release) == ("nothing_to_do", 0, None)
+    assert not stage.changed
+
+
+def test_a_dry_run_looks_and_inspects_and_touches_nothing(two: Stage) -> None:
+    record = two.roll_back(asked=BEFORE, dry_run=True)
+    assert (record.outcome, record.exit_code, record.dry_run) == ("nothing_to_do", 0, True)
+    assert (record.from_.release, record.to.release) == ("b3", "b2")
+    assert [name for _, name in two.happened("survey", "inspect", "ask")] == ["survey"] * 2 + ["inspect"] * 2
+    assert not two.changed
+
+
+def test_a_dry_run_says_that_the_rollback_itself_would_be_refused(stage: Stage) -> None:
+    stage["h1"].says = 1
+    assert stage.roll_back(asked=BEFORE, dry_run=True).exit_code == 1
+
+
+# --- an emergency ----------------------------------------------------------------------------------------
+
+
+def test_an_emergency_asks_nothing_of_the_target_and_verifies_nothing(stage: Stage) -> None:
+    stage["h1"].releases = releases("b1", "b2", "b3", sealed=True)
+    stage["h1"].broken = {"b2": "app.py differs"}
+    record = stage.roll_back(Selection(emergency=True), BEFORE)
+    assert (record.outcome, record.to.release) == ("succeeded", "b2")
+    assert (stage["h1"].did("inspect"), stage["h1"].did("ask")) == ([], [])
+    assert record.warnings == ("verification was skipped (emergency): run `rollback-ops verify` now",)
+    # What nobody verified is not known to be good.
+    assert stage["h1"].did("record") == ["b3=bad"]
+
+
+def test_an_emergency_takes_a_lock_over_and_says_whose(stage: Stage) -> None:
+    stage["h1"].lease = Lease("run-0", "bob", since="10:00")
+    record = stage.roll_back(Selection(emergency=True))
+    assert record.outcome == "succeeded"
+    assert stage["h1"].orders[0].break_lock
+    assert record.warnings[0] == "h1: locked by bob since 10:00 (run run-0); the lock is taken over"
+
+
+def test_an_emergency_leaves_out_a_host_that_cannot_be_changed(two: Stage) -> None:
+    two["h2"].blockers = ("the disk is full",)
+    record = two.roll_back(Selection(emergency=True))
+    assert (record.outcome, record.exit_code) == ("partial", 5)
+    assert [(h.outcome, h.detail) for h in record.hosts] == [("succeeded", ""), ("refused", "the disk is full")]
+    assert (two["h1"].did("switch"), two["h2"].did("switch")) == (["b2"], [])
+
+
+# --- hosts that cannot be reached ------------------------------------------------------------------------
+
+
+def test_a_host_that_is_down_does_not_hold_up_the_others(two: Stage) -> None:
+    two["h1"].before = {"survey": raising(HostUnreachable("h1: connection refused"))}
+    record = two.roll_back()
+    assert (record.outcome, record.exit_code) == ("partial", 5)
+    assert [(h.outcome, h.detail) for h in record.hosts] == [("unreachable", "connection refused"), ("succeeded", "")]
+    assert two["h2"].live.name == "b2"
+    assert ("h1", "told lost", "h1: connection refused") in two.events
+    assert {name for host, name, _ in two.events if host == "h1"} == {"survey", "told lost"}
+
+
+def test_a_host_that_does_not_answer_the_survey_is_given_up(two: Stage, for_ever: threading.Event) -> None:
+    two["h1"].before = {"survey": hanging(for_ever)}
+    record = two.roll_back(total=0.1)
+    assert [(h.outcome, h.to.release) for h in record.hosts] == [("unreachable", None), ("succeeded", "b2")]
+
+
+@pytest.mark.parametrize("error", [HostUnreachable("down"), ConnectionLost("cut"), BadAnswer("no heading")])
+def test_when_no_host_can_be_surveyed_the_rollback_is_refused(two: Stage, error: RollbackOpsError) -> None:
+    for host in two.hosts.values():
+        host.before = {"survey": raising(error)}
+    record = two.roll_back()
+    assert (record.outcome, record.exit_code) == ("refused", 1)
+    assert {h.detail for h in record.hosts} == {error.message}
+    assert not two.changed
+
+
+def test_a_dry_run_with_a_host_that_is_down_is_neither_done_nor_a_case_for_a_person_now(two: Stage) -> None:
+    two["h1"].before = {"survey": raising(ConnectionLost("cut"))}
+    record = two.roll_back(dry_run=True)
+    assert (record.outcome, record.exit_code) == ("partial", 5)
+
+
+# --- how hosts end ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ends", "outcome", "code", "live", "marks"),
+    [
+        ("switched", "succeeded", 0, "b2", ["b2=good b3=bad"]),
+        ("not_started", "failed", 4, "b2", ["b2=bad b3=bad"]),
+        ("put_back", "restored", 3, "b3", [""]),
+        ("failed", "failed", 4, "b3", [""]),
+        ("refused", "refused", 1, "b3", []),
+        ("unknown", "failed", 4, None, []),
+    ],
+)
+def test_each_end_of_a_switch_has_its_outcome_its_marks_and_its_line_in_the_journal(
+    stage: Stage, ends: str, outcome: str, code: int, live: str | None, marks: list[str]
+) -> None:
+    stage["h1"].ends = ends  # type: ignore[assignment]
+    record = stage.roll_back()
+    assert (record.outcome, record.exit_code) == (outcome, code)
+    assert record.hosts[0].to.release == live
+    assert stage["h1"].did("record") == marks
+    if ends != "switched":
+        assert stage["h1"].did("ask") == []
+        assert record.hosts[0].detail == f"it {ends}"
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [(ConnectionLost("cut"), "failed"), (HostUnreachable("down"), "refused"), (Refused("no"), "refused")],
+)
+def test_a_switch_that_raises_is_refused_or_not_known_and_never_done(
+    stage: Stage, error: RollbackOpsError, outcome: str
+) -> None:
+    stage["h1"].before = {"switch": raising(error)}
+    record = stage.roll_back()
+    assert record.outcome == outcome
+    assert record.hosts[0].detail.startswith(error.message)
+    assert not stage.happened("ask", "record")
+
+
+def test_hosts_that_end_differently_are_told_one_by_one(two: Stage) -> None:
+    two["h2"].ends = "put_back"
+    record = two.roll_back()
+    assert (record.outcome, record.exit_code) == ("partial", 5)
+    assert [(h.outcome, h.to.release) for h in record.hosts] == [("succeeded", "b2"), ("restored", "b3")]
+    assert (two["h1"].did("record"), two["h2"].did("record")) == (["b2=good b3=bad"], [""])
+
+
+def test_a_target_that_is_not_healthy_is_live_and_marked_bad(stage: Stage) -> None:
+    stage["h1"].says = 1
+    record = stage.roll_back(asked=AFTER, policy=IN_VAIN)
+    assert (record.outcome, record.exit_code) == ("verification_failed", 2)
+    assert record.hosts[0].to.release == "b2"
+    assert stage["h1"].did("record") == ["b2=bad b3=bad"]
+
+
+def test_a_target_that_does_not_run_needs_a_person_now(stage: Stage) -> None:
+    stage["h1"].units = (Unit("bot", "failed"),)
+    record = stage.roll_back(policy=Verify(healthy_deadline=20, min_healthy_time=0))
+    assert (record.outcome, record.exit_code) == ("failed", 4)
+    assert record.duration_seconds < 10, "a crash is certain: nobody waits for the deadline"
+    assert stage["h1"].did("record") == ["b2=bad b3=bad"]
+
+
+# --- when the target is not well either ------------------------------------------------------------------
+
+
+def on_failure(what: Literal["restore", "older"], **more: int) -> Verify:
+    return Verify(healthy_deadline=0.6, min_healthy_time=0, on_failure=what, **more)
+
+
+def not_well(host: FakeHost, *names: str) -> Callable[[], None]:
+    """The service answers as the release that is live does: these are not well."""
+
+    def act() -> None:
+        host.says = 1 if host.live.name in names else 0
+
+    return act
+
+
+def test_a_target_that_is_not_well_is_left_for_the_start_where_that_is_wanted(stage: Stage) -> None:
+    stage["h1"].before = {"ask": not_well(stage["h1"], "b2")}
+    record = stage.roll_back(asked=AFTER, policy=on_failure("restore"))
+    assert (record.outcome, record.exit_code) == ("restored", 3)
+    assert (record.to.release, record.hosts[0].to.release) == ("b2", "b3")
+    assert stage["h1"].did("switch") == ["b2", "b3"]
+    assert stage["h1"].did("record") == ["b2=bad"]
+
+
+def test_a_target_that_is_not_well_is_left_for_an_older_one_where_that_is_wanted(stage: Stage) -> None:
+    stage["h1"].before = {"ask": not_well(stage["h1"], "b2")}
+    record = stage.roll_back(asked=AFTER, policy=on_failure("older"))
+    assert (record.outcome, record.exit_code) == ("succeeded", 0)
+    assert (record.from_.release, record.to.release, record.hosts[0].to.release) == ("b3", "b1", "b1")
+    assert stage["h1"].did("switch") == ["b2", "b1"]
+    assert stage["h1"].did("record") == ["b1=good b2=bad b3=bad"]
+
+
+def test_it_ends_where_no_older_release_is_well(stage: Stage) -> None:
+    stage["h1"].before = {"ask": not_well(stage["h1"], "b2", "b1")}
+    record = stage.roll_back(asked=AFTER, policy=on_failure("older"))
+    assert (record.outcome, record.to.release) == ("verification_failed", "b1")
+    assert record.warnings == ("b1 is not well, and none was tried after it: no eligible release",)
+
+
+def test_it_ends_after_so_many_older_releases(stage: Stage) -> None:
+    stage["h1"].releases = releases("b1", "b2", "b3", "b4", "b5", "b6")
+    stage["h1"].live = live_at("b6")
+    stage["h1"].says = 1
+    record = stage.roll_back(asked=AFTER, policy=on_failure("older", max_older=2))
+    assert stage["h1"].did("switch") == ["b5", "b4", "b3"]
+    assert (record.outcome, record.exit_code) == ("verification_failed", 2)
+
+
+def test_an_older_release_with_a_broken_seal_is_not_gone_on_to(stage: Stage) -> None:
+    stage["h1"].releases = releases("b1", "b2", "b3", "b4", sealed=True)
+    stage["h1"].live = live_at("b4")
+    stage["h1"].broken = {"b2": "app.py differs"}
+    stage["h1"].before = {"ask": not_well(stage["h1"], "b3")}
+    record = stage.roll_back(asked=AFTER, policy=on_failure("older"))
+    assert (record.outcome, stage["h1"].did("switch")) == ("succeeded", ["b3", "b1"])
+
+
+def test_an_older_release_that_an_early_check_objects_to_is_not_gone_on_to(stage: Stage) -> None:
+    stage["h1"].before = {"ask": not_well(stage["h1"], "b2")}
+    early = {"test -s b1.json": 1}
+    stage["h1"].answers = early
+    record = stage.roll_back(asked=BEFORE | AFTER, policy=on_failure("older"))
+    assert (record.outcome, stage["h1"].did("switch")) == ("verification_failed", ["b2"])
+
+
+def test_hosts_stay_together_when_they_go_on_to_an_older_release(two: Stage) -> None:
+    two["h1"].live = live_at("b2")
+    for host in two.hosts.values():
+        host.before = {"ask": not_well(host, "b2")}
+    record = two.roll_back(asked=AFTER, policy=on_failure("older"))
+    assert (record.outcome, record.to.release) == ("succeeded", "b1")
+    assert {host.live.name for host in two.hosts.values()} == {"b1"}
+
+
+def test_an_emergency_is_not_followed_by_anything(stage: Stage) -> None:
+    stage["h1"].ends = "not_started"
+    record = stage.roll_back(Selection(emergency=True), policy=on_failure("older"))
+    assert (record.outcome, stage["h1"].did("switch")) == ("failed", ["b2"])
+
+
+@pytest.mark.parametrize("error", [ConnectionLost("cut"), HostUnreachable("down"), RuntimeError("a defect")])
+def test_a_verification_that_learns_nothing_is_no_success(stage: Stage, error: Exception) -> None:
+    stage["h1"].before = {"ask": raising(error)}
+    record = stage.roll_back(policy=IN_VAIN)
+    assert (record.outcome, record.exit_code) == ("verification_failed", 2)
+    assert [c.outcome for c in record.hosts[0].checks] == ["unknown"]
+
+
+def test_a_verification_that_hangs_ends_at_its_deadline(stage: Stage, for_ever: threading.Event) -> None:
+    stage["h1"].before = {"ask": hanging(for_ever)}
+    record = stage.roll_back(policy=IN_VAIN)
+    assert record.outcome == "verification_failed"
+    assert record.duration_seconds < 10
+    assert [(c.outcome, c.detail) for c in record.hosts[0].checks] == [("unknown", "no answer before the deadline")]
+
+
+def test_an_interrupted_rollback_is_finished_and_what_it_left_is_marked(stage: Stage) -> None:
+    stage["h1"].live = live_at("b2")
+    stage["h1"].unfinished = OpenTransaction("run-0", "/srv/bot/releases/b3", "b2")
+    record = stage.roll_back()
+    assert (record.outcome, record.from_.release, record.to.release) == ("succeeded", "b3", "b2")
+    assert stage["h1"].did("record") == ["b2=good b3=bad"]
+
+
+def test_what_was_interrupted_is_resumed_to_where_it_was_going_and_not_to_another_release(stage: Stage) -> None:
+    stage["h1"].unfinished = OpenTransaction("run-0", "/srv/bot/releases/b3", "b1")
+    record = stage.roll_back(Selection(resume=True))
+    assert (record.outcome, record.from_.release, record.to.release) == ("succeeded", "b3", "b1")
+
+
+def test_where_nothing_was_interrupted_there_is_nothing_to_resume(stage: Stage) -> None:
+    record = stage.roll_back(Selection(resume=True))
+    assert (record.outcome, record.exit_code) == ("nothing_to_do", 0)
+    assert record.hosts[0].detail == "no rollback was interrupted"
+    assert not stage.changed
+
+
+def test_only_the_hosts_that_were_interrupted_are_resumed(two: Stage) -> None:
+    two["h2"].unfinished = OpenTransaction("run-0", "/srv/bot/releases/b3", "b1")
+    record = two.roll_back(Selection(resume=True))
+    assert (record.outcome, record.exit_code, record.to.release) == ("succeeded", 0, "b1")
+    assert [(h.outcome, h.to.release) for h in record.hosts] == [("nothing_to_do", "b3"), ("succeeded", "b1")]
+    assert two.happened("switch") == [("h2", "switch")]
+
+
+def test_hosts_that_were_going_to_different_releases_are_resumed_one_by_one(two: Stage) -> None:
+    for name, target in (("h1", "b1"), ("h2", "b2")):
+        two[name].unfinished = OpenTransaction("run-0", "/srv/bot/releases/b3", target)
+    record = two.roll_back(Selection(resume=True))
+    assert (record.outcome, record.exit_code) == ("refused", 1)
+    assert [h.detail.partition("\n")[0] for h in record.hosts] == ["it was going to b1", "it was going to b2"]
+    assert not two.changed
+
+
+def test_what_cannot_be_resumed_because_its_target_is_gone_is_refused(stage: Stage) -> None:
+    stage["h1"].unfinished = OpenTransaction("run-0", "/srv/bot/releases/b3", "b0")
+    record = stage.roll_back(Selection(resume=True))
+    assert (record.outcome, record.exit_code) == ("refused", 1)
+    assert "b0 is none of the releases" in record.hosts[0].detail
+    assert not stage.changed
+
+
+# --- writing it down -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [Refused("h1: .rollback could not be written to"), ConnectionLost("cut")])
+def test_a_journal_that_cannot_be_written_is_a_warning_and_no_failure(two: Stage, error: RollbackOpsError) -> None:
+    two["h1"].before = {"record": raising(error)}
+    record = two.roll_back()
+    assert (record.outcome, record.exit_code) == ("succeeded", 0)
+    (warning,) = record.warnings
+    assert warning.startswith("h1: its journal lacks this record: ")
+    assert error.message.removeprefix("h1: ") in warning
+    assert len(two["h2"].lines) == 1
+
+
+def test_a_journal_that_hangs_holds_nothing_up_once_a_signal_came(stage: Stage, for_ever: threading.Event) -> None:
+    stage["h1"].before = {"switch": stage.signal(grace=0.2), "record": hanging(for_ever)}
+    record = stage.roll_back()
+    assert record.warnings == ("h1: its journal lacks this record: it did not answer in time",)
+    assert record.duration_seconds < 10
+
+
+# --- signals ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("phase", ["survey", "plan", "inspect", "switch"])
+def test_a_signal_before_the_switch_leaves_everything_as_it_was(
+    two: Stage, phase: str, number: int, code: int, for_ever: threading.Event
+) -> None:
+    two.listener.hears = {phase: two.signal(number)}
+    two["h1"].before = {"survey": hanging(for_ever)} if phase == "survey" else {}
+    record = two.roll_back(asked=BEFORE)
+    assert (record.outcome, record.exit_code) == ("cancelled", code)
+    assert [h.outcome for h in record.hosts] == ["cancelled", "cancelled"]
+    assert not two.changed
+
+
+def test_a_signal_during_the_switch_lets_every_host_finish_and_write_it_down(two: Stage) -> None:
+    two["h1"].before = {"switch": two.signal(signal.SIGTERM)}
+    record = two.roll_back()
+    assert (record.outcome, record.exit_code) == ("cancelled", 143)
+    assert {host.live.name for host in two.hosts.values()} == {"b2"}
+    assert two.happened("ask") == []
+    assert [h.to.release for h in record.hosts] == ["b2", "b2"]
+    # Left for good reason, and not known to be good.
+    assert [host.did("record") for host in two.hosts.values()] == [["b3=bad"], ["b3=bad"]]
+
+
+def test_a_host_that_is_not_done_when_the_grace_ends_is_not_known(two: Stage, for_ever: threading.Event) -> None:
+    two["h1"].before = {"switch": hanging(for_ever)}
+    two["h2"].before = {"switch": two.signal(grace=0.3)}
+    record = two.roll_back()
+    assert (record.outcome, record.exit_code) == ("cancelled", 130)
+    assert [(h.outcome, h.to.release) for h in record.hosts] == [("unknown", None), ("succeeded", "b2")]
+    assert record.duration_seconds < 10
+    assert two["h1"].did("record") == []
+
+
+def test_a_signal_during_the_verification_ends_it_and_marks_nothing_good(
+    stage: Stage, for_ever: threading.Event
+) -> None:
+    def ask() -> None:
+        stage.signal()()
+        for_ever.wait(30)
+
+    stage["h1"].before = {"ask": ask}
+    record = stage.roll_back(policy=Verify(healthy_deadline=20, min_healthy_time=0))
+    assert (record.outcome, record.exit_code) == ("cancelled", 130)
+    assert record.duration_seconds < 10
+    assert record.hosts[0].to.release == "b2"
+    assert stage["h1"].did("record") == ["b3=bad"]
+
+
+def test_the_record_of_a_cancelled_rollback_is_in_the_journal_too(stage: Stage) -> None:
+    stage["h1"].before = {"switch": stage.signal()}
+    stage.roll_back()
+    (line,) = stage["h1"].lines
+    assert (json.loads(line)["outcome"], json.loads(line)["exit_code"]) == ("cancelled", 130)

@@ -1,0 +1,453 @@
+"""One deployment for one rollback, whatever GitHub does meanwhile; and nobody waits for it longer than was said."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+import responses
+
+from rollback_ops.core.record import Record
+from rollback_ops.integrations.github import payload
+from rollback_ops.integrations.github.api import Deployment
+from rollback_ops.integrations.github.deployments import UNFILED, DeploymentRecorder, Filed, missed
+from tests.support.github_web import (
+    DEPLOYMENTS,
+    LEFT_SHA,
+    OLD_SHA,
+    PAGE_OF_A_PROXY,
+    PLACE,
+    SHA,
+    TOKEN,
+    deployment,
+    sent,
+    statuses,
+)
+from tests.support.records import USUAL, record
+
+RUNS = "https://github.com/acme/bot/actions/runs/"
+RUN = f"{RUNS}77/attempts/1"
+KEY = "77/1/bot/prod"
+WITHIN = 10.0
+
+
+def rollback(**words: Any) -> Record:
+    ours = {
+        "run_url": RUN,
+        "from": {"release": "b3", "revision": LEFT_SHA},
+        "to": {"release": "b2", "revision": OLD_SHA},
+    }
+    return record(**ours | words)
+
+
+def file(told: Record | None = None, earlier: list[Record] | None = None, **words: Any) -> Filed:
+    """File it as a rollback does: prepared when it begins."""
+    told = told or rollback()
+    filing = DeploymentRecorder(PLACE, **words)
+    filing.prepare(told)
+    filed = filing.file(told, WITHIN, (lambda: earlier) if earlier is not None else None)
+    assert not any(secret in str(filed) for secret in ("SECRET", "<", "https://github"))
+    return filed
+
+
+class GitHub:
+    """What GitHub has: deployments newest first, and the state of each."""
+
+    def __init__(self, web: responses.RequestsMock) -> None:
+        self.web = web
+
+    def has(self, *deployments: dict[str, Any], **states: str) -> None:
+        """``of_7="success"`` is the state of deployment 7."""
+        self.web.get(DEPLOYMENTS, json=list(deployments))
+        for name, state in states.items():
+            self.web.get(statuses(int(name.removeprefix("of_"))), json=[{"state": state}])
+
+    def takes(self, number: int = 7) -> None:
+        self.web.post(DEPLOYMENTS, json=deployment(number), status=201)
+        self.takes_statuses(number)
+
+    def takes_statuses(self, *numbers: int) -> None:
+        for number in numbers:
+            self.web.post(statuses(number), json={"state": "any"}, status=201)
+
+    def created(self) -> list[dict[str, Any]]:
+        return [document for path, document in sent(self.web) if path.endswith("/deployments")]
+
+    def states(self, number: int = 7) -> list[str]:
+        return [document["state"] for path, document in sent(self.web) if path.endswith(f"/{number}/statuses")]
+
+
+@pytest.fixture
+def github(web: responses.RequestsMock) -> GitHub:
+    return GitHub(web)
+
+
+def ours(number: int = 7, **words: Any) -> dict[str, Any]:
+    return deployment(number, payload={"key": KEY, "id": USUAL["id"]}, **words)
+
+
+# --- what is filed ---------------------------------------------------------------------------------------
+
+
+def test_a_rollback_is_filed_with_its_outcome_and_goes_through_its_states(github: GitHub) -> None:
+    github.has()
+    github.takes()
+    filed = file(environment_url="https://bot.example.org")
+    assert (filed.deployment.id, filed.warnings) == (7, ())
+    assert filed.deployment.url == "https://api.github.com/repos/acme/bot/deployments/7"
+    (asked,) = github.created()
+    assert (asked["ref"], asked["payload"]["ref_is"]) == (OLD_SHA, "release")
+    assert (asked["payload"]["outcome"], asked["payload"]["key"]) == ("succeeded", KEY)
+    assert github.states() == ["in_progress", "success"]
+    assert {document.get("environment_url") for _, document in sent(github.web)[1:]} == {"https://bot.example.org"}
+
+
+def test_a_rollback_that_is_over_costs_three_calls(github: GitHub) -> None:
+    github.has()
+    github.takes()
+    file()
+    assert len(sent(github.web)) == 3
+
+
+@pytest.mark.parametrize(
+    "words", [{"outcome": "refused", "hosts": []}, {"dry_run": True}, {"outcome": "nothing_to_do", "hosts": []}]
+)
+def test_what_changed_nothing_is_not_filed(github: GitHub, words: dict[str, Any]) -> None:
+    told = rollback(**words)
+    assert DeploymentRecorder(PLACE).file(told, WITHIN) == Filed()
+    assert DeploymentRecorder(None).file(told, WITHIN) == Filed()
+    assert len(github.web.calls) == 0
+
+
+def test_without_a_token_it_is_said_that_nothing_was_filed() -> None:
+    filing = DeploymentRecorder(None)
+    filing.prepare(rollback())
+    (why,) = filing.file(rollback(), WITHIN).warnings
+    assert why == f"{UNFILED}GITHUB_TOKEN and GITHUB_REPOSITORY say where, and are not there"
+
+
+@pytest.mark.parametrize("to", [{"release": "b2", "revision": OLD_SHA}, {"release": "b2"}], ids=["unknown", "none"])
+def test_without_a_revision_that_github_knows_the_workflows_commit_is_the_ref(
+    github: GitHub, to: dict[str, str]
+) -> None:
+    github.has()
+    if "revision" in to:
+        github.web.post(DEPLOYMENTS, json={"message": f"No ref found for: {OLD_SHA}"}, status=422)
+    github.takes()
+    assert file(rollback(to=to)).warnings == ()
+    assert (github.created()[-1]["ref"], github.created()[-1]["payload"]["ref_is"]) == (SHA, "workflow")
+    assert github.states() == ["in_progress", "success"]
+
+
+def test_what_github_does_not_take_at_all_is_a_warning(github: GitHub) -> None:
+    github.has()
+    github.web.post(DEPLOYMENTS, json={"message": "Validation Failed"}, status=422)
+    assert file() == Filed(warnings=(f"{UNFILED}GitHub does not take this (422: Validation Failed)",))
+    assert [asked["ref"] for asked in github.created()] == [OLD_SHA, SHA]
+
+
+# --- once ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["object", "text"])
+def test_a_deployment_that_is_there_is_not_created_again(github: GitHub, form: str) -> None:
+    there = ours() if form == "object" else ours() | {"payload": f'{{"key": "{KEY}"}}'}
+    github.has(deployment(8), there, of_7="success", of_8="failure")
+    filed = file()
+    assert (filed.deployment.id, filed.warnings) == (7, ())
+    assert sent(github.web) == []
+
+
+@pytest.mark.parametrize("state", ["in_progress", "", "error"])
+def test_a_deployment_that_was_left_unfinished_is_closed(github: GitHub, state: str) -> None:
+    github.has(ours(), of_7=state)
+    github.takes_statuses(7)
+    assert file().deployment.id == 7
+    assert (github.created(), github.states()) == ([], ["success"])
+
+
+LOST: list[Any] = [
+    pytest.param({"body": requests.ReadTimeout(TOKEN)}, id="timeout"),
+    pytest.param({"body": requests.ConnectionError(TOKEN)}, id="cut"),
+    pytest.param({"json": {"message": "Server Error"}, "status": 502}, id="502"),
+    pytest.param({"body": PAGE_OF_A_PROXY, "status": 200}, id="html"),
+]
+
+
+@pytest.mark.parametrize("answer", LOST)
+def test_where_only_the_answer_was_lost_there_is_no_second_deployment(github: GitHub, answer: dict[str, Any]) -> None:
+    # It is asked for our rollbacks and for what was abandoned beside the work, in any order.
+    github.web.get(DEPLOYMENTS, json=[])
+    github.web.get(DEPLOYMENTS, json=[])
+    github.web.get(DEPLOYMENTS, json=[ours()])
+    github.web.post(DEPLOYMENTS, **answer)
+    github.takes()
+    assert file().deployment.id == 7
+    assert (len(github.created()), github.states()) == (1, ["in_progress", "success"])
+
+
+@pytest.mark.parametrize("answer", LOST)
+def test_where_nothing_was_done_it_is_done_after_a_look(github: GitHub, answer: dict[str, Any]) -> None:
+    github.has()
+    github.web.post(DEPLOYMENTS, **answer)
+    github.takes()
+    assert file().deployment.id == 7
+    requests_made = [call.request.method for call in github.web.calls]
+    first, second = (number for number, method in enumerate(requests_made) if method == "POST" and number < 5)
+    assert "GET" in requests_made[first:second]
+    assert len(github.created()) == 2
+
+
+def test_nothing_is_created_where_nobody_could_look_first(github: GitHub) -> None:
+    github.web.get(DEPLOYMENTS, json={"message": "Server Error"}, status=500)
+    assert file() == Filed(warnings=(f"{UNFILED}GitHub is in trouble (500)",))
+    assert sent(github.web) == []
+
+
+def test_what_failed_when_it_began_is_tried_again_at_the_end(github: GitHub) -> None:
+    for _ in range(2):
+        github.web.get(DEPLOYMENTS, json={"message": "Slow down"}, status=429)
+    github.has()
+    github.takes()
+    filed = file()
+    assert filed.deployment.id == 7
+    (why,) = filed.warnings
+    assert (
+        why == "the abandoned deployment on GitHub was not marked inactive: GitHub's limit of requests is used up (429)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "words"),
+    [
+        (401, "Bad credentials", "GitHub does not take the token (401: Bad credentials)"),
+        (403, "API rate limit exceeded", "GitHub's limit of requests is used up (403)"),
+        (403, "Resource not accessible by integration", "the token may not do this (403: Resource not accessible"),
+        (404, "Not Found", "GitHub does not have this, or does not show it to this token (404: Not Found)"),
+        (409, "Conflict", "GitHub refuses because of a conflict (409: Conflict)"),
+        (429, "Slow down", "GitHub's limit of requests is used up (429)"),
+    ],
+)
+def test_what_is_refused_is_not_sent_again(github: GitHub, status: int, said: str, words: str) -> None:
+    github.has()
+    github.web.post(DEPLOYMENTS, json={"message": said}, status=status)
+    (why,) = file().warnings
+    assert why.startswith(f"{UNFILED}{words}")
+    assert ("needs `permissions: deployments: write`" in why) == ("the token may not" in why)
+    assert len(github.created()) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"json": {"message": "Server Error"}, "status": 500}, "GitHub is in trouble (500)"),
+        ({"body": PAGE_OF_A_PROXY, "content_type": "text/html"}, "something answers that is not GitHub's API"),
+        ({"body": requests.ReadTimeout(TOKEN)}, "GitHub did not answer in time"),
+    ],
+)
+def test_a_deployment_without_its_final_state_is_not_yet_one(
+    github: GitHub, answer: dict[str, Any], words: str
+) -> None:
+    github.has()
+    github.web.post(DEPLOYMENTS, json=deployment(7), status=201)
+    github.web.post(statuses(7), json={"state": "any"}, status=201)
+    github.web.post(statuses(7), **answer)
+    assert file() == Filed(warnings=(f"{UNFILED}{words}",))
+
+
+# --- what was abandoned ----------------------------------------------------------------------------------
+
+
+def left(number: int, **words: Any) -> dict[str, Any]:
+    return deployment(number, sha=LEFT_SHA, task="deploy", **words)
+
+
+@pytest.mark.parametrize("revision", [LEFT_SHA, LEFT_SHA[:7], LEFT_SHA.upper()], ids=["whole", "short", "capitals"])
+def test_the_deployment_that_was_left_becomes_inactive(github: GitHub, revision: str) -> None:
+    github.has(left(5), left(4), of_5="success", of_4="success")
+    github.takes()
+    github.takes_statuses(5)
+    assert file(rollback(**{"from": {"release": "b3", "revision": revision}})).warnings == ()
+    assert (github.states(5), github.states(4)) == (["inactive"], [])
+
+
+def test_a_job_that_still_goes_on_is_not_what_was_left(github: GitHub) -> None:
+    github.has(left(6), left(5), of_6="in_progress", of_5="success")
+    github.takes()
+    github.takes_statuses(5)
+    file()
+    assert (github.states(6), github.states(5)) == ([], ["inactive"])
+
+
+@pytest.mark.parametrize(
+    ("there", "told", "words"),
+    [
+        (left(5, environment="test"), {}, {}),
+        (deployment(5, sha=OLD_SHA), {}, {}),
+        (left(5), {"from": {"release": "b3"}}, {}),
+        (left(5), {"from": {"release": "b3", "revision": "ddd"}}, {}),
+        (left(5), {"from": {"release": "b3", "revision": "main"}}, {}),
+        (left(5), {"outcome": "partial"}, {}),
+        (left(5), {"outcome": "verification_failed"}, {}),
+        (left(5), {"outcome": "restored"}, {}),
+        (left(5), {"outcome": "cancelled"}, {}),
+        (left(5), {}, {"whole": False}),
+    ],
+)
+def test_what_may_still_be_live_somewhere_stays_as_it_is(
+    github: GitHub, there: dict[str, Any], told: dict[str, Any], words: dict[str, Any]
+) -> None:
+    github.has(there, of_5="success")
+    github.takes()
+    filed = file(rollback(**told), **words)
+    assert (filed.deployment.id, filed.warnings) == (7, ())
+    assert github.states(5) == []
+
+
+@pytest.mark.parametrize("state", ["inactive", "failure", "error", "pending", "queued", ""])
+def test_what_was_not_live_is_not_made_inactive(github: GitHub, state: str) -> None:
+    github.has(left(5), of_5=state)
+    github.takes()
+    assert file().warnings == ()
+    assert github.states(5) == []
+
+
+def test_nothing_is_made_inactive_where_the_rollback_itself_is_not_filed(github: GitHub) -> None:
+    github.has(left(5), of_5="success")
+    github.web.post(DEPLOYMENTS, json={"message": "no"}, status=403)
+    assert len(file().warnings) == 1
+    assert github.states(5) == []
+
+
+def test_what_could_not_be_made_inactive_is_a_warning(github: GitHub) -> None:
+    github.has(left(5), of_5="success")
+    github.takes()
+    github.web.post(statuses(5), json={"message": "no"}, status=403)
+    filed = file()
+    assert filed.deployment.id == 7
+    said = "the abandoned deployment on GitHub was not marked inactive: the token may not do this (403: no)"
+    assert filed.warnings == (said,)
+
+
+# --- what earlier runs missed ----------------------------------------------------------------------------
+
+NOW = datetime(2024, 1, 8, tzinfo=UTC)
+
+
+def run(number: int, days_ago: float = 1.0, **words: Any) -> Record:
+    began = (NOW - timedelta(days=days_ago)).isoformat()
+    return rollback(id=f"r{number}", run_url=f"{RUNS}{number}/attempts/1", started_at=began, **words)
+
+
+def known(**payload_of: Any) -> Deployment:
+    return Deployment(3, "", OLD_SHA, "prod", payload_of or None)
+
+
+def test_the_oldest_five_that_have_no_deployment_are_missed() -> None:
+    runs = [run(number, days_ago=number / 10) for number in range(1, 9)]
+    there = [known(id="r8"), known(key="7/1/bot/prod"), known(), known(id=["r6"])]
+    assert [each.id for each in missed(runs, there, rollback(), RUNS, NOW)] == ["r6", "r5", "r4", "r3", "r2"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"run_url": None},
+        {"run_url": "https://github.com/acme/other/actions/runs/1"},
+        {"run_url": "https://github.com/acme/bot-2/actions/runs/1"},
+        {"environment": "test"},
+        {"dry_run": True},
+        {"outcome": "refused"},
+        {"days_ago": 7.0},
+        {"days_ago": -1.0},
+        {"days_ago": 0.01, "outcome": "cancelled", "hosts": []},
+        {"id": USUAL["id"]},
+        {"run_url": RUN},
+    ],
+)
+def test_what_is_not_ours_to_file_is_not_missed(words: dict[str, Any]) -> None:
+    plain = {name: value for name, value in words.items() if name != "days_ago"}
+    candidate = run(1, words.get("days_ago", 1.0)).model_copy(update=plain)
+    assert missed([run(1)], [], rollback(), RUNS, NOW) == [run(1)]
+    assert missed([candidate], [], rollback(), RUNS, NOW) == []
+
+
+def test_a_run_that_only_its_beginning_is_known_of_is_missed_when_it_must_be_over() -> None:
+    assert missed([run(1, 1, outcome="cancelled", hosts=[])], [], rollback(), RUNS, NOW)
+
+
+def test_what_an_earlier_run_could_not_file_is_filed_by_the_next(github: GitHub) -> None:
+    recently = (datetime.now(UTC) - timedelta(hours=2)).isoformat()
+    before = run(5).model_copy(update={"started_at": recently, "outcome": "failed"})
+    github.has(deployment(3, payload={"id": "r4"}))
+    github.takes()
+    assert file(earlier=[rollback(), before, run(4).model_copy(update={"started_at": recently})]).warnings == ()
+    filed = [(asked["payload"]["id"], asked["payload"]["key"]) for asked in github.created()]
+    assert filed == [(USUAL["id"], KEY), ("r5", "5/1/bot/prod")]
+    assert sorted(github.states()) == ["failure", "in_progress", "in_progress", "success"]
+
+
+# --- time ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def slow(web: responses.RequestsMock) -> Iterator[GitHub]:
+    """A GitHub that does not answer as long as the test lasts."""
+    over = threading.Event()
+
+    def answer(_: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        over.wait(30)
+        return 500, {}, ""
+
+    web.add_callback(responses.GET, DEPLOYMENTS, callback=answer)
+    yield GitHub(web)
+    over.set()
+
+
+def test_nobody_waits_for_a_github_that_is_slow(slow: GitHub) -> None:
+    filing = DeploymentRecorder(PLACE)
+    began = time.monotonic()
+    filing.prepare(rollback())
+    assert time.monotonic() - began < 0.5
+    filed = filing.file(rollback(), 0.3)
+    assert time.monotonic() - began < 3
+    assert filed == Filed(warnings=(f"{UNFILED}GitHub took too long",))
+    assert sent(slow.web) == []
+
+
+def test_a_journal_that_takes_too_long_costs_no_deployment(github: GitHub) -> None:
+    github.has()
+    github.takes()
+    over = threading.Event()
+
+    def read() -> list[Record]:
+        over.wait(30)
+        return []
+
+    filed = DeploymentRecorder(PLACE).file(rollback(), 2.0, read)
+    over.set()
+    assert filed.deployment.id == 7
+    assert filed.warnings == ("rollbacks of earlier runs may be missing on GitHub: GitHub took too long",)
+
+
+def test_a_defect_of_ours_costs_no_rollback(github: GitHub) -> None:
+    github.has()
+    github.takes()
+
+    def read() -> list[Record]:
+        raise ZeroDivisionError(TOKEN)
+
+    filed = DeploymentRecorder(PLACE).file(rollback(), WITHIN, read)
+    assert filed.deployment.id == 7
+    assert filed.warnings == ("rollbacks of earlier runs may be missing on GitHub: failed (ZeroDivisionError)",)
+
+
+def test_the_key_of_a_rollback_outside_a_workflow_is_its_own(github: GitHub) -> None:
+    github.has(deployment(9, payload={"key": USUAL["id"]}), of_9="success")
+    assert file(rollback(run_url=None)).deployment.id == 9
+    assert payload.key(rollback(run_url=None)) == USUAL["id"]

@@ -1,0 +1,246 @@
+"""The exact command lines: this file is the runbook of what is run on a host."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from rollback_ops.config import Service
+from rollback_ops.core.errors import UsageError
+from rollback_ops.core.model import Manager
+from rollback_ops.hosts import managers
+from tests.support.toolbox import COMMANDS, Box, service, tool
+
+AS_USER = 'XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/run/user/$(id -u)}" systemctl --user'
+PROPERTIES = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID"
+COMPOSE = 'docker compose --project-directory "$CURRENT" -p rosey'
+SHOWN = "shown() { printf '%s\\n' \"$text\" | grep -vF com.docker.compose.oneoff=True; }; "
+JOURNAL = "journalctl -q --no-pager -n 30 -o short-iso --unit=bot.service --unit=mail.timer"
+
+SYSTEMD = Manager(
+    kind="systemd",
+    stop="$SUDO systemctl stop -- bot.service mail.timer",
+    kill="$SUDO systemctl kill -s KILL -- bot.service mail.timer || :",
+    reset="$SUDO systemctl reset-failed -- bot.service mail.timer 2>/dev/null || :",
+    start="$SUDO systemctl start -- bot.service mail.timer",
+    running="test \"$(systemctl is-active -- bot.service mail.timer | grep -cxE 'active|reloading|refreshing')\" -eq 2",
+    stopped="test \"$(systemctl is-active -- bot.service mail.timer | grep -cxE 'inactive|failed|unknown')\" -eq 2",
+    state=f"systemctl show -p {PROPERTIES} -- bot.service mail.timer",
+    logs=f"{JOURNAL} 2>/dev/null | grep '' || $SUDO {JOURNAL}",
+    needs=(
+        "systemctl stop -- bot.service mail.timer",
+        "systemctl kill -s KILL -- bot.service mail.timer",
+        "systemctl reset-failed -- bot.service mail.timer",
+        "systemctl start -- bot.service mail.timer",
+    ),
+)
+
+SYSTEMD_USER = Manager(
+    kind="systemd-user",
+    stop=f"{AS_USER} stop -- rosey.service",
+    kill=f"{AS_USER} kill -s KILL -- rosey.service || :",
+    reset=f"{AS_USER} reset-failed -- rosey.service 2>/dev/null || :",
+    start=f"{AS_USER} start -- rosey.service",
+    running=f"test \"$({AS_USER} is-active -- rosey.service | grep -cxE 'active|reloading|refreshing')\" -eq 1",
+    stopped=f"test \"$({AS_USER} is-active -- rosey.service | grep -cxE 'inactive|failed|unknown')\" -eq 1",
+    state=f"{AS_USER} show -p {PROPERTIES} -- rosey.service",
+    logs="journalctl -q --no-pager -n 30 -o short-iso --user-unit=rosey.service",
+)
+
+SUPERVISOR = Manager(
+    kind="supervisor",
+    stop="$SUDO supervisorctl stop web",
+    kill="$SUDO supervisorctl signal KILL web || :",
+    reset=":",
+    start="$SUDO supervisorctl start web",
+    running='text=$($SUDO supervisorctl status web); test -n "$text" && '
+    "! printf '%s\\n' \"$text\" | grep -qvE '^[^ ]+ +RUNNING( |$)'",
+    stopped='text=$($SUDO supervisorctl status web); test -n "$text" && '
+    "! printf '%s\\n' \"$text\" | grep -qvE "
+    "'^[^ ]+ +(STOPPED|EXITED|FATAL)( |$)|: ERROR \\(no such (process|group)\\)$'",
+    state="$SUDO supervisorctl status web",
+    logs="$SUDO supervisorctl status web | while read -r program _; do "
+    '$SUDO supervisorctl tail -4000 "$program" </dev/null; '
+    '$SUDO supervisorctl tail -4000 "$program" stderr </dev/null; done | tail -n 30',
+    needs=(
+        "supervisorctl stop web",
+        "supervisorctl start web",
+        "supervisorctl signal KILL web",
+        "supervisorctl status web",
+    ),
+)
+
+SUPERVISOR_SEVERAL = dataclasses.replace(
+    SUPERVISOR,
+    stop='set --; for unit in web \'jobs:*\'; do $SUDO supervisorctl stop "$unit" & set -- "$@" "$!"; done; '
+    'failed=0; for pid in "$@"; do wait "$pid" || failed=1; done; test "$failed" = 0',
+    start='set --; for unit in web \'jobs:*\'; do $SUDO supervisorctl start "$unit" & set -- "$@" "$!"; done; '
+    'failed=0; for pid in "$@"; do wait "$pid" || failed=1; done; test "$failed" = 0',
+    kill="$SUDO supervisorctl signal KILL web 'jobs:*' || :",
+    running=SUPERVISOR.running.replace("status web", "status web 'jobs:*'"),
+    stopped=SUPERVISOR.stopped.replace("status web", "status web 'jobs:*'"),
+    state="$SUDO supervisorctl status web 'jobs:*'",
+    logs=SUPERVISOR.logs.replace("status web", "status web 'jobs:*'"),
+    needs=(
+        "supervisorctl stop web",
+        "supervisorctl stop jobs:*",
+        "supervisorctl start web",
+        "supervisorctl start jobs:*",
+        "supervisorctl signal KILL web jobs:*",
+        "supervisorctl status web jobs:*",
+    ),
+)
+
+COMPOSE_ALL = Manager(
+    kind="compose",
+    stop=f"{COMPOSE} stop --timeout 8",
+    kill=f"{COMPOSE} kill",
+    reset=":",
+    start=f"{COMPOSE} up --detach --no-build --pull missing --force-recreate",
+    running=f'{SHOWN}text=$({COMPOSE} ps --all --format json) && shown | grep -qF \'"State":"running"\' && '
+    '! shown | grep -oE \'"State":"[a-z]+"|"Health":"(starting|unhealthy)"\' | grep -qvE \'"running"$\'',
+    stopped=f"{SHOWN}text=$({COMPOSE} ps --all --format json) && "
+    '! shown | grep -oE \'"State":"[a-z]+"\' | grep -qvE \'"(created|exited|dead)"$\'',
+    state=f"{COMPOSE} ps --all --format json",
+    logs=f"{COMPOSE} logs --no-color --tail 30",
+)
+
+COMPOSE_SOME = Manager(
+    kind="compose",
+    stop='docker compose --project-directory "$CURRENT" -p shop stop --timeout 28 -- web worker',
+    kill='docker compose --project-directory "$CURRENT" -p shop kill -- web worker',
+    reset=":",
+    start='docker compose --project-directory "$CURRENT" -p shop up --detach --no-build --pull missing '
+    "--force-recreate -- web worker",
+    running=f'{SHOWN}text=$(docker compose --project-directory "$CURRENT" -p shop ps --all --format json -- web worker)'
+    ' && shown | grep -qF \'"Service":"web"\' && shown | grep -qF \'"Service":"worker"\' && '
+    '! shown | grep -oE \'"State":"[a-z]+"|"Health":"(starting|unhealthy)"\' | grep -qvE \'"running"$\'',
+    stopped=f'{SHOWN}text=$(docker compose --project-directory "$CURRENT" -p shop ps --all --format json -- web worker)'
+    ' && ! shown | grep -oE \'"State":"[a-z]+"\' | grep -qvE \'"(created|exited|dead)"$\'',
+    state='docker compose --project-directory "$CURRENT" -p shop ps --all --format json -- web worker',
+    logs='docker compose --project-directory "$CURRENT" -p shop logs --no-color --tail 30 -- web worker',
+)
+
+CUSTOM = Manager(
+    kind="custom",
+    stop="cd \"$CURRENT\" && sh -c './bin/stop '\"'\"'all'\"'\"' # now'",
+    kill=":",
+    reset=":",
+    start='cd "$CURRENT" && sh -c ./bin/start',
+    running="cd \"$CURRENT\" && sh -c './bin/status | grep -q up' >/dev/null 2>&1",
+    stopped="cd \"$CURRENT\" && ! sh -c './bin/status | grep -q up' >/dev/null 2>&1",
+    state='cd "$CURRENT" && { sh -c \'./bin/status | grep -q up\' >/dev/null 2>&1; echo "status=$?"; }',
+    logs=":",
+)
+
+CASES = {
+    "systemd": (service("systemd", "bot", "mail.timer"), SYSTEMD),
+    "systemd-user": (service("systemd-user"), SYSTEMD_USER),
+    "supervisor": (service("supervisor", "web"), SUPERVISOR),
+    "supervisor, several": (service("supervisor", "web", "jobs:*"), SUPERVISOR_SEVERAL),
+    "compose": (service("compose"), COMPOSE_ALL),
+    "compose, some": (service("compose", "web", "worker", project="shop", limits={"stop": "30s"}), COMPOSE_SOME),
+    "custom": (service("custom", commands=COMMANDS), CUSTOM),
+    "custom with logs": (
+        service("custom", commands=COMMANDS | {"logs": "tail log/*"}),
+        dataclasses.replace(CUSTOM, logs="cd \"$CURRENT\" && sh -c 'tail log/*'"),
+    ),
+}
+each_case = pytest.mark.parametrize(("settings", "manager"), CASES.values(), ids=CASES.keys())
+
+
+@each_case
+def test_the_command_lines_are_exactly_these(settings: Service, manager: Manager) -> None:
+    built = managers.build(settings, "rosey")
+
+    assert dataclasses.replace(built, first_aid=()) == manager
+
+
+@pytest.mark.parametrize(
+    ("settings", "first_aid"),
+    [
+        (
+            Service(root="/srv/bot", units=("bot", "worker@1")),
+            (
+                "sudo systemctl status -- bot.service worker@1.service",
+                "sudo systemctl reset-failed -- bot.service worker@1.service",
+                "sudo systemctl start -- bot.service worker@1.service",
+            ),
+        ),
+        (
+            Service(root="/srv/bot", manager="systemd-user", units=("bot",)),
+            (
+                "systemctl --user status -- bot.service",
+                "systemctl --user reset-failed -- bot.service",
+                "systemctl --user start -- bot.service",
+            ),
+        ),
+        (
+            Service(root="/srv/bot", manager="supervisor", units=("web",)),
+            ("sudo supervisorctl status web", "sudo supervisorctl start web"),
+        ),
+        (
+            Service(root="/srv/bot", manager="compose"),
+            (
+                "docker compose --project-directory /srv/bot/current -p rosey ps --all --format json",
+                "docker compose --project-directory /srv/bot/current -p rosey up --detach",
+            ),
+        ),
+    ],
+    ids=lambda value: value.manager if isinstance(value, Service) else "",
+)
+def test_first_aid_is_what_a_person_can_type_on_the_host(settings: Service, first_aid: tuple[str, ...]) -> None:
+    assert managers.build(settings, "rosey").first_aid == first_aid
+
+
+def test_every_manager_that_the_settings_allow_has_a_module() -> None:
+    assert set(managers.KINDS) == set(get_args(Service.model_fields["manager"].annotation))
+
+
+@each_case
+def test_every_command_line_is_clean_posix_sh(settings: Service, manager: Manager, tmp_path: Path) -> None:
+    files = [
+        tmp_path / field.name
+        for field in dataclasses.fields(manager)
+        if field.name not in ("kind", "needs", "first_aid")
+    ]
+    for file in files:
+        file.write_text(getattr(managers.build(settings, "rosey"), file.name) + "\n")
+        for shell in ([tool("dash")], [tool("busybox"), "sh"]):
+            subprocess.run([*shell, "-n", file], check=True)
+    checked = subprocess.run([tool("shellcheck"), "-s", "sh", *files], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+
+
+@each_case
+def test_what_goes_through_sudo_is_what_the_needs_say(settings: Service, manager: Manager, box: Box) -> None:
+    for line in (
+        manager.stop,
+        manager.kill,
+        manager.reset,
+        manager.start,
+        manager.running,
+        manager.stopped,
+        manager.state,
+    ):
+        box.run(line, SUDO="sudo -n")
+    assert {" ".join(call[2:]) for call in box.calls() if call[:2] == ["sudo", "-n"]} == set(manager.needs)
+
+
+def test_a_unit_that_is_named_twice_counts_once() -> None:
+    twice = service("systemd", "bot", "mail.timer", "bot", "bot.service")
+    assert dataclasses.replace(managers.build(twice, "rosey"), first_aid=()) == SYSTEMD
+
+
+def test_custom_without_commands_says_what_to_add() -> None:
+    with pytest.raises(UsageError, match=r'services\.rosey: manager = "custom" needs its commands') as caught:
+        managers.build(service("custom"), "rosey")
+    assert "[services.rosey.commands]" in caught.value.hint
+
+
+def test_docker_is_given_less_time_to_stop_than_the_limit_and_never_none() -> None:
+    assert "--timeout 1" in managers.build(service("compose", limits={"stop": "2s"}), "rosey").stop

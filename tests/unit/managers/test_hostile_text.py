@@ -1,0 +1,53 @@
+"""What a host prints is not trusted: parsing never raises, and nothing of it reaches a terminal raw."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from rollback_ops.core.model import UnitState
+from rollback_ops.hosts import managers
+from tests.support.toolbox import COMMANDS, service
+from tests.unit.managers import test_compose, test_supervisor, test_systemd
+
+REAL = test_systemd.SHOWN + "\n" + test_supervisor.SHOWN + test_compose.REAL + "\nstatus=0\n"
+UNITS = ("web", "jobs", "db")
+
+
+@st.composite
+def garbled(draw: st.DrawFn) -> str:
+    """Real text with a piece cut out of it and something else put there."""
+    start, end = sorted(draw(st.tuples(*[st.integers(0, len(REAL))] * 2)))
+    return REAL[:start] + draw(st.text(max_size=40)) + REAL[end:]
+
+
+@pytest.mark.parametrize("kind", managers.KINDS)
+@given(text=garbled() | st.text())
+@settings(deadline=None)
+@example(text="[" * 100_000)
+@example(text='{"State":' * 1_000)
+@example(text='{"Service":"web","State":{"a":1},"Name":[],"ExitCode":"x","ID":9,"Labels":null}')
+@example(text='{"Service":"web","State":"exited","ExitCode":' + "9" * 5000 + "}")
+@example(text="Id=web.service\nActiveState=active\nMainPID=" + "9" * 5000 + "\nNRestarts=\u0663")
+@example(text="web RUNNING pid " + "9" * 5000 + ", uptime 0:00:01")
+@example(text="Id=web.service\nActiveState=failed\nResult=\x1b[31m\u202ered\nInvocationID=\x07\x00")
+@example(text='{"Service":"web","Name":"\\u001b[2J\\n::error::x","State":"\\u202e","ID":"\\u0000"}')
+def test_any_text_gives_units_that_can_be_shown(kind: str, text: str) -> None:
+    units = managers.parse(service(kind, *UNITS, commands=COMMANDS), "rosey", text)
+    assert units
+    for unit in units:
+        assert unit.state in get_args(UnitState)
+        assert unit.pid >= 0
+        assert unit.restarts >= 0
+        for shown in (unit.name, unit.invocation, unit.detail):
+            assert shown.isprintable()
+            assert len(shown) <= 200
+
+
+@pytest.mark.parametrize("kind", managers.KINDS)
+def test_where_nothing_was_said_nothing_is_claimed(kind: str) -> None:
+    settings = service(kind, *UNITS, commands=COMMANDS)
+    assert {unit.state for unit in managers.parse(settings, "rosey", "sh: 1: not found\n")} == {"unknown"}

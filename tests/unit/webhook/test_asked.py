@@ -1,0 +1,76 @@
+"""What is sent for which end of a rollback, and in which format: as the settings and the variable say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import responses
+from pydantic import SecretStr
+
+from rollback_ops.commands.context import settings_of, wire
+from rollback_ops.config import Event, Notify
+from rollback_ops.config.request import Request
+from rollback_ops.core.errors import UsageError
+from rollback_ops.integrations.webhook import Notifier
+from tests.support.records import record
+
+URL = "https://hooks.example.org/services/T0SECRETPATH"
+BASE = {"ROLLBACK_ENVIRONMENT": "prod"}
+
+
+@pytest.mark.parametrize(
+    ("on", "words", "calls"),
+    [
+        (("success", "failure"), {}, 1),
+        (("success", "failure"), {"outcome": "refused", "exit_code": 1}, 1),
+        (("success",), {"outcome": "failed", "exit_code": 4}, 0),
+        (("failure",), {}, 0),
+        (("failure",), {"outcome": "cancelled", "exit_code": 130}, 1),
+        ((), {}, 0),
+        (("success", "failure"), {"outcome": "nothing_to_do"}, 0),
+        (("success", "failure"), {"outcome": "refused", "dry_run": True}, 0),
+    ],
+)
+def test_an_end_is_told_where_it_was_asked_for(on: tuple[Event, ...], words: dict[str, Any], calls: int) -> None:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as web:
+        web.post(URL)
+        assert Notifier(SecretStr(f" {URL}\n"), "slack", on).ended(record(**words)) == ()
+        assert len(web.calls) == calls
+
+
+def test_without_an_address_nobody_is_told_and_nobody_is_warned() -> None:
+    with responses.RequestsMock():
+        assert Notifier(None, "slack", ("success", "failure")).ended(record()) == ()
+
+
+def test_a_notifier_does_not_show_its_address() -> None:
+    assert "SECRET" not in repr(vars(Notifier(SecretStr(URL), "slack", ("success",))))
+
+
+def test_success_and_failure_are_told_to_slack_where_the_settings_say_nothing() -> None:
+    assert (Notify().format, Notify().on) == ("slack", ("success", "failure"))
+
+
+def test_the_variable_says_the_format() -> None:
+    assert Request.build(BASE).webhook_format is None
+    assert Request.build({**BASE, "ROLLBACK_WEBHOOK_FORMAT": ""}).webhook_format is None
+    assert Request.build({**BASE, "ROLLBACK_WEBHOOK_FORMAT": " teams\n"}).webhook_format == "teams"
+
+
+def test_a_format_that_there_is_not_is_wrong_usage() -> None:
+    with pytest.raises(UsageError, match=r'"slak" should be one of slack, teams, json \(did you mean "slack"\?\)'):
+        Request.build({**BASE, "ROLLBACK_WEBHOOK_FORMAT": "slak"})
+
+
+@pytest.mark.parametrize(("variable", "key"), [("", "text"), ("json", "schema_version")])
+def test_the_variable_wins_over_the_settings(tmp_path: Path, variable: str, key: str) -> None:
+    settings = tmp_path / "rollback.toml"
+    settings.write_text('[services.bot]\nroot = "/srv/bot"\nunits = ["bot"]\n[environments.prod]\n')
+    environ = {"ROLLBACK_WEBHOOK_URL": URL, "ROLLBACK_WEBHOOK_FORMAT": variable}
+    wired = wire(settings_of(str(settings), environ), environ, {"environment": "prod", "local": True})
+    with responses.RequestsMock() as web:
+        web.post(URL)
+        assert wired.notifier().ended(record()) == ()
+        assert f'"{key}"'.encode() in web.calls[0].request.body

@@ -1,0 +1,198 @@
+"""What the messages say, that they call nobody and format nothing, and that they fit whatever the record holds."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, get_args
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+
+from rollback_ops.config import MessageFormat
+from rollback_ops.core.record import Outcome, Record
+from rollback_ops.integrations.webhook import FORMATS, Notice, StartNotice, body, slack
+from tests.support.any_record import records
+from tests.support.records import USUAL, record
+
+URL = "https://hooks.example.org/services/T000/B000/abcdefghijklmnop"
+HOSTILE = (
+    "$(id) `whoami` ::set-output </details> <!channel> @here *bold* _it_ ~no~ [x](http://evil) & \n@everyone 🚑\u202e"
+)
+START = StartNotice(
+    id="20240102T030405Z-0123abcd",
+    service="bot",
+    environment="prod",
+    mode="standard",
+    trigger="manual",
+    reason="logins fail",
+    actor="alice",
+    at="2024-01-02T03:04:05Z",
+    change="b3 → b2",
+)
+
+
+def sent(form: MessageFormat, news: Notice) -> dict[str, Any]:
+    document = json.loads(body(form, news, URL))
+    assert isinstance(document, dict)
+    return document
+
+
+def shown(form: MessageFormat, news: Notice) -> str:
+    """Every text of a message, one on each line."""
+
+    def texts(value: Any) -> list[str]:
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return [value] if isinstance(value, str) else [text for each in inner for text in texts(each)]
+
+    return "\n".join(texts(sent(form, news)))
+
+
+def test_there_is_a_format_for_every_word_of_the_settings() -> None:
+    assert tuple(FORMATS) == get_args(MessageFormat)
+
+
+def test_the_text_for_slack_stands_alone() -> None:
+    assert sent("slack", record(run_url="https://github.com/o/r/actions/runs/1"))["text"].split("\n") == [
+        "*🔄 Rollback executed: bot, prod*",
+        "*Environment:* prod",
+        "*Service:* bot",
+        "*Time:* 2024-01-02 03:04:05 UTC",
+        "*Initiated by:* alice",
+        "*Reason:* logins fail",
+        "*Status:* ✅ Service restored and operational",
+        "*Run:* <https://github.com/o/r/actions/runs/1>",
+        "*From:* b3 (sha-b3)",
+        "*To:* b2 (sha-b2)",
+        "*Duration:* 1.5 seconds",
+        "*Verification:* ✅ Passed (1 check)",
+        "*Warnings:* beware",
+        "• deploy@bot1: succeeded, b3 → b2, down for 0.2 s",
+    ]
+
+
+@pytest.mark.parametrize("form", ["slack", "teams"])
+def test_a_message_has_what_the_specification_wants_in_it(form: MessageFormat) -> None:
+    told = shown(form, record(run_url="https://github.com/o/r/actions/runs/1"))
+    for words in ("prod", "2024-01-02 03:04:05 UTC", "alice", "logins fail", "b3 (sha-b3)", "b2 (sha-b2)"):
+        assert words in told
+    for words in ("1.5 seconds", "✅ Passed", "deploy@bot1", "Investigate root cause", "actions/runs/1", "operational"):
+        assert words in told
+
+
+def test_json_is_the_record_itself() -> None:
+    assert sent("json", record()) == record().model_dump(mode="json", by_alias=True)
+    assert sent("json", START)["event"] == "start"
+
+
+@pytest.mark.parametrize("form", get_args(MessageFormat))
+def test_the_beginning_says_who_what_and_why(form: MessageFormat) -> None:
+    told = shown(form, START)
+    for words in ("bot", "prod", "alice", "logins fail", "b3 → b2"):
+        assert words in told
+
+
+@pytest.mark.parametrize("outcome", get_args(Outcome))
+def test_a_failure_is_never_told_as_a_success(outcome: Outcome) -> None:
+    told = sent("slack", record(outcome=outcome))["text"]
+    assert ("Rollback executed" in told) == (outcome == "succeeded")
+    assert ("❌" in told) == (outcome not in ("succeeded", "nothing_to_do"))
+
+
+def checked(outcome: str) -> Record:
+    check = {"name": "health", "kind": "http", "outcome": outcome, "detail": "", "seconds": 0.0}
+    return record(mode="emergency", hosts=[{**USUAL["hosts"][0], "checks": [check]}])
+
+
+def test_an_emergency_that_nobody_verified_is_not_told_as_restored() -> None:
+    told = shown("slack", checked("skipped"))
+    assert "Skipped" in told
+    assert "nobody has verified it yet" in told
+    assert "operational" not in told
+    assert "Run rollback-ops verify prod now" in told
+
+
+def test_a_check_that_failed_is_named() -> None:
+    assert "❌ Failed: health on deploy@bot1" in shown("slack", checked("failed"))
+
+
+def test_a_rollback_that_nobody_asked_for_says_what_started_it() -> None:
+    assert "alice (automatic: health-timeout)" in shown("slack", record(trigger="health-timeout"))
+
+
+@pytest.mark.parametrize("form", ["slack", "teams"])
+def test_why_a_host_refused_and_what_to_do_are_one_line(form: MessageFormat) -> None:
+    host = {**USUAL["hosts"][0], "outcome": "refused", "detail": "locked by alice\n  Wait for it."}
+    assert "locked by alice Wait for it." in shown(form, record(outcome="refused", hosts=[host]))
+
+
+# --- what people and hosts write -------------------------------------------------------------------------
+
+
+def hostile(text: str) -> Record:
+    host = {**USUAL["hosts"][0], "host": text, "outcome": "failed", "detail": text}
+    return record(reason=text, actor=text, service=text, environment=text, run_url=text, hosts=[host], warnings=[text])
+
+
+def test_text_for_slack_calls_nobody_and_formats_nothing() -> None:
+    told = shown("slack", hostile(HOSTILE))
+    assert "<" not in told
+    assert not re.search(r"@(?:here|channel|everyone|all)\b", told)
+    assert not re.search(r"[`~]|\*bold|_it_|\]\(|\u202e", told)
+    assert not re.search(r"&(?!amp;|lt;|gt;)", told)
+    assert "\\n@" in told, "a line that somebody broke is one line"
+
+
+def test_names_stay_as_they_are_and_can_be_copied() -> None:
+    told = shown("slack", record(to={"release": "backup_2024_1", "revision": None}))
+    assert "*To:* backup_2024_1\n" in told
+    assert "deploy@bot1:" in told
+
+
+def test_teams_reads_no_markdown_in_what_somebody_wrote() -> None:
+    def kinds(value: Any) -> set[str]:
+        inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+        own = {value["type"]} if isinstance(value, dict) and "type" in value else set()
+        return own.union(*map(kinds, inner))
+
+    assert kinds(sent("teams", hostile(HOSTILE))) == {"message", "AdaptiveCard", "RichTextBlock", "TextRun"}
+
+
+@pytest.mark.parametrize("form", get_args(MessageFormat))
+def test_secrets_in_what_somebody_wrote_are_masked_and_the_address_too(form: MessageFormat) -> None:
+    path = URL.partition(".org/")[2]
+    told = shown(form, hostile(f"password=hunter2hunter2 posted to {URL} or /{path} with ghp_0123456789abcdef"))
+    for secret in ("hunter2", "abcdefghijklmnop", "ghp_"):
+        assert secret not in told
+
+
+# --- limits ----------------------------------------------------------------------------------------------
+
+MUCH = hostile("&🚑" * 5_000).model_copy(update={"hosts": hostile("🚑" * 500).hosts * 100})
+
+any_record = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@any_record
+@given(records)
+@example(MUCH)
+def test_any_record_makes_a_message_within_the_limits_of_slack(any_: Record) -> None:
+    document = sent("slack", any_)
+    blocks = document["blocks"]
+    assert 0 < slack.units(document["text"]) <= 1_900
+    assert len(blocks) <= 50
+    assert [block["type"] for block in blocks] == ["header", *["section"] * (len(blocks) - 1)]
+    assert 0 < slack.units(blocks[0]["text"]["text"]) <= 150
+    assert all(0 < slack.units(block["text"]["text"]) <= 3_000 for block in blocks[1:])
+
+
+@any_record
+@given(records)
+@example(MUCH)
+def test_any_record_makes_a_card_that_teams_takes(any_: Record) -> None:
+    assert len(body("teams", any_, URL)) <= 28 * 1024
+
+
+def test_what_is_left_out_is_counted() -> None:
+    told = shown("slack", record(hosts=[USUAL["hosts"][0]] * 200))
+    assert re.search(r"^… and \d+ more$", told, re.MULTILINE)
