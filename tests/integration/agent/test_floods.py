@@ -58,7 +58,7 @@ def test_the_most_that_is_listened_to_fits_into_a_gigabyte() -> None:
     script = """
         from rollback_ops.core.errors import BadAnswer
         from rollback_ops.hosts.agent import protocol
-        from rollback_ops.core.plan import Refusal, Wish, make_plan
+        from rollback_ops.core.plan import Refusal, Selection, make_plan
         from rollback_ops.hosts.lines import MOST_LINES, MOST_OUTPUT, LineSplitter
         answer = wire.Answer("survey")
         splitter = LineSplitter(lambda line: answer.feed(line) and None)
@@ -74,7 +74,7 @@ def test_the_most_that_is_listened_to_fits_into_a_gigabyte() -> None:
         del answer.lines[20_001:]
         survey = wire.survey("bot1", answer, ())
         assert len(survey.releases) == 20_000
-        assert isinstance(make_plan([survey], Wish(backup="r7")), Refusal)
+        assert isinstance(make_plan([survey], Selection(backup="r7")), Refusal)
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],

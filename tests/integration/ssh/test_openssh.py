@@ -270,11 +270,11 @@ def test_a_persons_fabric_configuration_is_not_executed_and_nothing_is_printed(
     (home / "ran").unlink()
     done = python(
         "import os\n"
-        "from rollback_ops.errors import HostUnreachable\n"
-        "from rollback_ops.hosts.identity import Identity\n"
-        "from rollback_ops.hosts.ssh import SshTransport\n"
-        "from rollback_ops.hosts.trust import Trust\n"
-        "identity, trust = Identity.from_text(os.environ['KEY']), Trust.from_text(os.environ['KNOWN'])\n"
+        "from rollback_ops.core.errors import HostUnreachable\n"
+        "from rollback_ops.hosts.ssh.identity import Identity\n"
+        "from rollback_ops.hosts.ssh.transport import SshTransport\n"
+        "from rollback_ops.hosts.ssh.host_keys import KnownHosts\n"
+        "identity, trust = Identity.from_text(os.environ['KEY']), KnownHosts.from_text(os.environ['KNOWN'])\n"
         f"host = SshTransport({sshd.address!r}, (), identity, trust)\n"
         "host.execute('echo in', print, 10)\n"
         "try: host.execute('kill -9 $PPID; sleep 9', print, 10)\n"
