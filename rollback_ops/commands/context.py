@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from rollback_ops.config import Limits, Service, Settings
 from rollback_ops.config.load import load, settings_path
 from rollback_ops.config.reason import PERSONAL_TRIGGERS
-from rollback_ops.config.request import Request
+from rollback_ops.config.request import Options, Request
 from rollback_ops.config.resolve import Job, resolve
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.model import Survey
@@ -82,7 +82,7 @@ def settings_of(config: str | None, environ: Mapping[str, str]) -> Settings:
 
 def wire(settings: Settings, environ: Mapping[str, str], options: Mapping[str, Any]) -> Context:
     """Raises ``UsageError`` for everything that can be known to be wrong before a host is contacted."""
-    request = Request.build(environ, **options)
+    request = Request.build(environ, Options(**options))
     job = resolve(settings, request)
     remember(patterns=job.service.mask)
     service = hurried(job.service) if request.emergency else job.service

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -17,6 +17,24 @@ TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)
 _FORMATS: tuple[MessageFormat, ...] = get_args(MessageFormat)
 _YES = ("true", "yes", "on", "1")
 _NO = ("false", "no", "off", "0")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was typed after a command. None: not given, so a ``ROLLBACK_*`` variable may say it."""
+
+    environment: str | None = None
+    service: str | None = None
+    backup: str | None = None
+    reason: str | None = None
+    emergency: bool | None = None
+    dry_run: bool | None = None
+    if_current: str | None = None
+    resume: bool = False
+    hosts: tuple[str, ...] = ()
+    trigger: str | None = None
+    local: bool | None = None
+    record: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,43 +68,27 @@ class Request:
         return "targeted" if self.backup else "standard"
 
     @classmethod
-    def build(
-        cls,
-        environ: Mapping[str, str],
-        *,
-        environment: str | None = None,
-        service: str | None = None,
-        backup: str | None = None,
-        reason: str | None = None,
-        emergency: bool | None = None,
-        dry_run: bool | None = None,
-        if_current: str | None = None,
-        resume: bool = False,
-        hosts: Sequence[str] | None = None,
-        trigger: str | None = None,
-        local: bool | None = None,
-        record: Path | None = None,
-    ) -> Request:
-        """An option that is None was not given, an empty variable neither.
+    def build(cls, environ: Mapping[str, str], options: Options | None = None) -> Request:
+        """Combine variables and options; the options win. An empty variable was not given.
 
         ``ROLLBACK_HOST`` may name several hosts, with commas or spaces between them. Raises ``UsageError`` for a
         trigger, a format or a yes-or-no that is none, and when no environment was named.
         """
-        asked = _Asked(environ)
-        record_path = record or asked.text("RECORD", None)
+        given, asked = options or Options(), _Asked(environ)
+        record = given.record or asked.text("RECORD", None)
         return cls(
-            environment=_named(asked.text("ENVIRONMENT", environment)),
-            service=asked.text("SERVICE", service),
-            backup=asked.text("BACKUP", backup),
-            reason=asked.text("REASON", reason, as_written=True),
-            emergency=asked.flag("EMERGENCY", emergency),
-            dry_run=asked.flag("DRY_RUN", dry_run),
-            if_current=asked.text("IF_CURRENT", if_current),
-            resume=resume,
-            hosts=tuple(dict.fromkeys(hosts or asked.text("HOST", None).replace(",", " ").split())),
-            trigger=_trigger(asked.text("TRIGGER", trigger)) or _trigger_of(environ),
-            local=asked.flag("LOCAL", local),
-            record=Path(record_path) if record_path else None,
+            environment=_named(asked.text("ENVIRONMENT", given.environment)),
+            service=asked.text("SERVICE", given.service),
+            backup=asked.text("BACKUP", given.backup),
+            reason=asked.text("REASON", given.reason, as_written=True),
+            emergency=asked.flag("EMERGENCY", given.emergency),
+            dry_run=asked.flag("DRY_RUN", given.dry_run),
+            if_current=asked.text("IF_CURRENT", given.if_current),
+            resume=given.resume,
+            hosts=tuple(dict.fromkeys(given.hosts or asked.text("HOST", None).replace(",", " ").split())),
+            trigger=_trigger(asked.text("TRIGGER", given.trigger)) or _trigger_of(environ),
+            local=asked.flag("LOCAL", given.local),
+            record=Path(record) if record else None,
             actor=_actor(environ),
             run_url=_run_url(environ),
             webhook_format=_format(asked.text("WEBHOOK_FORMAT", None)),

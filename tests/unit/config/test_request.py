@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rollback_ops.config.request import TRIGGERS, Request
+from rollback_ops.config.request import TRIGGERS, Options, Request
 from rollback_ops.core.errors import Exit, UsageError
 
 DISPATCHED = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "workflow_dispatch"}
@@ -59,13 +59,15 @@ def test_options_win_over_variables() -> None:
     }
     request = Request.build(
         environ,
-        environment="test",
-        reason="mine",
-        emergency=False,
-        local=False,
-        hosts=["b"],
-        trigger="manual",
-        record=Path("mine.json"),
+        Options(
+            environment="test",
+            reason="mine",
+            emergency=False,
+            local=False,
+            hosts=("b",),
+            trigger="manual",
+            record=Path("mine.json"),
+        ),
     )
     assert (request.environment, request.reason, request.emergency, request.local) == ("test", "mine", False, False)
     assert (request.hosts, request.trigger, request.record) == (("b",), "manual", Path("mine.json"))
@@ -73,7 +75,7 @@ def test_options_win_over_variables() -> None:
 
 def test_an_option_that_is_empty_wins_as_well() -> None:
     environ = {"ROLLBACK_ENVIRONMENT": "prod", "ROLLBACK_BACKUP": "b1", "ROLLBACK_REASON": "why"}
-    request = Request.build(environ, backup="", reason="")
+    request = Request.build(environ, Options(backup="", reason=""))
     assert (request.backup, request.reason) == ("", "")
 
 
@@ -94,12 +96,12 @@ def test_an_environment_has_to_be_named(environ: dict[str, str]) -> None:
 
 def test_a_yes_or_no_that_is_neither_is_refused() -> None:
     with pytest.raises(UsageError, match='ROLLBACK_EMERGENCY = "maybe" should be true or false'):
-        Request.build({"ROLLBACK_EMERGENCY": "maybe"}, environment="prod")
+        Request.build({"ROLLBACK_EMERGENCY": "maybe"}, Options(environment="prod"))
 
 
 def test_an_unknown_trigger_gets_the_nearest_one_and_the_list() -> None:
     with pytest.raises(UsageError) as caught:
-        Request.build({}, environment="prod", trigger="deploy_failed")
+        Request.build({}, Options(environment="prod", trigger="deploy_failed"))
     assert caught.value.message == (
         f'trigger "deploy_failed" should be one of {", ".join(TRIGGERS)} (did you mean "deploy-failed"?)'
     )
@@ -118,7 +120,7 @@ def test_an_unknown_trigger_gets_the_nearest_one_and_the_list() -> None:
 def test_a_trigger_that_was_not_stated_follows_from_where_the_command_runs(
     environ: dict[str, str], trigger: str
 ) -> None:
-    assert Request.build(environ, environment="prod").trigger == trigger
+    assert Request.build(environ, Options(environment="prod")).trigger == trigger
 
 
 @pytest.mark.parametrize(
@@ -131,36 +133,39 @@ def test_the_mode_follows_from_what_was_asked(emergency: bool, backup: str, mode
 
 def test_the_actor_is_githubs_or_the_user_of_the_machine() -> None:
     machine = os.uname().nodename
-    assert Request.build({"GITHUB_ACTOR": "octocat", "USER": "ann"}, environment="e").actor == "octocat"
-    assert Request.build({"USER": "ann"}, environment="e").actor == f"ann@{machine}"
-    assert Request.build({"LOGNAME": "bob"}, environment="e").actor == f"bob@{machine}"
-    assert Request.build({}, environment="e").actor == f"{os.getuid()}@{machine}"
-    assert Request.build({"USER": "a\nb"}, environment="e").actor == f"a\\nb@{machine}"
+    assert Request.build({"GITHUB_ACTOR": "octocat", "USER": "ann"}, Options(environment="e")).actor == "octocat"
+    assert Request.build({"USER": "ann"}, Options(environment="e")).actor == f"ann@{machine}"
+    assert Request.build({"LOGNAME": "bob"}, Options(environment="e")).actor == f"bob@{machine}"
+    assert Request.build({}, Options(environment="e")).actor == f"{os.getuid()}@{machine}"
+    assert Request.build({"USER": "a\nb"}, Options(environment="e")).actor == f"a\\nb@{machine}"
 
 
 def test_a_run_that_is_started_again_is_theirs_who_started_it_again() -> None:
     environ = {"GITHUB_ACTOR": "octocat", "GITHUB_TRIGGERING_ACTOR": "hubot"}
-    assert Request.build(environ, environment="e").actor == "hubot"
+    assert Request.build(environ, Options(environment="e")).actor == "hubot"
 
 
 @pytest.mark.parametrize(("text", "asked"), [("", None), (" ", None), ("true", True), ("false", False), ("0", False)])
 def test_a_deployment_is_wanted_not_wanted_or_left_to_where_it_runs(text: str, asked: bool | None) -> None:
-    assert Request.build({"ROLLBACK_RECORD_DEPLOYMENT": text}, environment="e").record_deployment is asked
+    assert Request.build({"ROLLBACK_RECORD_DEPLOYMENT": text}, Options(environment="e")).record_deployment is asked
 
 
 def test_whether_a_deployment_is_wanted_is_yes_or_no() -> None:
     with pytest.raises(UsageError, match="ROLLBACK_RECORD_DEPLOYMENT"):
-        Request.build({"ROLLBACK_RECORD_DEPLOYMENT": "perhaps"}, environment="e")
+        Request.build({"ROLLBACK_RECORD_DEPLOYMENT": "perhaps"}, Options(environment="e"))
 
 
 @pytest.mark.parametrize(("said", "there"), [("true", True), ("", False), ("false", False), ("1", False)])
 def test_in_a_workflow_is_where_github_says_so(said: str, there: bool) -> None:
-    assert Request.build({"GITHUB_ACTIONS": said}, environment="e").in_actions == there
+    assert Request.build({"GITHUB_ACTIONS": said}, Options(environment="e")).in_actions == there
 
 
-def test_the_run_is_addressed_with_its_attempt() -> None:
+    again = Request.build({**environ, "GITHUB_RUN_ATTEMPT": "2"}, Options(environment="e"))
+    assert again.run_url == f"{url}/attempts/2"
     environ = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "7"}
     url = "https://github.com/o/r/actions/runs/7"
-    assert Request.build(environ, environment="e").run_url == url
-    assert Request.build({**environ, "GITHUB_RUN_ATTEMPT": "2"}, environment="e").run_url == f"{url}/attempts/2"
-    assert Request.build({**environ, "GITHUB_RUN_ID": ""}, environment="e").run_url == ""
+    assert Request.build(environ, Options(environment="e")).run_url == url
+    assert (
+        Request.build({**environ, "GITHUB_RUN_ATTEMPT": "2"}, Options(environment="e")).run_url == f"{url}/attempts/2"
+    )
+    assert Request.build({**environ, "GITHUB_RUN_ID": ""}, Options(environment="e")).run_url == ""
