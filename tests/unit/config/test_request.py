@@ -160,8 +160,7 @@ def test_in_a_workflow_is_where_github_says_so(said: str, there: bool) -> None:
     assert Request.build({"GITHUB_ACTIONS": said}, Options(environment="e")).in_actions == there
 
 
-    again = Request.build({**environ, "GITHUB_RUN_ATTEMPT": "2"}, Options(environment="e"))
-    assert again.run_url == f"{url}/attempts/2"
+def test_the_run_is_addressed_with_its_attempt() -> None:
     environ = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "7"}
     url = "https://github.com/o/r/actions/runs/7"
     assert Request.build(environ, Options(environment="e")).run_url == url
