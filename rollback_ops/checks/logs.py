@@ -14,7 +14,6 @@ from rollback_ops.config import LogsCheck
 from rollback_ops.config.log_patterns import IGNORE, PATTERNS
 from rollback_ops.core.health import Finding
 from rollback_ops.core.model import Answered, Question, Unit
-from rollback_ops.core.redaction import mask
 
 _TIMED_OUT = (124, 137)
 _SHOWN = 3
@@ -51,7 +50,7 @@ class Logs:
         if answered is None:
             return self._unread("the host did not answer")
         if found := _tagged("line", answered.lines):
-            shown = " / ".join(mask(line) for line in found[:_SHOWN])
+            shown = " / ".join(found[:_SHOWN])
             return Finding("failed", f"{self._what} says: {shown}", final=True, trigger="log-error")
         if answered.status == 0:
             since = "the first look" if self._from else "this start"
@@ -77,7 +76,7 @@ def _reason(answered: Answered) -> str:
     statuses = _tagged("status", answered.lines)
     whys = _tagged("why", answered.lines) or [f"exit status {statuses[-1] if statuses else answered.status}"]
     others = [line for line in answered.lines if not line.startswith(("why ", "status ", "from "))]
-    return ": ".join(mask(line) for line in [*whys[-1:], *others[-1:]])
+    return ": ".join([*whys[-1:], *others[-1:]])
 
 
 def _critical(settings: LogsCheck, release: str) -> str:

@@ -1,6 +1,7 @@
-"""The command line: what can be typed, and the exit code that it ends with.
+"""The command line: what can be typed, and which command it runs.
 
-Everything that takes time to import is imported when a command runs: ``--help`` answers at once.
+Everything that takes time to import is imported when a command runs: ``--help`` answers at once. The survey of the
+hosts begins before the rest is imported.
 """
 
 from __future__ import annotations
@@ -9,277 +10,239 @@ import gc
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from rollback_ops.cli import exit as endings
-from rollback_ops.cli.options import (
-    Backup,
-    Config,
-    DryRun,
-    Emergency,
-    Env,
-    HistoryEnv,
-    Hosts,
-    IfCurrent,
-    Json,
-    Local,
-    RecordFile,
-    ServiceName,
-    Source,
-    Trigger,
-    Version,
-    Where,
-    Why,
-)
+from rollback_ops.cli import exit as process
+from rollback_ops.cli.options import HOSTS, OF_AN_ENVIRONMENT, Source, Typed, Version, takes
+from rollback_ops.cli.session import Session
 from rollback_ops.core.errors import Exit
 
 if TYPE_CHECKING:
     from rollback_ops.commands.context import Context
-    from rollback_ops.commands.history import Past
-    from rollback_ops.commands.rollback import Commands
-    from rollback_ops.config.reason import Reason
+    from rollback_ops.commands.history import History
+    from rollback_ops.config.request import Options
 
 app = typer.Typer(
     name="rollback-ops",
-    help="Put a service back on its last known good release: in seconds, proven, and on the record.",
+    help="Put a service back on its last known good release: in seconds, proven, and recorded.",
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-history = typer.Typer(help="What happened before: read from the hosts' journals, or from GitHub.", no_args_is_help=True)
+history = typer.Typer(help="Earlier rollbacks, from the hosts' journals or from GitHub.", no_args_is_help=True)
 app.add_typer(history, name="history")
 
 
 @app.command()
-def rollback(
-    env: Env = None,
-    service: ServiceName = None,
-    backup: Backup = None,
-    reason: Why = None,
-    emergency: Emergency = None,
-    dry_run: DryRun = None,
-    if_current: IfCurrent = None,
-    host: Hosts = None,
-    trigger: Trigger = None,
-    local: Local = None,
-    json: Json = False,
-    record: RecordFile = None,
-    config: Config = None,
-) -> None:
+@takes("env", "service", "backup", "reason", "emergency", "dry_run", "if_current", "host", "trigger", "local", "json",
+       "record", "config")  # fmt: skip
+def rollback(session: Session, typed: Typed) -> None:
     """Go back to the last known good release, and prove that it works."""
-    wish = {"backup": backup, "if_current": if_current, "emergency": emergency, "dry_run": dry_run}
-    asked = _asked(env, service, host, local, reason=reason, trigger=trigger, record=record, **wish)
-    _change(_wired(config, asked), json)
+    _change(session, typed)
 
 
 @app.command()
-def resume(
-    env: Env = None,
-    service: ServiceName = None,
-    reason: Why = None,
-    host: Hosts = None,
-    local: Local = None,
-    json: Json = False,
-    record: RecordFile = None,
-    config: Config = None,
-) -> None:
-    """Finish a rollback that was interrupted, to where it was going."""
-    _change(_wired(config, _asked(env, service, host, local, reason=reason, record=record, resume=True)), json)
+@takes("env", "service", "reason", "host", "local", "json", "record", "config")
+def resume(session: Session, typed: Typed) -> None:
+    """Finish a rollback that was interrupted."""
+    _change(session, typed, resume=True)
 
 
 @app.command(name="list")
-def list_(
-    env: Env = None,
-    service: ServiceName = None,
-    host: Hosts = None,
-    local: Local = None,
-    json: Json = False,
-    config: Config = None,
-) -> None:
+@takes(*OF_AN_ENVIRONMENT)
+def list_(session: Session, typed: Typed) -> None:
     """Show the releases on each host, and what a rollback would choose."""
-    _end(_commands(_wired(config, _asked(env, service, host, local)), json, sizes=True).list())
+    context = _open(session, typed, sizes=True)
+    from rollback_ops.cli import show
+    from rollback_ops.commands.list import list_releases
+    from rollback_ops.core.tasks import Cancellation
+
+    show.releases(session, list_releases(context, Cancellation()), as_json=typed.json)
 
 
 @app.command()
-def check(
-    env: Env = None,
-    service: ServiceName = None,
-    backup: Backup = None,
-    host: Hosts = None,
-    local: Local = None,
-    json: Json = False,
-    config: Config = None,
-) -> None:
+@takes("env", "service", "backup", "host", "local", "json", "config")
+def check(session: Session, typed: Typed) -> None:
     """Say whether a rollback could be done now. Changes nothing."""
-    wired = _wired(config, _asked(env, service, host, local, backup=backup, dry_run=True))
-    why = _reason(wired)
-    _end(_commands(wired, json).check(why))
+    context = _open(session, typed, dry_run=True, change=True)
+    from rollback_ops.cli import show
+    from rollback_ops.cli.output import text
+    from rollback_ops.cli.output.terminal import TerminalProgress
+    from rollback_ops.commands.check import check as run
+
+    with session.listening() as cancellation:
+        result = run(context, TerminalProgress(session.console, quiet=True), cancellation)
+        show.run(session, result, text.checked, as_json=typed.json)
 
 
 @app.command()
-def verify(
-    env: Env = None,
-    service: ServiceName = None,
-    host: Hosts = None,
-    local: Local = None,
-    json: Json = False,
-    config: Config = None,
-) -> None:
-    """Run the checks against what is live now."""
-    _end(_commands(_wired(config, _asked(env, service, host, local)), json).verify())
+@takes(*OF_AN_ENVIRONMENT)
+def verify(session: Session, typed: Typed) -> None:
+    """Run the checks against the live release, and mark it good or bad."""
+    context = _open(session, typed)
+    from rollback_ops.cli import show
+    from rollback_ops.commands.verify import verify as run
+
+    with session.listening() as cancellation:
+        show.verified(session, run(context, cancellation), as_json=typed.json)
 
 
 @app.command()
-def guard(
-    env: Env = None,
-    service: ServiceName = None,
-    host: Hosts = None,
-    local: Local = None,
-    json: Json = False,
-    record: RecordFile = None,
-    config: Config = None,
-) -> None:
-    """Watch what was just deployed; when it is not well, roll back."""
-    _end(_commands(_wired(config, _asked(env, service, host, local, record=record)), json).guard())
+@takes("env", "service", "host", "local", "json", "record", "config")
+def guard(session: Session, typed: Typed) -> None:
+    """Watch what was just deployed, and roll it back when it is unhealthy."""
+    context = _open(session, typed)
+    from rollback_ops.cli import show
+    from rollback_ops.cli.output import text
+    from rollback_ops.cli.output.terminal import TerminalProgress
+    from rollback_ops.commands.guard import guard as run
+
+    with session.listening() as cancellation:
+        result = run(context, TerminalProgress(session.console), cancellation)
+        show.run(session, result, text.guarded, file=context.request.record, as_json=typed.json)
 
 
 @app.command()
-def seal(
-    env: Env = None,
-    release: Annotated[str | None, typer.Argument(metavar="RELEASE", help="[default: what is live]")] = None,
-    service: ServiceName = None,
-    host: Hosts = None,
-    local: Local = None,
-    json: Json = False,
-    config: Config = None,
-) -> None:
-    """Write the integrity manifest of a release, which is compared before anything is stopped."""
-    _end(_commands(_wired(config, _asked(env, service, host, local)), json).seal(release or ""))
+@takes("env", "release", *HOSTS)
+def seal(session: Session, typed: Typed) -> None:
+    """Write the integrity manifest of a release. A rollback compares it before the service is stopped."""
+    context = _open(session, typed)
+    from rollback_ops.cli import show
+    from rollback_ops.commands.seal import seal as run
+    from rollback_ops.core.tasks import Cancellation
+
+    show.sealed(session, run(context, typed.release or "", Cancellation()), as_json=typed.json)
 
 
 @app.command()
-def install(
-    env: Env = None,
-    service: ServiceName = None,
-    host: Hosts = None,
-    local: Local = None,
-    json: Json = False,
-    config: Config = None,
-) -> None:
-    """Put the program on the hosts, for people there when everything else is down."""
-    from rollback_ops.commands.install import install
+@takes(*OF_AN_ENVIRONMENT)
+def install(session: Session, typed: Typed) -> None:
+    """Install the break-glass program on the hosts. Run it again after you change settings."""
+    context = _open(session, typed, survey=False)
+    from rollback_ops.cli import show
+    from rollback_ops.commands.install import install as run
+    from rollback_ops.core.tasks import Cancellation
 
-    _end(install(_wired(config, _asked(env, service, host, local)), as_json=json))
+    show.installation(session, run(context, Cancellation()), as_json=typed.json)
 
 
 @app.command()
 def demo() -> None:
-    """Show the whole story on this machine, in a sandbox of its own: no server, no root."""
+    """Show a whole rollback on this machine, in a sandbox: no server, no root."""
     from rollback_ops.cli.demo import run
 
-    _end(run())
+    raise process.Ended(run())
 
 
 @app.command(hidden=True)
-def finish() -> None:
-    """Complete the record on GitHub, at the end of a job: what a rollback that was stopped could not."""
-    from rollback_ops.commands.finish import finish as complete
+@takes()
+def finish(session: Session, _: Typed) -> None:
+    """Complete the record on GitHub at the end of a job whose rollback was killed."""
+    from rollback_ops.cli import show
+    from rollback_ops.commands.finish import finish as run
 
-    _end(complete(os.environ))
+    show.finished(session, run(session.environ, session.secrets))
 
 
 @history.command("list")
-def history_list(
-    env: HistoryEnv = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="At most so many.")] = 20,
-    source: Where = Source.journal,
-    service: ServiceName = None,
-    host: Hosts = None,
-    local: Local = None,
-    json: Json = False,
-    config: Config = None,
-) -> None:
-    """Show the last rollbacks, newest first."""
-    _end(_past(config, json, _asked(env, service, host, local), source).show(limit))
+@takes("only_env", "limit", "source", *HOSTS)
+def history_list(session: Session, typed: Typed) -> None:
+    """Show the last rollbacks, newest first (20, or --limit)."""
+    limit = typed.limit or 20
+    found = _history(session, typed, limit)
+    from rollback_ops.cli import show
+
+    show.history(session, found.newest(limit), as_json=typed.json)
 
 
 @history.command("stats")
-def history_stats(
-    env: HistoryEnv = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the last so many.")] = None,
-    source: Where = Source.journal,
-    service: ServiceName = None,
-    host: Hosts = None,
-    local: Local = None,
-    json: Json = False,
-    config: Config = None,
-) -> None:
-    """Count them: success rate, mean and slowest duration, by environment and by trigger."""
-    _end(_past(config, json, _asked(env, service, host, local), source).stats(limit))
+@takes("only_env", "limit", "source", *HOSTS)
+def history_stats(session: Session, typed: Typed) -> None:
+    """Show success rate, mean and slowest duration, by environment and by trigger."""
+    found = _history(session, typed, typed.limit)
+    from rollback_ops.cli import show
+
+    show.statistics(session, found.newest(typed.limit), as_json=typed.json)
 
 
 @history.command("log")
-def history_log(
-    env: HistoryEnv = None,
-    backup: Backup = None,
-    reason: Why = None,
-    failed: Annotated[bool, typer.Option("--failed", help="It did not work.")] = False,
-    trigger: Trigger = None,
-    service: ServiceName = None,
-    host: Hosts = None,
-    local: Local = None,
-    json: Json = False,
-    config: Config = None,
-) -> None:
-    """Put a rollback on the record that was done by hand."""
-    asked = _asked(env, service, host, local, backup=backup, reason=reason, trigger=trigger)
-    _end(_past(config, json, asked).log(failed=failed))
+@takes("only_env", "backup", "reason", "failed", "trigger", *HOSTS)
+def history_log(session: Session, typed: Typed) -> None:
+    """Record a rollback that was done by hand."""
+    context = _open(session, typed, survey=False)
+    from rollback_ops.cli import show
+    from rollback_ops.commands.history import log
+
+    show.logged(session, log(context, failed=typed.failed), as_json=typed.json)
 
 
-def _asked(
-    env: str | None, service: str | None, host: list[str] | None, local: bool | None, **options: Any
-) -> dict[str, Any]:
-    return {"environment": env, "service": service, "hosts": tuple(host) if host else None, "local": local, **options}
+def _change(session: Session, typed: Typed, *, resume: bool = False) -> None:
+    context = _open(session, typed, resume=resume, change=True)
+    from rollback_ops.cli import show
+    from rollback_ops.cli.output import text
+    from rollback_ops.cli.output.terminal import TerminalProgress
+    from rollback_ops.commands.rollback import rollback as run
+
+    with session.listening() as cancellation:
+        result = run(context, TerminalProgress(session.console), cancellation)
+        show.run(session, result, text.result, file=context.request.record, as_json=typed.json)
 
 
-def _wired(config: str | None, asked: dict[str, Any]) -> Context:
-    from rollback_ops.commands.context import settings_of, wire
+def _history(session: Session, typed: Typed, limit: int | None) -> History:
+    from rollback_ops.commands import history as command
+    from rollback_ops.commands.context import load_settings
 
-    return wire(settings_of(config, os.environ), os.environ, asked)
-
-
-def _commands(wired: Context, json: bool, *, sizes: bool = False, permitted: bool = True) -> Commands:
-    """The first byte leaves for the hosts before the rest is imported; none at all where it is not ``permitted``."""
-    survey = wired.look(sizes=sizes, permitted=permitted)
-    from rollback_ops.commands.rollback import Commands
-
-    return Commands(wired, survey, as_json=json)
+    options = _options(typed)
+    if typed.source is Source.github:
+        return command.from_github(session.environ, options, session.secrets, limit)
+    settings = load_settings(typed.config, session.environ)
+    return command.from_journals(settings, session.environ, options, session.secrets)
 
 
-def _change(wired: Context, json: bool) -> NoReturn:
-    why = _reason(wired)
-    permit = wired.permit()
-    _end(_commands(wired, json, permitted=not (permit and permit.refusal)).rollback(why, permit))
+def _open(
+    session: Session,
+    typed: Typed,
+    *,
+    sizes: bool = False,
+    resume: bool = False,
+    dry_run: bool = False,
+    survey: bool = True,
+    change: bool = False,
+) -> Context:
+    """Connect the parts, and begin the survey of the hosts. A ``change`` needs a reason and the permission first."""
+    from rollback_ops.commands.context import load_settings, open_context
+
+    options = _options(typed, resume=resume, dry_run=dry_run)
+    settings = load_settings(typed.config, session.environ)
+    context = open_context(settings, session.environ, options, session.secrets, sizes=sizes)
+    session.redactor = context.redact
+    if survey:
+        context.begin(change=change)
+    return context
 
 
-def _reason(wired: Context) -> Reason:
-    from rollback_ops.config.reason import reason_for
+def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Options:
+    from rollback_ops.config.request import Options
 
-    return reason_for(wired.request)
-
-
-def _past(config: str | None, json: bool, asked: dict[str, Any], source: Source = Source.journal) -> Past:
-    from rollback_ops.commands.history import Past
-
-    return Past(config, asked, as_json=json, on_github=source is Source.github)
-
-
-def _end(code: int) -> NoReturn:
-    raise endings.Ended(code)
+    return Options(
+        environment=typed.env or typed.only_env,
+        service=typed.service,
+        backup=typed.backup,
+        reason=typed.reason,
+        emergency=typed.emergency,
+        dry_run=True if dry_run else typed.dry_run,
+        if_current=typed.if_current,
+        resume=resume,
+        hosts=tuple(typed.host or ()),
+        trigger=typed.trigger,
+        local=typed.local,
+        record=Path(typed.record) if typed.record else None,
+    )
 
 
 @app.callback(invoke_without_command=True)
@@ -290,10 +253,11 @@ def _without_a_command(context: typer.Context, version: Version = False) -> None
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run a command and exit with its code; what this package can explain never shows as a traceback."""
+    """Run a command and exit with its code. What this package can explain never shows as a traceback."""
     # A command lives for seconds: collecting garbage while modules are imported only makes it start later.
     gc.disable()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, endings.at_once)
-    endings.speak()
-    sys.exit(int(endings.code_of(lambda: app(arguments, prog_name="rollback-ops"))))
+        signal.signal(number, process.at_once)
+    session = Session(os.environ)
+    process.guard_outputs(session.crashed)
+    sys.exit(int(session.run(lambda: app(arguments, prog_name="rollback-ops", obj=session))))

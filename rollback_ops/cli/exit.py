@@ -1,4 +1,4 @@
-"""How a command ends when something is in its way: an output that takes nothing, or a defect of our own."""
+"""How the process ends: exit codes, signals, and outputs that take nothing."""
 
 from __future__ import annotations
 
@@ -10,138 +10,71 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn, TextIO
 
-from rollback_ops.core.errors import Exit, RollbackOpsError
-
-_PACKAGE = f"{os.sep}rollback_ops{os.sep}"
-_LONGEST = 300
+from rollback_ops.core.errors import Exit
 
 
 class Ended(Exception):
-    """Carries a command's exit code past Typer, which would take 2 for its own."""
+    """Carries a command's exit code past Typer, which would use 2 for its own purpose."""
 
     def __init__(self, code: int) -> None:
         self.code = code
 
 
-def code_of(command: Callable[[], object]) -> int:
-    """Run a command; the exit code that it ends with. No exception and no traceback gets past this."""
-    if os.environ.get("GITHUB_ACTIONS") != "true":
-        return _code_of(command)
-    from rollback_ops.cli.actions import step
-
-    step.begin(os.environ)
-    code = _code_of(command)
-    step.end(code)
-    return code
-
-
-def _code_of(command: Callable[[], object]) -> int:
-    try:
-        code = _foreseen(command)
-        sys.stdout.flush()
-    except _UnheardError as error:
-        return _unheard(error)
-    except Exception as error:
-        return _defect(error)
-    return code
+class OutputError(Exception):
+    """Standard output takes nothing. It is no ``OSError``: Typer turns those into an exit code of its own."""
 
 
 def at_once(signal_number: int, _: object) -> NoReturn:
-    """What a signal does where nothing has begun that must be seen to its end; a rollback listens for itself.
+    """Handle a signal while nothing is running that must be finished. A rollback installs its own handlers.
 
-    At once: an exception could come up inside an import, or anything else that swallows it.
+    Ends the process at once: an exception could be raised inside an import, or swallowed.
     """
     os._exit(128 + signal_number)
 
 
 def leave(code: object) -> NoReturn:
-    """End the process as it is. With many hosts Python takes a fifth of a second to tidy up what is gone anyway."""
+    """End the process as it is. With many hosts, Python takes a fifth of a second to clean up."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, _UnheardError):
+        with suppress(OSError, ValueError, OutputError):
             stream.flush()
     os._exit(code if isinstance(code, int) else Exit.FAILED)
 
 
-def _foreseen(command: Callable[[], object]) -> int:
-    try:
-        command()
-    except Ended as ended:
-        return ended.code
-    except RollbackOpsError as error:
-        from rollback_ops.cli.actions import step
-        from rollback_ops.cli.output.terminal import show
-        from rollback_ops.cli.output.text import explained
-
-        lines = list(explained(error))
-        step.because(line.text for line in lines)
-        show(lines, err=True)
-        return error.exit_code
-    except SystemExit as left:
-        # What is left is Typer's own: help and version with 0, and everything that was typed wrong.
-        return Exit.USAGE if left.code else Exit.OK
-    return Exit.OK
-
-
-def _defect(error: Exception) -> int:
-    """Say what nobody foresaw; the exit code.
-
-    Python's own would be 1, which means that nothing was changed. Nobody knows that here.
-    """
-    from rollback_ops.cli.actions import step
-
-    lines = _words_for(error)
-    step.because(lines)
-    _say(*map(step.shown, lines))
-    return Exit.FAILED
-
-
-def _in_a_thread(crash: threading.ExceptHookArgs) -> None:
-    """Nobody waits for that thread; Python's own words would show what is secret."""
-    from rollback_ops.cli.actions import step
-
-    if isinstance(crash.exc_value, Exception):
-        _say(*map(step.shown, _words_for(crash.exc_value)))
-
-
-def _words_for(error: Exception) -> tuple[str, ...]:
-    """A defect in a few lines, without a secret in them."""
-    from traceback import extract_tb
-
-    from rollback_ops.config.secrets import Secrets
-    from rollback_ops.core.redaction import mask
-    from rollback_ops.core.text import one_line, short
-
-    what = short(one_line(mask(f"{type(error).__name__}: {error}", Secrets.read(os.environ).texts())), _LONGEST)
-    frames = [frame for frame in extract_tb(error.__traceback__) if _PACKAGE in frame.filename]
-    places = [f"{frame.filename.rpartition(_PACKAGE)[2]}:{frame.lineno} {frame.name}" for frame in frames[-5:]]
-    return (
-        f"error: a defect in rollback-ops: {what}",
-        "  Look with `rollback-ops list` at what is live now, and please report this:",
-        f"  {' > '.join(places)}",
-    )
+def warn(*lines: str) -> None:
+    """Write lines to standard error. They must hold no secret."""
+    sys.stderr.write("\n".join([*lines, ""]))
 
 
 @contextmanager
-def shown() -> Iterator[None]:
-    """What a rollback came to does not depend on whether anybody can be shown it."""
+def result_is_optional() -> Iterator[None]:
+    """Keep the exit code of what was done when its result cannot be printed."""
     try:
         yield
         sys.stdout.flush()
-    except _UnheardError as error:
-        _unheard(error)
+    except OutputError as error:
+        unprinted(error)
 
 
-class _UnheardError(Exception):
-    """Standard output takes nothing. It is no ``OSError``: of those Typer makes a code of its own."""
-
-
-def _unheard(error: _UnheardError) -> int:
-    _say(f"error: the result could not be shown: {error}")
+def unprinted(error: OutputError) -> int:
+    """Say on standard error that the result could not be printed. Returns the exit code of a read-only command."""
+    warn(f"error: the result could not be printed: {error}")
     return Exit.FAILED
 
 
-class _Output(io.TextIOWrapper):
-    """Standard output. What it did not take is dropped: Python would try again, and end with a code of its own."""
+def guard_outputs(crashed: Callable[[Exception], None]) -> None:
+    """Make both outputs take any text, and make a closed output harmless. ``crashed`` is told of defects in threads."""
+
+    def in_thread(crash: threading.ExceptHookArgs) -> None:
+        # Nobody waits for that thread, and Python's own traceback would show secrets.
+        if isinstance(crash.exc_value, Exception):
+            crashed(crash.exc_value)
+
+    threading.excepthook = in_thread
+    sys.stdout, sys.stderr = _guarded(sys.stdout, _Results), _guarded(sys.stderr, _Progress)
+
+
+class _Results(io.TextIOWrapper):
+    """Standard output. What it does not take is dropped: Python would try again, and end with a code of its own."""
 
     def write(self, text: str, /) -> int:
         with self._dropping():
@@ -161,30 +94,20 @@ class _Output(io.TextIOWrapper):
             self._dropped(error)
 
     def _dropped(self, error: OSError) -> None:
-        raise _UnheardError(error.strerror) from None
+        raise OutputError(error.strerror) from None
 
 
-class _Progress(_Output):
-    """Standard error. A progress that nobody can read is no reason to leave a rollback in the middle."""
+class _Progress(_Results):
+    """Standard error. Progress that nobody can read must not stop a rollback in the middle."""
 
     def _dropped(self, error: OSError) -> None:
         pass
 
 
-def speak() -> None:
-    """Make the outputs take any text, and end nothing: a terminal may know few characters, an output be closed."""
-    threading.excepthook = _in_a_thread
-    sys.stdout, sys.stderr = _opened(sys.stdout, _Output), _opened(sys.stderr, _Progress)
-
-
-def _opened(stream: TextIO | None, kind: type[_Output]) -> TextIO:
-    # Where one was closed, Python has none.
+def _guarded(stream: TextIO | None, kind: type[_Results]) -> TextIO:
+    # Python has no stream for an output that was closed.
     stream = stream or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     encoding, by_line = stream.encoding, stream.line_buffering
     return kind(stream.detach(), encoding, errors="backslashreplace", line_buffering=by_line)
-
-
-def _say(*lines: str) -> None:
-    sys.stderr.write("\n".join([*lines, ""]))

@@ -1,42 +1,96 @@
-"""What can be typed behind several commands, each with its help."""
+"""What can be typed after a command: every option once, with its help, and which command takes which."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from functools import wraps
+from typing import Annotated, get_type_hints
 
 import typer
 
 from rollback_ops import __version__
-
-Env = Annotated[str | None, typer.Argument(metavar="ENV", help="The environment: test, prod, … [ROLLBACK_ENVIRONMENT]")]
-ServiceName = Annotated[
-    str | None, typer.Option("--service", metavar="NAME", help="The service, where there are several.")
-]
-Hosts = Annotated[list[str] | None, typer.Option("--host", metavar="HOST", help="Only this host; may be repeated.")]
-Local = Annotated[bool | None, typer.Option("--local", help="On this machine, without SSH.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-Config = Annotated[str | None, typer.Option("--config", metavar="FILE", help="The settings. [default: rollback.toml]")]
-Backup = Annotated[
-    str | None, typer.Option("--backup", "--to", metavar="NAME", help="This release instead of the last good one.")
-]
-Why = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; it goes on the record.")]
-Emergency = Annotated[bool | None, typer.Option("--emergency", help="Fewer questions, no verification, breaks a lock.")]
-DryRun = Annotated[bool | None, typer.Option("--dry-run", help="Say what would happen; change nothing.")]
-IfCurrent = Annotated[str | None, typer.Option("--if-current", metavar="NAME", help="Only where this release is live.")]
-Trigger = Annotated[str | None, typer.Option("--trigger", metavar="T", help="What started it: deploy-failed, …")]
-RecordFile = Annotated[str | None, typer.Option("--record", metavar="FILE", help="Also write the record to this file.")]
+from rollback_ops.cli.session import Session
 
 
 class Source(StrEnum):
-    """Where the past is read from."""
+    """Where history is read from."""
 
     journal = "journal"
     github = "github"
 
 
-Where = Annotated[Source, typer.Option("--source", metavar="S", help="The hosts' journals, or github's deployments.")]
-HistoryEnv = Annotated[str | None, typer.Option("--env", metavar="ENV", help="Only this environment.")]
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """All options of all commands. None: not typed."""
+
+    env: Annotated[
+        str | None, typer.Argument(metavar="ENV", help="The environment: test, prod, … [ROLLBACK_ENVIRONMENT]")
+    ] = None
+    release: Annotated[str | None, typer.Argument(metavar="RELEASE", help="The release. [default: the live one]")] = (
+        None
+    )
+    only_env: Annotated[str | None, typer.Option("--env", metavar="ENV", help="Only this environment.")] = None
+    service: Annotated[
+        str | None, typer.Option("--service", metavar="NAME", help="The service, where there are several.")
+    ] = None
+    backup: Annotated[str | None, typer.Option("--backup", "--to", metavar="NAME", help="Go to this release.")] = None
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; it is recorded.")] = None
+    emergency: Annotated[
+        bool | None, typer.Option("--emergency", help="Skip the checks before and after, and break a lock.")
+    ] = None
+    dry_run: Annotated[bool | None, typer.Option("--dry-run", help="Show what would happen; change nothing.")] = None
+    if_current: Annotated[
+        str | None, typer.Option("--if-current", metavar="NAME", help="Only where this release is live.")
+    ] = None
+    host: Annotated[
+        list[str] | None, typer.Option("--host", metavar="HOST", help="Only this host; may be repeated.")
+    ] = None
+    trigger: Annotated[
+        str | None, typer.Option("--trigger", metavar="T", help="What started the rollback: deploy-failed, …")
+    ] = None
+    failed: Annotated[bool, typer.Option("--failed", help="Record the rollback as failed.")] = False
+    source: Annotated[
+        Source, typer.Option("--source", metavar="S", help="Read the hosts' journals, or github's deployments.")
+    ] = Source.journal
+    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the last N.")] = None
+    local: Annotated[bool | None, typer.Option("--local", help="Work on this machine, without SSH.")] = None
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False
+    record: Annotated[
+        str | None, typer.Option("--record", metavar="FILE", help="Also write the record to this file.")
+    ] = None
+    config: Annotated[
+        str | None, typer.Option("--config", metavar="FILE", help="The settings. [default: rollback.toml]")
+    ] = None
+
+
+HOSTS = ("service", "host", "local", "json", "config")
+OF_AN_ENVIRONMENT = ("env", *HOSTS)
+OF_HISTORY = ("only_env", *HOSTS)
+
+
+Command = Callable[[Session, Typed], None]
+
+
+def takes(*names: str) -> Callable[[Command], Callable[..., None]]:
+    """Make a command of a function: it takes these options, in this order, and the function gets them as ``Typed``."""
+    parameters = inspect.signature(Typed).parameters
+    hints = get_type_hints(Typed, include_extras=True)
+
+    def decorate(command: Command) -> Callable[..., None]:
+        @wraps(command)
+        def typed(context: typer.Context, **given: object) -> None:
+            command(context.find_object(Session), Typed(**given))  # type: ignore[arg-type]
+
+        own = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+        chosen = [parameters[name].replace(annotation=hints[name]) for name in names]
+        typed.__signature__ = inspect.Signature([own, *chosen])  # type: ignore[attr-defined]
+        typed.__annotations__ = {"context": typer.Context, **{name: hints[name] for name in names}}
+        return typed
+
+    return decorate
 
 
 def _show_version(asked: bool) -> None:

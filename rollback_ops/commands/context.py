@@ -1,24 +1,23 @@
-"""From what was asked to the parts that do it: settings and hosts."""
+"""What one command works with: its request, settings, hosts and secrets. Made once for each command."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING
 
 from rollback_ops.config import Limits, Service, Settings
 from rollback_ops.config.load import load, settings_path
-from rollback_ops.config.reason import PERSONAL_TRIGGERS
+from rollback_ops.config.reason import PERSONAL_TRIGGERS, Reason, reason_for
 from rollback_ops.config.request import Options, Request
 from rollback_ops.config.resolve import Job, resolve
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.model import Survey
 from rollback_ops.core.ports import Host
-from rollback_ops.core.redaction import remember
+from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.tasks import Pending, begin
 from rollback_ops.hosts import SshCredentials, managers, on_servers, on_this_machine
 
@@ -26,35 +25,31 @@ if TYPE_CHECKING:
     from rollback_ops.integrations.github.api import Repository
     from rollback_ops.integrations.github.deployments import DeploymentRecorder
     from rollback_ops.integrations.github.permission import Permit
-    from rollback_ops.integrations.webhook import Notifier
+    from rollback_ops.integrations.publish import Publisher
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Context:
-    """One service in one environment, with its hosts; none of them is connected yet."""
+    """One service in one environment, with its hosts. No host is connected before the survey begins.
+
+    Nothing in it is shared with another command of the same process. ``sizes``: the survey measures each release.
+    """
 
     request: Request
     job: Job
     hosts: list[Host]
-    webhook: SecretStr | None = None
-    github: Repository | None = None
+    secrets: Secrets = field(default_factory=Secrets)
+    repository: Repository | None = None
     first_aid: tuple[str, ...] = ()
+    redact: Redactor = field(default_factory=Redactor)
+    sizes: bool = False
 
-    def look(self, *, sizes: bool = False, permitted: bool = True) -> Pending[str, Survey]:
-        """Begin to survey the hosts; none of them where it is not ``permitted``."""
-        hosts = {host.name: host for host in self.hosts if permitted}
-        return begin(hosts, lambda name: hosts[name].survey(sizes=sizes))
+    @cached_property
+    def reason(self) -> Reason:
+        """The reason of the run. Raises ``UsageError`` when a person gave none, or one that cannot be recorded."""
+        return reason_for(self.request)
 
-    def notifier(self) -> Notifier:
-        """Who tells the team. Imported only now: until the hosts are being looked at, nobody has time for it."""
-        from rollback_ops.integrations.webhook import Notifier
-
-        notify = self.job.service.notify
-        return Notifier(self.webhook, self.request.webhook_format or notify.format, notify.on)
-
-    def filing(self) -> DeploymentRecorder | None:
-        return filing(self.request, self.github, self.job.environment.url)
-
+    @cached_property
     def permit(self) -> Permit | None:
         """Whether the person who asks for a rollback may have it. None: nothing is required of them."""
         request, environment = self.request, self.job.environment
@@ -64,52 +59,116 @@ class Context:
         from rollback_ops.integrations.github.permission import Permit, permit
 
         if not request.in_actions:
-            who = f"whether {request.actor} holds {required} was not looked up"
-            return Permit(warning=f"{who}: this is no GitHub workflow, and access to the hosts is permission enough")
+            return Permit(
+                warning=f"the permission {required} of {request.actor} was not checked outside of a GitHub workflow: "
+                "access to the hosts is permission enough"
+            )
         unchecked = request.emergency and environment.unchecked_emergency
-        return permit(required, request.actor, self.github, goes_on_unchecked=unchecked)
+        return permit(required, request.actor, self.repository, goes_on_unchecked=unchecked)
+
+    @cached_property
+    def survey(self) -> Pending[str, Survey]:
+        """The survey of the hosts. It begins when this is first read, and nobody waits for it here."""
+        hosts = {host.name: host for host in self.hosts}
+        return begin(hosts, lambda name: hosts[name].survey(sizes=self.sizes))
+
+    def begin(self, *, change: bool = False) -> None:
+        """Begin the survey. Before a ``change``, the reason and the permission are checked first.
+
+        Raises ``UsageError`` as ``reason`` does.
+        """
+        permit = self.permit if change and self.reason else None
+        if not (permit and permit.refusal):
+            _ = self.survey
+
+    @property
+    def total(self) -> float:
+        """The limit for the whole run, in seconds."""
+        limits = self.job.service.limits
+        return limits.emergency_total if self.request.emergency else limits.total
+
+    def publisher(self) -> Publisher:
+        """Build the publisher. Its libraries are imported only now, so that the survey starts sooner."""
+        from rollback_ops.integrations.publish import Publisher
+        from rollback_ops.integrations.webhook import Notifier
+
+        notify = self.job.service.notify
+        notifier = Notifier(self.secrets.webhook_url, self.request.webhook_format or notify.format, notify.on)
+        recorder = deployment_recorder(self.request, self.repository, self.job.environment.url)
+        return Publisher(notifier, recorder, self.hosts, self.request.record)
+
+    def closing(self) -> closing[Context]:
+        """Close the connections when the ``with`` block ends."""
+        return closing(self)
 
     def close(self) -> None:
+        """Close every connection. Never raises."""
         for host in self.hosts:
             host.close()
 
 
-def settings_of(config: str | None, environ: Mapping[str, str]) -> Settings:
-    """The settings. From here on no text of this process shows a secret of the environment."""
-    remember(Secrets.read(environ).texts())
+def load_settings(config: str | None, environ: Mapping[str, str]) -> Settings:
+    """Load the settings: the file that ``--config`` names, else ``ROLLBACK_CONFIG``, else ``rollback.toml``.
+
+    Raises ``UsageError`` for settings that cannot be read.
+    """
     return load(settings_path(environ, Path(config) if config else None), environ)
 
 
-def wire(settings: Settings, environ: Mapping[str, str], options: Mapping[str, Any]) -> Context:
-    """Raises ``UsageError`` for everything that can be known to be wrong before a host is contacted."""
-    request = Request.build(environ, Options(**options))
+def open_context(
+    settings: Settings, environ: Mapping[str, str], options: Options, secrets: Secrets, *, sizes: bool = False
+) -> Context:
+    """Connect the parts for one command. Contacts no host.
+
+    Raises ``UsageError`` for everything that can be known to be wrong before a host is contacted.
+    """
+    request = Request.build(environ, options)
     job = resolve(settings, request)
-    remember(patterns=job.service.mask)
     service = hurried(job.service) if request.emergency else job.service
     manager = managers.build(service, job.service_name)
     parse_units = partial(managers.parse, service, job.service_name)
-    secrets = Secrets.read(environ)
     hosts: Sequence[Host]
     if request.local:
         hosts = on_this_machine(service, manager, parse_units)
     else:
-        login, gateways = _login(secrets, environ), job.environment.gateways
+        credentials, gateways = _credentials(secrets, environ), job.environment.gateways
         restricted = job.environment.restricted
-        hosts = on_servers(job.hosts, gateways, login, service, manager, parse_units, restricted=restricted)
-    return Context(request, job, list(hosts), secrets.webhook_url, place(environ), manager.first_aid)
+        hosts = on_servers(job.hosts, gateways, credentials, service, manager, parse_units, restricted=restricted)
+    return Context(
+        request=request,
+        job=job,
+        hosts=list(hosts),
+        secrets=secrets,
+        repository=repository_of(environ, secrets),
+        first_aid=manager.first_aid,
+        redact=Redactor(secrets.texts(), job.service.mask),
+        sizes=sizes,
+    )
 
 
-def place(environ: Mapping[str, str]) -> Repository | None:
-    """The repository on GitHub that this is about, where the environment says which, and has a token for it."""
+def repository_of(environ: Mapping[str, str], secrets: Secrets) -> Repository | None:
+    """Return the repository on GitHub that this is about; None without ``GITHUB_REPOSITORY`` or a token."""
     if not environ.get("GITHUB_REPOSITORY"):
         return None
     from rollback_ops.integrations.github.api import Repository
 
-    return Repository.of(environ, Secrets.read(environ).token)
+    return Repository.of(environ, secrets.token)
+
+
+def deployment_recorder(
+    request: Request, repository: Repository | None, environment_url: str
+) -> DeploymentRecorder | None:
+    """Return what records the deployment on GitHub: in a workflow, or where that was asked for. None: nothing does."""
+    asked = request.record_deployment
+    if asked is False or (asked is None and not (request.in_actions and repository)):
+        return None
+    from rollback_ops.integrations.github.deployments import DeploymentRecorder
+
+    return DeploymentRecorder(repository, environment_url, whole=not request.hosts)
 
 
 def hurried(service: Service) -> Service:
-    """The limits of an emergency: a stop and a start that hang must both fit into its total."""
+    """Return the service with the limits of an emergency: a hanging stop and a hanging start both fit its total."""
     limits = service.limits
     total = limits.emergency_total
     shorter = Limits(
@@ -119,20 +178,10 @@ def hurried(service: Service) -> Service:
     return service.model_copy(update={"limits": shorter})
 
 
-def _login(given: Secrets, environ: Mapping[str, str]) -> SshCredentials:
+def _credentials(secrets: Secrets, environ: Mapping[str, str]) -> SshCredentials:
     return SshCredentials(
         home=Path(environ.get("HOME") or Path.home()),
-        key=given.ssh_key.get_secret_value() if given.ssh_key else "",
-        passphrase=given.ssh_key_passphrase.get_secret_value() if given.ssh_key_passphrase else "",
-        known_hosts=given.known_hosts.get_secret_value() if given.known_hosts else "",
+        key=secrets.ssh_key.get_secret_value() if secrets.ssh_key else "",
+        passphrase=secrets.ssh_key_passphrase.get_secret_value() if secrets.ssh_key_passphrase else "",
+        known_hosts=secrets.known_hosts.get_secret_value() if secrets.known_hosts else "",
     )
-
-
-def filing(request: Request, github: Repository | None, environment_url: str) -> DeploymentRecorder | None:
-    """Who records it on GitHub: in a workflow, or where that was asked for. None: nobody."""
-    asked = request.record_deployment
-    if asked is False or (asked is None and not (request.in_actions and github)):
-        return None
-    from rollback_ops.integrations.github.deployments import DeploymentRecorder
-
-    return DeploymentRecorder(github, environment_url, whole=not request.hosts)

@@ -1,65 +1,71 @@
-"""The program for people on the hosts: put there, and compared with what it should be."""
+"""``install``: put the break-glass program on the hosts, and compare it with what it should be."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from rollback_ops import checks
-from rollback_ops.cli.output import documents, terminal, text
 from rollback_ops.commands.context import Context, hurried
-from rollback_ops.core import tasks
+from rollback_ops.commands.result import Answers, sort_answers
 from rollback_ops.core.errors import Exit, RollbackOpsError
-from rollback_ops.core.tasks import Cancellation
+from rollback_ops.core.model import Installed
+from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import installed
 from rollback_ops.hosts.agent.restricted import PLACE
 
-_WITHIN = 12.0
-_LOOK_WITHIN = 5.0
+_INSTALL_WITHIN = 12.0
+_STAMP_WITHIN = 5.0
 
 
-def install(wired: Context, *, as_json: bool) -> int:
-    """Put the program on every host; an exit code."""
-    program, hosts = text_for(wired), {host.name: host for host in wired.hosts}
-    with closing(wired):
-        done = tasks.each(hosts, lambda name: hosts[name].install(program), _WITHIN, Cancellation())
-    lost = {name: how for name, how in done.items() if isinstance(how, RollbackOpsError)}
-    put = {name: how for name, how in done.items() if not isinstance(how, RollbackOpsError)}
-    terminal.show(text.lost(lost), err=True)
-    place = f"{wired.job.service.root}/{PLACE}"
-    if as_json:
-        documents.show({"path": place, "hosts": [{"host": name, "outcome": how} for name, how in put.items()]})
-    else:
-        terminal.show(text.Line(f"✓ {name}  {place}: {how}", "good") for name, how in put.items())
-    return Exit.REFUSED if lost else Exit.OK
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """``path`` is the program's place on each host; ``hosts`` says what became of the file that was there."""
+
+    path: str
+    hosts: Mapping[str, Installed]
+    lost: Mapping[str, RollbackOpsError]
+
+    @property
+    def exit_code(self) -> int:
+        return Exit.REFUSED if self.lost else Exit.OK
 
 
-def stale(wired: Context, names: Iterable[str]) -> Iterator[str]:
-    """What is to be said of programs that were installed once, and are not what they should be now.
+def install(context: Context, cancellation: Cancellation) -> Installation:
+    """Install the break-glass program on every host."""
+    program, hosts = program_for(context), {host.name: host for host in context.hosts}
+    with context.closing():
+        done = each(hosts, lambda name: hosts[name].install(program), _INSTALL_WITHIN, cancellation)
+    answers: Answers[Installed] = sort_answers(done)
+    return Installation(f"{context.job.service.root}/{PLACE}", answers.found, answers.lost)
 
-    ``names`` are the hosts that could be reached: one that refuses a key must not be tried again.
+
+def outdated(context: Context, names: Iterable[str]) -> Iterator[str]:
+    """Yield a warning for each installed break-glass program that differs from what it should be now.
+
+    ``names`` are the hosts that answered: a host that refuses a key must not be tried again.
     """
-    program, hosts = text_for(wired), {host.name: host for host in wired.hosts if host.name in set(names)}
-    stamps = tasks.each(hosts, lambda name: hosts[name].stamp(), _LOOK_WITHIN, Cancellation())
+    program, hosts = program_for(context), {host.name: host for host in context.hosts if host.name in set(names)}
+    stamps = each(hosts, lambda name: hosts[name].stamp(), _STAMP_WITHIN, Cancellation())
     for name, stamp in stamps.items():
         if isinstance(stamp, str) and (differs := installed.difference(stamp, program)):
-            environment = wired.job.environment_name
-            yield f"{name}: the program installed there {differs}: run `rollback-ops install {environment}`"
+            environment = context.job.environment_name
+            yield f"{name}: the break-glass program there {differs}: run `rollback-ops install {environment}`"
 
 
-def text_for(wired: Context) -> str:
-    """The text of the file, which is the same on all hosts."""
-    job = wired.job
-    looks = checks.build(job.service.checks, installed.RELEASE)
-    asked = {name: question for name, check in looks.items() if (question := getattr(check, "question", None))}
+def program_for(context: Context) -> str:
+    """Return the text of the break-glass program, which is the same on all hosts."""
+    job = context.job
+    probes = checks.build(job.service.checks, installed.RELEASE)
+    questions = {name: question for name, check in probes.items() if (question := getattr(check, "question", None))}
     return installed.render(
         installed.Installation(
             service_name=job.service_name,
             environment_name=job.environment_name,
             service=job.service,
             manager=managers.build(job.service, job.service_name),
-            questions=asked,
+            questions=questions,
             unstartable=managers.UNSTARTABLE,
             hurried=hurried(job.service).limits,
         )

@@ -1,4 +1,4 @@
-"""From the facts of a rollback to its record: what each host came to, and all of them together. Pure."""
+"""From the state of a run to its record: the outcome of each host, and of all of them together. Pure."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ EXIT_CODES: dict[Outcome, Exit] = {
     "failed": Exit.FAILED,
     "partial": Exit.PARTIAL,
 }
-# What a host is said to be that nobody was left to watch.
-KILLED = "the program that watched it was killed"
+# The detail of a host whose run was killed before the host's transaction ended.
+KILLED = "rollback-ops was killed before this host finished"
 _OF_ALL: dict[HostOutcome, Outcome] = {
     "succeeded": "succeeded",
     "verification_failed": "verification_failed",
@@ -45,21 +45,13 @@ _OF_ALL: dict[HostOutcome, Outcome] = {
 
 
 def record_of(state: RunState) -> Record:
-    """The record as of now, without secrets."""
+    """Return the record as of now, with its secrets redacted."""
     info = state.info
     finished_at = state.finished_at or datetime.now(UTC)
     hosts = tuple(_host(state, name) for name in state.host_names)
     outcome = _outcome(state, hosts)
     record = Record(
-        id=info.run,
-        service=info.service,
-        environment=info.environment,
-        mode=info.mode,
-        dry_run=info.dry_run,
-        trigger=info.trigger,
-        reason=info.reason,
-        actor=info.actor,
-        run_url=info.run_url or None,
+        **info.facts(),
         started_at=rfc3339(state.started_at),
         finished_at=rfc3339(finished_at),
         duration_seconds=round((finished_at - state.started_at).total_seconds(), 3),
@@ -71,11 +63,11 @@ def record_of(state: RunState) -> Record:
         hosts=hosts,
         warnings=tuple(state.warnings),
     )
-    return record.without_secrets()
+    return record.redacted(state.redact)
 
 
 def provisional(state: RunState) -> Record:
-    """The record of a rollback that was killed in the attempt that begins now: nobody knows what its hosts did."""
+    """Return the record that holds if the run is killed in the attempt that begins now: its hosts are unknown."""
     attempted = {host.host for host in state.attempts[-1].plan.with_action("switch")}
     unknown = {"outcome": "unknown", "to": ReleaseRef(), "detail": KILLED}
     record = record_of(replace(state, cancelled=Exit.TERMINATED))
@@ -84,7 +76,7 @@ def provisional(state: RunState) -> Record:
 
 
 def overtime(record: Record, limits: Mapping[str, float]) -> list[str]:
-    """What took longer than its limit, of what is not cut short at its limit: that would help nobody."""
+    """Name the steps that took longer than their limit, of those that are not cut short at their limit."""
     return [
         f"{host.host}: {step.name} took {step.seconds:.1f} s, more than limits.{step.name} ({limits[step.name]:g} s)"
         for host in record.hosts
@@ -98,7 +90,7 @@ def _exit_code(info: RunInfo, outcome: Outcome) -> Exit:
 
 
 def overall(outcomes: Sequence[HostOutcome]) -> Outcome:
-    """One word for all hosts. Hosts where there was nothing to do are left out, unless they are all."""
+    """Return one outcome for all hosts. Hosts with nothing to do count only when all are like that."""
     met = {_OF_ALL[outcome] for outcome in outcomes if outcome != "nothing_to_do"}
     if len(met) > 1 or (met == {"refused"} and "nothing_to_do" in outcomes):
         return "partial"
@@ -141,7 +133,7 @@ def _host(state: RunState, name: str) -> HostRecord:
 
 def _host_outcome(state: RunState, name: str) -> tuple[HostOutcome, str]:
     if error := state.lost.get(name):
-        # Nothing was asked of it but to look at itself.
+        # Only its survey was requested.
         detail = error.message.removeprefix(f"{name}: ")
         return ("refused" if isinstance(error, BadAnswer) else "unreachable"), detail
     if attempt := state.last(name):
@@ -159,7 +151,7 @@ def _host_outcome(state: RunState, name: str) -> tuple[HostOutcome, str]:
 
 
 def _planned_outcome(state: RunState, plan: Plan, name: str) -> tuple[HostOutcome, str]:
-    """What a host came to that was not switched, or not yet."""
+    """Return the outcome of a host that was not switched, or not yet."""
     host = next(h for h in plan.hosts if h.host == name)
     if host.action == "exclude":
         return "refused", host.why
@@ -175,7 +167,7 @@ def _switch_outcome(attempt: Attempt, name: str, logs: Sequence[str]) -> tuple[H
     detail = " | ".join(filter(None, (result.reason, *(*logs, *result.log_tail)[-3:])))
     match result.outcome:
         case "switched" if attempt.goes_back:
-            return "restored", f"the target was not well; {result.live} was started again"
+            return "restored", f"the target was unhealthy; {result.live} was started again"
         case "switched":
             return _proven(attempt, name), detail
         case "refused" | "unknown":
@@ -193,7 +185,7 @@ def _proven(attempt: Attempt, name: str) -> HostOutcome:
 
 
 def _steps(state: RunState, name: str) -> Iterator[StepRecord]:
-    """What was done for a host, in its order, from the look at it to the verification."""
+    """Yield the steps of a host in their order, from its survey to its verification."""
     if survey := state.surveys.get(name):
         yield StepRecord(name="find", seconds=round(survey.seconds, 3), outcome="ok")
     for attempt in state.attempts:
@@ -208,7 +200,7 @@ def _steps(state: RunState, name: str) -> Iterator[StepRecord]:
 
 
 def _checks(state: RunState, name: str) -> Iterator[CheckRecord]:
-    """The evidence: of the last verification, or that there was none."""
+    """Yield the checks of the last verification, or that they were skipped."""
     verified = next((a.verified[name] for a in reversed(state.attempts) if name in a.verified), None)
     verified = verified or state.watched.get(name)
     for check in verified.checks if verified else ():
@@ -236,6 +228,6 @@ def _reference(survey: Survey | None, name: str) -> ReleaseRef:
 
 
 def _common(references: Sequence[ReleaseRef]) -> ReleaseRef:
-    """What most hosts came from."""
+    """Return the reference that most hosts share."""
     known = [reference for reference in references if reference.release]
     return max(known, key=known.count) if known else ReleaseRef()

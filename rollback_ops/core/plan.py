@@ -1,15 +1,15 @@
-"""Which release to go back to, and why not another: a pure function of what the hosts showed.
+"""Choose the release to go back to, and say why not another: a pure function of the hosts' surveys.
 
-The rule: the newest eligible release strictly older than the live one, in natural order. It is anchored
-on what is live, so that a second rollback never returns to the release that the first one abandoned.
-Several hosts go to one release that all of them have.
+The rule: the newest eligible release that is strictly older than the live one, in natural order. The live release is
+the anchor, so a second rollback never returns to the release that the first one left. Several hosts go to one release
+that all of them have.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from rollback_ops.core.model import Live, Release, Survey
@@ -18,7 +18,7 @@ from rollback_ops.core.text import one_line, short
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What was asked for. Empty means not asked. ``resume``: only what an interrupted rollback began."""
+    """Which release a run is to go to. Empty: not asked. ``resume``: finish interrupted rollbacks, and nothing else."""
 
     backup: str = ""
     if_current: str = ""
@@ -34,7 +34,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class HostPlan:
-    """What will happen on one host. ``leave``: it runs the target already, or is not meant."""
+    """What will happen on one host. ``leave``: the host runs the target already, or is not selected."""
 
     host: str
     source: Live
@@ -62,7 +62,7 @@ class NothingToDo:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """``hosts`` says it host by host, where not all of them are to blame."""
+    """Nothing is changed. ``hosts`` has the reason of each host, where they differ."""
 
     why: str
     hint: str = ""
@@ -70,12 +70,12 @@ class Refusal:
     hosts: Mapping[str, str] = field(default_factory=dict)
 
     def about(self, host: str) -> str:
-        """What one host is to be told: why, and what to do."""
+        """Return the reason and the hint for one host."""
         return "\n  ".join(filter(None, (self.hosts.get(host, self.why), self.hint)))
 
 
 def natural(name: str) -> tuple[tuple[str | int, ...], str]:
-    """A sort key in which ``2 < 10`` and timestamps sort as themselves."""
+    """Return a sort key in which ``2 < 10`` and timestamps sort by time."""
     parts = re.split(r"([0-9]+)", name)
     return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
 
@@ -83,9 +83,9 @@ def natural(name: str) -> tuple[tuple[str | int, ...], str]:
 def make_plan(
     surveys: Sequence[Survey], selection: Selection, broken: Mapping[str, str] | None = None
 ) -> Plan | NothingToDo | Refusal:
-    """What to do with the hosts that could be surveyed.
+    """Plan for the hosts that could be surveyed.
 
-    ``broken`` are releases found unfit since (their manifest does not hold), with the reason.
+    ``broken`` maps releases that were found unfit since the survey (they differ from their manifest) to the reason.
     """
     meant = [s for s in surveys if not selection.if_current or selection.if_current in (_live_name(s), s.origin)]
     if not meant:
@@ -95,7 +95,7 @@ def make_plan(
     fit = [s for s in meant if s.host not in unfit]
     if unfit and (not selection.emergency or not fit):
         return Refusal(_each(unfit), _hint_for(meant), hosts=unfit)
-    choice = _Choice(fit, selection, broken or {})
+    choice = _Candidates(fit, selection, broken or {})
     if isinstance(target := choice.target(), Refusal):
         return target
     return Plan(
@@ -107,8 +107,28 @@ def make_plan(
     )
 
 
+def resume_plan(
+    surveys: Sequence[Survey], selection: Selection, broken: Mapping[str, str] | None = None
+) -> Plan | NothingToDo | Refusal:
+    """Plan to finish interrupted rollbacks, each to its own target. Hosts without one are left alone."""
+    begun = {survey.host: survey.interrupted.target for survey in surveys if survey.interrupted}
+    targets = list(dict.fromkeys(begun.values()))
+    if not targets:
+        return NothingToDo("no rollback was interrupted")
+    if len(targets) > 1:
+        going = {host: f"its interrupted rollback goes to {target}" for host, target in begun.items()}
+        hint = "Resume the hosts one by one, with --host."
+        return Refusal("the interrupted rollbacks of the hosts go to different releases", hint, hosts=going)
+    named = replace(selection, resume=False, backup=targets[0])
+    plan = make_plan([s for s in surveys if s.host in begun], named, broken)
+    if not isinstance(plan, Plan):
+        return plan
+    others = [HostPlan(s.host, s.live, "leave", plan.target, "no rollback was interrupted there") for s in surveys]
+    return replace(plan, hosts=(*plan.hosts, *(host for host in others if host.host not in begun)))
+
+
 def way_back(surveys: Sequence[Survey], origins: Mapping[str, str], why: str) -> Plan:
-    """Put each of these hosts back to the release that it started from."""
+    """Plan to put each of these hosts back on the release that it started from."""
     hosts = tuple(HostPlan(s.host, s.live, "switch", origins[s.host], why) for s in surveys if origins.get(s.host))
     targets = [host.target for host in hosts]
     return Plan(target=max(targets, key=targets.count, default=""), revision="", hosts=hosts)
@@ -125,7 +145,7 @@ def _host_plan(survey: Survey, target: str, meant: Sequence[Survey], unfit: Mapp
 
 
 def _unfit(survey: Survey, selection: Selection) -> str:
-    """Why nothing may be changed on a host, or nothing."""
+    """Return why nothing may be changed on a host; empty when it may."""
     reasons = list(survey.blockers)
     reasons += [f"the unit {unit.name} does not exist" for unit in survey.units if unit.state == "missing"]
     reasons += [f"the unit {unit.name} {unit.blocker}" for unit in survey.units if unit.blocker]
@@ -172,14 +192,14 @@ def _hint_for(surveys: Sequence[Survey]) -> str:
 
 
 @dataclass
-class _Choice:
-    """The candidates on several hosts, newest first, each with the reason that speaks against it."""
+class _Candidates:
+    """The releases of all hosts, newest first, each with the reason that speaks against it."""
 
     surveys: Sequence[Survey]
     selection: Selection
     broken: Mapping[str, str]
     _why: dict[str, str] = field(default_factory=dict)
-    # A survey has thousands of releases, perhaps: each is looked up by its name several times.
+    # By host and name: there may be thousands of releases, and each is looked up several times.
     _releases: dict[str, dict[str, Release]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -242,7 +262,7 @@ class _Choice:
 
 
 def _shown(name: str) -> str:
-    """A name that was typed, as one line that cannot be taken for anything else."""
+    """Show a name that was typed as one bounded line."""
     return one_line(short(name, 128))
 
 

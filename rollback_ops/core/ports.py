@@ -1,4 +1,4 @@
-"""What the story needs of the outside world. Real ones live in the rooms; tests bring their own."""
+"""The ports: what the engine needs of the outside world. ``hosts`` and ``cli`` implement them; tests bring fakes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Stream(Protocol):
-    """As much of a connected socket as a client needs."""
+    """The part of a connected socket that a client needs."""
 
     def sendall(self, data: bytes, /) -> None: ...
     def recv(self, size: int, /) -> bytes: ...
@@ -41,59 +41,63 @@ class Host(Protocol):
 
     @property
     def name(self) -> str:
-        """The host as people wrote it in the settings."""
+        """The host as the settings spell it."""
 
     def survey(self, *, sizes: bool = False) -> Survey:
-        """Look at everything that a plan needs; ``sizes`` also measures each release."""
+        """Read everything that a plan needs; ``sizes`` also measures each release."""
 
     def inspect(self, release: str, questions: Sequence[Question] = ()) -> Inspection:
-        """Compare a release with its manifest, and ask the questions inside it."""
+        """Compare a release with its manifest, and run the questions' commands inside it."""
 
     def switch(self, order: SwitchOrder, on_step: Callable[[StepReport], None]) -> SwitchResult:
-        """Carry the transaction out, telling each step as it ends."""
+        """Run the transaction, and report each step as it ends."""
 
     def ask(self, run: str, questions: Sequence[Question] = ()) -> Observation:
-        """How the service is now; keeps the lease of ``run`` (may be empty) alive."""
+        """Observe the service now. Renews the lease of ``run`` (may be empty)."""
 
     def dial(self, host: str, port: int, timeout: float) -> Stream:
-        """A TCP connection as this host sees it. Raises ``OSError`` where nothing accepts."""
+        """Open a TCP connection from this host. Raises ``OSError`` when nothing accepts it."""
 
     def logs(self) -> Sequence[str]:
-        """The last lines that the service wrote."""
+        """Return the last lines that the service wrote."""
 
     def record(self, run: str, marks: Mapping[str, Mark], line: str) -> None:
-        """Mark releases, append a line to the journal, and let the lease of ``run`` go."""
+        """Mark releases, append a line to the journal, and release the lease of ``run``."""
 
     def journal(self) -> Sequence[str]:
-        """The journal's lines, oldest first."""
+        """Return the journal's lines, oldest first."""
 
     def seal(self, release: str) -> int:
-        """Write the manifest of a release; the number of files in it."""
+        """Write the manifest of a release. Returns the number of files in it."""
 
     def install(self, text: str) -> Installed:
-        """Put the program there for people on the host; what became of the file that was there."""
+        """Install the break-glass program. Returns what became of the file that was there."""
 
     def stamp(self) -> str:
-        """The second line of the program that is installed there; empty where none is."""
+        """Return the stamp (the second line) of the installed break-glass program; empty where there is none."""
 
     def close(self) -> None:
-        """Let go of the connection. Never raises."""
+        """Close the connection. Never raises."""
+
+
+class Announcer(Protocol):
+    """Tells others of a rollback: the record file, the team, GitHub. Never raises, and delays nothing."""
+
+    def changing(self, provisional: Record, /) -> None:
+        """Hosts are about to be changed. The provisional record holds if the program is killed."""
+
+    def changed(self) -> None:
+        """Hosts were changed and are being verified: this machine has time for other work."""
 
 
 class Progress(Protocol):
-    """Who is told what happens, as it happens. Called from several threads."""
+    """Shows what happens, as it happens. Called from several threads."""
 
     def phase(self, name: str, detail: str) -> None:
-        """A part of the story begins."""
-
-    def changing(self, provisional: Record, /) -> None:
-        """Hosts are about to be changed; this is the record if nobody is left to write another."""
-
-    def changed(self) -> None:
-        """What was to be done on the hosts is done: what needs time of this machine may begin."""
+        """A phase of the run begins."""
 
     def lost(self, host: str, error: RollbackOpsError) -> None:
-        """A host cannot take part."""
+        """A host cannot be surveyed."""
 
     def step(self, host: str, step: StepReport) -> None:
         """A host finished one step of its transaction."""
@@ -105,4 +109,4 @@ class Progress(Protocol):
         """A host's verification ended."""
 
     def logs(self, host: str, lines: Sequence[str]) -> None:
-        """The last lines of a service that is not well."""
+        """The last log lines of an unhealthy service."""

@@ -1,19 +1,19 @@
-"""The record: one JSON document that says what one rollback did. Its schema is generated from here."""
+"""The record: one JSON document that says what one rollback did. Its JSON schema is generated from these types."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from rollback_ops.core.model import Mode, Trigger
-from rollback_ops.core.redaction import mask
 
 SCHEMA_VERSION = 1
-# Bytes of a line in the journal. It crosses to a host inside one command, which may have 120,000.
+# Bytes of a line in the journal. The line travels to a host inside one command of at most 120,000 bytes.
 _LONGEST_LINE = 48_000
 
 Outcome = Literal[
@@ -58,7 +58,7 @@ class RecordPart(BaseModel):
 
 
 class ReleaseRef(RecordPart):
-    """A release and the revision that its REVISION file names. None: not known, or none."""
+    """A release, and the revision in its REVISION file. None: unknown, or there is none."""
 
     release: str | None = None
     revision: str | None = None
@@ -85,7 +85,7 @@ class CheckRecord(RecordPart):
 
 
 class HostRecord(RecordPart):
-    """What one host did. ``downtime_seconds`` runs from the stop until the service was started again."""
+    """What happened on one host. ``downtime_seconds``: from the stop until the service was started again."""
 
     host: str
     outcome: HostOutcome
@@ -96,10 +96,10 @@ class HostRecord(RecordPart):
     checks: tuple[CheckRecord, ...] = ()
     detail: str = ""
 
-    def without_secrets(self) -> HostRecord:
-        steps = tuple(step.model_copy(update={"detail": mask(step.detail)}) for step in self.steps)
-        checks = tuple(check.model_copy(update={"detail": mask(check.detail)}) for check in self.checks)
-        return self.model_copy(update={"steps": steps, "checks": checks, "detail": mask(self.detail)})
+    def redacted(self, redact: Callable[[str], str]) -> HostRecord:
+        steps = tuple(step.model_copy(update={"detail": redact(step.detail)}) for step in self.steps)
+        checks = tuple(check.model_copy(update={"detail": redact(check.detail)}) for check in self.checks)
+        return self.model_copy(update={"steps": steps, "checks": checks, "detail": redact(self.detail)})
 
 
 class DeploymentRef(RecordPart):
@@ -132,19 +132,19 @@ class Record(RecordPart):
     deployment: DeploymentRef = DeploymentRef()
     warnings: tuple[str, ...] = ()
 
-    def without_secrets(self) -> Record:
-        """The record with ``***`` for the secrets in what people and hosts wrote. Names stay as they are."""
+    def redacted(self, redact: Callable[[str], str]) -> Record:
+        """Return the record with ``***`` for secrets in what people and hosts wrote. Names stay as they are."""
         return self.model_copy(
             update={
-                "reason": mask(self.reason),
-                "rejected": tuple(r.model_copy(update={"why": mask(r.why)}) for r in self.rejected),
-                "hosts": tuple(host.without_secrets() for host in self.hosts),
-                "warnings": tuple(map(mask, self.warnings)),
+                "reason": redact(self.reason),
+                "rejected": tuple(r.model_copy(update={"why": redact(r.why)}) for r in self.rejected),
+                "hosts": tuple(host.redacted(redact) for host in self.hosts),
+                "warnings": tuple(map(redact, self.warnings)),
             }
         )
 
     def line(self) -> str:
-        """The record as one line of JSON, as it stands in the journal; one that is too long leaves details out."""
+        """Return the record as one line of JSON for the journal. A record that is too long loses details."""
         text = ""
         for record in (self, self._without_rejected(), self._in_outline()):
             text = record.model_dump_json(by_alias=True)
@@ -166,7 +166,7 @@ class Record(RecordPart):
 
 
 def schema() -> str:
-    """The JSON schema of the record, as ``record.schema.json`` beside this module has it (``make schema``)."""
+    """Return the JSON schema of the record; ``make schema`` writes it to ``record.schema.json``."""
     found = Record.model_json_schema(mode="serialization")
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **found}, indent=2) + "\n"
 

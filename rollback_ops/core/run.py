@@ -1,26 +1,29 @@
-"""What happened so far in one rollback: the facts go in as they become known."""
+"""One run: what is known before it begins (``RunInfo``), and what became of it so far (``RunState``)."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import Mark, Mode, Survey, SwitchResult, Trigger
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
+from rollback_ops.core.redaction import Redactor
 
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """What is known of a rollback before it begins. ``mode`` follows from what was asked.
+    """The facts of a run that are known before it begins. Made once, and carried from there on.
 
-    ``guarded``: it takes back what was just deployed, so even one that worked is no success of the deployment.
+    ``guarded``: the run takes back what was just deployed, so even a rollback that worked is no success of the
+    deployment.
     """
 
-    run: str
+    id: str
     service: str
     environment: str
     mode: Mode
@@ -31,12 +34,18 @@ class RunInfo:
     dry_run: bool = False
     guarded: bool = False
 
+    def facts(self) -> dict[str, Any]:
+        """Return the fields that the record and the journal's intent share, under their names there."""
+        shared = asdict(self) | {"run_url": self.run_url or None}
+        del shared["guarded"]
+        return shared
+
 
 @dataclass
 class Attempt:
-    """One plan as it was carried out: the first one, and those that follow when its target is not well either.
+    """One plan as it was carried out: the first one, or one that followed because its target was unhealthy.
 
-    ``goes_back``: it puts everything back to where the rollback started.
+    ``goes_back``: the attempt puts every host back on the release that the run started from.
     """
 
     plan: Plan
@@ -46,14 +55,14 @@ class Attempt:
 
     @property
     def running(self) -> list[str]:
-        """The hosts that run its target, as far as the hosts know."""
+        """The hosts that run its target, as far as they know."""
         started = [name for name, result in self.switched.items() if result.outcome == "switched"]
         there = [h.host for h in self.plan.with_action("leave") if h.source.name == self.plan.target]
         return started + there
 
     @property
     def failed(self) -> bool:
-        """Whether a host shows that the target is not well. One that cannot be asked shows nothing."""
+        """Whether a host shows that the target is unhealthy. A host that cannot be asked shows nothing."""
         return bool(self.unhealthy) or any(result.outcome == "not_started" for result in self.switched.values())
 
     @property
@@ -64,10 +73,11 @@ class Attempt:
 
 @dataclass
 class RunState:
-    """The facts of one rollback, host by host. ``cancelled`` is the exit code of the signal that ended it."""
+    """What became of one run so far, host by host. ``cancelled`` is the exit code of the signal that ended it."""
 
     info: RunInfo
     host_names: Sequence[str]
+    redact: Redactor = field(default_factory=Redactor)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     finished_at: datetime | None = None
     surveys: dict[str, Survey] = field(default_factory=dict)
@@ -82,17 +92,17 @@ class RunState:
 
     @property
     def origin(self) -> str:
-        """What most hosts ran when it began."""
+        """The release that most hosts ran when the run began."""
         origins = [survey.origin for survey in self.surveys.values() if survey.origin]
         return max(origins, key=origins.count, default="")
 
     @property
     def forward(self) -> list[Attempt]:
-        """The attempts that went to another release."""
+        """The attempts that went to another release, not back."""
         return [attempt for attempt in self.attempts if not attempt.goes_back]
 
     def last(self, host: str) -> Attempt | None:
-        """The last attempt in which a host was switched."""
+        """Return the last attempt in which the host was switched."""
         return next((a for a in reversed(self.attempts) if host in a.switched), None)
 
     @property
@@ -102,7 +112,7 @@ class RunState:
         return [name for name in self.host_names if name in changed]
 
     def marks(self, host: str) -> dict[str, Mark]:
-        """What a host is to remember: a release that it was taken away from is bad, a verified one good."""
+        """Return the marks for a host: the release that it left is bad, one that passed its verification is good."""
         marks: dict[str, Mark] = {}
         for attempt in self.forward:
             result, target = attempt.switched.get(host), attempt.plan.target
@@ -121,9 +131,10 @@ class RunState:
 
 
 def new_run() -> str:
-    """An identity for a run, which sorts by time."""
+    """Return the id of a new run. Ids sort by time."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
 def rfc3339(moment: datetime) -> str:
+    """Format a time as RFC 3339 in UTC, with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

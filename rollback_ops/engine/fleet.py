@@ -1,4 +1,4 @@
-"""All hosts of a rollback, each asked the same thing at once; what each answered, or why it did not."""
+"""All hosts of a run: every operation goes to them at the same time, and each answers or fails by itself."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from rollback_ops.engine.verify import verify
 
 T = TypeVar("T")
 
-# What a host may take to look at itself, and to write a record down, at the most (seconds). A host that is down
-# must leave the others the time that they need, also in an emergency.
+# Seconds for a survey, and for writing a record, at most. A host that is down must leave the others the time that they
+# need, in an emergency too.
 _SURVEY_WITHIN = 12.0
 _PART_FOR_SURVEY = 0.25
 _RECORD_WITHIN = 5.0
-# What is left for writing it down when a signal's grace is used up: the runner's patience ends right after.
+# Seconds for writing the record when a signal's grace is used up: the runner kills the program right after.
 _LAST_WORDS = 0.4
-# Longer than the limits that hosts and checks keep themselves: those end first and say how they ended.
+# Seconds beyond the limits that hosts and checks keep themselves: those end first, and say how they ended.
 _MARGIN = 5.0
 
 
 class Fleet:
-    """The hosts, under one deadline (``total`` seconds from now) and one cancellation.
+    """The hosts of a run, under one deadline (``total`` seconds from now) and one cancellation.
 
-    Their survey has begun already.
+    Their survey has begun already. ``progress`` is shown what happens.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Fleet:
     ) -> None:
         self._hosts = {host.name: host for host in hosts}
         self._survey = survey
-        self._progress = progress
+        self.progress = progress
         self._cancellation = cancellation
         self._deadline = time.monotonic() + total
         self._survey_within = min(_SURVEY_WITHIN, total * _PART_FOR_SURVEY)
@@ -54,27 +54,27 @@ class Fleet:
         return tuple(self._hosts)
 
     def survey(self) -> dict[str, Survey | RollbackOpsError]:
-        """Look at every host. Those that cannot be looked at do not hold up the others."""
+        """Wait for the surveys. A host that cannot be surveyed does not hold up the others."""
         found = self._survey.results(self._survey_within, self._cancellation)
         for name, error in found.items():
             if isinstance(error, RollbackOpsError):
-                self._progress.lost(name, error)
+                self.progress.lost(name, error)
         return found
 
     def survey_again(self, names: Iterable[str]) -> dict[str, Survey | RollbackOpsError]:
-        """Look once more at some of the hosts, after they were changed."""
+        """Survey some of the hosts again, after they were changed."""
         return self._each(names, lambda name: self._hosts[name].survey(), self._survey_within)
 
     def inspect(
         self, names: Iterable[str], release: str, questions: Sequence[Question]
     ) -> dict[str, Inspection | RollbackOpsError]:
-        """Look into a release before anything is stopped."""
+        """Inspect a release on some of the hosts, before any service is stopped."""
         return self._each(names, lambda name: self._hosts[name].inspect(release, questions), self.left())
 
     def switch(self, orders: Mapping[str, SwitchOrder], at_least: float = 1.0) -> dict[str, SwitchResult]:
-        """Carry the transactions out. They are finished even when a signal comes: hosts go on by themselves.
+        """Run the transactions. A signal does not stop them: hosts finish by themselves.
 
-        Waits until the deadline, and ``at_least`` so many seconds.
+        Waits until the deadline, and at least ``at_least`` seconds.
         """
         self._cancellation.check()
         work = self._switch_one(orders)
@@ -82,13 +82,13 @@ class Fleet:
         return {name: _as_result(result) for name, result in results.items()}
 
     def heed_signals(self) -> None:
-        """Raise ``Cancelled`` where a signal came: between two parts of the story, also when no host is left for it."""
+        """Raise ``Cancelled`` if a signal came."""
         self._cancellation.check()
 
     def _switch_one(self, orders: Mapping[str, SwitchOrder]) -> Callable[[str], SwitchResult]:
         def switch(name: str) -> SwitchResult:
-            result = self._hosts[name].switch(orders[name], lambda step: self._progress.step(name, step))
-            self._progress.switched(name, result)
+            result = self._hosts[name].switch(orders[name], lambda step: self.progress.step(name, step))
+            self.progress.switched(name, result)
             return result
 
         return switch
@@ -101,36 +101,36 @@ class Fleet:
         run: str,
         units: Mapping[str, tuple[Unit, ...]],
     ) -> dict[str, Verification]:
-        """Prove that the service works, host by host. What could not be proven is not healthy.
+        """Verify the service on some of the hosts. A host that could not be verified is not healthy.
 
-        ``units`` are those that hosts have told of just now.
+        ``units`` are the units' states that hosts have just reported; they save the first question.
         """
 
         def prove(name: str) -> Verification:
             found = verify(
                 self._hosts[name], checks(name), thresholds, self.left(), run, self._cancellation, units.get(name, ())
             )
-            self._progress.verified(name, found)
+            self.progress.verified(name, found)
             return found
 
         results = self._each(names, prove, self.left() + _MARGIN)
         return {name: r if isinstance(r, Verification) else Verification(False, 0.0) for name, r in results.items()}
 
     def logs(self, names: Iterable[str]) -> dict[str, Sequence[str]]:
-        """The last lines of the service, of the hosts that can still tell."""
+        """Return the last lines of the service, from the hosts that answer."""
         told = self._each(names, lambda name: self._hosts[name].logs(), _RECORD_WITHIN)
         lines = {name: found for name, found in told.items() if not isinstance(found, RollbackOpsError)}
         for name, found in lines.items():
-            self._progress.logs(name, found)
+            self.progress.logs(name, found)
         return lines
 
     def journals(self) -> list[str]:
-        """The lines of all journals that can be read."""
+        """Return the lines of all journals that can be read."""
         read = self._each(self.names, lambda name: self._hosts[name].journal(), _SURVEY_WITHIN)
         return [line for lines in read.values() if not isinstance(lines, RollbackOpsError) for line in lines]
 
     def record(self, run: str, marks: Mapping[str, Mapping[str, Mark]], line: str) -> dict[str, RollbackOpsError]:
-        """Mark releases and leave the line in each host's journal; the errors of those that could not."""
+        """Mark releases and append the line to each host's journal. Returns the errors, by host."""
 
         def write(name: str) -> None:
             self._hosts[name].record(run, marks[name], line)
@@ -140,7 +140,7 @@ class Fleet:
         return {name: error for name, error in written.items() if error is not None}
 
     def left(self) -> float:
-        """Seconds until the deadline, and never less than one."""
+        """Return the seconds until the deadline, at least one."""
         return max(1.0, self._deadline - time.monotonic())
 
     def _each(self, names: Iterable[str], work: Callable[[str], T], within: float) -> dict[str, T | RollbackOpsError]:

@@ -1,4 +1,4 @@
-"""One rollback as it was asked for, and what each host is told to do for it."""
+"""What a run was asked to do (``RollbackSpec``), and the transaction that each host is sent for it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from rollback_ops.config import Limits, Verify
 from rollback_ops.core.health import Thresholds
 from rollback_ops.core.model import SwitchOrder, Unit
 from rollback_ops.core.plan import HostPlan, Selection
-from rollback_ops.core.redaction import mask
+from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.run import RunInfo, RunState, rfc3339
 
 
 @dataclass(frozen=True, slots=True)
 class RollbackSpec:
-    """One rollback as it was asked for. ``checks`` makes the checks for a release, anew for each host."""
+    """What a run was asked to do. ``checks`` makes the checks for a release, anew for each host."""
 
     info: RunInfo
     selection: Selection
@@ -25,27 +25,22 @@ class RollbackSpec:
     policy: Verify
     thresholds: Mapping[str, Thresholds]
     limits: Limits = field(default_factory=Limits)
+    redact: Redactor = field(default_factory=Redactor)
 
 
 def for_host(spec: RollbackSpec, host: HostPlan, state: RunState) -> SwitchOrder:
-    """The transaction of one host in the attempt that was just begun."""
+    """Return the transaction of one host in the attempt that has just begun."""
     info, number = spec.info, len(state.attempts)
     intent = {
         "event": "intent",
-        "id": info.run,
-        "service": info.service,
-        "environment": info.environment,
-        "mode": info.mode,
-        "trigger": info.trigger,
-        "reason": mask(info.reason),
-        "actor": info.actor,
-        "run_url": info.run_url or None,
+        **info.facts(),
+        "reason": spec.redact(info.reason),
         "from": (state.surveys[host.host].origin if number == 1 else host.source.name) or None,
         "to": host.target,
         "at": rfc3339(state.started_at),
     }
     return SwitchOrder(
-        run=info.run if number == 1 else f"{info.run}.{number}",
+        run=info.id if number == 1 else f"{info.id}.{number}",
         source=host.source.path,
         target=host.target,
         owner=info.actor,
@@ -58,5 +53,5 @@ def for_host(spec: RollbackSpec, host: HostPlan, state: RunState) -> SwitchOrder
 
 
 def _is_steady(units: Sequence[Unit]) -> bool:
-    """Whether there is nothing that a manager could hold against starting them."""
+    """Whether no unit has a failure on record that could make its manager refuse a start."""
     return bool(units) and all(unit.state == "running" and not unit.restarts for unit in units)

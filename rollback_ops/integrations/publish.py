@@ -1,6 +1,6 @@
-"""Everyone who is told of a rollback besides the person at the terminal: the team, GitHub, and the record's file.
+"""Publish a rollback: write the record file, tell the team (webhook), record the deployment (GitHub), in this order.
 
-Nobody who is told changes how a rollback ends: what could not be told is a warning on the record.
+Publishing never changes how a rollback ends: what could not be told is a warning in the record.
 """
 
 from __future__ import annotations
@@ -10,71 +10,75 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rollback_ops.cli.output import documents
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.ports import Host
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import rfc3339
 from rollback_ops.core.tasks import Cancellation, begin
+from rollback_ops.integrations import record_file
 from rollback_ops.integrations.webhook import Notifier, StartNotice
 
 if TYPE_CHECKING:
     from rollback_ops.integrations.github.deployments import DeploymentRecorder, Filed
 
-# Seconds for the deployment on GitHub. After a signal the runner's patience ends sooner.
-_FILED_WITHIN = 5.0
-_FILED_WITHIN_AFTER_A_SIGNAL = 1.0
-# It keeps its time itself, and says what it could not do.
-_LATE = 1.0
+# Seconds for the deployment on GitHub. After a signal the runner kills the program soon.
+_FILE_WITHIN = 5.0
+_FILE_WITHIN_AFTER_SIGNAL = 1.0
+# Seconds beyond that: the recorder keeps its own deadline, and says what it could not do.
+_MARGIN = 1.0
 
 
 class Publisher:
-    """What is told when a rollback begins to change hosts, and when it has ended.
+    """Publishes one rollback when it begins to change hosts, and when it has ended.
 
-    ``filing`` and ``file`` are None where no deployment is recorded, and no file written.
+    ``recorder`` and ``file`` are None where no deployment is recorded, or no file is written. It is the engine's
+    ``Announcer``.
     """
 
     def __init__(
-        self, notifier: Notifier, filing: DeploymentRecorder | None, hosts: Sequence[Host], file: Path | None
+        self, notifier: Notifier, recorder: DeploymentRecorder | None, hosts: Sequence[Host], file: Path | None
     ) -> None:
         self._notifier = notifier
-        self._filing = filing
+        self._recorder = recorder
         self._hosts = hosts
         self._file = file
         self._begun: Record | None = None
 
-    def begun(self, provisional: Record) -> None:
-        """Hosts are about to be changed: leave the record of a program that is killed, and wait for nobody."""
+    def changing(self, provisional: Record) -> None:
+        """Write the record that holds if the program is killed, and tell the team. Waits for nobody."""
         self._begun = provisional
         self._written(provisional)
         self._notifier.started(_start(provisional))
 
     def changed(self) -> None:
-        """They are changed, and are watched from now on: the time for what keeps this machine busy."""
-        if self._filing and self._begun:
-            self._filing.prepare(self._begun)
+        """Prepare the deployment on GitHub while the hosts are being verified."""
+        if self._recorder and self._begun:
+            self._recorder.prepare(self._begun)
 
     def ended(self, record: Record) -> Record:
-        """The record with what became of telling it. It is written before, so that it is there whatever happens."""
+        """Publish the record. Returns it with the deployment and with warnings about what could not be told.
+
+        The file is written first, so that it exists whatever happens next.
+        """
         record = self._written(record)
-        filing = begin(["GitHub"], lambda _: self._filed(record))
+        recording = begin(["GitHub"], lambda _: self._filed(record))
         unsent = self._notifier.ended(record)
-        filed = filing.results(_FILED_WITHIN + _LATE, Cancellation())["GitHub"]
+        filed = recording.results(_FILE_WITHIN + _MARGIN, Cancellation())["GitHub"]
         told = warned(record, *unsent)
         if filed and not isinstance(filed, RollbackOpsError):
             told = warned(told.model_copy(update={"deployment": filed.deployment}), *filed.warnings)
         return told if told == record else self._written(told)
 
     def _filed(self, record: Record) -> Filed | None:
-        if not self._filing:
+        if not self._recorder:
             return None
         if record.exit_code > 128:
-            return self._filing.file(record, _FILED_WITHIN_AFTER_A_SIGNAL)
-        return self._filing.file(record, _FILED_WITHIN, lambda: self._earlier(record))
+            return self._recorder.file(record, _FILE_WITHIN_AFTER_SIGNAL)
+        return self._recorder.file(record, _FILE_WITHIN, lambda: self._earlier(record))
 
     def _earlier(self, record: Record) -> Sequence[Record]:
-        """The records of the first host that was there; a journal that cannot be read now is read another time."""
+        """Return the records of the first host that answered. A journal that cannot be read is read another time."""
         there = {host.host for host in record.hosts if host.outcome not in ("unreachable", "unknown")}
         host = next((host for host in self._hosts if host.name in there), None)
         try:
@@ -83,11 +87,11 @@ class Publisher:
             return ()
 
     def _written(self, record: Record) -> Record:
-        return warned(record, documents.write(self._file, record)) if self._file else record
+        return warned(record, record_file.write(self._file, record)) if self._file else record
 
 
 def warned(record: Record, *warnings: str) -> Record:
-    """The record with these warnings, each of them once; empty ones are none."""
+    """Return the record with these warnings added, each of them once. Empty ones are left out."""
     news = tuple(dict.fromkeys(w for w in warnings if w and w not in record.warnings))
     return record.model_copy(update={"warnings": (*record.warnings, *news)}) if news else record
 

@@ -35,15 +35,15 @@ def written(file: Path) -> Record:
 def test_the_record_of_a_killed_program_is_in_its_file_as_soon_as_hosts_are_about_to_be_changed(tmp_path: Path) -> None:
     file = tmp_path / "record.json"
     provisional = record(outcome="cancelled", exit_code=143)
-    Publisher(notifier(), None, [], file).begun(provisional)
+    Publisher(notifier(), None, [], file).changing(provisional)
     assert written(file) == provisional
 
 
 def test_the_team_is_told_what_goes_and_what_comes() -> None:
     with receiver() as team:
-        tidings = Publisher(notifier(team.url), None, [], None)
-        tidings.begun(record(outcome="cancelled", exit_code=143))
-        tidings.ended(record())
+        publisher = Publisher(notifier(team.url), None, [], None)
+        publisher.changing(record(outcome="cancelled", exit_code=143))
+        publisher.ended(record())
     begun = next(message for message in team.documents if "event" in message)
     assert (begun["change"], begun["reason"], begun["trigger"]) == ("b3 → b2", "logins fail", "manual")
     assert record().model_dump(mode="json", by_alias=True) in team.documents
@@ -78,10 +78,10 @@ def test_the_deployment_is_in_the_record_and_in_its_file(web: responses.Requests
 def test_github_is_asked_beside_the_verification_and_not_before_the_hosts_are_changed(
     web: responses.RequestsMock,
 ) -> None:
-    tidings = Publisher(notifier(), DeploymentRecorder(PLACE), [], None)
-    tidings.begun(record())
+    publisher = Publisher(notifier(), DeploymentRecorder(PLACE), [], None)
+    publisher.changing(record())
     before = len(web.calls)
-    tidings.changed()
+    publisher.changed()
     wait_until(lambda: len(web.calls) > 0, 10, "GitHub being asked")
     assert (before, sent(web)) == (0, [])
 

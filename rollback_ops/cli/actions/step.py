@@ -1,23 +1,20 @@
-"""The step of a GitHub workflow that this command runs in, if it runs in one: what people see of it in the run.
+"""The step of a GitHub Actions workflow that a command runs in: what people see of it on the page of the run.
 
-A process is at most one step: it is known to this module. Outside of a workflow nothing here does anything. What could
-not be told is a warning in the log, and never changes how a command ends.
+What could not be shown there is a warning in the log, and never changes how a command ends.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rollback_ops.cli.actions import runner
-from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Exit
 from rollback_ops.core.outcome import KILLED
 from rollback_ops.core.record import Record
-from rollback_ops.core.redaction import mask, remember
 
-# What an exit code means for a command that leaves no record. Wrong usage has no outcome: nothing was begun.
+# The output ``outcome`` of a command that leaves no record. Wrong usage has no outcome: nothing was begun.
 _OUTCOMES: dict[int, str] = {
     Exit.OK: "succeeded",
     Exit.REFUSED: "refused",
@@ -31,118 +28,116 @@ _OUTCOMES: dict[int, str] = {
 _TITLE = "rollback-ops"
 
 
-class _Step:
-    """``reasons``: why the command ends as it does, in lines. ``told``: the run shows how it ended already."""
+class Step:
+    """A command outside of a workflow: every method does nothing."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self.environ = environ
-        self.log = runner.StepLog(sys.stderr, sys.stdout)
-        self.reasons: list[str] = []
-        self.title = ("Not done", "")
-        self.annotations: list[str] = []
-        self.told = False
+    def begin(self) -> None:
+        """Mask the secrets, and fence everything that is printed from here on."""
 
+    def harmless(self, line: str) -> str:
+        """Return the line in a form that gives the runner no command."""
+        return line
 
-_step: _Step | None = None
+    def group(self, title: str) -> bool:
+        """Begin a part of the log that can be folded. Returns False where there are no such parts."""
+        return False
 
+    def ungroup(self) -> None:
+        """End the folded part."""
 
-def begin(environ: Mapping[str, str]) -> None:
-    """In a workflow: mask the secrets before anything is printed, and put all that is printed inside of a fence."""
-    global _step  # noqa: PLW0603
-    secrets = Secrets.read(environ).texts()
-    remember(secrets)
-    _step = _Step(environ)
-    _step.log.begin(secrets)
+    def because(self, lines: Iterable[str], what: str = "Not done", where: str = "") -> None:
+        """Note what a command without a record found out; ``what`` and ``where`` are for the page's title."""
 
-
-def shown(line: str) -> str:
-    """The line as it may be printed."""
-    return runner.harmless(line) if _step else line
-
-
-def group(title: str) -> bool:
-    """What follows can be folded. False where nothing can be."""
-    if _step:
-        _step.log.group(title)
-    return _step is not None
-
-
-def ungroup() -> None:
-    if _step:
-        _step.log.ungroup()
-
-
-def because(lines: Iterable[str], what: str = "Not done", where: str = "") -> None:
-    """What a command that leaves no record found out, or why it is about to end; ``what`` is for the page's title."""
-    if _step:
-        _step.reasons = [mask(line) for line in lines]
-        _step.title = (what, where)
-
-
-def ended_with(record: Record, lines: Sequence[str], file: Path | None) -> list[str]:
-    """Show a record in the run, with these lines at its top; what could not be shown, in words."""
-    if not _step:
+    def ended_with(self, record: Record, lines: Sequence[str], file: Path | None) -> list[str]:
+        """Show a record on the page, with these lines at its top. Returns what could not be shown."""
         return []
-    level: runner.Level = "error" if record.exit_code else "warning" if record.warnings else "notice"
-    _step.annotations = [_annotation(level, f"{_TITLE}: {record.service}, {record.environment}", lines)]
-    _step.told = True
-    problems = runner.write_outputs(_step.environ, _of(record, file))
-    return [*problems, *_summarized(_step.environ, record)]
+
+    def finished(self, record: Record | None, file: Path, lines: Sequence[str]) -> None:
+        """Set the outputs for an earlier step that could not. A step that was killed has shown nothing else either."""
+
+    def end(self, code: int) -> None:
+        """Leave the fence, and show how a command without a record ended."""
 
 
-def _summarized(environ: Mapping[str, str], record: Record) -> list[str]:
-    from rollback_ops.cli.actions.summary import summary
+class ActionsStep(Step):
+    """A command inside a workflow. ``known`` are the secrets for the runner to mask."""
 
-    try:
-        page = summary(record.without_secrets(), runner.repository_url(environ))
-    except Exception as error:
-        # How a rollback ended does not depend on whether a page can be made of it.
-        return [f"the summary was not written: {type(error).__name__}"]
-    return runner.write_summary(environ, page)
+    def __init__(self, environ: Mapping[str, str], known: Iterable[str], redact: Callable[[str], str]) -> None:
+        self._environ = environ
+        self._known = tuple(known)
+        self._redact = redact
+        self._log = runner.StepLog(sys.stderr, sys.stdout)
+        self._reasons: list[str] = []
+        self._title = ("Not done", "")
+        self._annotations: list[str] = []
+        self._told = False
+
+    def begin(self) -> None:
+        self._log.begin(self._known)
+
+    def harmless(self, line: str) -> str:
+        return runner.harmless(line)
+
+    def group(self, title: str) -> bool:
+        self._log.group(title)
+        return True
+
+    def ungroup(self) -> None:
+        self._log.ungroup()
+
+    def because(self, lines: Iterable[str], what: str = "Not done", where: str = "") -> None:
+        self._reasons = [self._redact(line) for line in lines]
+        self._title = (what, where)
+
+    def ended_with(self, record: Record, lines: Sequence[str], file: Path | None) -> list[str]:
+        level: runner.Level = "error" if record.exit_code else "warning" if record.warnings else "notice"
+        self._annotations = [self._annotation(level, f"{_TITLE}: {record.service}, {record.environment}", lines)]
+        self._told = True
+        problems = runner.write_outputs(self._environ, _outputs(record, file))
+        return [*problems, *self._summarize(record)]
+
+    def finished(self, record: Record | None, file: Path, lines: Sequence[str]) -> None:
+        self._told = True
+        if record and any(host.detail == KILLED for host in record.hosts):
+            for problem in self.ended_with(record, lines, file):
+                self._annotations.append(self._annotation("warning", _TITLE, [problem]))
+        elif record:
+            runner.write_outputs(self._environ, _outputs(record, file))
+
+    def end(self, code: int) -> None:
+        problems = [] if self._told else self._without_a_record(code)
+        self._log.end(*self._annotations, *(self._annotation("warning", _TITLE, [problem]) for problem in problems[:5]))
+
+    def _summarize(self, record: Record) -> list[str]:
+        from rollback_ops.cli.actions.summary import summary
+
+        try:
+            page = summary(record.redacted(self._redact), runner.repository_url(self._environ))
+        except Exception as error:
+            # How a rollback ended does not depend on whether a page can be made of it.
+            return [f"the summary was not written: {type(error).__name__}"]
+        return runner.write_summary(self._environ, page)
+
+    def _without_a_record(self, code: int) -> list[str]:
+        outputs = {"outcome": _OUTCOMES.get(code, ""), "exit-code": str(int(code))}
+        problems = runner.write_outputs(self._environ, outputs)
+        if not code and not self._reasons:
+            return problems
+        from rollback_ops.cli.actions.summary import notice
+
+        reasons = self._reasons or [f"it ended with exit code {int(code)}; the log of the step says why"]
+        (what, where), sign = self._title, "❌" if code else "✅"
+        if code:
+            title = " ".join(filter(None, (_TITLE, where)))
+            self._annotations = [self._annotation("error", title, reasons)]
+        return [*problems, *runner.write_summary(self._environ, notice(f"{sign} {what}", where, reasons))]
+
+    def _annotation(self, level: runner.Level, title: str, lines: Iterable[str]) -> str:
+        return runner.annotation(level, self._redact(title), map(self._redact, lines))
 
 
-def finished(record: Record | None, file: Path, lines: Sequence[str]) -> None:
-    """The outputs of an earlier step's record, for where that step could not set them itself.
-
-    One that was killed showed nothing else either.
-    """
-    if not _step:
-        return
-    _step.told = True
-    if record and any(host.detail == KILLED for host in record.hosts):
-        for problem in ended_with(record, lines, file):
-            _step.annotations.append(_annotation("warning", _TITLE, [problem]))
-    elif record:
-        runner.write_outputs(_step.environ, _of(record, file))
-
-
-def end(code: int) -> None:
-    """Leave the fence. What left no record is told now."""
-    if not _step:
-        return
-    problems = [] if _step.told else _without_a_record(_step, code)
-    _step.log.end(*_step.annotations, *(_annotation("warning", _TITLE, [problem]) for problem in problems[:5]))
-
-
-def _without_a_record(step: _Step, code: int) -> list[str]:
-    problems = runner.write_outputs(step.environ, {"outcome": _OUTCOMES.get(code, ""), "exit-code": str(int(code))})
-    if not code and not step.reasons:
-        return problems
-    from rollback_ops.cli.actions.summary import notice
-
-    reasons = step.reasons or [f"it ended with exit code {int(code)}; the log of the step says why"]
-    (what, where), sign = step.title, "❌" if code else "✅"
-    if code:
-        step.annotations = [_annotation("error", " ".join(filter(None, (_TITLE, where))), reasons)]
-    return [*problems, *runner.write_summary(step.environ, notice(f"{sign} {what}", where, reasons))]
-
-
-def _annotation(level: runner.Level, title: str, lines: Iterable[str]) -> str:
-    return runner.annotation(level, mask(title), map(mask, lines))
-
-
-def _of(record: Record, file: Path | None) -> dict[str, str]:
-    """The outputs of the contract. ``artifact-url`` is the action's."""
+def _outputs(record: Record, file: Path | None) -> dict[str, str]:
+    """Return the outputs of the contract. The action itself sets ``artifact-url``."""
     return {
         "outcome": record.outcome,
         "exit-code": str(record.exit_code),

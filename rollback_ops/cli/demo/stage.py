@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
-from rollback_ops.cli.output import terminal
+from rollback_ops.cli.actions.step import Step
+from rollback_ops.cli.output.terminal import Console
 from rollback_ops.cli.output.text import Line, Style
 from rollback_ops.core.errors import Cancelled, Exit, Refused
+from rollback_ops.core.redaction import Redactor
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -22,6 +24,7 @@ class Stage:
     """A signal ends the command that runs, and then the demo where it looks next: never in a clean-up."""
 
     def __init__(self) -> None:
+        self._console = Console(Step(), Redactor(), plain=bool(os.environ.get("NO_COLOR")))
         self._signal = 0
         self._running: subprocess.Popen[bytes] | None = None
 
@@ -45,7 +48,7 @@ class Stage:
 
     def say(self, text: str, style: Style = "") -> None:
         self.check()
-        terminal.show([Line(text, style)])
+        self._console.show([Line(text, style)])
 
     def run(self, *arguments: str, directory: Path, secrets: Mapping[str, str], expected: Exit = Exit.OK) -> None:
         """Show and run ``rollback-ops``; what it prints goes where we print.

@@ -1,63 +1,33 @@
-"""What ``--json`` prints and ``--record`` writes: exactly one JSON document."""
+"""What ``--json`` prints: exactly one JSON document for each command. Pure."""
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-import tempfile
-from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.commands.history import History
+from rollback_ops.commands.install import Installation
+from rollback_ops.commands.list import Releases
+from rollback_ops.commands.seal import Sealed
+from rollback_ops.commands.verify import Verified
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import Survey
-from rollback_ops.core.plan import NothingToDo, Plan, Refusal
-from rollback_ops.core.record import HostOutcome, Outcome, Record
-from rollback_ops.core.redaction import masked
+from rollback_ops.core.plan import NothingToDo, Plan
 from rollback_ops.core.statistics import Statistics
-from rollback_ops.core.text import one_line
 
 Document = dict[str, Any]
 
 
-def show(document: Mapping[str, Any]) -> None:
-    # In any other encoding a character could be missing; an escape never is.
-    text = json.dumps(masked(document), ensure_ascii=sys.stdout.encoding.lower() != "utf-8", indent=2)
-    # In a workflow ##[ would begin a command, wherever it stands. Only texts have it, and this says the same in them.
-    sys.stdout.write(text.replace("##[", "#\\u0023[") + "\n")
-
-
-def write(path: Path, record: Record) -> str:
-    """Write the record to a file, whole or not at all. Why it could not be, or nothing."""
-    if path.exists() and not path.is_file():
-        # To take the place of a device (/dev/stdout, /dev/null) would be its end.
-        return f"the record could not be written to {one_line(str(path))}: it is not a file"
-    try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-            file.write(record.model_dump_json(by_alias=True, indent=2) + "\n")
-        os.replace(file.name, path)
-    except OSError as error:
-        return f"the record could not be written to {one_line(str(path))}: {error.strerror}"
-    return ""
-
-
-def releases(
-    environment: str,
-    surveys: Mapping[str, Survey],
-    found: Plan | NothingToDo | Refusal,
-    lost: Mapping[str, RollbackOpsError],
-) -> Document:
-    rejected = [] if isinstance(found, NothingToDo) else [asdict(r) for r in found.rejected]
+def releases(found: Releases) -> Document:
+    decision = found.decision
+    rejected = [] if isinstance(decision, NothingToDo) else [asdict(r) for r in decision.rejected]
     return {
-        "environment": environment,
-        "target": found.target if isinstance(found, Plan) else None,
-        "why_none": None if isinstance(found, Plan) else found.why,
+        "environment": found.environment,
+        "target": decision.target if isinstance(decision, Plan) else None,
+        "why_none": None if isinstance(decision, Plan) else decision.why,
         "rejected": rejected,
-        "hosts": [_survey(survey) for survey in surveys.values()],
-        "unreachable": [{"host": host, "detail": error.message} for host, error in lost.items()],
+        "hosts": [_survey(survey) for survey in found.surveys.values()],
+        "unreachable": [{"host": host, "detail": error.message} for host, error in found.lost.items()],
     }
 
 
@@ -67,15 +37,13 @@ def _survey(survey: Survey) -> Document:
     return {key: whole[key] for key in keys}
 
 
-def verification(
-    environment: str, outcome: Outcome, outcomes: Mapping[str, HostOutcome], found: Mapping[str, Verification]
-) -> Document:
+def verification(found: Verified) -> Document:
     return {
-        "environment": environment,
-        "outcome": outcome,
+        "environment": found.environment,
+        "outcome": found.outcome,
         "hosts": [
-            {"host": host, "outcome": word, "checks": _checks(found[host]) if host in found else []}
-            for host, word in outcomes.items()
+            {"host": host, "outcome": word, "checks": _checks(found.found[host]) if host in found.found else []}
+            for host, word in found.outcomes.items()
         ],
     }
 
@@ -91,6 +59,18 @@ def _checks(found: Verification) -> list[Document]:
         }
         for check in found.checks
     ]
+
+
+def seals(done: Sealed) -> Document:
+    return {"hosts": [{"host": host, **asdict(seal)} for host, seal in done.seals.items()]}
+
+
+def installation(done: Installation) -> Document:
+    return {"path": done.path, "hosts": [{"host": host, "outcome": how} for host, how in done.hosts.items()]}
+
+
+def history(found: History) -> Document:
+    return {"records": [record.model_dump(mode="json", by_alias=True) for record in found.records]}
 
 
 def statistics(found: Statistics) -> Document:

@@ -1,4 +1,4 @@
-"""Records and surveys as people read them: plain lines, each with a style that a terminal may show."""
+"""Results as people read them: lines, each with a style that a terminal may show. Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from rollback_ops.commands.seal import Seal
 from rollback_ops.core import summary
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Verification
-from rollback_ops.core.model import StepReport, Survey
+from rollback_ops.core.model import Installed, StepReport, Survey
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, natural
 from rollback_ops.core.record import HostRecord, Record
 from rollback_ops.core.statistics import Statistics
@@ -29,8 +30,8 @@ class Line:
 _HEADLINES: dict[str, tuple[str, Style]] = {
     "succeeded": ("✓ rolled back", "good"),
     "nothing_to_do": ("✓ nothing to do", "good"),
-    "verification_failed": ("✗ rolled back, but the verification failed", "bad"),
-    "restored": ("✗ failed, and put back to where it started", "bad"),
+    "verification_failed": ("✗ rolled back, and the verification failed", "bad"),
+    "restored": ("✗ failed, and put back on the release that it started from", "bad"),
     "failed": ("✗ failed: a person is needed now", "bad"),
     "refused": ("✗ refused: nothing was changed", "bad"),
     "partial": ("✗ the hosts ended differently", "bad"),
@@ -41,7 +42,7 @@ _VERDICTS: dict[str, tuple[str, Style]] = {"passed": ("✓", "good"), "failed": 
 
 
 def result(record: Record) -> Iterator[Line]:
-    """The result of a rollback in a few lines."""
+    """Show the result of a rollback."""
     headline, style = _HEADLINES[record.outcome]
     if record.dry_run and record.outcome == "nothing_to_do" and record.to.release:
         headline, style = "DRY RUN, nothing was changed. A rollback would go", "warning"
@@ -52,7 +53,7 @@ def result(record: Record) -> Iterator[Line]:
 
 
 def _times(record: Record) -> Iterator[Line]:
-    """The slowest of each step against its target; what went over is marked."""
+    """Show the slowest of each step against its target."""
     took = summary.times(record)
     if took:
         yield Line("  " + ", ".join(f"{each.name} {each.seconds:.2f} s" for each in took), "faint")
@@ -64,13 +65,13 @@ def _times(record: Record) -> Iterator[Line]:
 
 
 def guarded(record: Record) -> Iterator[Line]:
-    """The result of a guard: well, or what became of the rollback."""
+    """Show the result of a guard: healthy, or what became of the rollback."""
     if record.outcome == "nothing_to_do":
         told = record.hosts[0].detail if record.hosts else "nothing to do"
         yield Line(f"✓ {told}: {record.from_.release}  ({record.environment}, {record.duration_seconds:.1f} s)", "good")
         return
     if record.outcome == "succeeded":
-        yield Line(f"✗ {record.from_.release} was not well, and was rolled back ({record.trigger})", "bad")
+        yield Line(f"✗ {record.from_.release} was unhealthy and was rolled back ({record.trigger})", "bad")
     yield from result(record)
 
 
@@ -88,7 +89,7 @@ def _host(host: HostRecord, *, alone: bool, would: bool) -> Iterator[Line]:
     told = f": {host.detail}" if host.detail else ""
     if not alone or told or down:
         style: Style = "" if host.outcome in ("succeeded", "nothing_to_do") else "bad"
-        # In a dry run, a host of which there is nothing to say is one that would be switched.
+        # In a dry run, a host without any detail is one that would be switched.
         outcome = "would be switched" if would and style == told == "" else host.outcome.replace("_", " ")
         yield Line(f"  {host.host}: {outcome}{down}{told}", style)
 
@@ -105,12 +106,12 @@ def verification(host: str, found: Verification) -> Iterator[Line]:
 
 
 def log(host: str, lines: Iterable[str]) -> Iterator[Line]:
-    """The last lines that a service wrote."""
+    """Show the last lines that a service wrote."""
     return (Line(f"    {host} | {line}", "faint") for line in lines)
 
 
 def first_aid(record: Record, commands: Sequence[str], *, local: bool) -> Iterator[Line]:
-    """What a person should try first, on the hosts where nothing runs."""
+    """Show what a person should try first, on the hosts where nothing runs."""
     down = [host.host for host in record.hosts if host.outcome in ("failed", "unknown")]
     if not down:
         return
@@ -123,12 +124,12 @@ def first_aid(record: Record, commands: Sequence[str], *, local: bool) -> Iterat
 
 
 def top(lines: Iterable[Line], first_aid: Iterable[Line]) -> list[str]:
-    """What of a result matters most, for where there is little room: no line that is faint, and what to do now."""
+    """Return the lines that matter most, where there is little room: no faint ones, and what to do now."""
     return [line.text for line in (*[line for line in lines if line.style != "faint"][:8], *[*first_aid][:6])]
 
 
 def _login(host: str) -> str:
-    """``ssh`` to a host as the settings write it."""
+    """Return the ``ssh`` command for a host as the settings spell it."""
     name, _, port = host.rpartition(":") if re.fullmatch(r".*[^:]:\d+|.*\]:\d+", host) else (host, "", "")
     return f"ssh {f'-p {port} ' if port else ''}{name.replace('[', '').replace(']', '')}"
 
@@ -146,19 +147,29 @@ def explained(error: RollbackOpsError) -> Iterator[Line]:
 
 
 def verified(host: str, found: Verification) -> Iterator[Line]:
-    """The result of a verification: the verdict, and each check."""
+    """Show the result of a verification: the verdict, and each check."""
     text, style = ("✓ healthy", "good") if found.healthy else ("✗ not healthy", "bad")
     yield Line(f"{text}: {host}  ({found.seconds:.1f} s)", style)  # type: ignore[arg-type]
     yield from verification(host, found)
 
 
 def checked(record: Record) -> Iterator[Line]:
-    """The result of a check: could a rollback be done now?"""
+    """Show the result of a check: could a rollback be done now?"""
     if record.exit_code == 0 and record.to.release:
         yield Line(f"✓ a rollback can be done: {record.from_.release or 'nothing'} → {record.to.release}", "good")
     else:
         yield Line("✗ a rollback cannot be done now", "bad")
     yield from _details(record)
+
+
+def seals(seals: Mapping[str, Seal]) -> Iterator[Line]:
+    for host, seal in seals.items():
+        yield Line(f"✓ {host}  {seal.release} sealed: {seal.files} files", "good")
+
+
+def installation(path: str, hosts: Mapping[str, Installed]) -> Iterator[Line]:
+    for host, how in hosts.items():
+        yield Line(f"✓ {host}  {path}: {how}", "good")
 
 
 def lost(errors: Mapping[str, RollbackOpsError]) -> Iterator[Line]:
@@ -170,7 +181,7 @@ def lost(errors: Mapping[str, RollbackOpsError]) -> Iterator[Line]:
 
 
 def live(survey: Survey) -> Iterator[Line]:
-    """What is live on a host, and what is in the way of changing it."""
+    """Show what is live on a host, and what prevents a change there."""
     now = survey.live.name if survey.live.state == "release" else f"{survey.live.state} {survey.live.path}".strip()
     yield Line(f"{survey.host}: live is {now}", "strong")
     for trouble in (*survey.blockers, *survey.warnings):
@@ -188,7 +199,7 @@ _RELEASE_COLUMNS = ("", "RELEASE", "AGE", "SIZE", "REVISION", "MARKS", "")
 def releases(
     survey: Survey, decision: Plan | NothingToDo | Refusal, now: float
 ) -> tuple[Sequence[str], list[list[str]]]:
-    """A table of what is on a host, newest first: its columns and its rows."""
+    """Return the table of a host's releases, newest first: its columns and its rows."""
     target = decision.target if isinstance(decision, Plan) else ""
     why = {} if isinstance(decision, NothingToDo) else {r.release: r.why for r in decision.rejected}
     return _RELEASE_COLUMNS, [
@@ -206,7 +217,7 @@ def releases(
 
 
 def listed(surveys: Iterable[Survey], found: Plan | NothingToDo | Refusal, now: float) -> Iterator[Line]:
-    """What is on the hosts, where there is no room for tables."""
+    """Show the hosts' releases where there is no room for tables."""
     for survey in surveys:
         yield from live(survey)
         yield from (Line("  ".join(filter(None, cells))) for cells in releases(survey, found, now)[1])
@@ -227,7 +238,7 @@ def decision(found: Plan | NothingToDo | Refusal) -> Iterator[Line]:
 
 
 def age(seconds: float) -> str:
-    """How long ago, in the largest unit that says something."""
+    """Show a duration in seconds in its largest useful unit."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:
             return f"{seconds / length:.0f} {unit}"
@@ -251,7 +262,7 @@ _HISTORY_COLUMNS = ("TIME", "ENV", "FROM", "TO", "OUTCOME", "SECONDS", "BY", "RE
 
 
 def history(records: Iterable[Record]) -> tuple[Sequence[str], list[list[str]]]:
-    """A table of records: its columns and its rows."""
+    """Return the table of records: its columns and its rows."""
     return _HISTORY_COLUMNS, [
         [
             datetime.fromisoformat(r.started_at).strftime("%Y-%m-%d %H:%M:%S"),
@@ -269,7 +280,7 @@ def history(records: Iterable[Record]) -> tuple[Sequence[str], list[list[str]]]:
 
 def stats(found: Statistics) -> Iterator[Line]:
     if not found.total:
-        yield Line("No rollback was carried out yet.")
+        yield Line("No rollback has changed a host yet.")
         return
     yield _rate("all", found)
     for title, groups in (("by environment", found.by_environment), ("by trigger", found.by_trigger)):

@@ -1,18 +1,18 @@
-"""install, and what check says of what is installed: on made-up hosts."""
+"""install, and what check says of an installed program: on made-up hosts."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
 
 from rollback_ops.commands.context import Context
-from rollback_ops.commands.install import install, stale, text_for
+from rollback_ops.commands.install import install, outdated, program_for
 from rollback_ops.config import Settings
 from rollback_ops.config.request import Request
 from rollback_ops.config.resolve import resolve
 from rollback_ops.core.errors import AuthenticationFailed, Exit, HostUnreachable
+from rollback_ops.core.tasks import Cancellation
 from rollback_ops.hosts.agent import bundle
 from tests.support.fakes import FakeHost, raising
 
@@ -27,7 +27,7 @@ SERVICE = {
 }
 
 
-def wired(*hosts: FakeHost, **settings: object) -> Context:
+def context(*hosts: FakeHost, **settings: object) -> Context:
     made = Settings.model_validate(
         {"services": {"rosey": SERVICE | settings}, "environments": {"prod": {"hosts": ["h1"]}}}
     )
@@ -35,52 +35,47 @@ def wired(*hosts: FakeHost, **settings: object) -> Context:
     return Context(request, resolve(made, request), list(hosts))
 
 
-def test_the_program_is_put_on_every_host_and_what_became_of_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_program_is_installed_on_every_host() -> None:
     hosts = [FakeHost("h1"), FakeHost("h2", program="#!/bin/sh\n# an older one\n")]
-    assert install(wired(*hosts), as_json=True) == Exit.OK
-    place = "/opt/rosey-bot/.rollback/rollback"
-    told = [{"host": "h1", "outcome": "installed"}, {"host": "h2", "outcome": "replaced"}]
-    assert json.loads(capsys.readouterr().out) == {"path": place, "hosts": told}
-    assert install(wired(*hosts), as_json=False) == Exit.OK
-    assert capsys.readouterr().out.splitlines() == [f"✓ h1  {place}: unchanged", f"✓ h2  {place}: unchanged"]
+    done = install(context(*hosts), Cancellation())
+    assert (done.exit_code, done.path) == (Exit.OK, "/opt/rosey-bot/.rollback/rollback")
+    assert done.hosts == {"h1": "installed", "h2": "replaced"}
+    assert install(context(*hosts), Cancellation()).hosts == {"h1": "unchanged", "h2": "unchanged"}
 
 
-def test_a_host_that_is_down_does_not_hold_up_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_host_that_is_down_does_not_hold_up_the_others() -> None:
     hosts = [FakeHost("h1", before={"install": raising(HostUnreachable("h1: no answer", "Is it up?"))}), FakeHost("h2")]
-    assert install(wired(*hosts), as_json=False) == Exit.REFUSED
-    told = capsys.readouterr()
-    assert "✗ h1  no answer" in told.err
-    assert "✓ h2  " in told.out
+    done = install(context(*hosts), Cancellation())
+    assert (done.exit_code, list(done.lost), list(done.hosts)) == (Exit.REFUSED, ["h1"], ["h2"])
     assert [host.did("close") for host in hosts] == [[""], [""]]
 
 
-def test_what_is_as_it_should_be_and_what_was_never_installed_is_nothing_to_tell_of() -> None:
+def test_a_current_program_and_a_missing_one_cause_no_warning() -> None:
     hosts = [FakeHost("h1"), FakeHost("h2")]
-    now = wired(*hosts)
-    hosts[0].program = text_for(now)
-    assert list(stale(now, ["h1", "h2"])) == []
+    now = context(*hosts)
+    hosts[0].program = program_for(now)
+    assert list(outdated(now, ["h1", "h2"])) == []
 
 
-def test_what_was_installed_with_other_settings_is_told_of() -> None:
+def test_a_program_with_other_settings_causes_a_warning_that_says_what_to_run() -> None:
     host = FakeHost("h1")
-    host.program = text_for(wired(host))
-    (told,) = stale(wired(host, units=["another"]), ["h1"])
-    assert told == (
-        "h1: the program installed there has other settings than rollback.toml has now: run `rollback-ops install prod`"
-    )
+    host.program = program_for(context(host))
+    (warning,) = outdated(context(host, units=["another"]), ["h1"])
+    assert warning.startswith("h1: ")
+    assert "rollback-ops install prod" in warning
 
 
-def test_a_host_that_could_not_be_reached_is_not_tried_again() -> None:
+@pytest.mark.parametrize("names", [[], ["h1"]])
+def test_a_host_that_did_not_answer_is_not_tried_again(names: list[str]) -> None:
     host = FakeHost("h1", before={"stamp": raising(AuthenticationFailed("no"))})
-    assert list(stale(wired(host), [])) == []
-    assert host.did("stamp") == []
-    assert list(stale(wired(host), ["h1"])) == []
+    assert list(outdated(context(host), names)) == []
+    assert host.did("stamp") == [""] * len(names)
 
 
-def test_the_text_is_the_same_for_everyone_and_for_an_emergency() -> None:
-    now = wired(FakeHost())
-    assert text_for(now) == text_for(replace(now, request=replace(now.request, emergency=True)))
+def test_the_program_is_the_same_in_an_emergency() -> None:
+    now = context(FakeHost())
+    assert program_for(now) == program_for(replace(now, request=replace(now.request, emergency=True)))
 
 
-def test_it_fits_into_one_command_with_room_for_the_settings() -> None:
-    assert len(bundle.command(text_for(wired(FakeHost())), "install")) < 100_000
+def test_the_program_fits_into_one_command_with_room_for_the_settings() -> None:
+    assert len(bundle.command(program_for(context(FakeHost())), "install")) < 100_000

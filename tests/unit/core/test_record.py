@@ -12,6 +12,7 @@ import pytest
 
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.record import Record, schema
+from rollback_ops.core.redaction import Redactor
 from tests.support.records import USUAL, record
 
 # The contract with everyone who reads records, key by key.
@@ -161,7 +162,7 @@ def test_the_secrets_in_what_people_and_hosts_wrote_are_hidden_and_names_stay() 
     step = {"name": "stop", "seconds": 0.1, "outcome": "failed", "detail": text}
     host = {**USUAL["hosts"][0], "host": "token=abcdef", "detail": text, "checks": [check], "steps": [step]}
     told = record(reason=text, warnings=[text], hosts=[host], rejected=[{"release": "b1", "why": text}])
-    line = told.without_secrets().line()
+    line = told.redacted(Redactor()).line()
     assert "hunter2" not in line
     assert line.count("it says password=***") == 6
     assert '"host":"token=abcdef"' in line

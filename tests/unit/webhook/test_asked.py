@@ -9,9 +9,10 @@ import pytest
 import responses
 from pydantic import SecretStr
 
-from rollback_ops.commands.context import settings_of, wire
+from rollback_ops.commands.context import load_settings, open_context
 from rollback_ops.config import Event, Notify
-from rollback_ops.config.request import Request
+from rollback_ops.config.request import Options, Request
+from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import UsageError
 from rollback_ops.integrations.webhook import Notifier
 from tests.support.records import record
@@ -69,8 +70,9 @@ def test_the_variable_wins_over_the_settings(tmp_path: Path, variable: str, key:
     settings = tmp_path / "rollback.toml"
     settings.write_text('[services.bot]\nroot = "/srv/bot"\nunits = ["bot"]\n[environments.prod]\n')
     environ = {"ROLLBACK_WEBHOOK_URL": URL, "ROLLBACK_WEBHOOK_FORMAT": variable}
-    wired = wire(settings_of(str(settings), environ), environ, {"environment": "prod", "local": True})
+    options = Options(environment="prod", local=True)
+    context = open_context(load_settings(str(settings), environ), environ, options, Secrets.read(environ))
     with responses.RequestsMock() as web:
         web.post(URL)
-        assert wired.notifier().ended(record()) == ()
+        assert context.publisher().ended(record()).warnings == ("beware",)
         assert f'"{key}"'.encode() in web.calls[0].request.body

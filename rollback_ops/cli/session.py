@@ -1,0 +1,143 @@
+"""One command of one process: its environment and secrets, where it prints, and the exit code that it ends with."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from rollback_ops.cli import exit as process
+from rollback_ops.core.errors import Exit, RollbackOpsError
+
+if TYPE_CHECKING:
+    from rollback_ops.cli.actions.step import Step
+    from rollback_ops.cli.output.terminal import Console
+    from rollback_ops.config.secrets import Secrets
+    from rollback_ops.core.redaction import Redactor
+    from rollback_ops.core.tasks import Cancellation
+
+_PACKAGE = f"{os.sep}rollback_ops{os.sep}"
+_LONGEST_DEFECT = 300
+# Seconds for what may still be finished after the runner's SIGINT (its SIGTERM follows after 7.5 s), and after SIGTERM
+# (it kills the process 2.5 s later).
+_GRACE = {signal.SIGINT: 6.0, signal.SIGTERM: 1.5}
+
+
+class Session:
+    """What one command needs of its process. Everything is made when it is first needed: ``--help`` needs nothing.
+
+    ``environ`` is read here and nowhere else in the package.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        # From when the settings are loaded, the redactor of the command's context, with their ``mask`` patterns.
+        self.redactor: Redactor | None = None
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        from rollback_ops.config.secrets import Secrets
+
+        return Secrets.read(self.environ)
+
+    def redact(self, text: str) -> str:
+        """Hide secrets in a text that is about to be shown."""
+        if self.redactor is None:
+            from rollback_ops.core.redaction import Redactor
+
+            self.redactor = Redactor(self.secrets.texts())
+        return self.redactor(text)
+
+    @cached_property
+    def step(self) -> Step:
+        """The step of the GitHub Actions workflow that the command runs in, or one that does nothing."""
+        from rollback_ops.cli.actions.step import ActionsStep, Step
+
+        if self.environ.get("GITHUB_ACTIONS") != "true":
+            return Step()
+        return ActionsStep(self.environ, self.secrets.texts(), self.redact)
+
+    @cached_property
+    def console(self) -> Console:
+        from rollback_ops.cli.output.terminal import Console
+
+        return Console(self.step, self.redact, plain=bool(self.environ.get("NO_COLOR")))
+
+    def run(self, command: Callable[[], object]) -> int:
+        """Run a command. Returns its exit code; no exception and no traceback gets past this."""
+        in_actions = self.environ.get("GITHUB_ACTIONS") == "true"
+        if in_actions:
+            self.step.begin()
+        code = self._code_of(command)
+        if in_actions:
+            self.step.end(code)
+        return code
+
+    def crashed(self, error: Exception) -> None:
+        """Report a defect in a thread that nobody waits for."""
+        process.warn(*map(self.step.harmless, self._defect(error)))
+
+    @contextmanager
+    def listening(self) -> Iterator[Cancellation]:
+        """Let SIGINT and SIGTERM ask the command to stop. What a host has begun is still followed, within a grace."""
+        from rollback_ops.core.tasks import Cancellation
+
+        cancellation = Cancellation()
+        for number in _GRACE:
+            signal.signal(number, lambda n, _: cancellation.ask(n, _GRACE[signal.Signals(n)]))
+        try:
+            yield cancellation
+        finally:
+            # The result is out. A signal could only break the end.
+            for number in _GRACE:
+                signal.signal(number, signal.SIG_IGN)
+
+    def _code_of(self, command: Callable[[], object]) -> int:
+        try:
+            code = self._expected(command)
+            sys.stdout.flush()
+        except process.OutputError as error:
+            return process.unprinted(error)
+        except Exception as error:
+            # Python's own exit code would be 1, which means that nothing was changed. That is not known here.
+            lines = self._defect(error)
+            self.step.because(lines)
+            process.warn(*map(self.step.harmless, lines))
+            return Exit.FAILED
+        return code
+
+    def _expected(self, command: Callable[[], object]) -> int:
+        try:
+            command()
+        except process.Ended as ended:
+            return ended.code
+        except RollbackOpsError as error:
+            from rollback_ops.cli.output.text import explained
+
+            lines = list(explained(error))
+            self.step.because(line.text for line in lines)
+            self.console.show(lines, err=True)
+            return error.exit_code
+        except SystemExit as left:
+            # Typer's own: 0 for help and version, and a code for everything that was typed wrong.
+            return Exit.USAGE if left.code else Exit.OK
+        return Exit.OK
+
+    def _defect(self, error: Exception) -> tuple[str, ...]:
+        """Describe a defect in a few lines, with its secrets redacted."""
+        from traceback import extract_tb
+
+        from rollback_ops.core.text import one_line, short
+
+        what = short(one_line(self.redact(f"{type(error).__name__}: {error}")), _LONGEST_DEFECT)
+        frames = [frame for frame in extract_tb(error.__traceback__) if _PACKAGE in frame.filename]
+        places = [f"{frame.filename.rpartition(_PACKAGE)[2]}:{frame.lineno} {frame.name}" for frame in frames[-5:]]
+        return (
+            f"error: a defect in rollback-ops: {what}",
+            "  Run `rollback-ops list` to see what is live now, and please report this:",
+            f"  {' > '.join(places)}",
+        )

@@ -1,0 +1,130 @@
+"""Shows the result of each command: as text, as JSON, and in the step of a workflow. Each ends with its exit code."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from rollback_ops.cli import exit as process
+from rollback_ops.cli.output import documents, text
+from rollback_ops.cli.output.text import Line
+from rollback_ops.cli.session import Session
+from rollback_ops.commands.finish import Finished
+from rollback_ops.commands.history import History, Logged
+from rollback_ops.commands.install import Installation
+from rollback_ops.commands.list import Releases
+from rollback_ops.commands.result import RunResult
+from rollback_ops.commands.seal import Sealed
+from rollback_ops.commands.verify import Verified
+from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.record import Record
+
+
+def run(
+    session: Session,
+    result: RunResult,
+    told: Callable[[Record], Iterable[Line]],
+    *,
+    file: Path | None = None,
+    as_json: bool = False,
+) -> NoReturn:
+    """Show a run with the lines that ``told`` makes of its record."""
+    record, console = result.record, session.console
+    session.step.ungroup()
+    lines = list(told(record))
+    first_aid = list(text.first_aid(record, result.first_aid, local=result.local))
+    unshown = session.step.ended_with(record, text.top(lines, first_aid), file)
+    console.show((Line(f"! {why}", "warning") for why in (*result.unpublished, *unshown)), err=True)
+    with process.result_is_optional():
+        _print(session, record.model_dump(mode="json", by_alias=True), lines, as_json)
+    console.show(first_aid, err=True)
+    raise process.Ended(result.exit_code)
+
+
+def releases(session: Session, found: Releases, *, as_json: bool) -> NoReturn:
+    now = time.time()
+    _lost(session, found.lost)
+    if as_json:
+        session.console.document(documents.releases(found))
+    else:
+        for survey in found.surveys.values():
+            session.console.show(text.live(survey))
+            session.console.table(*text.releases(survey, found.decision, now))
+        session.console.show(text.decision(found.decision))
+    told = (*text.lost(found.lost), *text.listed(found.surveys.values(), found.decision, now))
+    session.step.because((line.text for line in told), "Releases", found.environment)
+    raise process.Ended(found.exit_code)
+
+
+def verified(session: Session, found: Verified, *, as_json: bool) -> NoReturn:
+    _lost(session, found.lost)
+    lines = [line for name, verification in found.found.items() for line in text.verified(name, verification)]
+    told = (*text.lost(found.lost), *lines)
+    session.step.because((line.text for line in told), "Verification", found.environment)
+    _print(session, documents.verification(found), lines, as_json)
+    raise process.Ended(found.exit_code)
+
+
+def sealed(session: Session, done: Sealed, *, as_json: bool) -> NoReturn:
+    _lost(session, done.lost)
+    _print(session, documents.seals(done), text.seals(done.seals), as_json)
+    raise process.Ended(done.exit_code)
+
+
+def installation(session: Session, done: Installation, *, as_json: bool) -> NoReturn:
+    _lost(session, done.lost)
+    _print(session, documents.installation(done), text.installation(done.path, done.hosts), as_json)
+    raise process.Ended(done.exit_code)
+
+
+def history(session: Session, found: History, *, as_json: bool) -> NoReturn:
+    _gaps(session, found)
+    if as_json:
+        session.console.document(documents.history(found))
+    elif found.records:
+        session.console.table(*text.history(found.records))
+    else:
+        session.console.show([Line("No rollback is recorded yet.")])
+    raise process.Ended(found.exit_code)
+
+
+def statistics(session: Session, found: History, *, as_json: bool) -> NoReturn:
+    _gaps(session, found)
+    counted = found.statistics
+    _print(session, documents.statistics(counted), text.stats(counted), as_json)
+    raise process.Ended(found.exit_code)
+
+
+def logged(session: Session, done: Logged, *, as_json: bool) -> NoReturn:
+    _lost(session, done.lost)
+    lines = [Line(f"✓ recorded on {', '.join(done.hosts)}: {done.record.id}", "good")] if done.hosts else []
+    _print(session, done.record.model_dump(mode="json", by_alias=True), lines, as_json)
+    raise process.Ended(done.exit_code)
+
+
+def finished(session: Session, done: Finished) -> NoReturn:
+    record = done.record
+    if record and done.filed:
+        session.console.show([Line(f"✓ recorded on GitHub: deployment {record.deployment.id}", "good")], err=True)
+    session.console.show((Line(f"! {why}", "warning") for why in done.warnings), err=True)
+    session.step.finished(record, done.file, text.top(text.result(record), ()) if record else ())
+    raise process.Ended(done.exit_code)
+
+
+def _print(session: Session, document: Mapping[str, Any], lines: Iterable[Line], as_json: bool) -> None:
+    if as_json:
+        session.console.document(document)
+    else:
+        session.console.show(lines)
+
+
+def _lost(session: Session, lost: Mapping[str, RollbackOpsError]) -> None:
+    session.console.show(text.lost(lost), err=True)
+
+
+def _gaps(session: Session, found: History) -> None:
+    _lost(session, found.lost)
+    if found.unreadable:
+        session.console.show([Line(f"! {found.unreadable} entries could not be read", "warning")], err=True)

@@ -1,0 +1,38 @@
+"""``list``: the releases on each host, and what a rollback would choose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rollback_ops.commands.context import Context
+from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
+from rollback_ops.core.errors import Exit, RollbackOpsError
+from rollback_ops.core.model import Survey
+from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Selection, make_plan
+from rollback_ops.core.tasks import Cancellation
+
+
+@dataclass(frozen=True, slots=True)
+class Releases:
+    """``decision`` is what a rollback would do now. ``lost`` are the hosts that did not answer."""
+
+    environment: str
+    surveys: Mapping[str, Survey]
+    decision: Plan | NothingToDo | Refusal
+    lost: Mapping[str, RollbackOpsError]
+
+    @property
+    def exit_code(self) -> int:
+        return Exit.REFUSED if self.lost else Exit.OK
+
+
+def list_releases(context: Context, cancellation: Cancellation) -> Releases:
+    """Survey the hosts. Changes nothing."""
+    with context.closing():
+        answers = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
+    request = context.request
+    selection = Selection(request.backup, request.if_current, request.emergency)
+    surveys = list(answers.found.values())
+    decision = make_plan(surveys, selection) if surveys else Refusal("no host can be reached")
+    return Releases(context.job.environment_name, answers.found, decision, answers.lost)

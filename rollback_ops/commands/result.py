@@ -1,0 +1,49 @@
+"""What commands share: the result of a rollback, and hosts sorted into those that answered and those that did not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.record import Record
+
+T = TypeVar("T")
+
+# Seconds. A host that does not answer a survey within this time counts as unreachable.
+SURVEY_WITHIN = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """The result of ``rollback``, ``resume``, ``check`` and ``guard``.
+
+    ``first_aid``: what a person should try first on a host where nothing runs. ``unpublished``: warnings about what
+    could not be told to others; they are in the record too.
+    """
+
+    record: Record
+    first_aid: tuple[str, ...] = ()
+    unpublished: tuple[str, ...] = ()
+    local: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        return self.record.exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Answers(Generic[T]):
+    """What each host answered, or the error that it ended with."""
+
+    found: Mapping[str, T]
+    lost: Mapping[str, RollbackOpsError]
+
+
+def sort_answers(results: Mapping[str, T | RollbackOpsError]) -> Answers[T]:
+    """Sort the results of an operation on several hosts."""
+    return Answers(
+        {name: result for name, result in results.items() if not isinstance(result, RollbackOpsError)},
+        {name: result for name, result in results.items() if isinstance(result, RollbackOpsError)},
+    )

@@ -1,0 +1,61 @@
+"""What the commands that tell or change hosts have in common: the facts of their run, and its publication."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from rollback_ops import checks
+from rollback_ops.commands.context import Context
+from rollback_ops.commands.result import RunResult
+from rollback_ops.config.reason import Reason
+from rollback_ops.core.plan import Selection
+from rollback_ops.core.ports import Progress
+from rollback_ops.core.record import Record
+from rollback_ops.core.run import RunInfo, new_run
+from rollback_ops.core.tasks import Cancellation
+from rollback_ops.engine.fleet import Fleet
+from rollback_ops.engine.spec import RollbackSpec
+from rollback_ops.integrations.publish import Publisher
+
+
+def spec_of(context: Context, reason: Reason) -> RollbackSpec:
+    """Describe a new run: its facts are made here, once."""
+    request, job = context.request, context.job
+    info = RunInfo(
+        id=new_run(),
+        service=job.service_name,
+        environment=job.environment_name,
+        mode=request.mode,
+        trigger=request.trigger,
+        reason=context.redact(reason.text),
+        actor=request.actor,
+        run_url=request.run_url,
+        dry_run=request.dry_run,
+    )
+    service = job.service
+    return RollbackSpec(
+        info,
+        selection_of(context),
+        partial(checks.build, service.checks),
+        service.verify,
+        checks.thresholds(service.checks, service.verify),
+        service.limits,
+        context.redact,
+    )
+
+
+def selection_of(context: Context) -> Selection:
+    request = context.request
+    return Selection(request.backup, request.if_current, request.emergency, request.resume)
+
+
+def fleet_of(context: Context, progress: Progress, cancellation: Cancellation) -> Fleet:
+    """Return the hosts with the survey that has begun, or begins now."""
+    return Fleet(context.hosts, context.survey, progress, cancellation, context.total)
+
+
+def publish(context: Context, publisher: Publisher, record: Record) -> RunResult:
+    """Tell others how the run ended. What could not be told is a warning in the record."""
+    published = publisher.ended(record)
+    unpublished = tuple(warning for warning in published.warnings if warning not in record.warnings)
+    return RunResult(published, context.first_aid, unpublished, local=context.request.local)

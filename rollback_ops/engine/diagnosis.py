@@ -1,0 +1,76 @@
+"""What the checks of an unhealthy release show, and whether an automatic rollback is allowed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rollback_ops.core.health import Thresholds, Verification
+from rollback_ops.core.model import AutomaticTrigger, Trigger
+from rollback_ops.core.record import Record
+
+# From cause to effect: a database that is gone also makes the health check fail.
+_FROM_CAUSE_TO_EFFECT: tuple[AutomaticTrigger, ...] = (
+    "config-invalid",
+    "database-unreachable",
+    "process-crash",
+    "log-error",
+    "health-timeout",
+    "verification-failed",
+)
+_PERSONAL: tuple[Trigger, ...] = ("manual", "workflow")
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Why a release is unhealthy: the trigger for its rollback, and the evidence, the nearest to the cause first.
+
+    Without a trigger nothing is proven, and the evidence is what could not be found out.
+    """
+
+    trigger: AutomaticTrigger | None
+    evidence: tuple[str, ...]
+
+
+def diagnose(found: Mapping[str, Verification], thresholds: Mapping[str, Thresholds]) -> Diagnosis:
+    """Diagnose hosts of which at least one is not healthy."""
+    failed: list[tuple[int, str]] = []
+    late: list[str] = []
+    unknown: list[str] = []
+    for host, verification in found.items():
+        if verification.healthy:
+            continue
+        for check in verification.checks:
+            finding, words = check.finding, f"{host}: {check.name}: {check.finding.detail or check.finding.verdict}"
+            if finding.verdict == "failed":
+                trigger = thresholds[check.name].trigger or finding.trigger
+                failed.append((_FROM_CAUSE_TO_EFFECT.index(trigger), words))
+            elif finding.verdict == "unknown":
+                # A check that never got an answer shows something; one that could not be asked shows nothing.
+                (late if finding.trigger == "health-timeout" else unknown).append(words)
+        if verification.checks and all(check.finding.verdict == "passed" for check in verification.checks):
+            setbacks = [f"{host}: {c.name} failed for a while" for c in verification.checks if c.setbacks]
+            late += setbacks
+            # Checks that pass and never failed were only asked too slowly to prove anything.
+            unknown += [] if setbacks else [f"{host}: its checks pass, and the time was too short to prove it healthy"]
+    if failed:
+        failed.sort(key=lambda pair: pair[0])
+        return Diagnosis(_FROM_CAUSE_TO_EFFECT[failed[0][0]], tuple(words for _, words in failed))
+    return Diagnosis("health-timeout", tuple(late)) if late else Diagnosis(None, tuple(unknown))
+
+
+def objection(records: Iterable[Record], release: str, now: datetime, max_per_day: int) -> str:
+    """Return why no automatic rollback away from this release may start; empty when it may.
+
+    A release is rolled back automatically once, and a service at most ``max_per_day`` times in 24 hours: a failure that
+    comes and goes all day is not the fault of a release.
+    """
+    automatic = [r for r in records if r.trigger not in _PERSONAL]
+    earlier = next((r for r in automatic if r.from_.release == release), None)
+    if earlier:
+        return f"{release} was rolled back automatically before (run {earlier.id}), and is live again"
+    recent = [r for r in automatic if now - datetime.fromisoformat(r.started_at) < timedelta(days=1)]
+    if len(recent) >= max_per_day:
+        return f"there were {len(recent)} automatic rollbacks within 24 hours already (max_per_day is {max_per_day})"
+    return ""
