@@ -277,7 +277,7 @@ def test_a_record_that_cannot_be_read_does_not_fail_the_job(workflow: Workflow, 
     (workflow.command.directory / RECORD).write_text(text)
     ended = workflow("finish")
     assert (ended.code, api.told) == (0, [])
-    assert "is no record that can be read" in ended.err
+    assert "record.json" in ended.err
 
 
 def test_a_last_step_that_is_told_no_file_is_wrong_usage(workflow: Workflow) -> None:
@@ -360,8 +360,8 @@ def test_outside_a_workflow_the_record_says_that_nobody_was_looked_up(workflow: 
     workflow.settings()
     ended = workflow.roll_back(GITHUB_ACTIONS="", GITHUB_ACTOR="")
     (why,) = ended.document["warnings"]
-    assert why.startswith("whether tester@")
-    assert why.endswith("this is no GitHub workflow, and access to the hosts is permission enough")
+    assert "admin" in why
+    assert "tester@" in why
     assert (ended.code, api.told) == (0, [])
 
 
@@ -382,7 +382,7 @@ def test_what_is_on_github_can_be_read_back_years_later(workflow: Workflow, api:
         (second["id"], "succeeded", second["deployment"]["id"]),
         (first["id"], "succeeded", first["deployment"]["id"]),
     ]
-    assert "1 deployments could not be read" in ended.err
+    assert "1 entries could not be read" in ended.err
     assert len(api.told) == 1
     counted = workflow("history", "stats", "--source", "github", "--json").document
     assert (counted["total"], counted["succeeded"]) == (2, 2)
