@@ -1,4 +1,4 @@
-"""The command, and ``python -m rollback_ops``. A signal ends it without a word also while it is being imported."""
+"""The command, and ``python -m rollback_ops``. A signal ends it silently, even while modules are imported."""
 
 import signal
 from typing import NoReturn

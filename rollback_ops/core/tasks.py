@@ -1,6 +1,6 @@
-"""How many at once, kept apart from the work: one thread for each host, and a deadline that holds.
+"""Work on several hosts at once: one thread for each, under a deadline that always holds.
 
-The threads are daemons. A host that hangs can neither hold up the others nor the end of the program.
+The threads are daemons. A host that hangs holds up neither the others nor the end of the program.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Cancellation:
         self._leave_at = float("inf")
 
     def ask(self, signal_number: int, grace: float) -> None:
-        """Note the signal; what must not be left in the middle may go on for ``grace`` seconds."""
+        """Note the signal. Work that must be finished may go on for ``grace`` seconds."""
         self.signal = signal_number
         self._leave_at = min(self._leave_at, time.monotonic() + grace)
         self._asked.set()
@@ -41,17 +41,17 @@ class Cancellation:
         return self._leave_at
 
     def check(self) -> None:
-        """Raise ``Cancelled`` where a signal came."""
+        """Raise ``Cancelled`` if a signal came."""
         if self.asked:
             raise Cancelled(self.signal)
 
     def wait(self, seconds: float) -> bool:
-        """Sleep, and wake at once for a signal; whether one came."""
+        """Sleep, and wake at once for a signal. Returns whether one came."""
         return self._asked.wait(seconds)
 
 
 class _Task(Generic[T]):
-    """One subject's work, on a thread of its own from the moment that this is made."""
+    """The work for one subject. It starts on its own thread at once."""
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
@@ -89,7 +89,7 @@ def _pause(until: float) -> float:
 
 
 class Pending(Generic[K, T]):
-    """Work that goes on for all subjects at once."""
+    """Work that is going on for several subjects."""
 
     def __init__(self, tasks: dict[K, _Task[T]]) -> None:
         self._tasks = tasks
@@ -97,7 +97,7 @@ class Pending(Generic[K, T]):
     def results(
         self, within: float, cancellation: Cancellation, *, finish: bool = False
     ) -> dict[K, T | RollbackOpsError]:
-        """What each came to, or the error that it ended with.
+        """Wait for the results: what each subject returned, or the error that it ended with.
 
         A subject that is not done ``within`` seconds counts as ``ConnectionLost``. On a signal ``Cancelled`` is
         raised, unless the work is to be finished: then what is done by the end of the grace counts.
@@ -107,14 +107,14 @@ class Pending(Generic[K, T]):
 
 
 def begin(subjects: Iterable[K], work: Callable[[K], T]) -> Pending[K, T]:
-    """Begin the work for all subjects, and do not wait for it."""
+    """Begin the work for all subjects, without waiting."""
     return Pending({subject: _Task(_bound(work, subject)) for subject in subjects})
 
 
 def each(
     subjects: Iterable[K], work: Callable[[K], T], within: float, cancellation: Cancellation, *, finish: bool = False
 ) -> dict[K, T | RollbackOpsError]:
-    """Do the work for all subjects at once; see ``Begun.results``."""
+    """Do the work for all subjects at once; see ``Pending.results``."""
     return begin(subjects, work).results(within, cancellation, finish=finish)
 
 

@@ -1,4 +1,4 @@
-"""Markdown in which what people and hosts wrote is nothing but text.
+"""Markdown in which text from people and hosts stays text.
 
 All of it stands in code spans: in them there are no links, images, tags, headings or entities, and GitHub looks there
 for no mention (@user), no reference (#12) and no commit. A span ends at as many backticks as it began with.
@@ -19,7 +19,7 @@ _ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?(?:/[A-Za-z0-9._-]*)
 
 
 def code(text: str, longest: int = 300) -> str:
-    """A text as a code span of one line; nothing where it is blank."""
+    """Format a text as a code span of one line; empty for a blank text."""
     plain = short(one_line(joined(text)).strip(), longest)
     in_a_row = max(map(len, re.findall("`+", plain)), default=0)
     if in_a_row > _MOST_BACKTICKS:
@@ -31,29 +31,29 @@ def code(text: str, longest: int = 300) -> str:
 
 
 def words(text: str) -> str:
-    """Words of ours as they are; as a code span where something that is not may have got between them."""
+    """Return our own words as they are; a code span where other text may be among them."""
     return text if re.fullmatch(r"[A-Za-z ,:()'-]*|Passed \(\d+ checks?\)", text) else code(text)
 
 
 def link(text: str, address: str) -> str:
-    """A link, where the address is a plain one; else only the text."""
+    """Format a link where the address is a plain one, else only the text."""
     return f"[{code(text)}]({address})" if _ADDRESS.fullmatch(address) else code(text)
 
 
 def row(cells: Sequence[str]) -> str:
-    """A row of a table. The cells are Markdown; a pipe in them would be the end of a cell, also in a code span."""
+    """Format a row of a table. The cells are Markdown; a pipe ends a cell even in a code span, so it is replaced."""
     return f"| {' | '.join(cell.replace('|', _LOOKS_LIKE_A_PIPE) for cell in cells)} |"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """The lines of a table; none where it has no rows."""
+    """Yield the lines of a table; none without rows."""
     lines = [row(cells) for cells in rows]
     if lines:
         yield from (row(columns), row(["---"] * len(columns)), *lines)
 
 
 def bounded(lines: Iterable[str], longest: int, instead: str) -> str:
-    """The lines as one text of at most so many bytes in UTF-8; where some do not fit, ``instead`` says so."""
+    """Join the lines into at most ``longest`` bytes of UTF-8. ``instead`` stands for lines that do not fit."""
     text: list[str] = []
     left = longest - len(instead.encode()) - 3
     for line in lines:

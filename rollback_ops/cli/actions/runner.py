@@ -1,4 +1,4 @@
-"""What the runner of GitHub Actions reads: commands in a step's output, and the files that it names.
+"""The interface of the GitHub Actions runner: commands in a step's output, and the files that it names.
 
 Its two ways to write a command (github.com/actions/runner, ``ActionCommand``): ``::name properties::data`` at the
 start of a line, after any space, and ``##[name properties]data`` anywhere in one.
@@ -27,20 +27,20 @@ _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ","
 
 
 def command(name: str, data: str = "", **properties: str) -> str:
-    """One command on one line, whatever is in it."""
+    """Format one command as one line, whatever its data holds."""
     told = ",".join(f"{key}={value.translate(_PROPERTY)}" for key, value in properties.items())
     return f"::{name}{' ' if told else ''}{told}::{data.translate(_DATA)}"
 
 
 def harmless(line: str) -> str:
-    """The line with a backslash where the runner, or GitHub's view of a log, would see a command."""
+    """Put a backslash before what the runner, or GitHub's view of a log, would read as a command."""
     line = line.replace("##[", "##\\[")
     text = line.lstrip()
     return f"{line[: len(line) - len(text)]}\\{text}" if text.startswith("::") else line
 
 
 def masks(known: Iterable[str]) -> list[str]:
-    """A command for each line of each secret: it hides whole lines only."""
+    """Return an ``add-mask`` command for each line of each secret: the runner masks single lines only."""
     lines = [line.strip() for secret in known for line in re.split(r"[\r\n]", secret)]
     return [
         command("add-mask", line)
@@ -50,13 +50,13 @@ def masks(known: Iterable[str]) -> list[str]:
 
 
 def annotation(level: Level, title: str, lines: Iterable[str]) -> str:
-    """What stands at the top of the run's page, as plain text."""
+    """Format an annotation, which stands at the top of the run's page, as plain text."""
     message = "\n".join(harmless(one_line(part)) for line in lines for part in line.split("\n"))
     return command(level, short(message, _LONGEST_MESSAGE), title=short(harmless(one_line(title)), _LONGEST_TITLE))
 
 
 class StepLog:
-    """A step's output as the runner reads it: our commands, and everything else inside of a fence.
+    """A step's output as the runner reads it: our commands, and everything else inside a fence.
 
     The runner stops to look for commands until it reads a token that nobody can guess, a new one each time. A command
     of ours leaves the fence and is back in it with one write, so that no other thread comes between. ``before`` is
@@ -75,7 +75,7 @@ class StepLog:
         self.tell(*masks(known))
 
     def group(self, title: str) -> None:
-        """What follows can be folded; it stands under this title."""
+        """Begin a group of the log with this title. The page can fold it."""
         opened = command("group", short(harmless(one_line(title)), _LONGEST_TITLE))
         self._write([*self._left_group(), opened], fenced=True)
         self._in_group = True
@@ -87,7 +87,7 @@ class StepLog:
         self._write([*self._left_group(), *commands], fenced=True)
 
     def end(self, *commands: str) -> None:
-        """Leave the fence for good."""
+        """Leave the fence for the last time."""
         self._write([*self._left_group(), *commands], fenced=False)
 
     def _left_group(self) -> list[str]:
@@ -106,7 +106,7 @@ class StepLog:
 
 
 def write_outputs(environ: Mapping[str, str], values: Mapping[str, str], delimiter: str = "") -> list[str]:
-    """Set the step's outputs; what could not be set, in words. Without the runner's file nothing happens.
+    """Set the step's outputs. Returns what could not be set. Without the runner's file nothing happens.
 
     A value that contains the delimiter could go on with outputs of its own: it is left out.
     """
@@ -120,7 +120,7 @@ def write_outputs(environ: Mapping[str, str], values: Mapping[str, str], delimit
 
 
 def write_summary(environ: Mapping[str, str], markdown: str) -> list[str]:
-    """Add to the summary of the job; why it could not be done, in words."""
+    """Add to the summary of the job. Returns what could not be done."""
     return _append(environ, "GITHUB_STEP_SUMMARY", markdown, "the summary was not written")
 
 
@@ -136,6 +136,6 @@ def _append(environ: Mapping[str, str], variable: str, text: str, problem: str) 
 
 
 def repository_url(environ: Mapping[str, str]) -> str:
-    """The page of the repository, or nothing where it is not known or is no plain address."""
+    """Return the page of the repository; empty where it is unknown or not a plain address."""
     url = f"{environ.get('GITHUB_SERVER_URL', '')}/{environ.get('GITHUB_REPOSITORY', '')}"
     return url if re.fullmatch(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?/[\w.-]+/[\w.-]+", url, re.ASCII) else ""

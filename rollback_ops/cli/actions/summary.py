@@ -1,4 +1,4 @@
-"""The summary of a job: the specification's template ("Notification Template") with all the record holds. Pure."""
+"""The job summary: the specification's notification template, with all that the record holds. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rollback_ops.core.summary import ending_of, times, verification_of
 # Over 1 MiB GitHub drops the whole of it.
 _LONGEST = 256 * 1024
 _CUT = "**The rest is left out: it is too long for a summary. The record has all of it.**"
-# Of each kind. A page with more than that is read by nobody; what is not well comes first.
+# Rows of each kind, unhealthy ones first. A longer page is not read.
 _MOST = 60
 _LONGEST_REASON = 1_200
 _PERSONAL: tuple[Trigger, ...] = ("manual", "workflow")
@@ -22,7 +22,7 @@ _SIGNS = {"succeeded": "✅", "nothing_to_do": "✅", "passed": "✅", "skipped"
 
 
 def summary(record: Record, repository: str = "") -> str:
-    """One rollback as a page. ``repository`` is the address of the repository, for links to commits; may be empty."""
+    """Render one record as a page. ``repository``: the repository's address, for links to commits; may be empty."""
     ending = ending_of(record)
     parts = (
         [f"## {ending.title}: {code(record.service)}, {code(record.environment)}", ""],
@@ -39,7 +39,7 @@ def summary(record: Record, repository: str = "") -> str:
 
 
 def notice(title: str, where: str, lines: Iterable[str]) -> str:
-    """A page for what has no record: wrong settings, a list, a verification. ``title`` is ours; the rest is text."""
+    """Render a page for a command without a record. ``title`` is ours; the rest is text from outside."""
     heading = f"## {title}: {code(where)}" if where else f"## {title}"
     return bounded([heading, "", *(f"- {code(line, 500)}" for line in lines if line.strip()), ""], _LONGEST, _CUT)
 
@@ -76,7 +76,7 @@ def _facts(record: Record, repository: str) -> Iterator[str]:
 
 
 def _page(record: Record, repository: str) -> str:
-    """Where people see what was deployed. The address of the deployment itself is for programs."""
+    """Return the page that shows deployments to people. The deployment's own address is for programs."""
     return f"{repository}/deployments/{record.environment}" if repository else record.deployment.url or ""
 
 
@@ -93,7 +93,7 @@ def _release(ref: ReleaseRef, repository: str) -> str:
 
 
 def _difference(record: Record, repository: str) -> str:
-    """What is not live any more: the commits between the release that was restored and the one that was left."""
+    """Link to the commits that are not live any more: from the restored release to the one that was left."""
     old, new = record.to.revision, record.from_.revision
     if not (repository and _is_commit(old) and _is_commit(new)) or old == new:
         return ""

@@ -1,4 +1,4 @@
-"""The whole story of a rollback on this machine, in a sandbox of its own: no server, no root, and no trace of it."""
+"""The demo: a whole rollback on this machine, in a sandbox, without a server or root. It leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FIELDS = ("id", "trigger", "outcome", "exit_code", "from", "to")
 
 
 def run() -> int:
-    """Play it. Raises ``Refused`` when it cannot be played here or goes wrong, ``Cancelled`` when a signal comes."""
+    """Run the demo. Raises ``Refused`` when it cannot run here or goes wrong, ``Cancelled`` when a signal comes."""
     from rollback_ops.cli.demo.sshd import LoopbackServer
     from rollback_ops.hosts.ssh.keys import load_key, new_key
 

@@ -1,4 +1,4 @@
-"""The sandbox of the demo: a directory with a service in it, and an end that leaves neither files nor processes."""
+"""The sandbox of the demo: a directory with a service in it. Its end leaves neither files nor processes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ hosts = ["{address}"]
 
 
 class Sandbox:
-    """It is there while the ``with`` block lasts.
+    """A sandbox that exists while the ``with`` block lasts.
 
     Commands are typed in ``directory``; the service lives in ``root``. Raises ``OSError`` where there is no room
     for it, and ``Refused`` when something in it cannot be ended.
@@ -80,7 +80,7 @@ class Sandbox:
         return f'{line} </dev/null >>"$ROOT/log" 2>&1 &'
 
     def lay_out(self, address: str) -> str:
-        """Put the releases there, the newest of them live, and rollback.toml; its text. ``address``: of the host."""
+        """Create the releases, the newest of them live, and rollback.toml. Returns its text."""
         for number, (name, revision, health) in enumerate(_RELEASES):
             release = self.root / "releases" / name
             release.mkdir(parents=True)
@@ -96,12 +96,12 @@ class Sandbox:
         return text
 
     def start_service(self) -> None:
-        """Start what is live, with the very command that rollback.toml has for it."""
+        """Start the live release with the start command of rollback.toml."""
         environment = {**os.environ, "ROOT": str(self.root)}
         subprocess.run(["sh", "-c", self._start], cwd=self.root / "current", env=environment, check=True)
 
     def health(self) -> tuple[int, str]:
-        """Status and body of the answer, as soon as there is one. Raises ``Refused`` when none comes."""
+        """Return status and body of the first answer. Raises ``Refused`` when none comes."""
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
             with suppress(OSError, http.client.HTTPException):
@@ -120,7 +120,7 @@ class Sandbox:
             connection.close()
 
     def _end_processes(self) -> None:
-        """End the service, once the program of the host has finished what its command did not wait for."""
+        """End the service, once the agent has finished what its command did not wait for."""
         deadline = time.monotonic() + _PATIENCE
         while ours := dict(self._processes()):
             late = time.monotonic() - deadline
@@ -133,7 +133,7 @@ class Sandbox:
             time.sleep(0.01)
 
     def _processes(self) -> Iterator[tuple[int, bool]]:
-        """Each with whether it is the program of the host, which has that as an argument; the rest knows ROOT."""
+        """Yield the sandbox's processes, and whether each is the agent, by its arguments."""
         root = os.fsencode(self.root)
         for directory in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
@@ -153,7 +153,7 @@ def _service() -> str:
 
 
 def _toml(text: str) -> str:
-    """A TOML string; the path of a Python may hold anything."""
+    """Format a TOML string. The path of a Python may hold any character."""
     if "'" not in text:
         return f"'{text}'"
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')

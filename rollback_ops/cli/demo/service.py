@@ -1,4 +1,4 @@
-"""The service of the demo, one copy in each release: ``service.py PORT LOCKFILE``, started where the release is.
+"""The service of the demo, one copy in each release: ``service.py PORT LOCKFILE``, started inside the release.
 
 It answers ``/health`` with what the file ``health`` of its release says. It holds the lock for as long as it
 lives, whatever becomes of it, and has its process id in there.

@@ -1,4 +1,4 @@
-"""A small SSH server on loopback, for the demo and for tests: no root, nothing installed, gone when it is left."""
+"""A small SSH server on loopback, for the demo and for tests. It needs no root and no installed sshd."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _KEPT = ("HOME", "PATH", "USER", "LOGNAME", "SHELL", "LANG")
 _PATIENCE = 0.2
 _GONE = (OSError, EOFError, SSHException)
 
-# Without a handler Python prints paramiko's complaints about clients that hang up, which is what clients do.
+# Without a handler, Python prints paramiko's messages about clients that disconnect, which is normal.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class LoopbackServer:
-    """Runs the commands of whoever holds one key, with our own rights, while the ``with`` block lasts.
+    """Runs commands for the holder of one key, with our own rights, while the ``with`` block lasts.
 
-    Like sshd it hangs up on what runs when its client goes away; what called ``setsid`` goes on.
-    It knows one user, ``demo``, whoever we are: in a container that may be a number without a name.
+    Like sshd it sends SIGHUP to running commands when their client goes away; a process in its own session goes on.
+    Its one user is ``demo``: our own user may be a number without a name, in a container.
     """
 
     def __init__(self, client_key: PKey) -> None:
@@ -58,12 +58,12 @@ class LoopbackServer:
 
     @property
     def address(self) -> str:
-        """Where it listens, as rollback.toml says it."""
+        """The server's address, as rollback.toml spells it."""
         return f"{_USER}@{_HERE}:{self._port}"
 
     @property
     def known_hosts(self) -> str:
-        """The line that makes it trusted."""
+        """The known_hosts line of the server."""
         return f"{name_in_known_hosts(_HERE, self._port)} {self._host_key.get_name()} {self._host_key.get_base64()}\n"
 
     def __enter__(self) -> LoopbackServer:
@@ -79,7 +79,7 @@ class LoopbackServer:
         self.cut()
 
     def cut(self) -> None:
-        """Break every connection, as a network that fails does; new ones are welcome."""
+        """Break every connection, as a failing network does. New ones are accepted."""
         clients, self._clients = self._clients, []
         for client in clients:
             client.close()
@@ -93,7 +93,7 @@ class LoopbackServer:
 
 
 class _Client(ServerInterface):
-    """One connection: what it may do, and the threads that do it."""
+    """One client connection: its rights, and the threads that serve it."""
 
     def __init__(self, connection: socket.socket, host_key: PKey, client_key: bytes) -> None:
         self._client_key = client_key

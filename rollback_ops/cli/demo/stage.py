@@ -1,4 +1,4 @@
-"""Where the demo is played: each command is shown, run as a person would run it, and seen to end as it should."""
+"""Shows each command of the demo, runs it as a person would, and compares its exit code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stage:
-    """A signal ends the command that runs, and then the demo where it looks next: never in a clean-up."""
+    """Runs commands. A signal ends the running command, and then the demo at its next step, never in a clean-up."""
 
     def __init__(self) -> None:
         self._console = Console(Step(), Redactor(), plain=bool(os.environ.get("NO_COLOR")))
@@ -42,7 +42,7 @@ class Stage:
             self._running.terminate()
 
     def check(self) -> None:
-        """Raises ``Cancelled`` where a signal came."""
+        """Raise ``Cancelled`` if a signal came."""
         if self._signal:
             raise Cancelled(signal.SIGINT if self._signal == signal.SIGINT else signal.SIGTERM)
 
@@ -51,7 +51,7 @@ class Stage:
         self._console.show([Line(text, style)])
 
     def run(self, *arguments: str, directory: Path, secrets: Mapping[str, str], expected: Exit = Exit.OK) -> None:
-        """Show and run ``rollback-ops``; what it prints goes where we print.
+        """Show a ``rollback-ops`` command and run it. Its output goes to ours.
 
         Raises ``Refused`` when it does not end as ``expected``, and ``Cancelled``.
         """
@@ -86,7 +86,7 @@ def _start(arguments: tuple[str, ...], directory: Path, secrets: Mapping[str, st
 
 
 def _environment(secrets: Mapping[str, str]) -> dict[str, str]:
-    """The person's own, less what would speak to the command of something else than the demo."""
+    """Return the person's environment without the variables that would configure the command."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("ROLLBACK_", "GITHUB_"))}
     return {**ours, **secrets}
 
