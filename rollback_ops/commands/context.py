@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from rollback_ops.config import Limits, Service, Settings
 from rollback_ops.config.load import load, settings_path
-from rollback_ops.config.reason import PERSONAL_TRIGGERS, Reason, reason_for
+from rollback_ops.config.reason import Reason, reason_for
 from rollback_ops.config.request import Options, Request
 from rollback_ops.config.resolve import Job, resolve
 from rollback_ops.config.secrets import Secrets
-from rollback_ops.core.model import Survey
+from rollback_ops.core.model import PERSONAL_TRIGGERS, Survey
 from rollback_ops.core.ports import Host
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.tasks import Pending, begin

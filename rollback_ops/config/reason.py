@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 from rollback_ops.config.request import Request
 from rollback_ops.core.errors import UsageError
-from rollback_ops.core.model import Trigger
+from rollback_ops.core.model import PERSONAL_TRIGGERS
+from rollback_ops.core.text import fits_one_line, one_line
 
 SHORTEST, LONGEST = 3, 1_000
-PERSONAL_TRIGGERS: tuple[Trigger, ...] = ("manual", "workflow")
+# Chats and word processors write them in place of the usual space.
+_SPACES = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u202f\u3000", " "))
 
 _HINT = 'Say in one line why, with --reason or ROLLBACK_REASON: --reason "login fails since 14:05".'
 
@@ -35,7 +37,7 @@ def reason_for(request: Request) -> Reason:
         return fitting(request.reason, "emergency: no reason was given")
     if request.dry_run:
         return fitting(request.reason, "dry run")
-    return Reason(_demanded(request.reason.strip()))
+    return Reason(_demanded(_with_plain_spaces(request.reason)))
 
 
 def _demanded(text: str) -> str:
@@ -44,8 +46,8 @@ def _demanded(text: str) -> str:
         raise UsageError("a rollback needs a reason, and none was given", _HINT)
     if len(text.splitlines()) > 1:
         raise UsageError(f"the reason has {len(text.splitlines())} lines; it should be one", _HINT)
-    if any(map(_is_control, text)):
-        position = next(number for number, c in enumerate(text, 1) if _is_control(c))
+    if not fits_one_line(text):
+        position = next(number for number, c in enumerate(text, 1) if not fits_one_line(c))
         raise UsageError(f"the reason has a control character at position {position}", _HINT)
     if len(text) < SHORTEST:
         raise UsageError(f"the reason has {count}; it should have at least {SHORTEST}", _HINT)
@@ -56,17 +58,15 @@ def _demanded(text: str) -> str:
 
 def fitting(text: str, instead: str = "") -> Reason:
     """A text made to fit into the record: one line, and not too long."""
-    plain = "".join(" " if _is_control(c) else c for c in text).strip()
+    text = _with_plain_spaces(text)
+    plain = one_line(text, spaces=True).strip()
     if not plain:
         return Reason(instead)
-    done = ["control characters became spaces"] if any(map(_is_control, text.strip())) else []
+    done = ["control characters became spaces"] if not fits_one_line(text) else []
     if len(plain) > LONGEST:
         done.append(f"it was cut from {len(plain):,} characters to {LONGEST:,}")
     return Reason(plain[:LONGEST], f"the reason was changed: {', and '.join(done)}" if done else "")
 
 
-def _is_control(character: str) -> bool:
-    """Controls, line separators, lone surrogates: what would break a line, a terminal or an encoding."""
-    from unicodedata import category
-
-    return category(character) in ("Cc", "Cs", "Zl", "Zp")
+def _with_plain_spaces(text: str) -> str:
+    return text.translate(_SPACES).strip()

@@ -18,7 +18,9 @@ Trigger = Literal[
     "config-invalid",
     "database-unreachable",
 ]
-# What a check may show: the automatic ones.
+# A person started the rollback; every other trigger is automatic.
+PERSONAL_TRIGGERS: tuple[Trigger, ...] = ("manual", "workflow")
+# The automatic triggers that a check can have.
 AutomaticTrigger = Literal[
     "verification-failed",
     "health-timeout",

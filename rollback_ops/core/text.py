@@ -1,4 +1,4 @@
-"""How messages show what somebody wrote: short, quoted, on one line, and never a secret."""
+"""Text from outside, made fit for a message: one line, bounded, quoted, and never a secret."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 
 _LONGEST = 60
+# Python calls them not printable, and emoji and some scripts need them: the zero-width joiner and non-joiner.
+_JOINERS = "\u200c\u200d"
 _SECRET_NAME = re.compile(r"(?i)key|token|webhook|pass|secret|credential|auth|known.hosts")
 _SECRET_VALUE = re.compile(r"-----BEGIN|:[^:@\s]+@|\bhooks\.|\bgh[a-z]_|github_pat_")
 
@@ -20,9 +22,27 @@ def holds_a_secret(text: str) -> bool:
     return _SECRET_VALUE.search(text) is not None
 
 
-def one_line(text: str) -> str:
-    """The text with everything that a terminal or a log would not show as itself written as an escape."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+def fits_one_line(text: str) -> bool:
+    """Whether every character of a text shows as itself in one line: no controls, line separators, lone surrogates,
+    direction marks, spaces other than the usual one, or characters without a meaning.
+    """
+    return text.isprintable() or all(map(_fits, text))
+
+
+def one_line(text: str, longest: int | None = None, *, spaces: bool = False) -> str:
+    """Make text from outside fit for one line of a terminal, a log or a page, as ``fits_one_line`` defines it.
+
+    Each character that does not fit is written as an escape that shows it (``\\x1b``); with ``spaces``, it becomes a
+    space. ``longest`` is the most characters that the result has; a longer one is cut and ends with "…".
+    """
+    part = text if longest is None else text[: longest + 1]
+    if not part.isprintable():
+        part = "".join(c if _fits(c) else " " if spaces else c.encode("unicode_escape").decode() for c in part)
+    return part if longest is None else short(part, longest)
+
+
+def _fits(character: str) -> bool:
+    return character.isprintable() or character in _JOINERS
 
 
 def joined(text: str) -> str:
@@ -37,12 +57,12 @@ def short(text: str, longest: int = _LONGEST) -> str:
 def quoted(value: object) -> str:
     """A value as its file would spell it. Empty for a table or a list, which a few words cannot show."""
     if isinstance(value, str):
-        return "(not shown)" if holds_a_secret(value) else f'"{one_line(short(value))}"'
+        return "(not shown)" if holds_a_secret(value) else f'"{one_line(value, _LONGEST)}"'
     if isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, int) and value.bit_length() > 64:
         return "a number of many digits"
-    return "" if isinstance(value, dict | list | tuple) else one_line(short(str(value)))
+    return "" if isinstance(value, dict | list | tuple) else one_line(str(value), _LONGEST)
 
 
 def did_you_mean(wrong: str, names: Iterable[str]) -> str:

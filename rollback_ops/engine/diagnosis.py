@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rollback_ops.core.health import Thresholds, Verification
-from rollback_ops.core.model import AutomaticTrigger, Trigger
+from rollback_ops.core.model import PERSONAL_TRIGGERS, AutomaticTrigger
 from rollback_ops.core.record import Record
 
 # From cause to effect: a database that is gone also makes the health check fail.
@@ -19,7 +19,6 @@ _FROM_CAUSE_TO_EFFECT: tuple[AutomaticTrigger, ...] = (
     "health-timeout",
     "verification-failed",
 )
-_PERSONAL: tuple[Trigger, ...] = ("manual", "workflow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def objection(records: Iterable[Record], release: str, now: datetime, max_per_da
     A release is rolled back automatically once, and a service at most ``max_per_day`` times in 24 hours: a failure that
     comes and goes all day is not the fault of a release.
     """
-    automatic = [r for r in records if r.trigger not in _PERSONAL]
+    automatic = [r for r in records if r.trigger not in PERSONAL_TRIGGERS]
     earlier = next((r for r in automatic if r.from_.release == release), None)
     if earlier:
         return f"{release} was rolled back automatically before (run {earlier.id}), and is live again"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from rollback_ops.cli.actions.markdown import bounded, code, link, table, words
-from rollback_ops.core.model import Trigger
+from rollback_ops.core.model import PERSONAL_TRIGGERS
 from rollback_ops.core.record import HostRecord, Record, ReleaseRef
 from rollback_ops.core.summary import ending_of, times, verification_of
 
@@ -17,7 +17,6 @@ _CUT = "**The rest is left out: it is too long for a summary. The record has all
 # Rows of each kind, unhealthy ones first. A longer page is not read.
 _MOST = 60
 _LONGEST_REASON = 1_200
-_PERSONAL: tuple[Trigger, ...] = ("manual", "workflow")
 _SIGNS = {"succeeded": "✅", "nothing_to_do": "✅", "passed": "✅", "skipped": "⏭️", "unknown": "❔", "cancelled": "⚠️"}
 
 
@@ -58,7 +57,11 @@ def _listed(items: Iterable[str]) -> Iterator[str]:
 
 def _facts(record: Record, repository: str) -> Iterator[str]:
     at = datetime.fromisoformat(record.started_at).astimezone(UTC)
-    by = code(record.actor) if record.trigger in _PERSONAL else f"{code(record.actor)} (automatic: {record.trigger})"
+    by = (
+        code(record.actor)
+        if record.trigger in PERSONAL_TRIGGERS
+        else f"{code(record.actor)} (automatic: {record.trigger})"
+    )
     sign, told = verification_of(record)
     verdict, colon, which = told.partition(": ")
     yield f"- **Environment:** {code(record.environment)}{'' if record.mode == 'standard' else f' ({record.mode})'}"

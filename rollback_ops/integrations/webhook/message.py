@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
-from rollback_ops.core.model import Mode, Trigger
+from rollback_ops.core.model import PERSONAL_TRIGGERS, Mode, Trigger
 from rollback_ops.core.record import HostRecord, Record, RecordPart, ReleaseRef, Timestamp
 from rollback_ops.core.summary import ending_of, verification_of
 from rollback_ops.core.text import joined
-
-_PERSONAL: tuple[Trigger, ...] = ("manual", "workflow")
 
 
 class StartNotice(RecordPart):
@@ -70,7 +68,8 @@ def _heading(news: Notice, at: str) -> Iterator[tuple[str, str]]:
     yield "Environment", news.environment if news.mode == "standard" else f"{news.environment} ({news.mode})"
     yield "Service", news.service
     yield "Time", f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    yield "Initiated by", news.actor if news.trigger in _PERSONAL else f"{news.actor} (automatic: {news.trigger})"
+    automatic = "" if news.trigger in PERSONAL_TRIGGERS else f" (automatic: {news.trigger})"
+    yield "Initiated by", f"{news.actor}{automatic}"
     yield "Reason", news.reason
 
 
