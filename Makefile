@@ -31,7 +31,9 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 	MYPYPATH=action $(BIN)/mypy --config-file= --strict --scripts-are-modules action/prepare.py action/install.py
 	$(BIN)/lint-imports
-	$(BIN)/shellcheck rollback_ops/hosts/agent/sh/program.sh rollback_ops/hosts/agent/sh/breakglass/*.sh action/*.sh tests/packages.sh tests/support/*.sh .ci/run
+	$(BIN)/python -m rollback_ops.hosts.agent installed | $(BIN)/shellcheck --shell=sh --exclude=SC2016 -
+	$(BIN)/python -m rollback_ops.hosts.agent sent | $(BIN)/shellcheck --shell=sh --exclude=SC2016,SC2086 -
+	$(BIN)/shellcheck action/*.sh tests/packages.sh tests/support/*.sh .ci/run
 	$(BIN)/zizmor --offline --persona auditor --no-progress --quiet action.yml .github
 	tests/support/validate.sh $(VENV)/validator action.yml .github/workflows/*.yml
 

@@ -28,7 +28,7 @@ def install(rollback_ops: RollbackOps, service: Deployed, **settings: Any) -> No
     assert ended.document["path"] == program(service)
 
 
-def by_hand(service: Deployed, *options: str, user: str = "root") -> tuple[int, str]:
+def break_glass(service: Deployed, *options: str, user: str = "root") -> tuple[int, str]:
     """Run it on the host, past SSH; its exit code and all that it said."""
     done = service.host.run(f"{program(service)} {' '.join(options)} </dev/null 2>&1", user=user, check=False)
     return done.returncode, done.stdout
@@ -44,7 +44,7 @@ def test_a_person_on_the_server_rolls_back_and_the_command_knows_of_it(
     service = deploy(owner=owner, releases=FOUR)
     install(rollback_ops, service)
 
-    code, said = by_hand(service, REASON, user=user)
+    code, said = break_glass(service, REASON, user=user)
 
     assert code == 0, said
     assert (service.live(), released(service)) == ("b3", "b3")
@@ -108,7 +108,7 @@ def test_it_needs_no_network_and_nobody_else(fresh_host: LabHost, rollback_ops: 
     service = fresh_host.deploy(releases=FOUR)
     install(rollback_ops, service)
     fresh_host.cut_network()
-    code, said = by_hand(service, REASON)
+    code, said = break_glass(service, REASON)
     assert code == 0, said
     assert released(service) == "b3"
     service.remove()
@@ -119,7 +119,7 @@ def test_looking_changes_nothing(rollback_ops: RollbackOps, deploy: Deploy, opti
     service = deploy(owner="deploy", releases=FOUR)
     install(rollback_ops, service)
     before, process = listing(service), pid(service)
-    code, said = by_hand(service, option, user="deploy")
+    code, said = break_glass(service, option, user="deploy")
     assert code == 0, said
     assert "b3" in said
     assert (listing(service), pid(service)) == (before, process)
@@ -135,7 +135,7 @@ def test_a_target_that_is_not_well_is_told_by_its_exit_code(
     service = deploy(releases={**FOUR, "b3": behaviour})
     policy = {"min_healthy_time": "3s", "healthy_deadline": "6s"}
     install(rollback_ops, service, verify=policy)
-    found, said = by_hand(service, REASON)
+    found, said = break_glass(service, REASON)
     assert (found, service.live()) == (code, live), said
     assert marks(rollback_ops)["b3"] == "bad"
     assert history(rollback_ops)[0]["exit_code"] == code
@@ -144,7 +144,7 @@ def test_a_target_that_is_not_well_is_told_by_its_exit_code(
 def test_a_service_that_hangs_ends_an_emergency_within_its_limits(rollback_ops: RollbackOps, deploy: Deploy) -> None:
     service = deploy(releases={**FOUR, "b4": "ignores_sigterm"})
     install(rollback_ops, service, limits={"emergency_total": "12s"})
-    code, said = by_hand(service, "--emergency")
+    code, said = break_glass(service, "--emergency")
     assert code == 0, said
     (stop,) = (step for step in journal(service)[-1]["hosts"][0]["steps"] if step["name"] == "stop")
     assert (stop["outcome"], stop["seconds"] < 6) == ("warning", True)

@@ -40,7 +40,7 @@ class Standalone(Sandbox):
         self.program = self.store / "rollback"
         self.host.install(text_of(self))
 
-    def by_hand(self, *options: str, typed: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    def break_glass(self, *options: str, typed: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
         """Run it with these options; ``typed`` is what the person answers on a terminal, if there is one."""
         words = [str(self.tools / "sh"), str(self.program), *options]
         environment = {"PATH": self.path, **variables}

@@ -34,7 +34,7 @@ from tests.support.project import PROJECT
 DOCUMENTS = sorted(str(p.relative_to(PROJECT)) for p in (*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")))
 _NAMES = ("README.md", "CONTRIBUTING.md", "docs/ROLLBACK.md", "docs/SETTINGS.md")
 README, CONTRIBUTING, ROLLBACK, SETTINGS = ((PROJECT / name).read_text() for name in _NAMES)
-PROGRAM = (PROJECT / "rollback_ops/hosts/agent/sh/program.sh").read_text()
+PROGRAM = "\n".join(path.read_text() for path in sorted((PROJECT / "rollback_ops/hosts/agent/sh").glob("*.sh")))
 
 Row = list[str]
 

@@ -1,15 +1,22 @@
-"""The text of the program that runs on a host, and the command line that runs it there."""
+"""Joins the sections of the agent into the text that runs on a host, and makes the command line that runs it there."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 from rollback_ops.config import LogsCheck, Service
 from rollback_ops.core.errors import Refused
 from rollback_ops.core.model import Manager
+
+# The sections under sh/, in the order in which they are joined. Only ``env`` runs something; it changes nothing.
+_SECTIONS = ("env", "lib", "survey", "trust", "inspect", "lock", "links", "transaction", "worker", "journal", "serve")
+_BREAK_GLASS = ("person", "words", "look", "choose", "list", "change", "prove", "write_down", "entry")
+# The last line is all that acts, so a text that was cut on its way does nothing.
+_MAIN = 'main "$@"\n'
+_BREAK_GLASS_MAIN = 'break_glass "$@"\n'
 
 # Linux takes at most 128 KiB in one argument, and quoting makes a program longer.
 _LONGEST_COMMAND = 120_000
@@ -84,11 +91,17 @@ def whole(seconds: float) -> str:
 
 @cache
 def _body() -> str:
-    """The program less its comments and indentation: half of it need not cross the network."""
-    lines = (line.lstrip(" ") for line in source("program").splitlines())
-    return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
+    """The agent without comments and indentation, which is half of it and need not cross the network."""
+    lines = (line.lstrip(" ") for line in _joined(_SECTIONS).splitlines())
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("#")) + _MAIN
 
 
-def source(name: str) -> str:
-    """A part of the program, or of what is installed with it, as it is written."""
-    return (Path(__file__).parent / "sh" / f"{name}.sh").read_text(encoding="utf-8")
+@cache
+def installed_body() -> str:
+    """The agent with break-glass, as written: it stays on the host, and somebody may have to read it there."""
+    return _joined((*_SECTIONS, *(f"breakglass/{name}" for name in _BREAK_GLASS))) + _BREAK_GLASS_MAIN
+
+
+def _joined(names: Iterable[str]) -> str:
+    directory = Path(__file__).parent / "sh"
+    return "\n".join((directory / f"{name}.sh").read_text(encoding="utf-8") for name in names)

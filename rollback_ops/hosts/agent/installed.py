@@ -19,8 +19,6 @@ from rollback_ops.hosts.agent import bundle, protocol, restricted
 # Stands in questions for the release that they are about, until the host knows it.
 RELEASE = "NameOfTheReleaseThatIsAskedAbout"
 
-_PARTS = ("person", "words", "look", "choose", "list", "change", "prove", "write_down", "entry")
-_MAIN = 'main "$@"\n'
 _STAMP = re.compile(r"# rollback-ops (\S{1,64}), program ([0-9a-f]{12}), settings ([0-9a-f]{12})")
 
 
@@ -41,9 +39,9 @@ class Installation:
 
 def render(installation: Installation) -> str:
     """The text of the file. It holds no secrets, and is only definitions up to its last line."""
-    settings, functions = _settings(installation), _body()
+    settings, functions = _settings(installation), bundle.installed_body()
     stamp = f"rollback-ops {__version__}, program {_digest(functions)}, settings {_digest(settings)}"
-    return f'#!/bin/sh\n# {stamp}\nRO_STAMP={shlex.quote(stamp)}\n{settings}{functions}by_hand "$@"\n'
+    return f"#!/bin/sh\n# {stamp}\nRO_STAMP={shlex.quote(stamp)}\n{settings}{functions}"
 
 
 def difference(found: str, text: str) -> str:
@@ -57,14 +55,6 @@ def difference(found: str, text: str) -> str:
         older = f"of version {there[1]}, and this is {here[1]}" if there[1] != here[1] else "older than this one"
         return f"is {older}"
     return "has other settings than rollback.toml has now" if there[3] != here[3] else ""
-
-
-def _body() -> str:
-    """Unlike what is sent for each operation it can be read: it stays, and somebody may have to."""
-    whole = bundle.source("program")
-    if not whole.endswith(_MAIN):
-        raise AssertionError("the program begins with its last line")
-    return whole.removesuffix(_MAIN) + "\n".join(bundle.source(f"breakglass/{part}") for part in _PARTS)
 
 
 def _settings(wanted: Installation) -> str:
@@ -123,7 +113,7 @@ def _checks(wanted: Installation) -> str:
 
 
 def _how(check: Check | None, question: Question | None) -> tuple[str, ...]:
-    """The function that asks (by_hand/prove.sh), and what it is told."""
+    """The function that asks (breakglass/prove.sh), and what it is told."""
     if isinstance(check, HttpCheck | TcpCheck) and check.source == "runner":
         return "ask_nobody", "skipped: it is asked from the runner"
     if isinstance(check, HttpCheck):

@@ -94,7 +94,7 @@ def test_a_copy_that_was_cut_does_nothing_at_all(sandbox: Standalone) -> None:
     before = [line for line in sandbox.listing() if "/.rollback" not in line[0]]
     for cut in [*range(0, len(whole), 4000), len(whole) - 3]:
         sandbox.program.write_text(whole[:cut])
-        assert sandbox.by_hand("--emergency").stdout == "", cut
+        assert sandbox.break_glass("--emergency").stdout == "", cut
     assert [line for line in sandbox.listing() if "/.rollback" not in line[0]] == before
 
 
@@ -113,11 +113,11 @@ def test_its_stamp_tells_whether_the_program_or_its_settings_are_others(sandbox:
 # --- a rollback ------------------------------------------------------------------------------------------
 
 
-def test_a_rollback_by_hand_ends_on_the_same_record_as_any_other(sandbox: Standalone) -> None:
+def test_a_break_glass_rollback_ends_on_the_same_record_as_any_other(sandbox: Standalone) -> None:
     (sandbox.releases / "r2" / "REVISION").write_text("5c6a1f\n")
     reason = """it's "broken" \\ $(touch canary) `id` — ünwell 🦄"""
 
-    ended = sandbox.by_hand("--reason", reason)
+    ended = sandbox.break_glass("--reason", reason)
 
     assert ended.returncode == 0, ended.stderr
     assert sandbox.running() == "r2"
@@ -144,17 +144,17 @@ def test_a_rollback_by_hand_ends_on_the_same_record_as_any_other(sandbox: Standa
 
 
 def test_a_second_rollback_goes_further_back_and_never_to_what_was_left(sandbox: Standalone) -> None:
-    assert sandbox.by_hand(*WHY).returncode == 0
-    assert sandbox.by_hand(*WHY).returncode == 0
+    assert sandbox.break_glass(*WHY).returncode == 0
+    assert sandbox.break_glass(*WHY).returncode == 0
     assert sandbox.running() == "r1"
-    third = sandbox.by_hand(*WHY)
+    third = sandbox.break_glass(*WHY)
     assert (third.returncode, sandbox.running()) == (1, "r1")
     assert "no eligible release" in third.stdout
 
 
 def test_an_emergency_asks_nothing_and_says_what_it_left_out(shell: str, tmp_path: Path) -> None:
     sandbox = Standalone(tmp_path, shell, **check("never", "touch $ROOT/asked; exit 1"))
-    ended = sandbox.by_hand("--emergency")
+    ended = sandbox.break_glass("--emergency")
     assert (ended.returncode, sandbox.running()) == (0, "r2")
     record = record_of(sandbox)
     assert (record.mode, record.reason) == ("emergency", "emergency: no reason was given")
@@ -166,24 +166,24 @@ def test_an_emergency_asks_nothing_and_says_what_it_left_out(shell: str, tmp_pat
 
 @pytest.mark.parametrize("option", ["--backup", "--to"])
 def test_a_release_that_is_named_is_where_it_goes(sandbox: Standalone, option: str) -> None:
-    assert sandbox.by_hand(option, "r1", *WHY).returncode == 0
+    assert sandbox.break_glass(option, "r1", *WHY).returncode == 0
     assert (sandbox.running(), record_of(sandbox).mode) == ("r1", "targeted")
 
 
 @pytest.mark.parametrize("name", ["../r1", "r1/../r2", ";touch canary", "$(touch canary)", "r9", "*", "r1\nr2", "-rf"])
 def test_a_name_that_is_none_of_the_releases_is_refused(sandbox: Standalone, name: str) -> None:
     before = sandbox.listing()
-    ended = sandbox.by_hand(f"--backup={name}", *WHY)
+    ended = sandbox.break_glass(f"--backup={name}", *WHY)
     assert ended.returncode == 1
     assert "is none of the releases" in ended.stdout
     assert sandbox.listing() == before
 
 
 def test_it_acts_only_where_the_release_is_live_that_it_is_meant_for(sandbox: Standalone) -> None:
-    ended = sandbox.by_hand("--if-current", "r2", *WHY)
+    ended = sandbox.break_glass("--if-current", "r2", *WHY)
     assert (ended.returncode, sandbox.running()) == (0, "r3")
     assert "nothing to do: r2 is no longer live (live: r3)" in ended.stdout
-    assert sandbox.by_hand("--if-current=r3", *WHY).returncode == 0
+    assert sandbox.break_glass("--if-current=r3", *WHY).returncode == 0
     assert sandbox.running() == "r2"
 
 
@@ -198,7 +198,7 @@ def test_it_acts_only_where_the_release_is_live_that_it_is_meant_for(sandbox: St
 )
 def test_what_only_looks_changes_nothing_and_needs_no_reason(sandbox: Standalone, option: str, said: str) -> None:
     before = sandbox.listing()
-    ended = sandbox.by_hand(option)
+    ended = sandbox.break_glass(option)
     assert ended.returncode == 0
     assert said in ended.stdout
     assert sandbox.listing() == before
@@ -224,14 +224,14 @@ def test_what_only_looks_changes_nothing_and_needs_no_reason(sandbox: Standalone
 )
 def test_wrong_usage_is_said_and_nothing_is_looked_at(sandbox: Standalone, options: tuple[str, ...]) -> None:
     before = sandbox.listing()
-    ended = sandbox.by_hand(*options)
+    ended = sandbox.break_glass(*options)
     assert (ended.returncode, ended.stdout) == (64, "")
     assert ended.stderr.startswith("error: ")
     assert sandbox.listing() == before
 
 
 def test_on_a_terminal_it_asks_for_the_reason(sandbox: Standalone) -> None:
-    ended = sandbox.by_hand(typed="the shop is down\n")
+    ended = sandbox.break_glass(typed="the shop is down\n")
     assert ended.returncode == 0
     assert ended.stderr.startswith("Why? ")
     assert record_of(sandbox).reason == "the shop is down"
@@ -245,7 +245,7 @@ def test_1_a_check_before_the_stop_that_says_no_leaves_everything_as_it_is(shell
         tmp_path, shell, **check("config", "echo no token in $(basename $PWD); exit 3", phase="before")
     )
     before = sandbox.listing()
-    ended = sandbox.by_hand(*WHY)
+    ended = sandbox.break_glass(*WHY)
     assert ended.returncode == 1
     assert "the check config says that r2 would not work: exit status 3: no token in r2" in ended.stdout
     assert sandbox.listing() == before
@@ -254,7 +254,7 @@ def test_1_a_check_before_the_stop_that_says_no_leaves_everything_as_it_is(shell
 def test_a_sealed_release_that_was_changed_is_passed_over(sandbox: Standalone) -> None:
     assert sandbox.host.seal("r2") == 1
     (sandbox.releases / "r2" / "app").write_text("changed")
-    ended = sandbox.by_hand(*WHY)
+    ended = sandbox.break_glass(*WHY)
     assert (ended.returncode, sandbox.running()) == (0, "r1")
     why = {r.release: r.why for r in record_of(sandbox).rejected}["r2"]
     assert why.startswith("its files are not the sealed ones")
@@ -263,7 +263,7 @@ def test_a_sealed_release_that_was_changed_is_passed_over(sandbox: Standalone) -
 def test_2_a_check_that_fails_is_a_verification_that_failed(shell: str, tmp_path: Path) -> None:
     policy = {"min_healthy_time": "0s", "healthy_deadline": "1s"}
     sandbox = Standalone(tmp_path, shell, verify=policy, **check("health", "echo no {release}; false"))
-    ended = sandbox.by_hand(*WHY)
+    ended = sandbox.break_glass(*WHY)
     assert (ended.returncode, sandbox.running()) == (2, "r2")
     record = record_of(sandbox)
     assert record.outcome == "verification_failed"
@@ -278,7 +278,7 @@ def test_no_secret_that_a_check_or_a_person_let_out_is_remembered(shell: str, tm
     policy = {"min_healthy_time": "0s", "healthy_deadline": "1s"}
     said = "DB_PASSWORD=hunter2-a 'api_key': 'hunter2-b' https://u:hunter2-c@db/ Bearer hunter2-d ghp_hunter2hunter2"
     sandbox = Standalone(tmp_path, shell, verify=policy, **check("health", f'echo "{said}"; false'))
-    ended = sandbox.by_hand("--reason", "the token: hunter2-e is out")
+    ended = sandbox.break_glass("--reason", "the token: hunter2-e is out")
     assert ended.returncode == 2
     text = sandbox.store.joinpath("journal.jsonl").read_text()
     assert "hunter2" not in text + ended.stdout + ended.stderr
@@ -290,14 +290,14 @@ def test_a_check_has_to_hold_for_the_whole_window(shell: str, tmp_path: Path) ->
     policy = {"min_healthy_time": "1s", "healthy_deadline": "8s"}
     fails_once = "n=$(cat $ROOT/n 2>/dev/null || echo 0); echo $((n + 1)) >$ROOT/n; test $n -ne 2"
     sandbox = Standalone(tmp_path, shell, verify=policy, **check("health", fails_once))
-    assert sandbox.by_hand(*WHY).returncode == 0
+    assert sandbox.break_glass(*WHY).returncode == 0
     (verify,) = (s for s in record_of(sandbox).hosts[0].steps if s.name == "verify")
     assert 1.2 < verify.seconds < 8
 
 
 def test_3_a_service_that_cannot_be_stopped_is_put_back(shell: str, tmp_path: Path) -> None:
     sandbox = Standalone(tmp_path, shell, {"stop": "exit 1"})
-    ended = sandbox.by_hand(*WHY)
+    ended = sandbox.break_glass(*WHY)
     assert (ended.returncode, sandbox.running()) == (3, "r3")
     assert record_of(sandbox).outcome == "restored"
     assert marks(sandbox) == set()
@@ -305,7 +305,7 @@ def test_3_a_service_that_cannot_be_stopped_is_put_back(shell: str, tmp_path: Pa
 
 def test_4_a_target_that_does_not_start_calls_for_a_person(shell: str, tmp_path: Path) -> None:
     sandbox = Standalone(tmp_path, shell, {"start": "exit 1"})
-    ended = sandbox.by_hand(*WHY)
+    ended = sandbox.break_glass(*WHY)
     assert (ended.returncode, record_of(sandbox).outcome) == (4, "failed")
     assert "r2 does not start" in ended.stdout
     assert "What to try first:" in ended.stderr
@@ -316,16 +316,16 @@ def test_4_a_target_that_does_not_start_calls_for_a_person(shell: str, tmp_path:
 def test_4_a_target_that_dies_under_verification_is_down(shell: str, tmp_path: Path) -> None:
     policy = {"min_healthy_time": "2s", "healthy_deadline": "5s"}
     dies = {"start": f'{COMMANDS["start"]}; (sleep 0.6; rm "$ROOT/running") >/dev/null 2>&1 &'}
-    ended = (sandbox := Standalone(tmp_path, shell, dies, verify=policy)).by_hand(*WHY)
+    ended = (sandbox := Standalone(tmp_path, shell, dies, verify=policy)).break_glass(*WHY)
     assert (ended.returncode, record_of(sandbox).outcome) == (4, "failed")
 
 
 def test_a_lock_that_is_held_is_respected_and_an_emergency_breaks_it(sandbox: Standalone) -> None:
     sandbox.switch(intent='{"event":"intent","id":"another"}')
-    held = sandbox.by_hand(*WHY)
+    held = sandbox.break_glass(*WHY)
     assert (held.returncode, sandbox.running()) == (1, "r2")
     assert "locked by tester since " in held.stdout
-    assert sandbox.by_hand("--emergency").returncode == 0
+    assert sandbox.break_glass("--emergency").returncode == 0
     assert sandbox.running() == "r1"
     journal = sandbox.journal()
     assert any("the lock is taken over" in warning for warning in journal[-1]["warnings"])
@@ -371,7 +371,7 @@ def test_a_person_whose_connection_drops_still_has_it_on_the_record(
 
 def test_what_was_interrupted_is_taken_up(sandbox: Standalone) -> None:
     sandbox.store.joinpath("open").write_text(f"{RUN}\tr1\t{sandbox.releases / 'r3'}\n")
-    ended = sandbox.by_hand(*WHY)
+    ended = sandbox.break_glass(*WHY)
     assert (ended.returncode, sandbox.running()) == (0, "r2")
     assert "an interrupted rollback to r1 is taken up" in ended.stdout
     assert not (sandbox.store / "open").exists()
@@ -400,7 +400,7 @@ def test_an_http_check_is_asked_with_curl(tmp_path: Path, settings: dict[str, An
         policy = {"min_healthy_time": "0s", "healthy_deadline": "1s"}
         checks = {"page": {"kind": "http", "url": f"http://127.0.0.1:{server.port}/{{release}}?a=[1]", **settings}}
         sandbox = Standalone(tmp_path, "dash", verify=policy, checks=checks)
-        ended = sandbox.by_hand(*WHY)
+        ended = sandbox.break_glass(*WHY)
     assert ended.returncode == code, ended.stderr
 
 
@@ -411,7 +411,7 @@ def test_what_this_host_has_no_tool_for_is_left_out_and_said(tmp_path: Path) -> 
     }
     sandbox = Standalone(tmp_path, "dash", checks=checks)
     sandbox.path = f"{sandbox.tools}:{tools_but(tmp_path, 'curl', 'wget')}"
-    ended = sandbox.by_hand(*WHY)
+    ended = sandbox.break_glass(*WHY)
     assert ended.returncode == 0, ended.stderr
     told = {c.name: (c.outcome, c.detail) for c in record_of(sandbox).hosts[0].checks}
     assert told["page"] == ("skipped", "skipped: this host has no curl")
@@ -433,16 +433,16 @@ def test_a_tcp_check_knows_who_accepts(tmp_path: Path, open_: bool, code: int) -
     with serving(b"") as server:
         policy = {"min_healthy_time": "0s", "healthy_deadline": "1s"}
         checks = {"db": {"kind": "tcp", "address": f"127.0.0.1:{server.port if open_ else PORT_OF_NOBODY}"}}
-        assert Standalone(tmp_path, "dash", verify=policy, checks=checks).by_hand(*WHY).returncode == code
+        assert Standalone(tmp_path, "dash", verify=policy, checks=checks).break_glass(*WHY).returncode == code
 
 
 def test_a_critical_line_in_a_log_fails_the_verification(tmp_path: Path) -> None:
     checks = {"log": {"kind": "logs", "command": "echo CRITICAL the database is gone"}}
     sandbox = Standalone(tmp_path, "dash", checks=checks)
-    assert sandbox.by_hand(*WHY).returncode == 2
+    assert sandbox.break_glass(*WHY).returncode == 2
     quiet = {"log": {"kind": "logs", "command": "echo all is well"}}
     (tmp_path / "two").mkdir()
-    assert Standalone(tmp_path / "two", "dash", checks=quiet).by_hand(*WHY).returncode == 0
+    assert Standalone(tmp_path / "two", "dash", checks=quiet).break_glass(*WHY).returncode == 0
 
 
 # --- JSON ------------------------------------------------------------------------------------------------
@@ -467,7 +467,7 @@ def test_any_text_becomes_the_json_string_that_says_the_same(sandbox: Standalone
 
 def quoted(sandbox: Standalone, texts: list[bytes]) -> list[bytes]:
     script = sandbox.root.parent / "quote.sh"
-    definitions = text_of(sandbox).removesuffix('by_hand "$@"\n').encode()
+    definitions = text_of(sandbox).removesuffix('break_glass "$@"\n').encode()
     script.write_bytes(definitions + b'for text; do quote "$text"; printf "%s\\n" "$quoted"; done\n')
     words: list[Any] = [str(sandbox.tools / "sh"), str(script), *texts]
     done = subprocess.run(words, env={"PATH": sandbox.path}, capture_output=True, check=True, timeout=60)

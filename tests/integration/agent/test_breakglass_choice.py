@@ -117,7 +117,7 @@ class Chooser:
     def __init__(self, directory: Path, shell: str) -> None:
         self._sandbox = Sandbox(directory, shell)
         self._file = directory / "chooser.sh"
-        self._definitions = text_of(self._sandbox).removesuffix('by_hand "$@"\n') + (
+        self._definitions = text_of(self._sandbox).removesuffix('break_glass "$@"\n') + (
             f"this_host={HOST}\nbegan=0\n"
             "survey() { printf '%s\\n' \"$said\"; }\nlook_at_current() { :; }\nlook_at_units() { units_found=''; }\n"
             "show() { printf '%s\\001%s\\001%s\\001%s\\001%s\\001%s\\002' "
@@ -151,6 +151,6 @@ def chooser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(asked=st.lists(cases(), min_size=1, max_size=25))
-def test_the_choice_by_hand_is_the_one_that_the_command_would_make(chooser: Chooser, asked: list[Case]) -> None:
+def test_the_choice_of_break_glass_is_the_one_that_the_command_would_make(chooser: Chooser, asked: list[Case]) -> None:
     for case, found in zip(asked, chooser.choose(asked), strict=True):
         assert found == case.expected(), json.dumps([case.lines, case.live], indent=1)

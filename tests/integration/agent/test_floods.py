@@ -60,7 +60,7 @@ def test_the_most_that_is_listened_to_fits_into_a_gigabyte() -> None:
         from rollback_ops.hosts.agent import protocol
         from rollback_ops.core.plan import Refusal, Selection, make_plan
         from rollback_ops.hosts.lines import MOST_LINES, MOST_OUTPUT, LineSplitter
-        answer = wire.Answer("survey")
+        answer = protocol.Answer("survey")
         splitter = LineSplitter(lambda line: answer.feed(line) and None)
         splitter.feed(b"rollback-ops\\t1\\tsurvey\\nlive\\tmissing\\t\\t\\t\\n")
         most = MOST_OUTPUT // MOST_LINES - 1
@@ -68,11 +68,11 @@ def test_the_most_that_is_listened_to_fits_into_a_gigabyte() -> None:
             splitter.feed(b"release\\tr%08d" % number + b"\\tx" * ((most - 20) // 2) + b"\\n")
         splitter.feed(b"end\\t0\\n")
         try:
-            wire.survey("bot1", answer.whole(), ())
+            protocol.survey("bot1", answer.whole(), ())
         except BadAnswer as error:
             assert error.message == "the host lists more than 20,000 releases"
         del answer.lines[20_001:]
-        survey = wire.survey("bot1", answer, ())
+        survey = protocol.survey("bot1", answer, ())
         assert len(survey.releases) == 20_000
         assert isinstance(make_plan([survey], Selection(backup="r7")), Refusal)
     """

@@ -87,7 +87,7 @@ def test_whatever_is_in_a_request_arrives_as_it_was_and_is_nothing_to_a_shell(sa
         ).stdout
         assert told.split("\n") == [*words.split(" "), ""]
     script = sandbox.root.parent / "decode.sh"
-    lines = [line for line in sandbox.program.read_text().splitlines() if line != 'by_hand "$@"']
+    lines = [line for line in sandbox.program.read_text().splitlines() if line != 'break_glass "$@"']
     script.write_text("\n".join([*lines, 'main() { printf "%s" "$3"; }', 'request "$@"', ""]))
     encoded = request("x", "record", "run", text).split(" ")[2:]
     done = subprocess.run(

@@ -1,6 +1,4 @@
 # The transaction: program.sh carries it out, and this tells how it gets on.
-# shellcheck shell=sh
-# shellcheck disable=SC2034,SC2154 # the other files have the other ends of the variables
 
 carry_out() {
     run=$(date -u +%Y%m%dT%H%M%SZ)-$(od -An -N4 -tx1 /dev/urandom | tr -d ' \n')

@@ -1,6 +1,4 @@
 # Which release, and why not another: plan.make_plan for the one host that this is, and what the target itself says.
-# shellcheck shell=sh
-# shellcheck disable=SC2034,SC2154 # the other files have the other ends of the variables
 
 # Sets decision (plan, nothing, refused), target, why and hint. A release that is not what was sealed is passed over.
 choose() {

@@ -1,8 +1,6 @@
 # The way in: what an installed program was called for, and what it does for none.
-# shellcheck shell=sh
-# shellcheck disable=SC2034,SC2154 # the other files have the other ends of the variables
 
-by_hand() {
+break_glass() {
     [ -z "${RO_HURRY:-}" ] || hurry
     case $0,${1:-} in
         rollback-ops,install) install ;;

@@ -1,6 +1,4 @@
 # The releases on this host, as a table.
-# shellcheck shell=sh
-# shellcheck disable=SC2034,SC2154 # the other files have the other ends of the variables
 
 show_list() {
     make_plan

@@ -1,12 +1,10 @@
 # What there is on this host: the survey of program.sh, taken apart into variables.
-# shellcheck shell=sh
-# shellcheck disable=SC2034,SC2154 # the other files have the other ends of the variables
 
 # Sets live_*, origin, releases_found (newest first: key, name, problem, revision, mark, sealed), blockers_found,
 # warnings_found, lease_found, interrupted_to, units_found.
 look() {
     look_at_current
-    found='' names=$NL blockers_found='' warnings_found='' lease_found='' interrupted_to='' origin=$live_name live_revision=''
+    found='' names=$NL blockers_found='' warnings_found='' lease_found='' interrupted_to='' origin=$live_name
     surveyed=$(survey no)
     while IFS= read -r fields; do
         next

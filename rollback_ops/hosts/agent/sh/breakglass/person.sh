@@ -1,8 +1,6 @@
 # What an installed program can do besides (hosts/installed.py): a rollback by a person on the server, with no Python,
 # no network and nobody else. It stands behind program.sh and uses its functions. The choice of the target is that of
 # plan.py, the words are those of report.py, and the record is that of record.py.
-# shellcheck shell=sh
-# shellcheck disable=SC2034,SC2154 # program.sh and what is generated have the other ends of the variables
 
 doing=rollback backup='' if_current='' reason='' emergency='' said_why='' stopped='' changing=''
 release='' target='' warnings='' rejected='' broken='' results='' steps=''

@@ -1,6 +1,4 @@
 # The verification: every check of the settings that can be asked without Python.
-# shellcheck shell=sh
-# shellcheck disable=SC2034,SC2154 # the other files have the other ends of the variables
 
 # Sets healthy (yes, no, or nothing where nobody asked), down, results.
 prove() {

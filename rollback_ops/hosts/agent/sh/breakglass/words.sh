@@ -1,6 +1,4 @@
 # What is said, to whom, and how it is made fit for a terminal.
-# shellcheck shell=sh
-# shellcheck disable=SC2034,SC2154 # the other files have the other ends of the variables
 
 # What hosts and people wrote, fit for one line on a terminal: no control characters (C1 and line separators neither).
 one_line() {

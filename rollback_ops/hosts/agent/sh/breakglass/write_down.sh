@@ -1,6 +1,4 @@
 # The record (record.py), its JSON, and what is remembered of the releases.
-# shellcheck shell=sh
-# shellcheck disable=SC2034,SC2154 # the other files have the other ends of the variables
 
 # Sets host_outcome, exit_code; writes the record and the marks, as verdict.py and chronicle.marks have it.
 write_down() {

@@ -1,0 +1,39 @@
+# The agent: POSIX sh, coreutils and util-linux (or BusyBox), nothing to install on the host.
+#
+# bundle.py joins the sections. Everything up to the last line is a definition, so a copy that was cut on its way does
+# nothing. The settings stand in front of this section as RO_* assignments. Output is lines of tab-separated fields
+# between "rollback-ops 1 OPERATION" and "end"; protocol.py reads them.
+
+set -u
+umask 077
+LC_ALL=C
+export LC_ALL
+TAB='	'
+NL='
+'
+
+: "${RO_ROOT:?}" "${RO_RELEASES:?}" "${RO_PATTERN:?}" "${RO_CURRENT:?}" "${RO_MANAGER:?}"
+: "${RO_STOP:?}" "${RO_KILL:?}" "${RO_RESET:?}" "${RO_START:?}" "${RO_RUNNING:?}" "${RO_STOPPED:?}" "${RO_STATE:?}"
+: "${RO_STOP_LIMIT:?}" "${RO_START_LIMIT:?}" "${RO_TOTAL_LIMIT:?}"
+: "${RO_LOGS:=:}" "${RO_NEEDS:=}" "${RO_LINKS:=}" "${RO_REQUIRES:=}" "${RO_WATCHED:=}" "${RO_TRUSTED:=}"
+
+releases=$RO_ROOT/$RO_RELEASES
+current=$RO_ROOT/$RO_CURRENT
+store=$RO_ROOT/.rollback
+journal=$store/journal.jsonl
+marks=$store/marks/$RO_RELEASES
+manifests=$store/manifests/$RO_RELEASES
+# What stat says of who can change a file, as distrust takes it.
+OWNED=%u$TAB%U$TAB%G$TAB%A
+lease_seconds=10
+kept_runs=20
+
+# What the manager's command lines, and questions, may use.
+ROOT=$RO_ROOT
+LOGS=$RO_LOGS
+CURRENT=$current
+SUDO=
+# Our effective user, without a process for it.
+while read -r key _ uid _; do [ "$key" != Uid: ] || break; done </proc/self/status
+[ "$uid" = 0 ] || SUDO='sudo -n'
+export ROOT CURRENT SUDO LOGS

@@ -1,0 +1,51 @@
+# The journal and the marks of releases.
+
+note() {
+    printf '%s\n' "$1" >>"$journal"
+}
+
+event() {
+    note "{\"event\":\"$1\",\"id\":\"${run%.*}\",\"outcome\":\"$2\",\"at\":\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"}"
+}
+
+# After a crash the journal may end in the middle of a line, or in zeros.
+end_last_line() {
+    [ -s "$journal" ] || return 0
+    last=$(tail -c 1 -- "$journal" && printf .)
+    [ "$last" = "$NL." ] || printf '\n' >>"$journal"
+}
+
+# record RUN LINE [MARK RELEASE]…: the last word on a run.
+record() {
+    run=$1 last_word=$2
+    shift 2
+    # Where this run changed something, that was looked at before.
+    [ -d "$store/runs/$run" ] || [ -z "$(guarded)" ] || return 1
+    [ -d "$marks" ] || mkdir -p -- "$marks" || return 1
+    written=0
+    while [ "$#" -ge 2 ]; do
+        set_mark "$1" "$2" || written=1
+        shift 2
+    done
+    (
+        flock -w 2 9
+        [ -z "$last_word" ] || { { [ -e "$store/runs/$run/ended" ] || end_last_line; } && note "$last_word" && sync -- "$journal"; } || written=1
+        drop_lease
+        exit "$written"
+    ) 9>>"$store/lock"
+}
+
+set_mark() {
+    safe_name "$2" || return 0
+    case $1 in
+        good) { [ ! -e "$marks/$2.bad" ] || rm -f -- "$marks/$2.bad"; } && printf '%s\n' "$run" >"$marks/$2.good" ;;
+        bad) printf '%s\n' "$run" >"$marks/$2.bad" ;;
+    esac
+}
+
+# What a crash left in the journal must not be in the way of the lines that are whole: a half line is
+# ended (cut does that), and zeros and lines that nobody could read are left out.
+history() {
+    [ -r "$journal" ] || return 0
+    tail -c 8000000 -- "$journal" | tr -d '\000' | cut -b 1-60000 | sed -n "/./s/^/journal$TAB/p"
+}

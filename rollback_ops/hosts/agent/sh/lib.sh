@@ -1,0 +1,92 @@
+# Words, time, paths: what every other section uses.
+
+say() {
+    old_ifs=$IFS
+    IFS=$TAB
+    printf '%s\n' "$*"
+    IFS=$old_ifs
+}
+
+# Hundredths of a second since the host was booted: no process, and no step when the clock is set.
+now() {
+    read -r uptime _ </proc/uptime
+    now=${uptime%.*}${uptime#*.}
+}
+
+# Sets seconds, from hundredths. Without a process: some of this runs while the service is down.
+seconds() {
+    hundredths=$(($1 % 100))
+    [ "$hundredths" -ge 10 ] || hundredths=0$hundredths
+    seconds=$(($1 / 100)).$hundredths
+}
+
+prefixed() {
+    while IFS= read -r line || [ -n "$line" ]; do
+        printf '%s\t%s\n' "$1" "$line"
+    done
+}
+
+# The names that we are ready to hand to other programs. protocol.py holds the same rule.
+safe_name() {
+    case $1 in
+        '' | [!A-Za-z0-9_]* | *[!A-Za-z0-9._+:@~=,-]*) return 1 ;;
+    esac
+    [ "${#1}" -le 128 ]
+}
+
+# Sets real: where a directory really is, or nothing. Without a process, as some of this runs while the service is down.
+really() {
+    real='' here=$PWD
+    if cd -P -- "$1" 2>/dev/null; then
+        real=$PWD
+        cd -- "$here" || cd /
+    fi
+}
+
+is_empty() {
+    set -- "$1"/* "$1"/.[!.]*
+    for entry; do
+        if [ -e "$entry" ] || [ -L "$entry" ]; then return 1; fi
+    done
+}
+
+# lines TEXT COMMAND [ARGUMENT…]: run the command once for each line, until it fails.
+lines() {
+    rest=$1
+    shift
+    while [ -n "$rest" ]; do
+        item=${rest%%"$NL"*}
+        case $rest in *"$NL"*) rest=${rest#*"$NL"} ;; *) rest='' ;; esac
+        "$@" "$item" || return 1
+    done
+}
+
+has() {
+    wanted=$2
+    [ -e "$1/$2" ]
+}
+
+# Sets boot.
+boot_id() {
+    read -r boot </proc/sys/kernel/random/boot_id
+}
+
+# Our own files are nobody else's to read; what the service makes is.
+manage() {
+    timeout -k 1 "$2" sh -c "umask 022$NL$1" 3>&- 4>&- 8>&- 9>&-
+}
+
+is() {
+    timeout 5 sh -c "$1" >/dev/null 2>&1 3>&- 4>&- 8>&- 9>&-
+}
+
+# within HUNDREDTHS COMMAND: ask until the answer is yes.
+within() {
+    now
+    until_then=$((now + $1))
+    until is "$2"; do
+        now
+        [ "$now" -lt "$until_then" ] || return 1
+        sleep 0.05
+    done
+}

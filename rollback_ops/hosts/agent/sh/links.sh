@@ -1,0 +1,64 @@
+# The link `current` and the links inside a release: made under another name, then renamed into place.
+
+# Makes ready, while the service still runs, all that the switch then only has to put in place.
+prepare() {
+    link_place=$current
+    make_link "$(link_text)" "$current" && lines "$RO_LINKS" prepare_link
+}
+
+prepare_link() {
+    link_parts "$1"
+    if link_is_right || [ ! -e "$link_source" ]; then return 0; fi
+    if [ -d "$link_place" ] && [ ! -L "$link_place" ]; then return 1; fi
+    if [ -f "$link_place" ] && [ ! -L "$link_place" ]; then
+        mkdir -p -- "$dir/replaced" && cp -p -- "$link_place" "$dir/replaced/" || return 1
+    fi
+    # A release that was removed just now must not come back as a directory with nothing but a link.
+    [ -d "$releases/$target" ] || return 1
+    { [ -d "${link_place%/*}" ] || (umask 022 && mkdir -p -- "${link_place%/*}"); } && make_link "$link_source" "$link_place"
+}
+
+unprepare() {
+    rm -f -- "$current.rollback-$run"
+    lines "$RO_LINKS" unprepare_link
+}
+
+unprepare_link() {
+    link_parts "$1"
+    rm -f -- "$link_place.rollback-$run"
+}
+
+# current keeps the style that it has: relative links stay relative (where nothing on the way is a link itself).
+link_text() {
+    relative=$RO_RELEASES/$target above=$RO_CURRENT
+    while [ "$above" != "${above#*/}" ]; do relative=../$relative above=${above#*/}; done
+    case $live_path in /* | '' | '?') relative='' ;; esac
+    if [ -n "$relative" ] && [ -d "${current%/*}/$relative" ]; then
+        printf '%s' "$relative"
+    else
+        printf '%s' "$releases/$target"
+    fi
+}
+
+# A link is made under another name first; rename(2) then puts it in its place in one step.
+make_link() {
+    ln -sfn -- "$1" "$2.rollback-$run"
+}
+
+place_link() {
+    mv -fT -- "$1.rollback-$run" "$1"
+}
+
+link_parts() {
+    link_place=$releases/$target/${1%%"$TAB"*}
+    link_source=$RO_ROOT/${1#*"$TAB"}
+}
+
+link_is_right() {
+    [ -L "$link_place" ] && [ "$(readlink -- "$link_place")" = "$link_source" ]
+}
+
+relink() {
+    link_parts "$1"
+    [ ! -L "$link_place.rollback-$run" ] || place_link "$link_place"
+}

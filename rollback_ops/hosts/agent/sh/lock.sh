@@ -1,0 +1,99 @@
+# The kernel lock of a running transaction, and the lease of a verification.
+
+# The lock is a kernel lock for as long as the worker lives, and then a lease that the verification keeps
+# renewing: a dead owner's is free at once or in seconds, a live owner's never.
+take_lock() {
+    held=''
+    since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+    flock -w 1 9 || held=yes
+    read_lease
+    if [ -n "$held" ] || { [ "$left" -gt 0 ] && ! is_ours; }; then
+        holder="${lease_owner:-another run} since ${lease_since:-an unknown time} (run ${lease_run:-unknown})"
+        if [ -n "$resumed" ]; then
+            lost_lease
+            return 1
+        elif [ "$break_lock" != yes ]; then
+            result refused "locked by $holder"
+            return 1
+        fi
+        break_in "$holder" || { result refused "the lock of $holder could not be broken"; return 1; }
+    fi
+    # What was begun is finished also where nothing can be written: its lease is still there.
+    write_lease || [ -n "$resumed" ] || { result refused "cannot write to $store"; return 1; }
+}
+
+# The new lease comes first: a worker that finds that the lease is no longer its own changes nothing more.
+break_in() {
+    tell step break-lock warning 0.00 "taken from $1"
+    [ ! -e "$store/lease" ] || cp -p -- "$store/lease" "$dir/broken-lease"
+    other_run=$lease_run
+    write_lease
+    [ -n "$held" ] || return 0
+    end_other "$other_run"
+    if flock -w 5 9; then return; fi
+    # It goes on, then, and must not take itself for one that lost.
+    mv -f -- "$dir/broken-lease" "$store/lease" || drop_lease
+    return 1
+}
+
+# Only what is still a worker of that run: its number may have been given to something else. What it is just running
+# holds the lock as well.
+end_other() {
+    if safe_name "$1" && [ -r "$store/runs/$1/pid" ] && read -r other <"$store/runs/$1/pid" &&
+        grep -qF -e "$1" "/proc/$other/cmdline"; then
+        children=''
+        { read -r children <"/proc/$other/task/$other/children"; } 2>/dev/null
+        # shellcheck disable=SC2086 # numbers
+        kill -KILL "$other" $children
+    fi
+}
+
+# Asked with a shared lock: two that ask at once must not take each other for a holder.
+lock_is_held() {
+    [ -r "$store/lock" ] && ! flock -s -n "$store/lock" true
+}
+
+# Sets lease_run, lease_owner, lease_url, lease_since, and left: hundredths of a second until it expires.
+# `read` takes several tabs for one, so what may be empty stands last in every line that it reads.
+read_lease() {
+    lease_run='' lease_owner='' lease_url='' lease_since='' lease_boot='' lease_until='' left=0
+    [ -r "$store/lease" ] || return 0
+    IFS=$TAB read -r lease_run lease_boot lease_until lease_since lease_owner lease_url <"$store/lease" || :
+    now
+    boot_id
+    if [ "$lease_boot" = "$boot" ] && [ "$lease_until" -gt "$now" ] 2>/dev/null; then
+        left=$((lease_until - now))
+    fi
+}
+
+write_lease() {
+    now
+    boot_id
+    say "$run" "$boot" $((now + lease_seconds * 100)) "$since" "${owner:-?}" "$run_url" >"$store/lease.$run" &&
+        mv -f -- "$store/lease.$run" "$store/lease"
+}
+
+# Under the lock, as dropping it is: what was let go or broken meanwhile must not come back.
+renew_lease() {
+    (
+        flock -n 9 && holds_lease || exit 0
+        read_lease
+        since=$lease_since owner=$lease_owner run_url=$lease_url
+        write_lease
+    ) 9>>"$store/lock"
+}
+
+holds_lease() {
+    lease_run=''
+    [ ! -r "$store/lease" ] || IFS=$TAB read -r lease_run _ <"$store/lease"
+    is_ours
+}
+
+# One run may take several transactions (RUN, RUN.2, …): they share its lease.
+is_ours() {
+    [ "${lease_run%.*}" = "${run%.*}" ]
+}
+
+drop_lease() {
+    ! holds_lease || rm -f -- "$store/lease"
+}

@@ -1,0 +1,138 @@
+# The operations: how one is started, followed and answered.
+
+# switch RUN TARGET SOURCE BREAK-LOCK OWNER RUN-URL INTENT [RELINK [RESET]]: start the worker, and tell how it gets on.
+switch() {
+    run=$1
+    safe_name "$run" || return 64
+    dir=$store/runs/$run
+    if ! { { [ -d "$store/runs" ] || mkdir -p -- "$store/runs"; } && mkdir -- "$dir" && printf '' >"$dir/progress" &&
+        printf '%s\n' "$RO_SELF" >"$dir/program" && printf '%s\n' "$7" >"$dir/intent" &&
+        printf '%s\n' "$2" "$3" "$4" "$5" "$6" "${8:-yes}" "${9:-yes}" >"$dir/order"; } 2>/dev/null; then
+        say result refused '' '' "cannot write to $store"
+        return
+    fi
+    launch
+    forget_old_runs
+    tell_all
+}
+
+# The worker must not depend on the session that it is started from. A unit of its own is best: systemd
+# itself then finishes what a killed worker left. KillMode=process spares a service that a custom start
+# command left running in the worker's control group.
+launch() {
+    mode=control-group
+    [ "$RO_MANAGER" != custom ] || mode=process
+    # A program that is not started costs nothing.
+    unless_done="[ -e $dir/done ] || exec"
+    if [ "$uid" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run >/dev/null &&
+        systemd-run --quiet --no-block --collect --unit="rollback-ops-$run" -p "KillMode=$mode" \
+            -p "RuntimeMaxSec=$RO_TOTAL_LIMIT" -p "TimeoutStopSec=$RO_TOTAL_LIMIT" -p "ExecStopPost=/bin/sh -c \"$unless_done /bin/sh $dir/program aftermath $run\"" \
+            /bin/sh "$dir/program" worker "$run" </dev/null >/dev/null 2>&1; then
+        return
+    fi
+    # shellcheck disable=SC2016 # the inner shell expands these
+    setsid sh -c 'sh "$1" worker "$2"; eval "$3" sh "$1" aftermath "$2"' rollback-ops "$dir/program" "$run" "$unless_done" \
+        </dev/null >/dev/null 2>&1 &
+}
+
+forget_old_runs() {
+    set -- "$store"/runs/*
+    while [ "$#" -gt "$kept_runs" ]; do
+        rm -rf -- "$1"
+        shift
+    done
+}
+
+# follow RUN: print the progress from its beginning until the result is there.
+follow() {
+    run=$1
+    dir=$store/runs/$run
+    safe_name "$run" || return 64
+    # Who makes the directory decides: an order that a bad line delivers after this is refused by `switch`.
+    mkdir -p -- "$store/runs" 2>/dev/null
+    if mkdir -- "$dir" 2>/dev/null || [ ! -d "$dir" ]; then
+        say result refused '' '' "this host never began it"
+        return
+    fi
+    tell_all
+}
+
+tell_all() {
+    open_progress
+    ring_now_and_then </dev/null >/dev/null 2>&1 &
+    tell_progress <"$dir/progress"
+    kill "$!"
+}
+
+tell_progress() {
+    quiet=0
+    while :; do
+        if IFS= read -r line; then
+            printf '%s\n' "$line"
+            case $line in "result$TAB"*) return ;; esac
+            quiet=0
+            continue
+        fi
+        quiet=$((quiet + 1))
+        # The worker holds the file "alive" while it lives; between two workers there may be a moment.
+        if [ "$quiet" -ge 5 ] && flock -s -n "$dir/alive" true; then
+            say result unknown '' '' "the program on the host was ended before its end"
+            return
+        fi
+        read -r _ <&4
+    done
+}
+
+# Who follows is woken by a bell, a named pipe: to look again every few milliseconds costs a process each time.
+open_progress() {
+    [ -p "$dir/bell" ] || mkfifo -- "$dir/bell"
+    exec 3>>"$dir/progress" 4<>"$dir/bell"
+}
+
+tell() {
+    say "$@" >&3
+    printf '\n' >&4
+}
+
+# A worker that was killed rings no more.
+ring_now_and_then() {
+    while sleep 1 && kill -0 "$$"; do printf '\n' >&4; done
+}
+
+# converse TOKEN: several operations in one session, each in a shell of its own. What a login shell costs, and
+# reading this program, is then paid for once. A request is a line with its length, and so many bytes: the words,
+# quoted, and the token. One that was cut on its way does not end with the token, and nothing of it is done.
+# A short one on one line is read without a process, which takes a byte at a time: its length is "line".
+converse() {
+    while IFS= read -r length; do
+        if [ "$length" = line ]; then IFS= read -r request || return; else request=$(head -c "$length"); fi
+        case $request in *" $1") ;; *) return ;; esac
+        (
+            eval "set -- ${request%" $1"}"
+            main "$@"
+        ) </dev/null
+        status=$?
+        say ''
+        say over "$1" "$status"
+    done
+}
+
+main() {
+    case ${1:-} in
+        converse) converse "$2" ;;
+        survey | inspect | switch | follow | ask | record | history | seal)
+            if become_root; then
+                # shellcheck disable=SC2016 # the inner shell expands these
+                printf '%s\n' "$RO_SELF" | sudo -n -- sh -c 'RO_SELF=$(cat); eval "$RO_SELF"' rollback-ops "$@"
+                exit
+            fi
+            # A login message may have left the line unfinished.
+            say ''
+            say rollback-ops 1 "$1"
+            "$@"
+            say end "$?"
+            ;;
+        worker | aftermath) "$@" ;;
+        *) exit 64 ;;
+    esac
+}

@@ -1,0 +1,147 @@
+# The survey: read everything, change nothing.
+
+survey() {
+    sizes=${1:-no}
+    look_at_current
+    revision=''
+    [ "$live_state" != release ] || revision_of "$releases/$live_name"
+    say live "$live_state" "$live_name" "$live_path" "$revision"
+    blockers
+    show_lease
+    show_unfinished
+    show_state
+    list_releases
+}
+
+look_at_current() {
+    live_state=missing live_name='' live_path=''
+    if [ -L "$current" ]; then
+        live_path=$(readlink -- "$current")
+        case $live_path in *"$TAB"* | *"$NL"*) live_path='?' ;; esac
+        if [ -d "$current" ]; then
+            really "$current"
+            live_state=elsewhere
+        else
+            real=$(readlink -m -- "$current" 2>/dev/null) || real=''
+            live_state=dangling
+        fi
+        name_it "$real"
+        [ -z "$live_name" ] || [ "$live_state" = dangling ] || live_state=release
+    elif [ -e "$current" ]; then
+        live_state=directory
+    fi
+}
+
+# Sets live_name, from where current really leads: empty where that is no release.
+name_it() {
+    live_name=''
+    really "$releases"
+    if [ -n "$real" ] && [ "${1%/*}" = "$real" ] && safe_name "${1##*/}"; then live_name=${1##*/}; fi
+}
+
+list_releases() {
+    cd -- "$releases" 2>/dev/null || return 0
+    # shellcheck disable=SC2086 # the pattern is a glob
+    set -- $RO_PATTERN
+    if [ ! -e "$1" ] && [ ! -L "$1" ]; then return 0; fi
+    # Deployer keeps a link named "release" to what it has not finished deploying.
+    deploying=''
+    [ ! -L "$RO_ROOT/release" ] || deploying=$(basename -- "$(readlink -- "$RO_ROOT/release")")
+    odd=''
+    for name; do safe_name "$name" || odd=yes; done
+    for name in ${odd:+"$@"}; do
+        shift
+        if safe_name "$name"; then set -- "$@" "$name"; else say odd "$(printf '%s' "$name" | od -An -v -tx1 | tr -d ' \n')"; fi
+    done
+    [ "$#" -gt 0 ] || return 0
+    [ "$sizes" != yes ] || du -sk -- "$@" 2>/dev/null | prefixed size
+    facts=$(stat -c "%n$TAB%Y$TAB$OWNED" -- "$@" 2>/dev/null)
+    ifs=$IFS
+    IFS=$NL
+    set -f
+    # shellcheck disable=SC2086 # a line each
+    set -- $facts
+    set +f
+    for fact; do
+        IFS=$TAB
+        # shellcheck disable=SC2086 # a field each, without wildcards
+        show_release $fact
+    done
+    IFS=$ifs
+}
+
+# show_release NAME MODIFIED UID USER GROUP MODE
+show_release() {
+    problem_of "$1"
+    distrust "$3" "$4" "$5" "$6"
+    [ -n "$problem" ] || problem=$distrust
+    revision_of "$1"
+    mark_of "$1"
+    sealed=''
+    [ ! -e "$manifests/$1" ] || sealed=yes
+    say release "$1" "$problem" "$revision" "$mark" "$sealed"
+    say modified "$1" "$2"
+}
+
+# Why the host would not run this release, as a word that wire.py explains; empty when it would.
+problem_of() {
+    problem=''
+    if [ -L "$1" ]; then
+        problem='link'
+    elif [ ! -d "$1" ]; then
+        problem=not-a-directory
+    elif [ ! -r "$1" ] || [ ! -x "$1" ]; then
+        problem=unreadable
+    elif is_empty "$1"; then
+        problem=empty
+    elif [ "$1" = "$deploying" ] && [ "$1" != "$live_name" ]; then
+        problem=being-deployed
+    else
+        lines "$RO_REQUIRES" has "$1" || problem="lacks $wanted"
+    fi
+}
+
+# As far as can be told while the service is down: without a process.
+is_whole() {
+    [ ! -L "$releases/$1" ] && [ -d "$releases/$1" ] && ! is_empty "$releases/$1" && lines "$RO_REQUIRES" has "$releases/$1"
+}
+
+revision_of() {
+    revision=''
+    if [ -f "$1/REVISION" ] && [ -r "$1/REVISION" ]; then
+        IFS= read -r revision <"$1/REVISION" || :
+        case $revision in *[!A-Za-z0-9._/+-]*) revision='' ;; esac
+    fi
+}
+
+mark_of() {
+    mark=''
+    if [ -e "$marks/$1.bad" ]; then
+        mark=bad
+    elif [ -e "$marks/$1.good" ]; then
+        mark=good
+    fi
+}
+
+show_lease() {
+    read_lease
+    if [ "$left" -gt 0 ] || lock_is_held; then
+        seconds "$left"
+        say lease "$lease_run" "$lease_owner" "$lease_url" "$lease_since" "$seconds"
+    fi
+}
+
+show_unfinished() {
+    [ -r "$store/open" ] || return 0
+    IFS=$TAB read -r open_run open_target open_source <"$store/open" || return 0
+    lock_is_held || say unfinished "$open_run" "$open_source" "$open_target"
+}
+
+show_state() {
+    # systemctl says no more than it is asked; what others say has to be bounded.
+    case $RO_MANAGER in
+        systemd*) STATE=$(timeout 5 sh -c "$RO_STATE" 2>&1 </dev/null) ;;
+        *) STATE=$(timeout 5 sh -c "$RO_STATE" 2>&1 </dev/null | head -c 60000) ;;
+    esac
+    printf '%s\n' "$STATE" | prefixed state
+}

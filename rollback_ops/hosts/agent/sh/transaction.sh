@@ -1,0 +1,174 @@
+# The transaction: stop, switch, link, start, or put back.
+
+transaction() {
+    downtime='' began_at=${live_name:+$releases/$live_name}
+    now
+    down_since=$now
+    [ "$reset" != yes ] || manage "$RO_RESET" 5
+    holds_lease || { lost_lease; return; }
+    if ! stop_service; then
+        put_back "it could not be stopped"
+        return
+    fi
+    holds_lease || { lost_lease; return; }
+    if is_moved; then
+        put_back "current was moved by somebody else in the meantime"
+        return
+    fi
+    if ! switch_current; then
+        put_back "current could not be switched"
+        return
+    fi
+    holds_lease || { lost_lease; return; }
+    relink_all
+    holds_lease || { lost_lease; return; }
+    note_log_ends
+    if start_service && is_whole "$target"; then
+        finish switched ''
+    elif ! is_whole "$target" && switch_back; then
+        put_back "$target is no longer a complete release"
+    else
+        finish not_started "$target does not start"
+    fi
+}
+
+stop_service() {
+    now
+    begun=$now
+    down_since=$now
+    if manage "$RO_STOP" "$RO_STOP_LIMIT"; then
+        step stop ok "$begun"
+        return
+    fi
+    # A host with a service that misbehaves may be slow itself.
+    manage "$RO_KILL" 4
+    manage "$RO_RESET" 2
+    if within 300 "$RO_STOPPED"; then
+        step stop warning "$begun" "it did not stop by itself and was killed"
+    else
+        step stop failed "$begun"
+        return 1
+    fi
+}
+
+# Somebody deploys: what they started would go on running while current says something else.
+is_moved() {
+    [ -n "$began_at" ] && [ -d "$current" ] && ! [ "$current" -ef "$began_at" ]
+}
+
+switch_current() {
+    now
+    begun=$now
+    # Somebody may have cleaned up since it was looked at.
+    if is_whole "$target" && place_link "$current"; then
+        step switch ok "$begun"
+    else
+        step switch failed "$begun"
+        return 1
+    fi
+}
+
+relink_all() {
+    [ -n "$RO_LINKS" ] || return 0
+    now
+    begun=$now
+    if lines "$RO_LINKS" relink; then step links ok "$begun"; else step links warning "$begun" "$link_place"; fi
+}
+
+# Somebody took the target away just now: nothing else is left to run than what ran before.
+switch_back() {
+    holds_lease && stop_service && make_link "$source" "$current" && place_link "$current"
+}
+
+# Where the logs that are watched end, so that nothing of the old release is taken for the new one's.
+note_log_ends() {
+    [ -n "$RO_WATCHED" ] || return 0
+    {
+        printf 'run %s\n' "$run"
+        lines "$RO_WATCHED" log_end
+    } >"$store/watched"
+}
+
+# Device and inode (- for no file), size, checksum of the bytes before the end, time, path: checks/logs.py reads on there.
+log_end() {
+    end=$(stat -L -c '%d:%i %s' -- "$1" 2>/dev/null) || end='- 0'
+    size=${end#* }
+    length=$((size > 256 ? 256 : size))
+    sum=$(dd if="$1" bs=1 skip=$((size - length)) count="$length" 2>/dev/null | sha256sum)
+    printf '%s\n' "$end ${sum%% *} $(date +%s) $1"
+}
+
+start_service() {
+    now
+    begun=$now
+    if bring_up && started; then
+        now
+        seconds $((now - down_since))
+        downtime=$seconds
+        step start ok "$begun"
+    else
+        step start failed "$begun"
+        return 1
+    fi
+}
+
+bring_up() {
+    manage "$RO_START" "$RO_START_LIMIT" ||
+        { is_limited && manage "$RO_RESET" 5 && manage "$RO_START" "$RO_START_LIMIT"; }
+}
+
+# systemd refuses what was started too often, by whomever: nothing was known of that when it looked well.
+is_limited() {
+    [ "$reset" != yes ] || return 1
+    case $(timeout 5 sh -c "$RO_STATE" 2>/dev/null </dev/null) in *start-limit-hit*) ;; *) return 1 ;; esac
+}
+
+# systemctl has waited for its units, and a verification looks at them right after. It does not in an emergency,
+# nor when nobody is there any more.
+started() {
+    case $RO_MANAGER in systemd*) [ "$break_lock$resumed" = no ] || comes_up ;; *) comes_up ;; esac
+}
+
+# Running, or at least on its way: a service that stays stopped for two seconds is not coming.
+comes_up() {
+    now
+    patience=$((now + 200))
+    until is "$RO_RUNNING"; do
+        now
+        [ "$now" -lt "$((begun + RO_START_LIMIT * 100))" ] || return 1
+        if ! is "$RO_STOPPED"; then
+            patience=$((now + 200))
+        elif [ "$now" -ge "$patience" ]; then
+            return 1
+        fi
+        sleep 0.05
+    done
+}
+
+put_back() {
+    holds_lease || { lost_lease; return; }
+    unprepare
+    if is "$RO_RUNNING" || { manage "$RO_START" "$RO_START_LIMIT" && comes_up; }; then
+        finish put_back "$1"
+    else
+        finish failed "$1, and what was there does not run"
+    fi
+}
+
+lost_lease() {
+    event lost-lease unknown
+    result unknown "another run took over"
+}
+
+finish() {
+    # What stands open, and the lease, are another run's by now.
+    holds_lease || { lost_lease; return; }
+    case $1 in switched | put_back) ;; *) manage "$RO_LOGS" 5 2>&1 </dev/null | tail -n 20 | prefixed log >&3 ;; esac
+    event "end" "$1"
+    sync -- "${current%/*}" "$journal"
+    mv -f -- "$store/open" "$dir/ended"
+    write_lease
+    # The verification's first look, without another operation.
+    [ "$1" != switched ] || show_state >&3
+    result "$1" "$2" "$downtime"
+}

@@ -1,0 +1,109 @@
+# The worker: the detached process that carries the transaction out.
+
+worker() {
+    run=$1
+    resumed=${2:-}
+    dir=$store/runs/$run
+    exec 8>>"$dir/alive" 9>>"$store/lock" >>"$dir/log" 2>&1 </dev/null
+    open_progress
+    # What a killed worker was just running, or somebody who asks, may hold it for a moment more.
+    flock -w 5 8 || exit 0
+    printf '%s\n' "$$" >"$dir/pid"
+    { IFS= read -r target && IFS= read -r source && IFS= read -r break_lock && IFS= read -r owner && IFS= read -r run_url && IFS= read -r relink && IFS= read -r reset; } <"$dir/order"
+    [ -z "$resumed" ] || break_lock=no reset=yes
+    [ "$relink" = yes ] || RO_LINKS=''
+    take_lock || return 0
+    if [ -z "$resumed" ]; then
+        look_at_current
+        objection
+        if [ -n "$objection" ]; then
+            drop_lease
+            result refused "$objection"
+            return
+        fi
+        begin || return 0
+    elif is_done; then
+        finish switched 'finished after an interruption'
+        return
+    else
+        prepare
+    fi
+    transaction
+}
+
+# Everything that can be refused is refused here, with the lock held and before anything is stopped.
+objection() {
+    objection=''
+    # Whose lock was broken while it worked may have switched current already.
+    if { [ "$live_path" != "$source" ] && [ -z "$held" ]; } || [ "$live_state" = directory ]; then
+        objection="current has changed since it was looked at: it is now ${live_path:-$live_state}"
+    elif ! safe_name "$target" || ! is_whole "$target"; then
+        objection="$target is no longer a complete release"
+    else
+        prepare || objection="cannot make a link at $link_place"
+        if [ -n "$objection" ] && [ -d "$link_place" ] && [ ! -L "$link_place" ]; then objection="$objection: it is a directory"; fi
+        [ -z "$objection" ] || unprepare
+    fi
+}
+
+begin() {
+    if ! { IFS= read -r intent <"$dir/intent" && end_last_line && note "$intent" && say "$run" "$target" "$source" >"$store/open" &&
+        sync -- "$journal" "$store/open" && printf '' >"$dir/begun"; }; then
+        unprepare
+        drop_lease
+        result refused "cannot write to $store"
+        return 1
+    fi
+}
+
+is_done() {
+    downtime=''
+    look_at_current
+    [ "$live_state" = release ] && [ "$live_name" = "$target" ] && is "$RO_RUNNING"
+}
+
+# When a worker is killed, this finishes what it began: forward, to the target.
+aftermath() {
+    dir=$store/runs/$1
+    ! grep -q "^result$TAB" "$dir/progress" || return 0
+    open_run=''
+    { [ ! -r "$store/open" ] || IFS=$TAB read -r open_run _ <"$store/open"; }
+    if [ "$open_run" = "$1" ]; then
+        worker "$1" resumed
+        return
+    fi
+    open_progress
+    run=$1
+    if [ -e "$dir/ended" ]; then
+        tell_end
+    elif [ -e "$dir/begun" ]; then
+        lost_lease
+    else
+        drop_lease
+        result refused "the program was ended before it began"
+    fi
+}
+
+# The journal knows how it ended; only the word of it was lost with the worker.
+tell_end() {
+    holds_lease || { lost_lease; return; }
+    ended=$(sed -n "s/^{\"event\":\"end\",\"id\":\"${run%.*}\",\"outcome\":\"\([a-z_]*\)\".*/\1/p" "$journal" | tail -n 1)
+    renew_lease
+    result "${ended:-unknown}" "the program was ended before it could tell how this ended"
+}
+
+step() {
+    name=$1 outcome=$2 begun=$3
+    now
+    seconds $((now - begun))
+    tell step "$name" "$outcome" "$seconds" "${4:-}"
+    note "{\"event\":\"step\",\"id\":\"${run%.*}\",\"step\":\"$name\",\"outcome\":\"$outcome\",\"seconds\":$seconds}"
+}
+
+# result OUTCOME REASON [DOWNTIME]
+result() {
+    really "$current"
+    name_it "$real"
+    tell result "$1" "$live_name" "${3:-}" "$2"
+    printf '' >"$dir/done"
+}
