@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 SECONDS_EACH ?= 60
+# Our own, and those that the documents offer to copy.
+WORKFLOWS := .github/workflows/*.yml docs/workflows/*.yml
 
-.PHONY: demo unit test check fuzz bench faults lock dist schema clean
+.PHONY: demo picture unit test check fuzz bench faults lock dist schema clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.installed: pyproject.toml
@@ -16,6 +18,10 @@ $(VENV)/.installed: pyproject.toml
 
 demo: $(VENV)/.installed
 	$(BIN)/rollback-ops demo
+
+# The picture of the demo in the README, from a real run.
+picture: $(VENV)/.installed
+	$(BIN)/python -m tests.support.picture
 
 # No root, no network: seconds.
 unit: $(VENV)/.installed
@@ -34,8 +40,9 @@ check: $(VENV)/.installed
 	$(BIN)/python -m rollback_ops.hosts.agent installed | $(BIN)/shellcheck --shell=sh --exclude=SC2016 -
 	$(BIN)/python -m rollback_ops.hosts.agent sent | $(BIN)/shellcheck --shell=sh --exclude=SC2016,SC2086 -
 	$(BIN)/shellcheck action/*.sh tests/packages.sh tests/support/*.sh .ci/run
-	$(BIN)/zizmor --offline --persona auditor --no-progress --quiet action.yml .github
-	tests/support/validate.sh $(VENV)/validator action.yml .github/workflows/*.yml
+	$(BIN)/actionlint $(WORKFLOWS)
+	$(BIN)/zizmor --offline --persona auditor --no-progress --quiet --config .github/zizmor.yml action.yml .github docs/workflows/*.yml
+	tests/support/validate.sh $(VENV)/validator action.yml $(WORKFLOWS)
 
 fuzz: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz

@@ -1,4 +1,4 @@
-"""The sudoers lines of the README, to the letter: enough for a rollback, and for nothing else."""
+"""The sudoers lines of docs/hosts.md, to the letter: enough for a rollback, and for nothing else."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from tests.support.lab.lab import Lab
 from tests.support.project import PROJECT
 from tests.support.scene import SECOND, THIRD, WHY, quick
 
-README = (PROJECT / "README.md").read_text()
-RIGHTS = README.partition("\n## Rights on the host\n")[2].partition("\n## ")[0]
+RIGHTS = (PROJECT / "docs/hosts.md").read_text().partition("\n## Rights on the host\n")[2].partition("\n## ")[0]
 MAY_NOT = (
     "id",
     "sh -c id",
@@ -42,7 +41,7 @@ def strict(lab: Lab) -> Iterator[LabHost]:
 
 
 def install(host: LabHost, lines: str) -> None:
-    """As the README says it: checked by visudo first."""
+    """As the document says it: checked by visudo first."""
     host.write("/etc/sudoers.d/rosey.new", lines, mode=0o440)
     host.run("visudo -c -f /etc/sudoers.d/rosey.new && mv /etc/sudoers.d/rosey.new /etc/sudoers.d/rosey && visudo -c")
 

@@ -11,7 +11,7 @@ if ! command -v npm >/dev/null 2>&1; then
 fi
 tools=$1 pinned=$(dirname "$0")/validator
 shift
-mkdir -p "$tools/.github/workflows"
+mkdir -p "$tools/.github/workflows" "$tools/docs/workflows"
 if ! cmp -s "$pinned/package-lock.json" "$tools/package-lock.json" || ! [ -e "$tools/node_modules/.bin/action-validator" ]; then
     cp "$pinned/package.json" "$pinned/package-lock.json" "$tools"
     npm ci --loglevel=error --ignore-scripts --no-audit --no-fund --prefix "$tools"

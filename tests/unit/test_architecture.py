@@ -1,20 +1,19 @@
-"""The house keeps its floors, and its rooms stay small enough to see."""
+"""Imports point one way, functions fit on a screen, and the map of the code shows every folder."""
 
 from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 import rollback_ops
 
 PACKAGE = Path(rollback_ops.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-LONGEST_MODULE = 300
+CONTRIBUTING = PACKAGE.parent / "CONTRIBUTING.md"
 LONGEST_FUNCTION = 60
 
 
@@ -41,38 +40,27 @@ def test_the_package_was_found() -> None:
     assert len(MODULES) > 40
 
 
-@pytest.mark.parametrize("module", MODULES, ids=name)
-def test_a_module_can_be_seen_at_once(module: Path) -> None:
-    lines = len(module.read_text().splitlines())
-    assert lines <= LONGEST_MODULE, f"{name(module)} has {lines} lines"
-
-
-@pytest.mark.parametrize("module", MODULES, ids=name)
-def test_a_function_fits_on_a_screen(module: Path) -> None:
-    long = {
-        f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
+def test_functions_fit_on_a_screen() -> None:
+    long = [
+        f"{name(module)}: {node.name} has {node.end_lineno - node.lineno + 1} lines"
+        for module in MODULES
         for node in ast.walk(ast.parse(module.read_text()))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.end_lineno is not None
         and node.end_lineno - node.lineno >= LONGEST_FUNCTION
-    }
-    assert not long, name(module)
-
-
-@pytest.mark.parametrize("module", MODULES, ids=name)
-def test_a_module_says_what_it_is_for(module: Path) -> None:
-    tree = ast.parse(module.read_text())
-    assert not tree.body or ast.get_docstring(tree), name(module)
-
-
-@pytest.mark.parametrize("module", MODULES, ids=name)
-def test_only_the_terminal_and_the_documents_write_to_the_person(module: Path) -> None:
-    calls = [
-        node.lineno
-        for node in ast.walk(ast.parse(module.read_text()))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "print"
-        and not any(keyword.arg == "file" for keyword in node.keywords)
     ]
-    assert not calls, name(module)
+    assert long == []
+
+
+def test_every_folder_has_a_line_in_the_tree_of_the_contributors_map() -> None:
+    """`CONTRIBUTING.md` shows the tree as lines of `folder/  what is in it`, indented by two spaces a level."""
+    tree = re.search(r"^```text\nrollback_ops/\n(.*?)^```$", CONTRIBUTING.read_text(), re.MULTILINE | re.DOTALL)
+    assert tree
+    shown: list[str] = []
+    for indent, folder in re.findall(r"^( +)([\w]+)/ ", tree[1], re.MULTILINE):
+        level = len(indent) // 2
+        shown.append("/".join([*(shown[-1].split("/")[: level - 1] if shown else []), folder]))
+    there = {str(module.parent.relative_to(PACKAGE)) for module in MODULES} | {
+        str(part.parent.relative_to(PACKAGE)) for part in PACKAGE.rglob("*.sh")
+    }
+    assert sorted(shown) == sorted(there - {"."})

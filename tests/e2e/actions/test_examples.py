@@ -1,8 +1,7 @@
-"""The workflows that ``docs/GITHUB.md`` offers to copy, copied into a repository that uses the action."""
+"""The workflows to copy (``docs/workflows``), copied into a repository that uses the action."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from tests.support.lab.deploy import Deployed
 from tests.support.lab.lab import Lab
 from tests.support.scene import QUICK, SECOND, THIRD, listing, pid
 
-GUIDE = (PROJECT / "docs/GITHUB.md").read_text()
+WORKFLOWS = PROJECT / "docs/workflows"
 
 
 @pytest.fixture
@@ -26,9 +25,7 @@ def reader(caller: Workflows, action: Path, lab: Lab) -> Workflows:
 
 
 def copy(reader: Workflows, name: str) -> None:
-    blocks = re.findall(r"^```yaml\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
-    (example,) = [block for block in blocks if f"name: {name}\n" in block]
-    reader.workflow(example)
+    reader.workflow((WORKFLOWS / f"{name}.yml").read_text())
 
 
 def for_test(service: Deployed, **_: object) -> str:
@@ -40,7 +37,7 @@ def test_the_drill_looks_whether_a_rollback_could_be_done_and_changes_nothing(
     reader: Workflows, bot: Bot, api: GitHubApi
 ) -> None:
     service = bot()
-    copy(reader, "Rollback drill")
+    copy(reader, "drill")
     before = (listing(service), pid(service))
     ran = reader("schedule")
     assert (ran.code, (listing(service), pid(service)), api.repository.deployments) == (0, before, [])
@@ -51,7 +48,7 @@ def test_an_alert_rolls_back_the_release_that_it_saw_failing_and_no_other(
     reader: Workflows, bot: Bot, api: GitHubApi
 ) -> None:
     service = bot()
-    copy(reader, "Rollback on alert")
+    copy(reader, "alert")
     reason = "/health does not answer $(touch canary) ::set-output name=to::x"
     reader.event = {"action": "rollback-prod", "client_payload": {"release": SECOND, "reason": reason}}
     assert (reader("repository_dispatch").code, service.live(), api.repository.deployments) == (0, THIRD, [])
@@ -64,7 +61,7 @@ def test_an_alert_rolls_back_the_release_that_it_saw_failing_and_no_other(
 
 def test_an_alert_that_names_no_release_rolls_nothing_back(reader: Workflows, bot: Bot) -> None:
     service = bot()
-    copy(reader, "Rollback on alert")
+    copy(reader, "alert")
     reader.event = {"action": "rollback-prod", "client_payload": {"reason": "/health does not answer"}}
     assert (reader("repository_dispatch").journal.job, service.live()) == ("failure", THIRD)
 
@@ -74,7 +71,7 @@ def test_a_step_that_may_fail_says_by_its_outputs_how_it_went(
     reader: Workflows, bot: Bot, gone: bool, code: str
 ) -> None:
     service = bot(for_test, layout="releases")
-    copy(reader, "Rollback with a look at the outcome")
+    copy(reader, "outcome")
     if gone:
         service.host.run(f"cd {service.releases_directory} && rm -r $(ls | grep -v {THIRD})")
     ran = reader()

@@ -152,7 +152,7 @@ def matching(grep: list[str], patterns: Sequence[str], lines: Sequence[str]) -> 
 
 
 def test_the_documented_patterns_are_the_ones_that_are_used() -> None:
-    documented = (PROJECT / "docs" / "SETTINGS.md").read_text()
+    documented = (PROJECT / "docs" / "settings.md").read_text()
     for patterns in (PATTERNS, IGNORE):
         assert "```text\n" + "\n".join(patterns) + "\n```" in documented
 
