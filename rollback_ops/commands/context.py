@@ -24,7 +24,7 @@ from rollback_ops.hosts import SshCredentials, managers, on_servers, on_this_mac
 if TYPE_CHECKING:
     from rollback_ops.integrations.github.api import Repository
     from rollback_ops.integrations.github.deployments import DeploymentRecorder
-    from rollback_ops.integrations.github.permission import Permit
+    from rollback_ops.integrations.github.permission import Permission
     from rollback_ops.integrations.publish import Publisher
 
 
@@ -50,21 +50,26 @@ class Context:
         return reason_for(self.request)
 
     @cached_property
-    def permit(self) -> Permit | None:
+    def permission(self) -> Permission | None:
         """Whether the person who asks for a rollback may have it. None: nothing is required of them."""
         request, environment = self.request, self.job.environment
         required = environment.require_permission
         if not required or request.dry_run or request.trigger not in PERSONAL_TRIGGERS:
             return None
-        from rollback_ops.integrations.github.permission import Permit, permit
+        from rollback_ops.integrations.github.permission import Permission, check_permission
 
         if not request.in_actions:
-            return Permit(
+            return Permission(
                 warning=f"the permission {required} of {request.actor} was not checked outside of a GitHub workflow: "
                 "access to the hosts is permission enough"
             )
-        unchecked = request.emergency and environment.unchecked_emergency
-        return permit(required, request.actor, self.repository, goes_on_unchecked=unchecked)
+        return check_permission(
+            required,
+            request.actor,
+            self.repository,
+            self.redact,
+            allow_unchecked=request.emergency and environment.unchecked_emergency,
+        )
 
     @cached_property
     def survey(self) -> Pending[str, Survey]:
@@ -77,8 +82,8 @@ class Context:
 
         Raises ``UsageError`` as ``reason`` does.
         """
-        permit = self.permit if change and self.reason else None
-        if not (permit and permit.refusal):
+        permission = self.permission if change and self.reason else None
+        if not (permission and permission.refusal):
             _ = self.survey
 
     @property
@@ -93,8 +98,10 @@ class Context:
         from rollback_ops.integrations.webhook import Notifier
 
         notify = self.job.service.notify
-        notifier = Notifier(self.secrets.webhook_url, self.request.webhook_format or notify.format, notify.on)
-        recorder = deployment_recorder(self.request, self.repository, self.job.environment.url)
+        notifier = Notifier(
+            self.secrets.webhook_url, self.redact, self.request.webhook_format or notify.format, notify.on
+        )
+        recorder = deployment_recorder(self.request, self.repository, self.redact, self.job.environment.url)
         return Publisher(notifier, recorder, self.hosts, self.request.record)
 
     def closing(self) -> closing[Context]:
@@ -156,7 +163,7 @@ def repository_of(environ: Mapping[str, str], secrets: Secrets) -> Repository | 
 
 
 def deployment_recorder(
-    request: Request, repository: Repository | None, environment_url: str
+    request: Request, repository: Repository | None, redact: Redactor, environment_url: str
 ) -> DeploymentRecorder | None:
     """Return what records the deployment on GitHub: in a workflow, or where that was asked for. None: nothing does."""
     asked = request.record_deployment
@@ -164,7 +171,7 @@ def deployment_recorder(
         return None
     from rollback_ops.integrations.github.deployments import DeploymentRecorder
 
-    return DeploymentRecorder(repository, environment_url, whole=not request.hosts)
+    return DeploymentRecorder(repository, redact, environment_url, whole=not request.hosts)
 
 
 def hurried(service: Service) -> Service:

@@ -11,8 +11,9 @@ from rollback_ops.config.request import Request
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Exit, RollbackOpsError, UsageError
 from rollback_ops.core.record import Record
+from rollback_ops.core.redaction import Redactor
 from rollback_ops.integrations import record_file
-from rollback_ops.integrations.github.deployments import UNFILED
+from rollback_ops.integrations.github.deployments import NOT_RECORDED
 from rollback_ops.integrations.publish import warned
 
 # Seconds. No service waits here.
@@ -51,11 +52,11 @@ def finish(environ: Mapping[str, str], secrets: Secrets) -> Finished:
 def _completed(record: Record, file: Path, environ: Mapping[str, str], secrets: Secrets) -> Finished:
     request = Request.build({**environ, "ROLLBACK_ENVIRONMENT": record.environment})
     page = _environment_page(environ, record)
-    recorder = deployment_recorder(request, repository_of(environ, secrets), page)
+    recorder = deployment_recorder(request, repository_of(environ, secrets), Redactor(secrets.texts()), page)
     if recorder is None:
         return Finished(file, record)
-    filed = recorder.file(record, _WITHIN)
-    earlier = tuple(why for why in record.warnings if not why.startswith(UNFILED))
+    filed = recorder.record(record, _WITHIN)
+    earlier = tuple(why for why in record.warnings if not why.startswith(NOT_RECORDED))
     told = warned(record.model_copy(update={"deployment": filed.deployment, "warnings": earlier}), *filed.warnings)
     problem = record_file.write(file, told) if told != record else ""
     warnings = (*filed.warnings, problem) if problem else filed.warnings

@@ -16,6 +16,7 @@ from rollback_ops.core.errors import Exit, Refused, RollbackOpsError, UsageError
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.ports import Host
 from rollback_ops.core.record import HostRecord, Record, ReleaseRef
+from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.run import RunInfo, new_run, rfc3339
 from rollback_ops.core.statistics import Statistics, statistics
 from rollback_ops.core.tasks import Cancellation, each
@@ -80,10 +81,10 @@ def from_github(environ: Mapping[str, str], options: Options, secrets: Secrets, 
     repository = repository_of(environ, secrets)
     if repository is None:
         raise UsageError("--source github needs GITHUB_REPOSITORY (owner/name) and GITHUB_TOKEN")
-    read = lambda where: _read_deployments(where, options, limit)  # noqa: E731
+    read = lambda where: _read_deployments(where, Redactor(secrets.texts()), options, limit)  # noqa: E731
     found = each([repository], read, _READ_WITHIN, Cancellation())[repository]
     if isinstance(found, RollbackOpsError):
-        raise Refused(f"the deployments of {repository.repository} cannot be read: {found.message}")
+        raise Refused(f"the deployments of {repository.name} cannot be read: {found.message}")
     records, unreadable = found
     return History(_chosen(records, options), unreadable)
 
@@ -100,12 +101,14 @@ def log(context: Context, *, failed: bool) -> Logged:
     return Logged(record, tuple(done), lost)
 
 
-def _read_deployments(repository: Repository, options: Options, limit: int | None) -> tuple[list[Record], int]:
+def _read_deployments(
+    repository: Repository, redact: Redactor, options: Options, limit: int | None
+) -> tuple[list[Record], int]:
     from rollback_ops.integrations.github.client import DeploymentClient
     from rollback_ops.integrations.github.history import read_payloads
 
     payloads: list[Mapping[str, Any] | None] = []
-    for page in DeploymentClient(repository).pages(options.environment or ""):
+    for page in DeploymentClient(repository, redact).pages(options.environment or ""):
         payloads += page
         if limit and len(_chosen(read_payloads(payloads)[0], options)) >= limit:
             break

@@ -22,13 +22,13 @@ def rollback(context: Context, progress: Progress, cancellation: Cancellation) -
 
     Without permission no host is contacted, and the record says so. Raises ``UsageError`` when a person gave no reason.
     """
-    reason, permit = context.reason, context.permit
+    reason, permission = context.reason, context.permission
     spec, publisher = spec_of(context, reason), context.publisher()
-    if permit and permit.refusal:
-        return publish(context, publisher, _refused(context, spec, permit.refusal))
+    if permission and permission.refusal:
+        return publish(context, publisher, _refused(context, spec, permission.refusal))
     with context.closing():
         record = roll_back(spec, fleet_of(context, progress, cancellation), publisher)
-        return publish(context, publisher, warned(record, reason.warning, permit.warning if permit else ""))
+        return publish(context, publisher, warned(record, reason.warning, permission.warning if permission else ""))
 
 
 def _refused(context: Context, spec: RollbackSpec, refusal: Refused) -> Record:

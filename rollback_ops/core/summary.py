@@ -1,4 +1,4 @@
-"""What a record comes to, for people: its title, its status, what to do next, and what took how long. Pure."""
+"""Summarize a record for people: title, status, next steps, and the duration of each step. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import NamedTuple
 from rollback_ops.core.record import Outcome, Record
 
 
-class OutcomeText(NamedTuple):
-    """The words of the specification's template ("Notification Template")."""
+class OutcomeSummary(NamedTuple):
+    """The texts that the specification's template asks for ("Notification Template")."""
 
     title: str
     status: str
@@ -16,55 +16,56 @@ class OutcomeText(NamedTuple):
 
 
 _LOOK = "Look at the hosts and the record of the run"
-_ENDINGS: dict[Outcome, OutcomeText] = {
-    "succeeded": OutcomeText(
+_SUMMARIES: dict[Outcome, OutcomeSummary] = {
+    "succeeded": OutcomeSummary(
         "🔄 Rollback executed",
         "✅ Service restored and operational",
         ("Investigate root cause", "Fix issue in development", "Test thoroughly", "Redeploy when ready"),
     ),
-    "nothing_to_do": OutcomeText("🔄 Nothing to roll back", "✅ Nothing was changed", ()),
-    "verification_failed": OutcomeText(
+    "nothing_to_do": OutcomeSummary("🔄 Nothing to roll back", "✅ Nothing was changed", ()),
+    "verification_failed": OutcomeSummary(
         "🚨 Rolled back, and the verification failed",
-        "❌ The restored release is live, and it is not well",
+        "❌ The restored release is live, and it is not healthy",
         (_LOOK, "Try an older release (--to), or deploy a fix"),
     ),
-    "restored": OutcomeText(
-        "🚨 Rollback failed, and was taken back",
-        "❌ What was live before is live again",
-        (_LOOK, "Remove what stood in the way, and roll back again"),
+    "restored": OutcomeSummary(
+        "🚨 Rollback failed, and was undone",
+        "❌ The release that was live before is live again",
+        (_LOOK, "Remove the cause, and roll back again"),
     ),
-    "failed": OutcomeText("🚨 Rollback failed", "❌ A person is needed now", (_LOOK, "Bring the service back by hand")),
-    "refused": OutcomeText(
+    "failed": OutcomeSummary("🚨 Rollback failed", "❌ A person is needed now", (_LOOK, "Restore the service by hand")),
+    "refused": OutcomeSummary(
         "🚨 Rollback refused",
-        "❌ Nothing was changed: what was live before is still live",
-        ("Read why it was refused", "Remove what stood in the way, and roll back again"),
+        "❌ Nothing was changed: the same release is still live",
+        ("Read why it was refused", "Remove the cause, and roll back again"),
     ),
-    "partial": OutcomeText(
-        "🚨 Rollback ended differently on its hosts",
+    "partial": OutcomeSummary(
+        "🚨 Rollback ended differently on different hosts",
         "❌ The hosts do not all run the same release",
         (_LOOK, "Roll back again: hosts that are done are left alone"),
     ),
-    "cancelled": OutcomeText(
+    "cancelled": OutcomeSummary(
         "🚨 Rollback stopped by a signal",
-        "❌ Not verified: each host finishes what it has begun",
+        "❌ Not verified: each host finishes its transaction",
         (_LOOK, "Roll back again if it is still needed"),
     ),
 }
-_POSSIBLE = OutcomeText(
+_POSSIBLE = OutcomeSummary(
     "🔎 Dry run: a rollback can be done", "✅ Nothing was changed", ("Roll back when it is needed",)
 )
 
 
-def ending_of(record: Record) -> OutcomeText:
-    ending = _ENDINGS[record.outcome]
-    if record.outcome == "succeeded" and verification_of(record)[0] != "✅":
-        steps = (f"Run rollback-ops verify {record.environment} now", *ending.next_steps)
-        return ending._replace(status="⚠️ Service started, and nobody has verified it yet", next_steps=steps)
-    return _POSSIBLE if record.dry_run and record.outcome == "nothing_to_do" and record.to.release else ending
+def outcome_summary(record: Record) -> OutcomeSummary:
+    """Return the texts for the outcome; a success that was not verified is not called a success."""
+    summary = _SUMMARIES[record.outcome]
+    if record.outcome == "succeeded" and verification_summary(record)[0] != "✅":
+        steps = (f"Run rollback-ops verify {record.environment} now", *summary.next_steps)
+        return summary._replace(status="⚠️ Service started, and not verified yet", next_steps=steps)
+    return _POSSIBLE if record.dry_run and record.outcome == "nothing_to_do" and record.to.release else summary
 
 
-def verification_of(record: Record) -> tuple[str, str]:
-    """A sign and words."""
+def verification_summary(record: Record) -> tuple[str, str]:
+    """Return a sign and a short text about the verification."""
     checks = [(host.host, check) for host in record.hosts for check in host.checks]
     failed = [f"{check.name} on {host}" for host, check in checks if check.outcome in ("failed", "unknown")]
     if failed:
@@ -78,8 +79,8 @@ def verification_of(record: Record) -> tuple[str, str]:
     return "⚠️", "Skipped" if checks else "Not done"
 
 
-class StepTime(NamedTuple):
-    """Seconds against the specification's target. ``host``: the slowest; empty for the whole."""
+class StepDuration(NamedTuple):
+    """Duration and target of a step, in seconds. ``host`` is the slowest one; empty for the total."""
 
     name: str
     seconds: float
@@ -92,13 +93,13 @@ _TARGETS = {"find": 1.0, "stop": 5.0, "switch": 1.0, "start": 10.0, "verify": 20
 _TOTAL_TARGETS = {"emergency": 20.0, "standard": 40.0, "targeted": 40.0}
 
 
-def times(record: Record) -> list[StepTime]:
-    """The slowest of each step, in their order, and the whole; none where hardly anything was done."""
-    slowest: dict[str, StepTime] = {}
+def step_durations(record: Record) -> list[StepDuration]:
+    """Return the slowest duration of each step, in order, and the total; nothing for fewer than two steps."""
+    slowest: dict[str, StepDuration] = {}
     for host in record.hosts:
         for step in host.steps:
             if step.name in _TARGETS and step.outcome != "skipped":
-                took = StepTime(step.name, step.seconds, _TARGETS[step.name], host.host)
+                took = StepDuration(step.name, step.seconds, _TARGETS[step.name], host.host)
                 slowest[step.name] = max(slowest.get(step.name, took), took, key=lambda each: each.seconds)
-    total = StepTime("total", record.duration_seconds, _TOTAL_TARGETS[record.mode])
+    total = StepDuration("total", record.duration_seconds, _TOTAL_TARGETS[record.mode])
     return [*slowest.values(), total] if len(slowest) > 1 else []

@@ -17,10 +17,10 @@ from rollback_ops.core.record import Record
 from rollback_ops.core.run import rfc3339
 from rollback_ops.core.tasks import Cancellation, begin
 from rollback_ops.integrations import record_file
-from rollback_ops.integrations.webhook import Notifier, StartNotice
+from rollback_ops.integrations.webhook import Notifier, StartEvent
 
 if TYPE_CHECKING:
-    from rollback_ops.integrations.github.deployments import DeploymentRecorder, Filed
+    from rollback_ops.integrations.github.deployments import DeploymentRecorder, RecordingResult
 
 # Seconds for the deployment on GitHub. After a signal the runner kills the program soon.
 _FILE_WITHIN = 5.0
@@ -70,12 +70,12 @@ class Publisher:
             told = warned(told.model_copy(update={"deployment": filed.deployment}), *filed.warnings)
         return told if told == record else self._written(told)
 
-    def _filed(self, record: Record) -> Filed | None:
+    def _filed(self, record: Record) -> RecordingResult | None:
         if not self._recorder:
             return None
         if record.exit_code > 128:
-            return self._recorder.file(record, _FILE_WITHIN_AFTER_SIGNAL)
-        return self._recorder.file(record, _FILE_WITHIN, lambda: self._earlier(record))
+            return self._recorder.record(record, _FILE_WITHIN_AFTER_SIGNAL)
+        return self._recorder.record(record, _FILE_WITHIN, lambda: self._earlier(record))
 
     def _earlier(self, record: Record) -> Sequence[Record]:
         """Return the records of the first host that answered. A journal that cannot be read is read another time."""
@@ -96,7 +96,7 @@ def warned(record: Record, *warnings: str) -> Record:
     return record.model_copy(update={"warnings": (*record.warnings, *news)}) if news else record
 
 
-def _start(record: Record) -> StartNotice:
-    shared = record.model_dump(include=set(StartNotice.model_fields) - {"event", "at", "change"})
+def _start(record: Record) -> StartEvent:
+    shared = record.model_dump(include=set(StartEvent.model_fields) - {"event", "at", "change"})
     change = f"{record.from_.release or 'nothing'} → {record.to.release}"
-    return StartNotice(**shared, at=rfc3339(datetime.now(UTC)), change=change)
+    return StartEvent(**shared, at=rfc3339(datetime.now(UTC)), change=change)

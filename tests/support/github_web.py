@@ -9,11 +9,13 @@ from typing import Any
 import responses
 from pydantic import SecretStr
 
+from rollback_ops.core.redaction import Redactor
 from rollback_ops.integrations.github.api import Repository
 
 TOKEN = "ghs_0123456789abcdefSECRET"
 SHA, OLD_SHA, LEFT_SHA = "a" * 40, "b" * 40, "d" * 40
 PLACE = Repository("acme/bot", SecretStr(TOKEN), sha=SHA)
+REDACT = Redactor([TOKEN])
 PAGE_OF_A_PROXY = "<html><title>Sign in to proxy.example.org</title></html>"
 
 

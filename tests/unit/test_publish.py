@@ -18,14 +18,14 @@ from rollback_ops.integrations.github.deployments import DeploymentRecorder
 from rollback_ops.integrations.publish import Publisher, warned
 from rollback_ops.integrations.webhook import Notifier
 from tests.support.fakes import FakeHost, raising
-from tests.support.github_web import DEPLOYMENTS, PLACE, deployment, sent, statuses
+from tests.support.github_web import DEPLOYMENTS, PLACE, REDACT, deployment, sent, statuses
 from tests.support.lab.ground import wait_until
 from tests.support.receiver import receiver
 from tests.support.records import USUAL, record
 
 
 def notifier(url: str = "") -> Notifier:
-    return Notifier(SecretStr(url) if url else None, "json", ("start", "success", "failure"))
+    return Notifier(SecretStr(url) if url else None, REDACT, "json", ("start", "success", "failure"))
 
 
 def written(file: Path) -> Record:
@@ -54,7 +54,7 @@ def test_what_could_not_be_told_is_in_the_record_and_in_its_file(tmp_path: Path)
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}/"
     ended = Publisher(notifier(url), None, [], file).ended(record())
-    assert ended.warnings == ("beware", "the message about the end was not sent: refused")
+    assert ended.warnings == ("beware", "the message about the end was not sent: the connection was refused")
     assert written(file) == ended
 
 
@@ -70,7 +70,7 @@ def web() -> Iterator[responses.RequestsMock]:
 def test_the_deployment_is_in_the_record_and_in_its_file(web: responses.RequestsMock, tmp_path: Path) -> None:
     file = tmp_path / "record.json"
     web.post(DEPLOYMENTS, json=deployment(7), status=201)
-    ended = Publisher(notifier(), DeploymentRecorder(PLACE), [], file).ended(record())
+    ended = Publisher(notifier(), DeploymentRecorder(PLACE, REDACT), [], file).ended(record())
     assert (ended.deployment.id, ended.warnings) == (7, ("beware",))
     assert written(file) == ended
 
@@ -78,7 +78,7 @@ def test_the_deployment_is_in_the_record_and_in_its_file(web: responses.Requests
 def test_github_is_asked_beside_the_verification_and_not_before_the_hosts_are_changed(
     web: responses.RequestsMock,
 ) -> None:
-    publisher = Publisher(notifier(), DeploymentRecorder(PLACE), [], None)
+    publisher = Publisher(notifier(), DeploymentRecorder(PLACE, REDACT), [], None)
     publisher.changing(record())
     before = len(web.calls)
     publisher.changed()
@@ -95,7 +95,7 @@ def test_the_record_is_in_its_file_before_anybody_is_told(web: responses.Request
         return 201, {}, json.dumps(deployment(7))
 
     web.add_callback(responses.POST, DEPLOYMENTS, callback=answer)
-    Publisher(notifier(), DeploymentRecorder(PLACE), [], file).ended(record())
+    Publisher(notifier(), DeploymentRecorder(PLACE, REDACT), [], file).ended(record())
     assert there == [record()]
 
 
@@ -107,7 +107,7 @@ def test_the_team_and_github_are_told_at_the_same_time(web: responses.RequestsMo
             return 201, {}, json.dumps(deployment(7))
 
         web.add_callback(responses.POST, DEPLOYMENTS, callback=answer)
-        ended = Publisher(notifier(team.url), DeploymentRecorder(PLACE), [], None).ended(record())
+        ended = Publisher(notifier(team.url), DeploymentRecorder(PLACE, REDACT), [], None).ended(record())
     assert (ended.deployment.id, ended.warnings) == (7, ("beware",))
 
 
@@ -117,7 +117,7 @@ def test_the_journal_of_a_host_that_was_there_is_read_for_what_is_missing(web: r
     earlier = record(id="r1", run_url=f"{PLACE.runs}5", started_at=(now - timedelta(hours=2)).isoformat())
     there = [FakeHost("gone", lines=["nonsense"]), FakeHost("deploy@bot1", lines=[earlier.line()])]
     gone = {**USUAL["hosts"][0], "host": "gone", "outcome": "unreachable"}
-    Publisher(notifier(), DeploymentRecorder(PLACE), there, None).ended(record(hosts=[gone, USUAL["hosts"][0]]))
+    Publisher(notifier(), DeploymentRecorder(PLACE, REDACT), there, None).ended(record(hosts=[gone, USUAL["hosts"][0]]))
     assert [document["payload"]["id"] for path, document in sent(web) if path.endswith("/deployments")] == [
         USUAL["id"],
         "r1",
@@ -128,7 +128,7 @@ def test_the_journal_of_a_host_that_was_there_is_read_for_what_is_missing(web: r
 def test_a_journal_that_cannot_be_read_is_left_for_another_time(web: responses.RequestsMock) -> None:
     web.post(DEPLOYMENTS, json=deployment(7), status=201)
     lost = FakeHost("deploy@bot1", before={"journal": raising(ConnectionLost("it is gone"))})
-    ended = Publisher(notifier(), DeploymentRecorder(PLACE), [lost], None).ended(record())
+    ended = Publisher(notifier(), DeploymentRecorder(PLACE, REDACT), [lost], None).ended(record())
     assert (ended.deployment.id, ended.warnings) == (7, ("beware",))
 
 

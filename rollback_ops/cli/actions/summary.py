@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from rollback_ops.cli.actions.markdown import bounded, code, link, table, words
 from rollback_ops.core.model import PERSONAL_TRIGGERS
 from rollback_ops.core.record import HostRecord, Record, ReleaseRef
-from rollback_ops.core.summary import ending_of, times, verification_of
+from rollback_ops.core.summary import outcome_summary, step_durations, verification_summary
 
 # Over 1 MiB GitHub drops the whole of it.
 _LONGEST = 256 * 1024
@@ -22,7 +22,7 @@ _SIGNS = {"succeeded": "✅", "nothing_to_do": "✅", "passed": "✅", "skipped"
 
 def summary(record: Record, repository: str = "") -> str:
     """Render one record as a page. ``repository``: the repository's address, for links to commits; may be empty."""
-    ending = ending_of(record)
+    ending = outcome_summary(record)
     parts = (
         [f"## {ending.title}: {code(record.service)}, {code(record.environment)}", ""],
         _facts(record, repository),
@@ -62,7 +62,7 @@ def _facts(record: Record, repository: str) -> Iterator[str]:
         if record.trigger in PERSONAL_TRIGGERS
         else f"{code(record.actor)} (automatic: {record.trigger})"
     )
-    sign, told = verification_of(record)
+    sign, told = verification_summary(record)
     verdict, colon, which = told.partition(": ")
     yield f"- **Environment:** {code(record.environment)}{'' if record.mode == 'standard' else f' ({record.mode})'}"
     yield f"- **Time:** {at:%Y-%m-%d %H:%M:%S} UTC"
@@ -147,7 +147,7 @@ def _times(record: Record) -> Iterator[str]:
                 f"{took.target:.0f} s",
                 "⚠️" if took.seconds > took.target else "",
             )
-            for took in times(record)
+            for took in step_durations(record)
         ),
     )
 

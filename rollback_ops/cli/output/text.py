@@ -54,7 +54,7 @@ def result(record: Record) -> Iterator[Line]:
 
 def _times(record: Record) -> Iterator[Line]:
     """Show the slowest of each step against its target."""
-    took = summary.times(record)
+    took = summary.step_durations(record)
     if took:
         yield Line("  " + ", ".join(f"{each.name} {each.seconds:.2f} s" for each in took), "faint")
     for each in took:

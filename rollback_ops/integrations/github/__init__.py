@@ -1,1 +1,1 @@
-"""GitHub's API: deployments, permissions and history. Only ``api`` uses PyGithub."""
+"""GitHub: deployments, permissions and history. Only ``api`` uses PyGithub."""

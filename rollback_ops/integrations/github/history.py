@@ -1,4 +1,4 @@
-"""The payloads of deployments on GitHub: each holds the core of a record, which lasts as long as the deployment."""
+"""Read records back from the payloads of deployments on GitHub."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from rollback_ops.core.record import SCHEMA_VERSION, Record
 
 
 def read_payloads(payloads: Iterable[Mapping[str, Any] | None]) -> tuple[list[Record], int]:
-    """The records in payloads, newest first, and how many of them could not be read.
+    """Return the records in payloads, newest first, and the number of payloads that could not be read.
 
-    Those of other programs, and of other versions of the record, are among the latter. A run counts once.
+    Payloads of other programs and of other versions of the record count as unreadable. Each run is returned once.
     """
     records: dict[str, Record] = {}
     unreadable = 0

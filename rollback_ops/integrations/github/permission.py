@@ -1,4 +1,4 @@
-"""Whether the person who started a workflow may roll this environment back: GitHub is asked, before any host is."""
+"""Check on GitHub, before any host is contacted, whether the person who started a workflow may roll back."""
 
 from __future__ import annotations
 
@@ -8,60 +8,63 @@ from typing import Any, get_args
 
 from rollback_ops.config.types import Role
 from rollback_ops.core.errors import Refused, RollbackOpsError
+from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.tasks import Cancellation, begin
 from rollback_ops.core.text import one_line
 from rollback_ops.integrations.github.api import Api, GitHubError, Repository
 
 # From the least to the most.
 _ROLES: tuple[Role, ...] = get_args(Role)
-# The old names say less than the roles: GitHub gives them for each role, and for one that somebody made up.
+# GitHub's legacy ``permission`` has three values. Each stands for up to two roles, and for custom roles.
 _AT_LEAST: dict[str, Role] = {"read": "read", "write": "write", "admin": "admin"}
 _AT_MOST: dict[str, Role] = {"read": "triage", "write": "maintain", "admin": "admin"}
 _NOT_FOUND = 404
 _WITHIN = 8.0
-_HINT = "Ask somebody who may, or change require_permission of the environment."
+_HINT = "Ask somebody who has the permission, or change require_permission of the environment."
 
 
 @dataclass(frozen=True, slots=True)
-class Permit:
-    """``refusal`` says why it may not be done; ``warning`` what nobody looked up."""
+class Permission:
+    """``refusal``: why the rollback is not permitted. ``warning``: what could not be checked."""
 
     refusal: Refused | None = None
     warning: str = ""
 
 
-def permit(required: str, person: str, place: Repository | None, *, goes_on_unchecked: bool) -> Permit:
-    """Whether the person holds what is required: a role on the repository, or a membership (``@org/team``).
+def check_permission(
+    required: str, person: str, repository: Repository | None, redact: Redactor, *, allow_unchecked: bool
+) -> Permission:
+    """Check whether the person has what is required: a role on the repository, or a membership (``@org/team``).
 
-    When GitHub cannot be asked the answer is no, unless ``goes_on_unchecked``. Never raises.
+    When GitHub cannot be asked, the rollback is not permitted, unless ``allow_unchecked``. Never raises.
     """
     try:
-        refusal = _refusal(required, person, place)
+        refusal = _refusal(required, person, repository, redact)
     except GitHubError as error:
-        what = f"nobody could look up whether {one_line(person)} holds {required}: {error.message}"
-        if goes_on_unchecked:
-            return Permit(warning=f"{what}; it went on (emergency, unchecked_emergency)")
-        return Permit(Refused(what, _what_to_do(required, error)))
-    return Permit(refusal)
+        problem = f"it could not be checked whether {one_line(person)} holds {required}: {error.message}"
+        if allow_unchecked:
+            return Permission(warning=f"{problem}; the emergency rollback went on (unchecked_emergency)")
+        return Permission(Refused(problem, _what_to_do(required, error)))
+    return Permission(refusal)
 
 
-def _refusal(required: str, person: str, place: Repository | None) -> Refused | None:
-    if place is None:
-        raise GitHubError("there is no GITHUB_TOKEN, or no GITHUB_REPOSITORY")
-    api = Api(place)
+def _refusal(required: str, person: str, repository: Repository | None, redact: Redactor) -> Refused | None:
+    if repository is None:
+        raise GitHubError("GITHUB_TOKEN or GITHUB_REPOSITORY is missing")
+    api = Api(repository, redact)
     objection = _team if required.startswith("@") else _role
     found = begin([required], lambda _: objection(api, required, person)).results(_WITHIN, Cancellation())[required]
     if isinstance(found, GitHubError):
         raise found
     if isinstance(found, RollbackOpsError):
-        raise GitHubError("GitHub took too long")
-    return Refused(f"{one_line(person)} may not do this: {found}", _HINT) if found else None
+        raise GitHubError("GitHub did not answer in time")
+    return Refused(f"{one_line(person)} lacks the permission: {found}", _HINT) if found else None
 
 
 def _role(api: Api, required: str, person: str) -> str:
-    """Why the person's role is not enough, or nothing."""
+    """Return why the person's role does not suffice; empty when it does."""
     try:
-        role = held(api.permission(person))
+        role = role_in(api.permission(person))
     except GitHubError as error:
         if error.status != _NOT_FOUND:
             raise
@@ -82,11 +85,11 @@ def _team(api: Api, required: str, person: str) -> str:
     return "" if state == "active" else f"their membership of {required} is {one_line(state) or 'unknown'}"
 
 
-def held(answer: Mapping[str, Any]) -> Role | str:
-    """The role that GitHub's answer comes to; empty for none.
+def role_in(answer: Mapping[str, Any]) -> Role | str:
+    """Return the role in GitHub's answer; empty for none.
 
-    ``permission`` is an old name that stands for two roles; which of them it is, ``role_name`` says, and for roles that
-    an organization made up, the permissions of the user. What contradicts ``permission`` does not count.
+    ``permission`` is a legacy value that stands for two roles. ``role_name`` tells which of them; for an organization's
+    custom role, the permissions of the user tell. Values that contradict ``permission`` do not count.
     """
     old = str(answer.get("permission", ""))
     if old not in _AT_LEAST:
@@ -102,4 +105,4 @@ def held(answer: Mapping[str, Any]) -> Role | str:
 def _what_to_do(required: str, error: GitHubError) -> str:
     if required.startswith("@") and error.status in (401, 403):
         return "Give the step a token with members: read; the GITHUB_TOKEN of a workflow cannot read teams."
-    return "In an emergency, --emergency goes on where the environment has unchecked_emergency = true."
+    return "In an emergency, use --emergency where the environment has unchecked_emergency = true."

@@ -1,11 +1,11 @@
-"""The record itself, for programs; at the start what is known of it then."""
+"""The JSON format: the record itself, for programs; at the start, the part of it that is known."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from rollback_ops.integrations.webhook.message import Notice
+from rollback_ops.integrations.webhook.message import Notification
 
 
-def payload(news: Notice) -> dict[str, Any]:
-    return news.model_dump(mode="json", by_alias=True)
+def payload(notification: Notification) -> dict[str, Any]:
+    return notification.model_dump(mode="json", by_alias=True)

@@ -1,4 +1,4 @@
-"""What a message says, in whatever format it is sent: the specification's template ("Notification Template"). Pure."""
+"""The content of a message in every format, by the specification's template ("Notification Template"). Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Literal, NamedTuple
 
 from rollback_ops.core.model import PERSONAL_TRIGGERS, Mode, Trigger
 from rollback_ops.core.record import HostRecord, Record, RecordPart, ReleaseRef, Timestamp
-from rollback_ops.core.summary import ending_of, verification_of
+from rollback_ops.core.summary import outcome_summary, verification_summary
 from rollback_ops.core.text import joined
 
 
-class StartNotice(RecordPart):
-    """What is known when the first host is about to be changed. ``change`` is what goes and what comes: b3 → b2."""
+class StartEvent(RecordPart):
+    """A rollback that is about to change its first host. ``change`` names both releases: ``b3 → b2``."""
 
     event: Literal["start"] = "start"
     id: str
@@ -28,11 +28,11 @@ class StartNotice(RecordPart):
     change: str
 
 
-Notice = StartNotice | Record
+Notification = StartEvent | Record
 
 
 class Message(NamedTuple):
-    """The texts are as people and hosts wrote them: a format makes them harmless, and short enough."""
+    """The texts of a message, as people and hosts wrote them. Each format escapes and shortens them."""
 
     title: str
     facts: tuple[tuple[str, str], ...]
@@ -42,42 +42,43 @@ class Message(NamedTuple):
     run_url: str = ""
 
 
-def message_of(news: Notice) -> Message:
-    return _beginning(news) if isinstance(news, StartNotice) else _ending(news)
+def message_of(notification: Notification) -> Message:
+    return _start_message(notification) if isinstance(notification, StartEvent) else _end_message(notification)
 
 
-def _beginning(start: StartNotice) -> Message:
-    facts = (*_heading(start, start.at), ("Change", start.change))
+def _start_message(start: StartEvent) -> Message:
+    facts = (*_run_facts(start, start.at), ("Change", start.change))
     title = f"🔄 Rollback started: {start.service}, {start.environment}"
     return Message(title, facts, "⏳ Hosts are being switched", run_url=start.run_url or "")
 
 
-def _ending(record: Record) -> Message:
-    ending = ending_of(record)
+def _end_message(record: Record) -> Message:
+    summary = outcome_summary(record)
     return Message(
-        f"{ending.title}: {record.service}, {record.environment}",
-        (*_heading(record, record.started_at), *_outcome_facts(record)),
-        ending.status,
+        f"{summary.title}: {record.service}, {record.environment}",
+        (*_run_facts(record, record.started_at), *_outcome_facts(record)),
+        summary.status,
         tuple(_host(host) for host in record.hosts),
-        ending.next_steps,
+        summary.next_steps,
         record.run_url or "",
     )
 
 
-def _heading(news: Notice, at: str) -> Iterator[tuple[str, str]]:
-    yield "Environment", news.environment if news.mode == "standard" else f"{news.environment} ({news.mode})"
-    yield "Service", news.service
+def _run_facts(notified: Notification, at: str) -> Iterator[tuple[str, str]]:
+    mode = "" if notified.mode == "standard" else f" ({notified.mode})"
+    yield "Environment", f"{notified.environment}{mode}"
+    yield "Service", notified.service
     yield "Time", f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    automatic = "" if news.trigger in PERSONAL_TRIGGERS else f" (automatic: {news.trigger})"
-    yield "Initiated by", f"{news.actor}{automatic}"
-    yield "Reason", news.reason
+    automatic = "" if notified.trigger in PERSONAL_TRIGGERS else f" (automatic: {notified.trigger})"
+    yield "Initiated by", f"{notified.actor}{automatic}"
+    yield "Reason", notified.reason
 
 
 def _outcome_facts(record: Record) -> Iterator[tuple[str, str]]:
     yield "From", _release(record.from_)
     yield "To", _release(record.to)
     yield "Duration", f"{record.duration_seconds:.1f} seconds"
-    yield "Verification", " ".join(verification_of(record))
+    yield "Verification", " ".join(verification_summary(record))
     if record.warnings:
         yield "Warnings", joined("; ".join(record.warnings))
 

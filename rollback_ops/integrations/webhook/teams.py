@@ -1,6 +1,6 @@
-"""An Adaptive Card for Teams, in the envelope that its workflows take.
+"""An Adaptive Card for Teams, in the envelope that Teams' workflows accept.
 
-Texts are runs (``TextRun``), in which Teams reads no Markdown. A card may have 28 KB.
+Texts are ``TextRun`` elements, in which Teams interprets no Markdown. A card may have at most 28 KB.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rollback_ops.core.text import one_line, short
-from rollback_ops.integrations.webhook.message import Notice, message_of
+from rollback_ops.integrations.webhook.message import Notification, message_of
 
 _VALUE = 300
 _HOST = 200
@@ -18,22 +18,22 @@ _MOST_HOSTS = 12
 _URL = 600
 
 
-def payload(news: Notice) -> dict[str, Any]:
-    told = message_of(news)
+def payload(notification: Notification) -> dict[str, Any]:
+    message = message_of(notification)
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
         "body": [
-            _line((told.title, True), size="Large"),
-            *(_line((f"{name}: ", True), (value, False)) for name, value in told.facts),
-            *_listed("Hosts", told.hosts),
-            *_listed("Next steps", told.next_steps),
-            _line(("Status: ", True), (told.status, False)),
+            _line((message.title, True), size="Large"),
+            *(_line((f"{name}: ", True), (value, False)) for name, value in message.facts),
+            *_listed("Hosts", message.hosts),
+            *_listed("Next steps", message.next_steps),
+            _line(("Status: ", True), (message.status, False)),
         ],
     }
-    if len(told.run_url) <= _URL and re.fullmatch(r"https?://[\w.:/-]+", told.run_url, re.ASCII):
-        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open the run", "url": told.run_url}]
+    if len(message.run_url) <= _URL and re.fullmatch(r"https?://[\w.:/-]+", message.run_url, re.ASCII):
+        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open the run", "url": message.run_url}]
     kind = "application/vnd.microsoft.card.adaptive"
     return {"type": "message", "attachments": [{"contentType": kind, "contentUrl": None, "content": card}]}
 
@@ -52,5 +52,5 @@ def _line(*runs: tuple[str, bool], size: str = "Default") -> dict[str, Any]:
 
 
 def _run(text: str, bold: bool, size: str) -> dict[str, Any]:
-    plain = short(one_line(text), _VALUE)
+    plain = one_line(text, _VALUE)
     return {"type": "TextRun", "text": plain or "-", "weight": "Bolder" if bold else "Default", "size": size}

@@ -21,7 +21,7 @@ from tests.support.on_this_machine import OwnService
 from tests.support.scene import AT_ONCE, FOUR, WHY, quick
 from tests.support.workflow import RECORD, REVISIONS, Workflow, variables
 
-UNFILED = "the deployment on GitHub was not recorded: "
+NOT_RECORDED = "the deployment on GitHub was not recorded: "
 CUT = "GitHub cannot be reached, or the connection was cut"
 
 
@@ -114,7 +114,7 @@ def test_outside_a_workflow_github_is_left_alone_unless_it_was_asked_for(workflo
 
 @pytest.mark.parametrize(
     ("asked", "warnings"),
-    [("", []), ("false", []), ("true", [f"{UNFILED}GITHUB_TOKEN and GITHUB_REPOSITORY say where, and are not there"])],
+    [("", []), ("false", []), ("true", [f"{NOT_RECORDED}GITHUB_TOKEN or GITHUB_REPOSITORY is missing"])],
 )
 def test_without_a_token_only_who_asked_for_a_deployment_is_warned(
     workflow: Workflow, asked: str, warnings: list[str]
@@ -129,13 +129,13 @@ def test_without_a_token_only_who_asked_for_a_deployment_is_warned(
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
-        ("error", "GitHub is in trouble (500)"),
-        ("html", "GitHub is in trouble (502)"),
-        ("rate limit", "GitHub's limit of requests is used up (403)"),
-        ("secondary limit", "GitHub's limit of requests is used up (429)"),
-        ("unauthorized", "GitHub does not take the token (401: Bad credentials)"),
+        ("error", "GitHub answered with a server error (500)"),
+        ("html", "GitHub answered with a server error (502)"),
+        ("rate limit", "GitHub's rate limit is used up (403)"),
+        ("secondary limit", "GitHub's rate limit is used up (429)"),
+        ("unauthorized", "GitHub rejected the token (401: Bad credentials)"),
         ("cut", CUT),
-        ("hang", "GitHub took too long"),
+        ("hang", "GitHub did not answer in time"),
     ],
 )
 def test_whatever_github_does_the_rollback_is_done_and_the_last_step_records_it(
@@ -145,7 +145,7 @@ def test_whatever_github_does_the_rollback_is_done_and_the_last_step_records_it(
     ended = workflow.roll_back()
     assert (ended.code, ended.document["outcome"]) == (0, "succeeded")
     assert workflow.service.health() == ("ok", "b2")
-    assert ended.document["warnings"] == [f"{UNFILED}{why}"]
+    assert ended.document["warnings"] == [f"{NOT_RECORDED}{why}"]
     assert workflow.record == ended.document
     api.troubles.clear()
     finished = workflow("finish")
@@ -181,7 +181,7 @@ def test_over_ssh_the_journal_of_the_host_tells_what_is_missing(
     api.is_in_trouble("cut")
     first = rollback_ops(*typed, **variables(api, 1)).document
     assert first["outcome"] == "succeeded", first["hosts"]
-    assert (service.live(), first["warnings"]) == ("b3", [f"{UNFILED}{CUT}"])
+    assert (service.live(), first["warnings"]) == ("b3", [f"{NOT_RECORDED}{CUT}"])
     api.troubles.clear()
     second = rollback_ops(*typed, **variables(api, 2)).document
     assert (service.live(), second["warnings"]) == ("b2", [])
@@ -254,7 +254,7 @@ def test_a_github_that_hangs_does_not_use_up_the_runners_patience(workflow: Work
     # The host takes two seconds to stop, and GitHub gets one; a busy machine takes its time for the rest.
     assert time.monotonic() - began < 2 + 1 + 4
     (why,) = json.loads(out)["warnings"]
-    assert why == f"{UNFILED}GitHub took too long"
+    assert why == f"{NOT_RECORDED}GitHub did not answer in time"
 
 
 def test_the_last_step_has_nothing_to_do_where_nothing_was_changed(workflow: Workflow, api: GitHubApi) -> None:
@@ -306,7 +306,7 @@ def test_who_has_not_is_refused_before_any_host_is_contacted(workflow: Workflow,
     assert (ended.code, ended.document["outcome"], ended.document["actor"]) == (1, "refused", "bob")
     (host,) = ended.document["hosts"]
     assert host["outcome"] == "refused"
-    assert "bob may not do this: it takes maintain on acme/bot, and they have write" in host["detail"]
+    assert "bob lacks the permission: it takes maintain on acme/bot, and they have write" in host["detail"]
     assert workflow.record == ended.document
     assert not marker.exists()
     assert workflow.service.health() == ("unhealthy", "b3")
@@ -334,7 +334,7 @@ def test_when_github_is_down_only_an_emergency_that_is_allowed_goes_on(
     assert (refused.code, refused.document["outcome"]) == (1, "refused")
     ended = workflow.roll_back("--emergency")
     assert ended.code == (0 if unchecked else 1)
-    looked_up = "nobody could look up whether alice holds admin: GitHub is in trouble (500)"
+    looked_up = "it could not be checked whether alice holds admin: GitHub answered with a server error (500)"
     assert any(warning.startswith(looked_up) for warning in ended.document["warnings"]) == unchecked
 
 
@@ -405,7 +405,7 @@ def test_a_github_that_is_down_is_said_to_be(workflow: Workflow, api: GitHubApi)
     api.is_in_trouble("html")
     ended = workflow("history", "list", "--source", "github")
     assert ended.code == 1
-    assert "the deployments of acme/bot cannot be read: GitHub is in trouble (502)" in ended.err
+    assert "the deployments of acme/bot cannot be read: GitHub answered with a server error (502)" in ended.err
     ended = workflow("history", "list", "--source", "github", GITHUB_TOKEN="")
     assert ended.code == 64
     assert "--source github needs GITHUB_REPOSITORY" in ended.err

@@ -102,8 +102,8 @@ def test_a_receiver_that_is_down_is_a_warning_and_changes_nothing(
     ended = roll_back(rollback_ops, url, "--json", "--record", "record.json")
     assert ended.code == 0
     assert own_service.health() == ("ok", "b2")
-    assert ended.document["warnings"] == ["the message about the end was not sent: refused"]
-    assert "! the message about the end was not sent: refused" in ended.err
+    assert ended.document["warnings"] == ["the message about the end was not sent: the connection was refused"]
+    assert "! the message about the end was not sent: the connection was refused" in ended.err
     assert json.loads((tmp_path / "record.json").read_text()) == ended.document
 
 

@@ -15,8 +15,8 @@ from rollback_ops.integrations.github.api import Api, GitHubError
 from rollback_ops.integrations.github.client import DeploymentClient
 from rollback_ops.integrations.github.deployments import DeploymentRecorder
 from rollback_ops.integrations.github.history import read_payloads
-from rollback_ops.integrations.github.permission import permit
-from tests.support.github_web import PLACE, address
+from rollback_ops.integrations.github.permission import check_permission
+from tests.support.github_web import PLACE, REDACT, address
 from tests.support.records import USUAL, record
 
 ANYTHING = st.recursive(
@@ -68,10 +68,10 @@ def test_any_answer_ends_in_words_or_is_one(body: bytes, status: int) -> None:
             web.add(method, EVERYTHING, body=body, status=status)
         for asking in ASKING:
             with contextlib.suppress(GitHubError):
-                asking(Api(PLACE))
+                asking(Api(PLACE, REDACT))
         with contextlib.suppress(GitHubError):
-            read_payloads(next(DeploymentClient(PLACE).pages()))
+            read_payloads(next(DeploymentClient(PLACE, REDACT).pages()))
         for required in ("maintain", "@acme/ops"):
-            permit(required, "alice", PLACE, goes_on_unchecked=False)
-        filed = DeploymentRecorder(PLACE).file(record(), 20.0, lambda: [record(id="r1")])
+            check_permission(required, "alice", PLACE, REDACT, allow_unchecked=False)
+        filed = DeploymentRecorder(PLACE, REDACT).record(record(), 20.0, lambda: [record(id="r1")])
         assert filed.deployment.id is not None or filed.warnings

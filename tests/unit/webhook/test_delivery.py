@@ -17,7 +17,7 @@ import requests
 import responses
 from urllib3.exceptions import NameResolutionError
 
-from rollback_ops.integrations.webhook.sending import send
+from rollback_ops.integrations.webhook.delivery import send
 from tests.support.receiver import SECRET, receiver
 
 URL = f"https://hooks.example.org/services/{SECRET}/hunter2hunter2"
@@ -51,13 +51,13 @@ def test_what_is_refused_is_not_sent_again(web: responses.RequestsMock, status: 
 
 def test_a_redirect_is_not_followed(web: responses.RequestsMock) -> None:
     web.post(URL, status=302, headers={"Location": f"https://elsewhere.example.org/{SECRET}"})
-    assert deliver() == "it redirects elsewhere (status 302)"
+    assert deliver() == "the receiver redirects to another address (status 302)"
     assert len(web.calls) == 1
 
 
 def test_a_web_page_is_no_answer_of_a_webhook(web: responses.RequestsMock) -> None:
     web.post(URL, body="\n<!DOCTYPE html><title>Please log in</title>", content_type="text/html")
-    assert deliver() == "it answers with a web page"
+    assert deliver() == "the receiver answered with a web page"
 
 
 def test_a_wait_that_is_longer_than_the_patience_is_not_begun(web: responses.RequestsMock) -> None:
@@ -72,11 +72,15 @@ def test_a_wait_that_is_longer_than_the_patience_is_not_begun(web: responses.Req
     ("error", "words", "again"),
     [
         (requests.ReadTimeout(f"Read timed out. {URL}"), "timed out", False),
-        (requests.exceptions.SSLError(f"certificate verify failed {URL}"), "its certificate is not trusted", False),
+        (
+            requests.exceptions.SSLError(f"certificate verify failed {URL}"),
+            "the receiver's certificate",
+            False,
+        ),
         (requests.exceptions.InvalidURL(URL), "failed (InvalidURL)", False),
         (RuntimeError(URL), "failed (RuntimeError)", False),
         (requests.ConnectTimeout(URL), "timed out", True),
-        (requests.exceptions.ProxyError(URL), "the proxy does not let it through", True),
+        (requests.exceptions.ProxyError(URL), "the proxy rejected the connection", True),
         (requests.ConnectionError(f"Connection aborted. {URL}"), "the connection was cut", True),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
@@ -93,7 +97,7 @@ def test_a_host_that_is_not_known_is_said_to_be(web: responses.RequestsMock) -> 
     cause: Any = type("MaxRetryError", (Exception,), {})(URL)
     cause.reason = NameResolutionError("hooks.example.org", None, socket.gaierror(URL))  # type: ignore[arg-type]
     web.post(URL, body=requests.ConnectionError(cause))
-    assert deliver(within=1.0) == "its host is not known"
+    assert deliver(within=1.0) == "the name of the receiver's host does not resolve"
 
 
 # --- what is tried again ---------------------------------------------------------------------------------
@@ -163,7 +167,7 @@ def speaking(answer: bytes) -> Iterator[str]:
 def test_a_receiver_that_is_not_there_refuses() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    assert deliver(f"http://127.0.0.1:{port}/{SECRET}", within=1.0) == "refused"
+    assert deliver(f"http://127.0.0.1:{port}/{SECRET}", within=1.0) == "the connection was refused"
 
 
 def test_a_connection_that_is_cut_is_said_to_be() -> None:
@@ -200,12 +204,12 @@ def test_a_proxy_does_not_see_what_is_meant_for_this_machine(monkeypatch: pytest
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        (f"http://hooks.example.org/{SECRET}", "ROLLBACK_WEBHOOK_URL should be an https address"),
-        (f"http://127.0.0.1.example.org/{SECRET}", "ROLLBACK_WEBHOOK_URL should be an https address"),
-        (f"file:///{SECRET}", "ROLLBACK_WEBHOOK_URL should be an https address"),
-        (f"https:///{SECRET}", "ROLLBACK_WEBHOOK_URL should be an https address"),
-        (SECRET, "ROLLBACK_WEBHOOK_URL should be an https address"),
-        (f"https://[{SECRET}", "ROLLBACK_WEBHOOK_URL is not an address"),
+        (f"http://hooks.example.org/{SECRET}", "ROLLBACK_WEBHOOK_URL should be an https URL"),
+        (f"http://127.0.0.1.example.org/{SECRET}", "ROLLBACK_WEBHOOK_URL should be an https URL"),
+        (f"file:///{SECRET}", "ROLLBACK_WEBHOOK_URL should be an https URL"),
+        (f"https:///{SECRET}", "ROLLBACK_WEBHOOK_URL should be an https URL"),
+        (SECRET, "ROLLBACK_WEBHOOK_URL should be an https URL"),
+        (f"https://[{SECRET}", "ROLLBACK_WEBHOOK_URL is not a URL"),
     ],
 )
 def test_an_address_that_is_not_https_gets_nothing(web: responses.RequestsMock, url: str, words: str) -> None:

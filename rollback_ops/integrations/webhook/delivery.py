@@ -1,4 +1,4 @@
-"""The one place where a message leaves. Its address is a secret: no reason, exception or log line holds it."""
+"""Deliver a message to a webhook. The URL is a secret: no reason, exception or log line contains it."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 _CONNECT_WITHIN = 2.0
 _ANSWER_WITHIN = 3.0
-# Seconds before the next attempt, where the receiver does not say; there are no more attempts than these and one.
+# Seconds before each retry, unless the receiver asks for another pause. There are at most three retries.
 _PAUSES = (0.3, 0.7, 1.5)
-_ENOUGH_OF_AN_ANSWER = 200
+_ANSWER_BYTES = 200
 _TOO_MANY = 429
 
 
 class _Attempt(NamedTuple):
-    """``problem``: why it did not arrive, or nothing. ``again_in``: seconds, where the receiver said so."""
+    """``problem``: why it failed; empty when it did not. ``retry_after``: the receiver's wish, in seconds."""
 
     problem: str = ""
-    again: bool = False
-    again_in: float | None = None
+    retry: bool = False
+    retry_after: float | None = None
 
 
 def encoded(document: dict[str, Any]) -> bytes:
@@ -37,25 +37,25 @@ def encoded(document: dict[str, Any]) -> bytes:
 
 
 def send(url: str, body: Callable[[], bytes], within: float) -> str:
-    """Deliver what ``body`` gives. Why it could not be done ``within`` seconds, or nothing. Never raises."""
-    wrong = _objection(url)
-    if wrong:
-        return wrong
+    """Deliver what ``body`` returns within so many seconds. Returns why it failed, or nothing. Never raises."""
+    problem = _problem_with(url)
+    if problem:
+        return problem
     deadline = time.monotonic() + within
-    # Looking a name up, and an answer that comes byte by byte, heed no limit of their own.
+    # Name resolution, and an answer that comes byte by byte, have no timeout of their own: a thread has.
     begun = begin(["message"], lambda _: _deliver(url, body, deadline))
     found = begun.results(within, Cancellation())["message"]
     return "timed out" if isinstance(found, RollbackOpsError) else found
 
 
-def _objection(url: str) -> str:
+def _problem_with(url: str) -> str:
     try:
         parts = urlsplit(url)
         secure = parts.scheme == "https" and bool(parts.hostname)
         allowed = secure or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
     except ValueError:
-        return "ROLLBACK_WEBHOOK_URL is not an address"
-    return "" if allowed else "ROLLBACK_WEBHOOK_URL should be an https address"
+        return "ROLLBACK_WEBHOOK_URL is not a URL"
+    return "" if allowed else "ROLLBACK_WEBHOOK_URL should be an https URL"
 
 
 def _is_loopback(host: str) -> bool:
@@ -66,13 +66,13 @@ def _is_loopback(host: str) -> bool:
 
 
 def _deliver(url: str, body: Callable[[], bytes], deadline: float) -> str:
-    # Whatever goes wrong here may have the address in its words, and must not change how a rollback ends.
+    # An exception here may contain the URL in its text, and must not change the outcome of a rollback.
     try:
         message = body()
         for pause in (*_PAUSES, None):
             attempt = _attempt(url, message, deadline)
-            wait = pause if attempt.again_in is None else attempt.again_in
-            if not attempt.again or pause is None or wait is None or time.monotonic() + wait >= deadline:
+            wait = pause if attempt.retry_after is None else attempt.retry_after
+            if not attempt.retry or pause is None or wait is None or time.monotonic() + wait >= deadline:
                 break
             time.sleep(wait)
     except Exception as error:
@@ -85,11 +85,11 @@ def _attempt(url: str, body: bytes, deadline: float) -> _Attempt:
 
     import requests
 
-    # It logs addresses of answers that it cannot read.
+    # urllib3 logs the URL of answers that it cannot parse.
     logging.getLogger("urllib3").setLevel(logging.CRITICAL)
     left = max(0.1, deadline - time.monotonic())
     with requests.Session() as session:
-        # A proxy must not get to see what is meant for this machine.
+        # A proxy must not see messages to this machine.
         session.trust_env = urlsplit(url).scheme == "https"
         try:
             with session.post(
@@ -108,18 +108,18 @@ def _attempt(url: str, body: bytes, deadline: float) -> _Attempt:
 def _judged(answer: Response) -> _Attempt:
     status = answer.status_code
     if 300 <= status < 400:
-        return _Attempt(f"it redirects elsewhere (status {status})")
+        return _Attempt(f"the receiver redirects to another address (status {status})")
     if status == _TOO_MANY or status >= 500:
-        return _Attempt(f"status {status}", again=True, again_in=_seconds(answer.headers.get("Retry-After", "")))
+        return _Attempt(f"status {status}", retry=True, retry_after=_seconds(answer.headers.get("Retry-After", "")))
     if status >= 400:
         return _Attempt(f"status {status}")
-    # Slack says "ok" and calls it HTML. A page is what a log-in or a proxy answers with.
-    said = next(answer.iter_content(_ENOUGH_OF_AN_ANSWER), b"")
-    return _Attempt("it answers with a web page") if said.lstrip()[:1] == b"<" else _Attempt()
+    # Slack answers "ok" as text/html, so the type proves nothing. Log-in pages and proxies answer with a page.
+    start = next(answer.iter_content(_ANSWER_BYTES), b"")
+    return _Attempt("the receiver answered with a web page") if start.lstrip()[:1] == b"<" else _Attempt()
 
 
 def _seconds(retry_after: str) -> float | None:
-    """Seconds, or a date."""
+    """Parse a ``Retry-After`` header: seconds, or a date. None when it is neither."""
     from email.utils import parsedate_to_datetime
 
     try:
@@ -131,20 +131,24 @@ def _seconds(retry_after: str) -> float | None:
 
 
 def _explained(error: Exception) -> _Attempt:
-    """The kind of an error in words: what it says itself has the address in it."""
+    """Explain an error by its type. Its own text is not shown: it contains the URL."""
     import requests
     from requests import exceptions
     from urllib3.exceptions import NameResolutionError, NewConnectionError
 
     cause = getattr(error.args[0], "reason", None) if error.args else None
     kinds: tuple[tuple[bool, str, bool], ...] = (
-        # It may have arrived: nothing is sent twice to one that is only slow.
+        # The message may have arrived at a slow receiver: it is not sent twice.
         (isinstance(error, exceptions.ReadTimeout), "timed out", False),
         (isinstance(error, requests.Timeout), "timed out", True),
-        (isinstance(error, exceptions.SSLError), "its certificate is not trusted, or it speaks no TLS", False),
-        (isinstance(error, exceptions.ProxyError), "the proxy does not let it through", True),
-        (isinstance(cause, NameResolutionError), "its host is not known", True),
-        (isinstance(cause, NewConnectionError), "refused", True),
+        (
+            isinstance(error, exceptions.SSLError),
+            "the receiver's certificate is not trusted, or there is no TLS",
+            False,
+        ),
+        (isinstance(error, exceptions.ProxyError), "the proxy rejected the connection", True),
+        (isinstance(cause, NameResolutionError), "the name of the receiver's host does not resolve", True),
+        (isinstance(cause, NewConnectionError), "the connection was refused", True),
         (isinstance(error, requests.ConnectionError), "the connection was cut", True),
     )
     otherwise = (f"failed ({type(error).__name__})", False)
