@@ -7,7 +7,7 @@ SECONDS_EACH ?= 60
 # Our own, and those that the documents offer to copy.
 WORKFLOWS := .github/workflows/*.yml docs/workflows/*.yml
 
-.PHONY: demo picture unit test check fuzz bench faults lock dist schema clean
+.PHONY: demo picture outputs unit test check fuzz bench faults lock dist schema clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.installed: pyproject.toml
@@ -22,6 +22,11 @@ demo: $(VENV)/.installed
 # The picture of the demo in the README, from a real run.
 picture: $(VENV)/.installed
 	$(BIN)/python -m tests.support.picture
+
+# The outputs in the documents, from real hosts.
+outputs: $(VENV)/.installed
+	tests/packages.sh
+	$(BIN)/python -m tests.support.documented
 
 # No root, no network: seconds.
 unit: $(VENV)/.installed

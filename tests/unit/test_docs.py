@@ -395,7 +395,17 @@ def test_every_relative_link_leads_somewhere(document: str) -> None:
 
 
 KNOWN_SITES = {"localhost", "127.0.0.1", "cytu.be", "github.com", "keepachangelog.com", "semver.org", "img.shields.io"}
-KNOWN_PLACES = ("/opt/rosey-bot", "/srv/shop", "/srv/elsewhere", "/etc/", "/usr/bin", "/health", "/slack", "/dev/null")
+KNOWN_PLACES = (
+    "/opt/rosey-bot",
+    "/srv/shop",
+    "/home/ana",
+    "/srv/elsewhere",
+    "/etc/",
+    "/usr/bin",
+    "/health",
+    "/slack",
+    "/dev/null",
+)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
