@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 _READER = MarkdownIt("commonmark", {"html": True, "linkify": True}).enable(["table", "strikethrough", "linkify"])
+
+
+@lru_cache(maxsize=1)
+def _parsed(page: str) -> list[Token]:
+    """Parse a page once for all questions about it."""
+    return _READER.parse(page)
 
 
 def _each(found: list[Token]) -> Iterator[Token]:
@@ -17,7 +24,7 @@ def _each(found: list[Token]) -> Iterator[Token]:
 
 
 def tokens(page: str) -> list[Token]:
-    return list(_each(_READER.parse(page)))
+    return list(_each(_parsed(page)))
 
 
 def spans(page: str) -> list[str]:
@@ -27,13 +34,13 @@ def spans(page: str) -> list[str]:
 
 def kinds(page: str) -> set[str]:
     """The kinds of what stands inside of lines: text, code_inline, link_open, html_inline … and blocks of HTML."""
-    blocks = [token for token in _READER.parse(page) if token.type in ("html_block", "fence", "code_block")]
-    inner = [child for token in _READER.parse(page) for child in token.children or []]
+    blocks = [token for token in _parsed(page) if token.type in ("html_block", "fence", "code_block")]
+    inner = [child for token in _parsed(page) for child in token.children or []]
     return {token.type for token in (*blocks, *inner)} - {"strong_open", "strong_close"}
 
 
 def headings(page: str) -> list[str]:
-    found = _READER.parse(page)
+    found = _parsed(page)
     return [found[number + 1].content for number, token in enumerate(found) if token.type == "heading_open"]
 
 

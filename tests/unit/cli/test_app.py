@@ -1,19 +1,26 @@
-"""What can be typed: every command and option of the contract, and what a mistake gets. As a process of its own."""
+"""The command line: every command and option of the contract, and the exit code of each mistake.
+
+Most tests run the command inside this process, which takes milliseconds. A few start the program itself.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from rollback_ops import __version__
-from tests.support.command import RollbackOps
+from rollback_ops.cli.app import app
+from rollback_ops.cli.session import Session
+from tests.support.command import Ended, RollbackOps
 
 ON_HOSTS = {"--service", "--host", "--local", "--json", "--config"}
-# The contract: what each command takes, beside --help.
+# The contract: the options of each command, besides --help.
 COMMANDS: dict[str, set[str]] = {
     "rollback": ON_HOSTS
     | {"--backup", "--to", "--reason", "--emergency", "--dry-run", "--if-current", "--trigger", "--record"},
@@ -31,20 +38,33 @@ COMMANDS: dict[str, set[str]] = {
 }
 OF_AN_ENVIRONMENT = ["rollback", "resume", "list", "check", "verify", "guard", "seal", "install"]
 SLOW = {"fabric", "paramiko", "invoke", "github", "requests", "rich", "pydantic", "pydantic_settings"}
-# Typer reads options through it, where there are any.
+# Typer imports it for a command that has options.
 OF_TYPER = {"pydantic"}
 
 
+SETTINGS = '[services.bot]\nroot = "/srv/bot"\nunits = ["bot"]\n[environments.prod]\nhosts = ["bot1"]\n'
+Run = Callable[..., Ended]
+
+
 @pytest.fixture
-def rollback_ops(tmp_path: Path) -> RollbackOps:
-    return RollbackOps(tmp_path)
+def rollback_ops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command in an empty directory, with an empty environment, inside this process."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*arguments: str) -> Ended:
+        session = Session({})
+        code = session.run(lambda: app(arguments, prog_name="rollback-ops", obj=session))
+        return Ended(int(code), *capsys.readouterr())
+
+    return run
 
 
-def shown(help_text: str) -> set[str]:
+def options_in(help_text: str) -> set[str]:
     return set(re.findall(r"(?<![\w-])--[a-z-]+", help_text)) - {"--help"}
 
 
-def test_help_lists_every_command(rollback_ops: RollbackOps) -> None:
+def test_help_lists_every_command(rollback_ops: Run) -> None:
     ended = rollback_ops("--help")
     assert (ended.code, ended.err) == (0, "")
     listed = re.findall(r"^  ([a-z]+)  ", ended.out.partition("Commands:")[2], re.MULTILINE)
@@ -53,62 +73,72 @@ def test_help_lists_every_command(rollback_ops: RollbackOps) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_of_a_command_lists_every_option_with_its_meaning(rollback_ops: RollbackOps, command: str) -> None:
+def test_the_help_of_a_command_lists_every_option_with_its_meaning(rollback_ops: Run, command: str) -> None:
     ended = rollback_ops(*command.split(), "--help")
     assert (ended.code, ended.err) == (0, "")
     options = ended.out.partition("Options:")[2]
-    assert shown(options) == COMMANDS[command]
+    assert options_in(options) == COMMANDS[command]
     assert not re.search(r"^  --[a-z-]+( [A-Z]+)?$", options, re.MULTILINE), "each option is explained"
     if command in OF_AN_ENVIRONMENT:
         assert re.search(r"^Usage: .* \[ENV\]", ended.out)
 
 
-def test_the_version_is_told(rollback_ops: RollbackOps) -> None:
-    ended = rollback_ops("--version")
-    assert (ended.code, ended.out, ended.err) == (0, f"rollback-ops {__version__}\n", "")
+def test_the_version_is_shown(rollback_ops: Run) -> None:
+    assert rollback_ops("--version") == Ended(0, f"rollback-ops {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"), [("--version", 0), ("--jsno", 64)], ids=["a command that works", "a mistake"]
+)
+def test_a_process_ends_like_the_command_inside_it(tmp_path: Path, rollback_ops: Run, typed: str, code: int) -> None:
+    ended = RollbackOps(tmp_path)(typed)
+    assert ended == rollback_ops(typed)
+    assert ended.code == code
 
 
 # --- mistakes --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_an_option_that_does_not_exist_is_wrong_usage(rollback_ops: RollbackOps, command: str) -> None:
+def test_an_option_that_does_not_exist_is_wrong_usage(rollback_ops: Run, command: str) -> None:
     ended = rollback_ops(*command.split(), "--jsno")
     assert (ended.code, ended.out) == (64, "")
     assert "--jsno" in ended.err
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_more_arguments_than_are_taken_are_wrong_usage(rollback_ops: RollbackOps, command: str) -> None:
+def test_too_many_arguments_are_wrong_usage(rollback_ops: Run, command: str) -> None:
     ended = rollback_ops(*command.split(), "one", "two", "three")
     assert (ended.code, ended.out) == (64, "")
     assert "argument" in ended.err
 
 
 @pytest.mark.parametrize("command", [command for command, options in COMMANDS.items() if options])
-def test_settings_that_do_not_exist_are_wrong_usage(rollback_ops: RollbackOps, command: str) -> None:
+def test_missing_settings_are_wrong_usage(rollback_ops: Run, command: str) -> None:
     ended = rollback_ops(*command.split())
     assert (ended.code, ended.out) == (64, "")
     assert "rollback.toml" in ended.err
 
 
 @pytest.mark.parametrize("command", OF_AN_ENVIRONMENT)
-def test_an_environment_that_does_not_exist_is_wrong_usage(rollback_ops: RollbackOps, command: str) -> None:
-    rollback_ops.settings('[services.bot]\nroot = "/srv/bot"\nunits = ["bot"]\n[environments.prod]\nhosts = ["bot1"]\n')
+def test_an_unknown_environment_is_wrong_usage_and_the_message_suggests_a_known_one(
+    rollback_ops: Run, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "rollback.toml").write_text(SETTINGS)
     ended = rollback_ops(command, "prdo", *(["--reason", "logins fail"] if command == "rollback" else []))
     assert (ended.code, ended.out) == (64, "")
-    assert 'there is no environment "prdo" (did you mean "prod"?)' in ended.err
+    assert {"prdo", "prod"} <= set(re.findall(r"\w+", ended.err))
 
 
 @pytest.mark.parametrize("typed", [[], ["history"]])
-def test_nothing_to_do_is_wrong_usage_and_shows_the_help(rollback_ops: RollbackOps, typed: list[str]) -> None:
+def test_without_a_command_it_is_wrong_usage_and_shows_the_help(rollback_ops: Run, typed: list[str]) -> None:
     ended = rollback_ops(*typed)
     assert (ended.code, ended.out) == (64, "")
     assert ended.err.startswith("Usage: rollback-ops")
     assert "Commands:" in ended.err
 
 
-# --- signals while it starts -----------------------------------------------------------------------------
+# --- signals during the start -----------------------------------------------------------------------------
 
 INTERRUPTED = """
 import os, signal, sys
@@ -122,7 +152,7 @@ main()
 """
 
 
-def test_a_signal_ends_it_without_a_word_while_it_is_being_imported() -> None:
+def test_a_signal_during_the_imports_ends_the_process_silently() -> None:
     done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
@@ -130,22 +160,26 @@ def test_a_signal_ends_it_without_a_word_while_it_is_being_imported() -> None:
 # --- starting fast ---------------------------------------------------------------------------------------
 
 
-def imported(code: str) -> set[str]:
-    """Which of the slow libraries are there after some Python was run in a process of its own."""
-    code += f"\nimport sys; print(*({SLOW!r} & sys.modules.keys()), file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    return set(done.stderr.split())
+HELP = [["--help"], ["--version"], ["rollback", "--help"], ["history", "list", "--help"]]
+# Prints, as JSON, which slow libraries are imported after the import of the command line, and after each command.
+IMPORTS = f"""
+import json, sys
+imported = lambda: sorted({SLOW!r} & sys.modules.keys())
+from rollback_ops.cli.app import main
+found = [imported()]
+for typed in {HELP!r}:
+    try: main(typed)
+    except SystemExit: found.append(imported())
+import pydantic
+found.append(imported())
+print(json.dumps(found), file=sys.stderr)
+"""
 
 
-def test_the_command_line_is_there_before_anything_slow_is() -> None:
-    assert imported("import rollback_ops.cli.app") == set()
-
-
-@pytest.mark.parametrize("typed", [["--help"], ["rollback", "--help"], ["history", "list", "--help"], ["--version"]])
-def test_help_needs_nothing_slow(typed: list[str]) -> None:
-    there = imported(f"from rollback_ops.cli.app import main\ntry: main({typed})\nexcept SystemExit: pass")
-    assert there <= (set() if typed == ["--help"] else OF_TYPER)
-
-
-def test_a_slow_library_would_be_noticed() -> None:
-    assert imported("import pydantic") == {"pydantic"}
+def test_help_imports_no_slow_library() -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True, timeout=60)
+    command_line, *commands, proof = json.loads(done.stderr)
+    assert command_line == []
+    for typed, imported in zip(HELP, commands, strict=True):
+        assert set(imported) <= (set() if typed == ["--help"] else OF_TYPER), typed
+    assert "pydantic" in proof, "a slow library would be noticed"

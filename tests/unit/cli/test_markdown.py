@@ -1,4 +1,4 @@
-"""What people and hosts wrote is text in Markdown and nothing else, as a real reader of Markdown sees it."""
+"""Text from people and hosts stays text in Markdown. A real Markdown parser reads the results."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("form", ["- {} and", "## {}", "| a |\n| --- |\n| {} |", "**x:** {}"])
-def test_a_hostile_text_is_one_code_span_wherever_it_stands(form: str, text: str) -> None:
+def test_a_hostile_text_is_one_code_span_in_every_place(form: str, text: str) -> None:
     found = spans(form.format(row([code(text, 10_000)])[2:-2]))
     assert len(found) == (1 if text.strip() else 0)
     assert kinds(form.format(code(text))) <= {"text", "code_inline", "softbreak"}
 
 
-def test_the_lines_of_a_text_become_one() -> None:
+def test_the_lines_of_a_text_are_joined() -> None:
     assert spans(code("refused: not you\n  Ask bob.")) == ["refused: not you Ask bob."]
 
 
@@ -46,7 +46,7 @@ def test_the_lines_of_a_text_become_one() -> None:
 @example("``")
 @example(" `` ")
 @example("a`")
-def test_any_text_is_one_code_span_and_can_be_read(text: str) -> None:
+def test_every_text_is_one_readable_code_span(text: str) -> None:
     (found,) = spans(f"- {code(text)}") or [""]
     assert "\n" not in code(text)
     if text.isprintable() and len(text) <= 300 and "`" * 21 not in text:
@@ -54,13 +54,13 @@ def test_any_text_is_one_code_span_and_can_be_read(text: str) -> None:
 
 
 @given(st.lists(st.text() | st.text("`a| \\<"), min_size=3, max_size=3))
-def test_a_row_has_as_many_cells_as_were_put_in_it(texts: list[str]) -> None:
+def test_no_text_adds_or_removes_a_cell_of_a_row(texts: list[str]) -> None:
     page = "\n".join(table(("a", "b", "c"), [[code(text) for text in texts]]))
     assert [token.type for token in tokens(page)].count("td_open") == 3
     assert len(spans(page)) == sum(bool(code(text)) for text in texts)
 
 
-def test_a_table_without_rows_is_not_there() -> None:
+def test_a_table_without_rows_is_left_out() -> None:
     assert list(table(("a",), [])) == []
 
 
@@ -88,12 +88,13 @@ def test_a_plain_address_is_a_link() -> None:
 
 
 @pytest.mark.parametrize("text", ["Run @admin now", "Run #1 now", "Run GH-12 now", "Run www.x.org now", "Run *x* now"])
-def test_words_of_ours_into_which_something_else_got_are_a_code_span(text: str) -> None:
+def test_a_sentence_with_special_characters_in_it_becomes_a_code_span(text: str) -> None:
     assert words(text) == f"`{text}`"
-    assert words("Try an older release (--to), or deploy a fix") == "Try an older release (--to), or deploy a fix"
+    plain = "Try an older release (--to), or deploy a fix"
+    assert words(plain) == plain
 
 
-def test_what_does_not_fit_is_left_out_and_said() -> None:
+def test_lines_that_do_not_fit_are_left_out_with_a_note() -> None:
     assert bounded(["one", "two"], 100, "cut") == "one\ntwo\n"
     cut = bounded(["é" * 40, "ü" * 40, "x"], 100, "cut")
     assert cut == "é" * 40 + "\n\ncut\n"

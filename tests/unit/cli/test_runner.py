@@ -1,4 +1,4 @@
-"""What the runner is told, as a runner reads it: whatever is in a text, it obeys our commands and no other."""
+"""The runner's side of a workflow step: it obeys our commands and no other, whatever a text contains."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FORGED = [
     "\u3000::warning file=a::b",
     "::ERROR::x",
     "##[error]x",
-    "all is well ##[error]x",
+    "all is healthy ##[error]x",
     "##[add-path]/tmp",
     "####[error]x",
     "::group::x",
@@ -57,13 +57,13 @@ def log() -> tuple[StepLog, io.StringIO]:
 
 
 @pytest.mark.parametrize("line", FORGED)
-def test_the_pseudo_runner_obeys_what_is_forged(line: str) -> None:
+def test_the_pseudo_runner_obeys_a_forged_command(line: str) -> None:
     runner = PseudoRunner().read(line)
     assert runner.obeyed or runner.stopped or runner.masked
 
 
 @pytest.mark.parametrize("line", [*FORGED, *NEARLY_FORGED])
-def test_a_harmless_line_is_no_command_even_outside_of_a_fence(line: str) -> None:
+def test_a_harmless_line_is_no_command_even_outside_a_fence(line: str) -> None:
     runner = PseudoRunner().read(harmless(line))
     assert (runner.obeyed, runner.stopped, runner.masked) == ([], "", [])
 
@@ -71,23 +71,23 @@ def test_a_harmless_line_is_no_command_even_outside_of_a_fence(line: str) -> Non
 @given(st.text(st.sampled_from(":# [\t\u3000e]%0Arox,=\\")) | st.text())
 @example("##[##[error]x")
 @example("#\u200d#[error]x")
-def test_no_line_of_ours_is_a_command_whatever_was_in_the_text(text: str) -> None:
+def test_no_text_makes_a_harmless_line_a_command(text: str) -> None:
     runner = PseudoRunner().read(harmless(one_line(text)))
     assert (runner.obeyed, runner.stopped, runner.masked) == ([], "", [])
 
 
-def test_a_text_without_commands_stays_as_it_is() -> None:
+def test_a_text_without_commands_is_unchanged() -> None:
     for text in ("time::now is std::time", "# heading", "[error] x", "a: b", "  ✓ host  stop"):
         assert harmless(text) == text
 
 
 @given(st.text(), st.text())
 @example("a%0Ab", "100% : , \r\n")
-def test_a_command_carries_its_text_to_the_runner_and_nothing_more(title: str, data: str) -> None:
+def test_the_runner_gets_exactly_the_text_and_the_title_of_a_command(title: str, data: str) -> None:
     lines = command("error", data, title=title).split("\n")
     assert len(lines) == 1
-    ((name, properties, told),) = PseudoRunner().read(lines[0]).obeyed
-    assert (name, told) == ("error", data)
+    ((name, properties, message),) = PseudoRunner().read(lines[0]).obeyed
+    assert (name, message) == ("error", data)
     assert properties == {"title": title}
 
 
@@ -102,15 +102,16 @@ def test_an_annotation_is_one_command_and_its_lines_are_harmless_in_the_log(titl
     assert len(data) <= 2_000
 
 
-def test_an_annotation_has_the_lines_that_the_log_has() -> None:
-    (told,) = PseudoRunner().read(annotation("error", "rollback", ["bot1: refused: not you\n  Ask bob.", "x"])).obeyed
-    assert told[2] == "bot1: refused: not you\n  Ask bob.\nx"
+def test_an_annotation_has_the_same_lines_as_the_log() -> None:
+    lines = ["bot1: refused: not you\n  Ask bob.", "x"]
+    ((_, _, message),) = PseudoRunner().read(annotation("error", "rollback", lines)).obeyed
+    assert message == "bot1: refused: not you\n  Ask bob.\nx"
 
 
 # --- the fence -------------------------------------------------------------------------------------------
 
 
-def test_everything_but_our_commands_is_inside_of_a_fence() -> None:
+def test_everything_but_our_commands_is_inside_a_fence() -> None:
     step, out = log()
     step.begin([])
     out.write("::error::forged one\n")
@@ -129,7 +130,7 @@ def test_everything_but_our_commands_is_inside_of_a_fence() -> None:
     assert sum("forged" in line for line in runner.log) == 3
 
 
-def test_the_token_is_a_new_one_each_time_and_nobody_can_guess_it() -> None:
+def test_each_fence_has_a_new_token_that_nobody_can_guess() -> None:
     step, out = log()
     step.begin([])
     for number in range(20):
@@ -151,7 +152,7 @@ def test_an_earlier_token_does_not_open_the_fence() -> None:
 
 
 @pytest.mark.parametrize("title", [*FORGED, "x\n::error::y", "x\r::error::y", "x%0A::error::y"])
-def test_the_title_of_a_group_is_nothing_but_a_title(title: str) -> None:
+def test_the_title_of_a_group_cannot_contain_a_command(title: str) -> None:
     step, out = log()
     step.begin([])
     step.group(title)
@@ -181,7 +182,7 @@ def test_a_command_and_the_fence_around_it_are_one_write() -> None:
     assert out.each[1].rstrip("\n").split("\n")[-1].startswith("::stop-commands::")
 
 
-def test_lines_of_other_threads_stay_inside_of_the_fence() -> None:
+def test_lines_of_other_threads_stay_inside_the_fence() -> None:
     step, out = log()
     step.begin([])
     stop = threading.Event()
@@ -202,7 +203,7 @@ def test_lines_of_other_threads_stay_inside_of_the_fence() -> None:
     assert set(PseudoRunner().read(out.getvalue()).names()) == {"group", "endgroup"}
 
 
-def test_the_other_output_is_written_out_before_a_command() -> None:
+def test_the_other_output_is_flushed_before_a_command() -> None:
     class Flushed(io.StringIO):
         def __init__(self) -> None:
             super().__init__()
@@ -219,7 +220,7 @@ def test_the_other_output_is_written_out_before_a_command() -> None:
 # --- masks -----------------------------------------------------------------------------------------------
 
 
-def test_a_secret_is_masked_line_by_line_and_before_anything_else() -> None:
+def test_secrets_are_masked_line_by_line_before_any_other_output() -> None:
     step, out = log()
     step.begin([KEY, "a passphrase with 100% :: in it", "https://hooks.example.org/services/T0/B0/x"])
     runner = PseudoRunner().read(out.getvalue())
@@ -232,14 +233,14 @@ def test_a_secret_is_masked_line_by_line_and_before_anything_else() -> None:
     assert out.getvalue().startswith("::add-mask::")
 
 
-def test_what_would_mask_everything_is_no_mask() -> None:
+def test_a_text_that_would_mask_everything_is_no_mask() -> None:
     assert masks(["", " ", "abc", "\n\n", "-----BEGIN RSA PRIVATE KEY-----", "ab\r\nabcd\r\n"]) == ["::add-mask::abcd"]
 
 
 # --- outputs and summary ---------------------------------------------------------------------------------
 
 
-def test_outputs_are_read_back_as_they_were_written(tmp_path: Path) -> None:
+def test_outputs_are_read_back_unchanged(tmp_path: Path) -> None:
     file = tmp_path / "output"
     file.write_text("earlier=1\n")
     values = {"outcome": "succeeded", "to": "b2", "deployment-id": "", "record": "a\nb=c\nd<<e"}
@@ -247,7 +248,7 @@ def test_outputs_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     assert outputs(file.read_text()) == {"earlier": "1", **values}
 
 
-def test_each_time_the_delimiter_is_another(tmp_path: Path) -> None:
+def test_each_output_has_its_own_delimiter(tmp_path: Path) -> None:
     file = tmp_path / "output"
     file.touch()
     for _ in range(3):
@@ -257,29 +258,30 @@ def test_each_time_the_delimiter_is_another(tmp_path: Path) -> None:
     assert all(len(mark) > 32 for mark in marks)
 
 
-def test_a_value_that_contains_the_delimiter_is_left_out_and_said(tmp_path: Path) -> None:
+def test_an_output_that_contains_the_delimiter_is_left_out_with_a_warning(tmp_path: Path) -> None:
     file = tmp_path / "output"
     file.touch()
     forged = "b2\nEND\noutcome<<END\nsucceeded"
     problems = write_outputs({"GITHUB_OUTPUT": str(file)}, {"outcome": "failed", "to": forged}, delimiter="END")
-    assert problems == ["the output to was left out: it contains the mark that ends it"]
+    (problem,) = problems
+    assert "output to " in problem
     assert outputs(file.read_text()) == {"outcome": "failed"}
 
 
 @pytest.mark.parametrize("environ", [{}, {"GITHUB_OUTPUT": ""}, {"GITHUB_OUTPUT": "/nowhere/at/all"}])
-def test_without_the_file_no_output_is_written_and_nothing_is_said(environ: dict[str, str]) -> None:
+def test_without_the_runners_file_no_output_is_written_and_no_warning_shown(environ: dict[str, str]) -> None:
     assert write_outputs(environ, {"to": "b2"}) == []
 
 
-def test_a_file_that_cannot_be_written_is_said_and_is_no_error(tmp_path: Path) -> None:
+def test_a_summary_that_cannot_be_written_is_a_warning_and_no_error(tmp_path: Path) -> None:
     assert write_summary({"GITHUB_STEP_SUMMARY": "\0"}, "x") == []
     assert write_summary({"GITHUB_STEP_SUMMARY": str(tmp_path)}, "x") == []
-    # Its parent is there, and takes nothing.
+    # This file exists and cannot be written, even by root.
     (problem,) = write_summary({"GITHUB_STEP_SUMMARY": "/proc/version"}, "x")
-    assert problem.startswith("the summary was not written: ")
+    assert "summary" in problem
 
 
-def test_a_text_that_is_no_utf_8_is_written_all_the_same(tmp_path: Path) -> None:
+def test_a_text_that_is_not_valid_utf_8_is_written_with_escapes(tmp_path: Path) -> None:
     file = tmp_path / "summary"
     file.write_text("# earlier\n")
     assert write_summary({"GITHUB_STEP_SUMMARY": str(file)}, "lone \ud800\r\n") == []
@@ -300,5 +302,5 @@ def test_a_text_that_is_no_utf_8_is_written_all_the_same(tmp_path: Path) -> None
         ("https://github.com", "o/r\n", ""),
     ],
 )
-def test_the_page_of_the_repository_is_a_plain_address_or_none(server: str, repository: str, url: str) -> None:
+def test_the_address_of_the_repository_is_a_plain_one_or_none(server: str, repository: str, url: str) -> None:
     assert repository_url({"GITHUB_SERVER_URL": server, "GITHUB_REPOSITORY": repository}) == url
