@@ -1,4 +1,4 @@
-"""From the facts to the outcome and the exit code: for a host, and for all of them."""
+"""The outcome and the exit code of a host and of a whole run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.fakes import live_at, releases
 
 # --- all hosts together ----------------------------------------------------------------------------------
 
-# The contract's table: what an outcome that all hosts share is called, and its exit code.
+# The contract: the outcome of a run whose hosts all have this one, and its exit code.
 ALONE: dict[HostOutcome, tuple[Outcome, int]] = {
     "succeeded": ("succeeded", 0),
     "nothing_to_do": ("nothing_to_do", 0),
@@ -41,13 +41,13 @@ ALONE: dict[HostOutcome, tuple[Outcome, int]] = {
 
 @pytest.mark.parametrize("word", ALONE)
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_an_outcome_that_all_hosts_share_is_that_of_the_rollback(word: HostOutcome, count: int) -> None:
+def test_hosts_with_one_outcome_give_it_to_the_run(word: HostOutcome, count: int) -> None:
     outcome, code = ALONE[word]
     assert (overall([word] * count), EXIT_CODES[outcome]) == (outcome, code)
 
 
 @pytest.mark.parametrize("words", list(combinations_with_replacement(ALONE, 2)))
-def test_two_hosts_share_an_outcome_or_ended_differently(words: tuple[HostOutcome, HostOutcome]) -> None:
+def test_two_hosts_share_an_outcome_or_the_run_is_partial(words: tuple[HostOutcome, HostOutcome]) -> None:
     one, other = (ALONE[word][0] for word in words)
     if "nothing_to_do" in (one, other) and "refused" not in (one, other):
         expected = one if other == "nothing_to_do" else other
@@ -62,7 +62,7 @@ def test_every_outcome_of_a_host_is_known_to_the_table() -> None:
     assert all(overall([word]) in get_args(Outcome) for word in get_args(HostOutcome))
 
 
-def test_success_is_never_made_of_anything_else() -> None:
+def test_a_run_succeeds_only_if_every_host_does() -> None:
     for words in combinations_with_replacement(get_args(HostOutcome), 3):
         if EXIT_CODES.get(overall(words)) == 0:
             assert set(words) <= {"succeeded", "nothing_to_do"}
@@ -77,7 +77,7 @@ def test_no_host_at_all_is_nothing_to_do() -> None:
 BEGAN = datetime(2024, 1, 2, 3, 4, 5, 678900, UTC)
 
 
-def told(decision: Plan | NothingToDo | Refusal | None = None, **facts: Any) -> RunState:
+def state(decision: Plan | NothingToDo | Refusal | None = None, **facts: Any) -> RunState:
     info = facts.pop("info", RunInfo("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice"))
     surveys = facts.pop("surveys", {"h1": Survey("h1", releases("b1", "b2", "b3"), live_at("b3"), seconds=0.1234)})
     times: dict[str, Any] = {"started_at": BEGAN, "finished_at": BEGAN + timedelta(seconds=1.5)}
@@ -117,21 +117,24 @@ ENDS: list[tuple[list[Attempt], HostOutcome, int]] = [
 
 
 @pytest.mark.parametrize(("attempts", "outcome", "code"), ENDS)
-def test_each_way_that_a_host_can_end_has_its_outcome_and_exit_code(
+def test_each_course_of_a_host_has_its_outcome_and_exit_code(
     attempts: list[Attempt], outcome: HostOutcome, code: int
 ) -> None:
-    record = record_of(told(plan(), attempts=attempts))
+    record = record_of(state(plan(), attempts=attempts))
     (host,) = record.hosts
     assert (host.outcome, record.outcome, record.exit_code) == (outcome, ALONE[outcome][0], code)
     assert (host.from_.release, host.to.release) == ("b3", attempts[-1].switched["h1"].live or None)
 
 
 @pytest.mark.parametrize(("attempts", "outcome", "code"), ENDS)
-def test_a_signal_gives_the_exit_code_and_the_hosts_keep_what_they_came_to(
+def test_a_signal_gives_the_exit_code_and_each_host_keeps_its_outcome(
     attempts: list[Attempt], outcome: HostOutcome, code: int
 ) -> None:
-    record = record_of(told(plan(), attempts=attempts, cancelled=143))
+    record = record_of(state(plan(), attempts=attempts, cancelled=143))
     assert (record.outcome, record.exit_code, record.hosts[0].outcome) == ("cancelled", 143, outcome)
+
+
+NOTHING_FITS = Refusal("no eligible release", "Name one.")
 
 
 @pytest.mark.parametrize(
@@ -140,31 +143,31 @@ def test_a_signal_gives_the_exit_code_and_the_hosts_keep_what_they_came_to(
         ({"decision": plan("leave", "b2 is live there already")}, "nothing_to_do", 0, "b2 is live there already"),
         ({"decision": plan("exclude", "the disk is full")}, "refused", 1, "the disk is full"),
         ({"decision": NothingToDo("b3 is no longer live")}, "nothing_to_do", 0, "b3 is no longer live"),
-        ({"decision": Refusal("no eligible release", "Name one.")}, "refused", 1, "no eligible release\n  Name one."),
+        ({"decision": NOTHING_FITS}, "refused", 1, NOTHING_FITS.about("h1")),
         ({"decision": Refusal("all", hosts={"h1": "mine"})}, "refused", 1, "mine"),
         ({"cancelled": 130}, "cancelled", 130, ""),
         ({"decision": plan(), "cancelled": 130}, "cancelled", 130, ""),
     ],
 )
-def test_a_host_that_was_not_switched_says_why(
+def test_a_host_that_was_not_switched_has_the_reason_as_its_detail(
     facts: dict[str, Any], outcome: HostOutcome, code: int, detail: str
 ) -> None:
-    record = record_of(told(**facts))
+    record = record_of(state(**facts))
     (host,) = record.hosts
     assert (host.outcome, host.detail, record.exit_code) == (outcome, detail, code)
     assert (host.from_.release, host.to.release) == ("b3", "b3")
     assert host.downtime_seconds is None
 
 
-def test_a_host_that_was_left_as_it_was_and_is_not_healthy_is_no_success() -> None:
+def test_an_unhealthy_host_that_was_left_alone_is_no_success() -> None:
     left = Attempt(plan("leave"), verified={"h1": Verification(False, 1.0)})
-    record = record_of(told(plan("leave"), attempts=[left]))
+    record = record_of(state(plan("leave"), attempts=[left]))
     assert (record.outcome, record.exit_code) == ("verification_failed", 2)
 
 
 def test_a_dry_run_is_nothing_to_do_and_names_its_target() -> None:
     info = RunInfo("run-1", "bot", "prod", "standard", "manual", "dry run", "alice", dry_run=True)
-    record = record_of(told(plan(), info=info))
+    record = record_of(state(plan(), info=info))
     assert (record.outcome, record.exit_code, record.dry_run) == ("nothing_to_do", 0, True)
     assert (record.to.release, record.to.revision) == ("b2", "sha-b2")
 
@@ -180,10 +183,10 @@ def test_a_dry_run_is_nothing_to_do_and_names_its_target() -> None:
     ],
 )
 @pytest.mark.parametrize("decision", [Refusal("no host can be reached"), plan(), NothingToDo("no")])
-def test_a_host_that_could_not_be_surveyed_was_not_changed(
+def test_a_host_without_a_survey_was_not_changed(
     error: RollbackOpsError, outcome: HostOutcome, decision: Plan | NothingToDo | Refusal
 ) -> None:
-    record = record_of(told(decision, surveys={}, lost={"h1": error}))
+    record = record_of(state(decision, surveys={}, lost={"h1": error}))
     (host,) = record.hosts
     assert (host.outcome, host.detail, record.outcome, record.exit_code) == (outcome, "down", "refused", 1)
     assert (host.from_.release, host.to.release) == (None, None)
@@ -192,9 +195,9 @@ def test_a_host_that_could_not_be_surveyed_was_not_changed(
 # --- the record ------------------------------------------------------------------------------------------
 
 
-def test_the_record_has_what_was_known_before_and_what_was_found() -> None:
+def test_the_record_has_the_facts_of_the_run_and_its_results() -> None:
     info = RunInfo("run-1", "bot", "prod", "targeted", "workflow", "why", "alice", "https://example.org/1")
-    record = record_of(told(plan(), info=info, attempts=[attempt("switched", healthy=True)], warnings=["beware"]))
+    record = record_of(state(plan(), info=info, attempts=[attempt("switched", healthy=True)], warnings=["beware"]))
     assert record.model_dump(by_alias=True, exclude={"hosts"}) == {
         "schema_version": 1,
         "id": "run-1",
@@ -219,9 +222,9 @@ def test_the_record_has_what_was_known_before_and_what_was_found() -> None:
     }
 
 
-def test_the_record_has_each_hosts_steps_and_evidence_in_their_order() -> None:
+def test_the_record_has_the_steps_and_checks_of_each_host_in_order() -> None:
     attempts = [attempt("switched", healthy=False), attempt("switched", healthy=True)]
-    (host,) = record_of(told(plan(), attempts=attempts)).hosts
+    (host,) = record_of(state(plan(), attempts=attempts)).hosts
     assert [(s.name, s.seconds, s.outcome) for s in host.steps] == [
         ("find", 0.123, "ok"),
         ("stop", 0.5, "ok"),
@@ -233,26 +236,26 @@ def test_the_record_has_each_hosts_steps_and_evidence_in_their_order() -> None:
     assert host.downtime_seconds == 0.4
 
 
-def test_a_verification_that_was_skipped_is_no_evidence() -> None:
-    (host,) = record_of(told(plan(), attempts=[attempt("switched")], skipped=(("health", "http"),))).hosts
+def test_checks_of_a_skipped_verification_are_skipped() -> None:
+    (host,) = record_of(state(plan(), attempts=[attempt("switched")], skipped=(("health", "http"),))).hosts
     assert [(s.name, s.outcome) for s in host.steps][-1] == ("verify", "skipped")
     assert [(c.name, c.outcome) for c in host.checks] == [("health", "skipped")]
 
 
-def test_the_last_lines_of_the_log_are_told_where_a_release_does_not_start() -> None:
+def test_the_detail_of_a_release_that_does_not_start_ends_with_its_last_log_lines() -> None:
     ended = SwitchResult("not_started", "b2 does not start", "b2", log_tail=("1", "2", "3", "4"))
-    record = record_of(told(plan(), attempts=[Attempt(plan(), switched={"h1": ended})]))
-    assert record.hosts[0].detail == "b2 does not start | 2 | 3 | 4"
+    record = record_of(state(plan(), attempts=[Attempt(plan(), switched={"h1": ended})]))
+    assert record.hosts[0].detail.split(" | ") == ["b2 does not start", "2", "3", "4"]
 
 
-def test_times_are_told_in_utc() -> None:
+def test_times_are_recorded_in_utc() -> None:
     elsewhere = BEGAN.astimezone(timezone(timedelta(hours=5, minutes=30)))
-    record: Record = record_of(RunState(told().info, [], started_at=elsewhere, finished_at=elsewhere))
+    record: Record = record_of(RunState(state().info, [], started_at=elsewhere, finished_at=elsewhere))
     assert record.started_at == "2024-01-02T03:04:05.678Z"
 
 
-def test_what_most_hosts_ran_is_what_the_rollback_came_from() -> None:
+def test_the_rollback_starts_from_the_release_that_most_hosts_ran() -> None:
     lives = {"h1": "b2", "h2": "b3", "h3": "b3"}
     surveys = {name: Survey(name, releases("b2", "b3"), live_at(live)) for name, live in lives.items()}
-    record = record_of(RunState(told().info, list(lives), surveys=surveys, decision=NothingToDo("")))
+    record = record_of(RunState(state().info, list(lives), surveys=surveys, decision=NothingToDo("")))
     assert (record.from_.release, record.from_.revision) == ("b3", "sha-b3")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from importlib import resources
@@ -47,14 +48,14 @@ def test_the_keys_are_exactly_those_of_the_contract() -> None:
     assert list(document["deployment"]) == ["id", "url"]
 
 
-def test_a_record_that_knows_little_has_all_keys_too() -> None:
+def test_a_record_without_optional_facts_has_all_keys_too() -> None:
     least = {name: USUAL[name] for name, field in Record.model_fields.items() if field.is_required()}
     document = json.loads(Record.model_validate(least).line())
     assert list(document) == KEYS.split()
     assert (document["from"], document["hosts"]) == ({"release": None, "revision": None}, [])
 
 
-def test_a_record_that_is_written_and_read_is_the_same() -> None:
+def test_a_record_is_unchanged_after_writing_and_reading() -> None:
     assert json.loads(record().line()) == USUAL
     assert Record.model_validate_json(record().line()) == record()
 
@@ -62,52 +63,52 @@ def test_a_record_that_is_written_and_read_is_the_same() -> None:
 @pytest.mark.parametrize(
     "text", ['quotes " and \\', "line\nbreak", "\x00\x1b[31m\x7f", "ünï ☃ 🎉", "\u2028", "x" * 1000]
 )
-def test_a_record_is_one_line_whatever_is_in_it(text: str) -> None:
-    told = record(reason=text, warnings=[text])
-    assert len(told.line().split("\n")) == 1
-    assert Record.model_validate_json(told.line()).reason == text
+def test_a_record_is_always_one_line(text: str) -> None:
+    line = record(reason=text, warnings=[text]).line()
+    assert len(line.split("\n")) == 1
+    assert Record.model_validate_json(line).reason == text
 
 
 LONG = 200 * "a long word "
 
 
-def test_the_line_of_a_record_with_very_many_rejected_releases_says_that_it_leaves_them_out() -> None:
+def test_the_line_of_a_record_with_a_thousand_rejected_releases_leaves_them_out_with_a_warning() -> None:
     rejected = [{"release": f"b{number}", "why": LONG} for number in range(1000)]
-    told = record(rejected=rejected)
-    assert len(told.line().encode()) < 50_000
-    (found,), unreadable = read_journal([told.line()])
+    whole = record(rejected=rejected)
+    assert len(whole.line().encode()) < 50_000
+    (found,), unreadable = read_journal([whole.line()])
     assert unreadable == 0
-    assert found.warnings == (
-        "beware",
-        "the journal leaves out why 1000 releases were not chosen: they are too many",
-    )
-    assert found.model_copy(update={"rejected": told.rejected, "warnings": told.warnings}) == told
+    first, added = found.warnings
+    assert first == "beware"
+    assert {"1000", "journal"} <= set(re.findall(r"\w+", added))
+    assert found.model_copy(update={"rejected": whole.rejected, "warnings": whole.warnings}) == whole
 
 
-def test_the_line_of_a_record_with_very_much_detail_says_what_became_of_each_host() -> None:
+def test_the_line_of_a_record_with_much_detail_keeps_the_outcome_of_each_host() -> None:
     hosts = [USUAL["hosts"][0] | {"host": f"h{number}", "detail": LONG} for number in range(100)]
-    told = record(hosts=hosts, rejected=[])
-    assert len(told.line().encode()) < 50_000
-    (found,), _ = read_journal([told.line()])
+    line = record(hosts=hosts, rejected=[]).line()
+    assert len(line.encode()) < 50_000
+    (found,), _ = read_journal([line])
     assert [(h.host, h.outcome, h.to.release) for h in found.hosts] == [(h["host"], "succeeded", "b2") for h in hosts]
-    assert found.warnings[1:] == ("the journal leaves out the steps and checks of the hosts: they are too many",)
+    (added,) = found.warnings[1:]
+    assert {"journal", "steps", "checks"} <= set(re.findall(r"\w+", added))
 
 
 # --- the schema ------------------------------------------------------------------------------------------
 
 
-def test_the_schema_that_is_published_is_the_models_own(published: dict[str, Any]) -> None:
+def test_the_published_schema_is_up_to_date(published: dict[str, Any]) -> None:
     assert json.loads(schema()) == published, "run `make schema`"
 
 
-def test_the_schema_can_be_written_anew_as_make_does() -> None:
+def test_the_module_prints_the_schema() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "rollback_ops.core.record"], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == schema()
 
 
-def test_the_schema_asks_for_every_key_and_allows_the_words_of_the_contract(published: dict[str, Any]) -> None:
+def test_the_schema_requires_every_key_and_allows_exactly_the_words_of_the_contract(published: dict[str, Any]) -> None:
     assert published["required"] == KEYS.split()
     assert published["$defs"]["HostRecord"]["required"] == KEYS_OF_A_HOST.split()
     properties = published["properties"]
@@ -152,17 +153,17 @@ def test_records_conform_to_the_schema(published: dict[str, Any], words: dict[st
 @pytest.mark.parametrize(
     "words", [{"outcome": "fine"}, {"exit_code": "0"}, {"hosts": [{}]}, {"from": None}, {"more": 1}, {"mode": None}]
 )
-def test_what_is_no_record_does_not_conform_to_the_schema(published: dict[str, Any], words: dict[str, Any]) -> None:
+def test_an_invalid_record_does_not_conform_to_the_schema(published: dict[str, Any], words: dict[str, Any]) -> None:
     assert not conforms(USUAL | words, published, published)
 
 
-def test_the_secrets_in_what_people_and_hosts_wrote_are_hidden_and_names_stay() -> None:
+def test_secrets_in_texts_are_redacted_and_names_stay() -> None:
     text = "it says password=hunter2"
     check = {"name": "health", "kind": "http", "outcome": "failed", "detail": text}
     step = {"name": "stop", "seconds": 0.1, "outcome": "failed", "detail": text}
     host = {**USUAL["hosts"][0], "host": "token=abcdef", "detail": text, "checks": [check], "steps": [step]}
-    told = record(reason=text, warnings=[text], hosts=[host], rejected=[{"release": "b1", "why": text}])
-    line = told.redacted(Redactor()).line()
+    written = record(reason=text, warnings=[text], hosts=[host], rejected=[{"release": "b1", "why": text}])
+    line = written.redacted(Redactor()).line()
     assert "hunter2" not in line
     assert line.count("it says password=***") == 6
     assert '"host":"token=abcdef"' in line

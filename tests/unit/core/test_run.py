@@ -1,4 +1,4 @@
-"""What the hosts are to remember of a rollback."""
+"""The marks that a rollback leaves on its hosts, and the names of runs."""
 
 from __future__ import annotations
 
@@ -39,44 +39,44 @@ def attempt(target: str, ended: SwitchOutcome, healthy: bool | None = None, *, g
         ("unknown", None, {}),
     ],
 )
-def test_what_was_left_is_bad_and_what_was_verified_is_good(
+def test_the_release_that_was_left_is_bad_and_the_verified_one_is_good(
     ended: SwitchOutcome, healthy: bool | None, marks: dict[str, Mark]
 ) -> None:
-    told = state()
-    told.attempts.append(attempt("b2", ended, healthy))
-    assert told.marks("h1") == marks
-    assert told.marks("h2") == {}
+    run = state()
+    run.attempts.append(attempt("b2", ended, healthy))
+    assert run.marks("h1") == marks
+    assert run.marks("h2") == {}
 
 
 def test_a_release_that_was_restored_to_itself_is_marked_by_its_verification_only() -> None:
-    told = state(live="b2")
-    told.attempts.append(attempt("b2", "switched", healthy=True))
-    assert told.marks("h1") == {"b2": "good"}
+    run = state(live="b2")
+    run.attempts.append(attempt("b2", "switched", healthy=True))
+    assert run.marks("h1") == {"b2": "good"}
 
 
-def test_each_target_that_was_not_well_is_bad_and_the_one_that_was_is_good() -> None:
-    told = state()
-    told.attempts += [attempt("b2", "switched", healthy=False), attempt("b1", "switched", healthy=True)]
-    assert told.marks("h1") == {"b3": "bad", "b2": "bad", "b1": "good"}
+def test_each_unhealthy_target_is_bad_and_the_healthy_one_is_good() -> None:
+    run = state()
+    run.attempts += [attempt("b2", "switched", healthy=False), attempt("b1", "switched", healthy=True)]
+    assert run.marks("h1") == {"b3": "bad", "b2": "bad", "b1": "good"}
 
 
-def test_a_release_that_was_gone_back_to_is_not_marked() -> None:
-    told = state()
-    told.attempts += [attempt("b2", "switched", healthy=False), attempt("b3", "switched", goes_back=True)]
-    assert told.marks("h1") == {"b2": "bad"}
+def test_a_release_that_a_host_returned_to_is_not_marked() -> None:
+    run = state()
+    run.attempts += [attempt("b2", "switched", healthy=False), attempt("b3", "switched", goes_back=True)]
+    assert run.marks("h1") == {"b2": "bad"}
 
 
 @pytest.mark.parametrize(
     ("ended", "touched"),
     [("switched", True), ("not_started", True), ("put_back", True), ("failed", True), ("refused", False)],
 )
-def test_a_host_that_refused_was_not_touched(ended: SwitchOutcome, touched: bool) -> None:
-    told = state()
-    told.attempts.append(attempt("b2", ended))
-    assert told.touched == (["h1"] if touched else [])
+def test_only_a_host_that_refused_was_not_touched(ended: SwitchOutcome, touched: bool) -> None:
+    run = state()
+    run.attempts.append(attempt("b2", ended))
+    assert run.touched == (["h1"] if touched else [])
 
 
-def test_runs_have_names_of_their_own_that_any_file_system_and_shell_takes() -> None:
+def test_each_run_has_its_own_name_that_is_safe_in_files_and_shells() -> None:
     runs = {new_run() for _ in range(100)}
     assert len(runs) == 100
     assert all(re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{8}", run) for run in runs)

@@ -1,4 +1,4 @@
-"""Work on all subjects at once, under a deadline and a cancellation that hold."""
+"""Concurrent work on several subjects, with a deadline and a cancellation."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ def for_ever() -> Iterator[threading.Event]:
     event.set()
 
 
-def test_what_each_subject_came_to_is_told_by_its_name() -> None:
+def test_each_subject_has_its_result() -> None:
     assert each("abc", str.upper, 5, Cancellation()) == {"a": "A", "b": "B", "c": "C"}
 
 
-def test_no_subjects_come_to_nothing() -> None:
+def test_without_subjects_there_are_no_results() -> None:
     assert each((), str.upper, 5, Cancellation()) == {}
 
 
-def test_all_subjects_are_worked_on_at_once() -> None:
+def test_all_subjects_are_worked_on_concurrently() -> None:
     meeting = threading.Barrier(20)
     found = each(range(20), lambda _: meeting.wait(5), 10, Cancellation())
     assert sorted(str(number) for number in found.values()) == sorted(map(str, range(20)))
 
 
-def test_work_has_begun_before_its_results_are_asked_for() -> None:
+def test_work_begins_before_its_results_are_requested() -> None:
     began = threading.Event()
     begun = begin("a", lambda _: began.set())
     assert began.wait(5)
     assert begun.results(5, Cancellation()) == {"a": None}
 
 
-def test_a_subject_that_fails_takes_no_other_with_it() -> None:
+def test_one_subjects_failure_leaves_the_others_alone() -> None:
     refusal = Refused("no")
 
     def work(name: str) -> str:
@@ -52,22 +52,22 @@ def test_a_subject_that_fails_takes_no_other_with_it() -> None:
     assert each("abc", work, 5, Cancellation()) == {"a": "a", "b": refusal, "c": "c"}
 
 
-def test_a_subject_that_hangs_is_given_up_at_the_deadline_and_the_others_count(for_ever: threading.Event) -> None:
+def test_a_subject_that_hangs_is_abandoned_at_the_deadline_and_the_others_count(for_ever: threading.Event) -> None:
     began = time.monotonic()
-    found = each("abc", lambda name: for_ever.wait(30) if name == "a" else name, 0.3, Cancellation())
-    assert 0.3 <= time.monotonic() - began < 10
+    found = each("abc", lambda name: for_ever.wait(30) if name == "a" else name, 0.1, Cancellation())
+    assert 0.1 <= time.monotonic() - began < 10
     assert isinstance(found.pop("a"), ConnectionLost)
     assert found == {"b": "b", "c": "c"}
 
 
 def test_many_subjects_that_hang_share_one_deadline(for_ever: threading.Event) -> None:
     began = time.monotonic()
-    found = each(range(30), lambda _: for_ever.wait(30), 0.3, Cancellation())
+    found = each(range(30), lambda _: for_ever.wait(30), 0.1, Cancellation())
     assert time.monotonic() - began < 10
     assert all(isinstance(outcome, ConnectionLost) for outcome in found.values())
 
 
-def test_a_defect_is_raised_where_the_work_was_asked_for() -> None:
+def test_a_defect_is_raised_to_the_caller() -> None:
     with pytest.raises(ZeroDivisionError):
         each([1, 0], lambda number: 1 / number, 5, Cancellation())
 
@@ -86,16 +86,16 @@ def test_a_signal_ends_the_waiting_at_once(for_ever: threading.Event) -> None:
     assert time.monotonic() - began < 10
 
 
-def test_work_that_must_be_finished_is_waited_for_after_a_signal() -> None:
+def test_work_that_must_finish_is_awaited_after_a_signal() -> None:
     cancellation = Cancellation()
     go_on = threading.Event()
     cancellation.ask(signal.SIGINT, grace=20)
     begun = begin("a", lambda _: go_on.wait(20))
-    threading.Timer(0.3, go_on.set).start()
+    threading.Timer(0.1, go_on.set).start()
     assert begun.results(20, cancellation, finish=True) == {"a": True}
 
 
-def test_work_that_is_not_finished_by_the_end_of_the_grace_is_not_known(for_ever: threading.Event) -> None:
+def test_work_that_outlasts_the_grace_has_an_unknown_result(for_ever: threading.Event) -> None:
     cancellation = Cancellation()
     cancellation.ask(signal.SIGINT, grace=0.2)
     began = time.monotonic()
@@ -118,7 +118,7 @@ def test_a_second_signal_shortens_the_grace_and_never_lengthens_it() -> None:
     assert cancellation.wait(20)
 
 
-def test_a_cancellation_that_work_ended_with_is_raised_and_not_taken_for_its_failure() -> None:
+def test_a_cancellation_inside_the_work_is_raised_and_no_failure() -> None:
     def work(_: str) -> None:
         raise Cancelled(signal.SIGINT)
 
