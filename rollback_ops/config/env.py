@@ -26,7 +26,7 @@ class Variables:
         names = _names(environ)
         if not names:
             return cls({}, {})
-        # Only who has such variables waits for the library: its import takes 25 ms, a twentieth of a rollback.
+        # Imported late: pydantic-settings takes 25 ms, a twentieth of a rollback.
         from rollback_ops.config.env_source import VariablesSource
 
         return cls(VariablesSource(environ)(), names)
@@ -35,7 +35,7 @@ class Variables:
         return _over(document, self.values)
 
     def source_of(self, place: Location, document: dict[str, Any], file: str) -> str:
-        """The file or the variable to name when something is wrong at a place of the settings."""
+        """Return the file or the variable that set the value at a place of the settings."""
         if not _reaches(self.values, place):
             parent = place[:-1]
             only_here = _reaches(self.values, parent) and not _reaches(document, parent)
@@ -58,7 +58,7 @@ def _names(environ: Mapping[str, str]) -> dict[Location, str]:
         elif rest:
             known = [f"{_PREFIX}{name.upper()}__" for name in Settings.model_fields]
             meant = did_you_mean(f"{_PREFIX}{head.upper()}__", known)
-            raise UsageError(f"{one_line(variable)}: is no setting{meant}; settings begin with {' or '.join(known)}")
+            raise UsageError(f"{one_line(variable)}: is not a setting{meant}; settings begin with {' or '.join(known)}")
     return names
 
 

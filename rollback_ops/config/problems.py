@@ -1,4 +1,4 @@
-"""What is wrong with settings, in the words of the file and not of the library that noticed it."""
+"""Turn pydantic's validation errors into messages in the terms of rollback.toml."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _TABLE = "should be a table of keys and values"
 _WHOLE_NUMBER = "should be a whole number"
 _WORDS = {
     "missing": "is missing",
-    "string_type": "should be a text, in quotes",
+    "string_type": "should be a string, in quotes",
     "string_unicode": "should be a text in UTF-8",
-    "tuple_type": 'should be a list of texts, like ["one", "two"]',
+    "tuple_type": 'should be a list of strings, like ["one", "two"]',
     "dict_type": _TABLE,
     "model_type": _TABLE,
     "model_attributes_type": _TABLE,
@@ -36,17 +36,17 @@ _WORDS = {
 }
 
 
-def complaints(error: ValidationError, source_of: Callable[[Location], str]) -> list[str]:
-    """One line for each problem. ``source_of`` says which file or variable the value at a place came from."""
+def problems_in(error: ValidationError, source_of: Callable[[Location], str]) -> list[str]:
+    """Return one line for each problem. ``source_of`` names the file or variable that set the value at a place."""
     return [
-        f"{source_of(place)}: {sentence}"
+        f"{source_of(place)}: {problem}"
         for details in error.errors(include_url=False)
-        for place, sentence in _sentences(details)
+        for place, problem in _problems(details)
     ]
 
 
-def spelled(place: Location) -> str:
-    """A key's path as TOML writes it: ``environments.prod.hosts[1]``."""
+def key_path(place: Location) -> str:
+    """Return the path of a key as TOML writes it: ``environments.prod.hosts[1]``."""
     path = ""
     for part in place:
         if isinstance(part, int):
@@ -57,16 +57,16 @@ def spelled(place: Location) -> str:
     return path
 
 
-def _sentences(details: ErrorDetails) -> Iterator[tuple[Location, str]]:
+def _problems(details: ErrorDetails) -> Iterator[tuple[Location, str]]:
     place, value, kind = _without_kind(details["loc"]), details["input"], details["type"]
     if kind == "extra_forbidden":
         yield from _unknown_key(details["loc"], value)
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
         yield _wrong_kind(place, value)
     elif place[-1:] == ("[key]",):
-        yield place[:-1], f"{spelled(place[:-1])} {_words(details)}"
+        yield place[:-1], f"{key_path(place[:-1])} {_words(details)}"
     elif kind == "missing":
-        yield place, f"{spelled(place)} {_words(details)}"
+        yield place, f"{key_path(place)} {_words(details)}"
     else:
         yield place, f"{_assignment(place, value)} {_words(details)}"
 
@@ -77,14 +77,14 @@ def _words(details: ErrorDetails) -> str:
         return str(context["error"])
     if details["type"] == "literal_error":
         return _one_of(details["input"], re.findall(r"'([^']*)'", context["expected"]))
-    return _WORDS.get(details["type"], "is not a value that is allowed here").format_map(context)
+    return _WORDS.get(details["type"], "is not a valid value for this key").format_map(context)
 
 
 def _assignment(place: Location, value: object) -> str:
     shown = quoted(value)
     if shown and any(names_a_secret(str(part)) for part in place[-2:]):
         shown = "(not shown)"
-    return f"{spelled(place)} = {shown}" if shown else spelled(place)
+    return f"{key_path(place)} = {shown}" if shown else key_path(place)
 
 
 def _one_of(value: object, allowed: list[str]) -> str:
@@ -95,7 +95,7 @@ def _wrong_kind(place: Location, table: Mapping[str, Any]) -> tuple[Location, st
     place = (*place, "kind")
     kinds = list(_CHECKS)
     if "kind" not in table:
-        return place, f"{spelled(place)} is missing; it should be one of {listed(kinds)}"
+        return place, f"{key_path(place)} is missing; it should be one of {listed(kinds)}"
     return place, f"{_assignment(place, table['kind'])} {_one_of(table['kind'], kinds)}"
 
 
@@ -103,7 +103,7 @@ def _unknown_key(location: Location, value: object) -> Iterator[tuple[Location, 
     place = _without_kind(location)
     secrets = list(_secrets_in(place, value))
     for secret, variable in secrets:
-        yield secret, f"{spelled(secret)} does not belong here: secrets come only from the environment ({variable})"
+        yield secret, f"{key_path(secret)} does not belong here: secrets come only from the environment ({variable})"
     if not secrets:
         known = _keys(_section_at(location[:-1]))
         meant = did_you_mean(str(place[-1]), known)
@@ -118,7 +118,7 @@ def _secrets_in(place: Location, value: object) -> Iterator[tuple[Location, str]
             yield from _secrets_in((*place, key), below)
 
 
-# The library names a check's kind after the check's name: (services, NAME, checks, NAME, KIND, key). The file does not.
+# pydantic puts a check's kind into the location: (services, NAME, checks, NAME, KIND, key). The file does not.
 _CHECKS: dict[str, type[Section]] = {
     get_args(check.model_fields["kind"].annotation)[0]: check for check in get_args(get_args(Check)[0])
 }

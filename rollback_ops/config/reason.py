@@ -1,4 +1,4 @@
-"""Why a rollback was asked for: a person has to say it, and nothing that is urgent waits for it."""
+"""The reason of a rollback. A person has to give one; emergencies and automatic rollbacks go on without."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HINT = 'Say in one line why, with --reason or ROLLBACK_REASON: --reason "login 
 
 
 class Reason(NamedTuple):
-    """``warning`` says what had to be done to the text; empty when nothing was."""
+    """``warning`` says how the text was changed; empty when it was not."""
 
     text: str
     warning: str = ""
@@ -32,15 +32,15 @@ def reason_for(request: Request) -> Reason:
     if request.trigger not in PERSONAL_TRIGGERS:
         return fitting(request.reason, f"automatic: {request.trigger.replace('-', ' ')}")
     if request.resume:
-        return fitting(request.reason, "resume: what was interrupted is finished")
+        return fitting(request.reason, "resume: the interrupted rollback is finished")
     if request.emergency:
         return fitting(request.reason, "emergency: no reason was given")
     if request.dry_run:
         return fitting(request.reason, "dry run")
-    return Reason(_demanded(_with_plain_spaces(request.reason)))
+    return Reason(_required(_with_plain_spaces(request.reason)))
 
 
-def _demanded(text: str) -> str:
+def _required(text: str) -> str:
     count = f"{len(text):,} character{'s' * (len(text) != 1)}"
     if not text:
         raise UsageError("a rollback needs a reason, and none was given", _HINT)
@@ -57,7 +57,7 @@ def _demanded(text: str) -> str:
 
 
 def fitting(text: str, instead: str = "") -> Reason:
-    """A text made to fit into the record: one line, and not too long."""
+    """Make a text fit for the record: one line, and not too long. ``instead`` replaces an empty one."""
     text = _with_plain_spaces(text)
     plain = one_line(text, spaces=True).strip()
     if not plain:

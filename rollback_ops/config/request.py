@@ -1,4 +1,4 @@
-"""What one command was asked: ``ROLLBACK_*`` variables, then its options, of which the options win."""
+"""The request of one command: from ``ROLLBACK_*`` variables and from its options; the options win."""
 
 from __future__ import annotations
 

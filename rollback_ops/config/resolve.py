@@ -1,4 +1,4 @@
-"""The one service, environment and hosts that a command is about, with every default and placeholder filled in."""
+"""Resolve the service, environment and hosts of a command, with all defaults and placeholders filled in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from rollback_ops.config import Environment, Service, Settings
-from rollback_ops.config.problems import complaints
+from rollback_ops.config.problems import problems_in
 from rollback_ops.config.request import Request
 from rollback_ops.config.types import fill
 from rollback_ops.core.errors import UsageError
@@ -37,11 +37,11 @@ class Job:
 
 
 def resolve(settings: Settings, request: Request) -> Job:
-    """Choose what the request names. Raises ``UsageError`` when that does not exist, or could not work."""
+    """Find what the request names. Raises ``UsageError`` when it does not exist, or when its settings conflict."""
     environment = _existing("environment", settings.environments, request.environment)
     service_name = request.service or _only_service(settings)
     service = _existing("service", settings.services, service_name)
-    _can_be_managed(service_name, service)
+    _check_manager(service_name, service)
     return Job(
         service_name,
         request.environment,
@@ -71,15 +71,15 @@ def _only_service(settings: Settings) -> str:
     return names[0]
 
 
-def _can_be_managed(name: str, service: Service) -> None:
+def _check_manager(name: str, service: Service) -> None:
     if service.manager in _MANAGERS_OF_UNITS and not service.units:
         raise UsageError(
-            f'services.{name}: manager = "{service.manager}" needs units, and there are none',
+            f'services.{name}: manager = "{service.manager}" needs units',
             f'Add units = ["…"] under [services.{name}].',
         )
     if service.manager == "custom" and service.commands is None:
         raise UsageError(
-            f'services.{name}: manager = "custom" needs its commands, and there are none',
+            f'services.{name}: manager = "custom" needs commands',
             f"Add [services.{name}.commands] with stop, start and status.",
         )
     if service.manager != "custom" and service.commands is not None:
@@ -90,13 +90,13 @@ def _can_be_managed(name: str, service: Service) -> None:
 
 
 def _filled(name: str, service: Service, environment: str) -> Service:
-    """The service with its layout's defaults, and in every text the environment's name where it is called for."""
+    """Return the service with its layout's defaults and with ``{environment}`` filled in."""
     said = LAYOUTS[service.layout] | service.model_dump(exclude_defaults=True)
     try:
-        # Read again as a whole: what was a good name with a placeholder in it may be none now.
+        # Validate again: a name that was valid with a placeholder may not be valid without it.
         return Settings.model_validate({"services": {name: _fill(said, environment)}}).services[name]
     except ValidationError as error:
-        raise UsageError("\n  ".join(complaints(error, lambda _: f"in environment {environment}"))) from None
+        raise UsageError("\n  ".join(problems_in(error, lambda _: f"in environment {environment}"))) from None
 
 
 def _fill(value: Any, environment: str) -> Any:

@@ -1,4 +1,4 @@
-"""The secrets of one command: from the environment only, and never in a message, a log or a repr."""
+"""The secrets of one command. They come from environment variables only, and never appear in a repr."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Secrets:
         return cls(**{field: SecretStr(text) for field, text in given.items() if text.strip()})
 
     def texts(self) -> tuple[str, ...]:
-        """What nobody may see: all of them, and the path of an address by itself. Host keys are public."""
+        """Return the texts to redact: every secret, and the path of the webhook's URL. Host keys are public."""
         hidden = (self.ssh_key, self.ssh_key_passphrase, self.webhook_url, self.token)
         whole = [each.get_secret_value() for each in hidden if each]
         address = self.webhook_url.get_secret_value() if self.webhook_url else ""

@@ -126,7 +126,7 @@ _PATH = r"[A-Za-z0-9._@+=:,-]+"
 _PATH_WORDS = "made of letters, digits and . _ - @ + = : ,"
 _RELATIVE = rf"(?!-){_PATH}(?:/{_PATH})*"
 _URL = rf"https?://{_HOST}(?::{_PORT})?(?:[/?#][!-~]*)?"
-_URL_WORDS = "should be an address like http://localhost:8080/health (http or https, no user, no spaces)"
+_URL_WORDS = "should be a URL like http://localhost:8080/health (http or https, no user, no spaces)"
 _HOST_WORDS = (
     "should be a host, like deploy@bot1.example.org, bot1:2222 or deploy@[2001:db8::1]:22 "
     "(IPv6 in brackets, no spaces, no leading dash)"
@@ -157,7 +157,7 @@ Units = Annotated[tuple[Unit, ...], _unique]
 _TRUSTED_WORDS = 'should be a user, like "deploy", or a group, like "%deployers"'
 Trusted = Annotated[str, _shape(r"%?[A-Za-z_][A-Za-z0-9_.@-]*\$?", _TRUSTED_WORDS, "environment")]
 Project = Annotated[
-    str, _shape(r"[a-z0-9][a-z0-9_-]*", "should be small letters, digits, dashes and underscores", "environment")
+    str, _shape(r"[a-z0-9][a-z0-9_-]*", "should be lower-case letters, digits, dashes and underscores", "environment")
 ]
 PageUrl = Annotated[str, _shape(_URL, _URL_WORDS, "environment")]
 CheckUrl = Annotated[str, _shape(_URL, _URL_WORDS, *_FOR_CHECKS)]

@@ -19,6 +19,7 @@ _ROLES: tuple[Role, ...] = get_args(Role)
 _AT_LEAST: dict[str, Role] = {"read": "read", "write": "write", "admin": "admin"}
 _AT_MOST: dict[str, Role] = {"read": "triage", "write": "maintain", "admin": "admin"}
 _NOT_FOUND = 404
+# Seconds for the whole check.
 _WITHIN = 8.0
 _HINT = "Ask somebody who has the permission, or change require_permission of the environment."
 
@@ -32,14 +33,20 @@ class Permission:
 
 
 def check_permission(
-    required: str, person: str, repository: Repository | None, redact: Redactor, *, allow_unchecked: bool
+    required: str,
+    person: str,
+    repository: Repository | None,
+    redact: Redactor,
+    *,
+    allow_unchecked: bool,
+    within: float = _WITHIN,
 ) -> Permission:
     """Check whether the person has what is required: a role on the repository, or a membership (``@org/team``).
 
     When GitHub cannot be asked, the rollback is not permitted, unless ``allow_unchecked``. Never raises.
     """
     try:
-        refusal = _refusal(required, person, repository, redact)
+        refusal = _refusal(required, person, repository, redact, within)
     except GitHubError as error:
         problem = f"it could not be checked whether {one_line(person)} holds {required}: {error.message}"
         if allow_unchecked:
@@ -48,12 +55,14 @@ def check_permission(
     return Permission(refusal)
 
 
-def _refusal(required: str, person: str, repository: Repository | None, redact: Redactor) -> Refused | None:
+def _refusal(
+    required: str, person: str, repository: Repository | None, redact: Redactor, within: float
+) -> Refused | None:
     if repository is None:
         raise GitHubError("GITHUB_TOKEN or GITHUB_REPOSITORY is missing")
     api = Api(repository, redact)
     objection = _team if required.startswith("@") else _role
-    found = begin([required], lambda _: objection(api, required, person)).results(_WITHIN, Cancellation())[required]
+    found = begin([required], lambda _: objection(api, required, person)).results(within, Cancellation())[required]
     if isinstance(found, GitHubError):
         raise found
     if isinstance(found, RollbackOpsError):

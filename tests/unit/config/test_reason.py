@@ -67,7 +67,7 @@ def test_what_is_urgent_or_changes_nothing_is_never_held_up_by_its_reason(reques
         (Request("prod", trigger="log-error", reason="seen in the log"), Reason("seen in the log")),
         (Request("prod", emergency=True), Reason("emergency: no reason was given")),
         (Request("prod", emergency=True, reason="x"), Reason("x")),
-        (Request("prod", resume=True), Reason("resume: what was interrupted is finished")),
+        (Request("prod", resume=True), Reason("resume: the interrupted rollback is finished")),
         (Request("prod", resume=True, reason="power is back"), Reason("power is back")),
         (Request("prod", dry_run=True), Reason("dry run")),
         (

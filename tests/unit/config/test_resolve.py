@@ -146,7 +146,7 @@ BARE = '[services.s]\nroot = "/s"\n'
         (BARE + PROD, Request("prod"), 'services.s: manager = "systemd" needs units'),
         (BARE + 'manager = "systemd-user"' + PROD, Request("prod"), 'manager = "systemd-user" needs units'),
         (BARE + 'manager = "supervisor"' + PROD, Request("prod"), 'manager = "supervisor" needs units'),
-        (BARE + 'manager = "custom"' + PROD, Request("prod"), 'manager = "custom" needs its commands'),
+        (BARE + 'manager = "custom"' + PROD, Request("prod"), 'manager = "custom" needs commands'),
         (
             BARE + 'units = ["u"]\ncommands = {start = "a", stop = "b", status = "c"}' + PROD,
             Request("prod"),
@@ -155,7 +155,7 @@ BARE = '[services.s]\nroot = "/s"\n'
         (
             BARE + 'manager = "compose"\nproject = "bot-{environment}"\n[environments.Prod]\nhosts = ["a"]',
             Request("Prod"),
-            'in environment Prod: services.s.project = "bot-Prod" should be small letters',
+            'in environment Prod: services.s.project = "bot-Prod" should be lower-case letters',
         ),
     ],
 )

@@ -105,7 +105,7 @@ def test_a_directory_is_not_taken_for_a_file(tmp_path: Path) -> None:
     [
         ("file/rollback.toml", "cannot be read: Not a directory"),
         ("a" * 300, "cannot be read: File name too long"),
-        ("a\0b", "is not the name of a file"),
+        ("a\0b", "is not a valid file name"),
         ("line\nbreak", r"line\\nbreak: there is no such file"),
     ],
 )
@@ -117,7 +117,7 @@ def test_a_path_that_leads_nowhere_is_explained(name: str, words: str, tmp_path:
 
 def test_a_file_in_another_encoding_is_refused_with_the_line() -> None:
     assert complaint('[services]\n# ok\n# "café"'.encode("latin-1")) == (
-        "rollback.toml: line 3 is not UTF-8, which TOML has to be"
+        "rollback.toml: line 3 is not UTF-8; save the file as UTF-8"
     )
 
 
@@ -136,7 +136,7 @@ def test_a_file_in_another_encoding_is_refused_with_the_line() -> None:
         ('a = 1\nb = "', 'rollback.toml: line 2, column 6: Unterminated string\n  2 | b = "'),
         ("a = 1\na = 2", "rollback.toml: line 2, column 6: Cannot overwrite a value\n  2 | a = 2"),
         ("a = \x1b[31m", "rollback.toml: line 1, column 5: Invalid value\n  1 | a = \\x1b[31m"),
-        (f"a = {'9' * 5000}", "rollback.toml: not TOML: a number in it has too many digits"),
+        (f"a = {'9' * 5000}", "rollback.toml: not valid TOML: a number has too many digits"),
         (f"a = {'[' * 5000}", "rollback.toml: the settings are nested too deeply"),
     ],
 )
@@ -151,7 +151,7 @@ def test_every_problem_is_in_one_message_with_one_line_each() -> None:
         "  rollback.toml: services.rosey.root is missing",
         '  rollback.toml: services.rosey.layout = "backup" should be one of backups, releases '
         '(did you mean "backups"?)',
-        '  rollback.toml: services.rosey.units = "bot" should be a list of texts, like ["one", "two"]',
+        '  rollback.toml: services.rosey.units = "bot" should be a list of strings, like ["one", "two"]',
         '  rollback.toml: environments.prod.host = "a" is not a known key (did you mean "hosts"?); '
         "allowed: hosts, gateways, restricted, url, require_permission, unchecked_emergency",
     ]
@@ -206,3 +206,8 @@ def test_every_kind_of_check_says_which_kind_it_is() -> None:
         in message
     )
     assert "services.s.checks.b.kind is missing; it should be one of http, tcp, process, logs, command" in message
+
+
+def test_a_hundred_hosts_by_their_addresses_fit_on_one_line() -> None:
+    hosts = [f"deploy@10.0.0.{number}" for number in range(1, 101)]
+    assert read(f"[environments.prod]\nhosts = {hosts}").environments["prod"].hosts == tuple(hosts)

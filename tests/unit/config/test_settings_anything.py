@@ -29,7 +29,7 @@ from tests.support.settings_files import as_toml, read
 T = TypeVar("T")
 
 # A busy machine is slow, and that is no failure.
-patiently = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+patiently = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 SECTIONS = (Settings, Service, HttpCheck, TcpCheck, CommandCheck, CustomCommands, Verify, Limits, Environment)
 KEYS = sorted({field.alias or name for section in SECTIONS for name, field in section.model_fields.items()})

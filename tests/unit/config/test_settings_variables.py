@@ -91,7 +91,7 @@ print(*settings.services)
         ),
         (
             {"ROLLBACK_ENVIRONMENTS__PROD__HOSTS": "a,b"},
-            'ROLLBACK_ENVIRONMENTS__PROD__HOSTS: environments.Prod.hosts = "a,b" should be a list of texts,',
+            'ROLLBACK_ENVIRONMENTS__PROD__HOSTS: environments.Prod.hosts = "a,b" should be a list of strings,',
         ),
         (
             {"ROLLBACK_ENVIRONMENTS__PROD__HOSTS": '["a", "-x"]'},
@@ -127,7 +127,7 @@ print(*settings.services)
         ({"ROLLBACK_SERVICES": "[1]"}, "ROLLBACK_SERVICES: services should be a table of keys and values"),
         (
             {"ROLLBACK_SERVICE__ROSEY__ROOT": "/a"},
-            'ROLLBACK_SERVICE__ROSEY__ROOT: is no setting (did you mean "ROLLBACK_SERVICES__"?); '
+            'ROLLBACK_SERVICE__ROSEY__ROOT: is not a setting (did you mean "ROLLBACK_SERVICES__"?); '
             "settings begin with ROLLBACK_SERVICES__ or ROLLBACK_ENVIRONMENTS__",
         ),
     ],

@@ -56,7 +56,7 @@ ASKING: list[Callable[[Api], Any]] = [
 ]
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(body=BODIES, status=STATUSES)
 @example(body=b'[{"id": 1, "payload": "{\\"id\\": \\"\\ud800\\"}", "url": "\\ud800"}]', status=200)
 @example(body=b"[" * 100_000, status=200)

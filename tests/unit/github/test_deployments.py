@@ -447,7 +447,7 @@ def test_a_journal_that_takes_too_long_costs_no_deployment(github: GitHub) -> No
         over.wait(30)
         return []
 
-    filed = DeploymentRecorder(PLACE, REDACT).record(rollback(), 2.0, read)
+    filed = DeploymentRecorder(PLACE, REDACT).record(rollback(), 1.0, read)
     over.set()
     assert filed.deployment.id == 7
     assert [why.startswith(EARLIER_NOT_RECORDED) for why in filed.warnings] == [True]
