@@ -27,8 +27,7 @@ class Tcp:
         try:
             dial(self._host, self._port, self._timeout).close()
         except OSError as error:
-            why = f"{self._address}: {error.strerror or error}"
-            return Finding("failed", why, trigger="database-unreachable")
+            return Finding("failed", f"{self._address}: {error.strerror or error}")
         return Finding("passed", f"{self._address} accepts")
 
 
@@ -45,9 +44,7 @@ class Socket:
 
     def judge(self, units: tuple[Unit, ...], answered: Answered | None) -> Finding:
         if answered is None or answered.status not in (0, 1):
-            return Finding(
-                "unknown", f"the host could not say who listens on {self._path}", trigger="database-unreachable"
-            )
+            return Finding("unknown", f"the host could not tell whether a process listens on {self._path}")
         if answered.status == 1:
-            return Finding("failed", f"nobody listens on {self._path}", trigger="database-unreachable")
+            return Finding("failed", f"no process listens on {self._path}")
         return Finding("passed", f"{self._path} accepts")

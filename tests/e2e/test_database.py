@@ -113,7 +113,7 @@ def running(postgres: Postgres) -> Iterator[Postgres]:
 
 
 def settings(service: Deployed, database: Postgres, **verify: str) -> str:
-    tcp = {"kind": "tcp", "address": f"{database.host}:{database.port}"}
+    tcp = {"kind": "tcp", "address": f"{database.host}:{database.port}", "trigger": "database-unreachable"}
     health = {"kind": "http", "url": f"http://localhost:{service.port}/health"}
     return quick(service, pattern="b*", verify={**WATCH, **verify}, checks={"health": health, "database": tcp})
 
@@ -157,7 +157,7 @@ def test_where_the_release_before_cannot_reach_it_either_the_new_one_may_stay(
 def test_a_database_on_a_socket_is_seen_on_the_machine_itself(tmp_path: Path, running: Postgres) -> None:
     with OwnService(tmp_path / "bot", TWO) as service:
         rollback_ops = RollbackOps(tmp_path)
-        tcp = {"kind": "tcp", "address": running.socket}
+        tcp = {"kind": "tcp", "address": running.socket, "trigger": "database-unreachable"}
         verify = {"min_healthy_time": "0s", "healthy_deadline": "4s"}
         rollback_ops.settings(service.toml(verify=verify, checks={"database": tcp}))
 
@@ -166,5 +166,5 @@ def test_a_database_on_a_socket_is_seen_on_the_machine_itself(tmp_path: Path, ru
         ended = rollback_ops("guard", "prod", "--local", "--json")
 
         assert (ended.code, ended.document["trigger"]) == (2, "database-unreachable"), ended.err
-        assert f"nobody listens on {running.socket}" in ended.document["reason"]
+        assert running.socket in ended.document["reason"]
         assert service.health() == ("ok", "b1")

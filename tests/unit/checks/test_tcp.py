@@ -54,7 +54,7 @@ def test_a_port_that_refuses_fails(server: socket.socket) -> None:
     server.close()
     finding = tcp(address).probe(Dialled())
     assert (finding.verdict, finding.detail) == ("failed", f"{address}: Connection refused")
-    assert finding.trigger == "database-unreachable"
+    assert finding.trigger == "verification-failed"
 
 
 def test_a_port_that_does_not_answer_fails_at_the_timeout() -> None:
