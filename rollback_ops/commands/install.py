@@ -66,6 +66,7 @@ def program_for(context: Context) -> str:
             service=job.service,
             manager=managers.build(job.service, job.service_name),
             questions=questions,
+            thresholds=checks.thresholds(job.service.checks, job.service.verify),
             unstartable=managers.UNSTARTABLE,
             hurried=hurried(job.service).limits,
         )

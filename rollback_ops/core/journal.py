@@ -1,37 +1,45 @@
-"""The journal on a host: records, and the events of transactions whose record was never written."""
+"""The journal on a host: records, and the events of runs that have no record.
+
+A break-glass rollback writes events only; its last one, ``verdict``, says how it ended.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from rollback_ops.core.record import Record, ReleaseRef
+from rollback_ops.core.record import Record
+
+Event = dict[str, Any]
+
+_FACTS = ("id", "service", "environment", "mode", "trigger", "reason", "actor", "run_url")
 
 
 def read_journal(lines: Iterable[str]) -> tuple[list[Record], int]:
-    """The records in a journal, newest first, and how many of its lines could not be read.
+    """Return the records in a journal, newest first, and how many of its lines could not be read.
 
-    A run of which only events are left (the machine that ran it was lost before it wrote the record) is
-    told from those: its outcome is ``cancelled``. The same run read from several hosts counts once.
+    A run that has no record is told from its events: with the outcome of its ``verdict``, or as ``cancelled`` where
+    there is none (the machine that ran it was lost). The same run read from several hosts counts once.
     """
     records: dict[str, Record] = {}
-    events: dict[str, dict[str, dict[str, Any]]] = {}
+    runs: dict[str, list[Event]] = defaultdict(list)
     unreadable = 0
     for line in filter(str.strip, lines):
         match _entry(line):
             case Record() as record:
                 records[record.id] = record
             case {"event": str(event), "id": str(run), **words}:
-                events.setdefault(event, {})[run] = {str(key): value for key, value in words.items()} | {"id": run}
+                runs[run].append({str(key): value for key, value in words.items()} | {"event": event, "id": run})
             case _:
                 unreadable += 1
-    for run, intent in events.get("intent", {}).items():
-        if run in records:
+    for run, events in runs.items():
+        if run in records or not _all(events, "intent"):
             continue
-        if told := _from_events(intent, events.get("end", {}).get(run, {})):
+        if told := _from_events(events):
             records[run] = told
         else:
             unreadable += 1
@@ -49,20 +57,78 @@ def _entry(line: str) -> Record | dict[str, Any] | None:
     return entry if isinstance(entry, dict) else None
 
 
-def _from_events(intent: dict[str, Any], end: dict[str, Any]) -> Record | None:
-    how = f"the host ended it as: {end.get('outcome')}" if end else "the host did not come to its end"
+def _from_events(events: list[Event]) -> Record | None:
+    intent = _all(events, "intent")[-1]
+    facts = {key: intent.get(key) for key in _FACTS}
+    origin, target = intent.get("from") or None, intent.get("to") or None
+    verdicts = _all(events, "verdict")
     try:
-        return Record(
-            **{key: intent[key] for key in ("id", "service", "environment", "mode", "trigger", "reason", "actor")},
-            run_url=intent.get("run_url"),
-            started_at=intent["at"],
-            finished_at=end.get("at", intent["at"]),
-            duration_seconds=0.0,
-            outcome="cancelled",
-            exit_code=1,
-            from_=ReleaseRef(release=intent.get("from")),
-            to=ReleaseRef(release=intent.get("to")),
-            warnings=(f"nobody wrote the record of this run; {how}",),
+        if not verdicts:
+            return Record.model_validate(
+                facts | _cancelled(events, intent) | _ends({"release": origin}, {"release": target})
+            )
+        verdict = verdicts[-1]
+        ends = _ends(_release(origin, verdict, "from"), _release(target, verdict, "to"))
+        return Record.model_validate(
+            facts | _judged(events, intent, verdict) | ends | {"hosts": [_host(events, verdict, ends)]}
         )
-    except (KeyError, ValidationError):
+    except ValidationError:
         return None
+
+
+def _cancelled(events: list[Event], intent: Event) -> dict[str, Any]:
+    end = (_all(events, "end") or [{}])[-1]
+    how = f"the host ended it as: {end.get('outcome')}" if end else "the host did not finish it"
+    return {
+        "started_at": intent.get("at"),
+        "finished_at": end.get("at", intent.get("at")),
+        "duration_seconds": 0.0,
+        "outcome": "cancelled",
+        "exit_code": 1,
+        "warnings": [f"no record of this run was written; {how}"],
+    }
+
+
+def _judged(events: list[Event], intent: Event, verdict: Event) -> dict[str, Any]:
+    return {
+        "started_at": intent.get("at"),
+        "finished_at": verdict.get("at"),
+        "duration_seconds": verdict.get("duration"),
+        "outcome": verdict.get("outcome"),
+        "exit_code": verdict.get("exit_code"),
+        "rejected": [_part(event, "release", "why") for event in _all(events, "rejected")],
+        "warnings": [event.get("text") for event in _all(events, "warning")],
+    }
+
+
+def _host(events: list[Event], verdict: Event, ends: dict[str, Any]) -> dict[str, Any]:
+    find = {"name": "find", "seconds": verdict.get("find"), "outcome": "ok"}
+    steps = [
+        {"name": event.get("step")} | _part(event, "seconds", "outcome", "detail") for event in _all(events, "step")
+    ]
+    return {
+        "host": verdict.get("host"),
+        "outcome": verdict.get("host_outcome"),
+        "from": ends["from"],
+        "to": _release(verdict.get("live") or None, verdict, "live"),
+        "downtime_seconds": verdict.get("downtime") or None,
+        "steps": [find, *steps],
+        "checks": [_part(event, "name", "kind", "outcome", "seconds", "detail") for event in _all(events, "check")],
+        "detail": verdict.get("detail", ""),
+    }
+
+
+def _all(events: list[Event], name: str) -> list[Event]:
+    return [event for event in events if event["event"] == name]
+
+
+def _part(event: Event, *keys: str) -> dict[str, Any]:
+    return {key: event[key] for key in keys if key in event}
+
+
+def _release(name: Any, verdict: Event, end: str) -> dict[str, Any]:
+    return {"release": name, "revision": verdict.get(f"{end}_revision") or None}
+
+
+def _ends(origin: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
+    return {"from": origin, "to": target}

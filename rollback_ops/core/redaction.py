@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 _MASK = "***"
 # A part of a known secret that is shorter is no secret, and hiding it would make texts unreadable.
@@ -39,48 +39,150 @@ def _line_by_line(match: re.Match[str]) -> str:
     return "\n".join(_MASK for _ in match[0].split("\n"))
 
 
-_RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = tuple(
-    (re.compile(pattern), replace)
-    for pattern, replace in (
-        # A private key, to its end or to the text's
-        (
-            r"(?s)-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
-            r".*?(?:-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----|\Z)",
-            _line_by_line,
-        ),
-        # Authorization: Bearer …, in a header, in JSON, in a curl command; Cookie: …
-        (
-            r"(?i)(authorization\\?[\"']?\s{0,5}+[:=]\s{0,5}+\\?[\"']?"
-            r"(?:(?:basic|bearer|digest|token|negotiate|apikey)\s{1,5}+)?+)[^\s\"'\\]++",
-            _keep,
-        ),
-        (r"(?i)(cookie:\s{0,5}+)[^\r\n\"']++", _keep),
-        (r"(?i)(\bbearer\s{1,5}+)[^\s\"'\\,;]{6,}+", _keep),
-        (r"(\b[Bb]asic\s{1,5}+)(?![a-z]{1,30}+\b)[A-Za-z0-9+/_=-]{8,}+", _keep),
-        # password=… · "token": "…" · API_KEY: … · --password …
-        (rf"(?i)({_NAME}\\?[\"']?\s{{0,5}}+(?::=|=>|[:=])\s{{0,5}}+){_VALUE}", _keep),
-        (rf"(?i)((?<![\w-])--[a-z-]{{0,30}}?{_NAME}\s{{1,5}}+){_VALUE}", _keep),
-        (rf"(?i)(<{_NAME}>)[^<\r\n]++", _keep),
-        # scheme://user:password@host, also where the text ends before the @; scheme://token@host
-        (r"(://[^\s/@:\"']{0,100}+:)(?!\d{1,5}+(?:[/?#\s]|\Z))[^\s\"']{1,300}(?=@)", _keep),
-        (r"(://[^\s/@:\"']{1,100}+:)(?!\d{1,5}+…?\Z)[^\s/@\"'?#,;)\]}>]{1,300}+\Z", _keep),
-        (r"(://)[^\s/@:\"']{16,300}+(?=@)", _keep),
-        # Addresses that are secrets
-        (
-            r"(?i)((?:hooks\.slack(?:-gov)?\.com|discord(?:app)?\.com/api|webhook\.office\.com|outlook\.office(?:365)?\.com"
-            r"|logic\.azure\.com(?::\d{1,5}+)?|/hooks)/)[^\s\"'<>]++",
-            _keep,
-        ),
-        # Tokens that show what they are
-        (
-            r"(?<![A-Za-z0-9_-])(?:gh[a-z]_|github_pat_|glpat-|gldt-|xox[a-z]-|xapp-|npm_|pypi-|dop_v1_|hf_|sk[_-]"
-            r"|[rs]k_(?:live|test)_|AIza|SG\.|AGE-SECRET-KEY-)[A-Za-z0-9_.-]{8,}+",
-            _hide,
-        ),
-        (r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{8,}+", _hide),
-        (r"(?<![\w-])eyJ[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+){1,4}+", _hide),
-    )
+class _Rule(NamedTuple):
+    """How one kind of secret looks: for Python, and for sed on a host (break-glass).
+
+    ``sed`` has extended regular expressions and what stays of a match. They see one line without control characters,
+    and may hide more than ``pattern`` does, never less.
+    """
+
+    pattern: re.Pattern[str]
+    replace: Callable[[re.Match[str]], str]
+    sed: tuple[tuple[str, str], ...]
+
+
+def _rule(pattern: str, replace: Callable[[re.Match[str]], str], *expressions: str, keeps: str = "") -> _Rule:
+    return _Rule(re.compile(pattern), replace, tuple((expression, keeps) for expression in expressions))
+
+
+_BLANKS = "[[:space:]]{0,5}"
+_ERE_NAME = _NAME.replace("?:", "").replace("}+", "}")
+
+
+def _values(head: str) -> Iterator[str]:
+    """Yield the expressions for a value after ``head``: in escaped quotes, in quotes, and in none."""
+    yield rf"""({head}\\["'])[^"'\\]*"""
+    yield rf"""({head}")([^"\\]|\\.)*"""
+    yield rf"""({head}')([^'\\]|\\.)*"""
+    yield rf"""({head})(\\[^"'[:space:]]|\\$|[^"'\\[:space:]])[^"'[:space:]]*"""
+
+
+_RULES = (
+    # A private key, to its end or to the text's
+    _rule(
+        r"(?s)-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
+        r".*?(?:-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----|\Z)",
+        _line_by_line,
+        "-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY( BLOCK)?-----.*",
+    ),
+    # Authorization: Bearer …, in a header, in JSON, in a curl command; Cookie: …
+    _rule(
+        r"(?i)(authorization\\?[\"']?\s{0,5}+[:=]\s{0,5}+\\?[\"']?"
+        r"(?:(?:basic|bearer|digest|token|negotiate|apikey)\s{1,5}+)?+)[^\s\"'\\]++",
+        _keep,
+        rf"""(authorization\\?["']?{_BLANKS}[:=]{_BLANKS}\\?["']?"""
+        r"""((basic|bearer|digest|token|negotiate|apikey)[[:space:]]{1,5})?)[^[:space:]"'\\]+""",
+        keeps=r"\1",
+    ),
+    _rule(r"(?i)(cookie:\s{0,5}+)[^\r\n\"']++", _keep, rf"""(cookie:{_BLANKS})[^"']+""", keeps=r"\1"),
+    _rule(
+        r"(?i)(\bbearer\s{1,5}+)[^\s\"'\\,;]{6,}+",
+        _keep,
+        r"""(bearer[[:space:]]{1,5})[^[:space:]"'\\,;]{6,}""",
+        keeps=r"\1",
+    ),
+    _rule(
+        r"(\b[Bb]asic\s{1,5}+)(?![a-z]{1,30}+\b)[A-Za-z0-9+/_=-]{8,}+",
+        _keep,
+        "([Bb]asic[[:space:]]{1,5})[A-Za-z0-9+/_=-]{8,}",
+        keeps=r"\1",
+    ),
+    # password=… · "token": "…" · API_KEY: … · --password …
+    _rule(
+        rf"(?i)({_NAME}\\?[\"']?\s{{0,5}}+(?::=|=>|[:=])\s{{0,5}}+){_VALUE}",
+        _keep,
+        *_values(rf"""{_ERE_NAME}\\?["']?{_BLANKS}(:=|=>|[:=]){_BLANKS}"""),
+        keeps=r"\1",
+    ),
+    _rule(
+        rf"(?i)((?<![\w-])--[a-z-]{{0,30}}?{_NAME}\s{{1,5}}+){_VALUE}",
+        _keep,
+        *_values(rf"--[a-z-]{{0,30}}{_ERE_NAME}[[:space:]]{{1,5}}"),
+        keeps=r"\1",
+    ),
+    _rule(rf"(?i)(<{_NAME}>)[^<\r\n]++", _keep, f"(<{_ERE_NAME}>)[^<]+", keeps=r"\1"),
+    # scheme://user:password@host, also where the text ends before the @; scheme://token@host
+    _rule(
+        r"(://[^\s/@:\"']{0,100}+:)(?!\d{1,5}+(?:[/?#\s]|\Z))[^\s\"']{1,300}(?=@)",
+        _keep,
+        r"""(://[^[:space:]/@:"']*:)[^[:space:]"']+@""",
+        keeps=r"\1",
+    ),
+    _rule(
+        r"(://[^\s/@:\"']{1,100}+:)(?!\d{1,5}+…?\Z)[^\s/@\"'?#,;)\]}>]{1,300}+\Z",
+        _keep,
+        r"""(://[^[:space:]/@:"']+:)([0-9]{6,}|[0-9]*[^]0-9/@"'?#,;)}>[:space:]][^]/@"'?#,;)}>[:space:]]*)$""",
+        keeps=r"\1",
+    ),
+    _rule(r"(://)[^\s/@:\"']{16,300}+(?=@)", _keep, r"""(://)[^[:space:]/@:"']{16,}@""", keeps=r"\1"),
+    # Addresses that are secrets
+    _rule(
+        r"(?i)((?:hooks\.slack(?:-gov)?\.com|discord(?:app)?\.com/api|webhook\.office\.com|outlook\.office(?:365)?\.com"
+        r"|logic\.azure\.com(?::\d{1,5}+)?|/hooks)/)[^\s\"'<>]++",
+        _keep,
+        r"((hooks\.slack(-gov)?\.com|discord(app)?\.com/api|webhook\.office\.com|outlook\.office(365)?\.com"
+        r"""|logic\.azure\.com(:[0-9]{1,5})?|/hooks)/)[^[:space:]"'<>]+""",
+        keeps=r"\1",
+    ),
+    # Tokens that show what they are
+    _rule(
+        r"(?<![A-Za-z0-9_-])(?:gh[a-z]_|github_pat_|glpat-|gldt-|xox[a-z]-|xapp-|npm_|pypi-|dop_v1_|hf_|sk[_-]"
+        r"|[rs]k_(?:live|test)_|AIza|SG\.|AGE-SECRET-KEY-)[A-Za-z0-9_.-]{8,}+",
+        _hide,
+        r"(^|[^A-Za-z0-9_-])(gh[a-z]_|github_pat_|glpat-|gldt-|xox[a-z]-|xapp-|npm_|pypi-|dop_v1_|hf_|sk[_-]"
+        r"|[rs]k_(live|test)_|AIza|SG\.|AGE-SECRET-KEY-)[A-Za-z0-9_.-]{8,}",
+        keeps=r"\1",
+    ),
+    _rule(
+        r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{8,}+",
+        _hide,
+        "(^|[^A-Za-z0-9])(AKIA|ASIA)[A-Z0-9]{8,}",
+        keeps=r"\1",
+    ),
+    _rule(
+        r"(?<![\w-])eyJ[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+){1,4}+",
+        _hide,
+        r"(^|[^A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}(\.[A-Za-z0-9_-]*){1,4}",
+        keeps=r"\1",
+    ),
 )
+
+# No expression has this character, so it may stand between the parts of a command of sed.
+_DELIMITER = "\x01"
+
+
+def sed_script(patterns: Iterable[str] = ()) -> str:
+    """Return a script for ``sed -E`` that hides what a ``Redactor`` hides, written for ``printf '%b'``.
+
+    ``patterns`` are extended regular expressions (``mask_pattern.as_ere``), with bytes over 127 as Latin-1.
+    """
+    commands = [_command(pattern, "", "g") for pattern in patterns]
+    for rule in _RULES:
+        flags = "Ig" if rule.pattern.flags & re.IGNORECASE else "g"
+        commands += [_command(expression, keeps, flags) for expression, keeps in rule.sed]
+    script = "\n".join(commands)
+    return "".join(_for_printf(character) for character in script)
+
+
+def _command(expression: str, keeps: str, flags: str) -> str:
+    at = "@" if expression.endswith("@") else ""
+    return _DELIMITER.join(("s", expression, f"{keeps}{_MASK}{at}", flags))
+
+
+def _for_printf(character: str) -> str:
+    if character == "\\":
+        return r"\\"
+    return character if " " <= character <= "~" or character == "\n" else f"\\0{ord(character):03o}"
 
 
 class Hidden:
@@ -121,8 +223,8 @@ def mask(text: str, secrets: Iterable[str] = ()) -> str:
     known = _forms(secrets)
     if known:
         text = re.sub("|".join(map(re.escape, known)), _line_by_line, text)
-    for pattern, replace in _RULES:
-        text = pattern.sub(replace, text)
+    for rule in _RULES:
+        text = rule.pattern.sub(rule.replace, text)
     return text
 
 
@@ -164,8 +266,8 @@ class Redactor:
         if not text:
             return text
         text = self._known.mask(text)
-        for pattern, replace in _RULES:
-            text = pattern.sub(replace, text)
+        for rule in _RULES:
+            text = rule.pattern.sub(rule.replace, text)
         return text
 
     def document(self, value: Any) -> Any:

@@ -25,6 +25,7 @@ def text_of(sandbox: Sandbox) -> str:
             service=service,
             manager=managers.build(service, "rosey"),
             questions={name: q for name, check in looks.items() if (q := getattr(check, "question", None))},
+            thresholds=checks.thresholds(service.checks, service.verify),
             unstartable=managers.UNSTARTABLE,
             hurried=service.limits,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from rollback_ops.config import Service
+from rollback_ops.core.health import Thresholds
 from rollback_ops.core.model import Manager, Question
 from rollback_ops.hosts.agent import bundle, installed
 
@@ -24,8 +25,9 @@ def text(product: str) -> str:
     )
     if product == "sent":
         return bundle.render(service, manager)
+    thresholds = dict.fromkeys(("process", *_CHECKS), Thresholds())
     questions = {name: Question("true", 5.0) for name in ("log", "config")}
-    wanted = installed.Installation("placeholder", "prod", service, manager, questions, {}, service.limits)
+    wanted = installed.Installation("placeholder", "prod", service, manager, questions, thresholds, {}, service.limits)
     return installed.render(wanted)
 
 

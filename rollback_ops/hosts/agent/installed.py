@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from rollback_ops import __version__
-from rollback_ops.config import Check, CommandCheck, HttpCheck, Limits, LogsCheck, Service, TcpCheck
-from rollback_ops.config.types import fill
+from rollback_ops.config import (
+    Check,
+    CommandCheck,
+    HttpCheck,
+    Limits,
+    LogsCheck,
+    ProcessCheck,
+    Service,
+    TcpCheck,
+    mask_pattern,
+)
+from rollback_ops.core import redaction
+from rollback_ops.core.health import Thresholds
 from rollback_ops.core.model import Manager, Question
-from rollback_ops.hosts.agent import bundle, protocol, restricted
+from rollback_ops.hosts.agent import bundle, protocol, restricted, sockets
 
 # Stands in questions for the release that they are about, until the host knows it.
 RELEASE = "NameOfTheReleaseThatIsAskedAbout"
@@ -24,8 +33,8 @@ _STAMP = re.compile(r"# rollback-ops (\S{1,64}), program ([0-9a-f]{12}), setting
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What is baked in. ``questions`` are those that checks put to the host, about ``RELEASE``; ``unstartable`` is
-    what it means when a unit is in one of these states.
+    """What is baked in. ``questions`` are those that checks put to the host, about ``RELEASE``; ``thresholds`` are
+    those of every check, ``process`` among them; ``unstartable`` is what a state means in which a unit cannot start.
     """
 
     service_name: str
@@ -33,6 +42,7 @@ class Installation:
     service: Service
     manager: Manager
     questions: Mapping[str, Question]
+    thresholds: Mapping[str, Thresholds]
     unstartable: Mapping[str, str]
     hurried: Limits
 
@@ -58,14 +68,11 @@ def difference(found: str, text: str) -> str:
 
 
 def _settings(wanted: Installation) -> str:
-    service, policy = wanted.service, wanted.service.verify
-    windows = [w for c in service.checks.values() if (w := c.min_healthy_time) is not None]
-    deadlines = [d for c in service.checks.values() if (d := c.healthy_deadline) is not None]
+    service = wanted.service
     values = {
         "SERVICE": wanted.service_name,
         "ENVIRONMENT": wanted.environment_name,
-        "MIN_HEALTHY": str(round(100 * max(policy.min_healthy_time, *windows, 0.0))),
-        "DEADLINE": str(round(100 * max(policy.healthy_deadline, *deadlines, 0.0))),
+        "REDACT": redaction.sed_script(map(mask_pattern.as_ere, service.mask)),
         "FIRST_AID": "\n".join(wanted.manager.first_aid),
         "BAD_NAME": protocol.BAD_NAME,
         "READ_LOGS": restricted.READ_LOGS,
@@ -101,60 +108,57 @@ def _template(text: str) -> str:
 
 
 def _checks(wanted: Installation) -> str:
-    """The checks as a function, which calls the one that it is given with each of them."""
-    settings = {"process": None} if not any(c.kind == "process" for c in wanted.service.checks.values()) else {}
-    calls = []
-    for name, check in {**settings, **wanted.service.checks}.items():
-        before = isinstance(check, CommandCheck) and check.phase == "before"
-        how = _how(check, wanted.questions.get(name))
-        words = ["before" if before else "after", check.kind if check else "process", name, _timeout(check), *how]
-        calls.append(f'"$1" {" ".join(map(_word, words))}\n')
-    return f"baked_checks() {{\n{''.join(calls)}}}\n"
+    """Return the functions that ask the checks (see breakglass/prove.sh), each question with its timeout."""
+    settings: dict[str, Check | None] = dict(wanted.service.checks)
+    if not any(check.kind == "process" for check in wanted.service.checks.values()):
+        settings = {"process": None, **settings}
+    before, after, calls = [], [], []
+    for number, (name, check) in enumerate(settings.items()):
+        how, command = _how(name, check, wanted.questions)
+        timeout = f"{getattr(check, 'timeout', 5.0):g} {_word(command)}"
+        if isinstance(check, CommandCheck) and check.phase == "before":
+            before.append((name, timeout))
+            continue
+        reason = command if how == "ask_nobody" else ""
+        kind, pace = check.kind if check else "process", _pace(wanted.thresholds[name])
+        calls.append(f'"$1" {number} {kind} {shlex.quote(name)} {how} {pace} {shlex.quote(reason)}')
+        if command and not reason:
+            after.append(f'! is_due {number} || set -- "$@" {timeout}')
+    commands = dict.fromkeys(_word(question.command) for question in wanted.questions.values())
+    own = "|".join([*commands, '"$RO_READ_LOGS"', '"$RO_READ_STAMP"'])
+    functions = {
+        "each_check": calls,
+        "ask_after": ["set --", *after, 'ask "$run" "$@"'],
+        "ask_before": [f'inspect "$release" {" ".join(question for _, question in before)}'],
+        "is_own_question": [f"case $1 in {own}) ;;", "*) return 1 ;;", "esac"],
+    }
+    texts = (f"{name}() {{\n{chr(10).join(body)}\n}}\n" for name, body in functions.items())
+    return "".join(texts) + f"RO_BEFORE={shlex.quote(chr(10).join(name for name, _ in before))}\n"
 
 
-def _how(check: Check | None, question: Question | None) -> tuple[str, ...]:
-    """The function that asks (breakglass/prove.sh), and what it is told."""
-    if isinstance(check, HttpCheck | TcpCheck) and check.source == "runner":
-        return "ask_nobody", "skipped: it is asked from the runner"
-    if isinstance(check, HttpCheck):
-        return ("ask_http", *_http(check))
-    if isinstance(check, LogsCheck) and question:
-        return "ask_logs", question.command
-    if question:
-        return "ask_command", question.command
-    if isinstance(check, TcpCheck):
-        host, _, port = fill(check.address, {"release": RELEASE}).rpartition(":")
-        return "ask_tcp", host.strip("[]"), port
-    return ("ask_process",)
-
-
-def _http(check: HttpCheck) -> Iterator[str]:
-    about = {"release": RELEASE}
-    yield fill(check.url, about)
-    yield str(check.status)
-    yield "" if check.max_latency is None else f"{check.max_latency:g}"
-    yield fill(check.text, about)
-    yield "\n".join(f"{name}: {value}" for name, value in check.headers.items())
-    for path, expected in check.fields.items():
-        yield "\n".join(_spellings(path.rpartition(".")[2], _filled(expected)))
-
-
-def _spellings(key: str, value: Any) -> Iterator[str]:
-    """How a field may stand in JSON whose blanks were taken out: in ASCII or not, and with what has to follow it."""
-    as_ascii, as_written = (
-        f"{json.dumps(key, ensure_ascii=a)}:{json.dumps(value, ensure_ascii=a)}" for a in (True, False)
+def _pace(thresholds: Thresholds) -> str:
+    times = (thresholds.interval, thresholds.min_healthy_time, thresholds.healthy_deadline)
+    return " ".join(
+        map(str, (*(round(100 * t) for t in times), thresholds.success_threshold, thresholds.failure_threshold))
     )
-    for field in dict.fromkeys((as_ascii, as_written)):
-        yield from (f"{field},", f"{field}}}")
 
 
-def _filled(expected: Any) -> Any:
-    text = json.dumps(expected)
-    return json.loads(fill(text, {"release": RELEASE})) if "{release}" in text else expected
-
-
-def _timeout(check: Check | None) -> str:
-    return f"{getattr(check, 'timeout', 5.0):g}"
+def _how(name: str, check: Check | None, questions: Mapping[str, Question]) -> tuple[str, str]:
+    """Return the function that judges a check, and the command (or, for ``ask_nobody``, the reason)."""
+    match check:
+        case None | ProcessCheck():
+            return "ask_process", ""
+        case HttpCheck(source="runner") | TcpCheck(source="runner"):
+            return "ask_nobody", "it is asked from the runner"
+        case LogsCheck() if name in questions:
+            return "ask_logs", questions[name].command
+        case HttpCheck():
+            return "ask_socket", sockets.http(check, RELEASE)
+        case TcpCheck() if name not in questions:
+            return "ask_socket", sockets.tcp(check, RELEASE)
+        case CommandCheck() | TcpCheck() if name in questions:
+            return "ask_command", questions[name].command
+    raise AssertionError(f"break-glass does not know how to ask the check {name} ({check.kind})")
 
 
 def _word(text: str) -> str:

@@ -10,13 +10,11 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from rollback_ops.config.mask_pattern import checked
-from rollback_ops.core.redaction import Hidden
+from rollback_ops.core.redaction import Redactor
 
 
 def hidden(pattern: str, text: str) -> str:
-    found = Hidden()
-    found.add(patterns=[checked(pattern)])
-    return found.mask(text)
+    return Redactor(patterns=[checked(pattern)])(text)
 
 
 @pytest.mark.parametrize(
@@ -62,12 +60,11 @@ def test_what_matches_is_hidden_and_the_rest_stays(pattern: str, text: str, show
         ("secret[0-9]{4,2}", "cannot be"),
         ("secret[0-9]{0}", "cannot be"),
         ("[a-z]+[0-9]{4}", "an end for each repeat but the last"),
-        ("[a-z]{1,50}x[0-9]{4}", "that it takes itself"),
-        (".{1,50}secret", "that it takes itself"),
-        ("[a-z]{0,9}-?[a-z]{4}", "that it takes itself"),
-        ("(?i)[A-Z]{1,9}x[0-9]{4}", "that it takes itself"),
-        (r"\w{1,99}\d{4}", "that it takes itself"),
-        ("[a-z]{900}[0-9]{101}", "at most 1,000"),
+        ("[a-z]{1,50}-[a-z]{1,50}-[a-z]{4}", "too many ways"),
+        (".{0,200}secret", "too many ways"),
+        (r"\w{1,99}\d{4,40}", "too many ways"),
+        ("[a-z]{256}", "more than 255 times"),
+        ("secret[0-9]{4,256}", "more than 255 times"),
         ("x" * 201, "at most 200"),
         ("pässword", "ASCII"),
         ("pass\n", "ASCII"),
@@ -101,7 +98,7 @@ def test_whatever_is_taken_is_a_pattern_that_matches_nothing_empty_and_takes_no_
 
 
 def test_the_costliest_pattern_that_is_taken_still_takes_linear_time() -> None:
-    pattern = checked("[ab]{0,490}c[ab]{0,490}d[0-9]{4}")
+    pattern = checked("[ab]{1,75}[ab]{50}cd[0-9]{4}")
     began = time.process_time()
-    hidden(pattern, ("ab" * 249 + "c" + "ba" * 249) * 100)
+    hidden(pattern, "ab" * 25_000)
     assert time.process_time() - began < 10

@@ -97,7 +97,8 @@ step() {
     now
     seconds $((now - begun))
     tell step "$name" "$outcome" "$seconds" "${4:-}"
-    note "{\"event\":\"step\",\"id\":\"${run%.*}\",\"step\":\"$name\",\"outcome\":\"$outcome\",\"seconds\":$seconds}"
+    case ${4:-} in *[\"\\]* | *[!\ -~]*) set -- '' '' '' 'it cannot be quoted' ;; esac
+    note "{\"event\":\"step\",\"id\":\"${run%.*}\",\"step\":\"$name\",\"outcome\":\"$outcome\",\"seconds\":$seconds,\"detail\":\"${4:-}\"}"
 }
 
 # result OUTCOME REASON [DOWNTIME]

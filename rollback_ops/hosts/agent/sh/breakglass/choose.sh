@@ -5,7 +5,7 @@ choose() {
     while :; do
         make_plan
         [ "$decision,$emergency" = plan, ] || return 0
-        ask_target || return 0
+        ask_target
         [ -n "$unsealed" ] || return 0
         broken="$broken$target$TAB$unsealed$NL"
     done
@@ -169,43 +169,25 @@ doubtful() {
     [ -z "$words" ] || warn "$this_host: $words"
 }
 
-# What the target itself says before anything is stopped. Sets unsealed: how it differs from its manifest.
+# What the target itself says before anything is stopped. Set unsealed: how it differs from its manifest.
 ask_target() {
-    unsealed='' release=$target questions_before=''
-    baked_checks count_before
-    [ -e "$manifests/$target" ] || [ -n "$questions_before" ] || return 0
+    unsealed='' release=$target
+    [ -e "$manifests/$target" ] || [ -n "$RO_BEFORE" ] || return 0
     tell_phase inspect "asking $target before anything is stopped"
-    inspected=$(inspect "$target")
-    case $inspected in *"manifest${TAB}failed$TAB"*)
-        unsealed=$(one_line "${inspected#*"manifest${TAB}failed$TAB"}")
+    answered=$(ask_before) count=0
+    case $answered in *"manifest${TAB}failed$TAB"*)
+        unsealed=${answered#*"manifest${TAB}failed$TAB"}
+        unsealed=$(one_line "${unsealed%%"$NL"*}")
         unsealed="its files are not the sealed ones on $this_host: ${unsealed:-its files are not the sealed ones}"
         return
         ;;
     esac
-    baked_checks ask_before
-    [ "$decision" = plan ]
+    lines "$RO_BEFORE" judge_before
 }
 
-count_before() {
-    [ "$1" != before ] || questions_before=yes
-}
-
-ask_before() {
-    [ "$1" = before ] && [ "$decision" = plan ] || return 0
-    put_question "$releases/$target" "$4" "$6"
+judge_before() {
+    take_answer
     [ "$status" != 0 ] || return 0
-    decision=refused why="the check $3 says that $target would not work: exit status $status${said:+: $(masked "$said")}" hint=''
-}
-
-# put_question DIRECTORY TIMEOUT COMMAND: sets status and said, the last words of the command.
-put_question() {
-    answer=$(
-        cd -- "$1" 2>/dev/null || cd /
-        RUN=${run:-}
-        export RUN STATE
-        answer_to "$2" "$3" | tail -c 4000 | tail -n 12
-    )
-    status=${answer##*"$NL"}
-    answer=${answer%"$NL"*}
-    said=$(one_line "$(printf '%s\n' "$answer" | tail -n 3 | tr '\n' ' ')" | cut -c 1-300)
+    decision=refused why="the check $1 says that $target would not work: exit status $status${said:+: $(redacted "$said")}" hint=''
+    return 1
 }

@@ -149,17 +149,12 @@ own_questions() {
     [ $((count % 2)) = 0 ] || no_request
     while [ "$count" -gt 0 ]; do
         case $1 in '' | *[!0-9.]*) no_request ;; esac
-        question=$2 own=''
-        baked_checks recognize
-        case $question in "$RO_READ_LOGS" | "$RO_READ_STAMP") own=yes ;; esac
-        [ -n "$own" ] || question="echo 'the program that is installed here has other settings: run rollback-ops install'; exit 126"
+        question=$2
+        is_own_question "$question" ||
+            question="echo 'the program that is installed here has other settings: run rollback-ops install'; exit 126"
         set -- "$@" "$1" "$question"
         shift 2
         count=$((count - 2))
     done
     main "$operation" "$about" "$@"
-}
-
-recognize() {
-    case $5 in ask_command | ask_logs) [ "$6" != "$question" ] || own=yes ;; esac
 }

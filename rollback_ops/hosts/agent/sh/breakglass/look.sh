@@ -40,7 +40,7 @@ take_odd() {
         byte=${fields%"${fields#??}"}
         fields=${fields#??}
         case $byte in
-            2[0-9a-f] | [3-6][0-9a-f] | 7[0-9a-e]) name=$name$(character $((0x$byte))) ;;
+            2[0-9a-f] | [3-6][0-9a-f] | 7[0-9a-e]) name=$name$(printf '%b' "\\0$((0x$byte / 64))$((0x$byte / 8 % 8))$((0x$byte % 8))") ;;
             *) name=$name'?' ;;
         esac
     done
@@ -99,13 +99,22 @@ natural_key() {
     done
 }
 
-# Sets STATE, identity (what changes when a unit is started again), and units_found: why they could not be started.
+# Set identity, which changes when a unit is started again, from STATE.
+identify() {
+    case $RO_MANAGER in
+        systemd*) identity=$(printf '%s\n' "$STATE" | grep -E '^(MainPID|NRestarts|InvocationID)=') ;;
+        supervisor) identity=$(printf '%s\n' "$STATE" | grep -oE ' pid [0-9]+') ;;
+        compose) identity=$(printf '%s\n' "$STATE" | grep -oE '"ID":"[^"]*"') ;;
+        *) identity='' ;;
+    esac
+}
+
+# Set units_found: why units could not be started.
 look_at_units() {
-    show_state >/dev/null
-    identity='' units_found='' unit='' load='' active=''
+    units_found='' unit='' load='' active=''
+    STATE=$(printf '%s\n' "$surveyed" | sed -n "s/^state$TAB//p")
     case $RO_MANAGER in
         systemd*)
-            identity=$(printf '%s\n' "$STATE" | grep -E '^(MainPID|NRestarts|InvocationID)=')
             while IFS= read -r property; do
                 case $property in
                     Id=*) unit=${property#*=} ;;
@@ -119,10 +128,8 @@ $STATE
 END
             ;;
         supervisor)
-            identity=$(printf '%s\n' "$STATE" | grep -oE ' pid [0-9]+')
             units_found=$(printf '%s\n' "$STATE" | sed -n 's/^\(.*\): ERROR (no such .*)$/the unit \1 does not exist/p' | head -n 1)
             ;;
-        compose) identity=$(printf '%s\n' "$STATE" | grep -oE '"ID":"[^"]*"') ;;
     esac
 }
 

@@ -3,7 +3,7 @@
 # plan.py, the words are those of report.py, and the record is that of record.py.
 
 doing=rollback backup='' if_current='' reason='' emergency='' said_why='' stopped='' changing=''
-release='' target='' warnings='' rejected='' broken='' results='' steps=''
+release='' target='' warnings='' rejected='' broken='' results=''
 
 usage() {
     cat <<END

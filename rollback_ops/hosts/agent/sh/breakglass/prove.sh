@@ -1,63 +1,150 @@
-# The verification: every check of the settings that can be asked without Python.
+# The verification. Thresholds mean what core/watch.py says; times are in hundredths of a second.
 
-# Sets healthy (yes, no, or nothing where nobody asked), down, results.
+# Set healthy (yes or no; empty when nothing was asked), down, results and verified (seconds).
 prove() {
-    healthy='' down='' release=$target
+    healthy='' down='' release=$target results='' unasked='' verified=''
     [ "$outcome" = switched ] || return 0
     if [ -n "$emergency" ]; then
         warn 'verification was skipped (emergency): run --list, and look at the service'
-        baked_checks skip_after
+        each_check skip
         return
     fi
     [ -z "$stopped" ] || return 0
     tell_phase verify "checking $target on $this_host"
     now
-    proving=$now first_identity=''
-    healthy=no since=''
-    until one_round; do sleep 0.2; done
-    results=$(masked "$results")
-    now
-    seconds $((now - proving))
-    proven=failed
-    [ "$healthy" != yes ] || proven=ok
-    add_step '"verify"' "$seconds" "$proven"
-    if [ -n "$stopped" ] && [ "$healthy" != yes ]; then healthy=''; fi
-    lines "$results" show_check
+    proving=$now asked_at=$now first_identity='' final=''
+    each_check begin_check
+    until one_round; do
+        now
+        if [ "$next_due" -gt "$now" ]; then
+            seconds $((next_due - now))
+            sleep "$seconds"
+        fi
+        now
+        asked_at=$now
+    done
+    seconds $((answered_at - proving))
+    verified=$seconds
+    each_check add_result
+    results=$(redacted "$results")
+    lines "$results" show_result_of_check
+    [ -z "$unasked" ] || warn "these checks were not asked: $unasked"
+    [ -z "$stopped" ] || [ "$healthy" = yes ] || healthy=''
 }
 
-# Ask everything once. Whether that was the last time.
+skip() {
+    results=$results$3$TAB$2${TAB}skipped${TAB}0.00$TAB$NL
+}
+
+# Callbacks of each_check get: NUMBER KIND NAME HOW INTERVAL MIN-HEALTHY DEADLINE SUCCESSES FAILURES REASON.
+# The state of a check is in variables that end with its number; a check that is not asked has no due time.
+begin_check() {
+    eval "due_$1=$proving every_$1=$5 passes_$1=0 failures_$1=0 since_$1='' passed_at_$1=0 first_$1=0
+        verdict_$1=unknown detail_$1='no answer before the deadline'"
+    [ "$4" != ask_nobody ] || not_asked "$1" "$3" "${10}"
+}
+
+not_asked() {
+    detail=$3 unasked=$unasked${unasked:+; }"$2 ($3)"
+    eval "due_$1='' verdict_$1=skipped detail_$1=\$detail"
+}
+
+# The clock has hundredths of a second, and a sleep may end within the one before.
+is_due() {
+    eval "due=\$due_$1"
+    [ -n "$due" ] && [ "$due" -le $((asked_at + 1)) ]
+}
+
+# Ask all checks that are due at the same time. Whether the verification is over.
 one_round() {
+    answered=$(ask_after) count=0
+    STATE=$(printf '%s\n' "$answered" | sed -n "s/^state$TAB//p")
+    identify
     now
-    asked_at=$now results='' failing='' final=''
-    if holds_lease; then renew_lease; fi
-    look_at_units
-    baked_checks ask_after
-    [ -z "$final$stopped" ] || return 0
-    now
-    [ $((now - proving)) -lt "$RO_DEADLINE" ] || return 0
-    if [ -n "$failing" ]; then
-        since=''
-        return 1
-    fi
-    since=${since:-$asked_at}
-    [ $((asked_at - since)) -ge "$RO_MIN_HEALTHY" ] && healthy=yes
+    answered_at=$now
+    each_check judge
+    together=$proving missing='' waiting='' hopeless=$final$stopped deadline=$proving next_due=''
+    each_check weigh_check
+    each_check weigh_goal
+    healthy=no
+    [ -z "$hopeless" ] || return 0
+    [ -n "$missing$waiting" ] || healthy=yes
+    [ "$healthy" = yes ] || [ "$answered_at" -ge "$deadline" ]
 }
 
-# ask_after PHASE KIND NAME TIMEOUT HOW [ARGUMENT]…: sets verdict and detail, and adds them to the results.
-ask_after() {
-    [ "$1" = after ] || return 0
-    now
-    check_began=$now verdict=failed detail=''
-    "$5" "$@"
+judge() {
+    is_due "$1" || return 0
+    verdict=unknown detail=''
+    "$4"
     case $detail in *[[:cntrl:]]*) detail=$(one_line "$detail") ;; esac
-    case $verdict in passed | skipped) ;; *) failing=yes ;; esac
-    now
-    seconds $((now - check_began))
+    if [ "$verdict" = skipped ]; then
+        not_asked "$1" "$3" "$detail"
+        return
+    fi
+    eval "passes=\$passes_$1 failures=\$failures_$1 since=\$since_$1 every=\$every_$1"
+    if [ "$verdict" = passed ]; then
+        passes=$((passes + 1)) failures=0
+        if [ "$passes" -ge "$8" ]; then
+            since=${since:-$asked_at}
+            eval "passed_at_$1=$asked_at; [ \"\$first_$1\" != 0 ] || first_$1=$((answered_at - proving))"
+        fi
+    else
+        passes=0 failures=$((failures + 1))
+        [ "$failures" -lt "$9" ] || since=''
+    fi
+    eval "due_$1=$((answered_at + every)) passes_$1=$passes failures_$1=$failures since_$1=$since
+        verdict_$1=$verdict detail_$1=\$detail"
+    # The interval grows by a third up to 0.4 s, or stays what it is.
+    [ "$every" -ge 40 ] || every=$((every > 30 ? 40 : every * 13 / 10 + 1))
+    eval "every_$1=$every"
+}
+
+# Since when all checks pass together, and whether one of them has failed at its deadline.
+weigh_check() {
+    eval "due=\$due_$1 since=\$since_$1"
+    [ -n "$due" ] || return 0
+    [ $((proving + $7)) -le "$deadline" ] || deadline=$((proving + $7))
+    if [ -z "$since" ]; then
+        missing=yes
+        [ "$answered_at" -lt $((proving + $7)) ] || hopeless=yes
+    elif [ "$since" -gt "$together" ]; then
+        together=$since
+    fi
+}
+
+# A check is asked when it is due; at its goal already, if one more pass is all that is missing.
+weigh_goal() {
+    passed_at=0
+    eval "due=\$due_$1 failures=\$failures_$1 passed_at=\$passed_at_$1"
+    [ -n "$due" ] || return 0
+    goal=$((together + $6))
+    if [ "$failures" != 0 ] || [ "$passed_at" -lt "$goal" ]; then
+        waiting=yes
+        if [ -z "$missing" ] && [ "$due" -gt "$goal" ]; then due=$goal; fi
+    fi
+    eval "due_$1=$due"
+    if [ -z "$next_due" ] || [ "$due" -lt "$next_due" ]; then next_due=$due; fi
+}
+
+add_result() {
+    eval "verdict=\$verdict_$1 detail=\$detail_$1"
+    eval "seconds \"\$first_$1\""
     results=$results$3$TAB$2$TAB$verdict$TAB$seconds$TAB$detail$NL
 }
 
-skip_after() {
-    [ "$1" != after ] || results=$results$3$TAB$2${TAB}skipped${TAB}0.00$TAB$NL
+show_result_of_check() {
+    fields=$1
+    next
+    name=$field
+    next
+    next
+    case $field in passed) sign='✓' ;; skipped) sign='-' ;; *) sign='✗' ;; esac
+    next
+    printf '  %s %s  %-7s %5s s%s\n' "$sign" "$this_host" "$name" "$field" "${fields:+  $fields}" >&2
+}
+
+ask_nobody() {
+    verdict=skipped
 }
 
 ask_process() {
@@ -68,114 +155,44 @@ ask_process() {
             verdict=failed final=yes detail='it was restarted since the rollback'
         fi
     elif is "$RO_STOPPED"; then
-        final=yes down=yes detail='it does not run'
+        verdict=failed final=yes down=yes detail='it does not run'
     else
-        detail='it is not running yet'
+        verdict=failed detail='it is not running yet'
     fi
 }
 
 ask_command() {
-    put_question "$current" "$4" "$6"
+    take_answer
     detail=$said
-    if [ "$status" = 0 ]; then verdict=passed; else detail="exit status $status${said:+: $said}"; fi
+    if [ "$status" = 0 ]; then
+        verdict=passed
+    else
+        verdict=failed detail="exit status $status${said:+: $said}"
+    fi
+}
+
+# A question of our own about an address: exit status 69 says that this host has no tool for it.
+ask_socket() {
+    ask_command
+    detail=$said
+    [ "$status" != 69 ] || verdict=skipped
 }
 
 ask_logs() {
-    put_question "$current" "$4" "$6"
+    take_answer
     case "$NL$answer" in
-        *"${NL}line "*) final=yes detail='it has critical lines' ;;
+        *"${NL}line "*) verdict=failed final=yes detail='it has critical lines' ;;
         *)
-            detail="it could not be read: $said"
+            verdict=failed detail="it could not be read: $said"
             [ "$status" != 0 ] || verdict=passed detail='nothing critical since this start'
             ;;
     esac
 }
 
-ask_nobody() {
-    verdict=skipped detail=$6
-}
-
-# ask_http after http NAME TIMEOUT ask_http URL STATUS MAX-LATENCY TEXT HEADERS [WORDS]…: one line of each of the WORDS
-# has to be in the answer, blanks aside.
-ask_http() {
-    url=$6 wanted=$7 latency=$8 text=$9 headers=${10}
-    if command -v curl >/dev/null; then
-        fetched=$(curl_settings | curl -q -sS -g --noproxy '*' -m "$4" -w "$NL%{http_code} %{time_total}" -K - 2>&1)
-        status=${fetched##*"$NL"}
-        fetched=${fetched%"$NL"*}
-        slow=${status#* } status=${status%% *}
-    elif command -v wget >/dev/null && [ "$wanted$headers$latency" = 200 ]; then
-        status=000 slow=0
-        if fetched=$(timeout "$4" wget -q -O - -- "$url" 2>&1 </dev/null); then status=200; fi
-    else
-        verdict=skipped detail='skipped: this host has no curl'
-        return
-    fi
-    shift 10
-    if [ "$status" = 000 ]; then
-        detail=$(one_line "$fetched")
-    elif [ "$status" != "$wanted" ]; then
-        detail="status $status, expected $wanted: $(one_line "$(printf '%.200s' "$fetched")")"
-    elif [ -n "$latency" ] && is_slower "$slow" "$latency"; then
-        detail="the answer took $slow s, at most $latency s are allowed"
-    elif [ -n "$text" ] && ! printf '%s\n' "$fetched" | grep -qF -e "$text"; then
-        detail="the answer lacks $text"
-    elif has_words "$@"; then
-        verdict=passed detail="status $status"
-    fi
-}
-
-# Headers and the address go past the command line, which everybody can read.
-curl_settings() {
-    printf 'url = "%s"\n' "$(escaped "$url")"
-    [ -z "$headers" ] || lines "$headers" curl_header
-}
-
-curl_header() {
-    printf 'header = "%s"\n' "$(escaped "$1")"
-}
-
-escaped() {
-    printf '%s' "$1" | sed 's/[\\"]/\\&/g'
-}
-
-is_slower() {
-    [ "$(printf '%s\n' "$1" "$2" | sort -n | tail -n 1)" != "$2" ]
-}
-
-has_words() {
-    squeezed=$(printf '%s' "$fetched" | tr -d ' \t\r\n')
-    for wanted; do
-        printf '%s\n' "$squeezed" | grep -qF -e "$(printf '%s' "$wanted" | tr -d ' \t')" && continue
-        detail="the answer lacks $(printf '%s\n' "$wanted" | head -n 1): $(one_line "$(printf '%.200s' "$fetched")")"
-        return 1
-    done
-}
-
-# ask_tcp after tcp NAME TIMEOUT ask_tcp HOST PORT
-ask_tcp() {
-    detail="$6:$7 does not accept"
-    if command -v bash >/dev/null; then
-        # shellcheck disable=SC2016 # bash expands these
-        set -- "$4" "$6:$7" bash -c ': <"/dev/tcp/$0/$1"' "$6" "$7"
-    elif command -v nc >/dev/null; then
-        set -- "$4" "$6:$7" nc -z "$6" "$7"
-    else
-        verdict=skipped detail='skipped: this host has neither bash nor nc'
-        return
-    fi
-    patience=$1 address=$2
-    shift 2
-    if timeout "$patience" "$@" >/dev/null 2>&1 </dev/null; then verdict=passed detail="$address accepts"; fi
-}
-
-show_check() {
-    fields=$1
-    next
-    name=$field
-    next
-    next
-    case $field in passed) sign='✓' ;; skipped) sign='-' ;; *) sign='✗' ;; esac
-    next
-    printf '  %s %s  %-7s %5s s%s\n' "$sign" "$this_host" "$name" "$field" "${fields:+  $fields}" >&2
+# Set status, answer and said (its last lines) from the answer to the next question in answered.
+take_answer() {
+    status=$(printf '%s\n' "$answered" | sed -n "s/^answered$TAB$count$TAB\([0-9]*\)$TAB.*/\1/p")
+    answer=$(printf '%s\n' "$answered" | sed -n "s/^said$TAB$count$TAB//p")
+    said=$(one_line "$(printf '%s\n' "$answer" | tail -n 3 | tr '\n' ' ')" | cut -c 1-300)
+    count=$((count + 1))
 }

@@ -1,16 +1,27 @@
-# What is said, to whom, and how it is made fit for a terminal.
+# Text for terminals and for the journal.
 
-# What hosts and people wrote, fit for one line on a terminal: no control characters (C1 and line separators neither).
+# one_line TEXT: print TEXT without control characters (C1 and line separators included).
 one_line() {
     printf '%s' "$1" | tr '\000-\037\177' ' ' | sed "s/$(printf '\302[\200-\237]')/ /g; s/$(printf '\342\200[\250-\256]')/ /g; s/ *\$//"
 }
 
-# The most common of what masking.py knows: what is remembered shows no secret.
-masked() {
-    printf '%s' "$1" | sed -E "s#((pass(word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)[A-Za-z0-9_-]*[\"']? *[:=] *[\"']?)[^[:space:]\"']+#\\1***#Ig
-s#(bearer +)[A-Za-z0-9._~+/=-]{6,}#\\1***#Ig
-s#(://[^/[:space:]:@]*:)[^@[:space:]]+@#\\1***@#g
-s#(gh[a-z]_|github_pat_|glpat-|xox[a-z]-|AKIA)[A-Za-z0-9_-]{8,}#***#g"
+# redacted TEXT: print TEXT without its secrets. core/redaction.py has the rules.
+redacted() {
+    printf '%s' "$1" | sed -E "$(printf '%b' "$RO_REDACT")"
+}
+
+# add_event NAME [KEY TEXT]…: append one JSON line to events. TEXT has no control characters.
+add_event() {
+    line="{\"event\":\"$1\",\"id\":\"$run\""
+    shift
+    while [ "$#" -gt 1 ]; do
+        case $2 in
+            *[\"\\]*) line="$line,\"$1\":\"$(printf '%s' "$2" | sed 's/[\\"]/\\&/g')\"" ;;
+            *) line="$line,\"$1\":\"$2\"" ;;
+        esac
+        shift 2
+    done
+    events="$events${events:+$NL}$line}"
 }
 
 tell_phase() {
@@ -26,7 +37,7 @@ took() {
     seconds $((now - began))
 }
 
-# The fields of a line, one after the other: `read` would take several tabs for one.
+# Set field to the next field of fields. `read` would take several tabs for one.
 next() {
     field=${fields%%"$TAB"*}
     case $fields in *"$TAB"*) fields=${fields#*"$TAB"} ;; *) fields='' ;; esac
@@ -53,8 +64,8 @@ refuse() {
 }
 
 show_details() {
-    [ -z "$rejected" ] || lines "$rejected" show_rejected
-    [ -z "$warnings" ] || lines "$warnings" show_warning
+    lines "$rejected" show_rejected
+    lines "$warnings" show_warning
 }
 
 show_rejected() {
