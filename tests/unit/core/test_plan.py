@@ -1,8 +1,9 @@
-"""Which release a rollback goes to, and what is said of all the others."""
+"""The release that a rollback chooses, and the reason of each one that it rejects."""
 
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -83,6 +84,11 @@ def refused(*surveys: Survey, selection: Selection = ANY, **broken: str) -> Refu
     return found
 
 
+def has(text: str, *parts: str) -> bool:
+    """Say whether a text contains all of these names, numbers and words."""
+    return all(part in text for part in parts)
+
+
 def reasons(found: Plan | Refusal) -> dict[str, str]:
     assert len({r.release for r in found.rejected}) == len(found.rejected)
     return {r.release: r.why for r in found.rejected}
@@ -91,147 +97,167 @@ def reasons(found: Plan | Refusal) -> dict[str, str]:
 def test_the_newest_release_older_than_the_live_one_is_chosen_with_its_revision() -> None:
     plan = planned(host())
     assert (plan.target, plan.revision) == ("b2", "sha-b2")
-    assert reasons(plan) == {"b3": "it is the live one"}
+    assert reasons(plan).keys() == {"b3"}
     assert [(h.host, h.action, h.source.name) for h in plan.hosts] == [("h1", "switch", "b3")]
     assert plan.warnings == ()
 
 
-def test_what_is_newer_than_the_live_release_is_never_gone_to() -> None:
+def test_a_release_newer_than_the_live_one_is_never_chosen() -> None:
     plan = planned(host(live="b2"))
     assert plan.target == "b1"
-    assert reasons(plan) == {"b3": "it is newer than the live one", "b2": "it is the live one"}
+    assert reasons(plan).keys() == {"b3", "b2"}
+    assert "newer" in reasons(plan)["b3"]
+    assert "live" in reasons(plan)["b2"]
 
 
-def test_each_release_that_is_passed_over_has_its_reason() -> None:
+def test_each_rejected_release_has_its_reason() -> None:
     found = releases("b1", "b2", "b3", "b9", b2="bad")
     found += (Release("b4", problem="it is empty"), Release("b5", sealed=True))
     plan = planned(host(live="b9", releases=found), b5="its files are not the sealed ones: app.py")
     assert plan.target == "b3"
-    assert reasons(plan) == {
-        "b9": "it is the live one",
-        "b5": "its files are not the sealed ones: app.py",
-        "b4": "it is empty",
-        "b2": "it is marked bad",
-    }
+    why = reasons(plan)
+    assert why.keys() == {"b9", "b5", "b4", "b2"}
+    assert (why["b5"], why["b4"]) == ("its files are not the sealed ones: app.py", "it is empty")
+    assert ("live" in why["b9"], "bad" in why["b2"]) == (True, True)
 
 
-def test_a_first_deployment_is_refused_and_says_so() -> None:
+def test_a_first_deployment_is_refused_with_a_hint_of_its_own() -> None:
     found = refused(host(releases=releases("b3")))
-    assert (found.why, reasons(found)) == ("no eligible release", {"b3": "it is the live one"})
+    assert reasons(found).keys() == {"b3"}
     assert "first deployment" in found.hint
 
 
 def test_without_an_eligible_release_each_candidate_has_its_reason() -> None:
     found = refused(host(releases=releases("b1", "b2", "b3", b1="bad", b2="bad")))
-    assert reasons(found) == {"b3": "it is the live one", "b2": "it is marked bad", "b1": "it is marked bad"}
+    why = reasons(found)
+    assert why.keys() == {"b1", "b2", "b3"}
+    assert ("bad" in why["b1"], "bad" in why["b2"], "live" in why["b3"]) == (True, True, True)
     assert "first deployment" not in found.hint
 
 
 @pytest.mark.parametrize("live", ["a-hotfix", "2-hotfix", "z-hotfix"])
 def test_when_the_live_release_is_not_among_the_candidates_the_newest_eligible_one_is_chosen(live: str) -> None:
     plan = planned(host(live=live, releases=releases("b1", "b2", "b10", b10="bad")))
-    assert (plan.target, reasons(plan)) == ("b2", {"b10": "it is marked bad"})
+    assert (plan.target, list(reasons(plan))) == ("b2", ["b10"])
+    assert "bad" in reasons(plan)["b10"]
 
 
-# --- what is asked for -----------------------------------------------------------------------------------
+# --- what was asked for ----------------------------------------------------------------------------------
 
 
-def test_a_release_that_is_named_may_be_newer_and_is_not_among_the_rejected() -> None:
+def test_a_named_release_may_be_newer_and_is_not_rejected() -> None:
     plan = planned(host(live="b2"), selection=Selection(backup="b3"))
     assert plan.target == "b3"
     assert "b3" not in reasons(plan)
 
 
-def test_a_bad_release_may_be_named_and_is_warned_of() -> None:
+def test_a_bad_release_may_be_named_and_causes_a_warning() -> None:
     plan = planned(host(releases=releases("b1", "b2", "b3", b1="bad")), selection=Selection(backup="b1"))
     assert plan.target == "b1"
-    assert plan.warnings == ("b1 is marked bad; it was asked for by name",)
+    (warning,) = plan.warnings
+    assert has(warning, "b1", "bad")
 
 
 @pytest.mark.parametrize(
     ("name", "why", "hint"),
     [
-        ("b3", "b3 is the live release already", "`list` shows the others."),
-        ("b22", "b22 is none of the releases", "Did you mean b2? `list` shows them."),
-        ("nowhere", "nowhere is none of the releases", "`list` shows them."),
-        ("b1", "b1 cannot be used: it is empty", "`list` shows the others."),
-        ("../x\n", "../x\\n is none of the releases", "`list` shows them."),
+        ("b3", ["b3", "live"], []),
+        ("b22", ["b22"], ["b2"]),
+        ("nowhere", ["nowhere"], []),
+        ("b1", ["b1", "it is empty"], []),
+        ("../x\n", ["../x\\n"], []),
     ],
 )
-def test_a_named_release_that_cannot_be_used_is_refused(name: str, why: str, hint: str) -> None:
+def test_a_named_release_that_cannot_be_used_is_refused_with_what_to_do(
+    name: str, why: list[str], hint: list[str]
+) -> None:
     found = refused(
         host(releases=(Release("b1", problem="it is empty"), *releases("b2", "b3"))), selection=Selection(backup=name)
     )
-    assert (found.why, found.hint) == (why, hint)
+    assert has(found.why, *why)
+    assert has(found.hint, "`list`", *hint)
+    assert bool(re.search(r"\bb\d", found.hint)) == bool(hint), "only a similar name is suggested"
 
 
 def test_a_named_release_with_a_broken_seal_is_refused_rather_than_replaced_by_another() -> None:
-    assert refused(host(), selection=Selection(backup="b2"), b2="it is broken").why == "b2 cannot be used: it is broken"
+    assert has(refused(host(), selection=Selection(backup="b2"), b2="it is broken").why, "b2", "it is broken")
 
 
 def test_a_rollback_for_a_release_that_is_no_longer_live_has_nothing_to_do() -> None:
     found = make_plan([host(live="b2")], Selection(if_current="b3"))
-    assert found == NothingToDo("b3 is no longer live (live: b2)")
+    assert isinstance(found, NothingToDo)
+    assert has(found.why, "b3", "b2")
 
 
 def test_hosts_that_no_longer_run_the_release_in_question_are_left_alone() -> None:
     plan = planned(host("h1"), host("h2", live="b1"), selection=Selection(if_current="b3"))
     assert plan.target == "b2"
-    assert {h.host: (h.action, h.why) for h in plan.hosts} == {"h1": ("switch", ""), "h2": ("leave", "it runs b1")}
+    one, other = plan.hosts
+    assert (one.host, one.action, one.why) == ("h1", "switch", "")
+    assert (other.host, other.action, "b1" in other.why) == ("h2", "leave", True)
 
 
-# --- hosts that nothing may be changed on ----------------------------------------------------------------
+# --- hosts that cannot be changed ------------------------------------------------------------------------
 
 LEASE = Lease("run-9", "alice", "https://example.org/9", "2024-01-01T00:00:00Z", 12.0)
-UNFIT: dict[str, tuple[dict[str, Any], str]] = {
-    "an blocker": ({"blockers": ("the disk of /srv is full",)}, "the disk of /srv is full"),
-    "a doubt": ({"warnings": ("the user may not read the logs",)}, "the user may not read the logs"),
-    "a lock": ({"lease": LEASE}, "locked by alice since 2024-01-01T00:00:00Z (run run-9, at most 12 s more)"),
-    "no unit": ({"units": (Unit("bot", "missing"),)}, "the unit bot does not exist"),
-    "a unit": ({"units": (Unit("bot", "running", blocker="is masked"),)}, "the unit bot is masked"),
-    "a directory": ({"live": Live("directory")}, "current is not a link, so it cannot be switched"),
-    "no current": ({"live": Live("missing")}, "current does not exist"),
-    "dangling": ({"live": Live("dangling", "b3", "r/b3")}, "current points at r/b3, which does not exist"),
-    "elsewhere": ({"live": Live("elsewhere", "", "/opt")}, "current points at /opt, which is none of the releases"),
+# For each case: the facts of the host, and the names and numbers that the reason has to contain.
+UNFIT: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "a blocker": ({"blockers": ("the disk of /srv is full",)}, ["the disk of /srv is full"]),
+    "a warning": ({"warnings": ("the user may not read the logs",)}, ["the user may not read the logs"]),
+    "a lock": ({"lease": LEASE}, ["alice", "2024-01-01T00:00:00Z", "run-9", "12 s"]),
+    "no unit": ({"units": (Unit("bot", "missing"),)}, ["bot"]),
+    "a unit": ({"units": (Unit("bot", "running", blocker="is masked"),)}, ["bot", "is masked"]),
+    "a directory": ({"live": Live("directory")}, ["current"]),
+    "no current": ({"live": Live("missing")}, ["current"]),
+    "dangling": ({"live": Live("dangling", "b3", "r/b3")}, ["current", "r/b3"]),
+    "elsewhere": ({"live": Live("elsewhere", "", "/opt")}, ["current", "/opt"]),
 }
-HELD_BACK_BUT_FOR_AN_EMERGENCY = {"a doubt", "a lock", "no current", "dangling", "elsewhere"}
+REFUSED_EXCEPT_IN_AN_EMERGENCY = {"a warning", "a lock", "no current", "dangling", "elsewhere"}
 
 
 @pytest.mark.parametrize("case", UNFIT)
-def test_a_host_that_cannot_be_changed_is_refused_in_words(case: str) -> None:
-    facts, why = UNFIT[case]
+def test_a_host_that_cannot_be_changed_is_refused_with_the_reason(case: str) -> None:
+    facts, parts = UNFIT[case]
     found = refused(host(**facts))
-    assert (found.why, dict(found.hosts)) == (f"h1: {why}", {"h1": why})
-    assert found.about("h1").startswith(why)
+    assert list(found.hosts) == ["h1"]
+    assert has(found.hosts["h1"], *parts)
+    assert found.why == f"h1: {found.hosts['h1']}"
+    assert found.about("h1").startswith(found.hosts["h1"])
+
+
+def test_each_reason_why_a_host_cannot_be_changed_is_another() -> None:
+    assert len({refused(host(**facts)).why for facts, _ in UNFIT.values()}) == len(UNFIT)
 
 
 @pytest.mark.parametrize("case", UNFIT)
-def test_one_host_that_cannot_be_changed_holds_back_all_of_them_before_anything_is_touched(case: str) -> None:
-    facts, why = UNFIT[case]
+def test_one_host_that_cannot_be_changed_prevents_the_change_on_all_hosts(case: str) -> None:
+    facts, parts = UNFIT[case]
     found = refused(host("h1"), host("h2", **facts))
-    assert found.hosts == {"h2": why}
-    assert found.about("h1").startswith(f"h2: {why}")
+    assert list(found.hosts) == ["h2"]
+    assert has(found.hosts["h2"], *parts)
+    assert found.about("h1").startswith(f"h2: {found.hosts['h2']}")
 
 
 @pytest.mark.parametrize("case", UNFIT)
-def test_an_emergency_goes_on_where_it_can_and_says_what_it_went_over(case: str) -> None:
-    facts, why = UNFIT[case]
+def test_an_emergency_changes_every_host_that_it_can_and_warns_of_the_problems(case: str) -> None:
+    facts, parts = UNFIT[case]
     plan = planned(host("h1"), host("h2", **facts), selection=Selection(emergency=True))
-    if case in HELD_BACK_BUT_FOR_AN_EMERGENCY:
-        assert [h.action for h in plan.hosts] == ["switch", "switch"]
-        assert any(warning.startswith(f"h2: {why}") for warning in plan.warnings)
+    one, other = plan.hosts
+    assert (one.action, one.why) == ("switch", "")
+    if case in REFUSED_EXCEPT_IN_AN_EMERGENCY:
+        assert other.action == "switch"
+        assert any(has(warning, "h2: ", *parts) for warning in plan.warnings)
     else:
-        assert [(h.action, h.why) for h in plan.hosts] == [("switch", ""), ("exclude", why)]
+        assert (other.action, has(other.why, *parts)) == ("exclude", True)
 
 
-def test_an_emergency_on_nothing_but_hosts_that_cannot_be_changed_is_refused() -> None:
-    assert (
-        refused(host(blockers=("the disk is full",)), selection=Selection(emergency=True)).why == "h1: the disk is full"
-    )
+def test_an_emergency_without_any_host_that_can_be_changed_is_refused() -> None:
+    found = refused(host(blockers=("the disk is full",)), selection=Selection(emergency=True))
+    assert has(found.why, "h1", "the disk is full")
 
 
 @pytest.mark.parametrize("case", ["no current", "dangling", "elsewhere"])
-def test_a_link_that_is_not_right_is_put_right_for_a_release_that_is_named(case: str) -> None:
+def test_a_named_release_repairs_a_current_link_that_is_missing_or_wrong(case: str) -> None:
     assert planned(host(**UNFIT[case][0]), selection=Selection(backup="b1")).target == "b1"
 
 
@@ -241,13 +267,14 @@ INTERRUPTED = OpenTransaction("run-1", source="/srv/bot/releases/b3", target="b2
 
 
 @pytest.mark.parametrize("live", ["b3", "b2"])
-def test_an_interrupted_rollback_is_taken_up_where_it_was_going(live: str) -> None:
+def test_an_interrupted_rollback_goes_on_to_its_target(live: str) -> None:
     plan = planned(host(live=live, unfinished=INTERRUPTED))
     assert (plan.target, [h.action for h in plan.hosts]) == ("b2", ["switch"])
-    assert plan.warnings == ("h1: an interrupted rollback to b2 is taken up",)
+    (warning,) = plan.warnings
+    assert has(warning, "h1: ", "b2")
 
 
-def test_an_interrupted_rollback_from_the_release_in_question_is_not_nothing_to_do() -> None:
+def test_an_interrupted_rollback_from_the_release_in_question_is_finished() -> None:
     plan = planned(host(live="b2", unfinished=INTERRUPTED), selection=Selection(if_current="b3"))
     assert (plan.target, [h.action for h in plan.hosts]) == ("b2", ["switch"])
 
@@ -258,23 +285,26 @@ def test_an_interrupted_rollback_from_the_release_in_question_is_not_nothing_to_
 def test_several_hosts_go_to_one_release_that_all_of_them_have() -> None:
     plan = planned(host("h1"), host("h2", releases=releases("b1", "b3")))
     assert plan.target == "b1"
-    assert reasons(plan) == {"b3": "it is the live one", "b2": "h2 does not have it"}
+    assert reasons(plan).keys() == {"b3", "b2"}
+    assert "h2" in reasons(plan)["b2"]
 
 
-def test_what_is_bad_on_one_host_is_bad_for_all_and_the_host_is_named() -> None:
+def test_a_release_that_is_bad_on_one_host_is_rejected_on_all_and_the_reason_names_the_host() -> None:
     plan = planned(host("h1"), host("h2", releases=releases("b1", "b2", "b3", b2="bad")))
-    assert (plan.target, reasons(plan)["b2"]) == ("b1", "it is marked bad on h2")
+    assert plan.target == "b1"
+    assert has(reasons(plan)["b2"], "bad", "h2")
 
 
-def test_a_rollback_that_went_through_on_one_host_only_is_completed_on_the_other() -> None:
+def test_a_rollback_that_succeeded_on_one_host_only_is_completed_on_the_other() -> None:
     done = host("h1", live="b2", releases=releases("b1", "b2", "b3", b3="bad", b2="good"))
     plan = planned(done, host("h2"))
     assert plan.target == "b2"
     assert {h.host: h.action for h in plan.hosts} == {"h1": "leave", "h2": "switch"}
-    assert plan.warnings == ("the hosts ran different releases: b2, b3",)
+    (warning,) = plan.warnings
+    assert has(warning, "b2", "b3")
 
 
-# --- whatever the hosts look like ------------------------------------------------------------------------
+# --- properties of every plan ----------------------------------------------------------------------------
 
 NAMES = [
     *(f"b{number}" for number in range(1, 13)),
@@ -318,7 +348,7 @@ def newest_live(surveys: Sequence[Survey]) -> str:
 
 
 @given(some_hosts(), some_broken, st.booleans())
-def test_the_target_is_fit_on_every_host_and_older_than_what_is_live(
+def test_the_target_is_eligible_on_every_host_and_older_than_the_live_release(
     surveys: list[Survey], broken: dict[str, str], emergency: bool
 ) -> None:
     found = make_plan(surveys, Selection(emergency=emergency), broken)
@@ -329,11 +359,11 @@ def test_the_target_is_fit_on_every_host_and_older_than_what_is_live(
             release = survey.release(found.target)
             assert release is not None
             assert (release.mark != "bad", release.problem) == (True, "")
-        assert found.with_action("switch"), "a plan that changes nothing is none"
+        assert found.with_action("switch"), "a plan always changes something"
 
 
 @given(some_hosts(), some_broken, st.sampled_from(["", *NAMES]))
-def test_every_candidate_is_the_target_or_has_one_reason_or_is_an_older_one_that_was_not_needed(
+def test_every_release_is_the_target_or_has_one_reason_or_is_older_than_the_target(
     surveys: list[Survey], broken: dict[str, str], backup: str
 ) -> None:
     found = make_plan(surveys, Selection(backup=backup), broken)
@@ -351,7 +381,7 @@ def test_every_candidate_is_the_target_or_has_one_reason_or_is_an_older_one_that
 
 
 @given(some_hosts(), some_broken, st.sampled_from(["", *NAMES]), st.randoms(use_true_random=False))
-def test_the_order_in_which_releases_and_hosts_are_listed_changes_nothing(
+def test_the_order_of_releases_and_hosts_changes_nothing(
     surveys: list[Survey], broken: dict[str, str], backup: str, chance: random.Random
 ) -> None:
     shuffled = [replace(s, releases=tuple(chance.sample(s.releases, len(s.releases)))) for s in surveys]
@@ -366,7 +396,7 @@ def test_the_order_in_which_releases_and_hosts_are_listed_changes_nothing(
 
 
 def after(surveys: Sequence[Survey], plan: Plan, *, marked: bool) -> list[Survey]:
-    """The hosts once the plan was carried out, and the target turned out to be no better."""
+    """Return the hosts as they are after the plan, which led to an unhealthy target."""
 
     def mark(release: Release, left: str) -> Mark:
         return "bad" if marked and release.name == left else release.mark
@@ -378,9 +408,11 @@ def after(surveys: Sequence[Survey], plan: Plan, *, marked: bool) -> list[Survey
 
 
 @given(some_hosts(), st.booleans())
-def test_rollbacks_in_a_row_never_return_to_what_one_of_them_abandoned(surveys: list[Survey], marked: bool) -> None:
+def test_repeated_rollbacks_never_return_to_a_release_that_one_of_them_left(
+    surveys: list[Survey], marked: bool
+) -> None:
     if not marked:
-        # A mark that could not be written: what is live is anchor enough where all hosts run the same.
+        # Marks cannot always be written. Where all hosts run the same release, that release is enough to go by.
         surveys = surveys[:1]
     abandoned: set[str] = set()
     while isinstance(plan := make_plan(surveys, Selection()), Plan):
