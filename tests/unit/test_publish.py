@@ -1,9 +1,8 @@
-"""Who is told of a rollback besides the person at the terminal, and what becomes of telling them."""
+"""Publishing a rollback: the record in its file, the team's webhook, and GitHub's deployments."""
 
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,14 +31,14 @@ def written(file: Path) -> Record:
     return Record.model_validate_json(file.read_text())
 
 
-def test_the_record_of_a_killed_program_is_in_its_file_as_soon_as_hosts_are_about_to_be_changed(tmp_path: Path) -> None:
+def test_a_provisional_record_is_in_its_file_before_hosts_are_changed(tmp_path: Path) -> None:
     file = tmp_path / "record.json"
     provisional = record(outcome="cancelled", exit_code=143)
     Publisher(notifier(), None, [], file).changing(provisional)
     assert written(file) == provisional
 
 
-def test_the_team_is_told_what_goes_and_what_comes() -> None:
+def test_the_team_gets_a_message_about_the_start_and_one_about_the_end() -> None:
     with receiver() as team:
         publisher = Publisher(notifier(team.url), None, [], None)
         publisher.changing(record(outcome="cancelled", exit_code=143))
@@ -49,12 +48,14 @@ def test_the_team_is_told_what_goes_and_what_comes() -> None:
     assert record().model_dump(mode="json", by_alias=True) in team.documents
 
 
-def test_what_could_not_be_told_is_in_the_record_and_in_its_file(tmp_path: Path) -> None:
+def test_a_message_that_was_not_sent_is_a_warning_in_the_record_and_its_file(tmp_path: Path) -> None:
     file = tmp_path / "record.json"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/"
-    ended = Publisher(notifier(url), None, [], file).ended(record())
-    assert ended.warnings == ("beware", "the message about the end was not sent: the connection was refused")
+    # A 404 is final: the notifier does not try again, so nothing waits.
+    with receiver((404, {})) as team:
+        ended = Publisher(notifier(team.url), None, [], file).ended(record())
+    earlier, warning = ended.warnings
+    assert earlier == "beware"
+    assert "404" in warning
     assert written(file) == ended
 
 
@@ -75,18 +76,18 @@ def test_the_deployment_is_in_the_record_and_in_its_file(web: responses.Requests
     assert written(file) == ended
 
 
-def test_github_is_asked_beside_the_verification_and_not_before_the_hosts_are_changed(
+def test_requests_to_github_begin_after_the_hosts_were_changed(
     web: responses.RequestsMock,
 ) -> None:
     publisher = Publisher(notifier(), DeploymentRecorder(PLACE, REDACT), [], None)
     publisher.changing(record())
     before = len(web.calls)
     publisher.changed()
-    wait_until(lambda: len(web.calls) > 0, 10, "GitHub being asked")
+    wait_until(lambda: len(web.calls) > 0, 10, "the request to GitHub")
     assert (before, sent(web)) == (0, [])
 
 
-def test_the_record_is_in_its_file_before_anybody_is_told(web: responses.RequestsMock, tmp_path: Path) -> None:
+def test_the_record_is_in_its_file_before_anything_is_sent(web: responses.RequestsMock, tmp_path: Path) -> None:
     file = tmp_path / "record.json"
     there: list[Record] = []
 
@@ -99,11 +100,11 @@ def test_the_record_is_in_its_file_before_anybody_is_told(web: responses.Request
     assert there == [record()]
 
 
-def test_the_team_and_github_are_told_at_the_same_time(web: responses.RequestsMock) -> None:
+def test_the_webhook_and_github_are_called_concurrently(web: responses.RequestsMock) -> None:
     with receiver() as team:
 
         def answer(_: object) -> tuple[int, dict[str, str], str]:
-            wait_until(lambda: bool(team.bodies), 4, "the team being told")
+            wait_until(lambda: bool(team.bodies), 4, "the message to the team")
             return 201, {}, json.dumps(deployment(7))
 
         web.add_callback(responses.POST, DEPLOYMENTS, callback=answer)
@@ -111,7 +112,7 @@ def test_the_team_and_github_are_told_at_the_same_time(web: responses.RequestsMo
     assert (ended.deployment.id, ended.warnings) == (7, ("beware",))
 
 
-def test_the_journal_of_a_host_that_was_there_is_read_for_what_is_missing(web: responses.RequestsMock) -> None:
+def test_rollbacks_missing_on_github_are_read_from_the_journals_of_reachable_hosts(web: responses.RequestsMock) -> None:
     web.post(DEPLOYMENTS, json=deployment(7), status=201)
     now = datetime.now(UTC)
     earlier = record(id="r1", run_url=f"{PLACE.runs}5", started_at=(now - timedelta(hours=2)).isoformat())
@@ -125,7 +126,7 @@ def test_the_journal_of_a_host_that_was_there_is_read_for_what_is_missing(web: r
     assert there[0].did("journal") == []
 
 
-def test_a_journal_that_cannot_be_read_is_left_for_another_time(web: responses.RequestsMock) -> None:
+def test_a_journal_that_cannot_be_read_causes_no_warning(web: responses.RequestsMock) -> None:
     web.post(DEPLOYMENTS, json=deployment(7), status=201)
     lost = FakeHost("deploy@bot1", before={"journal": raising(ConnectionLost("it is gone"))})
     ended = Publisher(notifier(), DeploymentRecorder(PLACE, REDACT), [lost], None).ended(record())
@@ -134,9 +135,10 @@ def test_a_journal_that_cannot_be_read_is_left_for_another_time(web: responses.R
 
 def test_a_file_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
     file = tmp_path / "missing" / "record.json"
-    (_, told) = Publisher(notifier(), None, [], file).ended(record()).warnings
-    assert told == f"the record could not be written to {file}: No such file or directory"
+    (_, warning) = Publisher(notifier(), None, [], file).ended(record()).warnings
+    assert str(file) in warning
+    assert "No such file or directory" in warning
 
 
-def test_a_warning_stands_once_in_a_record() -> None:
+def test_a_record_has_each_warning_once() -> None:
     assert warned(record(), "beware", "", "new", "new").warnings == ("beware", "new")

@@ -1,4 +1,4 @@
-"""install, and what check says of an installed program: on made-up hosts."""
+"""Installing the break-glass program on fake hosts, and the warnings about outdated ones."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Guard, told on made-up hosts: what it makes of the evidence, and when it keeps its hands off."""
+"""Guard on fake hosts: when it rolls back, on which evidence, and when it changes nothing."""
 
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -31,12 +32,12 @@ from tests.support.fakes import Events, FakeHost, Listener, live_at, raising, re
 
 
 def asking(**words: Any) -> dict[str, Check]:
-    """What the hosts are asked, and may be told to answer badly for a release."""
+    """Return a check that a fake host can be made to fail for one release."""
     return {"health": CommandCheck(kind="command", run="health of {release}", **words)}
 
 
-SICK = {"health of b3": 1}
-# A failure of this kind is certain, so that nobody waits for the deadline.
+UNHEALTHY = {"health of b3": 1}
+# A failure of this kind is final, so that no test waits for the deadline.
 AT_ONCE = asking(phase="before", trigger="verification-failed")
 POLICY = Verify(healthy_deadline=20, min_healthy_time=0)
 NOW = datetime(2024, 5, 6, 12, tzinfo=UTC)
@@ -70,7 +71,7 @@ class Stage:
         max_per_day: int = 3,
         dry_run: bool = False,
     ) -> Record:
-        info = RunInfo("run-1", "bot", "prod", "standard", "manual", "is it well?", "alice", dry_run=dry_run)
+        info = RunInfo("run-1", "bot", "prod", "standard", "manual", "is it healthy?", "alice", dry_run=dry_run)
         thresholds = checks.thresholds(asked, policy)
         spec = RollbackSpec(info, Selection(), lambda release: checks.build(asked, release), policy, thresholds)
         return guard(spec, self.fleet(), self.fleet, max_per_day, self.listener)
@@ -91,7 +92,7 @@ def two() -> Stage:
 
 
 def on_the_second(act: Callable[[], None]) -> Callable[[], None]:
-    """The first time it does nothing."""
+    """Return an action that does nothing the first time."""
     times: list[None] = []
 
     def acting() -> None:
@@ -102,40 +103,45 @@ def on_the_second(act: Callable[[], None]) -> Callable[[], None]:
     return acting
 
 
-# --- well ------------------------------------------------------------------------------------------------
+# --- healthy ---------------------------------------------------------------------------------------------
 
 
-def test_what_is_well_is_marked_good_and_left_alone(stage: Stage) -> None:
+def test_a_healthy_release_is_marked_good_and_left_alone(stage: Stage) -> None:
     record = stage.guard()
     assert (record.outcome, record.exit_code, record.trigger) == ("nothing_to_do", 0, "manual")
-    assert (record.from_.release, record.hosts[0].detail) == ("b3", "the live release is healthy")
+    assert (record.from_.release, record.hosts[0].to.release) == ("b3", "b3")
     assert [check.outcome for check in record.hosts[0].checks] == ["passed", "passed"]
     assert (stage.lives, stage["h1"].mark("b3")) == (["b3"], "good")
     assert stage["h1"].did("switch") == []
-    assert stage["h1"].lines == [""], "there is no rollback to tell the journal of"
+    assert stage["h1"].lines == [""], "the journal has no record of a rollback"
 
 
 def test_a_good_mark_that_cannot_be_written_is_a_warning(stage: Stage) -> None:
     stage["h1"].before = {"record": raising(HostUnreachable("no answer within 5 s"))}
     record = stage.guard()
-    assert (record.exit_code, record.warnings) == (0, ("h1: it could not be marked good: no answer within 5 s",))
+    (warning,) = record.warnings
+    assert record.exit_code == 0
+    assert warning.startswith("h1: ")
+    assert "no answer within 5 s" in warning
 
 
-# --- not well --------------------------------------------------------------------------------------------
+# --- unhealthy -------------------------------------------------------------------------------------------
 
 
-def test_what_is_not_well_is_rolled_back_with_the_evidence_and_that_is_no_success(stage: Stage) -> None:
-    stage["h1"].answers = SICK
+def test_an_unhealthy_release_is_rolled_back_with_the_evidence_and_exit_code_2(stage: Stage) -> None:
+    stage["h1"].answers = UNHEALTHY
     record = stage.guard()
     assert (record.outcome, record.exit_code, record.trigger) == ("succeeded", 2, "verification-failed")
     assert (record.from_.release, record.to.release, stage.lives) == ("b3", "b2", ["b2"])
-    assert record.reason == "automatic: verification failed of b3: h1: health: exit status 1: what it said"
+    assert all(part in record.reason for part in ("b3", "h1", "health", "exit status 1: what it said"))
     assert (stage["h1"].mark("b3"), stage["h1"].mark("b2")) == ("bad", "good")
-    assert [check.outcome for check in record.hosts[0].checks] == ["passed"], "those of what is live now"
+    assert [check.outcome for check in record.hosts[0].checks] == ["passed"], (
+        "the checks of the release that is live now"
+    )
 
 
-def test_the_journal_has_the_record_that_everybody_has_and_the_order_its_trigger(stage: Stage) -> None:
-    stage["h1"].answers = SICK
+def test_the_journal_has_the_same_record_and_the_order_the_same_trigger(stage: Stage) -> None:
+    stage["h1"].answers = UNHEALTHY
     record = stage.guard()
     assert [json.loads(line) for line in stage["h1"].lines] == [record.model_dump(mode="json", by_alias=True)]
     intent = json.loads(stage["h1"].orders[0].intent)
@@ -145,42 +151,43 @@ def test_the_journal_has_the_record_that_everybody_has_and_the_order_its_trigger
 @pytest.mark.parametrize(
     ("units", "evidence"),
     [
-        ((Unit("bot", "failed", detail="exit-code"),), "bot is failed (exit-code)"),
-        ((Unit("web", "running", pid=7), Unit("bot", "stopped")), "bot is stopped"),
+        ((Unit("bot", "failed", detail="exit-code"),), ["failed", "exit-code"]),
+        ((Unit("web", "running", pid=7), Unit("bot", "stopped")), ["stopped"]),
     ],
 )
-def test_a_service_that_does_not_run_is_a_process_crash(stage: Stage, units: tuple[Unit, ...], evidence: str) -> None:
+def test_a_stopped_service_is_a_process_crash(stage: Stage, units: tuple[Unit, ...], evidence: list[str]) -> None:
     stage["h1"].units = units
     record = stage.guard()
     assert (record.trigger, record.exit_code, stage.lives) == ("process-crash", 4, ["b2"]), "b2 does not run either"
-    assert record.reason == f"automatic: process crash of b3: h1: process: {evidence}"
+    assert all(part in record.reason for part in ("b3", "h1", "process", "bot", *evidence))
+    assert "web" not in record.reason
 
 
 @pytest.mark.parametrize("trigger", ["database-unreachable", "log-error", "health-timeout"])
-def test_a_check_may_say_itself_what_it_is_evidence_of(stage: Stage, trigger: AutomaticTrigger) -> None:
-    stage["h1"].answers = SICK
+def test_a_check_may_set_its_own_trigger(stage: Stage, trigger: AutomaticTrigger) -> None:
+    stage["h1"].answers = UNHEALTHY
     record = stage.guard(asking(phase="before", trigger=trigger))
     assert (record.trigger, record.exit_code) == (trigger, 2)
-    assert record.reason.startswith(f"automatic: {trigger.replace('-', ' ')} of b3: h1: health: ")
+    assert all(part in record.reason for part in ("b3", "h1", "health"))
 
 
-def test_a_configuration_that_its_own_check_refuses_is_seen_also_when_the_service_still_runs(stage: Stage) -> None:
-    stage["h1"].answers = SICK
+def test_an_invalid_configuration_is_rolled_back_although_the_service_still_runs(stage: Stage) -> None:
+    stage["h1"].answers = UNHEALTHY
     record = stage.guard(asking(phase="before"))
     assert (record.trigger, record.outcome, stage.lives) == ("config-invalid", "succeeded", ["b2"])
 
 
-def test_one_host_that_is_not_well_takes_all_of_them_back(two: Stage) -> None:
-    two["h2"].answers = SICK
+def test_one_unhealthy_host_rolls_all_hosts_back(two: Stage) -> None:
+    two["h2"].answers = UNHEALTHY
     record = two.guard()
     assert (record.outcome, record.exit_code, two.lives) == ("succeeded", 2, ["b2", "b2"])
-    assert record.reason.endswith("h2: health: exit status 1: what it said")
+    assert all(part in record.reason for part in ("h2", "health", "exit status 1: what it said"))
     assert "h1" not in record.reason
 
 
-def test_only_the_hosts_that_run_the_release_go_back(two: Stage) -> None:
+def test_only_the_hosts_that_run_the_release_are_rolled_back(two: Stage) -> None:
     two["h1"].live = live_at("b1")
-    two["h2"].answers = SICK
+    two["h2"].answers = UNHEALTHY
     record = two.guard()
     assert [host.outcome for host in record.hosts] == ["nothing_to_do", "succeeded"]
     assert two.lives == ["b1", "b2"]
@@ -190,35 +197,35 @@ def test_only_the_hosts_that_run_the_release_go_back(two: Stage) -> None:
 @pytest.mark.parametrize(
     ("on_failure", "code", "live"), [("report", 2, "b2"), ("restore", 3, "b3"), ("older", 2, "b1")]
 )
-def test_where_the_older_release_is_not_well_either_the_policy_decides(
+def test_the_policy_decides_what_follows_an_unhealthy_older_release(
     stage: Stage, on_failure: Literal["report", "restore", "older"], code: int, live: str
 ) -> None:
-    stage["h1"].answers = {**SICK, "health of b2": 1}
-    policy = Verify(healthy_deadline=1, min_healthy_time=0, on_failure=on_failure)
+    stage["h1"].answers = {**UNHEALTHY, "health of b2": 1}
+    policy = Verify(healthy_deadline=0.2, min_healthy_time=0, on_failure=on_failure)
     record = stage.guard(asking(), policy=policy)
     assert (record.exit_code, record.trigger, stage.lives) == (code, "verification-failed", [live])
 
 
-# --- hands off -------------------------------------------------------------------------------------------
+# --- changes nothing -------------------------------------------------------------------------------------
 
 
-def test_a_release_that_somebody_took_out_meanwhile_is_left_to_them(stage: Stage) -> None:
+def test_a_release_that_is_no_longer_live_is_not_rolled_back(stage: Stage) -> None:
     host = stage["h1"]
-    host.answers = SICK
+    host.answers = UNHEALTHY
 
-    def is_taken_out() -> None:
+    def somebody_else_rolls_back() -> None:
         host.live = live_at("b2")
 
-    host.before = {"ask": is_taken_out}
+    host.before = {"ask": somebody_else_rolls_back}
     record = stage.guard()
     assert (record.outcome, record.exit_code) == ("nothing_to_do", 0)
-    assert record.hosts[0].detail == "b3 is no longer live (live: b2)"
+    assert {"b3", "b2"} <= set(re.findall(r"\w+", record.hosts[0].detail))
     assert "exit status 1" in record.reason
     assert host.did("switch") == []
 
 
-def test_nothing_is_rolled_back_automatically_twice_from_one_release(stage: Stage) -> None:
-    stage["h1"].answers = SICK
+def test_one_release_is_never_rolled_back_automatically_twice(stage: Stage) -> None:
+    stage["h1"].answers = UNHEALTHY
     first = stage.guard()
     stage["h1"].live = live_at("b3")
 
@@ -226,54 +233,56 @@ def test_nothing_is_rolled_back_automatically_twice_from_one_release(stage: Stag
 
     assert (record.outcome, record.exit_code, stage.lives) == ("refused", 1, ["b3"])
     assert first.id in record.hosts[0].detail
-    assert record.warnings == ("h1: health: exit status 1: what it said",)
+    (warning,) = record.warnings
+    assert all(part in warning for part in ("h1", "health", "exit status 1: what it said"))
     assert len(stage["h1"].did("switch")) == 1
 
 
-def test_more_than_so_many_a_day_are_not_started(stage: Stage) -> None:
+def test_no_more_than_max_per_day_rollbacks_are_started(stage: Stage) -> None:
     now = datetime.now(UTC)
     stage["h1"].lines = [earlier(f"a{hours}", hours=hours, now=now).line() for hours in (1, 2)]
-    stage["h1"].answers = SICK
+    stage["h1"].answers = UNHEALTHY
     refused = stage.guard(max_per_day=2)
     assert (refused.exit_code, stage.lives) == (1, ["b3"])
-    assert "there were 2 automatic rollbacks within 24 hours already (max_per_day is 2)" in refused.hosts[0].detail
+    assert "max_per_day" in refused.hosts[0].detail
     assert stage.guard(max_per_day=3).exit_code == 2
     assert stage.lives == ["b2"]
 
 
-def test_a_host_that_is_lost_during_the_watch_shows_nothing_and_the_others_stay(two: Stage) -> None:
+def test_a_host_that_is_lost_during_the_watch_is_unknown_and_nothing_is_rolled_back(two: Stage) -> None:
     lost = raising(ConnectionLost("the connection ended"))
     two["h2"].before = {"ask": lost, "survey": on_the_second(lost)}
-    record = two.guard(policy=Verify(healthy_deadline=1, min_healthy_time=0))
+    record = two.guard(policy=Verify(healthy_deadline=0.3, min_healthy_time=0))
     assert (record.outcome, record.exit_code, two.lives) == ("refused", 1, ["b3", "b3"])
-    assert "b3 is unknown" in record.hosts[0].detail
-    assert "h2: health: the connection ended" in record.warnings
-    assert two["h1"].mark("b3") == "", "nor is it known to be good"
+    assert "b3" in record.hosts[0].detail
+    assert any(all(part in warning for part in ("h2", "health", "the connection ended")) for warning in record.warnings)
+    assert two["h1"].mark("b3") == "", "it is not known to be good"
 
 
-def test_a_host_that_is_lost_after_it_failed_does_not_take_the_others_back(two: Stage) -> None:
-    two["h2"].answers = SICK
+def test_a_host_that_is_lost_after_it_failed_does_not_roll_the_others_back(two: Stage) -> None:
+    two["h2"].answers = UNHEALTHY
     two["h2"].before = {"survey": on_the_second(raising(HostUnreachable("no answer within 5 s")))}
     record = two.guard()
     assert (record.exit_code, two.lives) == (1, ["b3", "b3"])
 
 
-def test_what_is_not_known_is_neither_marked_good_nor_rolled_back(stage: Stage) -> None:
+def test_a_release_of_unknown_health_is_neither_marked_good_nor_rolled_back(stage: Stage) -> None:
     stage["h1"].units = (Unit("bot", "unknown"),)
     record = stage.guard({}, policy=Verify(healthy_deadline=0.3, min_healthy_time=0))
     assert (record.outcome, record.exit_code, stage.lives) == ("refused", 1, ["b3"])
     assert stage["h1"].mark("b3") == ""
-    assert record.warnings == ("h1: process: bot is unknown",)
+    (warning,) = record.warnings
+    assert all(part in warning for part in ("h1", "process", "bot"))
 
 
-def test_a_host_that_cannot_be_reached_is_nothing_to_judge_by(stage: Stage) -> None:
+def test_an_unreachable_host_is_refused(stage: Stage) -> None:
     stage["h1"].before = {"survey": raising(HostUnreachable("h1: no answer within 5 s"))}
     record = stage.guard()
     assert (record.outcome, record.exit_code) == ("refused", 1)
     assert (record.hosts[0].outcome, record.hosts[0].detail) == ("unreachable", "no answer within 5 s")
 
 
-def test_hosts_that_are_well_are_marked_also_where_another_cannot_be_reached(two: Stage) -> None:
+def test_healthy_hosts_are_marked_good_although_another_is_unreachable(two: Stage) -> None:
     two["h2"].before = {"survey": raising(HostUnreachable("no answer within 5 s"))}
     record = two.guard()
     assert (record.outcome, record.exit_code) == ("partial", 5)
@@ -281,34 +290,35 @@ def test_hosts_that_are_well_are_marked_also_where_another_cannot_be_reached(two
     assert (two["h1"].mark("b3"), two.lives) == ("good", ["b3", "b3"])
 
 
-def test_no_release_that_is_live_cannot_be_rolled_back(stage: Stage) -> None:
+def test_without_a_live_release_nothing_is_rolled_back(stage: Stage) -> None:
     stage["h1"].live = replace(live_at(""), state="dangling", path="/gone")
     stage["h1"].units = (Unit("bot", "failed"),)
     record = stage.guard({})
-    assert record.exit_code == 1
-    assert "no release is live" in record.hosts[0].detail
+    assert (record.outcome, record.exit_code) == ("refused", 1)
+    assert record.hosts[0].detail
+    assert stage["h1"].did("switch") == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_during_the_watch_ends_it_with_nothing_changed(stage: Stage, number: int) -> None:
-    stage["h1"].answers = SICK
+    stage["h1"].answers = UNHEALTHY
     stage["h1"].before = {"ask": lambda: stage.cancellation.ask(number, 5)}
     record = stage.guard(asking())
     assert (record.outcome, record.exit_code, stage.lives) == ("cancelled", 128 + number, ["b3"])
     assert not {"switch", "record"} & {what for _, what, _ in stage.events}
 
 
-def test_where_there_is_no_older_release_a_person_is_told(stage: Stage) -> None:
+def test_a_first_deployment_is_refused(stage: Stage) -> None:
     stage["h1"].releases = releases("b3")
-    stage["h1"].answers = SICK
+    stage["h1"].answers = UNHEALTHY
     record = stage.guard()
     assert (record.outcome, record.exit_code, record.trigger) == ("refused", 1, "verification-failed")
-    assert "A first deployment cannot be rolled back" in record.hosts[0].detail
+    assert "first deployment" in record.hosts[0].detail
     assert stage.lives == ["b3"]
 
 
-@pytest.mark.parametrize("answers", [{}, SICK], ids=["well", "not well"])
-def test_a_dry_run_says_what_would_be_done_and_marks_nothing(stage: Stage, answers: dict[str, int]) -> None:
+@pytest.mark.parametrize("answers", [{}, UNHEALTHY], ids=["healthy", "unhealthy"])
+def test_a_dry_run_shows_its_target_and_marks_nothing(stage: Stage, answers: dict[str, int]) -> None:
     stage["h1"].answers = answers
     record = stage.guard(dry_run=True)
     assert (record.outcome, record.exit_code, record.to.release) == ("nothing_to_do", 0, "b2" if answers else None)
@@ -344,60 +354,63 @@ PASSED = Finding("passed")
 
 
 @pytest.mark.parametrize(("one", "other"), list(permutations(FROM_CAUSE_TO_EFFECT, 2)))
-def test_of_two_findings_the_one_nearer_to_the_cause_is_the_trigger(
-    one: AutomaticTrigger, other: AutomaticTrigger
-) -> None:
+def test_the_trigger_is_the_finding_nearest_to_the_cause(one: AutomaticTrigger, other: AutomaticTrigger) -> None:
     verdict = diagnose({"h1": verification(a=failed(one), b=failed(other), c=PASSED)}, PACES)
     cause, effect = sorted((one, other), key=FROM_CAUSE_TO_EFFECT.index)
     assert verdict.trigger == cause
     assert [words.partition("shows ")[2] for words in verdict.evidence] == [cause, effect]
 
 
-def test_a_check_that_had_no_time_to_answer_is_no_evidence_beside_one_that_failed() -> None:
+def test_a_check_without_an_answer_is_no_evidence_beside_a_failed_one() -> None:
     thresholds = {**PACES, "b": Thresholds(trigger="database-unreachable")}
     verdict = diagnose({"h1": verification(a=failed("process-crash"), b=NO_ANSWER, c=UNASKED)}, thresholds)
-    assert (verdict.trigger, verdict.evidence) == ("process-crash", ("h1: a: shows process-crash",))
+    (evidence,) = verdict.evidence
+    assert verdict.trigger == "process-crash"
+    assert all(part in evidence for part in ("h1", "a", "shows process-crash"))
 
 
 def test_a_check_that_never_answered_is_a_health_timeout() -> None:
     verdict = diagnose({"h1": verification(a=NO_ANSWER, b=PASSED)}, PACES)
-    assert (verdict.trigger, verdict.evidence) == ("health-timeout", ("h1: a: no answer",))
+    (evidence,) = verdict.evidence
+    assert (verdict.trigger, evidence.startswith("h1: a")) == ("health-timeout", True)
 
 
-def test_checks_that_failed_for_a_while_and_passed_too_late_are_a_health_timeout() -> None:
+def test_a_check_that_failed_for_a_while_and_passed_too_late_is_a_health_timeout() -> None:
     late = Verification(
         False, 20.0, (CheckResult("a", "http", PASSED, 15.0, setbacks=2), CheckResult("b", "http", PASSED, 0.1))
     )
     verdict = diagnose({"h1": late}, PACES)
-    assert (verdict.trigger, verdict.evidence) == ("health-timeout", ("h1: a failed for a while",))
+    (evidence,) = verdict.evidence
+    assert (verdict.trigger, evidence.startswith("h1: a")) == ("health-timeout", True)
 
 
-def test_what_never_failed_and_was_asked_too_slowly_is_no_reason_to_roll_back() -> None:
+def test_checks_that_passed_but_too_slowly_are_no_reason_to_roll_back() -> None:
     verdict = diagnose({"h1": verification(a=PASSED, b=PASSED)}, PACES)
-    assert (verdict.trigger, verdict.evidence) == (None, verdict.evidence)
-    assert len(verdict.evidence) == 1
+    assert (verdict.trigger, len(verdict.evidence)) == (None, 1)
 
 
-def test_what_could_not_be_asked_proves_nothing() -> None:
+def test_a_check_that_could_not_run_proves_nothing() -> None:
     verdict = diagnose({"h1": verification(a=UNASKED, b=PASSED), "h2": Verification(False, 0.0)}, PACES)
-    assert (verdict.trigger, verdict.evidence) == (None, ("h1: a: the connection ended",))
+    (evidence,) = verdict.evidence
+    assert (verdict.trigger, evidence.startswith("h1: a"), "the connection ended" in evidence) == (None, True, True)
 
 
-def test_a_host_that_is_well_gives_no_evidence() -> None:
-    well = Verification(True, 1.0, (CheckResult("a", "http", failed("log-error"), 0.0),))
-    verdict = diagnose({"h1": well, "h2": verification(a=failed("health-timeout"))}, PACES)
-    assert verdict.evidence == ("h2: a: shows health-timeout",)
+def test_a_healthy_host_gives_no_evidence() -> None:
+    healthy = Verification(True, 1.0, (CheckResult("a", "http", failed("log-error"), 0.0),))
+    verdict = diagnose({"h1": healthy, "h2": verification(a=failed("health-timeout"))}, PACES)
+    (evidence,) = verdict.evidence
+    assert all(part in evidence for part in ("h2", "a", "shows health-timeout"))
 
 
 @pytest.mark.parametrize("trigger", ["manual", "workflow", "deploy-failed"])
-def test_a_check_cannot_show_what_only_people_and_scripts_begin(trigger: str) -> None:
+def test_a_check_cannot_have_a_trigger_of_people_and_scripts(trigger: str) -> None:
     with pytest.raises(ValidationError, match="trigger"):
         CommandCheck.model_validate({"kind": "command", "run": "true", "trigger": trigger})
 
 
 def test_a_check_that_could_never_pass_in_time_is_refused() -> None:
     late = {"kind": "command", "run": "true", "min_healthy_time": "70s", "healthy_deadline": "90s"}
-    with pytest.raises(ValidationError, match=r"checks\.late\.healthy_deadline \(90s\) that is longer than its limits"):
+    with pytest.raises(ValidationError, match=r"checks\.late\.healthy_deadline.*90s"):
         Service.model_validate({"root": "/srv/bot", "checks": {"late": late}})
 
 
@@ -424,19 +437,19 @@ def earlier(release: str, trigger: Trigger = "log-error", *, hours: float = 1, n
 
 
 @pytest.mark.parametrize(
-    ("records", "said"),
+    ("records", "parts"),
     [
-        ([], ""),
-        ([earlier("b2")], ""),
-        ([earlier("b3", "deploy-failed", hours=900)], "b3 was rolled back automatically before (run run-of-b3)"),
-        ([earlier("b3", "manual"), earlier("b3", "workflow")], ""),
-        ([earlier("b1"), earlier("b2", "health-timeout")], "there were 2 automatic rollbacks within 24 hours already"),
-        ([earlier("b1"), earlier("b2", "manual")], ""),
-        ([earlier("b1"), earlier("b2", hours=23.9)], "there were 2 automatic rollbacks"),
-        ([earlier("b1"), earlier("b2", hours=24)], ""),
+        ([], []),
+        ([earlier("b2")], []),
+        ([earlier("b3", "deploy-failed", hours=900)], ["b3", "run-of-b3"]),
+        ([earlier("b3", "manual"), earlier("b3", "workflow")], []),
+        ([earlier("b1"), earlier("b2", "health-timeout")], ["2", "max_per_day"]),
+        ([earlier("b1"), earlier("b2", "manual")], []),
+        ([earlier("b1"), earlier("b2", hours=23.9)], ["2", "max_per_day"]),
+        ([earlier("b1"), earlier("b2", hours=24)], []),
     ],
 )
-def test_no_release_goes_back_twice_and_not_too_many_within_a_day(records: list[Record], said: str) -> None:
+def test_an_automatic_rollback_never_repeats_and_is_limited_per_day(records: list[Record], parts: list[str]) -> None:
     found = objection(records, "b3", NOW, 2)
-    assert found.startswith(said)
-    assert bool(found) == bool(said)
+    assert bool(found) == bool(parts)
+    assert all(part in found for part in parts)
