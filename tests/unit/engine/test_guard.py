@@ -91,6 +91,16 @@ def two() -> Stage:
     return Stage(("h1", "h2"))
 
 
+def restarting(host: FakeHost, release: str) -> Callable[[], None]:
+    """Return an action that restarts the service while this release is live: a final failure, without a wait."""
+
+    def act() -> None:
+        if host.live.name == release:
+            host.units = (Unit("bot", "running", pid=len(host.events)),)
+
+    return act
+
+
 def on_the_second(act: Callable[[], None]) -> Callable[[], None]:
     """Return an action that does nothing the first time."""
     times: list[None] = []
@@ -200,9 +210,9 @@ def test_only_the_hosts_that_run_the_release_are_rolled_back(two: Stage) -> None
 def test_the_policy_decides_what_follows_an_unhealthy_older_release(
     stage: Stage, on_failure: Literal["report", "restore", "older"], code: int, live: str
 ) -> None:
-    stage["h1"].answers = {**UNHEALTHY, "health of b2": 1}
-    policy = Verify(healthy_deadline=0.2, min_healthy_time=0, on_failure=on_failure)
-    record = stage.guard(asking(), policy=policy)
+    stage["h1"].answers = UNHEALTHY
+    stage["h1"].before = {"ask": restarting(stage["h1"], "b2")}
+    record = stage.guard(policy=Verify(healthy_deadline=20, min_healthy_time=0.1, on_failure=on_failure))
     assert (record.exit_code, record.trigger, stage.lives) == (code, "verification-failed", [live])
 
 
