@@ -71,6 +71,11 @@ class Sandbox:
             check=False,
         )
 
+    def runs(self, command: str) -> bool:
+        """Whether the shell of this sandbox runs this command line with success."""
+        words = [str(self.tools / "sh"), "-c", command]
+        return subprocess.run(words, capture_output=True, timeout=60, check=False).returncode == 0
+
     def order(self, target: str = "r2", **changes: Any) -> SwitchOrder:
         order = {"run": RUN, "source": str(self.releases / "r3"), "owner": "tester", "intent": '{"event":"intent"}'}
         return SwitchOrder(target=target, **(order | changes))

@@ -97,7 +97,7 @@ class AgentHost:
         answer = self._operate("seal", release, within=600.0)
         count = protocol.sealed(answer)
         if count is None:
-            hint = "It has no files, or .rollback is not writable."
+            hint = "It has no files, .rollback is not writable, or BusyBox cannot list a file name with a line break."
             raise Refused(f"{self.name}: {release} could not be sealed", hint)
         return count
 

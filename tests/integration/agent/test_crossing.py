@@ -59,11 +59,13 @@ def run(shell: list[str], script: str, *arguments: str, stdin: bytes = b"") -> b
 @given(given_words=words)
 @example(given_words=HOSTILE)
 def test_the_words_of_a_request_arrive_as_they_were(shell: list[str], definitions: str, given_words: list[str]) -> None:
-    script = definitions + 'main() { printf "%s\\0" "$@"; }\nconverse token | head -c -1'
+    script = definitions + 'main() { printf "%s\\0" "$@"; }\nconverse token'
     asked = ["survey", *given_words]
-    arrived = run(shell, script, stdin=bundle.request("token", *asked) * 2)
+    # BusyBox's head reads ahead. A second request is sent only after the first was answered.
+    count = 1 if shell[0].endswith("busybox") else 2
+    arrived = run(shell, script, stdin=bundle.request("token", *asked) * count)
     once = b"".join(word.encode() + b"\0" for word in asked) + b"\nover\ttoken\t0\n"
-    assert arrived == (once * 2)[:-1]
+    assert arrived == once * count
 
 
 @quietly

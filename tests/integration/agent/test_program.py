@@ -217,7 +217,9 @@ def test_a_host_that_lacks_a_command_says_which(sandbox: Sandbox, missing: str) 
     (sandbox.tools / "od").symlink_to(tool("od"))
     sandbox.path = str(sandbox.tools)
     survey = sandbox.host.survey()
-    assert survey.blockers == (f"the command {missing} is missing",)
+    # BusyBox may bring the command itself.
+    built_in = sandbox.runs(f"PATH=; command -v {missing}")
+    assert survey.blockers == (() if built_in else (f"the command {missing} is missing",))
 
 
 def test_a_missing_source_of_a_link_is_a_doubt(shell: str, tmp_path: Path) -> None:
@@ -383,7 +385,7 @@ def test_a_worker_that_is_killed_in_the_middle_is_finished_forward(shell: str, t
 
 
 def test_a_sealed_release_is_compared_with_its_manifest(sandbox: Sandbox) -> None:
-    (sandbox.releases / "r2" / "a file\nof two lines").write_text("x")
+    (sandbox.releases / "r2" / "a file\\ with signs").write_text("x")
     assert sandbox.host.inspect("r2").sealed is False
     assert sandbox.host.seal("r2") == 2
     assert (sandbox.host.inspect("r2").sealed, sandbox.host.inspect("r2").broken) == (True, "")
@@ -392,7 +394,18 @@ def test_a_sealed_release_is_compared_with_its_manifest(sandbox: Sandbox) -> Non
     (sandbox.releases / "r2" / "app").write_text("half of it")
     assert sandbox.host.inspect("r2").broken == "./app: FAILED"
     (sandbox.releases / "r2" / "app").unlink()
-    assert sandbox.host.inspect("r2").broken == "./app: FAILED open or read"
+    assert sandbox.host.inspect("r2").broken.startswith("./app: FAILED")
+
+
+def test_a_file_name_of_two_lines_is_sealed_or_refused_and_never_half_known(sandbox: Sandbox) -> None:
+    (sandbox.releases / "r2" / "a file\nof two lines").write_text("x")
+    if sandbox.runs("PATH=; command -v sha256sum"):
+        with pytest.raises(Refused):
+            sandbox.host.seal("r2")
+        assert sandbox.host.inspect("r2").sealed is False
+    else:
+        assert sandbox.host.seal("r2") == 2
+        assert sandbox.host.inspect("r2").broken == ""
 
 
 @pytest.mark.parametrize("release", ["gone", "..", "../..", "", "-x", "$(id)"])

@@ -9,14 +9,23 @@ inspect() {
         return
     fi
     if [ -e "$manifests/$name" ]; then
-        if wrong=$(cd -- "$releases/$name" && sha256sum -c --quiet --strict "$manifests/$name" 2>/dev/null); then
-            say manifest ok
-        else
-            say manifest failed "$(printf '%s\n' "$wrong" | head -n 3 | tr '\t\n' '  ')"
-        fi
+        compare_manifest "$name"
     fi
     cd -- "$releases/$name" || return
     questions "$@"
+}
+
+# BusyBox's sha256sum has neither --quiet nor --strict.
+compare_manifest() {
+    wrong=$(cd -- "$releases/$1" && sha256sum -c "$manifests/$1" 2>/dev/null) && compared=ok || compared=failed
+    is_manifest "$manifests/$1" || compared=failed
+    [ "$compared" = failed ] || wrong=''
+    say manifest "$compared" "$(printf '%s\n' "$wrong" | grep -v ': OK$' | head -n 3 | tr '\t\n' '  ')"
+}
+
+# BusyBox's sha256sum does not escape the line breaks in a file's name.
+is_manifest() {
+    [ -s "$1" ] && ! grep -qvE '^\\?[0-9a-f]{64} [ *].' "$1"
 }
 
 # ask RUN [TIMEOUT COMMAND]…: how the service is; keeps RUN's lease alive.
@@ -48,14 +57,19 @@ question() {
     asked=$now
     answer=$(answer_to "$2" "$3" | tail -c 4000 | tail -n 12)
     now
+    status=${answer##*"$NL"}
+    # BusyBox's timeout ends with the status of what it killed.
+    if [ "$status" = 143 ] && [ $((now - asked)) -ge $((${2%.*} * 100)) ]; then status=124; fi
     printf '%s\n' "${answer%"$NL"*}" | prefixed "said$TAB$1"
     seconds $((now - asked))
-    say answered "$1" "${answer##*"$NL"}" "$seconds"
+    say answered "$1" "$status" "$seconds"
 }
 
 # What the command leaves in the background goes with it: the answer would not end before that does.
 answer_to() {
-    timeout -k 1 "$1" sh -c "umask 022$NL$2" 2>&1 </dev/null &
+    # BusyBox's timeout makes no process group, and takes less than a second for no limit.
+    case $1 in 0.*) set -- 1 "$2" ;; esac
+    setsid timeout -k 1 "$1" sh -c "umask 022$NL$2" 2>&1 </dev/null &
     status=0
     wait "$!" || status=$?
     kill -KILL "-$!" 2>/dev/null
@@ -69,7 +83,7 @@ seal() {
     linked=''
     lines "$RO_LINKS" leave_out
     # shellcheck disable=SC2086 # words without blanks or wildcards
-    if find . -type f $linked -print0 | sort -z | xargs -0 -r sha256sum -b >"$manifests/$1.new" && [ -s "$manifests/$1.new" ]; then
+    if find . -type f $linked -print0 | sort -z | xargs -0 -r sha256sum -b >"$manifests/$1.new" && is_manifest "$manifests/$1.new"; then
         mv -f -- "$manifests/$1.new" "$manifests/$1"
         say sealed "$1" "$(wc -l <"$manifests/$1")"
     else

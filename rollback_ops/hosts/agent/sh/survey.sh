@@ -22,7 +22,9 @@ look_at_current() {
             really "$current"
             live_state=elsewhere
         else
-            real=$(readlink -m -- "$current" 2>/dev/null) || real=''
+            case $live_path in /*) gone=${live_path%/} ;; *) gone=${current%/*}/${live_path%/} ;; esac
+            really "${gone%/*}"
+            real=$real/${gone##*/}
             live_state=dangling
         fi
         name_it "$real"
