@@ -185,59 +185,6 @@ def _for_printf(character: str) -> str:
     return character if " " <= character <= "~" or character == "\n" else f"\\0{ord(character):03o}"
 
 
-class Hidden:
-    """What is hidden in every text, beside what shows by itself to be a secret."""
-
-    def __init__(self) -> None:
-        self._secrets: frozenset[str] = frozenset()
-        self._patterns: tuple[str, ...] = ()
-        self._expressions: tuple[re.Pattern[str], ...] = ()
-
-    def add(self, secrets: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
-        """``patterns`` are regular expressions whose time is linear in the length of the text."""
-        self._secrets |= set(secrets)
-        self._patterns = tuple(dict.fromkeys((*self._patterns, *patterns)))
-        known = "|".join(map(re.escape, _forms(self._secrets)))
-        self._expressions = tuple(re.compile(each) for each in (known, *self._patterns) if each)
-
-    def mask(self, text: str) -> str:
-        for expression in self._expressions:
-            text = expression.sub(_line_by_line, text)
-        return text
-
-
-_everywhere = Hidden()
-# Hide these in every text of this process from now on.
-remember = _everywhere.add
-
-
-def mask(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text with ``***`` in the place of every secret in it.
-
-    ``secrets`` are values that are known to be secret. They are hidden wherever they stand: whole, each line of one
-    that has several, and as Base64. Those that were given to ``remember`` are hidden too.
-    """
-    if not text:
-        return text
-    text = _everywhere.mask(text)
-    known = _forms(secrets)
-    if known:
-        text = re.sub("|".join(map(re.escape, known)), _line_by_line, text)
-    for rule in _RULES:
-        text = rule.pattern.sub(rule.replace, text)
-    return text
-
-
-def masked(value: Any, secrets: Iterable[str] = ()) -> Any:
-    """A JSON document with every text in it masked."""
-    known = tuple(secrets)
-    if isinstance(value, str):
-        return mask(value, known)
-    if isinstance(value, dict):
-        return {key: masked(each, known) for key, each in value.items()}
-    return [masked(each, known) for each in value] if isinstance(value, list) else value
-
-
 def _forms(secrets: Iterable[str]) -> list[str]:
     """Every text that gives a known secret away, the longest first."""
     forms = set()
@@ -254,18 +201,20 @@ def _forms(secrets: Iterable[str]) -> list[str]:
 class Redactor:
     """Hides secrets in text: those that show what they are, known ``secrets``, and what ``patterns`` match.
 
-    One belongs to one run: another run in the same process has its own.
+    A known secret is hidden wherever it stands: whole, each line of one that has several, and as Base64. ``patterns``
+    are regular expressions whose time is linear in the length of the text. One belongs to one run.
     """
 
     def __init__(self, secrets: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
-        self._known = Hidden()
-        self._known.add(secrets, patterns)
+        known = "|".join(map(re.escape, _forms(secrets)))
+        self._expressions = tuple(re.compile(each) for each in dict.fromkeys((known, *patterns)) if each)
 
     def __call__(self, text: str) -> str:
         """The text with ``***`` in the place of every secret in it."""
         if not text:
             return text
-        text = self._known.mask(text)
+        for expression in self._expressions:
+            text = expression.sub(_line_by_line, text)
         for rule in _RULES:
             text = rule.pattern.sub(rule.replace, text)
         return text

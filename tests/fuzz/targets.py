@@ -28,7 +28,7 @@ from rollback_ops.core.model import Answered, Question, SwitchOrder
 from rollback_ops.core.plan import Selection, make_plan
 from rollback_ops.core.ports import Stream
 from rollback_ops.core.record import Record
-from rollback_ops.core.redaction import mask
+from rollback_ops.core.redaction import Redactor
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import bundle, protocol
 from rollback_ops.hosts.agent.client import AgentHost
@@ -271,7 +271,7 @@ def openssh(data: bytes) -> None:
 
 def masks(data: bytes) -> None:
     """Free text in which secrets are looked for."""
-    shown = mask(heard(data), ["correct horse battery staple"])
+    shown = Redactor(["correct horse battery staple"])(heard(data))
     assert "correct horse battery staple" not in shown
 
 

@@ -1,0 +1,100 @@
+"""The verdict of break-glass is the one that core/watch.py comes to, from the same answers at the same times."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from rollback_ops.core.health import Finding, Thresholds
+from rollback_ops.core.watch import Watch
+from tests.support.agent_sandbox import Sandbox
+from tests.support.breakglass_sandbox import text_of
+
+# Times are in hundredths of a second, on both sides.
+thresholds = st.builds(
+    Thresholds,
+    interval=st.sampled_from((10, 30, 100)),
+    min_healthy_time=st.sampled_from((0, 50, 300)),
+    healthy_deadline=st.sampled_from((400, 600)),
+    success_threshold=st.integers(1, 3),
+    failure_threshold=st.integers(1, 3),
+)
+answers = st.lists(st.sampled_from(("passed", "passed", "passed", "failed")), min_size=1, max_size=12)
+
+
+@dataclass(frozen=True)
+class Case:
+    checks: tuple[tuple[Thresholds, list[str]], ...]
+
+    def script(self) -> str:
+        calls = "".join(
+            f'"$1" {n} command c{n} fake_{n} {t.interval} {t.min_healthy_time} {t.healthy_deadline} '
+            f"{t.success_threshold} {t.failure_threshold} ''\n"
+            for n, (t, _) in enumerate(self.checks)
+        )
+        fakes = "".join(
+            f"answers_{n}='{' '.join(said)}'\n"
+            f'fake_{n}() {{ verdict=${{answers_{n}%% *}} answers_{n}=${{answers_{n}#* }} log="$log $asked_at:{n}"; }}\n'
+            for n, (_, said) in enumerate(self.checks)
+        )
+        return f"each_check() {{\n{calls}}}\n{fakes}try\n"
+
+
+class Prover:
+    def __init__(self, directory: Path, shell: str) -> None:
+        self._sandbox = Sandbox(directory, shell)
+        self._file = directory / "prove.sh"
+        self._definitions = text_of(self._sandbox).removesuffix('break_glass "$@"\n') + (
+            "now() { now=$clock; }\nask_after() { :; }\nidentify() { :; }\n"
+            "try() {\nclock=0 proving=0 asked_at=0 final='' stopped='' unasked='' log=''\neach_check begin_check\n"
+            'until one_round; do [ "$next_due" -le "$clock" ] || clock=$next_due; asked_at=$clock; done\n'
+            'echo "$healthy$log"\n}\n'
+        )
+
+    def prove(self, cases: list[Case]) -> list[tuple[str, list[str]]]:
+        self._file.write_text(self._definitions + "".join(case.script() for case in cases))
+        words = [str(self._sandbox.tools / "sh"), str(self._file)]
+        done = subprocess.run(
+            words, env={"PATH": self._sandbox.path}, capture_output=True, text=True, timeout=120, check=True
+        )
+        assert done.stderr == ""
+        lines = (line.split() for line in done.stdout.splitlines())
+        return [(verdict, log) for verdict, *log in lines]
+
+
+def expected(case: Case, log: list[str]) -> str:
+    """The verdict of ``Watch``, told the answers at the times at which the shell asked."""
+    watch = Watch.of({f"c{n}": t for n, (t, _) in enumerate(case.checks)}, 0)
+    left = [list(said) for _, said in case.checks]
+    asked = [tuple(map(int, entry.split(":"))) for entry in log]
+    for time in sorted({time for time, _ in asked}):
+        for n in (n for at, n in asked if at == time):
+            said = left[n].pop(0) if len(left[n]) > 1 else left[n][0]
+            watch.note({f"c{n}": Finding("passed" if said == "passed" else "failed")}, time, time)
+        if watch.hopeless(time):
+            return "no"
+        if watch.healthy:
+            return "yes"
+        if time >= watch.deadline:
+            return "no"
+    return "undecided"
+
+
+@pytest.fixture(scope="module", params=["dash", "busybox"])
+def prover(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Prover:
+    return Prover(tmp_path_factory.mktemp("prover"), str(request.param))
+
+
+cases = st.lists(st.tuples(thresholds, answers), min_size=1, max_size=3).map(lambda checks: Case(tuple(checks)))
+
+
+@settings(max_examples=15, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+@given(asked=st.lists(cases, min_size=5, max_size=20))
+def test_the_verdict_is_the_one_that_the_command_comes_to(prover: Prover, asked: list[Case]) -> None:
+    for case, (verdict, log) in zip(asked, prover.prove(asked), strict=True):
+        assert verdict == expected(case, log), (case, log)
