@@ -35,7 +35,7 @@ def run(
     session.step.ungroup()
     lines = list(told(record))
     first_aid = list(text.first_aid(record, result.first_aid, local=result.local))
-    unshown = session.step.ended_with(record, text.top(lines, first_aid), file)
+    unshown = session.step.ended_with(record, text.top(lines, first_aid), file, result.decision)
     console.show((Line(f"! {why}", "warning") for why in (*result.unpublished, *unshown)), err=True)
     with process.result_is_optional():
         _print(session, record.model_dump(mode="json", by_alias=True), lines, as_json)

@@ -23,5 +23,5 @@ def guard(context: Context, progress: Progress, cancellation: Cancellation) -> R
 
     with context.closing():
         fleet = fleet_of(context, progress, cancellation)
-        record = engine.guard(spec, fleet, anew, context.job.service.guard.max_per_day, publisher)
-        return publish(context, publisher, record)
+        record, decision = engine.guard(spec, fleet, anew, context.job.service.guard.max_per_day, publisher)
+        return replace(publish(context, publisher, record), decision=decision)

@@ -20,13 +20,14 @@ class RunResult:
     """The result of ``rollback``, ``resume``, ``check`` and ``guard``.
 
     ``first_aid``: what a person should try first on a host where nothing runs. ``unpublished``: warnings about what
-    could not be told to others; they are in the record too.
+    could not be told to others; they are in the record too. ``decision``: what ``guard`` decided (``engine.guard``).
     """
 
     record: Record
     first_aid: tuple[str, ...] = ()
     unpublished: tuple[str, ...] = ()
     local: bool = False
+    decision: str = ""
 
     @property
     def exit_code(self) -> int:

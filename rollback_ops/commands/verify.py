@@ -9,14 +9,20 @@ from rollback_ops import checks
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.core.errors import RollbackOpsError
-from rollback_ops.core.health import Verification
+from rollback_ops.core.health import Health, Verification
 from rollback_ops.core.model import Survey
 from rollback_ops.core.outcome import EXIT_CODES, overall
 from rollback_ops.core.ports import Host
 from rollback_ops.core.record import HostOutcome, Outcome
-from rollback_ops.core.run import new_run
+from rollback_ops.core.run import mark_of, new_run
 from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.engine import verify as engine
+
+_OUTCOMES: dict[Health, HostOutcome] = {
+    "healthy": "succeeded",
+    "unhealthy": "verification_failed",
+    "unknown": "health_unknown",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,10 @@ class Verified:
 
 
 def verify(context: Context, cancellation: Cancellation) -> Verified:
-    """Verify the live release of every host, and mark it good or bad. Raises ``Cancelled`` when a signal comes."""
+    """Verify the live release of every host, and mark it good or bad; an unknown health marks nothing.
+
+    Raises ``Cancelled`` when a signal comes.
+    """
     within = context.job.service.limits.verification
     with context.closing():
         surveyed = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
@@ -47,7 +56,7 @@ def verify(context: Context, cancellation: Cancellation) -> Verified:
         verified = sort_answers(each(hosts, prove, within + SURVEY_WITHIN, cancellation))
     lost = {**surveyed.lost, **verified.lost}
     outcomes: dict[str, HostOutcome] = dict.fromkeys(lost, "unreachable")
-    outcomes |= {name: "succeeded" if v.healthy else "verification_failed" for name, v in verified.found.items()}
+    outcomes |= {name: _OUTCOMES[verification.verdict] for name, verification in verified.found.items()}
     return Verified(context.job.environment_name, outcomes, verified.found, lost)
 
 
@@ -65,8 +74,8 @@ def _prove(
         release = surveys[name].live.name
         after = checks.after(checks.build(service.checks, release))
         found = engine.verify(hosts[name], after, thresholds, within, run, cancellation)
-        if release:
-            hosts[name].record(run, {release: "good" if found.healthy else "bad"}, "")
+        if release and (mark := mark_of(found)):
+            hosts[name].record(run, {release: mark}, "")
         return found
 
     return prove

@@ -8,6 +8,7 @@ from typing import Literal
 from rollback_ops.core.model import AutomaticTrigger
 
 Verdict = Literal["passed", "failed", "unknown"]
+Health = Literal["healthy", "unhealthy", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +55,34 @@ class CheckResult:
     seconds: float
     setbacks: int = 0
 
+    @property
+    def failed(self) -> bool:
+        """Whether the check shows that the service is unhealthy: it failed, failed for a while, or got no answer.
+
+        A check that could not be asked shows nothing.
+        """
+        unanswered = self.finding.verdict == "unknown" and self.finding.trigger == "health-timeout"
+        return self.finding.verdict == "failed" or self.setbacks > 0 or unanswered
+
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What the verification of one host came to. ``seconds`` is how long it took."""
+    """What the verification of one host came to. ``seconds`` is how long it took.
+
+    ``reachable``: the host still answered when it ended. An unreachable host shows nothing about its service.
+    """
 
     healthy: bool
     seconds: float
     checks: tuple[CheckResult, ...] = ()
+    reachable: bool = True
+
+    @property
+    def verdict(self) -> Health:
+        """Healthy, unhealthy (a check shows it), or unknown: neither was shown."""
+        if self.healthy:
+            return "healthy"
+        return "unhealthy" if self.reachable and any(check.failed for check in self.checks) else "unknown"
 
     @property
     def down(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from rollback_ops.core.errors import BadAnswer, Exit
+from rollback_ops.core.health import Health
 from rollback_ops.core.model import StepOutcome, Survey, SwitchResult
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Rejected
 from rollback_ops.core.record import (
@@ -26,15 +27,18 @@ EXIT_CODES: dict[Outcome, Exit] = {
     "nothing_to_do": Exit.OK,
     "refused": Exit.REFUSED,
     "verification_failed": Exit.VERIFICATION_FAILED,
+    "health_unknown": Exit.VERIFICATION_FAILED,
     "restored": Exit.RESTORED,
     "failed": Exit.FAILED,
     "partial": Exit.PARTIAL,
 }
 # The detail of a host whose run was killed before the host's transaction ended.
 KILLED = "rollback-ops was killed before this host finished"
+_VERIFY_OUTCOMES: dict[Health, StepOutcome] = {"healthy": "ok", "unhealthy": "failed", "unknown": "warning"}
 _OF_ALL: dict[HostOutcome, Outcome] = {
     "succeeded": "succeeded",
     "verification_failed": "verification_failed",
+    "health_unknown": "health_unknown",
     "restored": "restored",
     "failed": "failed",
     "unknown": "failed",
@@ -92,6 +96,8 @@ def _exit_code(info: RunInfo, outcome: Outcome) -> Exit:
 def overall(outcomes: Sequence[HostOutcome]) -> Outcome:
     """Return one outcome for all hosts. Hosts with nothing to do count only when all are like that."""
     met = {_OF_ALL[outcome] for outcome in outcomes if outcome != "nothing_to_do"}
+    if met == {"verification_failed", "health_unknown"}:
+        return "verification_failed"
     if len(met) > 1 or (met == {"refused"} and "nothing_to_do" in outcomes):
         return "partial"
     return met.pop() if met else "nothing_to_do"
@@ -155,8 +161,9 @@ def _planned_outcome(state: RunState, plan: Plan, name: str) -> tuple[HostOutcom
     host = next(h for h in plan.hosts if h.host == name)
     if host.action == "exclude":
         return "refused", host.why
-    if any(name in a.verified and not a.verified[name].healthy for a in state.attempts[-1:]):
-        return "verification_failed", host.why
+    verified = next((a.verified[name] for a in state.attempts[-1:] if name in a.verified), None)
+    if verified and not verified.healthy:
+        return ("verification_failed" if verified.verdict == "unhealthy" else "health_unknown"), host.why
     if host.action == "leave" or state.info.dry_run:
         return "nothing_to_do", host.why
     return "cancelled", host.why
@@ -181,6 +188,8 @@ def _proven(attempt: Attempt, name: str) -> HostOutcome:
     verification = attempt.verified.get(name)
     if verification is None or verification.healthy:
         return "succeeded"
+    if verification.verdict == "unknown":
+        return "health_unknown"
     return "failed" if verification.down else "verification_failed"
 
 
@@ -193,8 +202,8 @@ def _steps(state: RunState, name: str) -> Iterator[StepRecord]:
         for step in result.steps if result else ():
             yield StepRecord(name=step.name, seconds=step.seconds, outcome=step.outcome, detail=step.detail)
         if verification:
-            proven: StepOutcome = "ok" if verification.healthy else "failed"
-            yield StepRecord(name="verify", seconds=round(verification.seconds, 3), outcome=proven)
+            verified = _VERIFY_OUTCOMES[verification.verdict]
+            yield StepRecord(name="verify", seconds=round(verification.seconds, 3), outcome=verified)
         elif result and state.skipped:
             yield StepRecord(name="verify", seconds=0.0, outcome="skipped")
 

@@ -12,7 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from rollback_ops.core.model import Mode, Trigger
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+# Records of these versions can be read.
+READABLE_VERSIONS = (1, 2)
 # Bytes of a line in the journal. The line travels to a host inside one command of at most 120,000 bytes.
 _LONGEST_LINE = 48_000
 
@@ -20,6 +22,7 @@ Outcome = Literal[
     "succeeded",
     "nothing_to_do",
     "verification_failed",
+    "health_unknown",
     "restored",
     "failed",
     "refused",
@@ -30,6 +33,7 @@ HostOutcome = Literal[
     "succeeded",
     "nothing_to_do",
     "verification_failed",
+    "health_unknown",
     "restored",
     "failed",
     "refused",
@@ -131,6 +135,12 @@ class Record(RecordPart):
     hosts: tuple[HostRecord, ...] = ()
     deployment: DeploymentRef = DeploymentRef()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def rolled_back(self) -> bool:
+        """Whether a host runs another release than before because of this run, as far as is known."""
+        after = [host for host in self.hosts if host.to.release and host.to.release != host.from_.release]
+        return not self.dry_run and any(host.outcome not in ("nothing_to_do", "refused") for host in after)
 
     def redacted(self, redact: Callable[[str], str]) -> Record:
         """Return the record with ``***`` for secrets in what people and hosts wrote. Names stay as they are."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rollback_ops.core.errors import RollbackOpsError
-from rollback_ops.core.health import Verification
+from rollback_ops.core.health import Health, Verification
 from rollback_ops.core.model import Mark, Mode, Survey, SwitchResult, Trigger
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.redaction import Redactor
@@ -67,8 +67,8 @@ class Attempt:
 
     @property
     def unhealthy(self) -> list[str]:
-        """The hosts whose verification failed."""
-        return [name for name, verification in self.verified.items() if not verification.healthy]
+        """The hosts whose verification showed that the service is unhealthy."""
+        return [name for name, verification in self.verified.items() if verification.verdict == "unhealthy"]
 
 
 @dataclass
@@ -120,14 +120,20 @@ class RunState:
                 marks[self._left(host)] = "bad"
             if result and result.outcome == "not_started":
                 marks[target] = "bad"
-            if verification := attempt.verified.get(host):
-                marks[target] = "good" if verification.healthy else "bad"
+            if (verification := attempt.verified.get(host)) and (mark := mark_of(verification)):
+                marks[target] = mark
         if any(attempt.goes_back for attempt in self.attempts):
             marks.pop(self._left(host), None)
         return marks
 
     def _left(self, host: str) -> str:
         return self.surveys[host].origin if host in self.surveys else ""
+
+
+def mark_of(verification: Verification) -> Mark:
+    """Return the mark that a verification gives its release; empty when it found nothing out."""
+    marks: dict[Health, Mark] = {"healthy": "good", "unhealthy": "bad", "unknown": ""}
+    return marks[verification.verdict]
 
 
 def new_run() -> str:

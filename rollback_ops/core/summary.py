@@ -28,6 +28,11 @@ _SUMMARIES: dict[Outcome, OutcomeSummary] = {
         "❌ The restored release is live, and it is not healthy",
         (_LOOK, "Try an older release (--to), or deploy a fix"),
     ),
+    "health_unknown": OutcomeSummary(
+        "⚠️ Rolled back, and its health is unknown",
+        "❔ The restored release is live, and its checks could not be run",
+        (_LOOK, "Run rollback-ops verify when the hosts answer again"),
+    ),
     "restored": OutcomeSummary(
         "🚨 Rollback failed, and was undone",
         "❌ The release that was live before is live again",
@@ -74,6 +79,8 @@ def verification_summary(record: Record) -> tuple[str, str]:
     passed = sum(check.outcome == "passed" for _, check in checks)
     if record.outcome == "verification_failed":
         return "❌", "Failed"
+    if record.outcome == "health_unknown":
+        return "❔", "Unknown"
     if passed:
         return "✅", f"Passed ({passed} check{'s' * (passed > 1)})"
     return "⚠️", "Skipped" if checks else "Not done"

@@ -40,23 +40,31 @@ def diagnose(found: Mapping[str, Verification], thresholds: Mapping[str, Thresho
     for host, verification in found.items():
         if verification.healthy:
             continue
+        if verification.verdict == "unknown":
+            unknown += _unknown(host, verification)
+            continue
         for check in verification.checks:
             finding, words = check.finding, f"{host}: {check.name}: {check.finding.detail or check.finding.verdict}"
             if finding.verdict == "failed":
                 trigger = thresholds[check.name].trigger or finding.trigger
                 failed.append((_FROM_CAUSE_TO_EFFECT.index(trigger), words))
-            elif finding.verdict == "unknown":
-                # A check that never got an answer shows something; one that could not be asked shows nothing.
-                (late if finding.trigger == "health-timeout" else unknown).append(words)
-        if verification.checks and all(check.finding.verdict == "passed" for check in verification.checks):
-            setbacks = [f"{host}: {c.name} failed for a while" for c in verification.checks if c.setbacks]
-            late += setbacks
-            # Checks that pass and never failed were only asked too slowly to prove anything.
-            unknown += [] if setbacks else [f"{host}: its checks pass, and the time was too short to prove it healthy"]
+            elif check.failed:
+                failed_before = f"{host}: {check.name}: it failed for a while"
+                late.append(failed_before if finding.verdict == "passed" else words)
     if failed:
         failed.sort(key=lambda pair: pair[0])
         return Diagnosis(_FROM_CAUSE_TO_EFFECT[failed[0][0]], tuple(words for _, words in failed))
     return Diagnosis("health-timeout", tuple(late)) if late else Diagnosis(None, tuple(unknown))
+
+
+def _unknown(host: str, verification: Verification) -> list[str]:
+    """Say what could not be found out on a host."""
+    lost = [] if verification.reachable else [f"{host}: it does not answer any more"]
+    unknown = [check for check in verification.checks if check.finding.verdict == "unknown"]
+    told = lost + [f"{host}: {check.name}: {check.finding.detail or 'unknown'}" for check in unknown]
+    if told or not verification.checks:
+        return told or [f"{host}: it could not be verified"]
+    return [f"{host}: its checks pass, and the time was too short to prove it healthy"]
 
 
 def objection(records: Iterable[Record], release: str, now: datetime, max_per_day: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Literal
 
 from rollback_ops.config.reason import fitting
 from rollback_ops.core.errors import Cancelled
@@ -21,10 +22,12 @@ from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.rollback import roll_back, survey
 from rollback_ops.engine.spec import RollbackSpec
 
+Decision = Literal["healthy", "rolled_back", "left_alone", "unknown"]
+
 
 def guard(
     spec: RollbackSpec, fleet: Fleet, anew: Callable[[], Fleet], max_per_day: int, announcer: Announcer
-) -> Record:
+) -> tuple[Record, Decision]:
     """Watch the live release through its window; mark it good, or roll it back.
 
     The record is that of the rollback. Without a rollback, its hosts carry the evidence. A rollback that worked ends
@@ -32,25 +35,28 @@ def guard(
     reason to roll back.
     """
     state = RunState(spec.info, fleet.names, spec.redact)
+    decision: Decision = "unknown"
     try:
         survey(fleet, state)
         state.watched = _watch(spec, fleet, state)
         if not state.surveys:
             state.decision = Refusal("no host can be reached")
         elif all(found.healthy for found in state.watched.values()):
-            state.decision = NothingToDo("the live release is healthy")
+            state.decision, decision = NothingToDo("the live release is healthy"), "healthy"
             if not spec.info.dry_run:
                 _mark_good(spec, fleet, state)
         else:
             failed, diagnosis = _diagnose(spec, fleet, state)
-            why_not = _why_not(fleet, failed, diagnosis, max_per_day)
+            why_not = _why_not(spec, fleet, failed, diagnosis, max_per_day)
             if diagnosis.trigger and not why_not:
-                return _roll_back(spec, diagnosis.trigger, diagnosis.evidence, failed, anew(), announcer)
+                record = _roll_back(spec, diagnosis.trigger, diagnosis.evidence, failed, anew(), announcer)
+                return record, "rolled_back" if record.rolled_back else "left_alone"
+            decision = "left_alone" if diagnosis.trigger else "unknown"
             state.warnings += diagnosis.evidence
             state.decision = Refusal(why_not, "Look at the hosts and decide.")
     except Cancelled as cancelled:
         state.cancelled = cancelled.exit_code
-    return record_of(state)
+    return record_of(state), decision
 
 
 def _watch(spec: RollbackSpec, fleet: Fleet, state: RunState) -> dict[str, Verification]:
@@ -62,22 +68,24 @@ def _watch(spec: RollbackSpec, fleet: Fleet, state: RunState) -> dict[str, Verif
 def _diagnose(spec: RollbackSpec, fleet: Fleet, state: RunState) -> tuple[str, Diagnosis]:
     """Return the unhealthy release (the newest of them, where hosts run different ones) and its diagnosis.
 
-    A host that does not answer any more shows nothing about the release, and a rollback would leave it out.
+    Hosts whose health is unknown count only where no host is unhealthy: they show nothing about the release. An
+    unhealthy host that does not answer any more could not go back, and the rollback would take the others back.
     """
-    unhealthy = [name for name, found in state.watched.items() if not found.healthy]
-    there = [name for name, found in fleet.survey_again(unhealthy).items() if isinstance(found, Survey)]
-    names = there or unhealthy
-    diagnosis = diagnose({name: state.watched[name] for name in names}, spec.thresholds)
-    if not there:
-        diagnosis = replace(diagnosis, trigger=None)
-    return max((state.surveys[name].live.name for name in names), key=natural), diagnosis
+    found = {name: found for name, found in state.watched.items() if not found.healthy}
+    unhealthy = [name for name in found if found[name].verdict == "unhealthy"]
+    surveys = fleet.survey_again(unhealthy)
+    found |= {n: replace(found[n], reachable=False) for n, again in surveys.items() if not isinstance(again, Survey)}
+    shown = {name: each for name, each in found.items() if each.verdict == "unhealthy"} or found
+    return max((state.surveys[name].live.name for name in shown), key=natural), diagnose(shown, spec.thresholds)
 
 
-def _why_not(fleet: Fleet, failed: str, diagnosis: Diagnosis, max_per_day: int) -> str:
+def _why_not(spec: RollbackSpec, fleet: Fleet, failed: str, diagnosis: Diagnosis, max_per_day: int) -> str:
     """Return why the release is not rolled back; empty when it is."""
     what = failed or "the live release"
     if not diagnosis.trigger:
         return f"the health of {what} is unknown, so it was not rolled back"
+    if spec.info.dry_run:
+        return f"{what} is unhealthy, and was not rolled back: this is a dry run"
     if not failed:
         return f"{what} is unhealthy, and was not rolled back: no release is live"
     records, _ = read_journal(fleet.journals())

@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TypeGuard
 
 from rollback_ops.checks import Dial, HostProbe, NetworkProbe
@@ -18,12 +19,13 @@ from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verification
 from rollback_ops.core.model import Observation, Unit
 from rollback_ops.core.ports import Host
-from rollback_ops.core.tasks import Cancellation
+from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.core.watch import CheckState, Findings, Watch, longer
 
 Probe = Callable[[], Findings]
 
 _LOOK_EVERY = 0.1
+_ANSWER_WITHIN = 5.0
 
 
 def verify(
@@ -51,7 +53,23 @@ def verify(
             rounds.take(min(_LOOK_EVERY, max(0.0, deadline - now)))
     finally:
         rounds.stop()
-    return Verification(watch.healthy, time.monotonic() - began, _checked(checks, watch))
+    found = Verification(watch.healthy, time.monotonic() - began, _checked(checks, watch))
+    return found if found.healthy or _answers(host, cancellation) else replace(found, reachable=False)
+
+
+def _answers(host: Host, cancellation: Cancellation) -> bool:
+    """Whether the host still answers: what was asked through a host that does not, shows nothing."""
+    answered = each([host.name], lambda _: _observe(host), _ANSWER_WITHIN, cancellation)[host.name]
+    return answered is True
+
+
+def _observe(host: Host) -> bool:
+    try:
+        host.ask("", ())
+    except Exception:
+        # A defect must not look like an answer.
+        return False
+    return True
 
 
 def _checked(checks: Mapping[str, HostProbe | NetworkProbe], watch: Watch) -> tuple[CheckResult, ...]:

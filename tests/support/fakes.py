@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rollback_ops.core.errors import RollbackOpsError
-from rollback_ops.core.health import Verification
+from rollback_ops.core.health import CheckResult, Finding, Verification
 from rollback_ops.core.model import (
     Answered,
     Inspection,
@@ -40,6 +40,12 @@ def releases(*names: str, sealed: bool = False, **marks: Mark) -> tuple[Release,
 
 def live_at(name: str) -> Live:
     return Live("release", name, f"{ROOT}/releases/{name}", f"sha-{name}")
+
+
+def verification(*, healthy: bool, seconds: float = 1.0) -> Verification:
+    """The verification of a host whose one check passed or failed."""
+    finding = Finding("passed" if healthy else "failed")
+    return Verification(healthy, seconds, (CheckResult("health", "http", finding, 0.0),))
 
 
 def raising(error: Exception) -> Callable[[], None]:
@@ -198,7 +204,7 @@ class Listener:
         self.events.append((host, "told switched", result.outcome))
 
     def verified(self, host: str, found: Verification) -> None:
-        self.events.append((host, "told verified", "healthy" if found.healthy else "not healthy"))
+        self.events.append((host, "told verified", found.verdict))
 
     def logs(self, host: str, lines: Sequence[str]) -> None:
         self.events.append((host, "told logs", str(len(lines))))

@@ -48,8 +48,11 @@ class Step:
     def because(self, lines: Iterable[str], what: str = "Not done", where: str = "") -> None:
         """Note what a command without a record found out; ``what`` and ``where`` are for the page's title."""
 
-    def ended_with(self, record: Record, lines: Sequence[str], file: Path | None) -> list[str]:
-        """Show a record on the page, with these lines at its top. Returns what could not be shown."""
+    def ended_with(self, record: Record, lines: Sequence[str], file: Path | None, decision: str = "") -> list[str]:
+        """Show a record on the page, with these lines at its top. Returns what could not be shown.
+
+        ``decision`` is that of ``guard``.
+        """
         return []
 
     def finished(self, record: Record | None, file: Path, lines: Sequence[str]) -> None:
@@ -89,11 +92,11 @@ class ActionsStep(Step):
         self._reasons = [self._redact(line) for line in lines]
         self._title = (what, where)
 
-    def ended_with(self, record: Record, lines: Sequence[str], file: Path | None) -> list[str]:
+    def ended_with(self, record: Record, lines: Sequence[str], file: Path | None, decision: str = "") -> list[str]:
         level: runner.Level = "error" if record.exit_code else "warning" if record.warnings else "notice"
         self._annotations = [self._annotation(level, f"{_TITLE}: {record.service}, {record.environment}", lines)]
         self._told = True
-        problems = runner.write_outputs(self._environ, _outputs(record, file))
+        problems = runner.write_outputs(self._environ, _outputs(record, file) | {"decision": decision})
         return [*problems, *self._summarize(record)]
 
     def finished(self, record: Record | None, file: Path, lines: Sequence[str]) -> None:
@@ -143,6 +146,7 @@ def _outputs(record: Record, file: Path | None) -> dict[str, str]:
         "exit-code": str(record.exit_code),
         "from": record.from_.release or "",
         "to": record.to.release or "",
+        "rolled-back": str(record.rolled_back).lower(),
         "deployment-id": "" if record.deployment.id is None else str(record.deployment.id),
         "deployment-url": record.deployment.url or "",
         "record": str(file.absolute()) if file and file.exists() else "",

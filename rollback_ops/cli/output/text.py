@@ -31,6 +31,7 @@ _HEADLINES: dict[str, tuple[str, Style]] = {
     "succeeded": ("✓ rolled back", "good"),
     "nothing_to_do": ("✓ nothing to do", "good"),
     "verification_failed": ("✗ rolled back, and the verification failed", "bad"),
+    "health_unknown": ("? rolled back, and the health of the service is unknown", "bad"),
     "restored": ("✗ failed, and put back on the release that it started from", "bad"),
     "failed": ("✗ failed: a person is needed now", "bad"),
     "refused": ("✗ refused: nothing was changed", "bad"),
@@ -38,6 +39,7 @@ _HEADLINES: dict[str, tuple[str, Style]] = {
     "cancelled": ("✗ stopped by a signal", "bad"),
 }
 _MARKS: dict[str, tuple[str, Style]] = {"ok": ("✓", "good"), "warning": ("!", "warning"), "failed": ("✗", "bad")}
+_HEALTH: dict[str, tuple[str, Style]] = {"healthy": ("✓", "good"), "unhealthy": ("✗", "bad"), "unknown": ("?", "bad")}
 _VERDICTS: dict[str, tuple[str, Style]] = {"passed": ("✓", "good"), "failed": ("✗", "bad"), "unknown": ("?", "bad")}
 
 
@@ -148,8 +150,10 @@ def explained(error: RollbackOpsError) -> Iterator[Line]:
 
 def verified(host: str, found: Verification) -> Iterator[Line]:
     """Show the result of a verification: the verdict, and each check."""
-    text, style = ("✓ healthy", "good") if found.healthy else ("✗ not healthy", "bad")
-    yield Line(f"{text}: {host}  ({found.seconds:.1f} s)", style)  # type: ignore[arg-type]
+    sign, style = _HEALTH[found.verdict]
+    yield Line(f"{sign} {found.verdict}: {host}  ({found.seconds:.1f} s)", style)
+    if not found.reachable:
+        yield Line(f"  {host} does not answer, so its checks show nothing", "warning")
     yield from verification(host, found)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rollback_ops.core.record import SCHEMA_VERSION, Record
+from rollback_ops.core.record import READABLE_VERSIONS, Record
 
 
 def read_payloads(payloads: Iterable[Mapping[str, Any] | None]) -> tuple[list[Record], int]:
@@ -26,7 +26,7 @@ def read_payloads(payloads: Iterable[Mapping[str, Any] | None]) -> tuple[list[Re
 
 
 def _record(payload: Mapping[str, Any]) -> Record | None:
-    if payload.get("schema_version") != SCHEMA_VERSION:
+    if payload.get("schema_version") not in READABLE_VERSIONS:
         return None
     try:
         return Record.model_validate(payload)

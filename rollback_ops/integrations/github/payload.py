@@ -19,6 +19,7 @@ TASK = "rollback"
 STATES: dict[Outcome, str] = {
     "succeeded": "success",
     "verification_failed": "failure",
+    "health_unknown": "failure",
     "failed": "failure",
     "partial": "failure",
     "restored": "failure",
@@ -31,7 +32,7 @@ _LONGEST = 30_000
 _LONGEST_TEXT = 200
 _LONGEST_REASON = 1_000
 _MOST_WARNINGS = 10
-_CHANGED = ("succeeded", "verification_failed", "restored", "failed", "unknown")
+_CHANGED = ("succeeded", "verification_failed", "health_unknown", "restored", "failed", "unknown")
 
 
 def changed_something(record: Record) -> bool:

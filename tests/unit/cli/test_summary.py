@@ -90,7 +90,7 @@ def test_steps_are_shown_beside_their_targets_and_slow_ones_are_marked() -> None
 def test_every_outcome_has_its_status_and_only_success_looks_like_success(outcome: Outcome) -> None:
     page = summary(record(outcome=outcome))
     assert ("Rollback executed" in page) == (outcome == "succeeded")
-    assert ("**Status:** ❌" in page) == (outcome not in ("succeeded", "nothing_to_do"))
+    assert ("**Status:** ✅" in page) == (outcome in ("succeeded", "nothing_to_do"))
 
 
 def test_the_page_shows_what_started_an_automatic_rollback_and_that_it_was_an_emergency() -> None:

@@ -22,7 +22,7 @@ from rollback_ops.core.outcome import EXIT_CODES, overall, record_of
 from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal, Rejected
 from rollback_ops.core.record import HostOutcome, Outcome, Record
 from rollback_ops.core.run import Attempt, RunInfo, RunState
-from tests.support.fakes import live_at, releases
+from tests.support.fakes import live_at, releases, verification
 
 # --- all hosts together ----------------------------------------------------------------------------------
 
@@ -33,6 +33,7 @@ ALONE: dict[HostOutcome, tuple[Outcome, int]] = {
     "refused": ("refused", 1),
     "unreachable": ("refused", 1),
     "verification_failed": ("verification_failed", 2),
+    "health_unknown": ("health_unknown", 2),
     "restored": ("restored", 3),
     "failed": ("failed", 4),
     "unknown": ("failed", 4),
@@ -160,7 +161,7 @@ def test_a_host_that_was_not_switched_has_the_reason_as_its_detail(
 
 
 def test_an_unhealthy_host_that_was_left_alone_is_no_success() -> None:
-    left = Attempt(plan("leave"), verified={"h1": Verification(False, 1.0)})
+    left = Attempt(plan("leave"), verified={"h1": verification(healthy=False)})
     record = record_of(state(plan("leave"), attempts=[left]))
     assert (record.outcome, record.exit_code) == ("verification_failed", 2)
 
@@ -199,7 +200,7 @@ def test_the_record_has_the_facts_of_the_run_and_its_results() -> None:
     info = RunInfo("run-1", "bot", "prod", "targeted", "workflow", "why", "alice", "https://example.org/1")
     record = record_of(state(plan(), info=info, attempts=[attempt("switched", healthy=True)], warnings=["beware"]))
     assert record.model_dump(by_alias=True, exclude={"hosts"}) == {
-        "schema_version": 1,
+        "schema_version": 2,
         "id": "run-1",
         "service": "bot",
         "environment": "prod",

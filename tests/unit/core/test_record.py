@@ -23,7 +23,7 @@ KEYS = """
 """
 KEYS_OF_A_HOST = "host outcome from to downtime_seconds steps checks detail"
 MODES = "standard emergency targeted"
-OUTCOMES = "succeeded nothing_to_do verification_failed restored failed refused partial cancelled"
+OUTCOMES = "succeeded nothing_to_do verification_failed health_unknown restored failed refused partial cancelled"
 TRIGGERS = """
     manual workflow deploy-failed verification-failed health-timeout log-error process-crash config-invalid
     database-unreachable

@@ -6,11 +6,10 @@ import re
 
 import pytest
 
-from rollback_ops.core.health import Verification
 from rollback_ops.core.model import Mark, Survey, SwitchOutcome, SwitchResult
 from rollback_ops.core.plan import HostPlan, Plan
 from rollback_ops.core.run import Attempt, RunInfo, RunState, new_run
-from tests.support.fakes import live_at, releases
+from tests.support.fakes import live_at, releases, verification
 
 HEADING = RunInfo("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice")
 
@@ -22,7 +21,7 @@ def state(live: str = "b3") -> RunState:
 
 def attempt(target: str, ended: SwitchOutcome, healthy: bool | None = None, *, goes_back: bool = False) -> Attempt:
     plan = Plan(target, "", (HostPlan("h1", live_at("b3"), "switch", target),))
-    verified = {} if healthy is None else {"h1": Verification(healthy, 1.0)}
+    verified = {} if healthy is None else {"h1": verification(healthy=healthy)}
     return Attempt(plan, goes_back, {"h1": SwitchResult(ended, live=target)}, verified)
 
 

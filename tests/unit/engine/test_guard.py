@@ -50,6 +50,7 @@ class Stage:
     names: tuple[str, ...] = ("h1",)
     events: Events = field(default_factory=list)
     cancellation: Cancellation = field(default_factory=Cancellation)
+    decision: str = ""
 
     def __post_init__(self) -> None:
         found = releases("b1", "b2", "b3")
@@ -74,7 +75,8 @@ class Stage:
         info = RunInfo("run-1", "bot", "prod", "standard", "manual", "is it healthy?", "alice", dry_run=dry_run)
         thresholds = checks.thresholds(asked, policy)
         spec = RollbackSpec(info, Selection(), lambda release: checks.build(asked, release), policy, thresholds)
-        return guard(spec, self.fleet(), self.fleet, max_per_day, self.listener)
+        record, self.decision = guard(spec, self.fleet(), self.fleet, max_per_day, self.listener)
+        return record
 
     @property
     def lives(self) -> list[str]:
@@ -331,7 +333,8 @@ def test_a_first_deployment_is_refused(stage: Stage) -> None:
 def test_a_dry_run_shows_its_target_and_marks_nothing(stage: Stage, answers: dict[str, int]) -> None:
     stage["h1"].answers = answers
     record = stage.guard(dry_run=True)
-    assert (record.outcome, record.exit_code, record.to.release) == ("nothing_to_do", 0, "b2" if answers else None)
+    expected = ("refused", 1, "left_alone") if answers else ("nothing_to_do", 0, "healthy")
+    assert (record.outcome, record.exit_code, stage.decision) == expected
     assert not {"switch", "record"} & {what for _, what, _ in stage.events}
 
 
@@ -401,8 +404,9 @@ def test_checks_that_passed_but_too_slowly_are_no_reason_to_roll_back() -> None:
 
 def test_a_check_that_could_not_run_proves_nothing() -> None:
     verdict = diagnose({"h1": verification(a=UNASKED, b=PASSED), "h2": Verification(False, 0.0)}, PACES)
-    (evidence,) = verdict.evidence
-    assert (verdict.trigger, evidence.startswith("h1: a"), "the connection ended" in evidence) == (None, True, True)
+    first, second = verdict.evidence
+    assert (verdict.trigger, first.startswith("h1: a"), "the connection ended" in first) == (None, True, True)
+    assert second.startswith("h2: ")
 
 
 def test_a_healthy_host_gives_no_evidence() -> None:

@@ -534,14 +534,15 @@ def test_an_emergency_tries_no_older_release(stage: Stage) -> None:
 def test_a_verification_without_answers_is_no_success(stage: Stage, error: Exception) -> None:
     stage["h1"].before = {"ask": raising(error)}
     record = stage.roll_back(policy=IN_VAIN)
-    assert (record.outcome, record.exit_code) == ("verification_failed", 2)
+    assert (record.outcome, record.exit_code) == ("health_unknown", 2)
+    assert stage["h1"].mark("b2") == "", "an unknown health marks nothing"
     assert [c.outcome for c in record.hosts[0].checks] == ["unknown"]
 
 
 def test_a_verification_that_hangs_ends_at_its_deadline(stage: Stage, for_ever: threading.Event) -> None:
     stage["h1"].before = {"ask": hanging(for_ever)}
     record = stage.roll_back(policy=IN_VAIN)
-    assert record.outcome == "verification_failed"
+    assert (record.outcome, record.exit_code) == ("health_unknown", 2)
     assert record.duration_seconds < 10
     assert [c.outcome for c in record.hosts[0].checks] == ["unknown"]
 
@@ -669,3 +670,11 @@ def test_the_journal_has_the_record_of_a_cancelled_rollback_too(stage: Stage) ->
     stage.roll_back()
     (line,) = stage["h1"].lines
     assert (json.loads(line)["outcome"], json.loads(line)["exit_code"]) == ("cancelled", 130)
+
+
+@pytest.mark.parametrize("policy", ["restore", "older"])
+def test_an_unknown_health_neither_restores_nor_goes_on(stage: Stage, policy: Literal["restore", "older"]) -> None:
+    stage["h1"].before = {"ask": raising(ConnectionLost("the host is frozen"))}
+    record = stage.roll_back(policy=IN_VAIN.model_copy(update={"on_failure": policy}))
+    assert (record.outcome, stage["h1"].did("switch")) == ("health_unknown", ["b2"])
+    assert (stage["h1"].live.name, stage["h1"].mark("b2")) == ("b2", "")
