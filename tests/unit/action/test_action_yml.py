@@ -32,8 +32,8 @@ INPUTS = [
     "upload-artifact", "artifact-name", "python-path",
 ]  # fmt: skip
 OUTPUTS = [
-    "outcome", "exit-code", "from", "to", "deployment-id", "deployment-url", "record", "artifact-url",
-    "duration-seconds",
+    "outcome", "exit-code", "from", "to", "rolled-back", "decision", "deployment-id", "deployment-url",
+    "record", "artifact-url", "duration-seconds",
 ]  # fmt: skip
 # What the action's own steps need, and the program does not.
 OF_THE_STEPS = {"command", "upload-artifact", "artifact-name", "python-path"}
