@@ -28,7 +28,7 @@ def test_the_deployment_that_a_record_was_read_from_is_in_it() -> None:
         {},
         {"web_url": "https://example.org"},
         {**USUAL, "schema_version": 0},
-        {**USUAL, "schema_version": 2},
+        {**USUAL, "schema_version": 3},
         {**USUAL, "schema_version": "1"},
         {**USUAL, "outcome": "exploded"},
         {**USUAL, "started_at": "yesterday"},

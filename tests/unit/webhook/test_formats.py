@@ -100,7 +100,8 @@ def test_the_beginning_says_who_what_and_why(form: MessageFormat) -> None:
 def test_a_failure_is_never_told_as_a_success(outcome: Outcome) -> None:
     told = sent("slack", record(outcome=outcome))["text"]
     assert ("Rollback executed" in told) == (outcome == "succeeded")
-    assert ("❌" in told) == (outcome not in ("succeeded", "nothing_to_do"))
+    assert ("✅" in told.partition("Verification")[0]) <= (outcome in ("succeeded", "nothing_to_do"))
+    assert ("🚨" in told or "⚠️" in told) == (outcome not in ("succeeded", "nothing_to_do"))
 
 
 def checked(outcome: str) -> Record:
