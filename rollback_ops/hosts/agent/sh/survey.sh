@@ -85,7 +85,7 @@ show_release() {
     say modified "$1" "$2"
 }
 
-# Why the host would not run this release, as a word that wire.py explains; empty when it would.
+# Why the host would not run this release, as a word that protocol.py explains; empty when it would.
 problem_of() {
     problem=''
     if [ -L "$1" ]; then

@@ -25,7 +25,7 @@ break_glass() {
 
 # --- install ------------------------------------------------------------------------------------------
 
-# An operation like those of program.sh: puts this very program where people find it.
+# An operation like those of the agent: puts this very program where people find it.
 install() {
     if become_root; then
         # shellcheck disable=SC2016 # the inner shell expands these
@@ -84,7 +84,7 @@ no_request() {
     exit 64
 }
 
-# request OPERATION [=ARGUMENT]…: an operation of program.sh. In an argument everything but letters, digits and a few
+# request OPERATION [=ARGUMENT]…: an operation of the agent. In an argument everything but letters, digits and a few
 # signs is a percent sign and three octal digits.
 request() {
     operation=${1:-}

@@ -1,4 +1,4 @@
-# What there is on this host: the survey of program.sh, taken apart into variables.
+# What there is on this host: the survey of the agent, taken apart into variables.
 
 # Sets live_*, origin, releases_found (newest first: key, name, problem, revision, mark, sealed), blockers_found,
 # warnings_found, lease_found, interrupted_to, units_found.

@@ -1,5 +1,5 @@
 # What an installed program can do besides (hosts/installed.py): a rollback by a person on the server, with no Python,
-# no network and nobody else. It stands behind program.sh and uses its functions. The choice of the target is that of
+# no network and nobody else. It stands behind the agent and uses its functions. The choice of the target is that of
 # plan.py, the words are those of report.py, and the record is that of record.py.
 
 doing=rollback backup='' if_current='' reason='' emergency='' said_why='' stopped='' changing=''
