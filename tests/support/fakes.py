@@ -192,22 +192,22 @@ class Listener:
         self.provisional.append(record)
 
     def changed(self) -> None:
-        self.events.append(("told", "changed", ""))
+        self.events.append(("reported", "changed", ""))
 
     def lost(self, host: str, error: RollbackOpsError) -> None:
-        self.events.append((host, "told lost", error.message))
+        self.events.append((host, "reported lost", error.message))
 
     def step(self, host: str, step: StepReport) -> None:
-        self.events.append((host, "told step", step.name))
+        self.events.append((host, "reported step", step.name))
 
     def switched(self, host: str, result: SwitchResult) -> None:
-        self.events.append((host, "told switched", result.outcome))
+        self.events.append((host, "reported switched", result.outcome))
 
     def verified(self, host: str, found: Verification) -> None:
-        self.events.append((host, "told verified", found.verdict))
+        self.events.append((host, "reported verified", found.verdict))
 
     def logs(self, host: str, lines: Sequence[str]) -> None:
-        self.events.append((host, "told logs", str(len(lines))))
+        self.events.append((host, "reported logs", str(len(lines))))
 
     @property
     def phases(self) -> list[str]:

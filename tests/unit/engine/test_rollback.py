@@ -110,14 +110,14 @@ def test_a_rollback_surveys_plans_switches_verifies_and_records_in_this_order(st
         ("phase", "plan"),
         ("phase", "switch"),
         ("h1", "switch"),
-        ("h1", "told step"),
-        ("h1", "told step"),
+        ("h1", "reported step"),
+        ("h1", "reported step"),
         ("h1", "switched"),
-        ("h1", "told switched"),
-        ("told", "changed"),
+        ("h1", "reported switched"),
+        ("reported", "changed"),
         ("phase", "verify"),
     ]
-    assert done[-2:] == [("h1", "told verified"), ("h1", "record")]
+    assert done[-2:] == [("h1", "reported verified"), ("h1", "record")]
 
 
 def test_the_provisional_record_is_reported_before_anything_is_changed(two: Stage) -> None:
@@ -326,7 +326,7 @@ def test_an_emergency_neither_inspects_nor_verifies_the_target(stage: Stage) -> 
     assert stage["h1"].did("record") == ["b3=bad"]
 
 
-def test_an_emergency_takes_a_lock_over_and_warns_whose_it_was(stage: Stage) -> None:
+def test_an_emergency_takes_a_lock_over_and_the_warning_names_its_owner(stage: Stage) -> None:
     stage["h1"].lease = Lease("run-0", "bob", since="10:00")
     record = stage.roll_back(Selection(emergency=True))
     assert record.outcome == "succeeded"
@@ -351,8 +351,8 @@ def test_a_host_that_is_down_does_not_delay_the_others(two: Stage) -> None:
     assert (record.outcome, record.exit_code) == ("partial", 5)
     assert [(h.outcome, h.detail) for h in record.hosts] == [("unreachable", "connection refused"), ("succeeded", "")]
     assert two["h2"].live.name == "b2"
-    assert ("h1", "told lost", "h1: connection refused") in two.events
-    assert {name for host, name, _ in two.events if host == "h1"} == {"survey", "told lost"}
+    assert ("h1", "reported lost", "h1: connection refused") in two.events
+    assert {name for host, name, _ in two.events if host == "h1"} == {"survey", "reported lost"}
 
 
 def test_a_host_that_does_not_answer_the_survey_is_unreachable(two: Stage, for_ever: threading.Event) -> None:
