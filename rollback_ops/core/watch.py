@@ -1,4 +1,4 @@
-"""The evidence of a verification so far, and what it means. Pure: it is told the time, in seconds."""
+"""The answers of a verification so far, and what they mean. Pure: the caller gives the time, in seconds."""
 
 from __future__ import annotations
 
@@ -9,18 +9,26 @@ from rollback_ops.core.health import Finding, Thresholds
 
 Findings = Mapping[str, Finding]
 
+# Seconds. A service that is coming up is asked often at first: each poll costs milliseconds, and waiting is downtime.
+_FIRST_INTERVAL = 0.02
+_USUAL_INTERVAL = 0.1
 _LONGEST_INTERVAL = 0.4
 _BACK_OFF = 1.3
 
 
+def first_interval(thresholds: Thresholds) -> float:
+    """Return the first interval: 20 ms, or the ``interval`` of a check that is to be asked less often than usual."""
+    return thresholds.interval if thresholds.interval > _USUAL_INTERVAL else min(_FIRST_INTERVAL, thresholds.interval)
+
+
 def longer(interval: float) -> float:
-    """The interval that follows this one: it grows a little, up to 0.4 s or itself."""
+    """Return the interval that follows this one: it grows by 1.3, up to 0.4 s or itself."""
     return max(interval, min(interval * _BACK_OFF, _LONGEST_INTERVAL))
 
 
 @dataclass
 class CheckState:
-    """How one check has answered lately. ``since`` is None while it does not count as passing."""
+    """How one check has answered lately. ``since`` is None while the check does not count as passing."""
 
     thresholds: Thresholds
     passes: int = 0
@@ -40,7 +48,7 @@ class CheckState:
                 self.first_passed = answered_at if self.first_passed is None else self.first_passed
                 self.passed_at = asked_at
         else:
-            # One that has not passed yet has nothing to be forgiven.
+            # The failure threshold applies only after the first pass.
             self.passes, self.failures = 0, self.failures + 1
             self.setbacks += self.failures == self.thresholds.failure_threshold and finding.verdict == "failed"
             if self.failures >= self.thresholds.failure_threshold:
@@ -59,27 +67,34 @@ class Watch:
         return cls(began, {name: CheckState(thresholds) for name, thresholds in thresholds.items()})
 
     def note(self, findings: Findings, asked_at: float, answered_at: float) -> None:
-        """Take in what was found. A pass counts from when it was asked for, which is the earlier time."""
+        """Note findings. A pass counts from when the check was asked, which is the earlier time."""
         for name, finding in findings.items():
             self.states[name].note(finding, asked_at, answered_at)
 
     @property
     def together_since(self) -> float | None:
-        """Since when all checks pass, without a break; None while one does not."""
+        """The time since which all checks pass without a break; None while one does not."""
         times = [state.since for state in self.states.values()]
         known = [time for time in times if time is not None]
         return max(known, default=self.began) if len(known) == len(times) else None
 
     def goal(self, name: str) -> float | None:
-        """When a check will have passed for long enough, together with all others, if nothing changes."""
+        """Return when a check will have passed for long enough, together with all others, if nothing changes."""
         since = self.together_since
         return None if since is None else since + self.states[name].thresholds.min_healthy_time
 
     def pause(self, names: Iterable[str], interval: float, now: float) -> float:
-        """Until the next round, or until the moment at which one more pass is all that is missing."""
-        goals = [goal for name in names if (goal := self.goal(name)) is not None]
-        left = max(goals, default=0.0) - now
-        return min(interval, left) if left > 0 else interval
+        """Return the seconds until these checks are asked again: ``interval``, or less when one pass is all that lacks.
+
+        0 when that pass would count already: a check that was asked before the last other one passed is asked at once.
+        """
+        missing = [goal for name in names if (goal := self._missing(name)) is not None]
+        return min(interval, max(0.0, max(missing) - now)) if missing else interval
+
+    def _missing(self, name: str) -> float | None:
+        """Return the time at which one more pass of the check is all that lacks; None when something else lacks too."""
+        state, goal = self.states[name], self.goal(name)
+        return goal if goal is not None and state.failures == 0 and state.passed_at < goal else None
 
     @property
     def healthy(self) -> bool:

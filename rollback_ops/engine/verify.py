@@ -1,12 +1,11 @@
 """Verification: all checks, asked again and again under one deadline.
 
-The words and their order are Nomad's: a service is healthy when every check has passed for
-``min_healthy_time`` without a break, and that must come to be within ``healthy_deadline``.
+The words and their order are Nomad's: a service is healthy when every check has passed for ``min_healthy_time`` without
+a break, within ``healthy_deadline``.
 """
 
 from __future__ import annotations
 
-import queue
 import socket
 import threading
 import time
@@ -20,7 +19,7 @@ from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verificat
 from rollback_ops.core.model import Observation, Unit
 from rollback_ops.core.ports import Host
 from rollback_ops.core.tasks import Cancellation, each
-from rollback_ops.core.watch import CheckState, Findings, Watch, longer
+from rollback_ops.core.watch import CheckState, Findings, Watch, first_interval, longer
 
 Probe = Callable[[], Findings]
 
@@ -37,28 +36,22 @@ def verify(
     cancellation: Cancellation,
     units: tuple[Unit, ...] = (),
 ) -> Verification:
-    """Ask until the host's service is healthy, is certainly not, or the deadline has passed.
+    """Ask the checks until the service is healthy, is certainly not, or the deadline has passed.
 
     Ends within the smaller of the longest ``healthy_deadline`` and ``within`` seconds, whatever a check does.
-    ``paces`` has every check's; ``run`` keeps its lease on the host while it is verified. ``units``, where they
-    are known as of now, save the first look at them.
+    ``thresholds`` has those of every check. The lease of ``run`` is renewed by every question to the host. ``units``
+    are the units' states that the host has just reported: they save the first question.
     """
     began = time.monotonic()
     watch = Watch.of({name: thresholds[name] for name in checks}, began)
     deadline = min(watch.deadline, began + within)
-    rounds = _Rounds(_probes(host, checks, run, units), watch)
-    try:
-        while not (watch.healthy or watch.hopeless(now := time.monotonic()) or now >= deadline):
-            cancellation.check()
-            rounds.take(min(_LOOK_EVERY, max(0.0, deadline - now)))
-    finally:
-        rounds.stop()
+    _Rounds(_probes(host, checks, run, units), watch).follow(deadline, cancellation)
     found = Verification(watch.healthy, time.monotonic() - began, _checked(checks, watch))
     return found if found.healthy or _answers(host, cancellation) else replace(found, reachable=False)
 
 
 def _answers(host: Host, cancellation: Cancellation) -> bool:
-    """Whether the host still answers: what was asked through a host that does not, shows nothing."""
+    """Whether the host still answers. Otherwise the checks that were asked through it show nothing."""
     answered = each([host.name], lambda _: _observe(host), _ANSWER_WITHIN, cancellation)[host.name]
     return answered is True
 
@@ -73,47 +66,68 @@ def _observe(host: Host) -> bool:
 
 
 def _checked(checks: Mapping[str, HostProbe | NetworkProbe], watch: Watch) -> tuple[CheckResult, ...]:
-    return tuple(_last_word(name, check.kind, watch.states[name], watch.began) for name, check in checks.items())
+    return tuple(_result(name, check.kind, watch.states[name], watch.began) for name, check in checks.items())
 
 
-def _last_word(name: str, kind: str, state: CheckState, began: float) -> CheckResult:
+def _result(name: str, kind: str, state: CheckState, began: float) -> CheckResult:
     finding = state.last or Finding("unknown", "no answer before the deadline", trigger="health-timeout")
     seconds = 0.0 if state.first_passed is None else state.first_passed - began
     return CheckResult(name, kind, finding, seconds, state.setbacks)
 
 
 class _Rounds:
-    """Every probe in a thread of its own, so that one that hangs holds up no other."""
+    """Asks every probe again and again, each on its own thread, so that one that hangs holds up no other.
+
+    A pause ends early when another probe's answer makes one more pass all that lacks (``Watch.pause``).
+    """
 
     def __init__(self, probes: list[tuple[tuple[str, ...], Probe]], watch: Watch) -> None:
         self._watch = watch
-        self._results: queue.SimpleQueue[tuple[Findings, float, float]] = queue.SimpleQueue()
-        self._stopped = threading.Event()
+        self._changed = threading.Condition()
+        self._over = False
         for names, probe in probes:
             threading.Thread(target=self._ask, args=(names, probe), daemon=True).start()
 
-    def take(self, within: float) -> None:
-        try:
-            self._watch.note(*self._results.get(timeout=within))
-        except queue.Empty:
-            return
-
-    def stop(self) -> None:
-        self._stopped.set()
+    def follow(self, deadline: float, cancellation: Cancellation) -> None:
+        """Wait until the service is healthy, is certainly not, or the deadline has passed. Raises ``Cancelled``."""
+        with self._changed:
+            try:
+                while not (self._watch.healthy or self._watch.hopeless(now := time.monotonic()) or now >= deadline):
+                    cancellation.check()
+                    self._changed.wait(min(_LOOK_EVERY, max(0.0, deadline - now)))
+            finally:
+                # Later answers do not count.
+                self._over = True
+                self._changed.notify_all()
 
     def _ask(self, names: tuple[str, ...], probe: Probe) -> None:
-        interval = min(self._watch.states[name].thresholds.interval for name in names)
-        # All count as asked when the verification began: what passes at once passes together.
+        interval = min(first_interval(self._watch.states[name].thresholds) for name in names)
+        # The first questions of all checks count from the beginning: what passes at once passes together.
         asked_at = self._watch.began
-        while not self._stopped.is_set():
-            self._results.put((_safely(names, probe), asked_at, time.monotonic()))
-            self._stopped.wait(self._watch.pause(names, interval, time.monotonic()))
+        while self._note(names, _safely(names, probe), asked_at, interval):
             interval = longer(interval)
             asked_at = time.monotonic()
 
+    def _note(self, names: tuple[str, ...], findings: Findings, asked_at: float, interval: float) -> bool:
+        """Note the findings and pause. Returns whether the probe is to be asked again."""
+        with self._changed:
+            if self._over:
+                return False
+            answered_at = time.monotonic()
+            self._watch.note(findings, asked_at, answered_at)
+            self._changed.notify_all()
+            due = answered_at + interval
+            while not self._over and (pause := self._pause(names, due)) > 0:
+                self._changed.wait(pause)
+            return not self._over
+
+    def _pause(self, names: tuple[str, ...], due: float) -> float:
+        now = time.monotonic()
+        return self._watch.pause(names, due - now, now)
+
 
 def _safely(names: tuple[str, ...], probe: Probe) -> Findings:
-    """A probe that breaks has found nothing out: that is never a pass."""
+    """Ask a probe. One that breaks has found nothing out, which is never a pass."""
     try:
         return probe()
     except RollbackOpsError as error:
@@ -127,30 +141,32 @@ def _safely(names: tuple[str, ...], probe: Probe) -> Findings:
 def _probes(
     host: Host, checks: Mapping[str, HostProbe | NetworkProbe], run: str, units: tuple[Unit, ...]
 ) -> list[tuple[tuple[str, ...], Probe]]:
-    """The questions of one round: the units, the commands (one remote operation each), and every visit."""
-    looks = {name: check for name, check in checks.items() if _is_look(check)}
-    states = {name: check for name, check in looks.items() if check.question is None}
-    commands = {name: check for name, check in looks.items() if check.question is not None}
+    """Return the probes: the units, the commands (one operation on the host each), and every network probe."""
+    host_probes = {name: check for name, check in checks.items() if _asks_host(check)}
+    states = {name: check for name, check in host_probes.items() if check.question is None}
+    commands = {name: check for name, check in host_probes.items() if check.question is not None}
     known = [Observation(units)] if units else []
-    probes = [(tuple(states), _look(host, states, run, known))] if states else []
-    probes += [(tuple(commands), _look(host, commands, run, []))] if commands else []
-    probes += [((name,), _visit(host, name, check)) for name, check in checks.items() if _is_visit(check)]
+    probes = [(tuple(states), _host_probe(host, states, run, known))] if states else []
+    probes += [(tuple(commands), _host_probe(host, commands, run, []))] if commands else []
+    probes += [
+        ((name,), _network_probe(host, name, check)) for name, check in checks.items() if _opens_connection(check)
+    ]
     return probes
 
 
-def _is_look(check: HostProbe | NetworkProbe) -> TypeGuard[HostProbe]:
+def _asks_host(check: HostProbe | NetworkProbe) -> TypeGuard[HostProbe]:
     return hasattr(check, "question")
 
 
-def _is_visit(check: HostProbe | NetworkProbe) -> TypeGuard[NetworkProbe]:
+def _opens_connection(check: HostProbe | NetworkProbe) -> TypeGuard[NetworkProbe]:
     return hasattr(check, "probe")
 
 
-def _look(host: Host, checks: Mapping[str, HostProbe], run: str, known: list[Observation]) -> Probe:
-    """What is known already is judged first, and then the host is asked."""
+def _host_probe(host: Host, checks: Mapping[str, HostProbe], run: str, known: list[Observation]) -> Probe:
+    """Judge what is known already first, and then ask the host."""
 
     def probe() -> Findings:
-        # Asked for each time: what a check wants to know may depend on the last answer.
+        # Read each time: what a check asks may depend on its last answer.
         questions = [check.question for check in checks.values() if check.question is not None]
         seen = known.pop() if known else host.ask(run, questions)
         return {name: check.judge(seen.units, seen.answers.get(i)) for i, (name, check) in enumerate(checks.items())}
@@ -158,7 +174,7 @@ def _look(host: Host, checks: Mapping[str, HostProbe], run: str, known: list[Obs
     return probe
 
 
-def _visit(host: Host, name: str, check: NetworkProbe) -> Probe:
+def _network_probe(host: Host, name: str, check: NetworkProbe) -> Probe:
     dial: Dial = host.dial if check.source == "host" else _dial_from_here
     return lambda: {name: check.probe(dial)}
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollback_ops.core.health import Finding, Thresholds, Verdict
-from rollback_ops.core.watch import Watch, longer
+from rollback_ops.core.watch import Watch, first_interval, longer
 
 PASSED, FAILED, UNKNOWN = Finding("passed"), Finding("failed"), Finding("unknown")
 BY_VERDICT: dict[Verdict, Finding] = {"passed": PASSED, "failed": FAILED, "unknown": UNKNOWN}
@@ -205,23 +205,58 @@ class Simulation:
         self.watch = Watch.of(dict.fromkeys(self.probes, self.thresholds), began=0.0)
         self.now = 0.0
         self._answers: list[tuple[float, float, str, float, Finding]] = []
+        self._pausing: dict[str, tuple[float, float]] = {}
 
     def run(self) -> bool:
         """Whether it was healthy; ``now`` is when that was known."""
         for name in self.probes:
-            self._ask(name, 0.0, self.thresholds.interval)
+            self._ask(name, 0.0, first_interval(self.thresholds))
         while self._answers[0][0] < self.watch.deadline:
             self.now, asked_at, name, interval, finding = heapq.heappop(self._answers)
             self.watch.note({name: finding}, asked_at, self.now)
             if self.watch.healthy or self.watch.hopeless(self.now):
                 return self.watch.healthy
-            self._ask(name, self.now + self.watch.pause([name], interval, self.now), longer(interval))
+            self._pausing[name] = (self.now + interval, longer(interval))
+            self._wake()
         self.now = self.watch.deadline
         return False
+
+    def _wake(self) -> None:
+        """Every answer may shorten the pauses of all probes."""
+        due = {n: self.now + self.watch.pause([n], at - self.now, self.now) for n, (at, _) in self._pausing.items()}
+        # Ask those that no other answer can come before.
+        for name, at in due.items():
+            if not self._answers or at <= self._answers[0][0]:
+                self._ask(name, at, self._pausing.pop(name)[1])
 
     def _ask(self, name: str, at: float, interval: float) -> None:
         took, finding = self.probes[name](at)
         heapq.heappush(self._answers, (at + took, at, name, interval, finding))
+
+
+def starting(ready: float, took: float) -> Probe:
+    """A service that refuses until it is ready, and then takes so long to answer."""
+    return lambda asked_at: (took, PASSED) if asked_at >= ready else (0.001, FAILED)
+
+
+def test_a_service_is_healthy_as_soon_as_its_slowest_answer_allows() -> None:
+    """Without a window: it is ready after 0.1 s, and its health check takes 0.1 s to answer."""
+    at_once = Thresholds(min_healthy_time=0.0)
+    simulation = Simulation({"process": starting(0.0, 0.01), "health": starting(0.1, 0.1)}, at_once)
+    assert simulation.run()
+    assert simulation.now <= 0.1 + 0.044 + 0.1 + 0.011
+
+
+def test_a_check_that_is_to_be_asked_rarely_is_asked_rarely_from_the_beginning() -> None:
+    assert first_interval(Thresholds(interval=15.0)) == longer(15.0) == 15.0
+    assert first_interval(Thresholds()) < first_interval(Thresholds(interval=0.2)) == 0.2
+
+
+def test_a_failing_check_is_never_asked_without_a_pause() -> None:
+    watch = Watch.of({"a": thresholds(failure_threshold=3), "b": thresholds()}, began=0)
+    watch.note({"a": PASSED, "b": PASSED}, 0, 1)
+    watch.note({"a": FAILED}, 100, 101)
+    assert watch.pause(["a"], 50, 102) == 50
 
 
 def steady(chance: random.Random) -> Probe:
