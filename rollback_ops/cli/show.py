@@ -5,21 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rollback_ops.cli import exit as process
 from rollback_ops.cli.output import documents, text
 from rollback_ops.cli.output.text import Line
-from rollback_ops.cli.session import Session
-from rollback_ops.commands.finish import Finished
-from rollback_ops.commands.history import History, Logged
-from rollback_ops.commands.install import Installation
-from rollback_ops.commands.list import Releases
-from rollback_ops.commands.result import RunResult
-from rollback_ops.commands.seal import Sealed
-from rollback_ops.commands.verify import Verified
-from rollback_ops.core.errors import RollbackOpsError
-from rollback_ops.core.record import Record
+
+if TYPE_CHECKING:
+    from rollback_ops.cli.session import Session
+    from rollback_ops.commands.finish import Finished
+    from rollback_ops.commands.history import History, Logged
+    from rollback_ops.commands.install import Installation
+    from rollback_ops.commands.list import Releases
+    from rollback_ops.commands.result import RunResult
+    from rollback_ops.commands.seal import Sealed
+    from rollback_ops.commands.verify import Verified
+    from rollback_ops.core.errors import RollbackOpsError
+    from rollback_ops.core.record import Record
 
 
 def run(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rollback_ops.commands.history import History
-from rollback_ops.commands.install import Installation
-from rollback_ops.commands.list import Releases
-from rollback_ops.commands.seal import Sealed
-from rollback_ops.commands.verify import Verified
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import Survey
 from rollback_ops.core.plan import NothingToDo, Plan
 from rollback_ops.core.statistics import Statistics
+
+if TYPE_CHECKING:
+    from rollback_ops.commands.history import History
+    from rollback_ops.commands.install import Installation
+    from rollback_ops.commands.list import Releases
+    from rollback_ops.commands.seal import Sealed
+    from rollback_ops.commands.verify import Verified
 
 Document = dict[str, Any]
 

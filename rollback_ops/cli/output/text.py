@@ -7,9 +7,8 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from rollback_ops.commands.seal import Seal
 from rollback_ops.core import summary
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Verification
@@ -17,6 +16,9 @@ from rollback_ops.core.model import Installed, StepReport, Survey
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, natural
 from rollback_ops.core.record import HostRecord, Record
 from rollback_ops.core.statistics import Statistics
+
+if TYPE_CHECKING:
+    from rollback_ops.commands.seal import Seal
 
 Style = Literal["", "good", "bad", "warning", "faint", "strong"]
 
