@@ -1,14 +1,14 @@
-"""The checks: each is one question whose answer says whether the service is well.
+"""The checks: each asks one question and judges from the answer whether the service is healthy.
 
-A check never sleeps and never retries: the loop in ``verify`` does. Some are answered by a look at the host
-(``Look``), the others by a connection of their own (``Visit``). To add one: CONTRIBUTING.md, "A new check".
+A check never sleeps and never retries: the loop in ``engine.verify`` does. The agent on the host answers a
+``HostProbe``; a ``NetworkProbe`` opens a connection of its own. To add a kind: CONTRIBUTING.md, "A new kind of check".
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from rollback_ops.checks import command, http, logs, process, tcp
 from rollback_ops.config import Check, CommandCheck, HttpCheck, LogsCheck, ProcessCheck, TcpCheck, Verify
@@ -22,7 +22,7 @@ Dial = Callable[[str, int, float], Stream]
 
 
 class HostProbe(Protocol):
-    """A check that the host answers along with the state of its units."""
+    """A check that the agent answers, together with the state of the units."""
 
     kind: str
 
@@ -33,7 +33,7 @@ class HostProbe(Protocol):
 
 
 class NetworkProbe(Protocol):
-    """A check that opens a connection of its own. ``source`` says from where."""
+    """A check that opens a connection of its own, from ``source``: ``host`` or ``runner``."""
 
     kind: str
     source: str
@@ -42,7 +42,7 @@ class NetworkProbe(Protocol):
 
 
 def build(settings: Mapping[str, Check], release: str) -> dict[str, HostProbe | NetworkProbe]:
-    """The checks of a service for one release; ``process`` is always among them."""
+    """Build the checks of a service for one release. ``process`` is always among them."""
     checks = {name: _build(check, release) for name, check in settings.items()}
     if not any(check.kind == "process" for check in checks.values()):
         checks = {"process": process.Process(), **checks}
@@ -50,6 +50,7 @@ def build(settings: Mapping[str, Check], release: str) -> dict[str, HostProbe | 
 
 
 def _build(check: Check, release: str) -> HostProbe | NetworkProbe:
+    """The table of kinds. mypy reports a kind of ``config.Check`` that has no case here."""
     match check:
         case HttpCheck():
             return http.Http(check, release)
@@ -61,22 +62,24 @@ def _build(check: Check, release: str) -> HostProbe | NetworkProbe:
             return logs.Logs(check, release)
         case ProcessCheck():
             return process.Process()
+        case _:
+            assert_never(check)
 
 
 def thresholds(settings: Mapping[str, Check], policy: Verify) -> dict[str, Thresholds]:
-    """The pace of every check: its own words, and the service's where it says nothing."""
+    """Return the thresholds of every check: its own, and the service's where it has none."""
     own = {
         name: {f: v for f in _THRESHOLDS if (v := getattr(check, f)) is not None} for name, check in settings.items()
     }
-    return {"process": policy.thresholds} | {name: replace(policy.thresholds, **words) for name, words in own.items()}
+    return {"process": policy.thresholds} | {name: replace(policy.thresholds, **each) for name, each in own.items()}
 
 
 def before(checks: Mapping[str, HostProbe | NetworkProbe]) -> dict[str, command.Command]:
-    """The checks that are asked of a release before anything is stopped."""
+    """Return the checks that run in the target release before any service is stopped."""
     return {name: check for name, check in checks.items() if isinstance(check, command.Command) and check.before}
 
 
 def after(checks: Mapping[str, HostProbe | NetworkProbe]) -> dict[str, HostProbe | NetworkProbe]:
-    """The checks that are asked of a service that runs."""
+    """Return the checks that run while the service runs."""
     early = before(checks)
     return {name: check for name, check in checks.items() if name not in early}

@@ -1,4 +1,4 @@
-"""The ``command`` check: a command on the host, inside the release; its exit status decides."""
+"""The ``command`` check: run a command in the release, on the host, and judge by its exit status."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from rollback_ops.core.health import Finding
 from rollback_ops.core.model import Answered, AutomaticTrigger, Question, Unit
 
 _TIMED_OUT = (124, 137)
+# POSIX, "Exit Status for Commands": the shell could not execute the command, or did not find it.
+_NOT_RUN = (126, 127)
 
 
 class Command:
@@ -19,12 +21,19 @@ class Command:
         self._timeout = settings.timeout
 
     def judge(self, units: tuple[Unit, ...], answered: Answered | None) -> Finding:
-        if answered is None:
-            return Finding("unknown", "the host did not say how the command ended")
-        said = " / ".join(answered.lines[-3:])
+        """Unknown where the command did not run: that says nothing about the service."""
+        if answered is None or answered.status < 0:
+            return Finding("unknown", "the host did not report the exit status of the command")
+        output = " / ".join(answered.lines[-3:])
         if answered.status == 0:
-            return Finding("passed", said)
-        late = answered.status in _TIMED_OUT
-        how = f"it did not end within {self._timeout:g} s" if late else f"exit status {answered.status}"
+            return Finding("passed", output)
+        detail = f"{self._reason(answered.status)}{f': {output}' if output else ''}"
+        if answered.status in _NOT_RUN:
+            return Finding("unknown", detail)
         trigger: AutomaticTrigger = "config-invalid" if self.before else "verification-failed"
-        return Finding("failed", f"{how}{f': {said}' if said else ''}", final=self.before, trigger=trigger)
+        return Finding("failed", detail, final=self.before, trigger=trigger)
+
+    def _reason(self, status: int) -> str:
+        if status in _TIMED_OUT:
+            return f"it did not end within {self._timeout:g} s"
+        return f"it could not be run (exit status {status})" if status in _NOT_RUN else f"exit status {status}"

@@ -1,4 +1,4 @@
-"""The ``http`` check: one GET; latency, status, text and JSON fields decide."""
+"""The ``http`` check: send one GET request, and judge the latency, status, text and JSON fields of the answer."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from rollback_ops.checks.connecting import not_connected
 from rollback_ops.config import HttpCheck
 from rollback_ops.config.types import fill
 from rollback_ops.core.health import Finding
@@ -30,25 +31,32 @@ class Http:
         self._url = urlsplit(fill(settings.url, {"release": release}))
 
     def probe(self, dial: Callable[[str, int, float], Stream]) -> Finding:
-        """Ask once. The whole exchange ends within the check's ``timeout``."""
-        began = time.monotonic()
+        """Send one request. All of it ends within the check's ``timeout``."""
+        began, timeout = time.monotonic(), self._settings.timeout
+        host, port = self._url.hostname or "", self._url.port or (443 if self._secure else 80)
         try:
-            status, body = self._get(dial)
+            stream = dial(host, port, timeout)
+        except (OSError, UnicodeError) as error:
+            return not_connected(self._url.netloc, error, timeout, "health-timeout")
+        try:
+            status, body = self._get(stream, host, port, began + timeout)
         except TimeoutError:
-            return Finding("failed", f"no answer within {self._settings.timeout:g} s", trigger="health-timeout")
+            return Finding("failed", f"no answer within {timeout:g} s", trigger="health-timeout")
         except OSError as error:
             return Finding("failed", f"{self._url.netloc}: {error.strerror or error}", trigger="health-timeout")
         except http.client.IncompleteRead:
-            return Finding("failed", "the answer breaks off")
+            return Finding("failed", "the connection was closed before the answer was complete")
         except http.client.HTTPException as error:
             return Finding("failed", f"the answer is not HTTP: {type(error).__name__}")
+        finally:
+            stream.close()
         return self.judge(status, body, time.monotonic() - began)
 
     def judge(self, status: int, body: bytes, seconds: float) -> Finding:
         settings = self._settings
         if settings.max_latency is not None and seconds > settings.max_latency:
-            why = f"the answer took {seconds:.2f} s, at most {settings.max_latency:g} s are allowed"
-            return Finding("failed", why, trigger="health-timeout")
+            detail = f"the answer took {seconds:.2f} s, at most {settings.max_latency:g} s are allowed"
+            return Finding("failed", detail, trigger="health-timeout")
         if status != settings.status:
             return Finding("failed", f"status {status}, expected {settings.status}: {_excerpt(body)}")
         if self._text.encode() not in body:
@@ -68,28 +76,25 @@ class Http:
                 )
         return Finding("passed", ", ".join(f"{path} is {json.dumps(_field(answer, path))}" for path in self._fields))
 
-    def _get(self, dial: Callable[[str, int, float], Stream]) -> tuple[int, bytes]:
-        deadline = time.monotonic() + self._settings.timeout
-        secure = self._url.scheme == "https"
-        host, port = self._url.hostname or "", self._url.port or (443 if secure else 80)
-        stream = dial(host, port, self._settings.timeout)
-        try:
-            connection = http.client.HTTPConnection(host, port)
-            timed = _Timed(stream, deadline)
-            connection.sock = _Timed(_encrypted(timed, host), deadline) if secure else timed
-            path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
-            connection.request("GET", path, headers={**self._settings.headers, "Connection": "close"})
-            response = connection.getresponse()
-            body = response.read(_LONGEST_BODY)
-            if response.length and len(body) < _LONGEST_BODY:
-                raise http.client.IncompleteRead(body, response.length)
-            return response.status, body
-        finally:
-            stream.close()
+    @property
+    def _secure(self) -> bool:
+        return self._url.scheme == "https"
+
+    def _get(self, stream: Stream, host: str, port: int, deadline: float) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(host, port)
+        timed = _Timed(stream, deadline)
+        connection.sock = _Timed(_encrypted(timed, host), deadline) if self._secure else timed
+        path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
+        connection.request("GET", path, headers={**self._settings.headers, "Connection": "close"})
+        response = connection.getresponse()
+        body = response.read(_LONGEST_BODY)
+        if response.length and len(body) < _LONGEST_BODY:
+            raise http.client.IncompleteRead(body, response.length)
+        return response.status, body
 
 
 def _field(answer: Any, path: str) -> Any:
-    """The value at a dotted path, or None where there is none."""
+    """Return the value at a dotted path, or None where there is none."""
     for part in path.split("."):
         answer = answer.get(part) if isinstance(answer, dict) else None
     return answer
@@ -104,7 +109,7 @@ def _filled(expected: Any, release: str) -> Any:
 
 
 def _same(found: Any, wanted: Any) -> bool:
-    """Whether two values are the same in JSON, where true is not 1."""
+    """Compare two values as JSON does: true is not 1."""
     if isinstance(found, dict) and isinstance(wanted, dict):
         return found.keys() == wanted.keys() and all(_same(found[key], wanted[key]) for key in found)
     if isinstance(found, list) and isinstance(wanted, list):
@@ -125,7 +130,7 @@ def _encrypted(stream: Stream, host: str) -> Stream:
 
 
 class _Timed(io.RawIOBase):
-    """A stream as http.client wants its socket, in which every wait ends at one deadline."""
+    """A stream in the shape of the socket that http.client needs. Every wait ends at one deadline."""
 
     def __init__(self, stream: Stream, deadline: float) -> None:
         self._stream = stream
@@ -138,7 +143,7 @@ class _Timed(io.RawIOBase):
         self._stream.settimeout(left)
 
     def settimeout(self, seconds: float | None) -> None:
-        """Nothing: what is inside TLS and what is around it have the same deadline."""
+        """Do nothing: the streams inside and outside TLS have the same deadline."""
 
     def sendall(self, data: bytes) -> None:
         self._arm()
@@ -160,4 +165,4 @@ class _Timed(io.RawIOBase):
         return io.BufferedReader(self)
 
     def close(self) -> None:
-        """Nothing: http.client closes its socket once it has read the head, and a real one stays for the body."""
+        """Do nothing: http.client closes its socket after it has read the head, before the body is read."""

@@ -1,7 +1,8 @@
-"""The ``logs`` check: no critical line since this start. A log that cannot be read is never a log without errors.
+"""The ``logs`` check: test that the log has no critical line since this start. A log that cannot be read is unknown.
 
 The question reads the journal, a file or a command's output on the host and prints at most a few tagged lines:
-``line`` (a critical one), ``why`` (what could not be read), ``from`` (where the log ends now), ``status``.
+``line`` (a critical line), ``why`` (the reason why the log could not be read), ``from`` (the position of the end of
+the log), ``status`` (the exit status of the command that reads the log).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _END = re.compile(r"(?:-|[0-9]+:[0-9]+) [0-9]+ [0-9a-f]{64} [0-9]+")
 
 
 class Logs:
-    """Of a file it remembers where it ended at the first look, in case the host did not before the start."""
+    """Notes the end of a log file at the first question, in case the agent did not note it before the start."""
 
     kind = "logs"
 
@@ -29,7 +30,7 @@ class Logs:
         self._settings = settings
         self._command = settings.command.replace("{release}", release)
         self._critical = _critical(settings, release)
-        self._what = settings.file or ("what its command prints" if self._command else "the journal")
+        self._what = settings.file or ("the output of its command" if self._command else "the journal")
         self._from = ""
 
     @property
@@ -53,14 +54,14 @@ class Logs:
             shown = " / ".join(found[:_SHOWN])
             return Finding("failed", f"{self._what} says: {shown}", final=True, trigger="log-error")
         if answered.status == 0:
-            since = "the first look" if self._from else "this start"
+            since = "the first check" if self._from else "this start"
             return Finding("passed", f"nothing critical in {self._what} since {since}")
         if answered.status in _TIMED_OUT:
-            return self._unread(f"that did not end within {self._settings.timeout:g} s")
+            return self._unread(f"reading it did not end within {self._settings.timeout:g} s")
         ends = _tagged("from", answered.lines)
         if ends and _END.fullmatch(ends[-1]):
             self._from = ends[-1]
-            return Finding("unknown", f"{self._what} is watched from now on: nobody noted where it ended before")
+            return Finding("unknown", f"{self._what} is checked from now on: its end before the start was not noted")
         return self._unread(_reason(answered))
 
     def _unread(self, why: str) -> Finding:
@@ -72,7 +73,7 @@ def _tagged(tag: str, lines: Iterable[str]) -> list[str]:
 
 
 def _reason(answered: Answered) -> str:
-    """Why the log could not be read, with the last words of the tool that said so."""
+    """Say why the log could not be read, with the last line that the tool printed."""
     statuses = _tagged("status", answered.lines)
     whys = _tagged("why", answered.lines) or [f"exit status {statuses[-1] if statuses else answered.status}"]
     others = [line for line in answered.lines if not line.startswith(("why ", "status ", "from "))]
@@ -80,11 +81,11 @@ def _reason(answered: Answered) -> str:
 
 
 def _critical(settings: LogsCheck, release: str) -> str:
-    """The filter that shows the first critical lines, once it is known that grep understands it."""
+    """Return the filter that prints the first critical lines, after a test that grep accepts the patterns."""
     patterns = _options(PATTERNS if settings.patterns is None else settings.patterns, release)
     ignore = _options(IGNORE if settings.ignore is None else settings.ignore, release)
     without = f" | grep -avE {ignore}" if ignore else ""
-    # BusyBox's grep notices a bad one at the first line only, and ends as if nothing had been found.
+    # BusyBox's grep reports a bad pattern only when it reads a line, and its exit status is that of "not found".
     return (
         f"wrong=$(echo | grep -aE {patterns} {ignore} 2>&1)\n"
         'case $?$wrong in 0 | 1) ;; *) why "grep does not understand the patterns: $wrong" ;; esac\n'
@@ -98,15 +99,16 @@ def _options(patterns: Iterable[str], release: str) -> str:
 
 _WHY = "why() { printf 'why %s\\n' \"$1\"; exit 3; }\n"
 
-# The reader's own exit status goes past the pipe.
+# File descriptor 4 carries the exit status of read_log past the pipe.
 _MAIN = """\
 exec 3>&1
 status=$({ { read_log; echo "$?" >&4; } | critical >&3; } 4>&1)
 [ "$status" = 0 ] || { echo "status ${status:-?}"; exit 3; }
 """
 
-# STATE is what the manager said of its units, InvocationID= among it. Root can read all of the journal. Others may see
-# the lines of their own processes only: the line in which systemd says that it started the unit proves more.
+# STATE is the output of the manager about its units, with InvocationID=. Root can read the whole journal. Other users
+# may see only the lines of their own processes. A user that sees systemd's own line about the start of the unit can
+# read the rest too.
 _JOURNAL = """\
 set -f
 started='' all=''
@@ -120,21 +122,20 @@ for word in $STATE; do
             ;;
     esac
 done
-[ -n "$all" ] || why 'systemd knows of no start of its units'
+[ -n "$all" ] || why 'systemd reports no start of the units'
 shows() { [ -n "$($1 journalctl -q --no-pager -o cat -n 1 $2)" ]; }
 sudo=''
 if [ -z "$SUDO" ]; then
     shows '' "$all" || why 'it has no line of this start'
 elif ! shows '' "$started" 2>/dev/null; then
     sudo=$SUDO
-    shows "$sudo" "$all" || why "$(id -un) is shown no line of this start (group systemd-journal, or sudo journalctl)"
+    shows "$sudo" "$all" || why "$(id -un) sees no line of this start (group systemd-journal, or sudo journalctl)"
 fi
 read_log() { $sudo journalctl -q --no-pager -o cat --all -n 10000 $all; }
 """
 
-# `from` is where the log ended before: device and inode (- for no file), size, checksum of the bytes before that end
-# (a log that was rotated is known by them), and the time. log_end in hosts/program.sh notes the same before a
-# start.
+# `from` is the end of the log before the start: device and inode (- for no file), size, checksum of the last bytes
+# (they identify a log that was rotated), and the time. The agent's log_end notes the same before a start.
 _FILE = """\
 user=$(id -un)
 sum() {
@@ -162,7 +163,7 @@ if [ -z "$from" ]; then
 fi
 [ -e "$log" ] || why 'there is no such file'
 set -- $from
-[ "$#" = 4 ] || why 'where it ended before was not noted'
+[ "$#" = 4 ] || why 'its end before the start was not noted'
 id=$1 size=$2 sum=$3 since=$4
 goes_on() {
     [ -f "$1" ] && [ -r "$1" ] && is=$(stat -L -c '%d:%i %s' -- "$1") && [ "${is#* }" -ge "$size" ] &&
@@ -182,7 +183,7 @@ read_log() {
         elif [ "$(stat -L -c %Y -- "$file" 2>/dev/null || echo 0)" -ge "$since" ]; then
             case $file in
                 "$log"[._-]*.gz | "$log"[._-]*.xz | "$log"[._-]*.bz2 | "$log"[._-]*.zst)
-                    lost 'it was rotated, and what was in it is compressed'
+                    lost 'it was rotated, and the rotated file is compressed'
                     return
                     ;;
                 "$log"[._-]*[0-9]* | "$log.old") cat "$file" ;;
@@ -190,7 +191,7 @@ read_log() {
         fi
     done
     if [ -z "$before" ] && [ "$id" != - ] && [ "$id" != "$(stat -L -c '%d:%i' -- "$log")" ]; then
-        lost 'it was rotated, and what was in it is gone'
+        lost 'it was rotated, and the rotated file is gone'
         return
     fi
     cat "$log"

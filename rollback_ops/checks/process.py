@@ -1,4 +1,4 @@
-"""The ``process`` check: every unit runs, and it is still the same process that runs."""
+"""The ``process`` check: test that every unit runs, and that its process is still the same one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from rollback_ops.core.model import Answered, Question, Unit
 
 
 class Process:
-    """Remembers the units as it saw them first: a restart or another invocation since then is a crash.
+    """Compares the units with their first sample: a restart or another invocation since then is a crash.
 
-    One sample is not enough: a service that crashes in a loop is "active" at every sample.
+    One sample is not enough: a service that crashes in a loop can be "active" in every sample.
     """
 
     kind = "process"
@@ -20,11 +20,11 @@ class Process:
 
     def judge(self, units: tuple[Unit, ...], answered: Answered | None = None) -> Finding:
         if not units:
-            return Finding("unknown", "the manager did not say how its units are")
+            return Finding("unknown", "the manager did not report the state of the units")
         findings = [self._judge(unit) for unit in units]
-        # A container that was removed is in no listing.
+        # The manager does not list a container that was removed.
         gone = sorted(self._first.keys() - {unit.name for unit in units})
-        findings += [Finding("failed", f"{name} is not there any more", trigger="process-crash") for name in gone]
+        findings += [Finding("failed", f"{name} was removed", trigger="process-crash") for name in gone]
         worst = next((f for f in findings if f.final), None) or next(
             (f for f in findings if f.verdict != "passed"), None
         )
@@ -33,20 +33,20 @@ class Process:
         )
 
     def _judge(self, unit: Unit) -> Finding:
-        what = f"{unit.name} is {unit.state}{f' ({unit.detail})' if unit.detail else ''}"
+        detail = f"{unit.name} is {unit.state}{f' ({unit.detail})' if unit.detail else ''}"
         first = self._first.setdefault(unit.name, unit)
         if unit.state in ("failed", "stopped", "missing"):
-            return Finding("failed", what, final=True, trigger="process-crash", down=True)
+            return Finding("failed", detail, final=True, trigger="process-crash", down=True)
         if unit.restarts > first.restarts:
             return Finding(
                 "failed",
-                f"{unit.name} crashed and was restarted ({unit.restarts} times)",
+                f"{unit.name} crashed and was restarted (restarts: {unit.restarts})",
                 final=True,
                 trigger="process-crash",
             )
         if unit.state != "running":
             verdict: Verdict = "unknown" if unit.state == "unknown" else "failed"
-            return Finding(verdict, what, trigger="process-crash")
+            return Finding(verdict, detail, trigger="process-crash")
         if first.state != "running":
             self._first[unit.name] = unit
         elif (unit.invocation, unit.pid) != (first.invocation, first.pid):
@@ -56,4 +56,4 @@ class Process:
                 final=True,
                 trigger="process-crash",
             )
-        return Finding("passed", what)
+        return Finding("passed", detail)

@@ -104,7 +104,7 @@ def test_a_journal_that_the_user_may_not_read_is_never_one_without_errors(
     assert ended.code == 2, ended.out
     assert log_of(ended)["outcome"] == "unknown"
     assert log_of(ended)["detail"] == (
-        "the journal could not be read: deploy is shown no line of this start (group systemd-journal, "
+        "the journal could not be read: deploy sees no line of this start (group systemd-journal, "
         "or sudo journalctl): sudo: a password is required"
     )
 
@@ -164,7 +164,7 @@ def test_a_service_that_somebody_else_started_is_watched_from_the_first_look_on(
     rollback_ops.settings(service.toml(checks=checks, verify=PACE))
     ended = rollback_ops("verify", "prod", "--json")
     assert ended.code == 0, ended.out
-    assert log_of(ended)["detail"] == "nothing critical in bot.log since the first look"
+    assert log_of(ended)["detail"] == "nothing critical in bot.log since the first check"
 
 
 def test_a_manager_without_a_journal_needs_to_be_told_where_the_log_is(

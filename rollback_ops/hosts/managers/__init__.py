@@ -1,4 +1,4 @@
-"""What starts and stops a service. A manager is one module here and one line in the table."""
+"""The managers, which start and stop a service. Each is one module here and one line in ``KINDS``."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Protocol
 
 from rollback_ops.config import Service
 from rollback_ops.core.model import Manager, Unit
+from rollback_ops.core.text import one_line
 from rollback_ops.hosts.managers import compose, custom, supervisor, systemd
 
 _LONGEST_TEXT = 200
 
-
-# What the state of a unit that runs means, where it would stop and never start again.
+# Load states of a unit that runs, and could not be started again once it was stopped.
 UNSTARTABLE = systemd.UNSTARTABLE
 
 
 class Kind(Protocol):
-    """What a manager's module offers. Both are told the service's settings and its name."""
+    """What the module of a manager implements. Both functions get the settings and the name of the service."""
 
     def commands(self, service: Service, name: str) -> Manager:
-        """The command lines for the host. Raises ``UsageError`` where the settings do not suit the manager."""
+        """Return the command lines for the host. Raises ``UsageError`` for settings that the manager cannot use."""
 
     def parse(self, service: Service, name: str, text: str) -> tuple[Unit, ...]:
-        """The units in what ``Manager.state`` printed. Never raises, whatever the text is."""
+        """Return the units in the output of ``Manager.state``. Never raises, whatever the text is."""
 
 
 KINDS: dict[str, Kind] = {
@@ -36,25 +36,23 @@ KINDS: dict[str, Kind] = {
 
 
 def build(service: Service, name: str) -> Manager:
-    """The command lines that manage the service called ``name``.
+    """Return the command lines that manage the service called ``name``.
 
-    Raises ``UsageError`` for a unit whose name the manager could not have, or would take for several units.
+    Raises ``UsageError`` for a unit name that the manager does not allow, or would read as several units.
     """
     return KINDS[service.manager].commands(service, name)
 
 
 def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:
-    """The state of each unit, from what ``Manager.state`` printed on a host.
+    """Return the state of each unit, from the output of ``Manager.state`` on a host.
 
-    The text is not trusted: what is not understood is left out, and a unit of which nothing was said is "unknown".
+    The text is not trusted: lines that are not understood are ignored, and a unit without a line is "unknown".
     """
     return tuple(_printable(unit) for unit in KINDS[service.manager].parse(service, name, text))
 
 
 def _printable(unit: Unit) -> Unit:
-    return replace(unit, name=_clean(unit.name), invocation=_clean(unit.invocation), detail=_clean(unit.detail))
-
-
-def _clean(text: str) -> str:
-    """Fit for one line on a terminal: no control or direction characters, and bounded."""
-    return "".join(c if c.isprintable() else " " for c in text[:_LONGEST_TEXT])
+    name, invocation, detail = (
+        one_line(text, _LONGEST_TEXT, spaces=True) for text in (unit.name, unit.invocation, unit.detail)
+    )
+    return replace(unit, name=name, invocation=invocation, detail=detail)

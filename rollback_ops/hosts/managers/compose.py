@@ -17,7 +17,7 @@ _PROJECT_HINT = "a compose project has lower-case letters, digits, - and _ only;
 _UNIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _UNIT_HINT = "units are the services of the compose file: letters, digits and . _ - only"
 
-# What docker gets, of the limit for a stop, to kill by itself what did not obey. In seconds.
+# Seconds of the limit for a stop that are left for docker to kill the containers that did not stop.
 _SECONDS_TO_KILL = 2
 
 _STATES: dict[str, UnitState] = {
@@ -28,10 +28,10 @@ _STATES: dict[str, UnitState] = {
     "exited": "stopped",
     "dead": "failed",
 }
-_UNWELL: dict[str, UnitState] = {"starting": "starting", "unhealthy": "failed"}
-# Ended by itself, or by the signals that `stop` sends.
-_GOOD_ENDS = (0, 130, 143)
-# A container of `docker compose run`, which carries the service's name and is not the service.
+_UNHEALTHY: dict[str, UnitState] = {"starting": "starting", "unhealthy": "failed"}
+# Exit codes of a container that ended by itself (0) or by a signal of `stop` (128 + SIGINT, 128 + SIGTERM).
+_CLEAN_EXITS = (0, 130, 143)
+# The label of a container of `docker compose run`: it has the service's name, but is not the service.
 _ONE_OFF = "com.docker.compose.oneoff=True"
 
 
@@ -47,8 +47,8 @@ def commands(service: Service, name: str) -> Manager:
         stop=f"{compose} stop --timeout {patience}{chosen}",
         kill=f"{compose} kill{chosen}",
         reset=":",
-        # Recreated, so that nothing of the other release's files stays mounted; an image is fetched only where the
-        # start would fail without it. Without --wait, which fails for a container that ends after its work is done.
+        # --force-recreate: no file of the other release stays mounted. --pull missing: an image is fetched only where
+        # the start would fail without it. No --wait: it fails for a container that ends when its work is done.
         start=f"{compose} up --detach --no-build --pull missing --force-recreate{chosen}",
         running=_running(listing, units),
         stopped=_judge(listing, _none('"State":"[a-z]+"', '"(created|exited|dead)"$')),
@@ -67,7 +67,7 @@ def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:
     known = {_word(c, "Service") for c in containers}
     units = _units(service, name)
     expected = units or (() if containers else (service.project or name,))
-    # `up` creates what is not there, so a container that was removed is no worse than one that is stopped.
+    # `up` creates missing containers, so a container that was removed counts as stopped.
     absent: UnitState = "stopped" if containers or not text.strip(" \n[]") else "unknown"
     return (
         *(_unit(c) for c in containers if not units or _word(c, "Service") in units),
@@ -80,7 +80,7 @@ def _units(service: Service, name: str) -> tuple[str, ...]:
 
 
 def _judge(listing: str, *conditions: str) -> str:
-    """Conditions on what the listing prints, as the function ``shown``; none holds where docker cannot say."""
+    """Test conditions on the output of the listing (the function ``shown``). All fail where docker cannot list."""
     shown = f"shown() {{ printf '%s\\n' \"$text\" | grep -vF {_ONE_OFF}; }}"
     return f"{shown}; text=$({listing}) && {' && '.join(conditions)}"
 
@@ -96,7 +96,7 @@ def _none(pattern: str, allowed: str) -> str:
 
 
 def _containers(text: str) -> Iterator[dict[str, Any]]:
-    """Newer versions print one object on each line, those before 2.21 one array."""
+    """Parse the listing: since version 2.21 it has one object on each line, before that it is one array."""
     for chunk in text.split("\n"):
         try:
             value = json.loads(chunk)
@@ -109,9 +109,9 @@ def _unit(container: dict[str, Any]) -> Unit:
     word, health, code = _word(container, "State"), _word(container, "Health"), container.get("ExitCode")
     state = _STATES.get(word, "unknown")
     detail = "" if word in ("running", "exited") else word
-    if word == "running" and health in _UNWELL:
-        state, detail = _UNWELL[health], health
-    if word == "exited" and isinstance(code, int) and code not in _GOOD_ENDS:
+    if word == "running" and health in _UNHEALTHY:
+        state, detail = _UNHEALTHY[health], health
+    if word == "exited" and isinstance(code, int) and code not in _CLEAN_EXITS:
         state, detail = "failed", f"exit code {code}"
     name = _word(container, "Name") or _word(container, "Service")
     return Unit(name, state, invocation=_word(container, "ID"), detail=detail)

@@ -1,4 +1,4 @@
-"""Whatever else manages a service: the command lines of [services.NAME.commands], each run in the live release."""
+"""Any other manager: the command lines of [services.NAME.commands]. Each runs in the live release."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from rollback_ops.core.errors import UsageError
 from rollback_ops.core.model import Manager, Unit
 
 _STATUS = re.compile(r"^status=([0-9]{1,3})$", re.MULTILINE)
-# What a shell answers for a command that it cannot run, or cannot find.
-_NO_ANSWER = (126, 127)
+# POSIX, "Exit Status for Commands": the shell could not execute the command, or did not find it.
+_NOT_RUN = (126, 127)
 
 
 def commands(service: Service, name: str) -> Manager:
-    theirs = service.commands
-    if theirs is None:
+    given = service.commands
+    if given is None:
         raise UsageError(
-            f'services.{name}: manager = "custom" needs its commands',
+            f'services.{name}: manager = "custom" has no commands',
             f"add [services.{name}.commands] with stop, start and status",
         )
-    status = f"{_shell(theirs.status)} >/dev/null 2>&1"
+    status = f"{_shell(given.status)} >/dev/null 2>&1"
     return Manager(
         kind=service.manager,
-        stop=_in_release(_shell(theirs.stop)),
+        stop=_in_release(_shell(given.stop)),
         kill=":",
         reset=":",
-        start=_in_release(_shell(theirs.start)),
+        start=_in_release(_shell(given.start)),
         running=_in_release(status),
         stopped=_in_release(f"! {status}"),
         state=_in_release(f'{{ {status}; echo "status=$?"; }}'),
-        logs=_in_release(_shell(theirs.logs)) if theirs.logs else ":",
-        first_aid=(f"cd {service.root}/{service.current}", theirs.status, theirs.start),
+        logs=_in_release(_shell(given.logs)) if given.logs else ":",
+        first_aid=(f"cd {service.root}/{service.current}", given.status, given.start),
     )
 
 
@@ -43,7 +43,7 @@ def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:
     status = int(match[1])
     if status == 0:
         return (Unit(name, "running"),)
-    return (Unit(name, "unknown" if status in _NO_ANSWER else "stopped", detail=f"exit status {status}"),)
+    return (Unit(name, "unknown" if status in _NOT_RUN else "stopped", detail=f"exit status {status}"),)
 
 
 def _in_release(command: str) -> str:
@@ -51,5 +51,5 @@ def _in_release(command: str) -> str:
 
 
 def _shell(line: str) -> str:
-    """A shell of its own: whatever stands in the line (a comment, an open quote, exit) ends with it."""
+    """Run the line in a shell of its own, so that a comment, an open quote or ``exit`` in it ends there."""
     return f"sh -c {shlex.quote(line)}"

@@ -1,4 +1,4 @@
-"""Names and numbers that the managers share: checked on the way out, read with care on the way in."""
+"""Validate the names that go to a manager, and parse the numbers that come from it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _LONGEST_NUMBER = 10
 
 
 def checked(key: str, names: Iterable[str], allowed: re.Pattern[str], hint: str) -> tuple[str, ...]:
-    """The names, each once. Raises ``UsageError`` for one that is not ``allowed``; ``key`` is where it was set.
+    """Return the names, each once. Raises ``UsageError`` for one that is not ``allowed``; ``key`` is its setting.
 
-    Quoting alone would not do: tools read globs and spaces inside one argument, and would stop more than was meant.
+    Quoting is not enough: managers interpret globs and spaces inside one argument, and would stop other units too.
     """
     unique = tuple(dict.fromkeys(names))
     for name in unique:
@@ -23,5 +23,5 @@ def checked(key: str, names: Iterable[str], allowed: re.Pattern[str], hint: str)
 
 
 def number(text: str) -> int:
-    """A count or a process id, and 0 for anything else."""
+    """Parse a count or a process id. Return 0 for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER else 0

@@ -1,4 +1,4 @@
-"""supervisor (supervisord): programs and groups. Its exit statuses say little, so the text is what is read."""
+"""supervisor (supervisord): programs and groups. Its exit statuses say little, so its output is parsed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rollback_ops.core.model import Manager, Unit, UnitState
 from rollback_ops.hosts.managers.names import checked, number
 
 _UNIT = re.compile(r"[!-~]+")
-_UNIT_HINT = "supervisorctl would take a name with a space for several; a whole group is written group:*"
+_UNIT_HINT = "supervisorctl reads a name with a space as several names; write a whole group as group:*"
 
 _STATES: dict[str, UnitState] = {
     "RUNNING": "running",
@@ -33,7 +33,7 @@ def commands(service: Service, name: str) -> Manager:
     return Manager(
         kind=service.manager,
         stop=_each("stop", units),
-        # A program that is not running any more is an error to supervisorctl, and no reason to spare the others.
+        # supervisorctl fails for a program that does not run any more; the others are signalled nevertheless.
         kill=f"$SUDO supervisorctl signal KILL {quoted} || :",
         reset=":",
         start=_each("start", units),
@@ -63,7 +63,9 @@ def _units(service: Service, name: str) -> tuple[str, ...]:
 
 
 def _each(verb: str, units: tuple[str, ...]) -> str:
-    """One supervisorctl takes its names in turn: behind one that hangs, the others would never be told to stop."""
+    """Run one supervisorctl for each unit at the same time. A single one goes through its names in turn, so a program
+    that hangs would keep the others from being stopped.
+    """
     if len(units) == 1:
         return f"$SUDO supervisorctl {verb} {shlex.join(units)}"
     return (
@@ -73,7 +75,7 @@ def _each(verb: str, units: tuple[str, ...]) -> str:
 
 
 def _all(status: str, pattern: str) -> str:
-    """Every line that ``status`` prints has the pattern, and there is one."""
+    """Test that ``status`` prints at least one line, and that every line matches the pattern."""
     return f"text=$({status}); test -n \"$text\" && ! printf '%s\\n' \"$text\" | grep -qvE '{pattern}'"
 
 
@@ -96,18 +98,18 @@ def _program(line: re.Match[str]) -> Unit:
     word, rest = line[2], (line[3] or "").strip()
     running = _PID.fullmatch(rest)
     pid = number(running[1]) if running else 0
-    said = () if running or word in ("RUNNING", "STOPPED") else (word, rest)
+    details = () if running or word in ("RUNNING", "STOPPED") else (word, rest)
     return Unit(
         name=line[1],
         state=_STATES.get(word, "unknown"),
         pid=pid,
         invocation=str(pid or ""),
-        detail=" ".join(filter(None, said)),
+        detail=" ".join(filter(None, details)),
     )
 
 
 def _covers(unit: str, program: str) -> bool:
-    """Whether a name as people write it (web, web:web, group:program, group:*, all) means this program."""
+    """Say whether a unit of the settings (web, web:web, group:program, group:*, all) means this program."""
     group, colon, process = unit.partition(":")
     if unit == "all":
         return True

@@ -1,4 +1,4 @@
-"""systemd: the system's services, through sudo where needed, or the login user's own (systemd-user)."""
+"""systemd: the services of the system (through sudo where needed) or of the login user (systemd-user)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+")
 _UNIT_HINT = r"a systemd unit's name has letters, digits and : _ . \ @ - only; name each unit, without * or spaces"
 _SUFFIXES = (".service", ".socket", ".target", ".timer", ".path", ".mount", ".automount", ".swap", ".slice", ".scope")
 
-# A command over SSH is not always a login session, and without one nobody sets this.
+# A command over SSH is not always a login session, and only a login session sets XDG_RUNTIME_DIR.
 _AS_USER = 'XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/run/user/$(id -u)}" systemctl --user'
 
 _PROPERTIES = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID"
@@ -26,34 +26,34 @@ _STATES: dict[str, UnitState] = {
     "inactive": "stopped",
     "failed": "failed",
 }
-# What a unit that runs may have come to since it was started: it would stop, and never start again.
+# Load states of a unit that runs, and could not be started again once it was stopped.
 UNSTARTABLE = {
     "not-found": "has no unit file any more",
     "masked": "is masked",
     "bad-setting": "has a unit file that systemd refuses",
     "error": "has a unit file that cannot be read",
 }
-# Words that a unit's state says already.
+# Words that add nothing to the unit's state.
 _PLAIN = frozenset({"", "loaded", "active", "running", "dead", "failed", "success"})
 
 
 def commands(service: Service, name: str) -> Manager:
     units = _units(service, name)
     user = service.manager == "systemd-user"
-    ask = _AS_USER if user else "systemctl"
+    query = _AS_USER if user else "systemctl"
     change = _AS_USER if user else "$SUDO systemctl"
     quoted = shlex.join(units)
     return Manager(
         kind=service.manager,
         stop=f"{change} stop -- {quoted}",
-        # Units that are gone already make systemctl complain, and still it goes on with the others.
+        # systemctl fails for units that do not run any more, after it has killed the others.
         kill=f"{change} kill -s KILL -- {quoted} || :",
-        # It also fails for a unit that systemd has unloaded, which then has nothing to reset.
+        # It fails for a unit that systemd has unloaded, and such a unit has nothing to reset.
         reset=f"{change} reset-failed -- {quoted} 2>/dev/null || :",
         start=f"{change} start -- {quoted}",
-        running=_count(f"{ask} is-active -- {quoted}", "active|reloading|refreshing", len(units)),
-        stopped=_count(f"{ask} is-active -- {quoted}", "inactive|failed|unknown", len(units)),
-        state=f"{ask} show -p {_PROPERTIES} -- {quoted}",
+        running=_count(f"{query} is-active -- {quoted}", "active|reloading|refreshing", len(units)),
+        stopped=_count(f"{query} is-active -- {quoted}", "inactive|failed|unknown", len(units)),
+        state=f"{query} show -p {_PROPERTIES} -- {quoted}",
         logs=_logs(units, user),
         first_aid=_first_aid("systemctl --user" if user else "sudo systemctl", quoted),
         needs=() if user else tuple(f"systemctl {verb} -- {' '.join(units)}" for verb in _PRIVILEGED),
@@ -74,7 +74,7 @@ def _units(service: Service, name: str) -> tuple[str, ...]:
 
 
 def _count(command: str, states: str, units: int) -> str:
-    """``is-active`` succeeds when any unit is active, and prints one word for each: count the words."""
+    """Count the states. ``is-active`` prints one for each unit, and succeeds when any unit is active."""
     return f"test \"$({command} | grep -cxE '{states}')\" -eq {units}"
 
 
@@ -90,7 +90,7 @@ def _logs(units: tuple[str, ...], user: bool) -> str:
     option = "--user-unit" if user else "--unit"
     chosen = shlex.join(f"{option}={unit}" for unit in units)
     read = f"journalctl -q --no-pager -n 30 -o short-iso {chosen}"
-    # Who may not read the journal is told nothing at all, with exit status 0 or 1 depending on the set-up.
+    # journalctl prints nothing for a user that may not read the journal; its exit status is 0 or 1.
     return read if user else f"{read} 2>/dev/null | grep '' || $SUDO {read}"
 
 

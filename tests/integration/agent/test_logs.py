@@ -283,7 +283,7 @@ def test_what_was_rotated_and_compressed_is_not_known(watched: Watched) -> None:
     finding = watched.look()
     assert finding.verdict == "unknown"
     assert re.match(
-        "bot.log could not be read: it was rotated, and what was in it is (compressed|gone)", finding.detail
+        "bot.log could not be read: it was rotated, and the rotated file is (compressed|gone)", finding.detail
     )
 
 
@@ -293,7 +293,7 @@ def test_what_was_rotated_and_removed_is_not_known_but_a_critical_line_is(watche
     watched.write("INFO a new file")
     finding = watched.look()
     assert (finding.verdict, finding.final) == ("unknown", False)
-    assert finding.detail == "bot.log could not be read: it was rotated, and what was in it is gone"
+    assert finding.detail == "bot.log could not be read: it was rotated, and the rotated file is gone"
 
 
 def test_a_log_that_is_not_there_is_not_a_log_without_errors(watched: Watched) -> None:
@@ -318,10 +318,10 @@ def test_a_directory_is_no_log(shell: str, tmp_path: Path) -> None:
 def test_where_nobody_noted_the_end_the_log_is_watched_from_the_first_look_on(watched: Watched) -> None:
     check = Logs(watched.check, "r2")
     assert watched.look(check, run="another-run") == Finding(
-        "unknown", "bot.log is watched from now on: nobody noted where it ended before"
+        "unknown", "bot.log is checked from now on: its end before the start was not noted"
     )
     assert watched.look(check, run="another-run") == Finding(
-        "passed", "nothing critical in bot.log since the first look"
+        "passed", "nothing critical in bot.log since the first check"
     )
     watched.write("CRITICAL no database")
     assert watched.look(check, run="another-run").verdict == "failed"
@@ -376,13 +376,13 @@ def test_binary_noise_and_endless_lines_do_not_hide_a_critical_line(watched: Wat
 @pytest.mark.parametrize(
     ("command", "verdict", "detail"),
     [
-        ("echo INFO fine", "passed", "nothing critical in what its command prints since this start"),
-        ("true", "passed", "nothing critical in what its command prints since this start"),
-        ("echo CRITICAL one; echo FATAL two >&2", "failed", "what its command prints says: CRITICAL one / FATAL two"),
-        ("echo CRITICAL one; exit 3", "failed", "what its command prints says: CRITICAL one"),
-        ("exit 3", "unknown", "what its command prints could not be read: exit status 3"),
-        ("echo permission denied; exit 1", "unknown", "what its command prints could not be read: exit status 1"),
-        ("no-such-command", "unknown", "what its command prints could not be read: exit status 127"),
+        ("echo INFO fine", "passed", "nothing critical in the output of its command since this start"),
+        ("true", "passed", "nothing critical in the output of its command since this start"),
+        ("echo CRITICAL one; echo FATAL two >&2", "failed", "the output of its command says: CRITICAL one / FATAL two"),
+        ("echo CRITICAL one; exit 3", "failed", "the output of its command says: CRITICAL one"),
+        ("exit 3", "unknown", "the output of its command could not be read: exit status 3"),
+        ("echo permission denied; exit 1", "unknown", "the output of its command could not be read: exit status 1"),
+        ("no-such-command", "unknown", "the output of its command could not be read: exit status 127"),
     ],
 )
 def test_what_a_command_prints_is_judged_and_one_that_fails_has_told_nothing(
@@ -396,7 +396,9 @@ def test_what_a_command_prints_is_judged_and_one_that_fails_has_told_nothing(
 def test_a_command_that_hangs_has_told_nothing(shell: str, tmp_path: Path) -> None:
     sandbox = Watched(tmp_path, shell, command="sleep 30", timeout=0.3)
     finding = sandbox.look()
-    assert finding == Finding("unknown", "what its command prints could not be read: that did not end within 0.3 s")
+    assert finding == Finding(
+        "unknown", "the output of its command could not be read: reading it did not end within 0.3 s"
+    )
 
 
 # --- what is said --------------------------------------------------------------------------------------
@@ -430,5 +432,5 @@ def test_why_it_could_not_be_read_is_said_with_the_tools_own_words() -> None:
 def test_without_a_journal_nothing_was_read(watched: Watched) -> None:
     """What supervises this service is not systemd: nobody says which start it is."""
     finding = watched.look(Logs(settings(), "r2"))
-    assert finding.detail == "the journal could not be read: systemd knows of no start of its units"
+    assert finding.detail == "the journal could not be read: systemd reports no start of the units"
     assert finding.verdict == "unknown"

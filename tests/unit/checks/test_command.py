@@ -1,4 +1,4 @@
-"""The ``command`` check: its exit status decides, and its last words are told."""
+"""The ``command`` check: its exit status decides, and its last lines are shown."""
 
 from __future__ import annotations
 
@@ -17,22 +17,32 @@ def command(run: str = "true", **settings: Any) -> Command:
 
 
 @pytest.mark.parametrize(
-    ("answered", "verdict", "detail"),
+    ("answered", "verdict", "shown"),
     [
         (Answered(0, 0.1), "passed", ""),
         (Answered(0, 0.1, ("fine",)), "passed", "fine"),
-        (Answered(1, 0.1), "failed", "exit status 1"),
-        (Answered(127, 0.1, ("sh: 1: nope: not found",)), "failed", "exit status 127: sh: 1: nope: not found"),
-        (Answered(3, 0.1, ("a", "b", "c", "d")), "failed", "exit status 3: b / c / d"),
-        (Answered(124, 5.0), "failed", "it did not end within 5 s"),
-        (Answered(137, 5.0, ("still busy",)), "failed", "it did not end within 5 s: still busy"),
-        (Answered(-1, 0.0), "failed", "exit status -1"),
-        (None, "unknown", "the host did not say how the command ended"),
+        (Answered(1, 0.1), "failed", "1"),
+        (Answered(3, 0.1, ("a", "b", "c", "d")), "failed", "b / c / d"),
+        (Answered(124, 5.0), "failed", "5 s"),
+        (Answered(137, 5.0, ("still busy",)), "failed", "still busy"),
+        (Answered(126, 0.1, ("sh: 1: probe: Permission denied",)), "unknown", "probe: Permission denied"),
+        (Answered(127, 0.1, ("sh: 1: nope: not found",)), "unknown", "nope: not found"),
+        (Answered(-1, 0.0), "unknown", ""),
+        (None, "unknown", ""),
     ],
 )
-def test_the_exit_status_decides(answered: Answered | None, verdict: str, detail: str) -> None:
+def test_the_exit_status_decides(answered: Answered | None, verdict: str, shown: str) -> None:
     finding = command(timeout="5s").judge((), answered)
-    assert (finding.verdict, finding.detail) == (verdict, detail)
+    assert (finding.verdict, finding.final, shown in finding.detail) == (verdict, False, True)
+
+
+@pytest.mark.parametrize(
+    "answered", [Answered(1, 0.1), Answered(126, 0.1), Answered(127, 0.1), Answered(-1, 0.0), None]
+)
+def test_a_release_passes_before_the_stop_only_with_exit_status_0(answered: Answered | None) -> None:
+    early = command(phase="before")
+    assert early.judge((), answered).verdict != "passed"
+    assert early.judge((), Answered(0, 0.1)).verdict == "passed"
 
 
 @pytest.mark.parametrize(
@@ -44,11 +54,11 @@ def test_the_exit_status_decides(answered: Answered | None, verdict: str, detail
         ("awk '{print $1}' f", "awk '{print $1}' f"),
     ],
 )
-def test_the_release_is_put_where_it_is_called_for_and_nowhere_else(run: str, asked: str) -> None:
+def test_only_the_placeholder_is_replaced_by_the_release(run: str, asked: str) -> None:
     assert command(run, timeout="5s").question == Question(asked, 5.0)
 
 
-def test_what_is_asked_before_is_not_asked_after_and_the_other_way_round() -> None:
+def test_every_check_belongs_to_one_phase() -> None:
     early = CommandCheck(kind="command", run="true", phase="before")
     checks = build({"early": early, "late": CommandCheck(kind="command", run="true")}, "v1")
     assert list(before(checks)) == ["early"]
@@ -56,5 +66,5 @@ def test_what_is_asked_before_is_not_asked_after_and_the_other_way_round() -> No
 
 
 @pytest.mark.parametrize(("phase", "trigger"), [("before", "config-invalid"), ("after", "verification-failed")])
-def test_a_failure_names_the_trigger_that_it_would_be(phase: str, trigger: str) -> None:
+def test_a_failure_has_the_trigger_of_its_phase(phase: str, trigger: str) -> None:
     assert command(phase=phase).judge((), Answered(1, 0.1)).trigger == trigger

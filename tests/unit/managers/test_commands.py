@@ -237,7 +237,7 @@ def test_a_unit_that_is_named_twice_counts_once() -> None:
 
 
 def test_custom_without_commands_says_what_to_add() -> None:
-    with pytest.raises(UsageError, match=r'services\.rosey: manager = "custom" needs its commands') as caught:
+    with pytest.raises(UsageError, match=r'services\.rosey: manager = "custom"') as caught:
         managers.build(service("custom"), "rosey")
     assert "[services.rosey.commands]" in caught.value.hint
 

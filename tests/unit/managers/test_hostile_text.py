@@ -1,4 +1,4 @@
-"""What a host prints is not trusted: parsing never raises, and nothing of it reaches a terminal raw."""
+"""The output of a host is not trusted: parsing never raises, and control characters never reach a terminal."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rollback_ops.core.model import UnitState
+from rollback_ops.core.text import fits_one_line
 from rollback_ops.hosts import managers
 from tests.support.toolbox import COMMANDS, service
 from tests.unit.managers import test_compose, test_supervisor, test_systemd
@@ -19,7 +20,7 @@ UNITS = ("web", "jobs", "db")
 
 @st.composite
 def garbled(draw: st.DrawFn) -> str:
-    """Real text with a piece cut out of it and something else put there."""
+    """Return real text with a piece of it replaced by random text."""
     start, end = sorted(draw(st.tuples(*[st.integers(0, len(REAL))] * 2)))
     return REAL[:start] + draw(st.text(max_size=40)) + REAL[end:]
 
@@ -43,11 +44,11 @@ def test_any_text_gives_units_that_can_be_shown(kind: str, text: str) -> None:
         assert unit.pid >= 0
         assert unit.restarts >= 0
         for shown in (unit.name, unit.invocation, unit.detail):
-            assert shown.isprintable()
+            assert fits_one_line(shown)
             assert len(shown) <= 200
 
 
 @pytest.mark.parametrize("kind", managers.KINDS)
-def test_where_nothing_was_said_nothing_is_claimed(kind: str) -> None:
+def test_a_unit_is_unknown_where_the_output_does_not_mention_it(kind: str) -> None:
     settings = service(kind, *UNITS, commands=COMMANDS)
     assert {unit.state for unit in managers.parse(settings, "rosey", "sh: 1: not found\n")} == {"unknown"}
