@@ -1,4 +1,4 @@
-"""rollback.toml and its variables: what they may say (``schema``), and how they are read (``file``)."""
+"""Settings of rollback.toml and the ``ROLLBACK_*`` variables. ``schema`` has the keys, ``load`` reads the file."""
 
 from rollback_ops.config.schema import (
     Check,

@@ -1,4 +1,4 @@
-"""The layer of ``ROLLBACK_SERVICES__…`` and ``ROLLBACK_ENVIRONMENTS__…`` variables that lies over the file."""
+"""Variables ``ROLLBACK_SERVICES__…`` and ``ROLLBACK_ENVIRONMENTS__…``, which override keys of the file."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ _PREFIX = "ROLLBACK_"
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """``values``: what the variables say, as nested tables. ``names``: the variable that speaks of each place."""
+    """``values``: the settings in the variables, as nested tables. ``names``: the variable that sets each place."""
 
     values: dict[str, Any]
     names: Mapping[Location, str]
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Variables:
+        """Read the variables. Raises ``UsageError`` for a nested variable that names no setting."""
         names = _names(environ)
         if not names:
             return cls({}, {})
@@ -32,6 +33,7 @@ class Variables:
         return cls(VariablesSource(environ)(), names)
 
     def over(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return the document with the values of the variables in it."""
         return _over(document, self.values)
 
     def source_of(self, place: Location, document: dict[str, Any], file: str) -> str:
@@ -63,12 +65,12 @@ def _names(environ: Mapping[str, str]) -> dict[Location, str]:
 
 
 def _loose(key: str | int) -> str | int:
-    """How a key compares to a variable's name, which has neither case nor dashes."""
+    """Normalize a key for comparison with the name of a variable, which has neither case nor dashes."""
     return key.lower().replace("-", "_") if isinstance(key, str) else key
 
 
 def _over(document: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """A key that the document has already keeps the document's spelling."""
+    """Merge values into a document. A key that the document already has keeps the document's spelling."""
     spelling = {_loose(key): key for key in document}
     merged = dict(document)
     for written, value in values.items():

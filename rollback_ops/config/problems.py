@@ -103,7 +103,7 @@ def _unknown_key(location: Location, value: object) -> Iterator[tuple[Location, 
     place = _without_kind(location)
     secrets = list(_secrets_in(place, value))
     for secret, variable in secrets:
-        yield secret, f"{key_path(secret)} does not belong here: secrets come only from the environment ({variable})"
+        yield secret, f"{key_path(secret)} is a secret and does not belong in the settings: set the variable {variable}"
     if not secrets:
         known = _keys(_section_at(location[:-1]))
         meant = did_you_mean(str(place[-1]), known)
@@ -144,7 +144,7 @@ def _section_at(location: Location) -> type[Section]:
 
 
 def _section_in(annotation: Any) -> type[Section]:
-    """The section of a field that may also be None."""
+    """Return the section of a field whose value may also be None."""
     section: type[Section] = next(each for each in (*get_args(annotation), annotation) if issubclass(each, Section))
     return section
 

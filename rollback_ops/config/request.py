@@ -1,4 +1,4 @@
-"""The request of one command: from ``ROLLBACK_*`` variables and from its options; the options win."""
+"""The request of one command, from ``ROLLBACK_*`` variables and from its options. Options win."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NO = ("false", "no", "off", "0")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was typed after a command. None: not given, so a ``ROLLBACK_*`` variable may say it."""
+    """The options of one command. None: not given, so the ``ROLLBACK_*`` variable applies."""
 
     environment: str | None = None
     service: str | None = None
@@ -39,8 +39,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Empty means not asked. ``hosts`` narrows the environment's, ``record`` is where to write the record,
-    ``webhook_format`` is for the messages instead of what the settings say. ``in_actions``: in a GitHub workflow.
+    """What one command is asked to do. An empty value was not given.
+
+    ``hosts`` limits the command to some hosts of the environment. ``record`` is the file to write the record to.
+    ``webhook_format`` overrides the format in the settings. ``in_actions``: the command runs in a GitHub workflow.
     """
 
     environment: str
@@ -147,7 +149,10 @@ def _in_actions(environ: Mapping[str, str]) -> bool:
 
 
 def _actor(environ: Mapping[str, str]) -> str:
-    """Who started it, as GitHub knows them, else as this machine does. A run that is started again has two actors."""
+    """Return the person who started the command: GitHub's name for them, else the user of this machine.
+
+    A workflow run that is started again has two actors; the triggering actor started it again.
+    """
     user = environ.get("USER") or environ.get("LOGNAME") or str(os.getuid())
     known = environ.get("GITHUB_TRIGGERING_ACTOR") or environ.get("GITHUB_ACTOR")
     return one_line(known or f"{user}@{os.uname().nodename}")

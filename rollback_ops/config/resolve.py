@@ -17,7 +17,7 @@ from rollback_ops.core.text import did_you_mean, listed, quoted
 
 T = TypeVar("T")
 
-# What a layout says where the service does not.
+# The defaults of each layout, for keys that the service does not set.
 LAYOUTS = {
     "backups": {"releases": "backups/{environment}", "pattern": "backup_*"},
     "releases": {"releases": "releases", "pattern": "*"},
@@ -27,7 +27,10 @@ _MANAGERS_OF_UNITS = ("systemd", "systemd-user", "supervisor")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a command works on. ``{release}`` is still open; ``hosts`` is empty where ``--local`` was asked."""
+    """The service, environment and hosts of a command.
+
+    ``{release}`` is not filled in yet. ``hosts`` is empty with ``--local``.
+    """
 
     service_name: str
     environment_name: str
@@ -110,7 +113,7 @@ def _fill(value: Any, environment: str) -> Any:
 
 
 def _hosts(environment: Environment, request: Request) -> tuple[str, ...]:
-    """The hosts of the environment that were asked for, in the order of the settings."""
+    """Return the requested hosts of the environment, in the order of the settings."""
     if request.local:
         if request.hosts:
             raise UsageError("--local works on this machine only, and --host names another", "Leave one of them out.")

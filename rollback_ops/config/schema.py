@@ -1,4 +1,4 @@
-"""What rollback.toml may say, as types: every key, its default and its bounds. Durations are seconds."""
+"""The keys of rollback.toml as pydantic models, with their defaults and bounds. Durations are in seconds."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Section(BaseModel):
 
 
 class CheckSettings(Section):
-    """What every check may say for itself; what it leaves open is the service's (``Verify``)."""
+    """Keys that every kind of check has. A key that is not set takes the service's value (``Verify``)."""
 
     interval: Limit | None = None
     min_healthy_time: Seconds | None = None
@@ -75,9 +75,9 @@ class TcpCheck(CheckSettings):
     timeout: Limit = 2.0
 
     @model_validator(mode="after")
-    def _sockets_are_on_hosts(self) -> TcpCheck:
+    def _socket_is_on_the_host(self) -> TcpCheck:
         if self.address.startswith("/") and self.source == "runner":
-            raise ValueError("has a socket as its address, which only the host can see: leave out from")
+            raise ValueError('has a socket as its address, and only the host can reach it: remove from = "runner"')
         return self
 
 
@@ -93,7 +93,10 @@ class CommandCheck(CheckSettings):
 
 
 class LogsCheck(CheckSettings):
-    """Without ``file`` and ``command`` it reads systemd's journal; ``None`` stands for what ``critical`` has."""
+    """A check of log lines. Without ``file`` and ``command``, it reads systemd's journal.
+
+    ``patterns`` and ``ignore``: None means the defaults of ``log_patterns``.
+    """
 
     kind: Literal["logs"]
     file: LogFile = ""
@@ -105,7 +108,7 @@ class LogsCheck(CheckSettings):
     @model_validator(mode="after")
     def _one_log(self) -> LogsCheck:
         if self.file and self.command:
-            raise ValueError("has a file and a command: it reads one log, make it two checks")
+            raise ValueError("has both file and command, but a check reads one log: split it into two checks")
         return self
 
 
@@ -128,7 +131,7 @@ class Verify(Section):
         )
 
     @model_validator(mode="after")
-    def _health_can_be_seen(self) -> Verify:
+    def _window_fits_the_deadline(self) -> Verify:
         if self.min_healthy_time >= self.healthy_deadline:
             raise ValueError(
                 f"has a min_healthy_time ({self.min_healthy_time:g}s) that is not shorter "
@@ -138,20 +141,20 @@ class Verify(Section):
 
 
 class Guard(Section):
-    """``max_per_day``: automatic rollbacks within 24 hours."""
+    """Limits of automatic rollbacks. ``max_per_day`` counts those of the last 24 hours."""
 
     max_per_day: int = Field(3, ge=1, le=1000)
 
 
 class Notify(Section):
-    """Which messages go to the webhook, and how they are written."""
+    """The events that are sent to the webhook, and the format of the messages."""
 
     format: MessageFormat = "slack"
     on: tuple[Event, ...] = ("success", "failure")
 
 
 class Limits(Section):
-    """The specification's table of maxima ("Performance Targets")."""
+    """Maximum durations. The defaults come from the specification ("Performance Targets")."""
 
     connect: Limit = 5.0
     find: Limit = 3.0
@@ -164,7 +167,7 @@ class Limits(Section):
 
 
 class CustomCommands(Section):
-    """Shell command lines of ``manager = "custom"``; each runs on the host, in the live release."""
+    """Shell command lines of ``manager = "custom"``. Each runs on the host, in the directory of the live release."""
 
     stop: Command
     start: Command
@@ -205,7 +208,7 @@ class Service(Section):
         return self
 
     @model_validator(mode="after")
-    def _logs_are_somewhere(self) -> Service:
+    def _every_log_has_a_source(self) -> Service:
         for name, check in self.checks.items():
             if isinstance(check, LogsCheck) and not (check.file or check.command or self.manager in _JOURNALED):
                 raise ValueError(f'needs a file or a command in checks.{name}: "{self.manager}" keeps no journal')
@@ -233,7 +236,7 @@ class Environment(Section):
 
 
 class Settings(Section):
-    """The whole file: services and environments by their names."""
+    """The whole file: services and environments by name."""
 
     services: dict[Name, Service] = {}
     environments: dict[Name, Environment] = {}

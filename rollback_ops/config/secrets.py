@@ -1,4 +1,4 @@
-"""The secrets of one command. They come from environment variables only, and never appear in a repr."""
+"""The secrets of one command. They come only from environment variables, and never appear in a repr."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _VARIABLES = {
     "token": "GITHUB_TOKEN",
 }
 
-# A part of an address that is shorter is no secret.
+# A shorter path of an address is not a secret.
 _SHORTEST_PATH = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Contents, not paths. None: not given."""
+    """The contents of the secrets, not paths of files. None: not given."""
 
     ssh_key: SecretStr | None = None
     ssh_key_passphrase: SecretStr | None = None
@@ -31,7 +31,7 @@ class Secrets:
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Secrets:
-        """The secrets that ``environ`` holds; an empty variable is one that was not given."""
+        """Read the secrets from ``environ``. A blank variable counts as not given."""
         given = {field: environ.get(variable, "") for field, variable in _VARIABLES.items()}
         return cls(**{field: SecretStr(text) for field, text in given.items() if text.strip()})
 
@@ -45,6 +45,6 @@ class Secrets:
 
 
 def variable_of(key: str) -> str:
-    """The variable that a settings key like ``ssh-key`` should have been; empty when it is no secret."""
+    """Return the variable for a key that names a secret, like ``ssh-key``. Empty when the key names none."""
     plain = key.lower().replace("-", "_").removeprefix("rollback_").removeprefix("github_")
     return _VARIABLES.get(plain, "")

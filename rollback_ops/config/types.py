@@ -1,6 +1,6 @@
-"""The kinds of text that settings are made of: what is safe to hand to a host is decided here.
+"""Types of the values in the settings. They decide which text is safe to pass to a host.
 
-What is wrong with a value is a ``ValueError`` whose text goes on from the value's name: "root should be …".
+A type rejects a value with a ``ValueError`` whose text follows the name of the key: "root should be …".
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ _DURATION = re.compile(r"(?P<amount>\d+(?:\.\d+)?)(?P<unit>ms|s|m)", re.ASCII)
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 _DURATION_WORDS = 'should be a duration, a number with its unit: "500ms", "20s" or "2m"'
 
-# Braces that belong to the shell (${x}, %{x}, {{x}}) are not ours.
+# Braces of the shell and of other templates (${x}, %{x}, {{x}}) are not placeholders.
 _PLACEHOLDER = re.compile(r"(?<![$%{])\{([a-z_]+)\}(?!\})")
 _FOR_CHECKS = ("environment", "release")
 _TEAM = re.compile(r"@[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
 
-# What somebody may do in a repository, from the least to the most.
+# Roles in a repository, from the fewest rights to the most.
 Role = Literal["read", "triage", "write", "maintain", "admin"]
 _HOST = r"(?:\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9._-]+)?\]|[A-Za-z0-9_][A-Za-z0-9._-]*)"
 _PORT = r"(?P<port>\d{1,5})"
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """The text with the placeholders that ``values`` names filled in; the others stay."""
+    """Fill in the placeholders that ``values`` names. Other placeholders stay."""
     return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
 
 
 def parse_duration(value: object) -> object:
-    """Seconds of a text like ``500ms``, ``20s`` or ``2m``; a plain number is seconds already."""
+    """Convert text like ``500ms``, ``20s`` or ``2m`` to seconds. A plain number is in seconds already."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -69,7 +69,7 @@ def _placeholders(*allowed: str) -> AfterValidator:
 
 
 def _shape(pattern: str, words: str, *placeholders: str) -> AfterValidator:
-    """Texts of one form, in which a placeholder stands for a letter. A port that the pattern finds is a real one."""
+    """Accept text that matches a pattern. A placeholder counts as one letter; the group ``port`` must be 1 to 65535."""
     compiled = re.compile(pattern, re.ASCII)
 
     def check(text: str) -> str:
@@ -94,16 +94,16 @@ def _line(text: str) -> str:
     return text
 
 
-def _texts_inside(value: Any) -> Any:
-    """Placeholders are looked for in every text of the JSON that is expected."""
+def _placeholders_inside(value: Any) -> Any:
+    """Check the placeholders in every string of the expected JSON."""
     for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _texts_inside(each)
+        _placeholders_inside(each)
     return _only(value, _FOR_CHECKS) if isinstance(value, str) else value
 
 
 def _not_empty(values: tuple[str, ...]) -> tuple[str, ...]:
     if not values:
-        raise ValueError("should have at least one")
+        raise ValueError("should have at least one entry")
     return values
 
 
@@ -176,6 +176,6 @@ LogFile = Annotated[
 SecretPattern = Annotated[str, AfterValidator(mask_pattern.checked)]
 LinePatterns = Annotated[tuple[Question, ...], AfterValidator(_not_empty)]
 ExpectedText = Annotated[str, _placeholders(*_FOR_CHECKS)]
-ExpectedJson = Annotated[Any, AfterValidator(_texts_inside)]
+ExpectedJson = Annotated[Any, AfterValidator(_placeholders_inside)]
 HeaderName = Annotated[str, _shape(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "should be the name of a header")]
 HeaderValue = Annotated[str, _shape(r"[ -~]*", "should be one line of ASCII", "environment")]

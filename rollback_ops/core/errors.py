@@ -1,4 +1,4 @@
-"""One tree of errors: what happened, what to do about it, and the exit code it ends with."""
+"""The errors of this package. Each has a message, a hint and an exit code."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes of every command; the README's table explains them to users."""
+    """The exit codes of all commands. docs/commands.md explains them to users."""
 
     OK = 0
     REFUSED = 1
@@ -20,9 +20,9 @@ class Exit(IntEnum):
 
 
 class RollbackOpsError(Exception):
-    """Any failure that this package can explain.
+    """A failure that this package can explain.
 
-    ``message`` says what happened, ``hint`` what to do next (may be empty).
+    ``message`` says what happened. ``hint`` says what to do next; it may be empty.
     """
 
     exit_code: Exit = Exit.FAILED
@@ -37,19 +37,19 @@ class RollbackOpsError(Exception):
 
 
 class UsageError(RollbackOpsError):
-    """The command line or the settings are wrong; nothing was contacted."""
+    """The command line or the settings are wrong. No host was contacted."""
 
     exit_code = Exit.USAGE
 
 
 class Refused(RollbackOpsError):
-    """Nothing was changed, because going on would not have been safe or possible."""
+    """Nothing was changed, because it was not safe or not possible to continue."""
 
     exit_code = Exit.REFUSED
 
 
 class HostUnreachable(Refused):
-    """No connection to a host, so nothing was changed there."""
+    """The connection to a host failed, so nothing was changed there."""
 
 
 class HostUntrusted(HostUnreachable):
@@ -57,15 +57,15 @@ class HostUntrusted(HostUnreachable):
 
 
 class AuthenticationFailed(HostUnreachable):
-    """The host does not accept the key. Never retried: hosts lock out addresses that do."""
+    """The host does not accept the key. Never retried: hosts block addresses that retry."""
 
 
 class ConnectionLost(RollbackOpsError):
-    """The connection ended before the answer did: what the host did is not known yet."""
+    """The connection ended before the answer was complete. It is not known yet what the host did."""
 
 
 class BadAnswer(RollbackOpsError):
-    """A host answered with something that is not the program's protocol."""
+    """The answer of a host does not follow the agent's protocol."""
 
 
 class Cancelled(RollbackOpsError):

@@ -1,4 +1,4 @@
-"""The nouns that a rollback is told in. All of them are frozen; seconds are floats."""
+"""Values that describe hosts, releases and rollbacks. All are frozen; seconds are floats."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ StepOutcome = Literal["ok", "warning", "failed"]
 class Release:
     """One directory under the releases directory, as a host sees it.
 
-    ``problem`` says why the host would not run it (empty: nothing found), ``modified`` is in
-    seconds since the epoch, ``size_kib`` is None when it was not asked for.
+    ``problem`` says why the host would not run it (empty: nothing found). ``modified`` is in
+    seconds since the epoch. ``size_kib`` is None when it was not asked for.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What the ``current`` link says. ``name`` is the release's, where it is one of ours."""
+    """The state of the ``current`` link. ``name``: the release, when it is in the releases directory."""
 
     state: LiveState
     name: str = ""
@@ -65,7 +65,7 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One unit (or program, or container) of the service, in every manager's common words.
+    """One unit (or program, or container) of the service, in the same terms for all managers.
 
     ``blocker`` says why it could not be started again once it is stopped (empty: nothing found).
     """
@@ -81,7 +81,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who is changing this host now. ``expires_in`` is in seconds."""
+    """A run's claim on a host. ``expires_in`` is in seconds."""
 
     run: str
     owner: str
@@ -92,7 +92,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class OpenTransaction:
-    """A transaction that a host began and that nobody saw the end of. ``source`` is what ``current`` pointed at."""
+    """A transaction that a host began and did not finish. ``source`` is what ``current`` pointed at."""
 
     run: str
     source: str
@@ -100,16 +100,16 @@ class OpenTransaction:
 
     @property
     def origin(self) -> str:
-        """The name of the release that it began with."""
+        """The name of the release that was live when the transaction began."""
         return self.source.rsplit("/", 1)[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Everything a plan needs to know of one host, read in one operation.
+    """Everything that a plan needs to know about one host, read in one operation.
 
-    ``blockers`` are reasons, in words, why nothing could be changed there; ``warnings`` are reasons
-    that hold back everything but an emergency. ``seconds`` is how long the look took.
+    ``blockers`` say why nothing can be changed there. ``warnings`` hold back everything but an
+    emergency. ``seconds`` is the duration of the survey.
     """
 
     host: str
@@ -124,7 +124,7 @@ class Survey:
 
     @property
     def interrupted(self) -> OpenTransaction | None:
-        """The unfinished transaction, unless something else was made live since."""
+        """The unfinished transaction, unless another release was made live since."""
         found = self.unfinished
         if found and self.live.state == "release" and self.live.name not in (found.origin, found.target):
             return None
@@ -132,7 +132,7 @@ class Survey:
 
     @property
     def origin(self) -> str:
-        """The release that a rollback takes this host away from: an interrupted one's, or the live one."""
+        """The release that a rollback leaves: the one that an interrupted transaction left, else the live one."""
         found = self.interrupted
         return found.origin if found else self.live.name
 
@@ -142,13 +142,13 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class Manager:
-    """What starts and stops a service, as shell command lines for the program on the host.
+    """How to start and stop a service, as shell command lines for the agent.
 
-    ``running`` and ``stopped`` answer with their exit status and judge all units at once;
-    ``state`` prints what the manager's ``parse`` understands; ``kill`` ends what ``stop``
-    could not; ``reset`` clears what would make a good release refuse to start. ``needs`` are
-    the commands that a user who is not root runs through ``sudo -n``; ``first_aid`` what a person should try
-    on the host when nothing runs, in this order.
+    ``running`` and ``stopped`` are true or false for all units together, by their exit status.
+    ``state`` prints text for the manager's ``parse``. ``kill`` ends processes that ``stop`` left.
+    ``reset`` clears failures that would keep a good release from starting. ``needs`` are the
+    commands that a user who is not root runs through ``sudo -n``. ``first_aid`` are the commands
+    that a person should try on the host when nothing runs, in this order.
     """
 
     kind: str
@@ -168,10 +168,11 @@ class Manager:
 class SwitchOrder:
     """One transaction for one host.
 
-    ``source`` is what ``current`` pointed at when the plan was made: a host where that has
-    changed refuses. ``intent`` is the JSON line that is journaled before anything is touched.
-    Without ``relink`` the target's links stay as they are: on the way back it is to be as it was.
-    ``reset`` has the manager forget earlier failures first, which can keep a good release from starting.
+    ``source`` is what ``current`` pointed at when the plan was made. A host where that has
+    changed refuses. ``intent`` is the JSON line for the journal, written before any change.
+    Without ``relink``, the target's links stay as they are; a restore leaves them as they were.
+    With ``reset``, the manager first clears earlier failures, which can keep a good release from
+    starting.
     """
 
     run: str
@@ -187,7 +188,7 @@ class SwitchOrder:
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """One step that a host finished. ``seconds`` is its duration."""
+    """One step that a host finished. ``seconds`` is the duration of the step."""
 
     name: str
     outcome: StepOutcome
@@ -202,9 +203,9 @@ SwitchOutcome = Literal["switched", "not_started", "refused", "put_back", "faile
 class SwitchResult:
     """How a transaction ended on one host.
 
-    ``switched``: the target is live and was started. ``not_started``: it is live, and does not
-    run. ``refused``: nothing was touched. ``put_back``: the release it started from runs again.
-    ``unknown``: the host could not be asked. ``units`` are as they were right after the start.
+    ``switched``: the target is live and was started. ``not_started``: it is live and does not
+    run. ``refused``: nothing was changed. ``put_back``: the release that was live before runs again.
+    ``unknown``: the host could not be reached. ``units``: their states right after the start.
     """
 
     outcome: SwitchOutcome
@@ -218,7 +219,7 @@ class SwitchResult:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A command whose exit status and last lines say something about the service. ``timeout`` in seconds."""
+    """A command that the agent runs for a check. ``timeout`` is in seconds."""
 
     command: str
     timeout: float
@@ -226,7 +227,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """How a question was answered: exit status (124: it took too long), seconds, last lines."""
+    """The result of a command: its exit status (124: it took too long), duration in seconds and last lines."""
 
     status: int
     seconds: float
@@ -235,7 +236,10 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """A release looked at before anything is stopped. ``broken`` says how it differs from its manifest."""
+    """A release as inspected before the service is stopped.
+
+    ``broken`` says how it differs from its manifest. ``answers``: results by the commands' positions.
+    """
 
     sealed: bool = False
     broken: str = ""
@@ -244,7 +248,7 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The units of the service at one moment, and what the questions were answered with."""
+    """The units of the service at one moment, and the results of the commands by their positions."""
 
     units: tuple[Unit, ...] = ()
     answers: Mapping[int, Answered] = field(default_factory=dict)

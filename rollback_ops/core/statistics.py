@@ -1,4 +1,4 @@
-"""Statistics over records. The thresholds are the specification's ("Rollback Success Rate")."""
+"""Statistics over records. The thresholds come from the specification ("Rollback Success Rate")."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALERT_BELOW = 0.90
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """How rollbacks went. Durations are seconds; ``success_rate`` is between 0 and 1."""
+    """Statistics of a set of rollbacks. Durations are in seconds; ``success_rate`` is from 0 to 1."""
 
     total: int
     succeeded: int
@@ -34,7 +34,7 @@ class Statistics:
 
 
 def statistics(records: Iterable[Record], *, grouped: bool = True) -> Statistics:
-    """Count the rollbacks that were carried out; dry runs, refusals and no-ops changed nothing and do not count."""
+    """Count the rollbacks that changed a host. Dry runs, refusals and no-ops do not count."""
     counted = [r for r in records if not r.dry_run and r.outcome not in ("refused", "nothing_to_do")]
     timed = [r.duration_seconds for r in counted if r.duration_seconds > 0]
     return Statistics(

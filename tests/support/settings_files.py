@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,6 +43,11 @@ def complaint(toml: str | bytes, environ: Mapping[str, str] | None = None) -> st
     ):
         assert jargon not in message
     return message
+
+
+def holds(message: str, facts: str) -> bool:
+    """Whether a message has these facts, in this order and in one line. "…" stands for any words between them."""
+    return re.search(".*".join(map(re.escape, re.split(" ?… ?", facts))), message) is not None
 
 
 def as_toml(value: object) -> str:

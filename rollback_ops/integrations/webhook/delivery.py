@@ -36,14 +36,17 @@ def encoded(document: dict[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def send(url: str, body: Callable[[], bytes], within: float) -> str:
-    """Deliver what ``body`` returns within so many seconds. Returns why it failed, or nothing. Never raises."""
+def send(url: str, body: Callable[[], bytes], within: float, sleep: Callable[[float], object] = time.sleep) -> str:
+    """Deliver what ``body`` returns within so many seconds. Returns why it failed, or nothing. Never raises.
+
+    ``sleep`` makes the pauses between attempts.
+    """
     problem = _problem_with(url)
     if problem:
         return problem
     deadline = time.monotonic() + within
     # Name resolution, and an answer that comes byte by byte, have no timeout of their own: a thread has.
-    begun = begin(["message"], lambda _: _deliver(url, body, deadline))
+    begun = begin(["message"], lambda _: _deliver(url, body, deadline, sleep))
     found = begun.results(within, Cancellation())["message"]
     return "timed out" if isinstance(found, RollbackOpsError) else found
 
@@ -65,7 +68,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _deliver(url: str, body: Callable[[], bytes], deadline: float) -> str:
+def _deliver(url: str, body: Callable[[], bytes], deadline: float, sleep: Callable[[float], object]) -> str:
     # An exception here may contain the URL in its text, and must not change the outcome of a rollback.
     try:
         message = body()
@@ -74,7 +77,7 @@ def _deliver(url: str, body: Callable[[], bytes], deadline: float) -> str:
             wait = pause if attempt.retry_after is None else attempt.retry_after
             if not attempt.retry or pause is None or wait is None or time.monotonic() + wait >= deadline:
                 break
-            time.sleep(wait)
+            sleep(wait)
     except Exception as error:
         return f"failed ({type(error).__name__})"
     return attempt.problem

@@ -1,4 +1,4 @@
-"""What one command was asked, from variables and options."""
+"""The request of one command, from variables and options."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import pytest
 
 from rollback_ops.config.request import TRIGGERS, Options, Request
 from rollback_ops.core.errors import Exit, UsageError
+from tests.support.settings_files import holds
 
 DISPATCHED = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "workflow_dispatch"}
 
 
-def test_variables_say_what_was_asked() -> None:
+def test_every_part_of_a_request_can_come_from_a_variable() -> None:
     request = Request.build(
         {
             "ROLLBACK_ENVIRONMENT": "prod",
@@ -89,22 +90,20 @@ def test_empty_variables_count_as_unset() -> None:
 
 @pytest.mark.parametrize("environ", [{}, {"ROLLBACK_ENVIRONMENT": " "}])
 def test_an_environment_has_to_be_named(environ: dict[str, str]) -> None:
-    with pytest.raises(UsageError, match="no environment was named") as caught:
+    with pytest.raises(UsageError, match="ROLLBACK_ENVIRONMENT") as caught:
         Request.build(environ)
     assert caught.value.exit_code == Exit.USAGE
 
 
 def test_a_yes_or_no_that_is_neither_is_refused() -> None:
-    with pytest.raises(UsageError, match='ROLLBACK_EMERGENCY = "maybe" should be true or false'):
+    with pytest.raises(UsageError, match=r'ROLLBACK_EMERGENCY = "maybe".*true.*false'):
         Request.build({"ROLLBACK_EMERGENCY": "maybe"}, Options(environment="prod"))
 
 
 def test_an_unknown_trigger_gets_the_nearest_one_and_the_list() -> None:
     with pytest.raises(UsageError) as caught:
         Request.build({}, Options(environment="prod", trigger="deploy_failed"))
-    assert caught.value.message == (
-        f'trigger "deploy_failed" should be one of {", ".join(TRIGGERS)} (did you mean "deploy-failed"?)'
-    )
+    assert holds(caught.value.message, f'"deploy_failed" … {", ".join(TRIGGERS)} … "deploy-failed"')
 
 
 @pytest.mark.parametrize(
@@ -117,7 +116,7 @@ def test_an_unknown_trigger_gets_the_nearest_one_and_the_list() -> None:
         ({**DISPATCHED, "ROLLBACK_TRIGGER": "health-timeout"}, "health-timeout"),
     ],
 )
-def test_a_trigger_that_was_not_stated_follows_from_where_the_command_runs(
+def test_without_a_trigger_a_dispatched_workflow_is_workflow_and_all_else_is_manual(
     environ: dict[str, str], trigger: str
 ) -> None:
     assert Request.build(environ, Options(environment="prod")).trigger == trigger
@@ -127,7 +126,7 @@ def test_a_trigger_that_was_not_stated_follows_from_where_the_command_runs(
     ("emergency", "backup", "mode"),
     [(False, "", "standard"), (False, "b1", "targeted"), (True, "", "emergency"), (True, "b1", "emergency")],
 )
-def test_the_mode_follows_from_what_was_asked(emergency: bool, backup: str, mode: str) -> None:
+def test_the_mode_follows_from_emergency_and_backup(emergency: bool, backup: str, mode: str) -> None:
     assert Request("prod", emergency=emergency, backup=backup).mode == mode
 
 
@@ -140,27 +139,27 @@ def test_the_actor_is_githubs_or_the_user_of_the_machine() -> None:
     assert Request.build({"USER": "a\nb"}, Options(environment="e")).actor == f"a\\nb@{machine}"
 
 
-def test_a_run_that_is_started_again_is_theirs_who_started_it_again() -> None:
+def test_the_actor_of_a_repeated_run_is_the_one_that_started_it_again() -> None:
     environ = {"GITHUB_ACTOR": "octocat", "GITHUB_TRIGGERING_ACTOR": "hubot"}
     assert Request.build(environ, Options(environment="e")).actor == "hubot"
 
 
 @pytest.mark.parametrize(("text", "asked"), [("", None), (" ", None), ("true", True), ("false", False), ("0", False)])
-def test_a_deployment_is_wanted_not_wanted_or_left_to_where_it_runs(text: str, asked: bool | None) -> None:
+def test_recording_a_deployment_is_on_off_or_not_given(text: str, asked: bool | None) -> None:
     assert Request.build({"ROLLBACK_RECORD_DEPLOYMENT": text}, Options(environment="e")).record_deployment is asked
 
 
-def test_whether_a_deployment_is_wanted_is_yes_or_no() -> None:
+def test_recording_a_deployment_is_refused_when_it_is_neither_on_nor_off() -> None:
     with pytest.raises(UsageError, match="ROLLBACK_RECORD_DEPLOYMENT"):
         Request.build({"ROLLBACK_RECORD_DEPLOYMENT": "perhaps"}, Options(environment="e"))
 
 
 @pytest.mark.parametrize(("said", "there"), [("true", True), ("", False), ("false", False), ("1", False)])
-def test_in_a_workflow_is_where_github_says_so(said: str, there: bool) -> None:
+def test_only_github_actions_true_means_a_workflow(said: str, there: bool) -> None:
     assert Request.build({"GITHUB_ACTIONS": said}, Options(environment="e")).in_actions == there
 
 
-def test_the_run_is_addressed_with_its_attempt() -> None:
+def test_the_url_of_the_run_has_its_attempt() -> None:
     environ = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "7"}
     url = "https://github.com/o/r/actions/runs/7"
     assert Request.build(environ, Options(environment="e")).run_url == url

@@ -1,4 +1,4 @@
-"""What a request chooses among the settings."""
+"""The service, environment and hosts that a request selects from the settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from rollback_ops.config import CommandCheck, HttpCheck, TcpCheck
 from rollback_ops.config.request import Request
 from rollback_ops.config.resolve import Job, resolve
 from rollback_ops.core.errors import Exit, UsageError
-from tests.support.settings_files import read
+from rollback_ops.core.text import joined
+from tests.support.settings_files import holds, read
 
 ROSEY = """
 [services.rosey]
@@ -83,13 +84,15 @@ def test_the_name_of_the_environment_is_filled_in_everywhere_and_the_release_is_
         ('pattern = "v[0-9]*"', "releases", "v[0-9]*"),
     ],
 )
-def test_the_layout_says_what_the_service_does_not(lines: str, releases: str, pattern: str) -> None:
+def test_the_layout_has_defaults_for_keys_that_the_service_does_not_set(
+    lines: str, releases: str, pattern: str
+) -> None:
     toml = f'[services.s]\nroot = "/s"\nunits = ["u"]\n{lines}\n{PROD}'
     service = job(toml, Request("prod")).service
     assert (service.releases, service.pattern, service.current) == (releases, pattern, "current")
 
 
-def test_all_hosts_are_meant_unless_some_are_named() -> None:
+def test_all_hosts_are_selected_unless_some_are_named() -> None:
     assert job(ROSEY + PROD, Request("prod")).hosts == ("deploy@a", "b:2222", "c")
     assert job(ROSEY + PROD, Request("prod", hosts=("c", "deploy@a"))).hosts == ("deploy@a", "c")
 
@@ -117,47 +120,49 @@ BARE = '[services.s]\nroot = "/s"\n'
 
 
 @pytest.mark.parametrize(
-    ("toml", "request_", "words"),
+    ("toml", "request_", "facts"),
     [
         (
             ROSEY + PROD,
             Request("pord"),
-            'there is no environment "pord" (did you mean "prod"?)\n  The settings have: prod.',
+            'environment "pord" … "prod" … prod',
         ),
-        (ROSEY, Request("prod"), 'there is no environment "prod"\n  The settings have: none.'),
+        (ROSEY, Request("prod"), 'environment "prod" … none'),
         (
             ROSEY + PROD,
             Request("prod", service="rosy"),
-            'there is no service "rosy" (did you mean "rosey"?)\n  The settings have: rosey.',
+            'service "rosy" … "rosey" … rosey',
         ),
-        (PROD, Request("prod"), "the settings have no service"),
+        (PROD, Request("prod"), "[services.NAME]"),
         (
             ROSEY + '[services.other]\nroot = "/other"\n' + PROD,
             Request("prod"),
-            "no service was named, and the settings have 2: rosey, other\n  Name one with --service",
+            "rosey, other … --service",
         ),
-        (ROSEY + "[environments.prod]", Request("prod"), "environments.prod has no hosts"),
+        (ROSEY + "[environments.prod]", Request("prod"), "environments.prod … hosts"),
         (
             ROSEY + PROD,
             Request("prod", hosts=("c", "deploy@b")),
-            '"deploy@b" is not a host of prod (did you mean "deploy@a"?)\n  Its hosts are: deploy@a, b:2222, c.',
+            '"deploy@b" … prod … "deploy@a" … deploy@a, b:2222, c',
         ),
-        (ROSEY + PROD, Request("prod", hosts=("c",), local=True), "--local works on this machine only"),
-        (BARE + PROD, Request("prod"), 'services.s: manager = "systemd" needs units'),
-        (BARE + 'manager = "systemd-user"' + PROD, Request("prod"), 'manager = "systemd-user" needs units'),
-        (BARE + 'manager = "supervisor"' + PROD, Request("prod"), 'manager = "supervisor" needs units'),
-        (BARE + 'manager = "custom"' + PROD, Request("prod"), 'manager = "custom" needs commands'),
+        (ROSEY + PROD, Request("prod", hosts=("c",), local=True), "--local … --host"),
+        (BARE + PROD, Request("prod"), 'services.s: … "systemd" … units'),
+        (BARE + 'manager = "systemd-user"' + PROD, Request("prod"), 'services.s: … "systemd-user" … units'),
+        (BARE + 'manager = "supervisor"' + PROD, Request("prod"), 'services.s: … "supervisor" … units'),
+        (BARE + 'manager = "custom"' + PROD, Request("prod"), 'services.s: … "custom" … commands'),
         (
             BARE + 'units = ["u"]\ncommands = {start = "a", stop = "b", status = "c"}' + PROD,
             Request("prod"),
-            'commands are for manager = "custom", and it is "systemd"',
+            'services.s: … "custom" … "systemd" … services.s.commands',
         ),
         (
             BARE + 'manager = "compose"\nproject = "bot-{environment}"\n[environments.Prod]\nhosts = ["a"]',
             Request("Prod"),
-            'in environment Prod: services.s.project = "bot-Prod" should be lower-case letters',
+            'environment Prod: services.s.project = "bot-Prod"',
         ),
     ],
 )
-def test_what_cannot_be_done_is_refused_with_what_could_be(toml: str, request_: Request, words: str) -> None:
-    assert words in refusal(toml, request_)
+def test_a_request_that_the_settings_cannot_serve_is_refused_with_the_names_that_exist(
+    toml: str, request_: Request, facts: str
+) -> None:
+    assert holds(joined(refusal(toml, request_)), facts)

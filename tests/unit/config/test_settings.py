@@ -1,4 +1,4 @@
-"""rollback.toml as a whole: what it becomes, and what is said when it cannot be read."""
+"""rollback.toml as a whole: the settings that it becomes, and the facts in the message when it cannot be read."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from rollback_ops.config import HttpCheck, Service, Settings
 from rollback_ops.config.load import DEFAULT_PATH, load, settings_path
-from rollback_ops.core.errors import UsageError
-from tests.support.settings_files import complaint, read
+from rollback_ops.core.errors import Exit, UsageError
+from rollback_ops.core.text import joined
+from tests.support.settings_files import complaint, holds, read
 
 CONTRACT = """
 [services.rosey]
@@ -63,7 +64,7 @@ def test_the_example_of_the_contract_is_read_as_it_is_written() -> None:
     assert settings.environments["prod"].hosts == ("deploy@bot1.example.org", "deploy@bot2.example.org:2222")
 
 
-def test_a_file_that_says_little_gets_the_defaults() -> None:
+def test_keys_that_are_not_set_have_their_defaults() -> None:
     rosey = read('[services.rosey]\nroot = "/srv/rosey/"').services["rosey"]
     assert rosey == Service(root="/srv/rosey")
     assert (rosey.layout, rosey.current, rosey.manager) == ("releases", "current", "systemd")
@@ -90,23 +91,24 @@ def test_the_option_wins_over_the_variable_and_the_variable_over_the_default() -
 def test_a_file_that_is_not_there_is_named_with_how_to_name_another(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         load(tmp_path / "rollback.toml", {})
-    assert caught.value.message == f"{tmp_path}/rollback.toml: there is no such file"
+    assert f"{tmp_path}/rollback.toml" in caught.value.message
+    assert caught.value.exit_code == Exit.USAGE
     assert "--config" in caught.value.hint
     assert "ROLLBACK_CONFIG" in caught.value.hint
 
 
 def test_a_directory_is_not_taken_for_a_file(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is a directory, not a file"):
+    with pytest.raises(UsageError, match="directory"):
         load(tmp_path, {})
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("file/rollback.toml", "cannot be read: Not a directory"),
-        ("a" * 300, "cannot be read: File name too long"),
-        ("a\0b", "is not a valid file name"),
-        ("line\nbreak", r"line\\nbreak: there is no such file"),
+        ("file/rollback.toml", "Not a directory"),
+        ("a" * 300, "File name too long"),
+        ("a\0b", "file name"),
+        ("line\nbreak", r"line\\nbreak: "),
     ],
 )
 def test_a_path_that_leads_nowhere_is_explained(name: str, words: str, tmp_path: Path) -> None:
@@ -116,52 +118,50 @@ def test_a_path_that_leads_nowhere_is_explained(name: str, words: str, tmp_path:
 
 
 def test_a_file_in_another_encoding_is_refused_with_the_line() -> None:
-    assert complaint('[services]\n# ok\n# "café"'.encode("latin-1")) == (
-        "rollback.toml: line 3 is not UTF-8; save the file as UTF-8"
-    )
+    assert holds(complaint('[services]\n# ok\n# "café"'.encode("latin-1")), "rollback.toml: line 3 … UTF-8")
 
 
 @pytest.mark.parametrize(
-    ("toml", "message"),
+    ("toml", "facts"),
     [
         (
             '[services.rosey]\nroot == "/opt"\n',
-            'rollback.toml: line 2, column 7: Invalid value\n  2 | root == "/opt"',
+            'rollback.toml: line 2, column 7: … 2 | root == "/opt"',
         ),
         (
             '[services.rosey]\r\nroot "/opt"\r\n',
-            "rollback.toml: line 2, column 6: Expected '=' after a key in a key/value pair\n  2 | root \"/opt\"",
+            "rollback.toml: line 2, column 6: … '=' … 2 | root \"/opt\"",
         ),
-        ("[services.rosey", "rollback.toml: line 1, column 16: Expected ']' at the end of a table declaration"),
-        ('a = 1\nb = "', 'rollback.toml: line 2, column 6: Unterminated string\n  2 | b = "'),
-        ("a = 1\na = 2", "rollback.toml: line 2, column 6: Cannot overwrite a value\n  2 | a = 2"),
-        ("a = \x1b[31m", "rollback.toml: line 1, column 5: Invalid value\n  1 | a = \\x1b[31m"),
-        (f"a = {'9' * 5000}", "rollback.toml: not valid TOML: a number has too many digits"),
-        (f"a = {'[' * 5000}", "rollback.toml: the settings are nested too deeply"),
+        ("[services.rosey", "rollback.toml: line 1, column 16: … ']'"),
+        ('a = 1\nb = "', 'rollback.toml: line 2, column 6: … 2 | b = "'),
+        ("a = 1\na = 2", "rollback.toml: line 2, column 6: … 2 | a = 2"),
+        ("a = \x1b[31m", "rollback.toml: line 1, column 5: … 1 | a = \\x1b[31m"),
+        (f"a = {'9' * 5000}", "rollback.toml: … digits"),
+        (f"a = {'[' * 5000}", "rollback.toml: … nested"),
     ],
 )
-def test_a_syntax_error_is_shown_with_its_line_and_column(toml: str, message: str) -> None:
-    assert complaint(toml).startswith(message)
+def test_a_syntax_error_is_shown_with_its_line_and_column(toml: str, facts: str) -> None:
+    assert holds(joined(complaint(toml)), facts)
 
 
 def test_every_problem_is_in_one_message_with_one_line_each() -> None:
     message = complaint('[services.rosey]\nlayout = "backup"\nunits = "bot"\n[environments.prod]\nhost = "a"')
-    assert message.splitlines() == [
-        "the settings have 4 problems:",
-        "  rollback.toml: services.rosey.root is missing",
-        '  rollback.toml: services.rosey.layout = "backup" should be one of backups, releases '
-        '(did you mean "backups"?)',
-        '  rollback.toml: services.rosey.units = "bot" should be a list of strings, like ["one", "two"]',
-        '  rollback.toml: environments.prod.host = "a" is not a known key (did you mean "hosts"?); '
-        "allowed: hosts, gateways, restricted, url, require_permission, unchecked_emergency",
+    expected = [
+        "4 problems",
+        "  rollback.toml: services.rosey.root … missing",
+        '  rollback.toml: services.rosey.layout = "backup" … backups, releases … "backups"',
+        '  rollback.toml: services.rosey.units = "bot" … list',
+        '  rollback.toml: environments.prod.host = "a" … "hosts" … '
+        "hosts, gateways, restricted, url, require_permission, unchecked_emergency",
     ]
+    assert [holds(*both) for both in zip(message.splitlines(), expected, strict=True)] == [True] * 5
 
 
 def test_after_ten_problems_the_others_are_only_counted() -> None:
     lines = complaint("\n".join(f"[services.s{number}]" for number in range(14))).splitlines()
     assert len(lines) == 12
-    assert lines[0] == "the settings have 14 problems:"
-    assert lines[-1] == "  and 4 more"
+    assert "14 problems" in lines[0]
+    assert "4 more" in lines[-1]
 
 
 @pytest.mark.parametrize(
@@ -181,15 +181,14 @@ def test_after_ten_problems_the_others_are_only_counted() -> None:
 )
 def test_an_unknown_key_gets_the_nearest_right_name_in_every_section(place: str, known: str) -> None:
     message = complaint(place)
-    assert "is not a known key" in message
-    assert f'(did you mean "{known}"?)' in message
+    assert holds(message, f'(did you mean "{known}"?) … {known}')
 
 
-def test_the_name_that_only_the_code_has_for_a_key_is_unknown_in_the_file() -> None:
+def test_a_key_is_known_by_its_name_in_the_file_only() -> None:
     message = complaint(
         "[services.s]\nroot='/s'\n[services.s.checks.c]\nkind='http'\nurl='http://localhost'\nsource='host'"
     )
-    assert 'services.s.checks.c.source = "host" is not a known key' in message
+    assert holds(message, 'services.s.checks.c.source = "host" … from, ')
 
 
 def test_a_key_that_tries_to_forge_lines_of_the_message_is_escaped_and_cut() -> None:
@@ -201,11 +200,9 @@ def test_a_key_that_tries_to_forge_lines_of_the_message_is_escaped_and_cut() -> 
 
 def test_every_kind_of_check_says_which_kind_it_is() -> None:
     message = complaint("[services.s]\nroot='/s'\n[services.s.checks.a]\nkind='htp'\n[services.s.checks.b]")
-    assert (
-        'services.s.checks.a.kind = "htp" should be one of http, tcp, process, logs, command (did you mean "http"?)'
-        in message
-    )
-    assert "services.s.checks.b.kind is missing; it should be one of http, tcp, process, logs, command" in message
+    kinds = "http, tcp, process, logs, command"
+    assert holds(message, f'services.s.checks.a.kind = "htp" … {kinds} … "http"')
+    assert holds(message, f"services.s.checks.b.kind … missing … {kinds}")
 
 
 def test_a_hundred_hosts_by_their_addresses_fit_on_one_line() -> None:

@@ -1,4 +1,4 @@
-"""Whatever a file or a variable holds, it is read or refused: nothing else ever comes out."""
+"""Any content of a file or a variable is accepted, or refused with a usage error; there is no other exception."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from tests.support.settings_files import as_toml, read
 
 T = TypeVar("T")
 
-# A busy machine is slow, and that is no failure.
-patiently = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A slow machine is not a failure.
+patiently = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 SECTIONS = (Settings, Service, HttpCheck, TcpCheck, CommandCheck, CustomCommands, Verify, Limits, Environment)
 KEYS = sorted({field.alias or name for section in SECTIONS for name, field in section.model_fields.items()})
@@ -71,7 +71,7 @@ environments = tables_of(Environment, hosts=hosts | values)
 
 
 def tried(action: Callable[[], T]) -> T | None:
-    """What an action gives, or None where it refuses in words that a terminal can show."""
+    """Return the result of an action, or None when it refuses with a message that a terminal can show."""
     message = ""
     try:
         return action()

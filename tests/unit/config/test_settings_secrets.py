@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from rollback_ops.config.secrets import Secrets
-from tests.support.settings_files import complaint
+from tests.support.settings_files import complaint, holds
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END OPENSSH PRIVATE KEY-----\n"
 ENVIRON = {
@@ -55,9 +55,8 @@ def test_secrets_cannot_be_changed() -> None:
 )
 def test_a_secret_in_the_file_is_refused_without_being_repeated(toml: str, place: str, variable: str) -> None:
     message = complaint(toml)
-    assert (
-        message == f"rollback.toml: {place} does not belong here: secrets come only from the environment ({variable})"
-    )
+    assert holds(message, f"rollback.toml: {place} … {variable}")
+    assert "hunter2" not in message
 
 
 @pytest.mark.parametrize(
@@ -82,7 +81,7 @@ def test_what_looks_like_a_secret_is_not_repeated_in_any_message(toml: str) -> N
     assert "not shown" in message
 
 
-def test_what_nobody_may_see_is_every_secret_and_the_path_of_the_address_but_no_host_key() -> None:
+def test_every_secret_and_the_path_of_the_webhook_is_redacted_but_no_host_key() -> None:
     given = {
         "ROLLBACK_SSH_KEY": "key",
         "ROLLBACK_SSH_KEY_PASSPHRASE": "passphrase",

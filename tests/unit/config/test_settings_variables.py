@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from rollback_ops.config import HttpCheck
-from tests.support.settings_files import complaint, read
+from tests.support.settings_files import complaint, holds, read
 
 FILE = """
 [services.rosey-bot]
@@ -52,7 +52,7 @@ def test_a_variable_wins_over_the_file_and_leaves_the_rest_of_it() -> None:
     assert settings.environments["Prod"].hosts == ("deploy@b", "c:2222")
 
 
-def test_variables_can_say_everything_that_a_file_can() -> None:
+def test_variables_alone_are_enough_without_a_file() -> None:
     settings = read(
         "", {"ROLLBACK_SERVICES": '{"rosey": {"root": "/a"}}', "rollback_environments__test__hosts": '["a"]'}
     )
@@ -64,12 +64,11 @@ def test_an_empty_variable_counts_as_unset() -> None:
     assert read(FILE, {"ROLLBACK_SERVICES__ROSEY_BOT__ROOT": "", "ROLLBACK_SERVCES__X": ""}) == read(FILE)
 
 
-def test_other_variables_are_none_of_the_settings() -> None:
+def test_other_variables_change_no_settings() -> None:
     assert read(FILE, {"ROLLBACK_REASON": "x", "ROLLBACK_ENVIRONMENT": "prod", "SERVICES__X__ROOT": "y"}) == read(FILE)
 
 
-def test_the_environment_of_the_process_is_not_looked_at() -> None:
-    """In a process of its own, because it is the one thing here that a test could not otherwise change."""
+def test_only_the_given_variables_are_read_and_not_those_of_the_process() -> None:
     code = """
 import pathlib, tempfile
 from rollback_ops.config.load import load
@@ -83,19 +82,19 @@ print(*settings.services)
 
 
 @pytest.mark.parametrize(
-    ("environ", "message"),
+    ("environ", "facts"),
     [
         (
             {"ROLLBACK_SERVICES__ROSEY_BOT__ROOT": "opt"},
-            'ROLLBACK_SERVICES__ROSEY_BOT__ROOT: services.rosey-bot.root = "opt" should be an absolute path',
+            'ROLLBACK_SERVICES__ROSEY_BOT__ROOT: services.rosey-bot.root = "opt"',
         ),
         (
             {"ROLLBACK_ENVIRONMENTS__PROD__HOSTS": "a,b"},
-            'ROLLBACK_ENVIRONMENTS__PROD__HOSTS: environments.Prod.hosts = "a,b" should be a list of strings,',
+            'ROLLBACK_ENVIRONMENTS__PROD__HOSTS: environments.Prod.hosts = "a,b"',
         ),
         (
             {"ROLLBACK_ENVIRONMENTS__PROD__HOSTS": '["a", "-x"]'},
-            'ROLLBACK_ENVIRONMENTS__PROD__HOSTS: environments.Prod.hosts[1] = "-x" should be a host',
+            'ROLLBACK_ENVIRONMENTS__PROD__HOSTS: environments.Prod.hosts[1] = "-x"',
         ),
         (
             {"ROLLBACK_ENVIRONMENTS__PROD__HOSTS": "[" * 100_000},
@@ -103,40 +102,41 @@ print(*settings.services)
         ),
         (
             {"ROLLBACK_SERVICES__ROSEY_BOT": '{"unit": "bot"}'},
-            'ROLLBACK_SERVICES__ROSEY_BOT: services.rosey-bot.unit = "bot" is not a known key (did you mean "units"?)',
+            'ROLLBACK_SERVICES__ROSEY_BOT: services.rosey-bot.unit = "bot" … "units"',
         ),
         (
             {"ROLLBACK_SERVICES__ROSEY_BOT__CHECKS__HEALTH__KIND": "htp"},
             "ROLLBACK_SERVICES__ROSEY_BOT__CHECKS__HEALTH__KIND: "
-            'services.rosey-bot.checks.health.kind = "htp" should be one of http, tcp',
+            'services.rosey-bot.checks.health.kind = "htp" … http, tcp',
         ),
         (
             {"ROLLBACK_SERVICES__ROSY__CURRENT": "live"},
-            "ROLLBACK_SERVICES__ROSY__CURRENT: services.rosy.root is missing",
+            "ROLLBACK_SERVICES__ROSY__CURRENT: services.rosy.root … missing",
         ),
         (
             {"ROLLBACK_SERVICES__ROSEY_BOT__VERIFY__MIN_HEALTHY_TIME": "30s"},
             "ROLLBACK_SERVICES__ROSEY_BOT__VERIFY__MIN_HEALTHY_TIME: "
-            "services.rosey-bot.verify has a min_healthy_time (30s) that is not shorter",
+            "services.rosey-bot.verify … min_healthy_time (30s)",
         ),
         (
             {"ROLLBACK_SERVICES__ROSEY_BOT__LIMITS__TOTAL": "5s"},
             "rollback.toml with ROLLBACK_SERVICES__ROSEY_BOT__LIMITS__TOTAL: "
-            "services.rosey-bot has a verify.healthy_deadline (20s) that is longer than its limits.total (5s)",
+            "services.rosey-bot … verify.healthy_deadline (20s) … limits.total (5s)",
         ),
-        ({"ROLLBACK_SERVICES": "[1]"}, "ROLLBACK_SERVICES: services should be a table of keys and values"),
+        ({"ROLLBACK_SERVICES": "[1]"}, "ROLLBACK_SERVICES: services … table"),
         (
             {"ROLLBACK_SERVICE__ROSEY__ROOT": "/a"},
-            'ROLLBACK_SERVICE__ROSEY__ROOT: is not a setting (did you mean "ROLLBACK_SERVICES__"?); '
-            "settings begin with ROLLBACK_SERVICES__ or ROLLBACK_ENVIRONMENTS__",
+            'ROLLBACK_SERVICE__ROSEY__ROOT: … "ROLLBACK_SERVICES__" … ROLLBACK_ENVIRONMENTS__',
         ),
     ],
 )
-def test_a_wrong_value_is_blamed_on_the_variable_that_it_came_from(environ: dict[str, str], message: str) -> None:
-    assert complaint(FILE, environ).startswith(message)
+def test_a_wrong_value_is_reported_with_the_variable_that_set_it(environ: dict[str, str], facts: str) -> None:
+    message = complaint(FILE, environ)
+    assert holds(message, facts)
+    assert message.startswith(facts.partition(" ")[0])
 
 
-def test_what_the_file_itself_has_wrong_is_still_blamed_on_the_file() -> None:
+def test_a_wrong_value_of_the_file_is_reported_with_the_file_when_variables_are_set_too() -> None:
     lines = complaint(
         FILE.replace('"/opt/rosey"', '"opt"'), {"ROLLBACK_SERVICES__ROSEY_BOT": '{"units": 5}'}
     ).splitlines()

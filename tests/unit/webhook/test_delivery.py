@@ -1,4 +1,4 @@
-"""What becomes of a message: every way in which it does not arrive is a few words, and none of them has the address."""
+"""Delivery of messages: each failure is explained in a few words, and none of them contains the address."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from rollback_ops.integrations.webhook.delivery import send
 from tests.support.receiver import SECRET, receiver
 
 URL = f"https://hooks.example.org/services/{SECRET}/hunter2hunter2"
-# A thread of a test waits for nothing longer than this (seconds).
+# The longest time, in seconds, that a test waits for a thread.
 PATIENCE = 10.0
 
 
-def deliver(url: str = URL, within: float = 5.0) -> str:
-    why = send(url, lambda: b'{"text":"hello"}', within)
+def deliver(url: str = URL, within: float = 5.0, pauses: list[float] | None = None) -> str:
+    """Deliver a message. Pauses are not made, but added to ``pauses``."""
+    why = send(url, lambda: b'{"text":"hello"}', within, ([] if pauses is None else pauses).append)
     assert SECRET not in why
     assert "hunter2" not in why
     assert "example.org" not in why
@@ -39,33 +40,32 @@ def web() -> Iterator[responses.RequestsMock]:
         yield mock
 
 
-# --- what is not tried again -----------------------------------------------------------------------------
+# --- failures that are not tried again -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 410])
-def test_what_is_refused_is_not_sent_again(web: responses.RequestsMock, status: int) -> None:
+def test_a_message_that_the_receiver_rejects_is_not_sent_again(web: responses.RequestsMock, status: int) -> None:
     web.post(URL, status=status, body=f"no_service {URL}")
-    assert deliver() == f"status {status}"
+    assert str(status) in deliver()
     assert len(web.calls) == 1
 
 
 def test_a_redirect_is_not_followed(web: responses.RequestsMock) -> None:
     web.post(URL, status=302, headers={"Location": f"https://elsewhere.example.org/{SECRET}"})
-    assert deliver() == "the receiver redirects to another address (status 302)"
+    assert "302" in deliver()
     assert len(web.calls) == 1
 
 
-def test_a_web_page_is_no_answer_of_a_webhook(web: responses.RequestsMock) -> None:
+def test_a_web_page_as_the_answer_is_a_failure(web: responses.RequestsMock) -> None:
     web.post(URL, body="\n<!DOCTYPE html><title>Please log in</title>", content_type="text/html")
-    assert deliver() == "the receiver answered with a web page"
+    assert "web page" in deliver()
 
 
-def test_a_wait_that_is_longer_than_the_patience_is_not_begun(web: responses.RequestsMock) -> None:
+def test_a_pause_that_ends_after_the_deadline_is_not_begun(web: responses.RequestsMock) -> None:
     web.post(URL, status=429, headers={"Retry-After": "30"})
-    began = time.monotonic()
-    assert deliver() == "status 429"
-    assert time.monotonic() - began < 3
-    assert len(web.calls) == 1
+    pauses: list[float] = []
+    assert "429" in deliver(pauses=pauses)
+    assert (len(web.calls), pauses) == (1, [])
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_wait_that_is_longer_than_the_patience_is_not_begun(web: responses.Req
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
-def test_an_error_becomes_its_kind_and_what_may_pass_is_tried_again(
+def test_an_error_is_explained_by_its_kind_and_a_passing_one_is_tried_again(
     web: responses.RequestsMock, error: Exception, words: str, again: bool
 ) -> None:
     web.post(URL, body=error)
@@ -93,18 +93,18 @@ def test_an_error_becomes_its_kind_and_what_may_pass_is_tried_again(
     assert (len(web.calls) > 1) == again
 
 
-def test_a_host_that_is_not_known_is_said_to_be(web: responses.RequestsMock) -> None:
+def test_a_name_that_does_not_resolve_is_reported_as_such(web: responses.RequestsMock) -> None:
     cause: Any = type("MaxRetryError", (Exception,), {})(URL)
     cause.reason = NameResolutionError("hooks.example.org", None, socket.gaierror(URL))  # type: ignore[arg-type]
     web.post(URL, body=requests.ConnectionError(cause))
-    assert deliver(within=1.0) == "the name of the receiver's host does not resolve"
+    assert "resolve" in deliver(within=1.0)
 
 
-# --- what is tried again ---------------------------------------------------------------------------------
+# --- failures that are tried again ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_what_may_pass_is_sent_again(web: responses.RequestsMock, status: int) -> None:
+def test_a_message_is_sent_again_after_a_passing_failure(web: responses.RequestsMock, status: int) -> None:
     web.post(URL, status=status)
     web.post(URL, body="ok")
     assert deliver() == ""
@@ -113,8 +113,10 @@ def test_what_may_pass_is_sent_again(web: responses.RequestsMock, status: int) -
 
 def test_a_server_that_stays_broken_is_given_up(web: responses.RequestsMock) -> None:
     web.post(URL, status=500)
-    assert deliver() == "status 500"
-    assert len(web.calls) == 4
+    pauses: list[float] = []
+    assert "500" in deliver(pauses=pauses)
+    assert (len(web.calls), len(pauses)) == (4, 3)
+    assert pauses == sorted(pauses)
 
 
 def in_two_seconds() -> str:
@@ -127,16 +129,17 @@ def test_the_pause_that_the_receiver_asks_for_is_made(
 ) -> None:
     web.post(URL, status=429, headers={"Retry-After": asked()})
     web.post(URL)
-    began = time.monotonic()
-    assert deliver() == ""
-    assert time.monotonic() - began >= least
+    pauses: list[float] = []
+    assert deliver(pauses=pauses) == ""
+    assert len(pauses) == 1
+    assert least <= pauses[0] <= 2
 
 
 @pytest.mark.parametrize("nonsense", ["soon", "-1", "", "1e9"])
-def test_a_pause_that_makes_no_sense_is_not_made(web: responses.RequestsMock, nonsense: str) -> None:
+def test_a_pause_that_cannot_be_read_is_replaced_by_the_usual_one(web: responses.RequestsMock, nonsense: str) -> None:
     web.post(URL, status=429, headers={"Retry-After": nonsense})
     web.post(URL)
-    assert deliver(within=4.5) == ""
+    assert deliver() == ""
 
 
 # --- real sockets ----------------------------------------------------------------------------------------
@@ -164,21 +167,21 @@ def speaking(answer: bytes) -> Iterator[str]:
         thread.join(PATIENCE)
 
 
-def test_a_receiver_that_is_not_there_refuses() -> None:
+def test_a_receiver_that_does_not_listen_refuses_the_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    assert deliver(f"http://127.0.0.1:{port}/{SECRET}", within=1.0) == "the connection was refused"
+    assert deliver(f"http://127.0.0.1:{port}/{SECRET}", within=1.0).endswith("refused")
 
 
-def test_a_connection_that_is_cut_is_said_to_be() -> None:
+def test_a_connection_that_is_cut_is_reported_as_such() -> None:
     with speaking(b"") as url:
-        assert deliver(url, within=1.0) == "the connection was cut"
+        assert deliver(url, within=1.0).endswith("cut")
 
 
-def test_a_receiver_that_hangs_is_left_in_time() -> None:
+def test_a_receiver_that_hangs_is_given_up_at_the_deadline() -> None:
     with receiver((0, {})) as there:
         began = time.monotonic()
-        assert deliver(there.url, within=0.5) == "timed out"
+        assert deliver(there.url, within=0.3) == "timed out"
         assert time.monotonic() - began < PATIENCE
     assert len(there.bodies) <= 1
 
@@ -204,21 +207,25 @@ def test_a_proxy_does_not_see_what_is_meant_for_this_machine(monkeypatch: pytest
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        (f"http://hooks.example.org/{SECRET}", "ROLLBACK_WEBHOOK_URL should be an https URL"),
-        (f"http://127.0.0.1.example.org/{SECRET}", "ROLLBACK_WEBHOOK_URL should be an https URL"),
-        (f"file:///{SECRET}", "ROLLBACK_WEBHOOK_URL should be an https URL"),
-        (f"https:///{SECRET}", "ROLLBACK_WEBHOOK_URL should be an https URL"),
-        (SECRET, "ROLLBACK_WEBHOOK_URL should be an https URL"),
-        (f"https://[{SECRET}", "ROLLBACK_WEBHOOK_URL is not a URL"),
+        (f"http://hooks.example.org/{SECRET}", "https"),
+        (f"http://127.0.0.1.example.org/{SECRET}", "https"),
+        (f"file:///{SECRET}", "https"),
+        (f"https:///{SECRET}", "https"),
+        (SECRET, "https"),
+        (f"https://[{SECRET}", "not a URL"),
     ],
 )
 def test_an_address_that_is_not_https_gets_nothing(web: responses.RequestsMock, url: str, words: str) -> None:
-    assert deliver(url) == words
+    why = deliver(url)
+    assert why.startswith("ROLLBACK_WEBHOOK_URL ")
+    assert words in why
     assert len(web.calls) == 0
 
 
-def test_a_message_that_cannot_be_made_is_a_few_words_too() -> None:
+def test_an_error_while_a_message_is_built_is_explained_without_its_text() -> None:
     def body() -> bytes:
         raise ValueError(URL)
 
-    assert send(URL, body, 1.0) == "failed (ValueError)"
+    why = send(URL, body, 1.0)
+    assert "ValueError" in why
+    assert SECRET not in why
