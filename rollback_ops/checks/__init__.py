@@ -13,7 +13,7 @@ from typing import Protocol, assert_never
 from rollback_ops.checks import command, http, logs, process, tcp
 from rollback_ops.config import Check, CommandCheck, HttpCheck, LogsCheck, ProcessCheck, TcpCheck, Verify
 from rollback_ops.core.health import Finding, Thresholds
-from rollback_ops.core.model import Answered, Question, Unit
+from rollback_ops.core.model import CommandResult, HostCommand, Unit
 from rollback_ops.core.ports import Stream
 
 _THRESHOLDS = tuple(field.name for field in fields(Thresholds))
@@ -27,9 +27,9 @@ class HostProbe(Protocol):
     kind: str
 
     @property
-    def question(self) -> Question | None: ...
+    def question(self) -> HostCommand | None: ...
 
-    def judge(self, units: tuple[Unit, ...], answered: Answered | None) -> Finding: ...
+    def judge(self, units: tuple[Unit, ...], answered: CommandResult | None) -> Finding: ...
 
 
 class NetworkProbe(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rollback_ops.config import CommandCheck
 from rollback_ops.config.types import fill
 from rollback_ops.core.health import Finding
-from rollback_ops.core.model import Answered, AutomaticTrigger, Question, Unit
+from rollback_ops.core.model import AutomaticTrigger, CommandResult, HostCommand, Unit
 
 _TIMED_OUT = (124, 137)
 # POSIX, "Exit Status for Commands": the shell could not execute the command, or did not find it.
@@ -17,10 +17,10 @@ class Command:
 
     def __init__(self, settings: CommandCheck, release: str) -> None:
         self.before = settings.phase == "before"
-        self.question = Question(fill(settings.run, {"release": release}), settings.timeout)
+        self.question = HostCommand(fill(settings.run, {"release": release}), settings.timeout)
         self._timeout = settings.timeout
 
-    def judge(self, units: tuple[Unit, ...], answered: Answered | None) -> Finding:
+    def judge(self, units: tuple[Unit, ...], answered: CommandResult | None) -> Finding:
         """Unknown where the command did not run: that says nothing about the service."""
         if answered is None or answered.status < 0:
             return Finding("unknown", "the host did not report the exit status of the command")

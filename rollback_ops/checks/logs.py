@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from rollback_ops.config import LogsCheck
 from rollback_ops.config.log_patterns import IGNORE, PATTERNS
 from rollback_ops.core.health import Finding
-from rollback_ops.core.model import Answered, Question, Unit
+from rollback_ops.core.model import CommandResult, HostCommand, Unit
 
 _TIMED_OUT = (124, 137)
 _SHOWN = 3
@@ -34,8 +34,8 @@ class Logs:
         self._from = ""
 
     @property
-    def question(self) -> Question | None:
-        return Question(_WHY + self._critical + self._read + _MAIN, self._settings.timeout)
+    def question(self) -> HostCommand | None:
+        return HostCommand(_WHY + self._critical + self._read + _MAIN, self._settings.timeout)
 
     @property
     def _read(self) -> str:
@@ -47,7 +47,7 @@ class Logs:
         log = path if self._settings.file.startswith("/") else f'"$ROOT"/{path}'
         return f"log={log}\nfrom={shlex.quote(self._from)}\n{_FILE}"
 
-    def judge(self, units: tuple[Unit, ...], answered: Answered | None) -> Finding:
+    def judge(self, units: tuple[Unit, ...], answered: CommandResult | None) -> Finding:
         if answered is None:
             return self._unread("the host did not answer")
         if found := _tagged("line", answered.lines):
@@ -72,7 +72,7 @@ def _tagged(tag: str, lines: Iterable[str]) -> list[str]:
     return [line[len(tag) + 1 :] for line in lines if line.startswith(f"{tag} ")]
 
 
-def _reason(answered: Answered) -> str:
+def _reason(answered: CommandResult) -> str:
     """Say why the log could not be read, with the last line that the tool printed."""
     statuses = _tagged("status", answered.lines)
     whys = _tagged("why", answered.lines) or [f"exit status {statuses[-1] if statuses else answered.status}"]

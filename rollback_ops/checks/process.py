@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollback_ops.core.health import Finding, Verdict
-from rollback_ops.core.model import Answered, Question, Unit
+from rollback_ops.core.model import CommandResult, HostCommand, Unit
 
 
 class Process:
@@ -13,12 +13,12 @@ class Process:
     """
 
     kind = "process"
-    question: Question | None = None
+    question: HostCommand | None = None
 
     def __init__(self) -> None:
         self._first: dict[str, Unit] = {}
 
-    def judge(self, units: tuple[Unit, ...], answered: Answered | None = None) -> Finding:
+    def judge(self, units: tuple[Unit, ...], answered: CommandResult | None = None) -> Finding:
         if not units:
             return Finding("unknown", "the manager did not report the state of the units")
         findings = [self._judge(unit) for unit in units]

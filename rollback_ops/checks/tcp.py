@@ -10,7 +10,7 @@ from rollback_ops.checks.connecting import not_connected
 from rollback_ops.config import TcpCheck
 from rollback_ops.config.types import fill
 from rollback_ops.core.health import Finding
-from rollback_ops.core.model import Answered, Question, Unit
+from rollback_ops.core.model import CommandResult, HostCommand, Unit
 from rollback_ops.core.ports import Stream
 
 
@@ -41,9 +41,9 @@ class Socket:
         self._path = fill(settings.address, {"release": release})
         # Flags 00010000: the socket accepts connections (__SO_ACCEPTCON in the kernel's include/uapi/linux/net.h).
         listed = shlex.quote(f"^[^ ]*: [^ ]* [^ ]* 00010000 .* {re.escape(self._path)}$")
-        self.question = Question(f"grep -q {listed} /proc/net/unix", settings.timeout)
+        self.question = HostCommand(f"grep -q {listed} /proc/net/unix", settings.timeout)
 
-    def judge(self, units: tuple[Unit, ...], answered: Answered | None) -> Finding:
+    def judge(self, units: tuple[Unit, ...], answered: CommandResult | None) -> Finding:
         if answered is None or answered.status not in (0, 1):
             return Finding("unknown", f"the host did not report whether a process listens on {self._path}")
         if answered.status == 1:

@@ -9,7 +9,7 @@ from rollback_ops import checks
 from rollback_ops.commands.context import Context, hurried
 from rollback_ops.commands.result import Answers, sort_answers
 from rollback_ops.core.errors import Exit, RollbackOpsError
-from rollback_ops.core.model import Installed
+from rollback_ops.core.model import InstallOutcome
 from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import installed
@@ -24,7 +24,7 @@ class Installation:
     """``path`` is the program's place on each host; ``hosts`` says what became of the file that was there."""
 
     path: str
-    hosts: Mapping[str, Installed]
+    hosts: Mapping[str, InstallOutcome]
     lost: Mapping[str, RollbackOpsError]
 
     @property
@@ -37,7 +37,7 @@ def install(context: Context, cancellation: Cancellation) -> Installation:
     program, hosts = program_for(context), {host.name: host for host in context.hosts}
     with context.closing():
         done = each(hosts, lambda name: hosts[name].install(program), _INSTALL_WITHIN, cancellation)
-    answers: Answers[Installed] = sort_answers(done)
+    answers: Answers[InstallOutcome] = sort_answers(done)
     return Installation(f"{context.job.service.root}/{PLACE}", answers.found, answers.lost)
 
 

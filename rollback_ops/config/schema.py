@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rollback_ops.config.types import (
     Addresses,
+    CheckLine,
     CheckUrl,
     Command,
     Endpoint,
@@ -25,7 +26,6 @@ from rollback_ops.config.types import (
     Pattern,
     Permission,
     Project,
-    Question,
     Root,
     Seconds,
     SecretPattern,
@@ -87,7 +87,7 @@ class ProcessCheck(CheckSettings):
 
 class CommandCheck(CheckSettings):
     kind: Literal["command"]
-    run: Question
+    run: CheckLine
     phase: Literal["before", "after"] = "after"
     timeout: Limit = 10.0
 
@@ -100,9 +100,9 @@ class LogsCheck(CheckSettings):
 
     kind: Literal["logs"]
     file: LogFile = ""
-    command: Question = ""
+    command: CheckLine = ""
     patterns: LinePatterns | None = None
-    ignore: tuple[Question, ...] | None = None
+    ignore: tuple[CheckLine, ...] | None = None
     timeout: Limit = 5.0
 
     @model_validator(mode="after")

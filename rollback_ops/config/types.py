@@ -167,14 +167,14 @@ Address = Annotated[str, _shape(rf"(?:[A-Za-z0-9_][A-Za-z0-9_.$+-]*@)?{_HOST}(?:
 Addresses = Annotated[tuple[Address, ...], _unique]
 Permission = Annotated[str, AfterValidator(_permission)]
 Command = Annotated[str, _placeholders("environment"), _one_line]
-Question = Annotated[str, _placeholders(*_FOR_CHECKS), _one_line]
+CheckLine = Annotated[str, _placeholders(*_FOR_CHECKS), _one_line]
 LogFile = Annotated[
     str,
     _shape(rf"/?{_RELATIVE}", f"should be a file's path, under root or absolute, {_PATH_WORDS}", "environment"),
     _no_dots,
 ]
 SecretPattern = Annotated[str, AfterValidator(mask_pattern.checked)]
-LinePatterns = Annotated[tuple[Question, ...], AfterValidator(_not_empty)]
+LinePatterns = Annotated[tuple[CheckLine, ...], AfterValidator(_not_empty)]
 ExpectedText = Annotated[str, _placeholders(*_FOR_CHECKS)]
 ExpectedJson = Annotated[Any, AfterValidator(_placeholders_inside)]
 HeaderName = Annotated[str, _shape(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "should be the name of a header")]

@@ -32,7 +32,7 @@ AutomaticTrigger = Literal[
 UnitState = Literal["running", "starting", "stopping", "stopped", "failed", "missing", "unknown"]
 LiveState = Literal["release", "missing", "dangling", "directory", "elsewhere"]
 Mark = Literal["", "good", "bad"]
-Installed = Literal["installed", "replaced", "unchanged"]
+InstallOutcome = Literal["installed", "replaced", "unchanged"]
 StepOutcome = Literal["ok", "warning", "failed"]
 
 
@@ -218,7 +218,7 @@ class SwitchResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class HostCommand:
     """A command that the agent runs for a check. ``timeout`` is in seconds."""
 
     command: str
@@ -226,7 +226,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class CommandResult:
     """The result of a command: its exit status (124: it took too long), duration in seconds and last lines."""
 
     status: int
@@ -243,12 +243,12 @@ class Inspection:
 
     sealed: bool = False
     broken: str = ""
-    answers: Mapping[int, Answered] = field(default_factory=dict)
+    answers: Mapping[int, CommandResult] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
+class ServiceState:
     """The units of the service at one moment, and the results of the commands by their positions."""
 
     units: tuple[Unit, ...] = ()
-    answers: Mapping[int, Answered] = field(default_factory=dict)
+    answers: Mapping[int, CommandResult] = field(default_factory=dict)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import (
+    HostCommand,
     Inspection,
-    Installed,
+    InstallOutcome,
     Mark,
-    Observation,
-    Question,
+    ServiceState,
     StepReport,
     Survey,
     SwitchOrder,
@@ -46,13 +46,13 @@ class Host(Protocol):
     def survey(self, *, sizes: bool = False) -> Survey:
         """Read everything that a plan needs; ``sizes`` also measures each release."""
 
-    def inspect(self, release: str, questions: Sequence[Question] = ()) -> Inspection:
+    def inspect(self, release: str, questions: Sequence[HostCommand] = ()) -> Inspection:
         """Compare a release with its manifest, and run the questions' commands inside it."""
 
     def switch(self, order: SwitchOrder, on_step: Callable[[StepReport], None]) -> SwitchResult:
         """Run the transaction, and report each step as it ends."""
 
-    def ask(self, run: str, questions: Sequence[Question] = ()) -> Observation:
+    def ask(self, run: str, questions: Sequence[HostCommand] = ()) -> ServiceState:
         """Observe the service now. Renews the lease of ``run`` (may be empty)."""
 
     def dial(self, host: str, port: int, timeout: float) -> Stream:
@@ -70,7 +70,7 @@ class Host(Protocol):
     def seal(self, release: str) -> int:
         """Write the manifest of a release. Returns the number of files in it."""
 
-    def install(self, text: str) -> Installed:
+    def install(self, text: str) -> InstallOutcome:
         """Install the break-glass program. Returns what became of the file that was there."""
 
     def stamp(self) -> str:

@@ -10,7 +10,7 @@ from rollback_ops.checks import HostProbe, NetworkProbe
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import ConnectionLost, RollbackOpsError
 from rollback_ops.core.health import Thresholds, Verification
-from rollback_ops.core.model import Inspection, Mark, Question, Survey, SwitchOrder, SwitchResult, Unit
+from rollback_ops.core.model import HostCommand, Inspection, Mark, Survey, SwitchOrder, SwitchResult, Unit
 from rollback_ops.core.ports import Host, Progress
 from rollback_ops.core.tasks import Cancellation, Pending
 from rollback_ops.engine.verify import verify
@@ -66,7 +66,7 @@ class Fleet:
         return self._each(names, lambda name: self._hosts[name].survey(), self._survey_within)
 
     def inspect(
-        self, names: Iterable[str], release: str, questions: Sequence[Question]
+        self, names: Iterable[str], release: str, questions: Sequence[HostCommand]
     ) -> dict[str, Inspection | RollbackOpsError]:
         """Inspect a release on some of the hosts, before any service is stopped."""
         return self._each(names, lambda name: self._hosts[name].inspect(release, questions), self.left())

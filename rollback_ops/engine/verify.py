@@ -16,7 +16,7 @@ from typing import TypeGuard
 from rollback_ops.checks import Dial, HostProbe, NetworkProbe
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verification
-from rollback_ops.core.model import Observation, Unit
+from rollback_ops.core.model import ServiceState, Unit
 from rollback_ops.core.ports import Host
 from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.core.watch import CheckState, Findings, Watch, first_interval, longer
@@ -145,7 +145,7 @@ def _probes(
     host_probes = {name: check for name, check in checks.items() if _asks_host(check)}
     states = {name: check for name, check in host_probes.items() if check.question is None}
     commands = {name: check for name, check in host_probes.items() if check.question is not None}
-    known = [Observation(units)] if units else []
+    known = [ServiceState(units)] if units else []
     probes = [(tuple(states), _host_probe(host, states, run, known))] if states else []
     probes += [(tuple(commands), _host_probe(host, commands, run, []))] if commands else []
     probes += [
@@ -162,7 +162,7 @@ def _opens_connection(check: HostProbe | NetworkProbe) -> TypeGuard[NetworkProbe
     return hasattr(check, "probe")
 
 
-def _host_probe(host: Host, checks: Mapping[str, HostProbe], run: str, known: list[Observation]) -> Probe:
+def _host_probe(host: Host, checks: Mapping[str, HostProbe], run: str, known: list[ServiceState]) -> Probe:
     """Judge what is known already first, and then ask the host."""
 
     def probe() -> Findings:

@@ -24,7 +24,7 @@ from rollback_ops.config.request import Options, Request
 from rollback_ops.config.resolve import resolve
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.journal import read_journal
-from rollback_ops.core.model import Answered, Question, SwitchOrder
+from rollback_ops.core.model import CommandResult, HostCommand, SwitchOrder
 from rollback_ops.core.plan import Selection, make_plan
 from rollback_ops.core.ports import Stream
 from rollback_ops.core.record import Record
@@ -50,8 +50,8 @@ SERVICES = {
 }
 OPERATIONS: dict[str, Callable[[AgentHost], Any]] = {
     "survey": lambda host: make_plan([host.survey()], Selection()),
-    "inspect": lambda host: host.inspect("r1", [Question("true", 1.0)]),
-    "ask": lambda host: host.ask("run", [Question("true", 1.0)]),
+    "inspect": lambda host: host.inspect("r1", [HostCommand("true", 1.0)]),
+    "ask": lambda host: host.ask("run", [HostCommand("true", 1.0)]),
     "record": lambda host: host.record("run", {"r1": "bad"}, "{}"),
     "history": lambda host: read_journal(host.journal()),
     "seal": lambda host: host.seal("r1"),
@@ -180,7 +180,7 @@ def judges(data: bytes) -> None:
     service = Service.model_validate({"root": "/x", "checks": {f"c{n}": check for n, check in enumerate(look)}})
     for status in (0, 1, 3, 4, 124, -1):
         for check in checks.build(service.checks, "r1").values():
-            finding = check.judge((), Answered(status, 0.1, said))  # type: ignore[union-attr]
+            finding = check.judge((), CommandResult(status, 0.1, said))  # type: ignore[union-attr]
             assert plain(finding.detail)
 
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field, replace
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Finding, Verification
 from rollback_ops.core.model import (
-    Answered,
+    CommandResult,
+    HostCommand,
     Inspection,
-    Installed,
+    InstallOutcome,
     Lease,
     Live,
     Mark,
-    Observation,
     OpenTransaction,
-    Question,
     Release,
+    ServiceState,
     StepReport,
     Survey,
     SwitchOrder,
@@ -90,7 +90,7 @@ class FakeHost:
     events: Events = field(default_factory=list)
     orders: list[SwitchOrder] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
-    asked: list[Question] = field(default_factory=list)
+    asked: list[HostCommand] = field(default_factory=list)
     dials: list[str] = field(default_factory=list)
     program: str = ""
 
@@ -105,7 +105,7 @@ class FakeHost:
             self.name, self.releases, self.live, self.units, self.lease, self.unfinished, self.blockers, self.warnings
         )
 
-    def inspect(self, release: str, questions: Sequence[Question] = ()) -> Inspection:
+    def inspect(self, release: str, questions: Sequence[HostCommand] = ()) -> Inspection:
         self._begin("inspect", release)
         self.asked += questions
         sealed = any(r.sealed for r in self.releases if r.name == release)
@@ -123,13 +123,13 @@ class FakeHost:
         reason = "" if self.ends == "switched" else f"it {self.ends}"
         return SwitchResult(self.ends, reason, known, (StepReport("stop", "ok", 0.1),), downtime=0.2)
 
-    def ask(self, run: str, questions: Sequence[Question] = ()) -> Observation:
+    def ask(self, run: str, questions: Sequence[HostCommand] = ()) -> ServiceState:
         self._begin("ask")
-        return Observation(self.units, self._answers(questions))
+        return ServiceState(self.units, self._answers(questions))
 
-    def _answers(self, questions: Sequence[Question]) -> dict[int, Answered]:
+    def _answers(self, questions: Sequence[HostCommand]) -> dict[int, CommandResult]:
         return {
-            number: Answered(self.answers.get(question.command, self.says), 0.01, ("what it said",))
+            number: CommandResult(self.answers.get(question.command, self.says), 0.01, ("what it said",))
             for number, question in enumerate(questions)
         }
 
@@ -154,9 +154,9 @@ class FakeHost:
         self._begin("seal", release)
         return 1
 
-    def install(self, text: str) -> Installed:
+    def install(self, text: str) -> InstallOutcome:
         self._begin("install")
-        how: Installed = "unchanged" if self.program == text else "replaced" if self.program else "installed"
+        how: InstallOutcome = "unchanged" if self.program == text else "replaced" if self.program else "installed"
         self.program = text
         return how
 

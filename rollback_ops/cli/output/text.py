@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from rollback_ops.core import summary
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Verification
-from rollback_ops.core.model import Installed, StepReport, Survey
+from rollback_ops.core.model import InstallOutcome, StepReport, Survey
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, natural
 from rollback_ops.core.record import HostRecord, Record
 from rollback_ops.core.statistics import Statistics
@@ -173,7 +173,7 @@ def seals(seals: Mapping[str, Seal]) -> Iterator[Line]:
         yield Line(f"✓ {host}  {seal.release} sealed: {seal.files} files", "good")
 
 
-def installation(path: str, hosts: Mapping[str, Installed]) -> Iterator[Line]:
+def installation(path: str, hosts: Mapping[str, InstallOutcome]) -> Iterator[Line]:
     for host, how in hosts.items():
         yield Line(f"✓ {host}  {path}: {how}", "good")
 

@@ -6,7 +6,7 @@ import sys
 
 from rollback_ops.config import Service
 from rollback_ops.core.health import Thresholds
-from rollback_ops.core.model import Manager, Question
+from rollback_ops.core.model import HostCommand, Manager
 from rollback_ops.hosts.agent import bundle, installed
 
 _CHECKS = {
@@ -26,7 +26,7 @@ def text(product: str) -> str:
     if product == "sent":
         return bundle.render(service, manager)
     thresholds = dict.fromkeys(("process", *_CHECKS), Thresholds())
-    questions = {name: Question("true", 5.0) for name in ("log", "config")}
+    questions = {name: HostCommand("true", 5.0) for name in ("log", "config")}
     wanted = installed.Installation("placeholder", "prod", service, manager, questions, thresholds, {}, service.limits)
     return installed.render(wanted)
 

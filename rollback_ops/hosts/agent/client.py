@@ -15,11 +15,11 @@ from rollback_ops.core.errors import (
     RollbackOpsError,
 )
 from rollback_ops.core.model import (
+    HostCommand,
     Inspection,
-    Installed,
+    InstallOutcome,
     Mark,
-    Observation,
-    Question,
+    ServiceState,
     StepReport,
     Survey,
     SwitchOrder,
@@ -67,17 +67,17 @@ class AgentHost:
         units = self._parse_units(protocol.text_of(answer, "state"))
         return protocol.survey(self.name, answer, units, time.monotonic() - began)
 
-    def inspect(self, release: str, questions: Sequence[Question] = ()) -> Inspection:
+    def inspect(self, release: str, questions: Sequence[HostCommand] = ()) -> Inspection:
         patience = max((q.timeout for q in questions), default=0.0) + self._switch_within
         return protocol.inspected(self._operate("inspect", release, *_flat(questions), within=patience))
 
-    def ask(self, run: str, questions: Sequence[Question] = ()) -> Observation:
+    def ask(self, run: str, questions: Sequence[HostCommand] = ()) -> ServiceState:
         patience = max((q.timeout for q in questions), default=0.0) + _LOOK_WITHIN
         answer = self._operate("ask", run, *_flat(questions), within=patience)
-        return Observation(self._parse_units(protocol.text_of(answer, "state")), protocol.answers(answer))
+        return ServiceState(self._parse_units(protocol.text_of(answer, "state")), protocol.answers(answer))
 
     def logs(self) -> Sequence[str]:
-        answered = self.ask("", (Question(restricted.READ_LOGS, _LOGS_WITHIN),)).answers.get(0)
+        answered = self.ask("", (HostCommand(restricted.READ_LOGS, _LOGS_WITHIN),)).answers.get(0)
         return answered.lines if answered else ()
 
     def dial(self, host: str, port: int, timeout: float) -> Stream:
@@ -101,7 +101,7 @@ class AgentHost:
             raise Refused(f"{self.name}: {release} could not be sealed", hint)
         return count
 
-    def install(self, text: str) -> Installed:
+    def install(self, text: str) -> InstallOutcome:
         """Put the program where people on the host find it. It is sent whole, whoever is asked otherwise."""
         command = bundle.command(text, "install")
         answer = self._hear("install", lambda take: self._transport.execute(command, take, _LOOK_WITHIN).stderr)
@@ -112,7 +112,7 @@ class AgentHost:
         return how
 
     def stamp(self) -> str:
-        answered = self.ask("", (Question(restricted.READ_STAMP, _LOGS_WITHIN),)).answers.get(0)
+        answered = self.ask("", (HostCommand(restricted.READ_STAMP, _LOGS_WITHIN),)).answers.get(0)
         return answered.lines[0] if answered and answered.status == 0 and answered.lines else ""
 
     def switch(self, order: SwitchOrder, on_step: Callable[[StepReport], None]) -> SwitchResult:
@@ -200,5 +200,5 @@ class _Progress:
         return protocol.switched(answer.lines, self._parse_units(state) if state else ())
 
 
-def _flat(questions: Sequence[Question]) -> list[str]:
+def _flat(questions: Sequence[HostCommand]) -> list[str]:
     return [word for q in questions for word in (f"{q.timeout:g}", q.command)]

@@ -22,7 +22,7 @@ from rollback_ops.config import (
 )
 from rollback_ops.core import redaction
 from rollback_ops.core.health import Thresholds
-from rollback_ops.core.model import Manager, Question
+from rollback_ops.core.model import HostCommand, Manager
 from rollback_ops.hosts.agent import bundle, protocol, restricted, sockets
 
 # Stands in questions for the release that they are about, until the host knows it.
@@ -41,7 +41,7 @@ class Installation:
     environment_name: str
     service: Service
     manager: Manager
-    questions: Mapping[str, Question]
+    questions: Mapping[str, HostCommand]
     thresholds: Mapping[str, Thresholds]
     unstartable: Mapping[str, str]
     hurried: Limits
@@ -143,7 +143,7 @@ def _pace(thresholds: Thresholds) -> str:
     )
 
 
-def _how(name: str, check: Check | None, questions: Mapping[str, Question]) -> tuple[str, str]:
+def _how(name: str, check: Check | None, questions: Mapping[str, HostCommand]) -> tuple[str, str]:
     """Return the function that judges a check, and the command (or, for ``ask_nobody``, the reason)."""
     match check:
         case None | ProcessCheck():

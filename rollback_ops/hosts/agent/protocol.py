@@ -9,9 +9,9 @@ from typing import get_args
 
 from rollback_ops.core.errors import BadAnswer
 from rollback_ops.core.model import (
-    Answered,
+    CommandResult,
     Inspection,
-    Installed,
+    InstallOutcome,
     Lease,
     Live,
     LiveState,
@@ -30,7 +30,7 @@ from rollback_ops.core.model import (
 _LIVE_STATES: dict[str, LiveState] = {word: word for word in get_args(LiveState)}
 _MARKS: dict[str, Mark] = {word: word for word in get_args(Mark)}
 _STEP_OUTCOMES: dict[str, StepOutcome] = {word: word for word in get_args(StepOutcome)}
-_INSTALLED: dict[str, Installed] = {word: word for word in get_args(Installed)}
+_INSTALLED: dict[str, InstallOutcome] = {word: word for word in get_args(InstallOutcome)}
 _SWITCH_OUTCOMES: dict[str, SwitchOutcome] = {word: word for word in get_args(SwitchOutcome)}
 
 # To choose among so many takes a second.
@@ -171,18 +171,18 @@ def sealed(answer: Answer) -> int | None:
     return next((_count(fields[1]) for fields in answer.of("sealed", 2)), None)
 
 
-def installed(answer: Answer) -> Installed | None:
+def installed(answer: Answer) -> InstallOutcome | None:
     """What became of the file that was to be installed, or None where it was not."""
     return next((word for tag, *_ in answer.lines if (word := _INSTALLED.get(tag))), None)
 
 
-def answers(answer: Answer) -> dict[int, Answered]:
+def answers(answer: Answer) -> dict[int, CommandResult]:
     """What each question was answered with, by its number."""
     said: dict[int, list[str]] = {}
     for number, *words in answer.of("said", 2):
         said.setdefault(_status(number), []).append(clean("\t".join(words)))
     return {
-        _status(number): Answered(
+        _status(number): CommandResult(
             _status(status), _number(seconds) or 0.0, tuple(filter(None, said.get(_status(number), [])))
         )
         for number, status, seconds, *_ in answer.of("answered", 3)

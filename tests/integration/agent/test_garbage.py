@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from rollback_ops.config import Service
 from rollback_ops.core.errors import BadAnswer, ConnectionLost, HostUnreachable, RollbackOpsError
-from rollback_ops.core.model import Inspection, Question, Release, StepReport, SwitchOrder
+from rollback_ops.core.model import HostCommand, Inspection, Release, StepReport, SwitchOrder
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Selection, make_plan
 from rollback_ops.core.ports import Stream
 from rollback_ops.hosts import managers
@@ -26,8 +26,8 @@ from rollback_ops.hosts.transport import Completed
 
 OPERATIONS: dict[str, Callable[[AgentHost], Any]] = {
     "survey": lambda host: host.survey(),
-    "inspect": lambda host: host.inspect("r1", [Question("true", 1.0)]),
-    "ask": lambda host: host.ask("run", [Question("true", 1.0)]),
+    "inspect": lambda host: host.inspect("r1", [HostCommand("true", 1.0)]),
+    "ask": lambda host: host.ask("run", [HostCommand("true", 1.0)]),
     "record": lambda host: host.record("run", {"r1": "bad"}, "{}"),
     "history": lambda host: host.journal(),
     "seal": lambda host: host.seal("r1"),

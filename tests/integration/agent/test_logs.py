@@ -17,7 +17,7 @@ from rollback_ops.checks.logs import Logs
 from rollback_ops.config import LogsCheck, Service
 from rollback_ops.config.log_patterns import IGNORE, PATTERNS
 from rollback_ops.core.health import Finding
-from rollback_ops.core.model import Answered
+from rollback_ops.core.model import CommandResult
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.hosts.agent import bundle
 from tests.support.agent_sandbox import RUN, Sandbox
@@ -31,8 +31,8 @@ def settings(**keys: Any) -> LogsCheck:
     return LogsCheck.model_validate({"kind": "logs", **keys})
 
 
-def answered(*lines: str, status: int = 0) -> Answered:
-    return Answered(status, 0.01, lines)
+def answered(*lines: str, status: int = 0) -> CommandResult:
+    return CommandResult(status, 0.01, lines)
 
 
 class Watched(Sandbox):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rollback_ops.core.errors import Refused
-from rollback_ops.core.model import Live, Question, Unit
+from rollback_ops.core.model import HostCommand, Live, Unit
 from rollback_ops.hosts.agent import bundle
 from tests.support.agent_sandbox import RUN, Sandbox
 from tests.support.lab.ground import wait_until
@@ -77,7 +77,7 @@ def test_an_operation_that_there_is_not_is_an_error_and_does_nothing(sandbox: Sa
 
 def test_what_is_too_long_for_one_command_is_refused_and_not_cut(sandbox: Sandbox) -> None:
     with pytest.raises(Refused, match="characters, more than one command may have"):
-        sandbox.host.inspect("r2", [Question("x" * 130_000, 1.0)])
+        sandbox.host.inspect("r2", [HostCommand("x" * 130_000, 1.0)])
 
 
 # --- survey --------------------------------------------------------------------------------------------
@@ -415,14 +415,14 @@ def test_a_release_that_is_not_there_is_not_looked_into(sandbox: Sandbox, releas
 
 def test_questions_are_asked_inside_the_release_all_at_once_and_each_within_its_time(sandbox: Sandbox) -> None:
     questions = [
-        Question("cat app; exit 3", 5.0),
-        Question("sleep 30", 0.2),
-        Question("no-such-command", 5.0),
-        Question("cat", 5.0),
-        Question("", 5.0),
-        Question("printf 'result\\tswitched\\nend\\t0\\n\\033[31mred'", 5.0),
-        Question("seq 1 100000", 5.0),
-        Question('touch "$0.canary"; exit $((6 * 7))', 5.0),
+        HostCommand("cat app; exit 3", 5.0),
+        HostCommand("sleep 30", 0.2),
+        HostCommand("no-such-command", 5.0),
+        HostCommand("cat", 5.0),
+        HostCommand("", 5.0),
+        HostCommand("printf 'result\\tswitched\\nend\\t0\\n\\033[31mred'", 5.0),
+        HostCommand("seq 1 100000", 5.0),
+        HostCommand('touch "$0.canary"; exit $((6 * 7))', 5.0),
     ]
     answers = sandbox.host.inspect("r2", questions).answers
     assert [answers[n].status for n in range(len(questions))] == [3, 124, 127, 0, 0, 0, 0, 42]
@@ -437,7 +437,7 @@ def test_asking_tells_the_state_and_keeps_the_lease_of_its_run_only(sandbox: San
     sandbox.switch()
     lease = sandbox.store / "lease"
     before = lease.read_text()
-    observation = sandbox.host.ask("20240101T000000Z-ffffffff", [Question("pwd -P", 5.0)])
+    observation = sandbox.host.ask("20240101T000000Z-ffffffff", [HostCommand("pwd -P", 5.0)])
     assert observation.units == (Unit("rosey", "running"),)
     assert observation.answers[0].lines == (str(sandbox.releases / "r2"),)
     assert lease.read_text() == before

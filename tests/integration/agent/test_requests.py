@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rollback_ops.core.errors import BadAnswer, Refused
-from rollback_ops.core.model import Question, SwitchOrder
+from rollback_ops.core.model import HostCommand, SwitchOrder
 from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.agent.restricted import request
 from rollback_ops.hosts.local import LocalTransport
@@ -18,7 +18,7 @@ from tests.support.agent_sandbox import RUN
 from tests.support.breakglass_sandbox import Standalone
 
 CHECK = {"checks": {"health": {"kind": "command", "run": "test {release} = r3 && echo 'all is $well'"}}}
-MINE = Question("test r3 = r3 && echo 'all is $well'", 5.0)
+MINE = HostCommand("test r3 = r3 && echo 'all is $well'", 5.0)
 NASTY = """it's "quoted" \\ $(touch canary) `id`; ünwell 🦄 %045 =x\\045"""
 
 
@@ -57,7 +57,7 @@ def test_every_operation_of_a_rollback_can_be_asked_for(sandbox: Standalone, ask
 def test_a_question_that_the_host_does_not_know_is_not_put_to_anybody(sandbox: Standalone, asked: AgentHost) -> None:
     canary = sandbox.root / "canary"
     for question in (f"touch {canary}", f"{MINE.command}; touch {canary}", "", "sh"):
-        answered = asked.ask("", (Question(question, 5.0), MINE)).answers
+        answered = asked.ask("", (HostCommand(question, 5.0), MINE)).answers
         assert (answered[0].status, answered[1].status) == (126, 0)
         assert "other settings" in answered[0].lines[0]
     assert not canary.exists()

@@ -9,7 +9,7 @@ import pytest
 from rollback_ops.checks import after, before, build
 from rollback_ops.checks.command import Command
 from rollback_ops.config import CommandCheck
-from rollback_ops.core.model import Answered, Question
+from rollback_ops.core.model import CommandResult, HostCommand
 
 
 def command(run: str = "true", **settings: Any) -> Command:
@@ -19,30 +19,30 @@ def command(run: str = "true", **settings: Any) -> Command:
 @pytest.mark.parametrize(
     ("answered", "verdict", "shown"),
     [
-        (Answered(0, 0.1), "passed", ""),
-        (Answered(0, 0.1, ("fine",)), "passed", "fine"),
-        (Answered(1, 0.1), "failed", "1"),
-        (Answered(3, 0.1, ("a", "b", "c", "d")), "failed", "b / c / d"),
-        (Answered(124, 5.0), "failed", "5 s"),
-        (Answered(137, 5.0, ("still busy",)), "failed", "still busy"),
-        (Answered(126, 0.1, ("sh: 1: probe: Permission denied",)), "unknown", "probe: Permission denied"),
-        (Answered(127, 0.1, ("sh: 1: nope: not found",)), "unknown", "nope: not found"),
-        (Answered(-1, 0.0), "unknown", ""),
+        (CommandResult(0, 0.1), "passed", ""),
+        (CommandResult(0, 0.1, ("fine",)), "passed", "fine"),
+        (CommandResult(1, 0.1), "failed", "1"),
+        (CommandResult(3, 0.1, ("a", "b", "c", "d")), "failed", "b / c / d"),
+        (CommandResult(124, 5.0), "failed", "5 s"),
+        (CommandResult(137, 5.0, ("still busy",)), "failed", "still busy"),
+        (CommandResult(126, 0.1, ("sh: 1: probe: Permission denied",)), "unknown", "probe: Permission denied"),
+        (CommandResult(127, 0.1, ("sh: 1: nope: not found",)), "unknown", "nope: not found"),
+        (CommandResult(-1, 0.0), "unknown", ""),
         (None, "unknown", ""),
     ],
 )
-def test_the_exit_status_decides(answered: Answered | None, verdict: str, shown: str) -> None:
+def test_the_exit_status_decides(answered: CommandResult | None, verdict: str, shown: str) -> None:
     finding = command(timeout="5s").judge((), answered)
     assert (finding.verdict, finding.final, shown in finding.detail) == (verdict, False, True)
 
 
 @pytest.mark.parametrize(
-    "answered", [Answered(1, 0.1), Answered(126, 0.1), Answered(127, 0.1), Answered(-1, 0.0), None]
+    "answered", [CommandResult(1, 0.1), CommandResult(126, 0.1), CommandResult(127, 0.1), CommandResult(-1, 0.0), None]
 )
-def test_a_release_passes_before_the_stop_only_with_exit_status_0(answered: Answered | None) -> None:
+def test_a_release_passes_before_the_stop_only_with_exit_status_0(answered: CommandResult | None) -> None:
     early = command(phase="before")
     assert early.judge((), answered).verdict != "passed"
-    assert early.judge((), Answered(0, 0.1)).verdict == "passed"
+    assert early.judge((), CommandResult(0, 0.1)).verdict == "passed"
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_release_passes_before_the_stop_only_with_exit_status_0(answered: Answ
     ],
 )
 def test_only_the_placeholder_is_replaced_by_the_release(run: str, asked: str) -> None:
-    assert command(run, timeout="5s").question == Question(asked, 5.0)
+    assert command(run, timeout="5s").question == HostCommand(asked, 5.0)
 
 
 def test_every_check_belongs_to_one_phase() -> None:
@@ -67,4 +67,4 @@ def test_every_check_belongs_to_one_phase() -> None:
 
 @pytest.mark.parametrize(("phase", "trigger"), [("before", "config-invalid"), ("after", "verification-failed")])
 def test_a_failure_has_the_trigger_of_its_phase(phase: str, trigger: str) -> None:
-    assert command(phase=phase).judge((), Answered(1, 0.1)).trigger == trigger
+    assert command(phase=phase).judge((), CommandResult(1, 0.1)).trigger == trigger

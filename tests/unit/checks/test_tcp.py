@@ -12,7 +12,7 @@ import pytest
 from rollback_ops.checks import build
 from rollback_ops.checks.tcp import Socket, Tcp
 from rollback_ops.config import TcpCheck
-from rollback_ops.core.model import Answered
+from rollback_ops.core.model import CommandResult
 from rollback_ops.core.ports import Stream
 
 
@@ -118,14 +118,14 @@ def test_a_name_that_does_not_resolve_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("answered", "verdict"),
     [
-        (Answered(0, 0.1), "passed"),
-        (Answered(1, 0.1), "failed"),
-        (Answered(2, 0.1), "unknown"),
-        (Answered(124, 2.0), "unknown"),
+        (CommandResult(0, 0.1), "passed"),
+        (CommandResult(1, 0.1), "failed"),
+        (CommandResult(2, 0.1), "unknown"),
+        (CommandResult(124, 2.0), "unknown"),
         (None, "unknown"),
     ],
 )
-def test_a_unix_socket_is_judged_by_the_answer_of_the_host(answered: Answered | None, verdict: str) -> None:
+def test_a_unix_socket_is_judged_by_the_answer_of_the_host(answered: CommandResult | None, verdict: str) -> None:
     settings = TcpCheck.model_validate({"kind": "tcp", "address": "/run/db.sock"})
     check = build({"db": settings}, "v1")["db"]
     assert isinstance(check, Socket)
