@@ -219,7 +219,9 @@ def _open(
 
     options = _options(typed, resume=resume, dry_run=dry_run)
     settings = load_settings(typed.config, session.environ)
-    context = open_context(settings, session.environ, options, session.secrets, sizes=sizes)
+    context = open_context(
+        settings, session.environ, options, session.secrets, sizes=sizes, started_at=session.started_at
+    )
     session.redactor = context.redact
     if survey:
         context.begin(change=change)

@@ -94,7 +94,9 @@ class _Results(io.TextIOWrapper):
             self._dropped(error)
 
     def _dropped(self, error: OSError) -> None:
-        raise OutputError(error.strerror) from None
+        # A reader that has seen enough (`| head`, `| grep -q`) is no failure of the command.
+        if not isinstance(error, BrokenPipeError):
+            raise OutputError(error.strerror) from None
 
 
 class _Progress(_Results):

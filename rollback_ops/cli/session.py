@@ -7,7 +7,9 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rollback_ops.cli import exit as process
@@ -27,6 +29,17 @@ _LONGEST_DEFECT = 300
 _GRACE = {signal.SIGINT: 6.0, signal.SIGTERM: 1.5}
 
 
+def _process_started_at() -> datetime:
+    """Return when this process began, as Linux knows it (proc(5): field 22 of ``stat``); elsewhere the time now."""
+    now = datetime.now(UTC)
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        uptime = float(Path("/proc/uptime").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return now
+    return now - timedelta(seconds=max(0.0, uptime - ticks / os.sysconf("SC_CLK_TCK")))
+
+
 class Session:
     """What one command needs of its process. Everything is made when it is first needed: ``--help`` needs nothing.
 
@@ -35,6 +48,7 @@ class Session:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
+        self.started_at = _process_started_at()
         # From when the settings are loaded, the redactor of the command's context, with their ``mask`` patterns.
         self.redactor: Redactor | None = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ class Context:
     """One service in one environment, with its hosts. No host is connected before the survey begins.
 
     Nothing in it is shared with another command of the same process. ``sizes``: the survey measures each release.
+    ``started_at``: when the person waited first, which is when the process began.
     """
 
     request: Request
@@ -43,6 +45,7 @@ class Context:
     first_aid: tuple[str, ...] = ()
     redact: Redactor = field(default_factory=Redactor)
     sizes: bool = False
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @cached_property
     def reason(self) -> Reason:
@@ -123,7 +126,13 @@ def load_settings(config: str | None, environ: Mapping[str, str]) -> Settings:
 
 
 def open_context(
-    settings: Settings, environ: Mapping[str, str], options: Options, secrets: Secrets, *, sizes: bool = False
+    settings: Settings,
+    environ: Mapping[str, str],
+    options: Options,
+    secrets: Secrets,
+    *,
+    sizes: bool = False,
+    started_at: datetime | None = None,
 ) -> Context:
     """Connect the parts for one command. Contacts no host.
 
@@ -150,6 +159,7 @@ def open_context(
         first_aid=manager.first_aid,
         redact=Redactor(secrets.texts(), job.service.mask),
         sizes=sizes,
+        started_at=started_at or datetime.now(UTC),
     )
 
 

@@ -32,6 +32,6 @@ def rollback(context: Context, progress: Progress, cancellation: Cancellation) -
 
 
 def _refused(context: Context, spec: RollbackSpec, refusal: Refused) -> Record:
-    state = RunState(spec.info, [host.name for host in context.hosts], context.redact)
+    state = RunState(spec.info, [host.name for host in context.hosts], context.redact, spec.started_at)
     state.decision = Refusal(refusal.message, refusal.hint)
     return record_of(state)

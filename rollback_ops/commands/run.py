@@ -41,6 +41,7 @@ def spec_of(context: Context, reason: Reason) -> RollbackSpec:
         checks.thresholds(service.checks, service.verify),
         service.limits,
         context.redact,
+        context.started_at,
     )
 
 

@@ -61,7 +61,7 @@ def record_of(state: RunState) -> Record:
         duration_seconds=round((finished_at - state.started_at).total_seconds(), 3),
         outcome=outcome,
         exit_code=state.cancelled or _exit_code(info, outcome),
-        from_=_common([host.from_ for host in hosts]),
+        from_=_from(state, hosts),
         to=_to(state),
         rejected=tuple(RejectedRelease(release=r.release, why=r.why) for r in _rejected(state)),
         hosts=hosts,
@@ -113,6 +113,13 @@ def _outcome(state: RunState, hosts: Sequence[HostRecord]) -> Outcome:
 
 def _rejected(state: RunState) -> tuple[Rejected, ...]:
     return () if isinstance(state.decision, NothingToDo | None) else state.decision.rejected
+
+
+def _from(state: RunState, hosts: Sequence[HostRecord]) -> ReleaseRef:
+    """Return the release that was left: that of the hosts that were switched, or are to be; else of all hosts."""
+    plan = state.attempts[0].plan if state.attempts else state.decision
+    switched = {host.host for host in plan.with_action("switch")} if isinstance(plan, Plan) else set()
+    return _common([host.from_ for host in hosts if host.host in switched] or [host.from_ for host in hosts])
 
 
 def _to(state: RunState) -> ReleaseRef:

@@ -156,7 +156,7 @@ class Record(RecordPart):
     def line(self) -> str:
         """Return the record as one line of JSON for the journal. A record that is too long loses details."""
         text = ""
-        for record in (self, self._without_rejected(), self._in_outline()):
+        for record in (self, self._without_rejected(), self._in_outline(), self._without_hosts()):
             text = record.model_dump_json(by_alias=True)
             if len(text.encode()) <= _LONGEST_LINE:
                 break
@@ -173,6 +173,13 @@ class Record(RecordPart):
         outline = self._without_rejected()
         hosts = tuple(HostRecord(host=h.host, outcome=h.outcome, from_=h.from_, to=h.to) for h in self.hosts)
         return outline.model_copy(update={"hosts": hosts, "warnings": (*outline.warnings, said)})
+
+    def _without_hosts(self) -> Record:
+        """Keep one host of each outcome: a record without any host would not count as ended."""
+        said = f"the journal names only some of the {len(self.hosts)} hosts: they are too many"
+        outline = self._in_outline()
+        some = {host.outcome: host for host in outline.hosts}
+        return outline.model_copy(update={"hosts": tuple(some.values()), "warnings": (*outline.warnings, said)})
 
 
 def schema() -> str:

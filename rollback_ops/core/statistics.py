@@ -34,8 +34,8 @@ class Statistics:
 
 
 def statistics(records: Iterable[Record], *, grouped: bool = True) -> Statistics:
-    """Count the rollbacks that changed a host. Dry runs, refusals and no-ops do not count."""
-    counted = [r for r in records if not r.dry_run and r.outcome not in ("refused", "nothing_to_do")]
+    """Count the rollbacks that changed a host. Dry runs, refusals, no-ops and runs that go on do not count."""
+    counted = [r for r in records if not r.dry_run and r.outcome not in ("refused", "nothing_to_do") and _ended(r)]
     timed = [r.duration_seconds for r in counted if r.duration_seconds > 0]
     return Statistics(
         total=len(counted),
@@ -45,6 +45,11 @@ def statistics(records: Iterable[Record], *, grouped: bool = True) -> Statistics
         by_environment=_by(counted, "environment") if grouped else {},
         by_trigger=_by(counted, "trigger") if grouped else {},
     )
+
+
+def _ended(record: Record) -> bool:
+    """Whether the run has ended: a journal that holds only its beginning names no host, and it may be going on."""
+    return record.outcome != "cancelled" or bool(record.hosts)
 
 
 def _by(records: Sequence[Record], attribute: str) -> dict[str, Statistics]:

@@ -34,7 +34,7 @@ def guard(
     with exit code 2 all the same: what was deployed is not live. What could not be found out neither passes nor is a
     reason to roll back.
     """
-    state = RunState(spec.info, fleet.names, spec.redact)
+    state = RunState(spec.info, fleet.names, spec.redact, spec.started_at)
     decision: Decision = "unknown"
     try:
         survey(fleet, state)

@@ -19,7 +19,7 @@ from rollback_ops.engine.spec import RollbackSpec, for_host
 
 def roll_back(spec: RollbackSpec, fleet: Fleet, announcer: Announcer) -> Record:
     """Roll all hosts back at once. The record says what became of it, whatever that is; nothing is raised."""
-    state = RunState(spec.info, fleet.names, spec.redact)
+    state = RunState(spec.info, fleet.names, spec.redact, spec.started_at)
     try:
         survey(fleet, state)
         _plan(spec, fleet, state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from rollback_ops.checks import HostProbe, NetworkProbe
 from rollback_ops.config import Limits, Verify
@@ -26,6 +27,7 @@ class RollbackSpec:
     thresholds: Mapping[str, Thresholds]
     limits: Limits = field(default_factory=Limits)
     redact: Redactor = field(default_factory=Redactor)
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 def for_host(spec: RollbackSpec, host: HostPlan, state: RunState) -> SwitchOrder:

@@ -50,10 +50,22 @@ def result(record: Record) -> Iterator[Line]:
     headline, style = _HEADLINES[record.outcome]
     if record.dry_run and record.outcome == "nothing_to_do" and record.to.release:
         headline, style = "DRY RUN, nothing was changed. A rollback would go", "warning"
-    way = f": {record.from_.release or 'nothing'} → {record.to.release}" if record.to.release else ""
+    way = _way(record)
     yield Line(f"{headline}{way}  ({record.environment}, {record.duration_seconds:.1f} s)", style)
     yield from _details(record)
     yield from _times(record)
+
+
+def _way(record: Record) -> str:
+    """Show from which release to which; where the first one is live again, which one was tried."""
+    origin = record.from_.release or "nothing"
+    if not record.to.release:
+        return ""
+    return (
+        f": {origin} (tried {record.to.release})"
+        if record.outcome == "restored"
+        else f": {origin} → {record.to.release}"
+    )
 
 
 def _times(record: Record) -> Iterator[Line]:
@@ -83,6 +95,8 @@ def _details(record: Record) -> Iterator[Line]:
     for host in record.hosts:
         yield from _host(host, alone=len(record.hosts) == 1, would=record.dry_run)
     for rejected in record.rejected:
+        if record.rolled_back and rejected.release == record.from_.release:
+            continue
         yield Line(f"  not {rejected.release}: {rejected.why}", "faint")
     for warning in record.warnings:
         yield Line(f"  ! {warning}", "warning")

@@ -55,8 +55,8 @@ def run(rollback_ops: RollbackOps, arguments: str, **variables: str) -> subproce
         ("rollback-ops list prod --local --json >/dev/full", 4, "No space left on device"),
         (
             "rollback-ops list prod --local | true; exit ${PIPESTATUS[0]}",
-            4,
-            "Broken pipe",
+            0,
+            "",
         ),
         ("rollback-ops check prod --local >&-", 1, ""),
         ("rollback-ops check prod --local 2>&-", 1, ""),

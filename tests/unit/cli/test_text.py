@@ -66,7 +66,7 @@ def test_the_first_line_shows_the_result_the_releases_the_environment_and_the_ti
 ) -> None:
     line = first(shown.result(record(outcome=outcome)))
     assert line.text.startswith(f"{mark} ")
-    assert has(line, "b3 → b2", "prod", "1.5 s")
+    assert has(line, "b3 (" if outcome == "restored" else "b3 → b2", "b2", "prod", "1.5 s")
     assert line.style == style
 
 
@@ -104,9 +104,14 @@ def test_a_rollback_from_no_release_shows_its_target() -> None:
 
 
 def test_rejected_releases_and_warnings_are_shown() -> None:
-    lines = list(shown.result(record()))
-    assert one_with(lines, "b3", "it is the live one").style == "faint"
+    lines = list(shown.result(record(rejected=[{"release": "b4", "why": "it lacks bot.py"}])))
+    assert one_with(lines, "b4", "it lacks bot.py").style == "faint"
     assert one_with(lines, "! beware").style == "warning"
+
+
+def test_a_release_that_was_left_is_not_called_the_live_one() -> None:
+    lines = list(shown.result(record(rejected=[{"release": "b3", "why": "it is the live one"}])))
+    assert not any("it is the live one" in line.text for line in lines)
 
 
 def test_each_host_has_its_outcome_its_reason_and_their_colour() -> None:

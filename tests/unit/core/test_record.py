@@ -167,3 +167,11 @@ def test_secrets_in_texts_are_redacted_and_names_stay() -> None:
     assert "hunter2" not in line
     assert line.count("it says password=***") == 6
     assert '"host":"token=abcdef"' in line
+
+
+def test_a_record_of_very_many_hosts_fits_into_a_line_of_the_journal() -> None:
+    hosts = [{**USUAL["hosts"][0], "host": f"deploy@host{number}.{'x' * 200}.example.org"} for number in range(400)]
+    line = record(hosts=hosts).line()
+    assert len(line.encode()) < 48_000
+    kept = Record.model_validate_json(line)
+    assert (kept.outcome, {host.outcome for host in kept.hosts}) == ("succeeded", {"succeeded"})

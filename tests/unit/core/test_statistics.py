@@ -103,3 +103,7 @@ def test_the_groups_add_up_to_the_whole(told: list[Record]) -> None:
         assert sum(group.succeeded for group in groups.values()) == found.succeeded
         assert max((group.slowest_seconds for group in groups.values()), default=0) == found.slowest_seconds
         assert not any(group.by_environment or group.by_trigger for group in groups.values())
+
+
+def test_a_run_that_may_be_going_on_does_not_count() -> None:
+    assert statistics([record(outcome="cancelled", hosts=[])]).total == 0
