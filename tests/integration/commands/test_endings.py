@@ -63,7 +63,7 @@ def run(rollback_ops: RollbackOps, arguments: str, **variables: str) -> subproce
         ("rollback-ops check prod --local >/dev/full 2>&1", 1, ""),
         ("rollback-ops list prod --local --host x 2>/dev/full", 64, ""),
         ("{ rollback-ops check prod --local 2>&1; echo $? >code; } | true; exit $(cat code)", 1, ""),
-        ("rollback-ops check prod --config /dev/zero", 64, "error: /dev/zero: has more than 256 KiB"),
+        ("rollback-ops check prod --config /dev/zero", 64, "error: /dev/zero: "),
         ("rollback-ops check prod --config /dev/null", 64, 'error: there is no environment "prod"'),
         (
             "rollback-ops check prod --config /proc/self/mem",
