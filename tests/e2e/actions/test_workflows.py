@@ -91,11 +91,11 @@ def deployment(service: Deployed, lab: Lab, here: Path, behaviour: str, before: 
     ("deployed", "outcomes", "trigger"),
     [
         ({"behaviour": "healthy"}, {"guard": "success", "last": ""}, ""),
-        ({"behaviour": "unhealthy"}, {"guard": "failure", "last": "success"}, "verification-failed"),
+        ({"behaviour": "unhealthy"}, {"guard": "failure", "last": ""}, "verification-failed"),
         ({"behaviour": "healthy", "after": "false"}, {"guard": "", "last": "success"}, "deploy-failed"),
         ({"behaviour": "healthy", "before": "false"}, {"guard": "", "last": "success"}, ""),
     ],
-    ids=["well", "not well", "broken off after the switch", "broken off before the switch"],
+    ids=["healthy", "unhealthy", "broken off after the switch", "broken off before the switch"],
 )
 def test_a_deployment_undoes_itself_once(
     own: Workflows,
@@ -112,7 +112,7 @@ def test_a_deployment_undoes_itself_once(
     own.write("deploy.sh", deployment(service, lab, own.directory, **deployed))
     (own.repository / "deploy.sh").chmod(0o755)
     ran = own(environment="prod")
-    guard, last = "3", "4"
+    guard, last = "guard", "4"
     assert {"guard": ran.journal.result(guard), "last": ran.journal.result(last)} == outcomes, (
         ran.journal.failed,
         ran.journal.text,
