@@ -46,16 +46,22 @@ def _required(text: str) -> str:
         raise UsageError("a rollback needs a reason, and none was given", _HINT)
     if len(text.splitlines()) > 1:
         raise UsageError(f"the reason has {len(text.splitlines())} lines; it should be one", _HINT)
-    if not fits_one_line(text):
-        position, unfit = next((number, c) for number, c in enumerate(text, 1) if not fits_one_line(c))
-        raise UsageError(
-            f"the reason has a control or invisible character (U+{ord(unfit):04X}) at position {position}", _HINT
-        )
+    for position, character in enumerate(text, 1):
+        if _breaks_text(character):
+            code = f"U+{ord(character):04X}"
+            raise UsageError(f"the reason has a control character ({code}) at position {position}", _HINT)
     if len(text) < SHORTEST:
         raise UsageError(f"the reason has {count}; it should have at least {SHORTEST}", _HINT)
     if len(text) > LONGEST:
         raise UsageError(f"the reason has {count}; it should have at most {LONGEST:,}", _HINT)
     return text
+
+
+def _breaks_text(character: str) -> bool:
+    """Whether a character would break a line, a terminal or an encoding. Messages show invisible ones as escapes."""
+    from unicodedata import category
+
+    return category(character) in ("Cc", "Cs", "Zl", "Zp")
 
 
 def fitting(text: str, instead: str = "") -> Reason:
