@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tests.bench.action import action
-from tests.bench.measures import by_hosts, by_releases, command_line, downtime
+from tests.bench.measures import by_answer, by_hosts, by_releases, command_line, downtime
 from tests.support.lab.lab import Lab, blocker
 
 
@@ -25,6 +25,7 @@ def main() -> int:
         here = Path(directory)
         host = lab.boot("bench")
         print(by_releases(lab, host, here, asked.releases, asked.rounds))
+        print(by_answer(lab, host, here, asked.rounds))
         print(downtime(lab, host, here, asked.rounds))
         print(action(lab, host, here, max(3, asked.rounds // 3)))
         print(command_line(asked.rounds))

@@ -59,6 +59,16 @@ def by_releases(lab: Lab, host: LabHost, here: Path, counts: Sequence[int], roun
     )
 
 
+def by_answer(lab: Lab, host: LabHost, here: Path, rounds: int) -> str:
+    """A standard rollback of a service that answers at once, and of one that takes 0.3 s to answer."""
+    rows = []
+    for name, behaviour in (("at once", "healthy"), ("in 0.3 s", "answers_in_300ms")):
+        service, run = prepared(lab, host, here, f"answers-{behaviour.replace('_', '-')}", behaviour)
+        rows.append([name, *_compared(*_rollbacks(lab, [service], run, rounds))])
+    columns = ["the service answers", "one `ssh` line, s", "rollback-ops, s", "ratio"]
+    return table("By how long the service takes to answer", columns, rows)
+
+
 def command_line(rounds: int) -> str:
     """CPU time of `--help`."""
 
@@ -105,8 +115,10 @@ def _rollbacks(
     )
 
 
-def prepared(lab: Lab, host: LabHost, here: Path, name: str) -> tuple[Deployed, RollbackOps]:
-    service = host.deploy(name, owner="root", layout="releases", releases=_RELEASES)
+def prepared(
+    lab: Lab, host: LabHost, here: Path, name: str, behaviour: str = "healthy"
+) -> tuple[Deployed, RollbackOps]:
+    service = host.deploy(name, owner="root", layout="releases", releases=dict.fromkeys(_RELEASES, behaviour))
     return service, _command(lab, service, here / name, [f"root@{host.address}"])
 
 

@@ -23,6 +23,7 @@ BEHAVIOURS = (
     "ignores_sigterm",
     "wrong_release_name",
     "slow_answers",
+    "answers_in_300ms",
     "never_answers",
     "logs_critical",
     "bad_config",
@@ -141,6 +142,8 @@ def main() -> None:
             continue
         if "slow_answers" in behaviour:
             time.sleep(1)
+        if "answers_in_300ms" in behaviour:
+            time.sleep(0.3)
         answer(client, *health(behaviour, release, config, time.monotonic() - started))
 
 
