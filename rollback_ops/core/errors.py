@@ -32,6 +32,10 @@ class RollbackOpsError(Exception):
         self.message = message
         self.hint = hint
 
+    def without(self, host: str) -> str:
+        """Return the text for a place that has named the host already."""
+        return str(self).removeprefix(f"{host}: ")
+
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
 

@@ -92,5 +92,5 @@ def _record(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Record:
     state.warnings += overtime(record_of(state), {"find": spec.limits.find, "switch": spec.limits.switch})
     record = record_of(state)
     errors = fleet.record(record.id, {name: state.marks(name) for name in state.touched}, record.line())
-    state.warnings += [f"{name}: its journal lacks this record: {e.message}" for name, e in errors.items()]
+    state.warnings += [f"{name}: its journal lacks this record: {e.message.removeprefix(f'{name}: ')}" for name, e in errors.items()]
     return record_of(state)

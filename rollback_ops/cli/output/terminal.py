@@ -84,7 +84,7 @@ class TerminalProgress:
     def lost(self, host: str, error: RollbackOpsError) -> None:
         """Show the error even when quiet: only here stands what to do about it."""
         with self._lock:
-            self._console.show([Line(f"  ✗ {host}  {str(error).removeprefix(f'{host}: ')}", "bad")], err=True)
+            self._console.show([Line(f"  ✗ {host}  {error.without(host)}", "bad")], err=True)
 
     def step(self, host: str, taken: StepReport) -> None:
         self._show([text.step(host, taken)])

@@ -194,7 +194,7 @@ def installation(path: str, hosts: Mapping[str, InstallOutcome]) -> Iterator[Lin
 
 def lost(errors: Mapping[str, RollbackOpsError]) -> Iterator[Line]:
     for host, error in errors.items():
-        yield Line(f"✗ {host}  {str(error).removeprefix(f'{host}: ')}", "bad")
+        yield Line(f"✗ {host}  {error.without(host)}", "bad")
 
 
 # --- list, check -----------------------------------------------------------------------------------------
