@@ -1,4 +1,4 @@
-"""How a host is reached, and the program that runs there. Only this room knows Fabric and paramiko."""
+"""How to reach a host, and the agent that runs there. Only ``hosts.ssh`` uses Fabric and paramiko."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.agent.restricted import PLACE
 from rollback_ops.hosts.transport import Transport
 
-__all__ = ["Login", "on_servers", "on_this_machine"]
+__all__ = ["SshCredentials", "on_servers", "on_this_machine"]
 
-# The worker on the host keeps its own limit; this much later the runner stops waiting for it (seconds).
+# Seconds: the agent keeps the limit of the transaction by itself; the runner waits this much longer.
 _MARGIN = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class SshCredentials:
-    """How to log in: key and known_hosts as text, or the person's own OpenSSH set-up under ``home``."""
+    """How to log in: key and known_hosts as text, or the user's OpenSSH configuration under ``home``."""
 
     home: Path
     key: str = ""
@@ -39,9 +39,9 @@ def on_servers(
     *,
     restricted: bool = False,
 ) -> list[AgentHost]:
-    """The servers of a service; each connects when it is first used. Where the key is ``restricted`` the program that
-    is installed there is asked.
+    """Return the servers of a service. Each connects when it is first used.
 
+    With a ``restricted`` key, the break-glass program that is installed there answers instead of the agent.
     Raises ``UsageError`` for a key, known_hosts or SSH configuration that cannot be used.
     """
     from rollback_ops.hosts.ssh.host_keys import KnownHosts
@@ -62,7 +62,7 @@ def on_servers(
 def on_this_machine(
     service: Service, manager: Manager, parse_units: Callable[[str], tuple[Unit, ...]]
 ) -> list[AgentHost]:
-    """This machine, without SSH."""
+    """Return this machine as the only host, without SSH."""
     from rollback_ops.hosts.local import LocalTransport
 
     return [_host(LocalTransport(), render(service, manager), service, parse_units)]

@@ -1,23 +1,29 @@
-"""Turning what a command prints, which comes in pieces, into lines."""
+"""Turn the output of a command, which comes in pieces, into lines."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from time import monotonic
+from typing import Literal
 
 from rollback_ops.core.errors import BadAnswer, ConnectionLost
-from rollback_ops.hosts.child import Source
 from rollback_ops.hosts.transport import Completed
 
 LONGEST_LINE = 64 * 1024
 MOST_OUTPUT = 16 * 1024 * 1024
-# A line costs more than its bytes: 16 million empty ones would be gigabytes. A journal of 8 MB has a tenth of this.
+# A line takes more memory than its bytes: 16 million empty ones take gigabytes. A journal of 8 MB has a tenth of this.
 MOST_LINES = 200_000
 STDERR_KEPT = 4_000
 
+# Seconds: how often a silent command is looked at, and how long a background process may keep the output open.
+TICK = 0.1
+LINGER = 2.0
+
+Source = Literal["stdout", "stderr", "idle"]
+
 
 class LineSplitter:
-    """Hands over whole lines, decoded each by itself: a character that was cut in two by the network stays whole."""
+    """Hands over whole lines. Each is decoded by itself, so a character that the network cut in two stays whole."""
 
     def __init__(self, on_line: Callable[[str], None]) -> None:
         self._on_line = on_line
@@ -37,7 +43,7 @@ class LineSplitter:
             self._emit(self._pending)
 
     def finish(self) -> None:
-        """Hand over what came after the last newline. Only for a command that came to its end."""
+        """Hand over the text after the last newline. Only for a command that ended by itself."""
         if self._pending:
             self._emit(self._pending)
             self._pending = b""
@@ -51,8 +57,8 @@ class LineSplitter:
         self._on_line(line.decode("utf-8", errors="replace"))
 
 
-class Tail:
-    """The last of what a command wrote to standard error."""
+class _ErrorTail:
+    """The last 4,000 characters of a command's standard error."""
 
     def __init__(self) -> None:
         self._kept = b""
@@ -64,15 +70,15 @@ class Tail:
         return self._kept.decode("utf-8", errors="replace")[-STDERR_KEPT:]
 
 
-class Relay:
-    """Hands over the lines of one command as they come, under its deadline."""
+class OutputReader:
+    """Hands over the lines of one command as they come, until its deadline."""
 
     def __init__(self, on_line: Callable[[str], None]) -> None:
         self._lines = LineSplitter(on_line)
-        self._tail = Tail()
+        self._tail = _ErrorTail()
 
     def follow(self, output: Iterable[tuple[Source, bytes]], timeout: float, name: str) -> None:
-        """Until the output ends. Raises ``ConnectionLost`` when that takes more than ``timeout`` seconds."""
+        """Read until the output ends. Raises ``ConnectionLost`` when that takes more than ``timeout`` seconds."""
         deadline = monotonic() + timeout
         for source, data in output:
             if source == "stdout":
@@ -84,11 +90,14 @@ class Relay:
 
     @property
     def errors(self) -> str:
-        """The last of what came on standard error."""
+        """The last 4,000 characters of its standard error."""
         return self._tail.text()
 
     def completed(self, status: int) -> Completed:
-        """How it ended; hands over what came after the last newline, which a cut connection never does."""
+        """Return how the command ended, after handing over the text that follows the last newline.
+
+        Not for a lost connection: that text would be half a line.
+        """
         self._lines.finish()
         return Completed(status, self.errors)
 

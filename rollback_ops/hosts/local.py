@@ -1,4 +1,4 @@
-"""This machine, reached without SSH: what ``--local`` means."""
+"""This machine, without SSH (``--local``)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import socket
 from collections.abc import Callable, Mapping
 
 from rollback_ops.core.ports import Stream
-from rollback_ops.hosts.child import Child
-from rollback_ops.hosts.lines import Relay
+from rollback_ops.hosts.lines import OutputReader
+from rollback_ops.hosts.local_command import LocalCommand
 from rollback_ops.hosts.transport import Completed
 
 _SECRETS = ("ROLLBACK_", "ACTIONS_", "GITHUB_TOKEN", "GH_TOKEN")
 
 
 class LocalTransport:
-    """Commands run by ``sh`` as the person who runs us, without our secrets in their environment."""
+    """Runs commands with ``sh`` as our own user, without our secrets in their environment."""
 
     def __init__(self, name: str = "localhost", environment: Mapping[str, str] | None = None) -> None:
         self._name = name
@@ -26,27 +26,27 @@ class LocalTransport:
         return self._name
 
     def execute(self, command: str, on_line: Callable[[str], None], timeout: float) -> Completed:
-        """Run one shell command line; see ``Transport.execute``. A command that takes too long is hung up on."""
-        child, relay = Child(command, self._environment), Relay(on_line)
+        """Run one shell command line; see ``Transport.execute``. A command that takes too long gets SIGHUP."""
+        process, reader = LocalCommand(command, self._environment), OutputReader(on_line)
         try:
-            relay.follow(child.output(), timeout, self._name)
+            reader.follow(process.output(), timeout, self._name)
         except BaseException:
-            child.hang_up()
+            process.hang_up()
             raise
-        child.close()
-        return relay.completed(child.status)
+        process.close()
+        return reader.completed(process.status)
 
     def converse(self, command: str, timeout: float) -> None:
-        """Here a command costs no login: one after the other will do."""
+        """Return None: a command costs no login here, so there is nothing to keep open."""
 
     def dial(self, host: str, port: int, timeout: float) -> Stream:
-        """A TCP connection from here. Raises ``OSError`` when refused."""
+        """Open a TCP connection from this machine. Raises ``OSError``."""
         return socket.create_connection((host, port), timeout)
 
     def close(self) -> None:
-        """Nothing is held open between commands."""
+        """Do nothing: no connection stays open between commands."""
 
 
 def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    # A service that is started from here keeps its environment for as long as it lives.
+    # A service that is started from here keeps its environment as long as it runs.
     return {name: value for name, value in environment.items() if not name.startswith(_SECRETS)}

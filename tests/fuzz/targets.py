@@ -32,7 +32,7 @@ from rollback_ops.core.redaction import Redactor
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import bundle, protocol
 from rollback_ops.hosts.agent.client import AgentHost
-from rollback_ops.hosts.lines import Relay
+from rollback_ops.hosts.lines import OutputReader
 from rollback_ops.hosts.ssh.config import OpenSshConfig
 from rollback_ops.hosts.ssh.host_keys import KnownHosts
 from rollback_ops.hosts.ssh.keys import load_key
@@ -68,7 +68,7 @@ class Speaker:
         self._pieces = [said[at : at + size] for at in range(0, len(said), size)]
 
     def execute(self, command: str, on_line: Callable[[str], None], timeout: float) -> Completed:
-        relay = Relay(on_line)
+        relay = OutputReader(on_line)
         relay.follow((("stdout", piece) for piece in self._pieces), timeout, self.name)
         return relay.completed(0)
 

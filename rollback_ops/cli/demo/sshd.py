@@ -21,7 +21,7 @@ from paramiko.common import (
     OPEN_SUCCEEDED,
 )
 
-from rollback_ops.hosts.child import Child
+from rollback_ops.hosts.local_command import LocalCommand
 from rollback_ops.hosts.ssh.known_hosts import name_in_known_hosts
 
 _HERE = "127.0.0.1"
@@ -138,7 +138,7 @@ class _Client(ServerInterface):
     def _run(self, channel: Channel, command: str) -> None:
         home = os.path.expanduser("~")
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        child = Child(command, environment, home if os.access(home, os.X_OK) else "/", listens=True)
+        child = LocalCommand(command, environment, home if os.access(home, os.X_OK) else "/", listens=True)
         self._in_thread(partial(self._feed, channel, child))
         write = {"stdout": channel.sendall, "stderr": channel.sendall_stderr}
         try:
@@ -154,7 +154,7 @@ class _Client(ServerInterface):
         with suppress(*_GONE):
             channel.close()
 
-    def _feed(self, channel: Channel, child: Child) -> None:
+    def _feed(self, channel: Channel, child: LocalCommand) -> None:
         with suppress(*_GONE, ValueError):
             while data := channel.recv(65536):
                 child.feed(data)

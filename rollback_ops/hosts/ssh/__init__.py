@@ -1,1 +1,1 @@
-"""How a host is reached over SSH. The only package that uses Fabric and paramiko."""
+"""How to reach a host over SSH. The only package that uses Fabric and paramiko."""

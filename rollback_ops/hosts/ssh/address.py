@@ -1,4 +1,4 @@
-"""How a host is written: ``user@host``, ``host:port``, ``user@[::1]:2222`` or ``ssh://user@host:port``."""
+"""The address of a host: ``user@host``, ``host:port``, ``user@[::1]:2222`` or ``ssh://user@host:port``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ADDRESS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a host listens, as it was written: ``user`` and ``port`` may have been left out."""
+    """The parts of an address. ``user`` and ``port`` are optional in it."""
 
     host: str
     user: str = ""
@@ -26,7 +26,7 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """The parts of one host as people write it. Raises ``UsageError`` when it is not one."""
+    """Parse the address of one host. Raises ``UsageError`` when the text is not an address."""
     match = _ADDRESS.fullmatch(text.strip())
     port = int(match["port"]) if match and match["port"] else None
     user = (match["user"] if match else None) or ""

@@ -1,27 +1,30 @@
-"""A command that runs at the other end of an SSH connection, and what it prints."""
+"""A command that runs at the other end of an SSH connection, and requests to a command that stays open."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from time import monotonic, sleep
 
-from paramiko import Channel, ChannelException, SSHException, Transport
+import paramiko
+from paramiko import ChannelException, SSHException
 
-from rollback_ops.hosts.child import LINGER, TICK, Source
+from rollback_ops.core.errors import ConnectionLost
+from rollback_ops.hosts.lines import LINGER, TICK, OutputReader, Source, lost, too_slow
+from rollback_ops.hosts.ssh.watchdog import GRACE, Watchdog
 
 _PIECE = 65536
-_REFUSED_FOR = 1.0
-_PAUSE = 0.05
+_RETRY_FOR = 1.0
+_RETRY_PAUSE = 0.05
 
 
 class RemoteCommand:
-    """One session with one command, read as bytes. Its shape is that of ``Child``."""
+    """One session with one command, read as bytes. It has the interface of ``LocalCommand``."""
 
-    def __init__(self, transport: Transport, command: str, *, listens: bool = False) -> None:
-        """Run it, with nothing on its standard input unless it ``listens``.
+    def __init__(self, transport: paramiko.Transport, command: str, *, listens: bool = False) -> None:
+        """Start the command. Its standard input is empty unless it ``listens``.
 
-        Raises ``SSHException``, ``EOFError`` or ``OSError``, as all of paramiko does.
+        Raises ``SSHException``, ``EOFError`` or ``OSError``, like all of paramiko.
         """
         self._channel = _open_session(transport)
         self._channel.settimeout(TICK)
@@ -30,29 +33,29 @@ class RemoteCommand:
             self._channel.shutdown_write()
 
     def send(self, data: bytes) -> None:
-        """Give it something to read. Raises ``SSHException``, ``EOFError`` or ``OSError``."""
+        """Write to its standard input. Raises ``SSHException``, ``EOFError`` or ``OSError``."""
         self._channel.sendall(data)
 
     def output(self) -> Iterator[tuple[Source, bytes]]:
-        """What it prints, as it comes, until it has ended; ``idle`` about every 0.1 s in which nothing came.
+        """Yield its output as it comes, until it ends, and ``idle`` about every 0.1 s without output.
 
-        Something that it left behind, and that holds its output open, is waited for 2 s.
+        A background process that keeps the output open is waited for at most 2 s.
         """
-        channel, heard = self._channel, monotonic()
+        channel, last_output = self._channel, monotonic()
         while True:
             while channel.recv_stderr_ready():
-                heard = monotonic()
+                last_output = monotonic()
                 yield "stderr", channel.recv_stderr(_PIECE)
             try:
                 data = channel.recv(_PIECE)
             except TimeoutError:
                 yield "idle", b""
-                if channel.exit_status_ready() and monotonic() - heard > LINGER:
+                if channel.exit_status_ready() and monotonic() - last_output > LINGER:
                     return
                 continue
             if not data:
                 break
-            heard = monotonic()
+            last_output = monotonic()
             yield "stdout", data
         while channel.recv_stderr_ready():
             yield "stderr", channel.recv_stderr(_PIECE)
@@ -61,12 +64,12 @@ class RemoteCommand:
 
     @property
     def status(self) -> int | None:
-        """Its exit status; None when the host never told."""
+        """Its exit status. None when the host did not send one."""
         return self._channel.exit_status if self._channel.exit_status >= 0 else None
 
     @property
     def open(self) -> bool:
-        """Whether it can be given something to read still, as far as is known."""
+        """Whether its standard input is still open, as far as is known."""
         return not (self._channel.closed or self._channel.eof_received)
 
     def close(self) -> None:
@@ -74,13 +77,74 @@ class RemoteCommand:
             self._channel.close()
 
 
-def _open_session(transport: Transport) -> Channel:
-    # sshd goes on counting sessions that have just ended (MaxSessions) until it next tidies up.
-    give_up = monotonic() + _REFUSED_FOR
+class RemoteConversation:
+    """A command that stays open for several requests, one after the other; implements ``Conversation``.
+
+    Close it after any error: the next output may belong to the request that failed.
+    """
+
+    def __init__(self, name: str, transport: paramiko.Transport, remote: RemoteCommand) -> None:
+        self._name = name
+        self._transport = transport
+        self._remote = remote
+        self._output = remote.output()
+
+    @property
+    def open(self) -> bool:
+        return self._transport.is_active() and self._remote.open
+
+    def ask(self, request: bytes, on_line: Callable[[str], bool], timeout: float) -> str:
+        """See ``Conversation.ask``."""
+        last = _LastLine(on_line)
+        reader = OutputReader(last.take)
+        with Watchdog(timeout + GRACE, self._transport.close) as watchdog:
+            # The output of a command that has already ended still says why.
+            with suppress(SSHException, EOFError, OSError):
+                self._remote.send(request)
+            reader.follow(self._until(last), timeout, self._name)
+        if not last.came:
+            return self._ended(reader, too_slow(self._name, timeout) if watchdog.expired else lost(self._name))
+        return reader.errors
+
+    def _ended(self, reader: OutputReader, error: ConnectionLost) -> str:
+        """Handle the end before the last line: a lost connection, or a command that ended by itself.
+
+        A login that may not run commands ends like that.
+        """
+        if self._remote.status is None:
+            raise error
+        return reader.completed(self._remote.status).stderr
+
+    def _until(self, last: _LastLine) -> Iterator[tuple[Source, bytes]]:
+        while not last.came:
+            piece = next(self._output, None)
+            if piece is None:
+                return
+            yield piece
+
+    def close(self) -> None:
+        """Hang up. Never raises."""
+        self._remote.close()
+
+
+class _LastLine:
+    """Hands lines on, and notes whether the last one came."""
+
+    def __init__(self, on_line: Callable[[str], bool]) -> None:
+        self._on_line = on_line
+        self.came = False
+
+    def take(self, line: str) -> None:
+        self.came = self._on_line(line) or self.came
+
+
+def _open_session(transport: paramiko.Transport) -> paramiko.Channel:
+    # sshd counts sessions that have just ended (MaxSessions) until its next cleanup.
+    give_up = monotonic() + _RETRY_FOR
     while True:
         try:
             return transport.open_session()
         except ChannelException:
             if monotonic() > give_up:
                 raise
-            sleep(_PAUSE)
+            sleep(_RETRY_PAUSE)

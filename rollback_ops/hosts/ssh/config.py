@@ -1,4 +1,4 @@
-"""What a person's own ``~/.ssh/config`` says of a host, read without running anything that it names."""
+"""Read the settings of a host from the user's ``~/.ssh/config``, without running the commands that it names."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from rollback_ops.core.errors import UsageError
 
 _SETTING = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+)(.*\S)\s*")
 _DEEPEST_INCLUDE = 16
-# The other criteria of Match need a command to be run, or the network to be asked.
+# The other criteria of Match would run a command or use the network.
 _CRITERIA = {"all", "host", "originalhost", "user", "localuser"}
 
 
 class _QuietConfig(SSHConfig):
     def __init__(self) -> None:
         super().__init__()
-        # paramiko expands %l for every identity file, and asks the DNS for this machine's name to do so.
+        # By default paramiko expands %l for every identity file, with a DNS query for this machine's name.
         self.TOKENS_BY_CONFIG_KEY = {
             "hostname": ["%h"],
             "identityfile": ["%h", "%r", "%u"],
@@ -33,7 +33,7 @@ class _QuietConfig(SSHConfig):
 
 @dataclass(frozen=True, slots=True)
 class HostSettings:
-    """What the configuration says of one host. ``connect_timeout`` is in seconds; 0 when it says nothing."""
+    """The settings of one host. ``connect_timeout`` is in seconds; 0 when it is not set."""
 
     host: str
     user: str
@@ -47,9 +47,9 @@ class HostSettings:
 
 
 class OpenSshConfig:
-    """The settings of ``ssh_config`` files; of none, until some are read.
+    """The settings of ``ssh_config`` files; empty at first.
 
-    ``warnings`` say which of their lines were left out, and why.
+    ``warnings`` name the lines that were ignored, with the reason.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class OpenSshConfig:
 
     @classmethod
     def of_person(cls, home: Path, system: Path = Path("/etc/ssh")) -> OpenSshConfig:
-        """The person's file, then the machine's. Raises ``UsageError`` for one that cannot be understood."""
+        """Read the user's file, then the machine's. Raises ``UsageError`` for a file that cannot be parsed."""
         config = cls()
         for path in (home / ".ssh/config", system / "ssh_config"):
             reader = _Reader(home, path.parent, config.warnings)
@@ -69,7 +69,7 @@ class OpenSshConfig:
         return config
 
     def about(self, host: str) -> HostSettings:
-        """What applies to ``host``, by the name that people call it."""
+        """Return the settings of ``host``, by its name in the address. Raises ``UsageError``."""
         found = self._config.lookup(host)
         if found.get("proxycommand") and "proxyjump" not in found:
             hint = "Use ProxyJump in ~/.ssh/config, or gateways in rollback.toml."
@@ -89,20 +89,20 @@ class OpenSshConfig:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads one file and those it includes (relative to ``folder``), less what would run a command or ask the DNS."""
+    """Reads one file and its includes (relative to ``folder``), without lines that run a command or use the DNS."""
 
     home: Path
     folder: Path
     warnings: list[str]
 
     def lines(self, path: Path, block: str = "Host *", around: tuple[Path, ...] = ()) -> Iterator[str]:
-        """``around`` are the files that include this one: what includes itself twice would double at every depth."""
+        """Yield the lines. ``around`` are the files that include this one: none of them is included again."""
         skipping = False
         for number, line in enumerate(_read_lines(path), 1):
             match = _SETTING.fullmatch(line)
             key, value = (match[1].lower(), match[2]) if match else ("", "")
             if key in ("host", "match"):
-                block, skipping = line, key == "match" and self._is_beyond_reading(value, f"{path} line {number}")
+                block, skipping = line, key == "match" and self._is_ignored(value, f"{path} line {number}")
             if skipping or not key or key.startswith("canonical"):
                 continue
             if key == "include" and len(around) < _DEEPEST_INCLUDE:
@@ -115,12 +115,12 @@ class _Reader:
             else:
                 yield line
 
-    def _is_beyond_reading(self, criteria: str, where: str) -> bool:
+    def _is_ignored(self, criteria: str, place: str) -> bool:
         words = iter(shlex.split(criteria))
         for word in words:
             criterion = word.lstrip("!").lower()
             if criterion not in _CRITERIA:
-                self.warnings.append(f"{where}: the block is left out, because `Match {criterion}` is not evaluated")
+                self.warnings.append(f"{place}: this block is ignored, because `Match {criterion}` is not evaluated")
                 return True
             if criterion != "all":
                 next(words, None)

@@ -1,4 +1,4 @@
-"""One hop of a route: from nothing to a connection that is verified and authenticated, under one deadline."""
+"""Connect one hop of a route: TCP, host key and authentication, under one deadline."""
 
 from __future__ import annotations
 
@@ -8,32 +8,34 @@ import time
 from socket import gaierror
 from typing import Any
 
+import paramiko
 from fabric.config import Config
 from fabric.connection import Connection
-from paramiko import ChannelException, SSHException, Transport
+from paramiko import ChannelException, SSHException
+from paramiko.common import OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 from paramiko.ssh_exception import IncompatiblePeer
 
 from rollback_ops.core.errors import HostUnreachable
 from rollback_ops.hosts.ssh.auth import KeyAuthentication
+from rollback_ops.hosts.ssh.forwarding import ForwardingTransport
 from rollback_ops.hosts.ssh.host_keys import HostKeys, KnownHostsPolicy
 from rollback_ops.hosts.ssh.identity import Hop, Identity
 from rollback_ops.hosts.ssh.tcp import connect_tcp
 from rollback_ops.hosts.ssh.watchdog import Watchdog
 
-# Its transport threads would write tracebacks to stderr for what reaches us as an exception anyway.
+# Otherwise paramiko's threads print tracebacks for errors that also reach us as exceptions.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
-PROHIBITED = 1
 _PAUSE = (0.1, 0.4)
 _FAILURES = (OSError, EOFError, UnicodeError, SSHException)
 
 
 class CutOff(HostUnreachable):
-    """Nobody answered, or the line was cut before anything was said: the one failure that is worth a second try."""
+    """The connection was refused, or cut before the login. The only failure that is tried a second time."""
 
 
 class Handshake:
-    """How one hop is reached. ``seconds`` is for all of it: from the first packet to the accepted key."""
+    """Connects one hop. ``seconds`` is the limit for all of it, from the first packet to the accepted key."""
 
     def __init__(self, hop: Hop, identity: Identity, known: HostKeys, seconds: float) -> None:
         self._hop = hop
@@ -41,22 +43,22 @@ class Handshake:
         self._known = known
         self._seconds = hop.settings.connect_timeout or seconds
 
-    def open(self, gateway: Transport | None) -> Connection:
-        """A connection, straight or through ``gateway``; a host that cut us off is tried once more.
+    def open(self, gateway: paramiko.Transport | None) -> Connection:
+        """Connect, directly or through ``gateway``. A host that closes the connection is tried once more.
 
-        Raises ``HostUnreachable``, and its kinds for a key (theirs or ours) that is not accepted.
+        Raises ``HostUnreachable``, or its subclasses for a host key or a key of ours that is not accepted.
         """
         deadline = time.monotonic() + self._seconds
         try:
             return self._attempt(gateway, deadline)
         except CutOff:
-            pause = random.uniform(*_PAUSE)  # noqa: S311 - it spreads load, it hides nothing
+            pause = random.uniform(*_PAUSE)  # noqa: S311 - spreads the load; not a secret
             if time.monotonic() + pause > deadline:
                 raise
             time.sleep(pause)
         return self._attempt(gateway, deadline)
 
-    def _attempt(self, gateway: Transport | None, deadline: float) -> Connection:
+    def _attempt(self, gateway: paramiko.Transport | None, deadline: float) -> Connection:
         settings = self._hop.settings
         try:
             line = self._line(gateway, deadline - time.monotonic())
@@ -66,7 +68,7 @@ class Handshake:
             host=settings.host,
             user=settings.user,
             port=settings.port,
-            # One of its own for each host, and lazy: otherwise it would run what is in ~/.fabric.py.
+            # Lazy: otherwise Fabric executes ~/.fabric.py. One for each host: a configuration is not thread-safe.
             config=Config(lazy=True),
             gateway=False,
             connect_kwargs={
@@ -83,24 +85,24 @@ class Handshake:
                 greeted = _greeted(connection)
                 connection.client.close()
                 line.close()
-                if watchdog.barked:
+                if watchdog.expired:
                     raise self._silent() from None
                 if isinstance(error, HostUnreachable):
                     raise
                 raise self._broken(error, greeted=greeted) from None
         return connection
 
-    def _line(self, gateway: Transport | None, seconds: float) -> Any:
+    def _line(self, gateway: paramiko.Transport | None, seconds: float) -> Any:
         address = (self._hop.settings.host, self._hop.settings.port)
         if gateway is None:
             return connect_tcp(*address, seconds)
         return gateway.open_channel("direct-tcpip", address, ("127.0.0.1", 0), timeout=seconds)
 
-    def _transport(self, line: Any, **options: Any) -> Transport:
-        transport = Transport(line, **options)
+    def _transport(self, line: Any, **options: Any) -> ForwardingTransport:
+        transport = ForwardingTransport(line, **options)
         security = transport.get_security_options()
         security.key_types = self._known.preferred(security.key_types)
-        # The watchdog is the one that ends it: these only have to be later.
+        # The watchdog ends a handshake that takes too long; paramiko's own limits come later.
         transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = self._seconds + 1
         return transport
 
@@ -126,14 +128,16 @@ class Handshake:
     def _broken(self, error: Exception, *, greeted: bool) -> HostUnreachable:
         label = self._hop.label
         if isinstance(error, IncompatiblePeer):
-            return HostUnreachable(f"{label}: {error}", "Its sshd is older than what is safe to speak with.")
+            return HostUnreachable(
+                f"{label}: {error}", "Its sshd offers only algorithms that are not safe any more: update it."
+            )
         if greeted:
             return CutOff(f"{label}: the connection broke during the handshake")
         hint = "It is not an SSH server, or it has too many logins at once (MaxStartups in sshd_config)."
         return CutOff(f"{label}: port {self._hop.settings.port} closed the connection before SSH began", hint)
 
     def _not_passed_on(self, error: ChannelException, place: str) -> HostUnreachable:
-        if error.code == PROHIBITED:
+        if error.code == OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED:
             hint = "AllowTcpForwarding and PermitOpen in its sshd_config decide; a key's `restrict` does too."
             return HostUnreachable(f"{self._hop.label}: its gateway does not pass connections on to {place}", hint)
         return CutOff(f"{self._hop.label}: its gateway cannot reach {place}", "Is it up, seen from the gateway?")

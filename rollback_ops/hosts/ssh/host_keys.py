@@ -1,4 +1,4 @@
-"""Which host keys are believed: those that were known before, and nothing else."""
+"""Host keys: only keys that are already known are accepted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GIVEN = "ROLLBACK_KNOWN_HOSTS"
 
 
 class KnownHosts:
-    """Known host keys, from text or from a person's own files; safe to share between threads."""
+    """Known host keys, from text or from the user's files. Threads may share it."""
 
     def __init__(self, given: tuple[KnownHost, ...] | None, files: tuple[Path, ...] = ()) -> None:
         self._given = given
@@ -27,7 +27,7 @@ class KnownHosts:
 
     @classmethod
     def from_text(cls, text: str, source: str = GIVEN) -> KnownHosts:
-        """Only what this known_hosts text says. Raises ``UsageError`` with the line that is wrong."""
+        """Accept only the keys in this known_hosts text. Raises ``UsageError`` with the line that is wrong."""
         lines = tuple(parse_known_hosts(text, source))
         authority = next((line for line in lines if line.marker == "@cert-authority"), None)
         if authority is not None:
@@ -39,17 +39,17 @@ class KnownHosts:
 
     @classmethod
     def of_person(cls, home: Path, system: Path = Path("/etc/ssh")) -> KnownHosts:
-        """What the person's and the machine's known_hosts files say."""
+        """Accept the keys in the known_hosts files of the user and of the machine."""
         ours = (home / ".ssh/known_hosts", home / ".ssh/known_hosts2")
         return cls(None, (*ours, system / "ssh_known_hosts", system / "ssh_known_hosts2"))
 
     def about(self, host: str, files: Sequence[Path] = ()) -> HostKeys:
-        """What is known of a host, under its name in known_hosts. ``files`` stand in for the person's own."""
-        return HostKeys(host, self.place, tuple(line for line in self._lines(files) if line.speaks_of(host)))
+        """Return the keys of a host, by its name in known_hosts. ``files`` replace the user's own files."""
+        return HostKeys(host, self.place, tuple(line for line in self._lines(files) if line.matches(host)))
 
     @property
     def place(self) -> str:
-        """Where a host key is added so that it is believed."""
+        """The file or variable to which a host key is added."""
         return str(self._files[0]) if self._given is None else GIVEN
 
     def _lines(self, files: Sequence[Path]) -> Iterable[KnownHost]:
@@ -60,24 +60,24 @@ class KnownHosts:
 
 @dataclass(frozen=True, slots=True)
 class HostKeys:
-    """What is known of one host. ``place`` is where more could be said."""
+    """The known keys of one host. ``place`` is the file or variable for more keys."""
 
     host: str
     place: str
     lines: tuple[KnownHost, ...]
 
     def preferred(self, algorithms: Sequence[str]) -> tuple[str, ...]:
-        """``algorithms`` with those first that a known key can answer, so that the host shows that key."""
+        """Return ``algorithms``, first those of a known key, so that the host offers that key."""
         known = {name for line in self._current() for name in _WIRE_TYPES.get(line.key_type, (line.key_type,))}
         return tuple(sorted(algorithms, key=lambda name: name not in known))
 
     def verify(self, offered: PKey, label: str) -> None:
-        """Raises ``HostUntrusted``, which says what was offered and how to accept it, unless it is known."""
+        """Raise ``HostUntrusted`` unless the key is known. The error says which key was offered and how to add it."""
         blob = offered.asbytes()
         revoked = next((line for line in self.lines if line.marker == "@revoked" and line.blob == blob), None)
         if revoked is not None:
-            said = f"{label}: its host key is revoked ({revoked.where}): {describe(offered)}"
-            raise HostUntrusted(said, "Do not connect to it before it has a new key.")
+            message = f"{label}: its host key is revoked ({revoked.where}): {describe(offered)}"
+            raise HostUntrusted(message, "Do not connect to it before it has a new key.")
         current = self._current()
         if any(line.blob == blob for line in current):
             return
@@ -95,13 +95,13 @@ class HostKeys:
     def _changed(self, offered: PKey, label: str, current: list[KnownHost]) -> HostUntrusted:
         expected = ", ".join(f"{line.key_type} {fingerprint(line.blob)} ({line.where})" for line in current)
         message = f"{label}: its host key is not the expected one; it offered {describe(offered)}, expected {expected}"
-        warning = "Either the host was installed anew, or someone stands between.\n  "
-        return HostUntrusted(message, warning + self._advice(offered, "put this line in the place of the old one in"))
+        warning = "Either the host was installed anew, or an attacker answers in its place.\n  "
+        return HostUntrusted(message, warning + self._advice(offered, "replace the old line with this one in"))
 
     def _advice(self, offered: PKey, action: str) -> str:
         kind = offered.get_name().removeprefix("ssh-").split("-")[0]
         return (
-            f"Compare it with what the host itself says: ssh-keygen -lf /etc/ssh/ssh_host_{kind}_key.pub\n"
+            f"Compare it with the key on the host itself: ssh-keygen -lf /etc/ssh/ssh_host_{kind}_key.pub\n"
             f"  If they are equal, {action} {self.place} (`{self._keyscan(kind)}` prints it too):\n"
             f"  {self.host} {offered.get_name()} {offered.get_base64()}"
         )
@@ -113,7 +113,7 @@ class HostKeys:
 
 
 class KnownHostsPolicy(MissingHostKeyPolicy):
-    """Paramiko asks this about every host key, because it is given no known hosts of its own."""
+    """Verifies every host key: paramiko calls it for unknown keys, and it has no known keys of its own."""
 
     def __init__(self, known: HostKeys, label: str) -> None:
         self._known = known

@@ -1,4 +1,4 @@
-"""Who we are to a host: the route that leads there, and the keys that are offered on it."""
+"""The route to a host, and the keys that are offered on it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEFAULT_FILES = ("id_ed25519", "id_ecdsa", "id_rsa")
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One connection of a route: ``label`` is the host as people wrote it."""
+    """One connection of a route. ``label`` is the host as it is written in the settings."""
 
     label: str
     settings: HostSettings
@@ -36,7 +36,7 @@ class Hop:
 
 
 class Identity:
-    """One given key and nothing else, or the person's own OpenSSH set-up; safe to share between threads."""
+    """One given key, or the user's OpenSSH configuration, keys and ssh-agent. Threads may share it."""
 
     def __init__(self, key: PKey | None, config: OpenSshConfig, home: Path | None = None) -> None:
         self._key = key
@@ -46,23 +46,23 @@ class Identity:
 
     @classmethod
     def from_text(cls, key: str, passphrase: str = "") -> Identity:
-        """The private key that ``key`` holds. Raises ``UsageError`` when it holds none."""
+        """Use only the private key in ``key``. Raises ``UsageError`` when it holds none."""
         return cls(load_key(key, passphrase), OpenSshConfig())
 
     @classmethod
     def of_person(cls, home: Path, system: Path = Path("/etc/ssh")) -> Identity:
-        """``~/.ssh/config``, the agent and the usual key files. Raises ``UsageError`` for a bad configuration."""
+        """Use ``~/.ssh/config``, ssh-agent and the usual key files. Raises ``UsageError`` for a bad configuration."""
         return cls(None, OpenSshConfig.of_person(home, system), home)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What of the person's set-up was left out, and why."""
+        """The lines of the user's configuration that were ignored, with the reason."""
         return tuple(self._config.warnings)
 
     def route(self, host: str, gateways: Sequence[str] = ()) -> tuple[Hop, ...]:
-        """The hops to ``host``, outermost first. Without ``gateways``, what ProxyJump says holds.
+        """Return the hops to ``host``, outermost first. Without ``gateways``, ProxyJump decides.
 
-        Raises ``UsageError`` for what is not an address, and for a ProxyJump that goes round in circles.
+        Raises ``UsageError`` for text that is not an address, and for a ProxyJump that leads back to itself.
         """
         target = self._hop(host)
         if gateways:
@@ -70,7 +70,7 @@ class Identity:
         jumps = target.settings.jumps
         route: tuple[Hop, ...] = (target,)
         while jumps:
-            # As with `ssh -J a,b`: only the outermost one may itself be behind others.
+            # As with `ssh -J a,b`: only the outermost hop may have a ProxyJump of its own.
             hops = tuple(self._hop(jump) for jump in jumps)
             route, jumps = (*hops, *route), hops[0].settings.jumps
             if len(route) > _LONGEST_ROUTE:
@@ -78,7 +78,7 @@ class Identity:
         return route
 
     def keys(self, hop: Hop) -> Generator[PKey]:
-        """The keys to offer, the likeliest first: each one that is refused counts against us."""
+        """Yield the keys to offer, the likeliest first: sshd limits the refused keys (MaxAuthTries)."""
         if self._key is not None:
             yield self._key
             return
@@ -97,7 +97,7 @@ class Identity:
             yield from self._from_files(files, held)
 
     def unusable(self, hop: Hop) -> list[str]:
-        """Why key files of the person's own could not be offered."""
+        """Return the reasons why key files of the user could not be offered."""
         if self._key is not None:
             return []
         found = map(self._load, self._files(hop.settings))
@@ -122,7 +122,7 @@ class Identity:
 
 
 class _Agent:
-    """The person's agent, if there is one: the keys that it holds, by their public half."""
+    """The user's ssh-agent, if it runs, with its keys by their public key."""
 
     def __init__(self) -> None:
         self._agent: Agent | None = None

@@ -1,4 +1,4 @@
-"""Private keys from text. No message here ever holds any of that text."""
+"""Load private keys from text. No message here contains any of that text."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ class PassphraseNeeded(UsageError):
 
 
 def fingerprint(public: bytes) -> str:
-    """SHA256 of a public key in SSH's wire format, as ``ssh-keygen -l`` prints it."""
+    """Return the SHA256 of a public key in SSH's wire format, as ``ssh-keygen -l`` prints it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(public).digest()).decode().rstrip("=")
 
 
 def describe(key: PKey) -> str:
-    """Type and fingerprint: all of a key that anyone may read."""
+    """Return type and fingerprint of a key, which are public."""
     return f"{key.get_name()} {fingerprint(key.asbytes())}"
 
 
 def new_key() -> str:
-    """A private key that nobody has yet, without a passphrase."""
+    """Generate a private key, without a passphrase."""
     return _openssh(Ed25519PrivateKey.generate())
 
 
 def load_key(text: str, passphrase: str = "", source: str = "ROLLBACK_SSH_KEY") -> PKey:
-    """The private key that ``text`` holds: OpenSSH, PEM or PKCS8; Ed25519, ECDSA or RSA.
+    """Load a private key from ``text``: OpenSSH, PEM or PKCS8; Ed25519, ECDSA or RSA.
 
-    Raises ``UsageError`` that says what the text is instead, and names ``source`` as its place.
+    ``source`` names the text in messages. Raises ``UsageError``, which says what else the text is.
     """
     data = _tidy(text)
     _require_private_key(data, source)
@@ -55,7 +55,7 @@ def load_key(text: str, passphrase: str = "", source: str = "ROLLBACK_SSH_KEY") 
 
 
 def _tidy(text: str) -> str:
-    # A secret that went through JSON or an .env file has \n spelled out; base64 never holds a backslash.
+    # Line breaks may be written as \n, after JSON or an .env file. Base64 never contains a backslash.
     lines = text.replace("\\r", "").replace("\\n", "\n").strip().strip("\"'").splitlines()
     return "\n".join(line.strip() for line in lines).strip() + "\n"
 
@@ -63,16 +63,16 @@ def _tidy(text: str) -> str:
 def _require_private_key(data: str, source: str) -> None:
     first, last = data.split("\n", 1)[0], data.rstrip("\n").rsplit("\n", 1)[-1]
     if data == "\n":
-        raise UsageError(f"{source} is empty", "It holds the private key itself, not the path of its file.")
+        raise UsageError(f"{source} is empty", "Set it to the private key itself, not to the path of its file.")
     if first.startswith(_PUBLIC):
-        raise UsageError(f"{source} holds a public key", "Give it the private one: the file without .pub.")
+        raise UsageError(f"{source} holds a public key", "Use the private key: the file without .pub.")
     if first.startswith("PuTTY-User-Key-File"):
         raise UsageError(f"{source} holds a PuTTY key", "Convert it: puttygen key.ppk -O private-openssh -o key")
     if not first.startswith("-----BEGIN ") or "PRIVATE KEY-----" not in data:
-        hint = "It starts with -----BEGIN … PRIVATE KEY-----, and holds the contents of the file, not its path."
+        hint = "Use the contents of the key file, not its path: it starts with -----BEGIN … PRIVATE KEY-----."
         raise UsageError(f"{source} does not hold a private key", hint)
     if first == last or not last.startswith("-----END "):
-        hint = "Its last line is missing, or its line breaks are: store it with them (gh secret set … < key)."
+        hint = "Its last line or its line breaks are missing: store the whole file (gh secret set … < key)."
         raise UsageError(f"{source} is cut off", hint)
 
 
@@ -95,7 +95,7 @@ def _decrypt(data: str, passphrase: str, source: str) -> object:
 
 
 def _parse(data: str, passphrase: bytes | None) -> object:
-    # The primality tests of the full validation take 0.2 s for RSA-4096, more than a whole connection.
+    # The primality tests of the full validation take 0.2 s for RSA-4096, longer than a whole connection.
     if data.startswith("-----BEGIN OPENSSH"):
         return serialization.load_ssh_private_key(data.encode(), passphrase, unsafe_skip_rsa_key_validation=True)
     return serialization.load_pem_private_key(data.encode(), passphrase, unsafe_skip_rsa_key_validation=True)
@@ -110,7 +110,9 @@ def _openssh(key: Ed25519PrivateKey) -> str:
 def _rsa(key: RSAPrivateKey, source: str) -> RSAKey:
     numbers = key.private_numbers()
     if numbers.p * numbers.q != numbers.public_numbers.n:
-        raise UsageError(f"{source} is damaged", "Its numbers do not belong together. Check it: ssh-keygen -y -f key")
+        raise UsageError(f"{source} is damaged", "Its numbers are inconsistent. Check it: ssh-keygen -y -f key")
     if key.key_size < 2048:
-        raise UsageError(f"{source} is an RSA key of {key.key_size} bits", "Hosts refuse it. ssh-keygen -t ed25519")
+        raise UsageError(
+            f"{source} is an RSA key of {key.key_size} bits", "Hosts refuse it. Make a new one: ssh-keygen -t ed25519"
+        )
     return RSAKey(key=key)

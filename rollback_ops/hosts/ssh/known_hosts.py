@@ -1,4 +1,4 @@
-"""The known_hosts format: which line speaks of which host, with OpenSSH's rules."""
+"""The known_hosts format: which line is about which host, by OpenSSH's rules (sshd(8))."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MARKERS: tuple[Marker, ...] = ("@revoked", "@cert-authority")
 
 @dataclass(frozen=True, slots=True)
 class KnownHost:
-    """One line: a public key (``blob``, in the wire format) and the ``patterns`` of the hosts that have it."""
+    """One line: a public key (``blob``, in the wire format) and the ``patterns`` of its hosts."""
 
     patterns: tuple[str, ...]
     key_type: str
@@ -26,22 +26,22 @@ class KnownHost:
     where: str
     marker: Marker = ""
 
-    def speaks_of(self, host: str) -> bool:
-        """Whether ``host`` (``name``, or ``[name]:port`` where the port is not 22) is one of them."""
+    def matches(self, host: str) -> bool:
+        """Say whether the line is about ``host``: ``name``, or ``[name]:port`` where the port is not 22."""
         if any(p.startswith("!") and _matches(p[1:], host) for p in self.patterns):
             return False
         return any(_matches(p, host) for p in self.patterns)
 
 
 def name_in_known_hosts(host: str, port: int) -> str:
-    """How known_hosts files call a host that listens there."""
+    """Return the name of a host in known_hosts files."""
     return host.lower() if port == 22 else f"[{host.lower()}]:{port}"
 
 
 def parse_known_hosts(text: str, source: str, *, tolerant: bool = False) -> Iterator[KnownHost]:
-    """Its lines. ``tolerant`` skips those that make no sense, as OpenSSH does with a person's own file.
+    """Yield the lines. ``tolerant`` skips invalid lines, as OpenSSH does.
 
-    Raises ``UsageError`` with the number of the line otherwise.
+    Otherwise raises ``UsageError`` with the number of the line.
     """
     for number, line in enumerate(text.splitlines(), 1):
         where = f"{source} line {number}"
@@ -70,7 +70,7 @@ def _marker(word: str, where: str) -> Marker:
     for marker in _MARKERS:
         if word == marker:
             return marker
-    raise UsageError(f"{where}: unknown marker {word!r}", "The one that is understood is @revoked.")
+    raise UsageError(f"{where}: unknown marker {word!r}", "Only @revoked is supported.")
 
 
 def _blob(encoded: str, key_type: str, where: str) -> bytes:
@@ -88,7 +88,7 @@ def _blob(encoded: str, key_type: str, where: str) -> bytes:
 def _matches(pattern: str, host: str) -> bool:
     if pattern.startswith("|1|"):
         return _matches_hash(pattern, host)
-    # Not fnmatch: there, the brackets of [host]:port would be a set of characters.
+    # Not fnmatch: it reads the brackets of [host]:port as a set of characters.
     expression = re.escape(pattern.lower()).replace(r"\*", ".*").replace(r"\?", ".")
     return re.fullmatch(expression, host) is not None
 

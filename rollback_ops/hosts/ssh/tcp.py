@@ -1,11 +1,11 @@
-"""TCP connections that waste no time and notice when the other end is gone."""
+"""TCP connections without delays, which end soon after the other end has disappeared."""
 
 from __future__ import annotations
 
 import socket
 from time import monotonic
 
-# Linux has all of these; elsewhere the ones that are missing are done without.
+# Linux has all of these options. On other systems, the missing ones are not set.
 _OPTIONS = {
     (socket.IPPROTO_TCP, "TCP_NODELAY"): 1,
     (socket.SOL_SOCKET, "SO_KEEPALIVE"): 1,
@@ -17,11 +17,11 @@ _OPTIONS = {
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
-class PromptSocket(socket.socket):
-    """Acknowledges at once what it receives.
+class QuickAckSocket(socket.socket):
+    """Acknowledges received data at once (TCP_QUICKACK, see tcp(7)).
 
-    sshd writes two small packets when a login succeeds; with its Nagle's algorithm the second one waits
-    until the first is acknowledged, which the kernel puts off for 40 ms: longer than all the rest together.
+    sshd writes two small packets when a login succeeds. By Nagle's algorithm the second one waits until the first is
+    acknowledged, and the kernel delays that by 40 ms: longer than the rest of the login.
     """
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
@@ -31,16 +31,16 @@ class PromptSocket(socket.socket):
         return data
 
 
-def connect_tcp(host: str, port: int, timeout: float) -> PromptSocket:
-    """A connection to the first address of ``host`` that answers, within ``timeout`` seconds in all.
+def connect_tcp(host: str, port: int, timeout: float) -> QuickAckSocket:
+    """Connect to the first address of ``host`` that answers, within ``timeout`` seconds in all.
 
-    A dead peer ends it within 10 s, also in the middle of a write. Raises ``OSError``.
+    A peer that has disappeared ends the connection within 10 s, also during a write. Raises ``OSError``.
     """
     deadline = monotonic() + timeout
     addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     for position, (family, kind, protocol, _, address) in enumerate(addresses):
         share = (deadline - monotonic()) / (len(addresses) - position)
-        connection = PromptSocket(family, kind, protocol)
+        connection = QuickAckSocket(family, kind, protocol)
         try:
             connection.settimeout(max(share, 0.01))
             connection.connect(address)

@@ -1,4 +1,4 @@
-"""A machine that is reached over SSH, through Fabric: host keys are known, and nothing waits for ever."""
+"""A host that is reached over SSH, through Fabric: its host key is known, and every wait has a limit."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from fabric.connection import Connection
-from paramiko import ChannelException, SSHException, Transport
+from paramiko import ChannelException, SSHException
 
 from rollback_ops.core.errors import ConnectionLost, HostUnreachable
 from rollback_ops.core.ports import Stream
-from rollback_ops.hosts.lines import Relay, lost, too_slow
-from rollback_ops.hosts.ssh.channel import RemoteCommand
-from rollback_ops.hosts.ssh.conversation import RemoteConversation
-from rollback_ops.hosts.ssh.handshake import PROHIBITED, Handshake
+from rollback_ops.hosts.lines import OutputReader, lost, too_slow
+from rollback_ops.hosts.ssh.channel import RemoteCommand, RemoteConversation
+from rollback_ops.hosts.ssh.forwarding import ForwardingTransport, refusal
+from rollback_ops.hosts.ssh.handshake import Handshake
 from rollback_ops.hosts.ssh.host_keys import KnownHosts
 from rollback_ops.hosts.ssh.identity import Hop, Identity
 from rollback_ops.hosts.ssh.watchdog import GRACE, Watchdog
 from rollback_ops.hosts.transport import Completed, Conversation
 
-# sshd's own limits: MaxSessions 10 on one connection, MaxStartups 10 logins at once before it drops some.
+# sshd's defaults: MaxSessions 10 on one connection; from 10 logins at once (MaxStartups) it drops some.
 _MOST_SESSIONS = 10
 _MOST_HANDSHAKES = 8
 _PARAMIKO_FAILURES = (SSHException, EOFError, OSError)
@@ -28,9 +28,9 @@ _turns: dict[tuple[tuple[str, int], ...], threading.BoundedSemaphore] = {}
 
 
 class SshTransport:
-    """One host behind any number of gateways, each of them verified.
+    """One host behind any number of gateways. The host key of each is verified.
 
-    It connects when it is first used and again after the connection was lost. Several threads may use it.
+    It connects when it is first used, and again after the connection was lost. Threads may share it.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class SshTransport:
     ) -> None:
         """``gateways`` are outermost first; ``connect_timeout`` is in seconds, for each hop.
 
-        Raises ``UsageError`` for an address, or an SSH configuration, that cannot be understood.
+        Raises ``UsageError`` for an address or an SSH configuration that cannot be parsed.
         """
         self._name = host
         self._route = identity.route(host, gateways)
@@ -54,42 +54,35 @@ class SshTransport:
         return self._name
 
     def connect(self) -> None:
-        """Open the connection, unless it is open. Raises ``HostUnreachable`` and its kinds."""
+        """Open the connection, unless it is open. Raises ``HostUnreachable`` or a subclass."""
         self._connected()
 
     def execute(self, command: str, on_line: Callable[[str], None], timeout: float) -> Completed:
-        """Run one shell command line; see ``Transport.execute``. ``timeout`` does not count the connecting."""
-        transport, relay = self._connected(), Relay(on_line)
+        """Run one shell command line; see ``Transport.execute``. ``timeout`` (seconds) is without the login."""
+        transport, reader = self._connected(), OutputReader(on_line)
         with self._sessions, Watchdog(timeout + GRACE, transport.close) as watchdog:
             remote = self._start(transport, command, min(timeout, self._connect_timeout))
             try:
-                relay.follow(remote.output(), timeout, self._name)
+                reader.follow(remote.output(), timeout, self._name)
             finally:
                 remote.close()
         if remote.status is None:
-            raise too_slow(self._name, timeout) if watchdog.barked else lost(self._name)
-        return relay.completed(remote.status)
+            raise too_slow(self._name, timeout) if watchdog.expired else lost(self._name)
+        return reader.completed(remote.status)
 
     def converse(self, command: str, timeout: float) -> Conversation:
-        """Start a command that goes on. ``timeout`` does not count the connecting."""
+        """Start a command that stays open. ``timeout`` (seconds) is without the login."""
         transport = self._connected()
         remote = self._start(transport, command, min(timeout, self._connect_timeout), listens=True)
         return RemoteConversation(self._name, transport, remote)
 
     def dial(self, host: str, port: int, timeout: float) -> Stream:
-        """Open a TCP connection as the host sees it.
-
-        Raises ``ConnectionRefusedError``, ``PermissionError`` when sshd does not allow it, ``TimeoutError``, or
-        ``HostUnreachable``.
-        """
+        """Open a TCP connection from the host; see ``Transport.dial``. Raises ``HostUnreachable`` too."""
         transport = self._connected()
         try:
-            channel = transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=timeout)
+            channel = transport.forward(host, port, timeout)
         except ChannelException as error:
-            if error.code == PROHIBITED:
-                why = f"{self._name} does not pass connections on (AllowTcpForwarding or PermitOpen in its sshd_config)"
-                raise PermissionError(why) from None
-            raise ConnectionRefusedError(f"{host} port {port} refused the connection") from None
+            raise refusal(error, host, port) from None
         except _PARAMIKO_FAILURES:
             if transport.is_active():
                 raise TimeoutError(f"no answer from {host} port {port} within {timeout:g} s") from None
@@ -98,30 +91,30 @@ class SshTransport:
         return channel
 
     def close(self) -> None:
-        """Let go of the connection. Never raises."""
-        # Outermost first: with a gateway that is gone, farewells to what is behind it would have to wait.
+        """Close the connection. Never raises."""
+        # Outermost first: behind a gateway that does not answer, closing the inner connections would have to wait.
         for connection in self._chain:
             with suppress(Exception):
                 connection.client.close()
         self._chain = []
 
-    def _connected(self) -> Transport:
+    def _connected(self) -> ForwardingTransport:
         with self._connecting:
-            transport = self._chain[-1].client.get_transport() if self._chain else None
+            transport = _transport_of(self._chain[-1]) if self._chain else None
             if transport is None or not transport.is_active():
                 self.close()
                 transport = self._open_route()
             return transport
 
-    def _open_route(self) -> Transport:
-        transport: Transport | None = None
+    def _open_route(self) -> ForwardingTransport:
+        transport: ForwardingTransport | None = None
         try:
             for position, hop in enumerate(self._route, 1):
                 known = self._trust.about(hop.known_as, hop.settings.known_hosts_files)
                 with _turn(self._route[:position]):
                     connection = Handshake(hop, self._identity, known, self._connect_timeout).open(transport)
                 self._chain.append(connection)
-                transport = connection.client.get_transport()
+                transport = _transport_of(connection)
         except BaseException:
             self.close()
             raise
@@ -129,22 +122,29 @@ class SshTransport:
             raise AssertionError("a route has at least one hop")
         return transport
 
-    def _start(self, transport: Transport, command: str, seconds: float, *, listens: bool = False) -> RemoteCommand:
-        """A host that takes longer than ``seconds`` to begin is not there any more: the next one connects anew."""
+    def _start(
+        self, transport: ForwardingTransport, command: str, seconds: float, *, listens: bool = False
+    ) -> RemoteCommand:
+        """Start a command. A connection that does not start it within ``seconds`` is closed as lost."""
         with Watchdog(seconds, transport.close) as watchdog:
             try:
                 return RemoteCommand(transport, command, listens=listens)
             except _PARAMIKO_FAILURES:
                 refused = transport.is_active()
         if refused:
-            hint = "This user may not run commands there, or has too many sessions open (MaxSessions)."
+            hint = "This user may not run commands on the host, or has too many open sessions (MaxSessions)."
             raise HostUnreachable(f"{self._name}: refused to run a command", hint)
-        if watchdog.barked:
+        if watchdog.expired:
             raise ConnectionLost(f"{self._name}: no answer within {seconds:g} s on a connection that was open")
         raise lost(self._name)
 
 
+def _transport_of(connection: Connection) -> ForwardingTransport | None:
+    transport = connection.client.get_transport()
+    return transport if isinstance(transport, ForwardingTransport) else None
+
+
 def _turn(route: Sequence[Hop]) -> threading.BoundedSemaphore:
-    """At most 8 handshakes at a time with one sshd, whatever the hosts are that they are for."""
+    """Return the semaphore of one sshd: at most 8 handshakes at a time, for all hosts behind it."""
     key = tuple((hop.settings.host, hop.settings.port) for hop in route)
     return _turns.setdefault(key, threading.BoundedSemaphore(_MOST_HANDSHAKES))

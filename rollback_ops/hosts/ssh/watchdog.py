@@ -1,4 +1,4 @@
-"""An end for what would wait for ever."""
+"""A time limit for calls of paramiko that have none."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 
-# Seconds beyond a deadline that is kept by other means: these know better what to say.
+# Seconds after the deadline: the code that keeps the deadline itself has the better message, so it comes first.
 GRACE = 1.0
 
 
 class Watchdog:
-    """Closes a connection when its time is up: a peer that says nothing can keep paramiko waiting without end."""
+    """Closes a connection when its time is over: paramiko waits without limit for a silent peer."""
 
     def __init__(self, seconds: float, close: Callable[[], object]) -> None:
         self._close = close
-        self._timer = threading.Timer(seconds, self._bark)
+        self._timer = threading.Timer(seconds, self._expire)
         self._timer.daemon = True
-        self.barked = False
+        self.expired = False
 
     def __enter__(self) -> Watchdog:
         self._timer.start()
@@ -29,7 +29,7 @@ class Watchdog:
     ) -> None:
         self._timer.cancel()
 
-    def _bark(self) -> None:
-        self.barked = True
+    def _expire(self) -> None:
+        self.expired = True
         with suppress(Exception):
             self._close()

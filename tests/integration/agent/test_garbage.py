@@ -21,7 +21,7 @@ from rollback_ops.core.ports import Stream
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import protocol
 from rollback_ops.hosts.agent.client import AgentHost
-from rollback_ops.hosts.lines import Relay
+from rollback_ops.hosts.lines import OutputReader
 from rollback_ops.hosts.transport import Completed
 
 OPERATIONS: dict[str, Callable[[AgentHost], Any]] = {
@@ -50,7 +50,7 @@ class Garbage:
 
     def execute(self, command: str, on_line: Callable[[str], None], timeout: float) -> Completed:
         self.commands.append(command)
-        relay = Relay(on_line)
+        relay = OutputReader(on_line)
         relay.follow((("stdout", piece) for piece in self._pieces), timeout, self.name)
         if self._error:
             raise self._error

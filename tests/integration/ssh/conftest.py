@@ -1,4 +1,4 @@
-"""SSH servers and keys that the tests of this room share."""
+"""SSH servers and keys for the tests of ``hosts.ssh``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KINDS = {"ed25519": ("ed25519", 0), "rsa": ("rsa", 2048), "ecdsa": ("ecdsa", 256
 
 @pytest.fixture(scope="session")
 def client_keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Keys by type; ``stranger`` is one that no server knows, ``locked`` has the passphrase ``open sesame``."""
+    """Keys by type. No server accepts ``stranger``; ``locked`` has the passphrase ``open sesame``."""
     folder = tmp_path_factory.mktemp("client")
     made = {name: keygen(folder / name, *kind) for name, kind in KINDS.items()}
     made["stranger"] = keygen(folder / "stranger")
@@ -54,7 +54,7 @@ def sshd(start_sshd: Callable[..., Sshd]) -> Sshd:
 
 @pytest.fixture
 def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
-    """An empty agent of the person's own; the answer puts a key into it."""
+    """Start an empty ssh-agent. Returns a function that adds a key to it."""
     address = tmp_path / "agent"
     with subprocess.Popen(["ssh-agent", "-D", "-a", str(address)], stdout=subprocess.DEVNULL) as process:
         monkeypatch.setenv("SSH_AUTH_SOCK", str(address))

@@ -52,7 +52,7 @@ def test_lines_come_while_the_command_still_runs(local: Transport) -> None:
     assert time.monotonic() - seen[0] > 0.3
 
 
-def test_there_is_nothing_on_standard_input(local: Transport) -> None:
+def test_standard_input_is_empty(local: Transport) -> None:
     assert run(local, "cat; echo end", 2)[1] == ["end"]
 
 
@@ -63,18 +63,18 @@ def test_megabytes_of_output_and_of_errors_come_through(local: Transport) -> Non
 
 
 @pytest.mark.parametrize("command", ["head -c 70000 /dev/zero", "yes 0123456789012345678901234567890123456789"])
-def test_a_line_or_an_output_beyond_all_measure_is_a_bad_answer(local: Transport, command: str) -> None:
-    with pytest.raises(BadAnswer, match="printed"):
+def test_a_line_or_an_output_that_is_too_long_is_a_bad_answer(local: Transport, command: str) -> None:
+    with pytest.raises(BadAnswer):
         run(local, command)
 
 
-def test_a_command_that_takes_too_long_is_lost_and_hung_up_on_but_not_what_it_detached(
+def test_a_command_that_takes_too_long_gets_sighup_and_its_detached_process_goes_on(
     local: Transport, tmp_path: Path
 ) -> None:
     script = f"setsid sh -c 'sleep 1; touch {tmp_path}/finished' >/dev/null 2>&1 & echo $$; sleep 60"
     lines: list[str] = []
     started = time.monotonic()
-    with pytest.raises(ConnectionLost, match=r"within 0\.3 s"):
+    with pytest.raises(ConnectionLost, match=r"0\.3 s"):
         local.execute(script, lines.append, 0.3)
     assert time.monotonic() - started < 2
     assert not alive(int(lines[0]))
@@ -86,7 +86,7 @@ def test_a_command_runs_in_a_session_of_its_own(local: Transport) -> None:
     assert int(fields[3]) != os.getsid(0)
 
 
-def test_something_left_in_the_background_does_not_hold_the_answer_back_for_long(local: Transport) -> None:
+def test_a_background_process_delays_the_answer_for_a_short_time_only(local: Transport) -> None:
     started = time.monotonic()
     status, lines, _ = run(local, "sleep 20 & echo $!; exit 3")
     assert status == 3
@@ -94,7 +94,7 @@ def test_something_left_in_the_background_does_not_hold_the_answer_back_for_long
     os.kill(int(lines[0]), signal.SIGKILL)
 
 
-def test_our_secrets_are_not_handed_to_what_is_started() -> None:
+def test_commands_do_not_get_our_secrets() -> None:
     environment = dict(os.environ, ROLLBACK_SSH_KEY="hunter2", GITHUB_TOKEN="hunter2", KEPT="yes")
     lines = run(LocalTransport(environment=environment), "env")[1]
     assert "KEPT=yes" in lines

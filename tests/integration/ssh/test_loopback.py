@@ -1,4 +1,4 @@
-"""The small server of the demo: as much of sshd as our own side needs."""
+"""The SSH server of the demo: the part of sshd that the transport needs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_megabytes_come_through(host: SshTransport) -> None:
     assert sum(map(len, lines)) == 5_000_000
 
 
-def test_only_the_one_key_and_the_one_user_are_let_in(server: LoopbackServer, client_keys: dict[str, Path]) -> None:
+def test_only_one_key_and_one_user_can_log_in(server: LoopbackServer, client_keys: dict[str, Path]) -> None:
     trust = KnownHosts.from_text(server.known_hosts)
     key, stranger = (Identity.from_text(client_keys[name].read_text()) for name in ("ed25519", "stranger"))
     for address, identity in ((server.address, stranger), (f"other@127.0.0.1:{server.port}", key)):
@@ -65,14 +65,16 @@ def test_only_the_one_key_and_the_one_user_are_let_in(server: LoopbackServer, cl
             SshTransport(address, (), identity, trust).connect()
 
 
-def test_its_key_is_its_own_each_time(server: LoopbackServer, identity: Identity, client_keys: dict[str, Path]) -> None:
+def test_each_server_has_its_own_host_key(
+    server: LoopbackServer, identity: Identity, client_keys: dict[str, Path]
+) -> None:
     with LoopbackServer(load_key(client_keys["ed25519"].read_text())) as other:
         known = other.known_hosts.replace(str(other.port), str(server.port))
     with pytest.raises(HostUntrusted):
         SshTransport(server.address, (), identity, KnownHosts.from_text(known)).connect()
 
 
-def test_it_passes_connections_on_to_loopback_and_nowhere_else(host: SshTransport) -> None:
+def test_it_forwards_connections_to_loopback_only(host: SshTransport) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         stream = host.dial("localhost", listener.getsockname()[1], 2)
         inside, _ = listener.accept()
@@ -95,7 +97,7 @@ def test_commands_do_not_get_the_environment_of_the_server(host: SshTransport, m
     assert not [line for line in lines if "hunter2" in line]
 
 
-def test_a_cut_connection_ends_the_command_but_not_what_it_detached(
+def test_a_cut_connection_ends_the_command_but_not_its_detached_process(
     server: LoopbackServer, host: SshTransport, tmp_path: Path
 ) -> None:
     pids: list[int] = []
@@ -122,7 +124,7 @@ def test_a_client_that_gives_up_on_a_command_ends_it(host: SshTransport) -> None
     assert eventually(lambda: not alive(int(lines[0])))
 
 
-def test_nothing_is_left_when_it_is_done(client_keys: dict[str, Path], identity: Identity) -> None:
+def test_nothing_is_left_after_the_end(client_keys: dict[str, Path], identity: Identity) -> None:
     before, pids = set(threading.enumerate()), []
     with LoopbackServer(load_key(client_keys["ed25519"].read_text())) as server:
         transport = SshTransport(server.address, (), identity, KnownHosts.from_text(server.known_hosts))

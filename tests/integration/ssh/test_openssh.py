@@ -1,4 +1,4 @@
-"""A person's own OpenSSH set-up: configuration, agent, key files, known hosts."""
+"""The user's OpenSSH configuration: ``~/.ssh/config``, ssh-agent, key files, known hosts."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def route(home: Path, host: str, gateways: tuple[str, ...] = ()) -> list[str]:
     return [f"{hop.settings.user}@{hop.settings.host}:{hop.settings.port}" for hop in hops]
 
 
-def test_the_configuration_says_where_a_host_is_and_which_key_it_gets(
+def test_the_configuration_decides_the_address_and_the_key_of_a_host(
     home: Path, sshd: Sshd, client_keys: dict[str, Path]
 ) -> None:
     (home / "keys").mkdir()
@@ -72,12 +72,12 @@ def test_the_configuration_says_where_a_host_is_and_which_key_it_gets(
     assert output(person(home, "bot"), "echo in") == ["in"]
 
 
-def test_what_the_settings_say_wins_over_the_configuration(home: Path) -> None:
+def test_an_address_in_the_settings_wins_over_the_configuration(home: Path) -> None:
     configure(home, "Host bot\n HostName 192.0.2.1\n User alice\n Port 2201\n")
     assert route(home, "bob@bot:2202") == ["bob@192.0.2.1:2202"]
 
 
-def test_without_a_word_in_the_configuration_the_usual_key_files_serve(
+def test_without_configuration_the_usual_key_files_are_offered(
     home: Path, sshd: Sshd, client_keys: dict[str, Path]
 ) -> None:
     (home / ".ssh/id_ecdsa").write_text(client_keys["ecdsa"].read_text())
@@ -85,7 +85,9 @@ def test_without_a_word_in_the_configuration_the_usual_key_files_serve(
     assert output(person(home, sshd.address), "echo in") == ["in"]
 
 
-def test_the_agent_serves(home: Path, sshd: Sshd, client_keys: dict[str, Path], agent: Callable[[Path], None]) -> None:
+def test_keys_of_the_agent_are_offered(
+    home: Path, sshd: Sshd, client_keys: dict[str, Path], agent: Callable[[Path], None]
+) -> None:
     agent(client_keys["rsa"])
     (home / ".ssh/known_hosts").write_text(sshd.known_hosts())
     assert output(person(home, sshd.address), "echo in") == ["in"]
@@ -119,7 +121,7 @@ def test_a_key_file_that_is_locked_is_named_with_the_way_to_unlock_it(
 ) -> None:
     (home / ".ssh/known_hosts").write_text(sshd.known_hosts())
     configure(home, f"IdentityFile {client_keys['locked']}\n")
-    with pytest.raises(AuthenticationFailed, match="there is no key to log in with") as caught:
+    with pytest.raises(AuthenticationFailed) as caught:
         output(person(home, sshd.address), "true")
     assert f"ssh-add {client_keys['locked']}" in caught.value.hint
 
@@ -146,7 +148,7 @@ def test_proxyjump_is_followed_through_connections_that_are_each_verified(
     known.write_text(outer.known_hosts() + inner.known_hosts() + target.known_hosts())
     assert output(person(home, "bot"), "echo $SSH_CONNECTION")[0].endswith(f" {target.port}")
     known.write_text(outer.known_hosts() + target.known_hosts())
-    with pytest.raises(HostUntrusted, match="inner: its host key is not known"):
+    with pytest.raises(HostUntrusted, match=r"^inner: "):
         output(person(home, "bot"), "true")
 
 
@@ -162,13 +164,13 @@ def test_gateways_in_the_settings_take_the_place_of_proxyjump(home: Path) -> Non
 
 def test_proxyjump_in_a_circle_is_a_usage_error(home: Path) -> None:
     configure(home, "Host a\n ProxyJump b\nHost b\n ProxyJump a\n")
-    with pytest.raises(UsageError, match="ProxyJump leads through more than"):
+    with pytest.raises(UsageError, match="ProxyJump"):
         route(home, "a")
 
 
 def test_proxycommand_is_refused_and_not_run(home: Path, tmp_path: Path) -> None:
     configure(home, f"Host bot\n ProxyCommand touch {tmp_path}/ran\nHost fine\n ProxyCommand none\n User u\n")
-    with pytest.raises(UsageError, match="ProxyCommand in the SSH configuration is not run"):
+    with pytest.raises(UsageError, match="ProxyCommand"):
         route(home, "bot")
     assert route(home, "fine") == ["u@fine:22"]
     assert not (tmp_path / "ran").exists()
@@ -190,7 +192,7 @@ def test_match_exec_is_left_out_with_a_warning_and_never_run(home: Path, tmp_pat
     assert [hop.settings.port for hop in identity.route("bot")] == [2222]
     assert not (tmp_path / "ran").exists()
     assert [w.split(": ")[0] for w in identity.warnings] == [f"{home}/.ssh/config line {n}" for n in (2, 4)]
-    assert all("`Match exec` is not evaluated" in warning for warning in identity.warnings)
+    assert all("Match exec" in warning for warning in identity.warnings)
 
 
 def test_included_files_are_read_and_belong_to_the_block_that_includes_them(home: Path) -> None:
@@ -215,7 +217,7 @@ def test_included_files_are_read_and_belong_to_the_block_that_includes_them(home
     ],
 )
 @pytest.mark.parametrize("host", ["bot1", "bot2"])
-def test_the_configuration_means_what_openssh_says_that_it_means(home: Path, text: str, host: str) -> None:
+def test_the_configuration_has_the_same_result_as_in_openssh(home: Path, text: str, host: str) -> None:
     configure(home, text)
     command = ["ssh", "-G", "-F", str(home / ".ssh/config"), host]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -225,7 +227,7 @@ def test_the_configuration_means_what_openssh_says_that_it_means(home: Path, tex
     assert ",".join(target.jumps) == said.get("proxyjump", "")
 
 
-def test_the_machines_configuration_comes_after_the_persons(home: Path, tmp_path: Path) -> None:
+def test_the_users_configuration_wins_over_the_machines(home: Path, tmp_path: Path) -> None:
     (tmp_path / "etc/ssh_config.d").mkdir(parents=True)
     (tmp_path / "etc/ssh_config").write_text(
         f"Include {tmp_path}/etc/ssh_config.d/*.conf\nHost *\n User system\n Port 3\n"
@@ -236,9 +238,7 @@ def test_the_machines_configuration_comes_after_the_persons(home: Path, tmp_path
     assert (hop.settings.user, hop.settings.host, hop.settings.port) == ("mine", "192.0.2.9", 3)
 
 
-def test_names_are_never_asked_of_the_dns_while_the_configuration_is_read(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reading_the_configuration_makes_no_dns_query(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def asked(*_: object) -> None:
         raise AssertionError("the DNS was asked")
 
@@ -249,13 +249,13 @@ def test_names_are_never_asked_of_the_dns_while_the_configuration_is_read(
 
 
 @pytest.mark.parametrize("text", ["Host bot\n Port many\n", "Host bot\n ConnectTimeout 5s\n", 'Host "bot\n'])
-def test_a_configuration_that_cannot_be_understood_is_a_usage_error(home: Path, text: str) -> None:
+def test_a_configuration_that_cannot_be_parsed_is_a_usage_error(home: Path, text: str) -> None:
     configure(home, text)
     with pytest.raises(UsageError):
         route(home, "bot")
 
 
-def test_a_persons_fabric_configuration_is_not_executed_and_nothing_is_printed(
+def test_the_users_fabric_configuration_is_not_executed_and_nothing_is_printed(
     home: Path, sshd: Sshd, client_keys: dict[str, Path]
 ) -> None:
     (home / ".fabric.py").write_text(f"open({str(home / 'ran')!r}, 'w').close()\n")

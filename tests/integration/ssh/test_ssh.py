@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -91,7 +92,7 @@ def test_bytes_that_are_not_utf8_are_replaced_and_characters_are_never_cut(host:
     assert run(host, r"printf 'caf\303'; sleep 0.1; printf '\251 \377\n'")[1] == ["café �"]
 
 
-def test_there_is_nothing_on_standard_input(host: SshTransport) -> None:
+def test_standard_input_is_empty(host: SshTransport) -> None:
     assert run(host, "cat; echo end", 3)[1] == ["end"]
 
 
@@ -107,12 +108,12 @@ def test_megabytes_of_errors_do_not_stop_the_command(host: SshTransport) -> None
 
 
 @pytest.mark.parametrize("command", ["head -c 70000 /dev/zero", "yes 0123456789012345678901234567890123456789"])
-def test_a_line_or_an_output_beyond_all_measure_is_a_bad_answer(host: SshTransport, command: str) -> None:
-    with pytest.raises(BadAnswer, match="printed"):
+def test_a_line_or_an_output_that_is_too_long_is_a_bad_answer(host: SshTransport, command: str) -> None:
+    with pytest.raises(BadAnswer):
         run(host, command)
 
 
-def test_a_failure_of_the_listener_is_not_taken_for_one_of_the_connection(host: SshTransport) -> None:
+def test_an_error_of_the_callback_is_not_an_error_of_the_connection(host: SshTransport) -> None:
     def refuse(_: str) -> None:
         raise BrokenPipeError
 
@@ -137,10 +138,10 @@ def test_a_command_that_hangs_is_lost_when_its_time_is_up_and_the_connection_sta
 ) -> None:
     host.connect()
     before, started = sshd.logged().count("Accepted publickey"), time.monotonic()
-    with pytest.raises(ConnectionLost, match=r"within 0\.4 s"):
+    with pytest.raises(ConnectionLost, match=r"0\.4 s"):
         host.execute("sleep 30", print, 0.4)
     assert time.monotonic() - started < 1.5
-    assert run(host, "echo well")[1] == ["well"]
+    assert run(host, "echo again")[1] == ["again"]
     assert sshd.logged().count("Accepted publickey") == before
 
 
@@ -152,7 +153,7 @@ def test_a_host_that_stops_answering_is_given_up_at_the_deadline(start_sshd: Sta
     assert run(transport, "echo up")[1] == ["up"]
     wire.stop()
     started = time.monotonic()
-    with pytest.raises(ConnectionLost, match=r"within 0\.5 s on a connection that was open"):
+    with pytest.raises(ConnectionLost, match=r"0\.5 s"):
         transport.execute("echo never", print, 0.5)
     assert time.monotonic() - started < 2
     transport.close()
@@ -166,7 +167,7 @@ def test_a_host_that_stops_answering_in_the_middle_is_given_up_at_the_deadline(
     wire = StoppableWire(server.port)
     transport = SshTransport(f"{USER}@127.0.0.1:{wire.port}", (), identity, trust_at(wire.port, server.host_keys[0]))
     started = time.monotonic()
-    with pytest.raises(ConnectionLost, match=r"within 0\.7 s"):
+    with pytest.raises(ConnectionLost, match=r"0\.7 s"):
         transport.execute("echo begun; sleep 0.3; echo never", lambda _: wire.stop(), 0.7)
     assert time.monotonic() - started < 4
     transport.close()
@@ -174,11 +175,12 @@ def test_a_host_that_stops_answering_in_the_middle_is_given_up_at_the_deadline(
 
 
 class StoppableWire:
-    """A port in front of ``target`` that, once stopped, holds every byte back: a network that swallows packets."""
+    """A port in front of ``target``, as a network that drops all packets once it is stopped, or the connection."""
 
     def __init__(self, target: int) -> None:
         self._flowing = threading.Event()
         self._flowing.set()
+        self._cut = False
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -187,6 +189,10 @@ class StoppableWire:
 
     def stop(self) -> None:
         self._flowing.clear()
+
+    def cut(self) -> None:
+        """Close the connection at the next bytes."""
+        self._cut = True
 
     def close(self) -> None:
         for each in self._sockets:
@@ -204,6 +210,10 @@ class StoppableWire:
         with suppress(OSError):
             while data := source.recv(65536):
                 self._flowing.wait()
+                if self._cut:
+                    source.shutdown(socket.SHUT_RDWR)
+                    sink.shutdown(socket.SHUT_RDWR)
+                    return
                 sink.sendall(data)
 
 
@@ -242,7 +252,7 @@ def test_a_key_that_the_host_does_not_know_is_named_and_offered_once(
     with reached(server, Identity.from_text(client_keys["stranger"].read_text())) as host:
         error = failure(host)
     assert isinstance(error, AuthenticationFailed)
-    assert f"{USER} may not log in with" in error.message
+    assert USER in error.message
     assert fingerprint_by_openssh(client_keys["stranger"]) in error.message
     assert server.logged().count("Connection from") == 1
     assert server.logged().count("Failed publickey") == 1
@@ -256,9 +266,11 @@ def test_a_given_key_is_the_only_one_that_is_offered(
         assert isinstance(failure(host), AuthenticationFailed)
 
 
-def test_a_host_that_wants_more_than_a_key_is_said_to(start_sshd: Start, identity: Identity) -> None:
+def test_a_host_that_requires_a_password_too_is_named_with_its_method(start_sshd: Start, identity: Identity) -> None:
     with reached(start_sshd("AuthenticationMethods publickey,password"), identity) as host:
-        assert "has to log in with password" in failure(host).message
+        error = failure(host)
+    assert isinstance(error, AuthenticationFailed)
+    assert all(text in error.message for text in (USER, "password"))
 
 
 def test_an_unknown_host_key_is_refused_with_the_fingerprint_that_was_offered(
@@ -270,7 +282,7 @@ def test_an_unknown_host_key_is_refused_with_the_fingerprint_that_was_offered(
     ) as host:
         error = failure(host)
     assert isinstance(error, HostUntrusted)
-    assert f"ssh-ed25519 {fingerprint_by_openssh(server.host_keys[0])}" in error.message
+    assert fingerprint_by_openssh(server.host_keys[0]) in error.message
     assert server.known_hosts().strip().rsplit(" ", 1)[0] in error.hint
     assert server.logged().count("Connection from") == 1
     assert "publickey" not in server.logged()
@@ -284,22 +296,24 @@ def test_a_changed_host_key_is_refused_with_both_fingerprints(
         error = failure(host)
     assert isinstance(error, HostUntrusted)
     assert fingerprint_by_openssh(server.host_keys[0]) in error.message
-    assert f"expected ssh-ed25519 {fingerprint_by_openssh(old)}" in error.message
+    assert fingerprint_by_openssh(old) in error.message
     assert server.logged().count("Connection from") == 1
 
 
 def test_a_revoked_host_key_is_refused(sshd: Sshd, identity: Identity) -> None:
     known = sshd.known_hosts("ssh-ed25519")
     with reached(sshd, identity, KnownHosts.from_text(known + "@revoked " + known)) as host:
-        assert "revoked" in failure(host).message
+        error = failure(host)
+    assert isinstance(error, HostUntrusted)
+    assert "revoked" in error.message
 
 
 # Getting there
 
 
 @pytest.mark.parametrize("address", ["nobody listens", "host:99999", "-oProxyCommand=id", "a@b@c", "[::1", "", "x:y"])
-def test_what_is_not_an_address_is_a_usage_error(identity: Identity, sshd: Sshd, address: str) -> None:
-    with pytest.raises(UsageError, match="not the address of a host"):
+def test_text_that_is_not_an_address_is_a_usage_error(identity: Identity, sshd: Sshd, address: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(repr(address))):
         SshTransport(address, (), identity, KnownHosts.from_text(sshd.known_hosts()))
 
 
@@ -317,16 +331,19 @@ def test_an_ipv6_address_is_written_in_brackets(start_sshd: Start, identity: Ide
     transport.close()
 
 
-def test_a_refused_connection_is_tried_once_more_and_then_told(identity: Identity, sshd: Sshd) -> None:
-    transport = SshTransport(f"127.0.0.1:{free_port()}", (), identity, KnownHosts.from_text(sshd.known_hosts()))
+def test_a_refused_connection_is_tried_once_more_and_then_reported(identity: Identity, sshd: Sshd) -> None:
+    port = free_port()
+    transport = SshTransport(f"127.0.0.1:{port}", (), identity, KnownHosts.from_text(sshd.known_hosts()))
     started = time.monotonic()
-    assert "refused" in failure(transport).message
+    assert str(port) in failure(transport).message
     assert 0.1 <= time.monotonic() - started < 2
 
 
-def test_a_name_that_does_not_resolve_is_told_as_one(identity: Identity, sshd: Sshd) -> None:
+def test_a_name_that_does_not_resolve_is_in_the_message(identity: Identity, sshd: Sshd) -> None:
     transport = SshTransport("nowhere.invalid", (), identity, KnownHosts.from_text(sshd.known_hosts()))
-    assert "'nowhere.invalid' cannot be resolved" in failure(transport).message
+    error = failure(transport)
+    assert "nowhere.invalid" in error.message
+    assert "DNS" in error.hint
 
 
 def test_a_port_that_says_nothing_is_given_up_within_the_connect_timeout(identity: Identity, sshd: Sshd) -> None:
@@ -334,7 +351,7 @@ def test_a_port_that_says_nothing_is_given_up_within_the_connect_timeout(identit
         trust = KnownHosts.from_text(sshd.known_hosts())
         transport = SshTransport(f"127.0.0.1:{silent.getsockname()[1]}", (), identity, trust, 0.6)
         started = time.monotonic()
-        assert "no answer within 0.6 s" in failure(transport).message
+        assert "0.6 s" in failure(transport).message
         assert time.monotonic() - started < 1.5
 
 
@@ -347,10 +364,10 @@ def test_a_connection_that_is_closed_before_ssh_begins_is_tried_once_more(sshd: 
     port.close()
 
 
-def test_one_that_is_always_closed_is_told_after_the_second_time(sshd: Sshd, identity: Identity) -> None:
+def test_a_connection_that_is_always_closed_is_reported_after_the_second_time(sshd: Sshd, identity: Identity) -> None:
     port = FlakyPort(cuts=9)
     transport = SshTransport(f"127.0.0.1:{port.port}", (), identity, KnownHosts.from_text(sshd.known_hosts()))
-    assert "before SSH began" in failure(transport).message
+    assert str(port.port) in failure(transport).message
     assert port.accepted == 2
     port.close()
 
@@ -358,7 +375,7 @@ def test_one_that_is_always_closed_is_told_after_the_second_time(sshd: Sshd, ide
 # Gateways
 
 
-def test_two_gateways_in_a_row_are_gone_through_outermost_first(start_sshd: Start, identity: Identity) -> None:
+def test_a_route_leads_through_two_gateways_outermost_first(start_sshd: Start, identity: Identity) -> None:
     outer, inner, target = start_sshd(), start_sshd(), start_sshd()
     trust = KnownHosts.from_text("".join(server.known_hosts() for server in (outer, inner, target)))
     with reached(target, identity, trust, (outer.address, inner.address)) as host:
@@ -378,7 +395,9 @@ def test_a_gateway_with_an_unexpected_key_stops_us_there(start_sshd: Start, iden
     assert "Connection from" not in target.logged()
 
 
-def test_a_gateway_that_does_not_pass_on_or_cannot_is_told_apart(start_sshd: Start, identity: Identity) -> None:
+def test_a_gateway_that_forbids_the_forwarding_differs_from_one_that_cannot_reach_the_host(
+    start_sshd: Start, identity: Identity
+) -> None:
     strict, open_, target = start_sshd("AllowTcpForwarding no"), start_sshd(), start_sshd()
     trust = KnownHosts.from_text("".join(server.known_hosts() for server in (strict, open_, target)))
     with reached(target, identity, trust, (strict.address,)) as host:
@@ -386,7 +405,9 @@ def test_a_gateway_that_does_not_pass_on_or_cannot_is_told_apart(start_sshd: Sta
     target.process.terminate()
     target.process.wait(5)
     with reached(target, identity, trust, (open_.address,)) as host:
-        assert "its gateway cannot reach" in failure(host).message
+        error = failure(host)
+    assert "AllowTcpForwarding" not in error.hint
+    assert str(target.port) in error.message
 
 
 def test_a_silent_host_behind_a_gateway_is_given_up_within_the_connect_timeout(
@@ -399,7 +420,7 @@ def test_a_silent_host_behind_a_gateway_is_given_up_within_the_connect_timeout(
         transport = SshTransport(address, (gateway.address,), identity, trust, 1.0)
         started = time.monotonic()
         error = failure(transport)
-        assert error.message == f"{address}: no answer within 1 s"
+        assert all(text in error.message for text in (address, "1 s"))
         assert time.monotonic() - started < 3
 
 
@@ -415,7 +436,7 @@ def test_at_most_eight_handshakes_at_a_time_reach_one_gateway(identity: Identity
                 while True:
                     waiting.append(silent.accept()[0])
             assert len(waiting) == 8
-            assert all("no answer" in error.message for error in failures)
+            assert all("1 s" in error.message for error in failures)
         for connection in waiting:
             connection.close()
 
@@ -451,9 +472,38 @@ def test_dial_reaches_a_port_of_the_host_and_a_closed_one_is_refused(host: SshTr
         host.dial("127.0.0.1", free_port(), 2)
 
 
-def test_dial_says_when_sshd_does_not_allow_it(start_sshd: Start, identity: Identity) -> None:
-    with (
-        reached(start_sshd("AllowTcpForwarding no"), identity) as host,
-        pytest.raises(PermissionError, match="AllowTcpForwarding"),
-    ):
+@pytest.mark.parametrize("setting", ["AllowTcpForwarding no", "PermitOpen 127.0.0.1:1"])
+def test_dial_tells_a_forwarding_that_sshd_forbids_from_a_refused_port(
+    start_sshd: Start, identity: Identity, setting: str
+) -> None:
+    with reached(start_sshd(setting), identity) as host, pytest.raises(PermissionError):
         host.dial("127.0.0.1", 80, 2)
+
+
+def test_dial_tells_a_name_that_the_host_cannot_resolve_from_a_refused_port(host: SshTransport) -> None:
+    with pytest.raises(socket.gaierror, match=r"nowhere\.invalid"):
+        host.dial("nowhere.invalid", 80, 20)
+
+
+def test_dials_at_the_same_time_get_their_own_errors(host: SshTransport) -> None:
+    def error(address: tuple[str, int]) -> type[Exception]:
+        with pytest.raises((socket.gaierror, ConnectionError)) as caught:
+            host.dial(*address, 20)
+        return caught.type
+
+    host.connect()
+    addresses = [("nowhere.invalid", 80), ("127.0.0.1", free_port())] * 8
+    with ThreadPoolExecutor(len(addresses)) as pool:
+        assert list(pool.map(error, addresses)) == [socket.gaierror, ConnectionRefusedError] * 8
+
+
+def test_dial_tells_a_lost_connection_from_a_refused_port(start_sshd: Start, identity: Identity) -> None:
+    server = start_sshd()
+    wire = StoppableWire(server.port)
+    host = SshTransport(f"{USER}@127.0.0.1:{wire.port}", (), identity, trust_at(wire.port, server.host_keys[0]))
+    host.connect()
+    wire.cut()
+    with pytest.raises(ConnectionResetError):
+        host.dial("127.0.0.1", free_port(), 20)
+    host.close()
+    wire.close()

@@ -1,4 +1,4 @@
-"""A shell command line that runs on this machine, and what it prints."""
+"""A shell command line that runs on this machine, and its output."""
 
 from __future__ import annotations
 
@@ -9,24 +9,21 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from time import monotonic
-from typing import IO, Literal
+from typing import IO
 
-TICK = 0.1
-LINGER = 2.0
-
-Source = Literal["stdout", "stderr", "idle"]
+from rollback_ops.hosts.lines import LINGER, TICK, Source
 
 
-class Child:
+class LocalCommand:
     """One ``sh -c`` in a session of its own, so that neither our terminal nor our end signals it.
 
-    What it starts in yet another session (``setsid``) outlives ``hang_up``.
+    A process that it starts in another session (``setsid``) goes on after ``hang_up``.
     """
 
     def __init__(
         self, command: str, environment: Mapping[str, str], directory: str | None = None, *, listens: bool = False
     ) -> None:
-        """With nothing on its standard input unless it ``listens``."""
+        """Start the command. Its standard input is empty unless it ``listens``."""
         self._process = subprocess.Popen(
             ["sh", "-c", command],
             stdin=subprocess.PIPE if listens else subprocess.DEVNULL,
@@ -38,14 +35,14 @@ class Child:
         )
 
     def output(self) -> Iterator[tuple[Source, bytes]]:
-        """What it prints, as it comes, until it has ended; ``idle`` about every 0.1 s in which nothing came.
+        """Yield its output as it comes, until it ends, and ``idle`` about every 0.1 s without output.
 
-        Something that it left behind, and that holds its output open, is waited for 2 s.
+        A background process that keeps the output open is waited for at most 2 s.
         """
         with selectors.DefaultSelector() as selector:
             for pipe, source in self._pipes():
                 selector.register(pipe, selectors.EVENT_READ, source)
-            heard = monotonic()
+            last_output = monotonic()
             while selector.get_map():
                 ready = selector.select(TICK)
                 for key, _ in ready:
@@ -54,16 +51,16 @@ class Child:
                     else:
                         selector.unregister(key.fileobj)
                 if ready:
-                    heard = monotonic()
+                    last_output = monotonic()
                     continue
                 yield "idle", b""
-                if self._process.poll() is not None and monotonic() - heard > LINGER:
+                if self._process.poll() is not None and monotonic() - last_output > LINGER:
                     break
         while not self._ended():
             yield "idle", b""
 
     def feed(self, data: bytes) -> None:
-        """Give it something to read; nothing at all means that no more comes. Raises ``OSError`` when it has ended."""
+        """Write to its standard input, or close it when ``data`` is empty. Raises ``OSError`` when it has ended."""
         if self._process.stdin and data:
             self._process.stdin.write(data)
             self._process.stdin.flush()
@@ -72,12 +69,12 @@ class Child:
 
     @property
     def status(self) -> int:
-        """Its exit status once it ended, as a shell says it: 128 plus the number of the signal that ended it."""
+        """Its exit status, as in a shell: 128 plus the number of the signal that ended it. Waits until it ends."""
         code = self._process.wait()
         return code if code >= 0 else 128 - code
 
     def hang_up(self, patience: float = 1.0) -> None:
-        """What a lost terminal does: close its output and send SIGHUP; SIGKILL after ``patience`` seconds."""
+        """Close its output and send SIGHUP, as a lost terminal does. Send SIGKILL after ``patience`` seconds."""
         for pipe, _ in self._pipes():
             pipe.close()
         self._signal(signal.SIGHUP)
@@ -88,7 +85,7 @@ class Child:
             self._process.wait()
 
     def close(self) -> None:
-        """Let go of a child that ended."""
+        """Release the pipes of a command that ended."""
         for pipe, _ in self._pipes():
             pipe.close()
         self.feed(b"")
@@ -97,7 +94,7 @@ class Child:
     def _pipes(self) -> list[tuple[IO[bytes], Source]]:
         stdout, stderr = self._process.stdout, self._process.stderr
         if stdout is None or stderr is None:
-            raise AssertionError("both were asked for")
+            raise AssertionError("both are pipes")
         return [(stdout, "stdout"), (stderr, "stderr")]
 
     def _ended(self) -> bool:
@@ -106,7 +103,7 @@ class Child:
         return self._process.returncode is not None
 
     def _signal(self, number: signal.Signals) -> None:
-        # The group is still ours to name while its leader has not been waited for.
+        # The number of the group cannot be reused before its leader was waited for.
         if self._process.poll() is None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)

@@ -1,0 +1,68 @@
+"""TCP connections that the host opens for us (``direct-tcpip``), and why it could not."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Any
+
+import paramiko
+from paramiko import ChannelException, Message, SSHException
+from paramiko.common import OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+
+from rollback_ops.core.text import one_line
+
+# sshd sends the text of getaddrinfo (gai_strerror of glibc and of musl) in SSH_MSG_CHANNEL_OPEN_FAILURE.
+_UNRESOLVED = {
+    "Name or service not known": socket.EAI_NONAME,
+    "No address associated with hostname": socket.EAI_NONAME,
+    "Temporary failure in name resolution": socket.EAI_AGAIN,
+    "Non-recoverable failure in name resolution": socket.EAI_FAIL,
+    "Name does not resolve": socket.EAI_NONAME,
+    "Try again": socket.EAI_AGAIN,
+}
+_LONGEST_REASON = 100
+
+
+class ForwardingTransport(paramiko.Transport):
+    """Keeps the reason why each channel was refused. paramiko drops its text, and mixes up those of two threads."""
+
+    def __init__(self, sock: Any, **options: Any) -> None:
+        super().__init__(sock, **options)
+        self._opening = threading.local()
+        self._refusals: dict[int, ChannelException] = {}
+
+    def forward(self, host: str, port: int, timeout: float) -> paramiko.Channel:
+        """Open a connection from the host. ``timeout`` is in seconds.
+
+        Raises ``ChannelException`` with sshd's code and text, ``SSHException``, ``EOFError`` or ``OSError``.
+        """
+        self._opening.number = None
+        try:
+            return self.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=timeout)
+        except SSHException as error:
+            raise self._refusals.pop(self._opening.number, error) from None
+
+    def _next_channel(self) -> int:
+        self._opening.number = super()._next_channel()  # type: ignore[misc]
+        return int(self._opening.number)
+
+    def _parse_channel_open_failure(self, message: Message) -> None:
+        number, code, text = message.get_int(), message.get_int(), message.get_text()
+        self._refusals[number] = ChannelException(code, text)
+        message.rewind()
+        super()._parse_channel_open_failure(message)  # type: ignore[misc]
+
+
+def refusal(error: ChannelException, host: str, port: int) -> OSError:
+    """Translate sshd's refusal of a connection to ``host`` and ``port``.
+
+    Returns ``PermissionError`` when sshd does not allow it, ``socket.gaierror`` when the host cannot resolve the name,
+    and ``ConnectionRefusedError`` for every other reason.
+    """
+    if error.code == OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED:
+        return PermissionError("sshd forbids the connection (AllowTcpForwarding or PermitOpen in its sshd_config)")
+    reason = one_line(error.text, _LONGEST_REASON)
+    if error.text in _UNRESOLVED:
+        return socket.gaierror(_UNRESOLVED[error.text], f"the host cannot resolve {host}: {reason}")
+    return ConnectionRefusedError(f"port {port} of {host} refused the connection ({reason})")
