@@ -52,7 +52,7 @@ def host(sshd: Sshd, identity: Identity) -> Iterator[SshTransport]:
         yield transport
 
 
-def run(transport: SshTransport, command: str, timeout: float = 10.0) -> tuple[int, list[str], str]:
+def run(transport: SshTransport, command: str, timeout: float = 60.0) -> tuple[int, list[str], str]:
     lines: list[str] = []
     done = transport.execute(command, lines.append, timeout)
     return done.status, lines, done.stderr
