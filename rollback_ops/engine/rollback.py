@@ -92,5 +92,6 @@ def _record(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Record:
     state.warnings += overtime(record_of(state), {"find": spec.limits.find, "switch": spec.limits.switch})
     record = record_of(state)
     errors = fleet.record(record.id, {name: state.marks(name) for name in state.touched}, record.line())
-    state.warnings += [f"{name}: its journal lacks this record: {e.message.removeprefix(f'{name}: ')}" for name, e in errors.items()]
+    missing = {name: error.message.removeprefix(f"{name}: ") for name, error in errors.items()}
+    state.warnings += [f"{name}: its journal lacks this record: {why}" for name, why in missing.items()]
     return record_of(state)
