@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,20 +75,21 @@ class Request:
         """Combine variables and options; the options win. An empty variable was not given.
 
         ``ROLLBACK_HOST`` may name several hosts, with commas or spaces between them. Raises ``UsageError`` for a
-        trigger, a format or a yes-or-no that is none, and when no environment was named.
+        trigger, a format or a yes-or-no that is none, when no environment was named, and when a release or a host
+        was given but is blank: without it, the command would do more than was asked.
         """
         given, asked = options or Options(), _Asked(environ)
         record = given.record or asked.text("RECORD", None)
         return cls(
             environment=_named(asked.text("ENVIRONMENT", given.environment)),
             service=asked.text("SERVICE", given.service),
-            backup=asked.text("BACKUP", given.backup),
+            backup=asked.name("BACKUP", given.backup),
             reason=asked.text("REASON", given.reason, as_written=True),
             emergency=asked.flag("EMERGENCY", given.emergency),
             dry_run=asked.flag("DRY_RUN", given.dry_run),
-            if_current=asked.text("IF_CURRENT", given.if_current),
+            if_current=asked.name("IF_CURRENT", given.if_current),
             resume=given.resume,
-            hosts=tuple(dict.fromkeys(given.hosts or asked.text("HOST", None).replace(",", " ").split())),
+            hosts=asked.hosts(given.hosts),
             trigger=_trigger(asked.text("TRIGGER", given.trigger)) or _trigger_of(environ),
             local=asked.flag("LOCAL", given.local),
             record=Path(record) if record else None,
@@ -107,6 +109,25 @@ class _Asked:
         text = self.environ.get(f"ROLLBACK_{name}", "") if option is None else option
         return text if as_written else text.strip()
 
+    def name(self, name: str, option: str | None) -> str:
+        """Return a name, or "" when none was given. An empty variable was not given, but an empty option was."""
+        text = self.text(name, option)
+        if not text and option is not None:
+            raise _blank(f"--{name.lower().replace('_', '-')}")
+        if not text and self.environ.get(f"ROLLBACK_{name}"):
+            raise _blank(f"ROLLBACK_{name}")
+        return text
+
+    def hosts(self, options: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the hosts that were given, each once."""
+        if options:
+            return tuple(dict.fromkeys(self.name("HOST", option) for option in options))
+        text = self.name("HOST", None)
+        hosts = text.replace(",", " ").split()
+        if text and not hosts:
+            raise _blank("ROLLBACK_HOST")
+        return tuple(dict.fromkeys(hosts))
+
     def flag(self, name: str, option: bool | None) -> bool:
         if option is not None:
             return option
@@ -114,6 +135,10 @@ class _Asked:
         if text.lower() not in (*_YES, *_NO, ""):
             raise UsageError(f"ROLLBACK_{name} = {quoted(text)} should be true or false")
         return text.lower() in _YES
+
+
+def _blank(source: str) -> UsageError:
+    return UsageError(f"{source} is blank", f"Give a name with {source}, or leave {source} out.")
 
 
 def _named(environment: str) -> str:
@@ -153,9 +178,17 @@ def _actor(environ: Mapping[str, str]) -> str:
 
     A workflow run that is started again has two actors; the triggering actor started it again.
     """
-    user = environ.get("USER") or environ.get("LOGNAME") or str(os.getuid())
+    user = environ.get("USER") or environ.get("LOGNAME") or _user()
     known = environ.get("GITHUB_TRIGGERING_ACTOR") or environ.get("GITHUB_ACTOR")
     return one_line(known or f"{user}@{os.uname().nodename}")
+
+
+def _user() -> str:
+    """Return the name of the process's user in the password database, or the number of a user that is not there."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def _run_url(environ: Mapping[str, str]) -> str:

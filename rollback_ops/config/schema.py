@@ -39,6 +39,8 @@ MessageFormat = Literal["slack", "teams", "json"]
 Event = Literal["start", "success", "failure"]
 
 _JOURNALED = ("systemd", "systemd-user")
+# The part of limits.total that a start may take at least, where limits.start is not set.
+_LEAST_START = 0.1
 
 
 class Section(BaseModel):
@@ -165,6 +167,15 @@ class Limits(Section):
     total: Limit = 60.0
     emergency_total: Limit = 30.0
 
+    @model_validator(mode="after")
+    def _stop_and_start_fit(self) -> Limits:
+        """Refuse limits that no rollback can use. Defaults do not count: ``total`` cuts them short."""
+        given = {name: getattr(self, name) for name in ("stop", "start") if name in self.model_fields_set}
+        if sum(given.values()) > self.total:
+            shown = " + ".join(f"{name} ({seconds:g}s)" for name, seconds in given.items())
+            raise ValueError(f"has {shown} longer than its total ({self.total:g}s)")
+        return self
+
 
 class CustomCommands(Section):
     """Shell command lines of ``manager = "custom"``. Each runs on the host, in the directory of the live release."""
@@ -223,6 +234,21 @@ class Service(Section):
             for key, deadline in deadlines.items():
                 if deadline > limit:
                     raise ValueError(f"has a {key} ({deadline:g}s) that is longer than its limits.{name} ({limit:g}s)")
+        return self
+
+    @model_validator(mode="after")
+    def _windows_fit(self) -> Service:
+        total, start = self.limits.total, self.limits.start
+        if "start" not in self.limits.model_fields_set:
+            start = min(start, total * _LEAST_START)
+        windows = {"verify.min_healthy_time": self.verify.min_healthy_time}
+        windows |= {f"checks.{n}.min_healthy_time": c.min_healthy_time or 0 for n, c in self.checks.items()}
+        for key, window in windows.items():
+            if window + start > total:
+                raise ValueError(
+                    f"has a {key} ({window:g}s) that does not fit into its limits.total ({total:g}s) "
+                    f"after a start of {start:g}s (limits.start)"
+                )
         return self
 
 

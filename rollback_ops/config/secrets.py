@@ -31,8 +31,12 @@ class Secrets:
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Secrets:
-        """Read the secrets from ``environ``. A blank variable counts as not given."""
-        given = {field: environ.get(variable, "") for field, variable in _VARIABLES.items()}
+        """Read the secrets from ``environ``. A blank variable counts as not given.
+
+        A literal ``\\n`` in the host keys ends a line: some secret stores keep texts of many lines like that.
+        """
+        given = {field: environ.get(variable, "").removeprefix("\ufeff") for field, variable in _VARIABLES.items()}
+        given["known_hosts"] = given["known_hosts"].replace("\\r", "").replace("\\n", "\n")
         return cls(**{field: SecretStr(text) for field, text in given.items() if text.strip()})
 
     def texts(self) -> tuple[str, ...]:

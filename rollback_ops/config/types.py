@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator
 
 from rollback_ops.config import mask_pattern
+from rollback_ops.config.addresses import each_host_once
 from rollback_ops.core.text import did_you_mean, listed
 
 _DURATION = re.compile(r"(?P<amount>\d+(?:\.\d+)?)(?P<unit>ms|s|m)", re.ASCII)
@@ -164,7 +165,7 @@ CheckUrl = Annotated[str, _shape(_URL, _URL_WORDS, *_FOR_CHECKS)]
 _ENDPOINT_WORDS = "should be host:port, like localhost:5432 or [::1]:5432, or the path of a socket, like /run/db.sock"
 Endpoint = Annotated[str, _shape(rf"{_HOST}:{_PORT}|(?:/[A-Za-z0-9._@+=:,-]+)+", _ENDPOINT_WORDS, *_FOR_CHECKS)]
 Address = Annotated[str, _shape(rf"(?:[A-Za-z0-9_][A-Za-z0-9_.$+-]*@)?{_HOST}(?::{_PORT})?", _HOST_WORDS)]
-Addresses = Annotated[tuple[Address, ...], _unique]
+Addresses = Annotated[tuple[Address, ...], AfterValidator(each_host_once)]
 Permission = Annotated[str, AfterValidator(_permission)]
 Command = Annotated[str, _placeholders("environment"), _one_line]
 CheckLine = Annotated[str, _placeholders(*_FOR_CHECKS), _one_line]

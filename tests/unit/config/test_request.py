@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import pwd
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,9 +77,34 @@ def test_options_win_over_variables() -> None:
 
 
 def test_an_option_that_is_empty_wins_as_well() -> None:
-    environ = {"ROLLBACK_ENVIRONMENT": "prod", "ROLLBACK_BACKUP": "b1", "ROLLBACK_REASON": "why"}
-    request = Request.build(environ, Options(backup="", reason=""))
-    assert (request.backup, request.reason) == ("", "")
+    environ = {"ROLLBACK_ENVIRONMENT": "prod", "ROLLBACK_SERVICE": "bot", "ROLLBACK_REASON": "why"}
+    request = Request.build(environ, Options(service="", reason=""))
+    assert (request.service, request.reason) == ("", "")
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n"])
+@pytest.mark.parametrize("name", ["if_current", "backup", "hosts"])
+def test_a_blank_option_is_refused_because_without_it_more_would_be_done(name: str, blank: str) -> None:
+    given: dict[str, Any] = {name: ("a", blank) if name == "hosts" else blank}
+    with pytest.raises(UsageError) as caught:
+        Request.build({}, Options(environment="prod", **given))
+    assert caught.value.exit_code == Exit.USAGE
+    assert f"--{name.removesuffix('s').replace('_', '-')} " in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("variable", "blank"),
+    [("IF_CURRENT", " "), ("BACKUP", "\n"), ("HOST", " "), ("HOST", " , "), ("HOST", ",,"), ("HOST", "\t")],
+)
+def test_a_blank_variable_is_refused_where_without_it_more_would_be_done(variable: str, blank: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Request.build({f"ROLLBACK_{variable}": blank}, Options(environment="prod"))
+    assert caught.value.exit_code == Exit.USAGE
+    assert f"ROLLBACK_{variable} " in caught.value.message
+
+
+def test_an_option_for_hosts_replaces_even_a_blank_variable() -> None:
+    assert Request.build({"ROLLBACK_HOST": " , "}, Options(environment="prod", hosts=("a", "a"))).hosts == ("a",)
 
 
 def test_empty_variables_count_as_unset() -> None:
@@ -135,7 +162,7 @@ def test_the_actor_is_githubs_or_the_user_of_the_machine() -> None:
     assert Request.build({"GITHUB_ACTOR": "octocat", "USER": "ann"}, Options(environment="e")).actor == "octocat"
     assert Request.build({"USER": "ann"}, Options(environment="e")).actor == f"ann@{machine}"
     assert Request.build({"LOGNAME": "bob"}, Options(environment="e")).actor == f"bob@{machine}"
-    assert Request.build({}, Options(environment="e")).actor == f"{os.getuid()}@{machine}"
+    assert Request.build({}, Options(environment="e")).actor == f"{pwd.getpwuid(os.getuid()).pw_name}@{machine}"
     assert Request.build({"USER": "a\nb"}, Options(environment="e")).actor == f"a\\nb@{machine}"
 
 

@@ -25,6 +25,18 @@ def test_secrets_are_read_from_their_variables_as_they_are() -> None:
     assert held == list(ENVIRON.values())
 
 
+def test_a_literal_backslash_n_ends_a_line_of_the_host_keys() -> None:
+    secrets = Secrets.read({"ROLLBACK_KNOWN_HOSTS": "a ssh-ed25519 AAAA\\r\\nb ssh-ed25519 BBBB\\n"})
+    assert secrets.known_hosts is not None
+    assert secrets.known_hosts.get_secret_value() == "a ssh-ed25519 AAAA\nb ssh-ed25519 BBBB\n"
+
+
+@pytest.mark.parametrize("variable", ENVIRON)
+def test_a_byte_order_mark_is_not_part_of_a_secret(variable: str) -> None:
+    marked = {**ENVIRON, variable: "\ufeff" + ENVIRON[variable]}
+    assert Secrets.read(marked) == Secrets.read(ENVIRON)
+
+
 def test_secrets_show_nothing_of_themselves() -> None:
     secrets = Secrets.read(ENVIRON)
     for shown in (repr(secrets), str(secrets), f"{secrets}", str(dataclasses.asdict(secrets))):

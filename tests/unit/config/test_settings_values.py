@@ -9,6 +9,7 @@ from tests.support.settings_files import as_toml, complaint, holds, read
 SERVICE = "[services.s]\nroot = '/s'\n"
 HTTP = f"{SERVICE}[services.s.checks.c]\nkind = 'http'\n"
 TCP = f"{SERVICE}[services.s.checks.c]\nkind = 'tcp'\n"
+PROCESS = f"{SERVICE}[services.s.checks.c]\nkind = 'process'\n"
 COMMAND = f"{SERVICE}[services.s.checks.c]\nkind = 'command'\n"
 CUSTOM = f"{SERVICE}[services.s.commands]\nstart = 'a'\nstatus = 'a'\n"
 VERIFY = f"{SERVICE}[services.s.verify]\n"
@@ -163,6 +164,21 @@ def test_a_wrong_value_of_a_service_is_named_with_what_is_allowed(key: str, valu
             LIMITS + "total = '10s'",
             "services.s … verify.healthy_deadline (20s) … limits.total (10s)",
         ),
+        (LIMITS + "start = '61s'", "services.s.limits … start (61s) … total (60s)"),
+        (LIMITS + "start = '30s'\ntotal = '20s'", "services.s.limits … start (30s) … total (20s)"),
+        (LIMITS + "start = '40s'\nstop = '21s'", "services.s.limits … stop (21s) … start (40s) … total (60s)"),
+        (
+            VERIFY + "healthy_deadline = '60s'\nmin_healthy_time = '59s'",
+            "services.s … verify.min_healthy_time (59s) … limits.total (60s)",
+        ),
+        (
+            LIMITS + "start = '50s'\n[services.s.verify]\nmin_healthy_time = '11s'",
+            "services.s … verify.min_healthy_time (11s) … limits.total (60s) … 50s … limits.start",
+        ),
+        (
+            PROCESS + "healthy_deadline = '60s'\nmin_healthy_time = '59s'",
+            "services.s … checks.c.min_healthy_time (59s) … limits.total (60s)",
+        ),
         (LIMITS + "stop = 0", "services.s.limits.stop = 0 … longer than 0"),
         ("services = 5", "services = 5 … table"),
         ("[services.'a/b']\nroot = '/s'", 'services."a/b" … name'),
@@ -232,11 +248,46 @@ def test_what_is_no_host_is_refused(host: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("h", "h:22"),
+        ("h", "root@h"),
+        ("deploy@h", "root@h:22"),
+        ("h:2222", "a@H:2222"),
+        ("h.example.org", "h.example.org."),
+        ("[::1]", "[0:0::1]:22"),
+        ("10.0.0.1", "deploy@10.0.0.1"),
+    ],
+)
+@pytest.mark.parametrize("key", ["hosts", "gateways"])
+def test_the_same_host_is_refused_under_two_spellings(key: str, one: str, other: str) -> None:
+    assert holds(complaint(f"{ENVIRONMENT}{key} = ['x', '{one}', '{other}']"), f"environments.e.{key} … {one}, {other}")
+
+
+def test_other_ports_of_one_host_are_other_hosts() -> None:
+    hosts = ("h", "h:2222", "deploy@h:2223", "h2", "[::1]", "[::2]")
+    assert read(f"{ENVIRONMENT}hosts = {list(hosts)}").environments["e"].hosts == hosts
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "limits = { total = '8s' }\nverify = { healthy_deadline = '8s', min_healthy_time = '3s' }",
+        "verify = { healthy_deadline = '60s', min_healthy_time = '50s' }",
+        "limits = { stop = '50s' }",
+        "limits = { stop = '30s', start = '30s' }",
+    ],
+)
+def test_times_that_can_fit_are_accepted_and_default_limits_never_refuse_a_shorter_total(lines: str) -> None:
+    assert read(SERVICE + lines).services["s"].root == "/s"
+
+
+@pytest.mark.parametrize(
     ("written", "seconds"),
     [("'500ms'", 0.5), ("'20s'", 20), ("'2m'", 120), ("' 1.5s '", 1.5), ("4", 4), ("0.25", 0.25)],
 )
 def test_a_duration_has_a_unit_or_is_in_seconds(written: str, seconds: float) -> None:
-    assert read(LIMITS + f"stop = {written}").services["s"].limits.stop == seconds
+    assert read(LIMITS + f"connect = {written}").services["s"].limits.connect == seconds
 
 
 @pytest.mark.parametrize(
