@@ -63,7 +63,8 @@ class Transport(Protocol):
 
         Raises ``OSError``: ``ConnectionRefusedError`` or ``TimeoutError`` because of the port, ``socket.gaierror`` for
         a name that does not resolve, ``PermissionError`` when sshd does not allow the connection, and
-        ``ConnectionResetError`` when our own connection to the machine was lost.
+        ``ConnectionResetError`` when our own connection to the machine was lost. The stream raises ``ConnectionLost``
+        when that is lost later.
         """
 
     def close(self) -> None:

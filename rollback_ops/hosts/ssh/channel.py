@@ -98,7 +98,7 @@ class RemoteConversation:
         last = _LastLine(on_line)
         reader = OutputReader(last.take)
         with Watchdog(timeout + GRACE, self._transport.close) as watchdog:
-            # The output of a command that has already ended still says why.
+            # When the command has already ended, its output still has the reason.
             with suppress(SSHException, EOFError, OSError):
                 self._remote.send(request)
             reader.follow(self._until(last), timeout, self._name)

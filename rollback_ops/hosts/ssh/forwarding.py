@@ -11,6 +11,7 @@ from paramiko import ChannelException, Message, SSHException
 from paramiko.common import OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
 from rollback_ops.core.text import one_line
+from rollback_ops.hosts.lines import lost
 
 # sshd sends the text of getaddrinfo (gai_strerror of glibc and of musl) in SSH_MSG_CHANNEL_OPEN_FAILURE.
 _UNRESOLVED = {
@@ -52,6 +53,42 @@ class ForwardingTransport(paramiko.Transport):
         self._refusals[number] = ChannelException(code, text)
         message.rewind()
         super()._parse_channel_open_failure(message)  # type: ignore[misc]
+
+
+class ForwardedStream:
+    """A TCP connection that the host opened. ``name`` is the host's.
+
+    When our SSH connection is lost, it raises ``ConnectionLost``: only the service's own end is an end of the stream.
+    """
+
+    def __init__(self, channel: paramiko.Channel, name: str) -> None:
+        self._channel = channel
+        self._name = name
+
+    def sendall(self, data: bytes, /) -> None:
+        try:
+            self._channel.sendall(data)
+        except OSError:
+            if self._lost:
+                raise lost(self._name) from None
+            raise
+
+    def recv(self, size: int, /) -> bytes:
+        data = self._channel.recv(size)
+        if not data and self._lost:
+            raise lost(self._name)
+        return data
+
+    @property
+    def _lost(self) -> bool:
+        # sshd announces the end of a connection (SSH_MSG_CHANNEL_EOF, RFC 4254, 5.3) before it closes the channel.
+        return self._channel.closed and not self._channel.eof_received
+
+    def settimeout(self, seconds: float | None, /) -> None:
+        self._channel.settimeout(seconds)
+
+    def close(self) -> None:
+        self._channel.close()
 
 
 def refusal(error: ChannelException, host: str, port: int) -> OSError:

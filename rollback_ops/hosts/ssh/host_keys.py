@@ -95,7 +95,7 @@ class HostKeys:
     def _changed(self, offered: PKey, label: str, current: list[KnownHost]) -> HostUntrusted:
         expected = ", ".join(f"{line.key_type} {fingerprint(line.blob)} ({line.where})" for line in current)
         message = f"{label}: its host key is not the expected one; it offered {describe(offered)}, expected {expected}"
-        warning = "Either the host was installed anew, or an attacker answers in its place.\n  "
+        warning = "Either the host was reinstalled, or an attacker answers in its place.\n  "
         return HostUntrusted(message, warning + self._advice(offered, "replace the old line with this one in"))
 
     def _advice(self, offered: PKey, action: str) -> str:

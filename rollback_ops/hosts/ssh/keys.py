@@ -90,7 +90,7 @@ def _decrypt(data: str, passphrase: str, source: str) -> object:
     try:
         return _parse(data, passphrase.encode())
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        hint = "Check ROLLBACK_SSH_KEY_PASSPHRASE: ssh-keygen -y -f key asks for the same one."
+        hint = "Check ROLLBACK_SSH_KEY_PASSPHRASE with: ssh-keygen -y -f key"
         raise UsageError(f"{source}: the passphrase is wrong, or the key is damaged", hint) from None
 
 

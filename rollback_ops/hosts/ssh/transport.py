@@ -13,7 +13,7 @@ from rollback_ops.core.errors import ConnectionLost, HostUnreachable
 from rollback_ops.core.ports import Stream
 from rollback_ops.hosts.lines import OutputReader, lost, too_slow
 from rollback_ops.hosts.ssh.channel import RemoteCommand, RemoteConversation
-from rollback_ops.hosts.ssh.forwarding import ForwardingTransport, refusal
+from rollback_ops.hosts.ssh.forwarding import ForwardedStream, ForwardingTransport, refusal
 from rollback_ops.hosts.ssh.handshake import Handshake
 from rollback_ops.hosts.ssh.host_keys import KnownHosts
 from rollback_ops.hosts.ssh.identity import Hop, Identity
@@ -88,7 +88,7 @@ class SshTransport:
                 raise TimeoutError(f"no answer from {host} port {port} within {timeout:g} s") from None
             raise ConnectionResetError(f"the connection to {self._name} was lost") from None
         channel.settimeout(timeout)
-        return channel
+        return ForwardedStream(channel, self._name)
 
     def close(self) -> None:
         """Close the connection. Never raises."""

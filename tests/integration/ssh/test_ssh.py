@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -470,6 +471,38 @@ def test_dial_reaches_a_port_of_the_host_and_a_closed_one_is_refused(host: SshTr
         stream.close()
     with pytest.raises(ConnectionRefusedError):
         host.dial("127.0.0.1", free_port(), 2)
+
+
+@pytest.mark.parametrize("linger", [False, True], ids=["closed", "reset"])
+def test_a_stream_ends_when_the_service_closes_or_resets_it(host: SshTransport, linger: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        stream = host.dial("127.0.0.1", listener.getsockname()[1], 20)
+        server, _ = listener.accept()
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", linger, 0))
+        server.close()
+        assert stream.recv(10) == b""
+        stream.close()
+
+
+def test_a_stream_whose_connection_is_lost_does_not_end_like_one_that_the_service_closes(
+    start_sshd: Start, identity: Identity
+) -> None:
+    server = start_sshd()
+    wire = StoppableWire(server.port)
+    host = SshTransport(f"{USER}@127.0.0.1:{wire.port}", (), identity, trust_at(wire.port, server.host_keys[0]))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        stream = host.dial("127.0.0.1", listener.getsockname()[1], 20)
+        service, _ = listener.accept()
+        wire.cut()
+        service.sendall(b"half an answer")
+        with pytest.raises(ConnectionLost):
+            stream.recv(20)
+        with pytest.raises(ConnectionLost):
+            stream.sendall(b"more")
+        service.close()
+        stream.close()
+    host.close()
+    wire.close()
 
 
 @pytest.mark.parametrize("setting", ["AllowTcpForwarding no", "PermitOpen 127.0.0.1:1"])

@@ -1,4 +1,4 @@
-"""The exact command lines: this file is the runbook of what is run on a host."""
+"""The exact command lines of each manager: the runbook of all that runs on a host."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def test_the_command_lines_are_exactly_these(settings: Service, manager: Manager
     ],
     ids=lambda value: value.manager if isinstance(value, Service) else "",
 )
-def test_first_aid_is_what_a_person_can_type_on_the_host(settings: Service, first_aid: tuple[str, ...]) -> None:
+def test_first_aid_can_be_typed_on_the_host(settings: Service, first_aid: tuple[str, ...]) -> None:
     assert managers.build(settings, "rosey").first_aid == first_aid
 
 
@@ -217,7 +217,7 @@ def test_every_command_line_is_clean_posix_sh(settings: Service, manager: Manage
 
 
 @each_case
-def test_what_goes_through_sudo_is_what_the_needs_say(settings: Service, manager: Manager, box: Box) -> None:
+def test_every_command_through_sudo_is_among_the_needs(settings: Service, manager: Manager, box: Box) -> None:
     for line in (
         manager.stop,
         manager.kill,
@@ -236,11 +236,11 @@ def test_a_unit_that_is_named_twice_counts_once() -> None:
     assert dataclasses.replace(managers.build(twice, "rosey"), first_aid=()) == SYSTEMD
 
 
-def test_custom_without_commands_says_what_to_add() -> None:
+def test_custom_without_commands_names_the_missing_table() -> None:
     with pytest.raises(UsageError, match=r'services\.rosey: manager = "custom"') as caught:
         managers.build(service("custom"), "rosey")
     assert "[services.rosey.commands]" in caught.value.hint
 
 
-def test_docker_is_given_less_time_to_stop_than_the_limit_and_never_none() -> None:
+def test_docker_gets_less_time_to_stop_than_the_limit_and_never_none() -> None:
     assert "--timeout 1" in managers.build(service("compose", limits={"stop": "2s"}), "rosey").stop

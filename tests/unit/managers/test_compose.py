@@ -1,4 +1,4 @@
-"""What docker compose ps prints, in the two forms that it has had, read back and judged."""
+"""The output of docker compose ps, in its two formats."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ CASES = [
 
 @pytest.mark.parametrize("printed", [lines, array])
 @pytest.mark.parametrize(("containers", "unit"), CASES)
-def test_each_state_is_read_and_judged_alike_by_the_host_and_by_us(
+def test_the_host_and_the_parser_agree_on_each_state(
     containers: list[dict[str, Any]], unit: Unit, printed: Any, box: Box
 ) -> None:
     text = printed(*containers)
@@ -79,7 +79,7 @@ def test_a_real_line_is_read(box: Box) -> None:
 
 
 @pytest.mark.parametrize("printed", [lines, array])
-def test_one_that_does_not_run_among_several_means_neither_running_nor_stopped(printed: Any, box: Box) -> None:
+def test_one_stopped_container_of_several_means_neither_running_nor_stopped(printed: Any, box: Box) -> None:
     manager = managers.build(service("compose", "web", "worker", project="shop"), "rosey")
     box.says(printed(container("running"), container("exited", "worker")))
     assert not box.holds(manager.running)
@@ -103,7 +103,7 @@ def test_a_project_without_containers_is_stopped(text: str, box: Box) -> None:
     assert not box.holds(managers.build(settings, "rosey").running)
 
 
-def test_what_docker_compose_run_left_behind_is_not_the_service(box: Box) -> None:
+def test_a_container_of_docker_compose_run_is_not_the_service(box: Box) -> None:
     settings = service("compose", "web", project="shop")
     left = container("exited", code=1, Labels="a=b,com.docker.compose.oneoff=True,c=d") | {"Name": "shop-web-run-1f"}
     text = lines(left, container("running"))
@@ -112,7 +112,7 @@ def test_what_docker_compose_run_left_behind_is_not_the_service(box: Box) -> Non
     assert box.holds(managers.build(settings, "rosey").running)
 
 
-def test_nothing_is_known_where_docker_does_not_answer(box: Box) -> None:
+def test_a_unit_is_unknown_where_docker_does_not_answer(box: Box) -> None:
     settings = service("compose", "web", project="shop")
     said = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n"
     assert managers.parse(settings, "rosey", said) == (Unit("web", "unknown", detail="no container"),)
@@ -121,7 +121,7 @@ def test_nothing_is_known_where_docker_does_not_answer(box: Box) -> None:
     assert not box.holds(managers.build(settings, "rosey").stopped)
 
 
-def test_a_text_inside_a_field_does_not_pass_for_a_state(box: Box) -> None:
+def test_text_inside_a_field_is_not_read_as_a_state(box: Box) -> None:
     settings = service("compose", "web", project="shop")
     box.says(lines(container("exited", Command='x "Service":"web","State":"running" x') | {"Service": "other"}))
     assert not box.holds(managers.build(settings, "rosey").running)

@@ -1,4 +1,4 @@
-"""The user's own command lines, run for real."""
+"""The command lines of the settings, run by a real shell."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_service_with_a_pid_file_in_its_release_starts_runs_and_stops(box: Box
     assert box.holds(manager.reset)
 
 
-def test_nothing_is_run_elsewhere_when_there_is_no_live_release(box: Box) -> None:
+def test_no_command_runs_without_a_live_release(box: Box) -> None:
     manager = managers.build(custom(stop="touch stopped", status="true"), "rosey")
     (box.home / "current").rmdir()
     assert not box.holds(manager.stop)
@@ -59,5 +59,5 @@ def test_nothing_is_run_elsewhere_when_there_is_no_live_release(box: Box) -> Non
         ("", Unit("rosey", "unknown")),
     ],
 )
-def test_the_exit_status_says_how_it_is(text: str, unit: Unit) -> None:
+def test_the_exit_status_gives_the_state(text: str, unit: Unit) -> None:
     assert managers.parse(custom(), "rosey", text) == (unit,)

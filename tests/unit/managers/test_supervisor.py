@@ -1,4 +1,4 @@
-"""What supervisorctl 4.2.5 printed, read back; test_supervisor_real.py asks a real one."""
+"""The output of supervisorctl 4.2.5; test_supervisor_real.py runs a real one."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ UNITS = {
 }
 
 
-def test_real_programs_are_read_in_the_order_of_the_settings() -> None:
+def test_programs_are_reported_in_the_order_of_the_settings() -> None:
     assert managers.parse(service("supervisor", *reversed(UNITS)), "rosey", SHOWN) == tuple(reversed(UNITS.values()))
 
 
 @pytest.mark.parametrize("group", ["g:*", "g:"])
-def test_a_group_stands_for_all_its_programs(group: str) -> None:
+def test_a_group_means_all_its_programs(group: str) -> None:
     units = managers.parse(service("supervisor", group), "rosey", SHOWN)
     assert units == (UNITS["g:a"], UNITS["g:b"])
 
@@ -55,7 +55,7 @@ def test_a_program_that_is_named_twice_is_reported_once() -> None:
     assert units == (UNITS["g:a"], UNITS["g:b"], UNITS["web"])
 
 
-def test_all_stands_for_every_program() -> None:
+def test_all_means_every_program() -> None:
     assert len(managers.parse(service("supervisor", "all"), "rosey", SHOWN)) == 10
 
 

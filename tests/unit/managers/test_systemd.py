@@ -1,4 +1,4 @@
-"""What systemctl 252 printed on a real host, read back."""
+"""The output of systemctl 252 on a real host."""
 
 from __future__ import annotations
 
@@ -109,17 +109,17 @@ UNITS = {
 }
 
 
-def test_real_units_are_read_in_the_order_of_the_settings_whatever_the_order_of_the_text() -> None:
+def test_units_are_reported_in_the_order_of_the_settings() -> None:
     assert managers.parse(service("systemd", *reversed(UNITS)), "rosey", SHOWN) == tuple(reversed(UNITS.values()))
 
 
-def test_a_unit_whose_file_is_gone_but_which_runs_is_running_and_could_not_be_started_again() -> None:
+def test_a_unit_that_runs_without_its_file_is_running_and_has_a_blocker() -> None:
     text = "Id=web.service\nLoadState=not-found\nActiveState=active\nSubState=running\nMainPID=7\n"
     unit = Unit("web.service", "running", 7, detail="not-found", blocker="has no unit file any more")
     assert managers.parse(service("systemd"), "web", text) == (unit,)
 
 
-def test_only_what_was_asked_for_is_reported() -> None:
+def test_only_the_units_of_the_settings_are_reported() -> None:
     assert managers.parse(service("systemd", "web"), "rosey", SHOWN) == (UNITS["web"],)
 
 
