@@ -76,7 +76,7 @@ def test_options_win_over_variables() -> None:
     assert (request.hosts, request.trigger, request.record) == (("b",), "manual", Path("mine.json"))
 
 
-def test_an_option_that_is_empty_wins_as_well() -> None:
+def test_an_empty_service_or_reason_replaces_the_variable() -> None:
     environ = {"ROLLBACK_ENVIRONMENT": "prod", "ROLLBACK_SERVICE": "bot", "ROLLBACK_REASON": "why"}
     request = Request.build(environ, Options(service="", reason=""))
     assert (request.service, request.reason) == ("", "")
@@ -84,7 +84,7 @@ def test_an_option_that_is_empty_wins_as_well() -> None:
 
 @pytest.mark.parametrize("blank", ["", " ", "\n"])
 @pytest.mark.parametrize("name", ["if_current", "backup", "hosts"])
-def test_a_blank_option_is_refused_because_without_it_more_would_be_done(name: str, blank: str) -> None:
+def test_a_blank_release_or_host_is_refused_as_an_option(name: str, blank: str) -> None:
     given: dict[str, Any] = {name: ("a", blank) if name == "hosts" else blank}
     with pytest.raises(UsageError) as caught:
         Request.build({}, Options(environment="prod", **given))
@@ -96,7 +96,7 @@ def test_a_blank_option_is_refused_because_without_it_more_would_be_done(name: s
     ("variable", "blank"),
     [("IF_CURRENT", " "), ("BACKUP", "\n"), ("HOST", " "), ("HOST", " , "), ("HOST", ",,"), ("HOST", "\t")],
 )
-def test_a_blank_variable_is_refused_where_without_it_more_would_be_done(variable: str, blank: str) -> None:
+def test_a_blank_release_or_host_is_refused_as_a_variable(variable: str, blank: str) -> None:
     with pytest.raises(UsageError) as caught:
         Request.build({f"ROLLBACK_{variable}": blank}, Options(environment="prod"))
     assert caught.value.exit_code == Exit.USAGE

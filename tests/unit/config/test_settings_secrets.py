@@ -1,4 +1,4 @@
-"""Secrets: from the environment only, and never repeated."""
+"""Secrets: from environment variables only, and never repeated in a message."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_secret_in_the_file_is_refused_without_being_repeated(toml: str, place
         '[services.s]\nsecret_key = """-----BEGIN\nhunter2\n\\q"""',
     ],
 )
-def test_what_looks_like_a_secret_is_not_repeated_in_any_message(toml: str) -> None:
+def test_text_that_looks_like_a_secret_is_not_repeated_in_any_message(toml: str) -> None:
     message = complaint(toml)
     assert "hunter2" not in message
     assert "not shown" in message

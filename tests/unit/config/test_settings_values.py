@@ -37,7 +37,7 @@ def with_value(key: str, value: object) -> str:
         ("requires", ["bot.py", "venv/bin/python"]),
     ],
 )
-def test_a_value_of_a_service_is_kept_as_it_is_written(key: str, value: object) -> None:
+def test_a_valid_value_of_a_service_is_kept_unchanged(key: str, value: object) -> None:
     kept = getattr(read(with_value(key, value)).services["s"], key)
     assert (list(kept) if isinstance(kept, tuple) else kept) == value
 
@@ -243,7 +243,7 @@ def test_a_host_may_have_a_user_and_a_port_and_be_an_address(host: str) -> None:
         "{environment}",
     ],
 )
-def test_what_is_no_host_is_refused(host: str) -> None:
+def test_text_that_is_not_a_host_is_refused(host: str) -> None:
     assert f'environments.e.hosts[0] = "{host}" ' in complaint(f"[environments.e]\nhosts = ['{host}']")
 
 

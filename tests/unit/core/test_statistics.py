@@ -1,4 +1,4 @@
-"""Success rate, mean and slowest duration: over what was carried out, by environment and by trigger."""
+"""Success rate, mean and slowest duration of rollbacks, by environment and by trigger."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ def test_no_rollback_has_no_rate_and_is_no_alert() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["verification_failed", "restored", "failed", "partial", "cancelled"])
-def test_whatever_is_not_a_success_counts_against_it(outcome: str) -> None:
+def test_every_outcome_but_success_lowers_the_rate(outcome: str) -> None:
     found = statistics([record(), record(outcome=outcome)])
     assert (found.total, found.succeeded) == (2, 1)
 
 
 @pytest.mark.parametrize("facts", [{"outcome": "refused"}, {"outcome": "nothing_to_do"}, {"dry_run": True}])
-def test_what_changed_nothing_does_not_count(facts: dict[str, object]) -> None:
+def test_a_run_that_changed_nothing_does_not_count(facts: dict[str, object]) -> None:
     assert statistics([record(), record(**facts)]).total == 1
 
 
-def test_durations_are_those_that_are_known() -> None:
+def test_unknown_durations_are_left_out() -> None:
     found = statistics([record(duration_seconds=seconds) for seconds in (1.0, 0.0, 4.0)])
     assert (found.mean_seconds, found.slowest_seconds) == (2.5, 4.0)
 
@@ -105,5 +105,5 @@ def test_the_groups_add_up_to_the_whole(told: list[Record]) -> None:
         assert not any(group.by_environment or group.by_trigger for group in groups.values())
 
 
-def test_a_run_that_may_be_going_on_does_not_count() -> None:
+def test_a_run_in_progress_does_not_count() -> None:
     assert statistics([record(outcome="cancelled", hosts=[])]).total == 0

@@ -1,4 +1,4 @@
-"""What the tests of GitHub's room share."""
+"""Fixtures of the tests of GitHub."""
 
 from __future__ import annotations
 

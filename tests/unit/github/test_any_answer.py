@@ -1,4 +1,4 @@
-"""Whatever answers in GitHub's place: it ends in words, or in something that can be worked with."""
+"""Any answer in place of GitHub's is usable, or ends in a message."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ ASKING: list[Callable[[Api], Any]] = [
 @example(body=b"[" * 100_000, status=200)
 @example(body=b'{"message": ["<html>"]}', status=403)
 @example(body=b'{"permission": "write", "role_name": {}, "user": {"permissions": []}}', status=200)
-def test_any_answer_ends_in_words_or_is_one(body: bytes, status: int) -> None:
+def test_any_answer_is_usable_or_ends_in_a_message(body: bytes, status: int) -> None:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as web:
         for method in ("GET", "POST"):
             web.add(method, EVERYTHING, body=body, status=status)

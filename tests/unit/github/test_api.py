@@ -1,4 +1,4 @@
-"""What becomes of every answer that GitHub can give, and of those that it does not give."""
+"""Every kind of answer of GitHub, and answers that do not come."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ LIMITED = "API rate limit exceeded for installation."
         (403, f"token {TOKEN}\n::error::", {}, "(403: token ***"),
     ],
 )
-def test_a_refusal_shows_its_status_and_what_github_said(
+def test_a_refusal_shows_the_status_and_the_message_of_github(
     web: responses.RequestsMock, asking: Asking, status: int, said: str, headers: dict[str, str], shown: str
 ) -> None:
     web.add(responses.GET, DEPLOYMENTS, json={"message": said}, status=status, headers=headers)
@@ -93,7 +93,7 @@ def test_every_rate_limit_has_the_status_429(
 
 
 @pytest.mark.parametrize("status", [200, 404, 500])
-def test_a_page_of_a_proxy_is_no_answer(web: responses.RequestsMock, status: int) -> None:
+def test_a_web_page_of_a_proxy_is_not_taken_for_an_answer(web: responses.RequestsMock, status: int) -> None:
     web.get(DEPLOYMENTS, body=PAGE_OF_A_PROXY, content_type="text/html", status=status)
     problem(listing)
     web.post(DEPLOYMENTS, body=PAGE_OF_A_PROXY, content_type="text/html", status=status)
@@ -112,7 +112,7 @@ def test_a_page_of_a_proxy_is_no_answer(web: responses.RequestsMock, status: int
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_an_answer_that_does_not_come_may_have_been_lost(
+def test_without_an_answer_the_request_may_have_been_carried_out(
     web: responses.RequestsMock, error: Exception, words: str
 ) -> None:
     web.post(DEPLOYMENTS, body=error)
@@ -125,12 +125,12 @@ def test_an_answer_that_does_not_come_may_have_been_lost(
     "body",
     ["", "null", "7", '"text"', "[7]", '{"message": "?"}', "{", "[[]]", '["x"]', '[{"id": "7"}]', '[{"id": []}]'],
 )
-def test_a_list_that_is_none_is_said_to_be(web: responses.RequestsMock, body: str) -> None:
+def test_an_answer_that_should_be_a_list_and_is_not_is_reported(web: responses.RequestsMock, body: str) -> None:
     web.get(DEPLOYMENTS, body=body)
     assert problem(listing).status == 0
 
 
-def test_where_something_was_merged_there_is_no_deployment(web: responses.RequestsMock) -> None:
+def test_an_answer_that_reports_a_merge_is_not_a_deployment(web: responses.RequestsMock) -> None:
     web.post(DEPLOYMENTS, json={"message": "Auto-merged main into x on deployment."}, status=202)
     assert problem(creating).status == 0
 
@@ -138,7 +138,7 @@ def test_where_something_was_merged_there_is_no_deployment(web: responses.Reques
 # --- how it is asked -------------------------------------------------------------------------------------
 
 
-def test_what_only_asks_is_tried_again_and_what_changes_something_never(
+def test_requests_that_read_are_tried_again_and_requests_that_write_never(
     server: Callable[[int, bytes], tuple[str, list[str]]],
 ) -> None:
     url, asked = server(503, b'{"message": "busy"}')
@@ -149,7 +149,7 @@ def test_what_only_asks_is_tried_again_and_what_changes_something_never(
     assert asked[3:] == ["POST /repos/acme/bot/deployments"]
 
 
-def test_what_is_tried_again_is_not_in_a_log(
+def test_retries_are_not_logged(
     server: Callable[[int, bytes], tuple[str, list[str]]], caplog: pytest.LogCaptureFixture
 ) -> None:
     url, _ = server(503, b"")
@@ -158,7 +158,7 @@ def test_what_is_tried_again_is_not_in_a_log(
     assert caplog.text == ""
 
 
-def test_a_token_is_sent_as_one_and_shown_nowhere(web: responses.RequestsMock) -> None:
+def test_the_token_is_sent_in_the_header_and_shown_nowhere(web: responses.RequestsMock) -> None:
     web.get(DEPLOYMENTS, json=[])
     api = Api(PLACE, REDACT)
     assert api.deployments(task="rollback", environment="prod", sha="") == []
@@ -169,7 +169,7 @@ def test_a_token_is_sent_as_one_and_shown_nowhere(web: responses.RequestsMock) -
     assert TOKEN not in repr(PLACE)
 
 
-def test_an_enterprise_server_is_asked_where_it_is(web: responses.RequestsMock) -> None:
+def test_an_enterprise_server_is_asked_at_its_own_address(web: responses.RequestsMock) -> None:
     environ = {
         "GITHUB_REPOSITORY": "acme/bot",
         "GITHUB_API_URL": "https://ghe.example.org/api/v3",
@@ -184,13 +184,13 @@ def test_an_enterprise_server_is_asked_where_it_is(web: responses.RequestsMock) 
 
 
 @pytest.mark.parametrize("repository", ["", "bot", "acme/bot/x", "acme/..?x", "acme/bot\n"])
-def test_what_is_no_repository_is_nowhere(repository: str) -> None:
+def test_a_name_that_is_not_a_repository_has_no_place(repository: str) -> None:
     assert Repository.of({"GITHUB_REPOSITORY": repository}, SecretStr(TOKEN)) is None
     assert Repository.of({"GITHUB_REPOSITORY": "acme/bot"}, None) is None
 
 
 @pytest.mark.parametrize("url", ["", "ftp://x", "https://", "http://[", "127.0.0.1"])
-def test_an_address_that_is_none_is_an_error_in_words(url: str) -> None:
+def test_an_address_that_is_not_valid_is_reported(url: str) -> None:
     problem(listing, Repository("acme/bot", SecretStr(TOKEN), api=url))
 
 
@@ -211,7 +211,7 @@ def test_an_address_that_is_none_is_an_error_in_words(url: str) -> None:
         ('"\\ud800"', None),
     ],
 )
-def test_a_payload_is_read_in_both_its_forms(web: responses.RequestsMock, payload: Any, found: Any) -> None:
+def test_a_payload_is_read_as_an_object_and_as_text(web: responses.RequestsMock, payload: Any, found: Any) -> None:
     web.get(DEPLOYMENTS, json=[deployment(payload=payload)])
     assert [each.payload for each in Api(PLACE, REDACT).deployments()] == [found]
 

@@ -1,4 +1,4 @@
-"""One deployment for one rollback, whatever GitHub does meanwhile; and nobody waits for it longer than was said."""
+"""A rollback has exactly one deployment, whatever GitHub answers, and recording it ends within its time."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def ours(number: int = 7, **words: Any) -> dict[str, Any]:
 # --- what is filed ---------------------------------------------------------------------------------------
 
 
-def test_a_rollback_is_filed_with_its_outcome_and_goes_through_its_states(github: GitHub) -> None:
+def test_a_rollback_is_recorded_with_its_outcome_and_passes_through_its_states(github: GitHub) -> None:
     github.has()
     github.takes()
     filed = file(environment_url="https://bot.example.org")
@@ -123,7 +123,7 @@ def test_a_rollback_is_filed_with_its_outcome_and_goes_through_its_states(github
     assert {document.get("environment_url") for _, document in sent(github.web)[1:]} == {"https://bot.example.org"}
 
 
-def test_a_rollback_that_is_over_costs_three_calls(github: GitHub) -> None:
+def test_recording_a_finished_rollback_takes_three_requests(github: GitHub) -> None:
     github.has()
     github.takes()
     file()
@@ -133,14 +133,14 @@ def test_a_rollback_that_is_over_costs_three_calls(github: GitHub) -> None:
 @pytest.mark.parametrize(
     "words", [{"outcome": "refused", "hosts": []}, {"dry_run": True}, {"outcome": "nothing_to_do", "hosts": []}]
 )
-def test_what_changed_nothing_is_not_filed(github: GitHub, words: dict[str, Any]) -> None:
+def test_a_run_that_changed_nothing_is_not_recorded(github: GitHub, words: dict[str, Any]) -> None:
     told = rollback(**words)
     assert DeploymentRecorder(PLACE, REDACT).record(told, WITHIN) == RecordingResult()
     assert DeploymentRecorder(None, REDACT).record(told, WITHIN) == RecordingResult()
     assert len(github.web.calls) == 0
 
 
-def test_without_a_token_it_is_said_that_nothing_was_filed() -> None:
+def test_without_a_token_a_warning_says_that_nothing_was_recorded() -> None:
     recorder = DeploymentRecorder(None, REDACT)
     recorder.prepare(rollback())
     (why,) = recorder.record(rollback(), WITHIN).warnings
@@ -161,7 +161,7 @@ def test_without_a_revision_that_github_knows_the_workflows_commit_is_the_ref(
     assert github.states() == ["in_progress", "success"]
 
 
-def test_what_github_does_not_take_at_all_is_a_warning(github: GitHub) -> None:
+def test_a_deployment_that_github_rejects_is_a_warning(github: GitHub) -> None:
     github.has()
     github.web.post(DEPLOYMENTS, json={"message": "Validation Failed"}, status=422)
     assert file() == RecordingResult(
@@ -174,7 +174,7 @@ def test_what_github_does_not_take_at_all_is_a_warning(github: GitHub) -> None:
 
 
 @pytest.mark.parametrize("form", ["object", "text"])
-def test_a_deployment_that_is_there_is_not_created_again(github: GitHub, form: str) -> None:
+def test_a_deployment_that_exists_is_not_created_again(github: GitHub, form: str) -> None:
     there = ours() if form == "object" else ours() | {"payload": f'{{"key": "{KEY}"}}'}
     github.has(deployment(8), there, of_7="success", of_8="failure")
     filed = file()
@@ -199,7 +199,7 @@ LOST: list[Any] = [
 
 
 @pytest.mark.parametrize("answer", LOST)
-def test_where_only_the_answer_was_lost_there_is_no_second_deployment(github: GitHub, answer: dict[str, Any]) -> None:
+def test_a_lost_answer_leads_to_no_second_deployment(github: GitHub, answer: dict[str, Any]) -> None:
     # It is asked for our rollbacks and for what was abandoned beside the work, in any order.
     github.web.get(DEPLOYMENTS, json=[])
     github.web.get(DEPLOYMENTS, json=[])
@@ -211,7 +211,7 @@ def test_where_only_the_answer_was_lost_there_is_no_second_deployment(github: Gi
 
 
 @pytest.mark.parametrize("answer", LOST)
-def test_where_nothing_was_done_it_is_done_after_a_look(github: GitHub, answer: dict[str, Any]) -> None:
+def test_a_request_that_was_not_carried_out_is_repeated_after_a_lookup(github: GitHub, answer: dict[str, Any]) -> None:
     github.has()
     github.web.post(DEPLOYMENTS, **answer)
     github.takes()
@@ -222,13 +222,13 @@ def test_where_nothing_was_done_it_is_done_after_a_look(github: GitHub, answer: 
     assert len(github.created()) == 2
 
 
-def test_nothing_is_created_where_nobody_could_look_first(github: GitHub) -> None:
+def test_nothing_is_created_when_the_lookup_before_fails(github: GitHub) -> None:
     github.web.get(DEPLOYMENTS, json={"message": "Server Error"}, status=500)
     assert "500" in not_recorded(file())
     assert sent(github.web) == []
 
 
-def test_what_failed_when_it_began_is_tried_again_at_the_end(github: GitHub) -> None:
+def test_a_deployment_that_failed_at_the_start_is_tried_again_at_the_end(github: GitHub) -> None:
     for _ in range(2):
         github.web.get(DEPLOYMENTS, json={"message": "Slow down"}, status=429)
     github.has()
@@ -251,7 +251,7 @@ def test_what_failed_when_it_began_is_tried_again_at_the_end(github: GitHub) -> 
         (429, "Slow down"),
     ],
 )
-def test_what_is_refused_is_not_sent_again(github: GitHub, status: int, said: str) -> None:
+def test_a_refused_request_is_not_sent_again(github: GitHub, status: int, said: str) -> None:
     github.has()
     github.web.post(DEPLOYMENTS, json={"message": said}, status=status)
     why = not_recorded(file())
@@ -285,7 +285,7 @@ def left(number: int, **words: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("revision", [LEFT_SHA, LEFT_SHA[:7], LEFT_SHA.upper()], ids=["whole", "short", "capitals"])
-def test_the_deployment_that_was_left_becomes_inactive(github: GitHub, revision: str) -> None:
+def test_the_deployment_of_the_release_that_was_left_becomes_inactive(github: GitHub, revision: str) -> None:
     github.has(left(5), left(4), of_5="success", of_4="success")
     github.takes()
     github.takes_statuses(5)
@@ -293,7 +293,7 @@ def test_the_deployment_that_was_left_becomes_inactive(github: GitHub, revision:
     assert (github.states(5), github.states(4)) == (["inactive"], [])
 
 
-def test_a_job_that_still_goes_on_is_not_what_was_left(github: GitHub) -> None:
+def test_the_deployment_of_a_job_in_progress_stays_as_it_is(github: GitHub) -> None:
     github.has(left(6), left(5), of_6="in_progress", of_5="success")
     github.takes()
     github.takes_statuses(5)
@@ -316,7 +316,7 @@ def test_a_job_that_still_goes_on_is_not_what_was_left(github: GitHub) -> None:
         (left(5), {}, {"whole": False}),
     ],
 )
-def test_what_may_still_be_live_somewhere_stays_as_it_is(
+def test_a_deployment_that_may_still_be_live_on_a_host_stays_as_it_is(
     github: GitHub, there: dict[str, Any], told: dict[str, Any], words: dict[str, Any]
 ) -> None:
     github.has(there, of_5="success")
@@ -327,21 +327,21 @@ def test_what_may_still_be_live_somewhere_stays_as_it_is(
 
 
 @pytest.mark.parametrize("state", ["inactive", "failure", "error", "pending", "queued", ""])
-def test_what_was_not_live_is_not_made_inactive(github: GitHub, state: str) -> None:
+def test_a_deployment_that_was_not_live_is_not_made_inactive(github: GitHub, state: str) -> None:
     github.has(left(5), of_5=state)
     github.takes()
     assert file().warnings == ()
     assert github.states(5) == []
 
 
-def test_nothing_is_made_inactive_where_the_rollback_itself_is_not_filed(github: GitHub) -> None:
+def test_nothing_is_made_inactive_when_the_rollback_itself_is_not_recorded(github: GitHub) -> None:
     github.has(left(5), of_5="success")
     github.web.post(DEPLOYMENTS, json={"message": "no"}, status=403)
     assert len(file().warnings) == 1
     assert github.states(5) == []
 
 
-def test_what_could_not_be_made_inactive_is_a_warning(github: GitHub) -> None:
+def test_a_deployment_that_could_not_be_made_inactive_is_a_warning(github: GitHub) -> None:
     github.has(left(5), of_5="success")
     github.takes()
     github.web.post(statuses(5), json={"message": "no"}, status=403)
@@ -366,7 +366,7 @@ def known(**payload_of: Any) -> Deployment:
     return Deployment(3, "", OLD_SHA, "prod", payload_of or None)
 
 
-def test_the_oldest_five_that_have_no_deployment_are_missed() -> None:
+def test_the_five_oldest_runs_without_a_deployment_are_recorded_first() -> None:
     runs = [run(number, days_ago=number / 10) for number in range(1, 9)]
     there = [known(id="r8"), known(key="7/1/bot/prod"), known(), known(id=["r6"])]
     assert [each.id for each in unrecorded(runs, there, rollback(), RUNS, NOW)] == ["r6", "r5", "r4", "r3", "r2"]
@@ -388,18 +388,18 @@ def test_the_oldest_five_that_have_no_deployment_are_missed() -> None:
         {"run_url": RUN},
     ],
 )
-def test_what_is_not_ours_to_file_is_not_missed(words: dict[str, Any]) -> None:
+def test_runs_of_others_old_runs_and_runs_that_changed_nothing_are_not_recorded(words: dict[str, Any]) -> None:
     plain = {name: value for name, value in words.items() if name != "days_ago"}
     candidate = run(1, words.get("days_ago", 1.0)).model_copy(update=plain)
     assert unrecorded([run(1)], [], rollback(), RUNS, NOW) == [run(1)]
     assert unrecorded([candidate], [], rollback(), RUNS, NOW) == []
 
 
-def test_a_run_that_only_its_beginning_is_known_of_is_missed_when_it_must_be_over() -> None:
+def test_a_run_without_an_end_is_recorded_once_it_must_be_over() -> None:
     assert unrecorded([run(1, 1, outcome="cancelled", hosts=[])], [], rollback(), RUNS, NOW)
 
 
-def test_what_an_earlier_run_could_not_file_is_filed_by_the_next(github: GitHub) -> None:
+def test_a_run_that_could_not_be_recorded_is_recorded_by_the_next_one(github: GitHub) -> None:
     recently = (datetime.now(UTC) - timedelta(hours=2)).isoformat()
     before = run(5).model_copy(update={"started_at": recently, "outcome": "failed"})
     github.has(deployment(3, payload={"id": "r4"}))
@@ -427,7 +427,7 @@ def slow(web: responses.RequestsMock) -> Iterator[GitHub]:
     over.set()
 
 
-def test_nobody_waits_for_a_github_that_is_slow(slow: GitHub) -> None:
+def test_a_slow_github_is_given_up_in_time(slow: GitHub) -> None:
     recorder = DeploymentRecorder(PLACE, REDACT)
     began = time.monotonic()
     recorder.prepare(rollback())
@@ -438,7 +438,7 @@ def test_nobody_waits_for_a_github_that_is_slow(slow: GitHub) -> None:
     assert sent(slow.web) == []
 
 
-def test_a_journal_that_takes_too_long_costs_no_deployment(github: GitHub) -> None:
+def test_a_slow_journal_does_not_prevent_the_deployment(github: GitHub) -> None:
     github.has()
     github.takes()
     over = threading.Event()
@@ -453,7 +453,7 @@ def test_a_journal_that_takes_too_long_costs_no_deployment(github: GitHub) -> No
     assert [why.startswith(EARLIER_NOT_RECORDED) for why in filed.warnings] == [True]
 
 
-def test_a_defect_of_ours_costs_no_rollback(github: GitHub) -> None:
+def test_a_defect_in_the_recorder_does_not_fail_the_rollback(github: GitHub) -> None:
     github.has()
     github.takes()
 

@@ -36,6 +36,6 @@ def test_the_deployment_that_a_record_was_read_from_is_in_it() -> None:
         {"schema_version": 1},
     ],
 )
-def test_what_is_no_record_of_this_version_is_counted(payload: dict[str, Any] | None) -> None:
+def test_payloads_without_a_readable_record_are_counted(payload: dict[str, Any] | None) -> None:
     records, unreadable = read_payloads([payload, USUAL])
     assert ([record.id for record in records], unreadable) == ([USUAL["id"]], 1)

@@ -1,4 +1,4 @@
-"""What a deployment says: the record as it lasts, inside GitHub's limits, whatever is in it."""
+"""The content of a deployment: the record, within the limits of GitHub."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def host(outcome: str, **words: Any) -> dict[str, Any]:
         ({"dry_run": True}, False),
     ],
 )
-def test_only_what_changed_a_host_is_filed(words: dict[str, Any], filed: bool) -> None:
+def test_only_runs_that_changed_a_host_are_recorded(words: dict[str, Any], filed: bool) -> None:
     assert payload.changed_something(record(**words)) == filed
 
 
@@ -80,7 +80,7 @@ def test_a_deployment_merges_nothing_and_waits_for_nothing() -> None:
     assert (asked["payload"]["key"], asked["payload"]["ref_is"]) == ("77/2/bot/prod", "release")
 
 
-def test_the_payload_is_the_record_without_what_is_long() -> None:
+def test_the_payload_is_the_record_without_its_long_parts() -> None:
     core = payload.core(record(), Redactor())
     (read,), unreadable = read_payloads([json.loads(json.dumps(core))])
     assert unreadable == 0
@@ -122,7 +122,7 @@ def test_a_status_leads_to_the_run_and_to_the_environment() -> None:
     }
 
 
-def test_no_secret_is_in_what_everybody_can_read() -> None:
+def test_no_secret_is_in_a_deployment() -> None:
     reason = f"see {TOKEN} and password=hunter2"
     told = record(reason=reason, warnings=[reason], hosts=[host("succeeded", detail=reason)])
     said = json.dumps(
@@ -159,7 +159,7 @@ def test_any_record_makes_a_deployment_inside_the_limits(
     assert read.id == told.id
 
 
-def test_hosts_that_are_too_many_are_left_out_and_that_is_said() -> None:
+def test_too_many_hosts_are_left_out_and_counted() -> None:
     core = payload.core(
         record(hosts=[host("succeeded", host=f"deploy@bot{n}.example.org") for n in range(300)]), Redactor()
     )

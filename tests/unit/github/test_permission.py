@@ -1,4 +1,4 @@
-"""Who may roll back, by what GitHub says of them; and what happens when it says nothing."""
+"""Permission to roll back: roles and teams on GitHub, and the result when GitHub does not answer."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def refusal(required: str, *, unchecked: bool = False, place: Repository | None 
         (said("write"), "write"),
         (said("write", maintain=True), "maintain"),
         (said("read", triage=False), "read"),
-        # Roles that an organization made up: what they allow.
+        # Custom roles of an organization count by their rights.
         (said("write", "release-manager", maintain=True, push=True), "maintain"),
         (said("write", "deployer", maintain=False, push=True), "write"),
         (said("read", "security", triage=True), "triage"),
         (said("read", "security"), "read"),
         (said("admin", "owner-like", admin=True), "admin"),
-        # What contradicts itself counts for the less.
+        # Of contradicting parts, the lower role counts.
         (said("read", "admin", admin=True), "read"),
         (said("write", "admin"), "write"),
         (said("none", "admin"), ""),
@@ -77,7 +77,7 @@ def refusal(required: str, *, unchecked: bool = False, place: Repository | None 
         ({"permission": "read", "role_name": None, "user": {"permissions": ["triage"]}}, "read"),
     ],
 )
-def test_the_role_is_what_all_of_the_answer_agrees_on(answer: dict[str, Any], role: str) -> None:
+def test_the_role_is_one_that_no_part_of_the_answer_contradicts(answer: dict[str, Any], role: str) -> None:
     assert role_in(answer) == role
 
 
@@ -87,7 +87,7 @@ OLD = {"read": "read", "triage": "read", "write": "write", "maintain": "write", 
 
 @pytest.mark.parametrize("required", ROLES)
 @pytest.mark.parametrize("role", ROLES)
-def test_every_role_may_what_a_lesser_one_may(web: responses.RequestsMock, required: str, role: str) -> None:
+def test_a_role_includes_the_rights_of_lesser_roles(web: responses.RequestsMock, required: str, role: str) -> None:
     web.get(PERSON, json=said(OLD[role], role))
     if ROLES.index(role) >= ROLES.index(required):
         assert asked(required) == Permission()
@@ -98,7 +98,7 @@ def test_every_role_may_what_a_lesser_one_may(web: responses.RequestsMock, requi
 
 @pytest.mark.parametrize("answer", [{"json": said("none")}, {"json": {"message": "Not Found"}, "status": 404}])
 @pytest.mark.parametrize("unchecked", [True, False])
-def test_who_is_nobody_there_is_refused_also_in_an_emergency(
+def test_a_person_without_a_role_is_refused_also_in_an_emergency(
     web: responses.RequestsMock, answer: dict[str, Any], unchecked: bool
 ) -> None:
     web.get(PERSON, **answer)
@@ -108,7 +108,7 @@ def test_who_is_nobody_there_is_refused_also_in_an_emergency(
 # --- teams -----------------------------------------------------------------------------------------------
 
 
-def test_a_member_of_the_team_may(web: responses.RequestsMock) -> None:
+def test_a_member_of_the_team_is_permitted(web: responses.RequestsMock) -> None:
     web.get(TEAM, json={"state": "active", "role": "member"})
     assert asked("@acme/ops") == Permission()
 
@@ -121,7 +121,7 @@ def test_a_member_of_the_team_may(web: responses.RequestsMock) -> None:
         ({"json": {"message": "Not Found"}, "status": 404}, "members: read"),
     ],
 )
-def test_who_is_not_in_the_team_may_not_also_in_an_emergency(
+def test_a_person_outside_the_team_is_refused_also_in_an_emergency(
     web: responses.RequestsMock, answer: dict[str, Any], words: str
 ) -> None:
     web.get(TEAM, **answer)
@@ -156,7 +156,7 @@ def test_a_token_that_cannot_read_teams_is_told_what_it_needs(web: responses.Req
         ({"body": PAGE_OF_A_PROXY, "content_type": "text/html"}, "GitHub's API"),
     ],
 )
-def test_when_github_cannot_be_asked_the_answer_is_no_but_in_an_emergency_that_is_allowed(
+def test_without_an_answer_of_github_only_an_unchecked_emergency_is_permitted(
     web: responses.RequestsMock, answer: dict[str, Any], words: str
 ) -> None:
     web.get(PERSON, **answer)
@@ -167,7 +167,7 @@ def test_when_github_cannot_be_asked_the_answer_is_no_but_in_an_emergency_that_i
     assert all(each in found.warning for each in ("alice", "admin", words, "unchecked_emergency"))
 
 
-def test_without_a_token_nobody_can_be_asked() -> None:
+def test_without_a_token_the_permission_cannot_be_looked_up() -> None:
     assert "GITHUB_TOKEN" in refusal("read", place=None)
     assert asked("read", unchecked=True, place=None).warning
 
@@ -186,7 +186,7 @@ def hanging(web: responses.RequestsMock) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("hanging")
-def test_an_answer_that_never_comes_is_not_waited_for() -> None:
+def test_an_answer_that_never_comes_is_given_up_in_time() -> None:
     found = check_permission("read", "alice", PLACE, REDACT, allow_unchecked=False, within=0.2)
     assert found.refusal
     assert "in time" in found.refusal.message

@@ -1,4 +1,4 @@
-"""What the messages say, that they call nobody and format nothing, and that they fit whatever the record holds."""
+"""The content of messages: every fact, no mentions or formatting from outside, and within the limits."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def shown(form: MessageFormat, notification: Notification) -> str:
     return "\n".join(texts(sent(form, notification)))
 
 
-def test_there_is_a_format_for_every_word_of_the_settings() -> None:
+def test_every_format_of_the_settings_is_implemented() -> None:
     assert tuple(FORMATS) == get_args(MessageFormat)
 
 
-def test_the_text_for_slack_stands_alone() -> None:
+def test_the_plain_text_for_slack_has_every_fact() -> None:
     assert sent("slack", record(run_url="https://github.com/o/r/actions/runs/1"))["text"].split("\n") == [
         "*🔄 Rollback executed: bot, prod*",
         "*Environment:* prod",
@@ -76,7 +76,7 @@ def test_the_text_for_slack_stands_alone() -> None:
 
 
 @pytest.mark.parametrize("form", ["slack", "teams"])
-def test_a_message_has_what_the_specification_wants_in_it(form: MessageFormat) -> None:
+def test_a_message_has_every_fact_that_the_specification_requires(form: MessageFormat) -> None:
     told = shown(form, record(run_url="https://github.com/o/r/actions/runs/1"))
     for words in ("prod", "2024-01-02 03:04:05 UTC", "alice", "logins fail", "b3 (sha-b3)", "b2 (sha-b2)"):
         assert words in told
@@ -90,14 +90,14 @@ def test_json_is_the_record_itself() -> None:
 
 
 @pytest.mark.parametrize("form", get_args(MessageFormat))
-def test_the_beginning_says_who_what_and_why(form: MessageFormat) -> None:
+def test_the_message_at_the_start_names_the_service_the_person_and_the_reason(form: MessageFormat) -> None:
     told = shown(form, START)
     for words in ("bot", "prod", "alice", "logins fail", "b3 → b2"):
         assert words in told
 
 
 @pytest.mark.parametrize("outcome", get_args(Outcome))
-def test_a_failure_is_never_told_as_a_success(outcome: Outcome) -> None:
+def test_a_failure_is_never_reported_as_a_success(outcome: Outcome) -> None:
     told = sent("slack", record(outcome=outcome))["text"]
     assert ("Rollback executed" in told) == (outcome == "succeeded")
     assert ("✅" in told.partition("Verification")[0]) <= (outcome in ("succeeded", "nothing_to_do"))
@@ -109,7 +109,7 @@ def checked(outcome: str) -> Record:
     return record(mode="emergency", hosts=[{**USUAL["hosts"][0], "checks": [check]}])
 
 
-def test_an_emergency_that_nobody_verified_is_not_told_as_restored() -> None:
+def test_an_unverified_emergency_is_not_reported_as_operational() -> None:
     told = shown("slack", checked("skipped"))
     assert "Skipped" in told
     assert "⚠️" in told
@@ -121,7 +121,7 @@ def test_a_check_that_failed_is_named() -> None:
     assert "❌ Failed: health on deploy@bot1" in shown("slack", checked("failed"))
 
 
-def test_a_rollback_that_nobody_asked_for_says_what_started_it() -> None:
+def test_an_automatic_rollback_names_its_trigger() -> None:
     assert "alice (automatic: health-timeout)" in shown("slack", record(trigger="health-timeout"))
 
 
@@ -139,7 +139,7 @@ def hostile(text: str) -> Record:
     return record(reason=text, actor=text, service=text, environment=text, run_url=text, hosts=[host], warnings=[text])
 
 
-def test_text_for_slack_calls_nobody_and_formats_nothing() -> None:
+def test_text_of_people_and_hosts_neither_mentions_nor_formats_in_slack() -> None:
     told = shown("slack", hostile(HOSTILE))
     assert "<" not in told
     assert not re.search(r"@(?:here|channel|everyone|all)\b", told)
@@ -154,7 +154,7 @@ def test_names_stay_as_they_are_and_can_be_copied() -> None:
     assert "deploy@bot1:" in told
 
 
-def test_teams_reads_no_markdown_in_what_somebody_wrote() -> None:
+def test_text_of_people_and_hosts_is_never_markdown_in_teams() -> None:
     def kinds(value: Any) -> set[str]:
         inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
         own = {value["type"]} if isinstance(value, dict) and "type" in value else set()
@@ -164,7 +164,7 @@ def test_teams_reads_no_markdown_in_what_somebody_wrote() -> None:
 
 
 @pytest.mark.parametrize("form", get_args(MessageFormat))
-def test_secrets_in_what_somebody_wrote_are_masked_and_the_address_too(form: MessageFormat) -> None:
+def test_secrets_in_text_of_people_are_redacted_and_the_address_too(form: MessageFormat) -> None:
     path = URL.partition(".org/")[2]
     told = shown(form, hostile(f"password=hunter2hunter2 posted to {URL} or /{path} with ghp_0123456789abcdef"))
     for secret in ("hunter2", "abcdefghijklmnop", "ghp_"):
@@ -194,10 +194,10 @@ def test_any_record_makes_a_message_within_the_limits_of_slack(any_: Record) -> 
 @any_record
 @given(records)
 @example(MUCH)
-def test_any_record_makes_a_card_that_teams_takes(any_: Record) -> None:
+def test_any_record_makes_a_card_within_the_limits_of_teams(any_: Record) -> None:
     assert len(body("teams", any_, REDACT)) <= 28 * 1024
 
 
-def test_what_is_left_out_is_counted() -> None:
+def test_hosts_that_are_left_out_are_counted() -> None:
     told = shown("slack", record(hosts=[USUAL["hosts"][0]] * 200))
     assert re.search(r"^… and \d+ more$", told, re.MULTILINE)
