@@ -129,4 +129,6 @@ def _lost(session: Session, lost: Mapping[str, RollbackOpsError]) -> None:
 def _gaps(session: Session, found: History) -> None:
     _lost(session, found.lost)
     if found.unreadable:
-        session.console.show([Line(f"! journal entries that could not be read: {found.unreadable}", "warning")], err=True)
+        session.console.show(
+            [Line(f"! journal entries that could not be read: {found.unreadable}", "warning")], err=True
+        )
