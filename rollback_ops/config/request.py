@@ -178,17 +178,17 @@ def _actor(environ: Mapping[str, str]) -> str:
 
     A workflow run that is started again has two actors; the triggering actor started it again.
     """
-    user = environ.get("USER") or environ.get("LOGNAME") or _user()
+    user = environ.get("USER") or environ.get("LOGNAME") or user_name(os.getuid())
     known = environ.get("GITHUB_TRIGGERING_ACTOR") or environ.get("GITHUB_ACTOR")
     return one_line(known or f"{user}@{os.uname().nodename}")
 
 
-def _user() -> str:
-    """Return the name of the process's user in the password database, or the number of a user that is not there."""
+def user_name(uid: int) -> str:
+    """Return a user's name in the password database, or the number of a user that has no entry there."""
     try:
-        return pwd.getpwuid(os.getuid()).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        return str(os.getuid())
+        return str(uid)
 
 
 def _run_url(environ: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rollback_ops.config.request import TRIGGERS, Options, Request
+from rollback_ops.config.request import TRIGGERS, Options, Request, user_name
 from rollback_ops.core.errors import Exit, UsageError
 from tests.support.settings_files import holds
 
@@ -164,6 +164,11 @@ def test_the_actor_is_githubs_or_the_user_of_the_machine() -> None:
     assert Request.build({"LOGNAME": "bob"}, Options(environment="e")).actor == f"bob@{machine}"
     assert Request.build({}, Options(environment="e")).actor == f"{pwd.getpwuid(os.getuid()).pw_name}@{machine}"
     assert Request.build({"USER": "a\nb"}, Options(environment="e")).actor == f"a\\nb@{machine}"
+
+
+def test_a_user_without_an_entry_in_the_password_database_is_named_by_number() -> None:
+    assert user_name(2_000_000_019) == "2000000019"
+    assert user_name(0) == "root"
 
 
 def test_the_actor_of_a_repeated_run_is_the_one_that_started_it_again() -> None:
