@@ -61,9 +61,9 @@ class Handshake:
     def _attempt(self, gateway: paramiko.Transport | None, deadline: float) -> Connection:
         settings = self._hop.settings
         try:
-            line = self._line(gateway, deadline - time.monotonic())
+            sock = self._connect(gateway, deadline - time.monotonic())
         except _FAILURES as error:
-            raise self._no_line(error) from None
+            raise self._not_connected(error) from None
         connection = Connection(
             host=settings.host,
             user=settings.user,
@@ -72,7 +72,7 @@ class Handshake:
             config=Config(lazy=True),
             gateway=False,
             connect_kwargs={
-                "sock": line,
+                "sock": sock,
                 "transport_factory": self._transport,
                 "auth_strategy": KeyAuthentication(self._hop, self._identity),
             },
@@ -84,7 +84,7 @@ class Handshake:
             except (*_FAILURES, HostUnreachable) as error:
                 greeted = _greeted(connection)
                 connection.client.close()
-                line.close()
+                sock.close()
                 if watchdog.expired:
                     raise self._silent() from None
                 if isinstance(error, HostUnreachable):
@@ -92,14 +92,14 @@ class Handshake:
                 raise self._broken(error, greeted=greeted) from None
         return connection
 
-    def _line(self, gateway: paramiko.Transport | None, seconds: float) -> Any:
+    def _connect(self, gateway: paramiko.Transport | None, seconds: float) -> Any:
         address = (self._hop.settings.host, self._hop.settings.port)
         if gateway is None:
             return connect_tcp(*address, seconds)
         return gateway.open_channel("direct-tcpip", address, ("127.0.0.1", 0), timeout=seconds)
 
-    def _transport(self, line: Any, **options: Any) -> ForwardingTransport:
-        transport = ForwardingTransport(line, **options)
+    def _transport(self, sock: Any, **options: Any) -> ForwardingTransport:
+        transport = ForwardingTransport(sock, **options)
         security = transport.get_security_options()
         security.key_types = self._known.preferred(security.key_types)
         # The watchdog ends a handshake that takes too long; paramiko's own limits come later.
@@ -110,7 +110,7 @@ class Handshake:
         hint = f"Is it up, and does every firewall on the way let port {self._hop.settings.port} through?"
         return HostUnreachable(f"{self._hop.label}: no answer within {self._seconds:g} s", hint)
 
-    def _no_line(self, error: Exception) -> HostUnreachable:
+    def _not_connected(self, error: Exception) -> HostUnreachable:
         label, host, port = self._hop.label, self._hop.settings.host, self._hop.settings.port
         if isinstance(error, ChannelException):
             return self._not_passed_on(error, f"{host} port {port}")

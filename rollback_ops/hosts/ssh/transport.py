@@ -24,7 +24,7 @@ from rollback_ops.hosts.transport import Completed, Conversation
 _MOST_SESSIONS = 10
 _MOST_HANDSHAKES = 8
 _PARAMIKO_FAILURES = (SSHException, EOFError, OSError)
-_turns: dict[tuple[tuple[str, int], ...], threading.BoundedSemaphore] = {}
+_handshakes: dict[tuple[tuple[str, int], ...], threading.BoundedSemaphore] = {}
 
 
 class SshTransport:
@@ -111,7 +111,7 @@ class SshTransport:
         try:
             for position, hop in enumerate(self._route, 1):
                 known = self._trust.about(hop.known_as, hop.settings.known_hosts_files)
-                with _turn(self._route[:position]):
+                with _handshake_slot(self._route[:position]):
                     connection = Handshake(hop, self._identity, known, self._connect_timeout).open(transport)
                 self._chain.append(connection)
                 transport = _transport_of(connection)
@@ -144,7 +144,7 @@ def _transport_of(connection: Connection) -> ForwardingTransport | None:
     return transport if isinstance(transport, ForwardingTransport) else None
 
 
-def _turn(route: Sequence[Hop]) -> threading.BoundedSemaphore:
+def _handshake_slot(route: Sequence[Hop]) -> threading.BoundedSemaphore:
     """Return the semaphore of one sshd: at most 8 handshakes at a time, for all hosts behind it."""
     key = tuple((hop.settings.host, hop.settings.port) for hop in route)
-    return _turns.setdefault(key, threading.BoundedSemaphore(_MOST_HANDSHAKES))
+    return _handshakes.setdefault(key, threading.BoundedSemaphore(_MOST_HANDSHAKES))
