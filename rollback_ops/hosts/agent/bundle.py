@@ -13,7 +13,7 @@ from rollback_ops.core.model import Manager
 
 # The sections under sh/, in the order in which they are joined. Only ``env`` runs something; it changes nothing.
 _SECTIONS = ("env", "lib", "survey", "trust", "inspect", "lock", "links", "transaction", "worker", "journal", "serve")
-_BREAK_GLASS = ("person", "words", "look", "choose", "list", "change", "prove", "write_down", "entry")
+_BREAK_GLASS = ("person", "words", "look", "choose", "list", "change", "prove", "answers", "write_down", "entry")
 # The last line is all that acts, so a text that was cut on its way does nothing.
 _MAIN = 'main "$@"\n'
 _BREAK_GLASS_MAIN = 'break_glass "$@"\n'

@@ -1,4 +1,6 @@
-"""HTTP and TCP checks as shell commands, for break-glass. Exit status 69 says that the host has no tool to ask with."""
+"""HTTP and TCP checks as shell commands, for break-glass. Exit status 69 says that the host has no tool to ask with,
+126 that the name in the address does not resolve: either way the service was not asked.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,12 @@ def tcp(check: TcpCheck, release: str) -> str:
     address = fill(check.address, {"release": release})
     host, _, port = address.rpartition(":")
     where = shlex.join([host.strip("[]"), port])
+    name, unresolved = shlex.quote(host.strip("[]")), shlex.quote(f"{address} does not resolve")
     accepts, refuses = (shlex.quote(f"{address} {how}") for how in ("accepts", "does not accept"))
     return "\n".join(
         [
             'quiet() { "$@" >/dev/null 2>&1 </dev/null; }',
+            f"if quiet command -v getent && ! quiet getent ahosts {name}; then echo {unresolved}; exit 126; fi",
             f"if quiet command -v bash; then quiet bash -c ': <\"/dev/tcp/$0/$1\"' {where}",
             f"elif quiet command -v nc; then quiet nc -z {where}",
             "else echo 'this host has neither bash nor nc'; exit 69; fi",
@@ -43,6 +47,8 @@ def http(check: HttpCheck, release: str) -> str:
             f"config={shlex.quote(config)}",
             "body=$(printf '%s' \"$config\" |",
             f"curl -q -sS -g --noproxy '*' -m {limit:g} -w '\\n%{{http_code}}' -K - 2>&1)",
+            # Six: the name could not be resolved (curl(1), EXIT CODES).
+            f'[ $? != 6 ] || {{ {_SAY} "$body"; exit 126; }}',
             "code=$(printf '%s' \"$body\" | tail -n 1); body=$(printf '%s' \"$body\" | sed '$d')",
             f'[ "$code" != 000 ] || {{ {_SAY} "$body"; exit 1; }}',
             f'[ "$code" = {check.status} ] || {{ {_SAY} "status $code, expected {check.status}: $body"; exit 1; }}',

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from rollback_ops.core.health import Finding, Thresholds
+from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verdict, Verification
 from rollback_ops.core.watch import Watch
 from tests.support.agent_sandbox import Sandbox
 from tests.support.breakglass_sandbox import text_of
 
+_WORDS = {"healthy": "yes", "unhealthy": "no", "unknown": "unknown"}
 # Times are in hundredths of a second, on both sides.
 thresholds = st.builds(
     Thresholds,
@@ -24,12 +25,14 @@ thresholds = st.builds(
     success_threshold=st.integers(1, 3),
     failure_threshold=st.integers(1, 3),
 )
-answers = st.lists(st.sampled_from(("passed", "passed", "passed", "failed")), min_size=1, max_size=12)
+answers: st.SearchStrategy[list[Verdict]] = st.lists(
+    st.sampled_from(("passed", "passed", "passed", "failed", "unknown")), min_size=1, max_size=12
+)
 
 
 @dataclass(frozen=True)
 class Case:
-    checks: tuple[tuple[Thresholds, list[str]], ...]
+    checks: tuple[tuple[Thresholds, list[Verdict]], ...]
 
     def script(self) -> str:
         calls = "".join(
@@ -51,9 +54,10 @@ class Prover:
         self._file = directory / "prove.sh"
         self._definitions = text_of(self._sandbox).removesuffix('break_glass "$@"\n') + (
             "now() { now=$clock; }\nask_after() { :; }\nidentify() { :; }\n"
-            "try() {\nclock=0 proving=0 asked_at=0 final='' stopped='' unasked='' log=''\neach_check begin_check\n"
+            "try() {\nclock=0 proving=0 asked_at=0 final='' stopped='' unasked='' results='' shown='' log=''\n"
+            "each_check begin_check\n"
             'until one_round; do [ "$next_due" -le "$clock" ] || clock=$next_due; asked_at=$clock; done\n'
-            'echo "$healthy$log"\n}\n'
+            'conclude\necho "$healthy$log"\n}\n'
         )
 
     def prove(self, cases: list[Case]) -> list[tuple[str, list[str]]]:
@@ -75,14 +79,16 @@ def expected(case: Case, log: list[str]) -> str:
     for time in sorted({time for time, _ in asked}):
         for n in (n for at, n in asked if at == time):
             said = left[n].pop(0) if len(left[n]) > 1 else left[n][0]
-            watch.note({f"c{n}": Finding("passed" if said == "passed" else "failed")}, time, time)
-        if watch.hopeless(time):
-            return "no"
-        if watch.healthy:
-            return "yes"
-        if time >= watch.deadline:
-            return "no"
+            watch.note({f"c{n}": Finding(said)}, time, time)
+        if watch.healthy or watch.hopeless(time) or time >= watch.deadline:
+            return _WORDS[_verification(watch).verdict]
     return "undecided"
+
+
+def _verification(watch: Watch) -> Verification:
+    last = {name: (state.last, state.setbacks) for name, state in watch.states.items() if state.last}
+    results = [CheckResult(name, "command", finding, 0.0, setbacks) for name, (finding, setbacks) in last.items()]
+    return Verification(watch.healthy, 0.0, tuple(results))
 
 
 @pytest.fixture(scope="module", params=["dash", "busybox"])

@@ -1,6 +1,6 @@
 # The verification. Thresholds mean what core/watch.py says; times are in hundredths of a second.
 
-# Set healthy (yes or no; empty when nothing was asked), down, results and verified (seconds).
+# Set healthy (yes, no or unknown; empty when nothing was asked), down, results and verified (seconds).
 prove() {
     healthy='' down='' release=$target results='' unasked='' verified=''
     [ "$outcome" = switched ] || return 0
@@ -12,7 +12,7 @@ prove() {
     [ -z "$stopped" ] || return 0
     tell_phase verify "checking $target on $this_host"
     now
-    proving=$now asked_at=$now first_identity='' final=''
+    proving=$now asked_at=$now first_identity='' final='' shown=''
     each_check begin_check
     until one_round; do
         now
@@ -25,11 +25,17 @@ prove() {
     done
     seconds $((answered_at - proving))
     verified=$seconds
-    each_check add_result
+    conclude
     results=$(redacted "$results")
     lines "$results" show_result_of_check
     [ -z "$unasked" ] || warn "these checks were not asked: $unasked"
     [ -z "$stopped" ] || [ "$healthy" = yes ] || healthy=''
+}
+
+# As in core/health.py, "not healthy" is unhealthy only where a check has shown it.
+conclude() {
+    each_check add_result
+    [ "$healthy" != no ] || [ -n "$shown" ] || healthy=unknown
 }
 
 skip() {
@@ -91,6 +97,7 @@ judge() {
     else
         passes=0 failures=$((failures + 1))
         [ "$failures" -lt "$9" ] || since=''
+        [ "$verdict,$failures" != "failed,$9" ] || shown=yes
     fi
     eval "due_$1=$((answered_at + every)) passes_$1=$passes failures_$1=$failures since_$1=$since
         verdict_$1=$verdict detail_$1=\$detail"
@@ -128,6 +135,7 @@ weigh_goal() {
 
 add_result() {
     eval "verdict=\$verdict_$1 detail=\$detail_$1"
+    [ "$verdict" != failed ] || shown=yes
     eval "seconds \"\$first_$1\""
     results=$results$3$TAB$2$TAB$verdict$TAB$seconds$TAB$detail$NL
 }
@@ -141,58 +149,4 @@ show_result_of_check() {
     case $field in passed) sign='✓' ;; skipped) sign='-' ;; *) sign='✗' ;; esac
     next
     printf '  %s %s  %-7s %5s s%s\n' "$sign" "$this_host" "$name" "$field" "${fields:+  $fields}" >&2
-}
-
-ask_nobody() {
-    verdict=skipped
-}
-
-ask_process() {
-    if is "$RO_RUNNING"; then
-        verdict=passed detail='it runs'
-        first_identity=${first_identity:-$identity}
-        if [ "$identity" != "$first_identity" ]; then
-            verdict=failed final=yes detail='it was restarted since the rollback'
-        fi
-    elif is "$RO_STOPPED"; then
-        verdict=failed final=yes down=yes detail='it does not run'
-    else
-        verdict=failed detail='it is not running yet'
-    fi
-}
-
-ask_command() {
-    take_answer
-    detail=$said
-    if [ "$status" = 0 ]; then
-        verdict=passed
-    else
-        verdict=failed detail="exit status $status${said:+: $said}"
-    fi
-}
-
-# A question of our own about an address: exit status 69 says that this host has no tool for it.
-ask_socket() {
-    ask_command
-    detail=$said
-    [ "$status" != 69 ] || verdict=skipped
-}
-
-ask_logs() {
-    take_answer
-    case "$NL$answer" in
-        *"${NL}line "*) verdict=failed final=yes detail='it has critical lines' ;;
-        *)
-            verdict=failed detail="it could not be read: $said"
-            [ "$status" != 0 ] || verdict=passed detail='nothing critical since this start'
-            ;;
-    esac
-}
-
-# Set status, answer and said (its last lines) from the answer to the next question in answered.
-take_answer() {
-    status=$(printf '%s\n' "$answered" | sed -n "s/^answered$TAB$count$TAB\([0-9]*\)$TAB.*/\1/p")
-    answer=$(printf '%s\n' "$answered" | sed -n "s/^said$TAB$count$TAB//p")
-    said=$(one_line "$(printf '%s\n' "$answer" | tail -n 3 | tr '\n' ' ')" | cut -c 1-300)
-    count=$((count + 1))
 }

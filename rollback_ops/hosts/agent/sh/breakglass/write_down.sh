@@ -22,6 +22,7 @@ write_down() {
 judge_host() {
     case $outcome,$healthy in
         switched,no) host_outcome=verification_failed exit_code=2 ;;
+        switched,unknown) host_outcome=health_unknown exit_code=2 ;;
         switched,*) host_outcome=succeeded exit_code=0 ;;
         put_back,*) host_outcome=restored exit_code=3 ;;
         refused,*) host_outcome=refused exit_code=1 ;;
@@ -38,8 +39,7 @@ judge_host() {
 
 compose_events() {
     events=''
-    proven=failed
-    [ "$healthy" != yes ] || proven=ok
+    case $healthy in yes) proven=ok ;; unknown) proven=warning ;; *) proven=failed ;; esac
     [ -z "$verified" ] || add_event step step verify outcome "$proven" seconds "$verified"
     lines "$results" add_check
     lines "$(redacted "$rejected" | head -n 200)" add_rejected
@@ -78,6 +78,7 @@ show_result() {
     case $overall in
         succeeded) headline='✓ rolled back' ;;
         verification_failed) headline='✗ rolled back, but the verification failed' ;;
+        health_unknown) headline='? rolled back, and the health of the service is unknown' ;;
         restored) headline='✗ failed, and put back to where it started' ;;
         refused) headline='✗ refused: nothing was changed' ;;
         cancelled) headline='✗ stopped by a signal' ;;

@@ -1,0 +1,60 @@
+# How each kind of check is judged: from the state of the units in STATE, or from its answer in answered. Each function
+# sets verdict and detail as checks/*.py do, and final where nothing can change the verdict any more.
+
+ask_nobody() {
+    verdict=skipped
+}
+
+ask_process() {
+    if is "$RO_RUNNING"; then
+        verdict=passed detail='it runs'
+        first_identity=${first_identity:-$identity}
+        if [ "$identity" != "$first_identity" ]; then
+            verdict=failed final=yes detail='it was restarted since the rollback'
+        fi
+    elif is "$RO_STOPPED"; then
+        verdict=failed final=yes down=yes detail='it does not run'
+    elif [ -z "$STATE" ]; then
+        verdict=unknown detail='the manager did not report the state of the units'
+    else
+        verdict=failed detail='it is not running yet'
+    fi
+}
+
+ask_command() {
+    take_answer
+    detail=$said
+    case $status in
+        0) verdict=passed ;;
+        '') verdict=unknown detail='the host did not report the exit status' ;;
+        126 | 127) verdict=unknown detail="it could not be run (exit status $status)${said:+: $said}" ;;
+        *) verdict=failed detail="exit status $status${said:+: $said}" ;;
+    esac
+}
+
+# A question of our own about an address: exit status 69 says that this host has no tool for it, 126 that the name does
+# not resolve.
+ask_socket() {
+    ask_command
+    detail=$said
+    [ "$status" != 69 ] || verdict=skipped
+}
+
+ask_logs() {
+    take_answer
+    case "$NL$answer" in
+        *"${NL}line "*) verdict=failed final=yes detail='it has critical lines' ;;
+        *)
+            verdict=unknown detail="it could not be read: $said"
+            [ "$status" != 0 ] || verdict=passed detail='nothing critical since this start'
+            ;;
+    esac
+}
+
+# Set status, answer and said (its last lines) from the answer to the next question in answered.
+take_answer() {
+    status=$(printf '%s\n' "$answered" | sed -n "s/^answered$TAB$count$TAB\([0-9]*\)$TAB.*/\1/p")
+    answer=$(printf '%s\n' "$answered" | sed -n "s/^said$TAB$count$TAB//p")
+    said=$(one_line "$(printf '%s\n' "$answer" | tail -n 3 | tr '\n' ' ')" | cut -c 1-300)
+    count=$((count + 1))
+}
