@@ -156,7 +156,7 @@ def test_a_login_that_runs_no_commands_is_quoted(
     filled = (text.format("plain", keys="/home/plain/.ssh/authorized_keys") for text in (change, back))
     with untouched(service), changed(service.host, *filled):
         ended = rollback_ops(*ROLLBACK)
-    assert refusal(ended).startswith("the host did not run the program")
+    assert refusal(ended).startswith("the host did not run the agent")
     assert words in refusal(ended)
 
 

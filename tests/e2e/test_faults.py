@@ -162,7 +162,7 @@ def test_what_nobody_finishes_on_the_host_is_unknown_and_the_next_rollback_goes_
     lost = running.end(within=30)
     assert lost.code == 4, lost.err
     assert lost.document["hosts"][0]["outcome"] == "unknown"
-    assert "ended before its end" in lost.document["hosts"][0]["detail"]
+    assert "killed before it finished" in lost.document["hosts"][0]["detail"]
 
     source = f"{service.releases_directory}/{THIRD}"
     assert seen(rollback_ops)["unfinished"] == {"run": lost.document["id"], "source": source, "target": SECOND}

@@ -33,7 +33,7 @@ def render(service: Service, manager: Manager) -> str:
 
 
 def assignments(service: Service, manager: Manager) -> str:
-    """What stands in front of the program: this service's settings."""
+    """Return the shell assignments of this service's settings, which precede the agent."""
     values = {
         "ROOT": service.root,
         "RELEASES": service.releases,
@@ -61,7 +61,7 @@ def assignments(service: Service, manager: Manager) -> str:
 
 
 def command(program: str, operation: str, *arguments: str) -> str:
-    """A shell command line that runs one operation of the program. Raises ``Refused`` for one that is too long."""
+    """Return a shell command line that runs one operation of the agent. Raises ``Refused`` if it is too long."""
     line = f"{_BOOTSTRAP} {shlex.quote(program)} {shlex.join([operation, *arguments])}"
     if len(line.encode()) > _LONGEST_COMMAND:
         hint = "Are there very long commands in the settings? Put them into scripts on the host."

@@ -1,4 +1,4 @@
-"""A host of the service: the program's operations over a transport."""
+"""A host of the service: the agent's operations over a transport."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _BY_ITSELF = "what the host has begun it finishes by itself"
 
 
 class AgentHost:
-    """Runs the on-host program through a transport. ``parse_units`` is the manager's.
+    """Runs the agent on a host through a transport. ``parse_units`` is the manager's.
 
-    Where ``place`` says where the program is installed that one is asked, and ``text`` is not sent.
+    With ``place``, the agent installed there answers, and ``text`` is not sent.
     """
 
     def __init__(
@@ -102,13 +102,13 @@ class AgentHost:
         return count
 
     def install(self, text: str) -> InstallOutcome:
-        """Put the program where people on the host find it. It is sent whole, whoever is asked otherwise."""
+        """Install break-glass. The whole text is sent, even where an installed agent answers other requests."""
         command = bundle.command(text, "install")
         answer = self._hear("install", lambda take: self._transport.execute(command, take, _LOOK_WITHIN).stderr)
         how = protocol.installed(answer)
         if how is None:
             hint = "Is the service's root there, and may this user write to it?"
-            raise Refused(f"{self.name}: the program could not be installed", hint)
+            raise Refused(f"{self.name}: the agent could not be installed", hint)
         return how
 
     def stamp(self) -> str:

@@ -1,4 +1,4 @@
-"""What the program on the host prints, read back into nouns. Nothing that a host says is trusted."""
+"""Parse the agent's answers into objects. Answers are untrusted: each field is validated."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Answer:
     def whole(self) -> Answer:
         """This answer, or ``BadAnswer`` where it is not one from its heading to its end."""
         if not self.begun:
-            raise BadAnswer("the host did not run the program: its answer has no heading")
+            raise BadAnswer("the host did not run the agent: its answer has no heading")
         if self.status is None:
             raise BadAnswer("the host's answer ends in the middle")
         return self

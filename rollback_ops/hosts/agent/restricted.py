@@ -1,4 +1,4 @@
-"""Asks the program that is installed on a host for its operations: all that a restricted key may do."""
+"""Requests to the agent installed on a host: all that a restricted key may do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from rollback_ops.core.errors import Refused
 from rollback_ops.hosts.transport import Transport
 
-# Where the program is, under the service's root, and what any rollback may ask.
+# The path of the agent under the service's root, and the questions that every rollback may ask.
 PLACE = ".rollback/rollback"
 READ_STAMP = f'sed -n 2p "$ROOT/{PLACE}"'
 READ_LOGS = 'sh -c "$LOGS"'

@@ -1,4 +1,4 @@
-"""Runs the program's operations on one machine: one after the other in one session, where the transport has that."""
+"""Runs the agent's operations on one host, in one session if the transport has sessions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CONVERSE_WITHIN = 10.0
 
 
 class AgentSession:
-    """``text`` is the program. An operation that comes while another is under way has a session of its own."""
+    """``text`` is the agent. An operation that starts while another runs gets its own session."""
 
     def __init__(self, transport: Transport, text: str) -> None:
         self._transport = transport

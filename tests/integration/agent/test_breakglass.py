@@ -286,6 +286,23 @@ def test_no_secret_that_a_check_or_a_person_let_out_is_remembered(shell: str, tm
     assert record_of(sandbox).reason == "the token: *** is out"
 
 
+@pytest.mark.parametrize("options", [("--check",), ("--dry-run",), WHY])
+def test_no_secret_from_a_refusing_check_is_shown(shell: str, tmp_path: Path, options: tuple[str, ...]) -> None:
+    sandbox = Standalone(tmp_path, shell, **check("config", "echo DB_PASSWORD=hunter2; exit 3", phase="before"))
+    ended = sandbox.break_glass(*options)
+    assert ended.returncode == 1
+    assert "DB_PASSWORD=***" in ended.stdout
+    assert "hunter2" not in ended.stdout + ended.stderr
+
+
+def test_no_secret_in_the_path_of_the_live_release_is_shown(sandbox: Standalone) -> None:
+    sandbox.root.joinpath("current").unlink()
+    sandbox.root.joinpath("current").symlink_to("/srv/DB_PASSWORD=hunter2")
+    ended = sandbox.break_glass("--list")
+    assert "DB_PASSWORD=***" in ended.stdout
+    assert "hunter2" not in ended.stdout + ended.stderr
+
+
 def test_a_check_has_to_hold_for_the_whole_window(shell: str, tmp_path: Path) -> None:
     policy = {"min_healthy_time": "1s", "healthy_deadline": "8s", "failure_threshold": 1}
     fails_once = "n=$(cat $ROOT/n 2>/dev/null || echo 0); echo $((n + 1)) >$ROOT/n; test $n -ne 2"

@@ -43,7 +43,7 @@ set_mark() {
     esac
 }
 
-# What a crash left in the journal must not be in the way of the lines that are whole: a half line is
+# What a crash left in the journal must not damage the whole lines: a half line is
 # ended (cut does that), and zeros and lines that nobody could read are left out.
 history() {
     [ -r "$journal" ] || return 0

@@ -117,7 +117,7 @@ bring_up() {
         { is_limited && manage "$RO_RESET" 5 && manage "$RO_START" "$RO_START_LIMIT"; }
 }
 
-# systemd refuses what was started too often, by whomever: nothing was known of that when it looked well.
+# systemd refuses a unit that was started too often; the survey could not know of that limit.
 is_limited() {
     [ "$reset" != yes ] || return 1
     case $(timeout 5 sh -c "$RO_STATE" 2>/dev/null </dev/null) in *start-limit-hit*) ;; *) return 1 ;; esac

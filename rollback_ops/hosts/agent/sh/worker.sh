@@ -80,7 +80,7 @@ aftermath() {
         lost_lease
     else
         drop_lease
-        result refused "the program was ended before it began"
+        result refused "the agent was killed before it started"
     fi
 }
 
@@ -89,7 +89,7 @@ tell_end() {
     holds_lease || { lost_lease; return; }
     ended=$(sed -n "s/^{\"event\":\"end\",\"id\":\"${run%.*}\",\"outcome\":\"\([a-z_]*\)\".*/\1/p" "$journal" | tail -n 1)
     renew_lease
-    result "${ended:-unknown}" "the program was ended before it could tell how this ended"
+    result "${ended:-unknown}" "the agent was killed before it reported the result"
 }
 
 step() {

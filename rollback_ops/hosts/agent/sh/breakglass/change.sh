@@ -52,9 +52,9 @@ tell_steps() {
                 next
                 case $field in ok) sign='✓' ;; warning) sign='!' ;; *) sign='✗' ;; esac
                 next
-                printf '  %s %s  %-7s %5s s%s\n' "$sign" "$this_host" "$name" "$field" "${fields:+  $(one_line "$fields")}" >&2
+                show "$(printf '  %s %s  %-7s %5s s%s' "$sign" "$this_host" "$name" "$field" "${fields:+  $(one_line "$fields")}")" >&2
                 ;;
-            log) printf '    %s | %s\n' "$this_host" "$(redacted "$(one_line "$fields")")" >&2 ;;
+            log) show "    $this_host | $(one_line "$fields")" >&2 ;;
         esac
     done
 }

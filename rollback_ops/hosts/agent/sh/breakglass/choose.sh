@@ -1,6 +1,6 @@
-# Which release, and why not another: plan.make_plan for the one host that this is, and what the target itself says.
+# Chooses the target: plan.make_plan for this one host, then the checks before the switch.
 
-# Sets decision (plan, nothing, refused), target, why and hint. A release that is not what was sealed is passed over.
+# Sets decision (plan, nothing, refused), target, why and hint. Skips releases that differ from their manifest.
 choose() {
     while :; do
         make_plan
@@ -11,7 +11,7 @@ choose() {
     done
 }
 
-# plan.make_plan for the one host that this is.
+# Do what plan.make_plan does, for this one host.
 make_plan() {
     decision=refused target='' why='' hint='' rejected='' warnings=''
     live=''
@@ -169,7 +169,7 @@ doubtful() {
     [ -z "$words" ] || warn "$this_host: $words"
 }
 
-# What the target itself says before anything is stopped. Set unsealed: how it differs from its manifest.
+# Verify the target's manifest and run the checks of phase before. Set unsealed: how the target differs from its manifest.
 ask_target() {
     unsealed='' release=$target
     [ -e "$manifests/$target" ] || [ -n "$RO_BEFORE" ] || return 0

@@ -1,4 +1,4 @@
-# The way in: what an installed program was called for, and what it does for none.
+# The entry of the installed agent: a person's options, a restricted key's request, or an operation of the agent.
 
 break_glass() {
     [ -z "${RO_HURRY:-}" ] || hurry
@@ -25,7 +25,7 @@ break_glass() {
 
 # --- install ------------------------------------------------------------------------------------------
 
-# An operation like those of the agent: puts this very program where people find it.
+# Install this program as .rollback/rollback.
 install() {
     if become_root; then
         # shellcheck disable=SC2016 # the inner shell expands these
@@ -54,8 +54,8 @@ put_in_place() {
 
 # --- requests -----------------------------------------------------------------------------------------
 
-# forced TEXT: what somebody asked for whose key has this program for its only command. It is either an operation as
-# `rollback-ops` asks for it, or options as a person types them. No shell ever reads it, and this one never evaluates it.
+# forced TEXT: handle a command that came with a restricted key: an operation of `rollback-ops`, or a person's options.
+# TEXT is never evaluated.
 forced() {
     case $1 in *[!A-Za-z0-9._:@/+,=%~\ -]*) no_request ;; esac
     text=$1
@@ -102,7 +102,7 @@ request() {
         esac
         set -- "$@" "$text"
     done
-    # What an operation is about, a run or a release, becomes part of a path.
+    # The first argument, a run or a release, becomes part of a path.
     case $operation,${1:-} in
         survey,* | history,* | ask,) ;;
         *) safe_name "${1:-}" || no_request ;;
@@ -119,7 +119,7 @@ request() {
     main "$operation" "$@"
 }
 
-# Nothing in it that would be a line or a field of its own.
+# Refuse arguments with control characters, which could start a line or a field.
 is_plain() {
     for text; do
         case $text in *[[:cntrl:]]*) no_request ;; esac
@@ -134,7 +134,7 @@ may_switch() {
     [ "$4" != yes ] || in_a_hurry
 }
 
-# What is asked comes from the settings here: a question that is none of theirs is not put to anybody.
+# Run only commands from the settings baked in here; any other one is answered with an error.
 own_questions() {
     [ "$#" -gt 0 ] || no_request
     about=$1
@@ -151,7 +151,7 @@ own_questions() {
         case $1 in '' | *[!0-9.]*) no_request ;; esac
         question=$2
         is_own_question "$question" ||
-            question="echo 'the program that is installed here has other settings: run rollback-ops install'; exit 126"
+            question="echo 'the agent installed here has other settings: run rollback-ops install'; exit 126"
         set -- "$@" "$1" "$question"
         shift 2
         count=$((count - 2))

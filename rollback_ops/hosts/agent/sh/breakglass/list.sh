@@ -3,18 +3,17 @@
 show_list() {
     make_plan
     live=${live:-$live_state $live_path}
-    printf '%s: live is %s\n' "$this_host" "$live"
-    for trouble in "$blockers_found" "$units_found" "$warnings_found" "$lease_found"; do
-        [ -z "$trouble" ] || printf '  ! %s\n' "$trouble"
+    show "$this_host: live is $live"
+    for trouble in "$blockers_found" "$units_found" "$warnings_found" "$lease_found" \
+        "${interrupted_to:+a rollback to $interrupted_to was interrupted; the next run continues it}"; do
+        [ -z "$trouble" ] || show "  ! $trouble"
     done
-    [ -z "$interrupted_to" ] || printf '  ! a rollback to %s was interrupted: the next one takes it up\n' "$interrupted_to"
-    against=''
     weigh
-    lines "$releases_found" show_row
+    [ -z "$releases_found" ] || show "$(lines "$releases_found" show_row)"
     case $decision in
-        plan) printf '✓ a rollback would go to %s\n' "$target" ;;
-        nothing) printf '✓ nothing to do: %s\n' "$why" ;;
-        *) printf '✗ %s\n' "$why${hint:+$NL  $hint}" ;;
+        plan) show "✓ a rollback would go to $target" ;;
+        nothing) show "✓ nothing to do: $why" ;;
+        *) show "✗ $why${hint:+$NL  $hint}" ;;
     esac
 }
 

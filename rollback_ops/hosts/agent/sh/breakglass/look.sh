@@ -1,4 +1,4 @@
-# What there is on this host: the survey of the agent, taken apart into variables.
+# Surveys this host, and parses the answer into variables.
 
 # Sets live_*, origin, releases_found (newest first: key, name, problem, revision, mark, sealed), blockers_found,
 # warnings_found, lease_found, interrupted_to, units_found.
@@ -78,7 +78,7 @@ take_unfinished() {
     next
     next
     source=$field
-    # Something else was made live since: then it is over.
+    # It is over if another release was made live since.
     case $live_state,$live_name in release,"${source##*/}" | release,"$fields") ;; release,*) return ;; esac
     origin=${source##*/} interrupted_to=$fields
 }

@@ -1,6 +1,5 @@
-# What an installed program can do besides (hosts/installed.py): a rollback by a person on the server, with no Python,
-# no network and nobody else. It stands behind the agent and uses its functions. The choice of the target is that of
-# plan.py, the words are those of report.py, and the record is that of record.py.
+# Break-glass (installed.py): a person on the server rolls back without Python or a network. It uses the agent's
+# functions, chooses the target as plan.py does, and writes events that core/journal.py composes into a record.
 
 doing=rollback backup='' if_current='' reason='' emergency='' said_why='' stopped='' changing=''
 release='' target='' warnings='' rejected='' broken='' results=''
@@ -26,7 +25,7 @@ $RO_STAMP
 END
 }
 
-# person OPTION…: the whole story.
+# person OPTION…: run one command of a person.
 person() {
     options "$@"
     find_reason
@@ -34,7 +33,7 @@ person() {
     trap give_back EXIT
     trap 'stop 130' INT
     trap 'stop 143' TERM
-    # Where nobody listens any more the story is still told to its end, for the record.
+    # Continue after the terminal closes, so that the record is complete.
     trap : HUP PIPE
     started_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)
     now
@@ -91,16 +90,16 @@ options() {
         esac
         shift
     done
-    # What is no name of a release is among none of them, and nothing is done with it but to say so.
+    # A text that is not the name of a release matches none; it is only printed.
     backup=$(one_line "$backup") if_current=$(one_line "$if_current")
 }
 
 misused() {
-    printf 'error: %s\n  %s\n' "$(one_line "$1")" "$0 --help shows what there is." >&2
+    show "error: $(one_line "$1")$NL  $0 --help lists the options." >&2
     exit 64
 }
 
-# As reason.py has it: nothing that is urgent waits for a reason, and everything else needs one.
+# Require a reason, except in an emergency (as reason.py does).
 find_reason() {
     case $doing,$emergency in
         rollback,) ;;
@@ -122,14 +121,14 @@ find_reason() {
     fi
 }
 
-# What root leaves in .rollback is its owner's, who goes on with it next time.
+# Give files that root created in .rollback to the owner of .rollback, whose next run needs them.
 give_back() {
     [ "$uid,$changing" = 0,yes ] || return 0
     its_owner=$(stat -c %u:%g -- "$store")
     [ "$its_owner" = 0:0 ] || chown -hR -- "$its_owner" "$store"
 }
 
-# Until something is changed a signal ends it at once. After that the host goes on by itself, and this says how it ended.
+# A signal stops the program at once until the switch starts. After that the worker finishes, and its result is shown.
 stop() {
     [ -n "$changing" ] || exit "$1"
     stopped=$1

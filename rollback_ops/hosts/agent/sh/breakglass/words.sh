@@ -10,6 +10,11 @@ redacted() {
     printf '%s' "$1" | sed -E "$(printf '%b' "$RO_REDACT")"
 }
 
+# show TEXT: print TEXT as a line for a person, without its secrets.
+show() {
+    printf '%s\n' "$(redacted "$1")"
+}
+
 # add_event NAME [KEY TEXT]…: append one JSON line to events. TEXT has no control characters.
 add_event() {
     line="{\"event\":\"$1\",\"id\":\"$run\""
@@ -25,7 +30,7 @@ add_event() {
 }
 
 tell_phase() {
-    [ "$doing" = list ] || [ "$doing" = check ] || printf '▸ %s: %s\n' "$1" "$2" >&2
+    case $doing in list | check) ;; *) show "▸ $1: $2" >&2 ;; esac
 }
 
 warn() {
@@ -45,27 +50,23 @@ next() {
 
 end_with() {
     took
-    printf '%s  (%s, %s s)\n' "$2" "$RO_ENVIRONMENT" "$seconds"
+    show "$2  ($RO_ENVIRONMENT, $seconds s)"
     show_details
     exit "$1"
 }
 
 refuse() {
     took
-    if [ "$doing" = check ]; then
-        printf '✗ a rollback cannot be done now\n'
-    else
-        printf '✗ refused: nothing was changed  (%s, %s s)\n' "$RO_ENVIRONMENT" "$seconds"
-    fi
-    printf '  %s: refused: %s\n' "$this_host" "$why"
-    [ -z "$hint" ] || printf '  %s\n' "$hint"
+    headline="refused: nothing was changed  ($RO_ENVIRONMENT, $seconds s)"
+    [ "$doing" != check ] || headline='a rollback cannot be done now'
+    show "✗ $headline$NL  $this_host: refused: $why${hint:+$NL  $hint}"
     show_details
     exit 1
 }
 
 show_details() {
-    lines "$rejected" show_rejected
-    lines "$warnings" show_warning
+    details=$(lines "$rejected" show_rejected && lines "$warnings" show_warning)
+    [ -z "$details" ] || show "$details"
 }
 
 show_rejected() {

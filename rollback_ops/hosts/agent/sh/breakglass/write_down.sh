@@ -84,16 +84,12 @@ show_result() {
         cancelled) headline='✗ stopped by a signal' ;;
         *) headline='✗ failed: a person is needed now' ;;
     esac
-    printf '%s: %s → %s  (%s, %s s)\n' "$headline" "${origin:-nothing}" "$target" "$RO_ENVIRONMENT" "$duration"
-    printf '  %s: %s%s%s\n' "$this_host" "$(printf '%s' "$host_outcome" | tr _ ' ')" "${downtime:+, down for $downtime s}" "${why:+: $why}"
+    show "$headline: ${origin:-nothing} → $target  ($RO_ENVIRONMENT, $duration s)"
+    show "  $this_host: $(printf '%s' "$host_outcome" | tr _ ' ')${downtime:+, down for $downtime s}${why:+: $why}"
     show_details
     case $host_outcome in failed | unknown)
         printf 'What to try first:\n' >&2
-        lines "$RO_FIRST_AID" show_first_aid
+        printf '%s\n' "$RO_FIRST_AID" | sed 's/^/  /' >&2
         ;;
     esac
-}
-
-show_first_aid() {
-    printf '  %s\n' "$1" >&2
 }
