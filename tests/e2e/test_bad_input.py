@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 
 import pytest
@@ -46,10 +45,8 @@ def test_a_hostile_name_is_none_of_the_releases(rollback_ops: RollbackOps, servi
     with untouched(service):
         for name in HOSTILE:
             detail = refusal(rollback_ops(*ROLLBACK, *WHY, f"--backup={name}"))
-            said, _, hint = detail.partition("\n  ")
-            assert said.endswith(" is none of the releases"), name
-            assert is_one_printable_line(said), name
-            assert hint.endswith("`list` shows them.")
+            assert all(map(is_one_printable_line, detail.split("\n"))), name
+            assert "`list`" in detail
     assert service.host.run("ls /tmp/canary", check=False).returncode != 0
 
 
@@ -60,7 +57,7 @@ def test_a_hostile_name_is_not_what_is_live(rollback_ops: RollbackOps, service: 
             assert (ended.code, ended.document["outcome"]) == (0, "nothing_to_do"), name
             (host,) = ended.document["hosts"]
             assert is_one_printable_line(host["detail"]), name
-            assert f"is no longer live (live: {service.live()})" in host["detail"]
+            assert service.live() in host["detail"]
     assert service.host.run("ls /tmp/canary", check=False).returncode != 0
 
 
@@ -70,35 +67,30 @@ def test_a_hostile_name_is_none_of_the_hosts_and_nothing_is_contacted(
     for name in ("-oProxyCommand=touch canary", "$(touch canary)", "a\n::error::b", "\x1b[31m", "deploy@elsewhere"):
         ended = rollback_ops(*ROLLBACK, *WHY, f"--host={name}", ROLLBACK_KNOWN_HOSTS="")
         assert (ended.code, ended.out) == (64, ""), name
-        said, hint = ended.err.splitlines()
-        assert "is not a host of prod" in said
-        assert service.host.address in hint
-        assert "\x1b" not in ended.err
+        assert all(map(is_one_printable_line, ended.err.splitlines())), name
+        assert "prod" in ended.err
+        assert service.host.address in ended.err
     assert not (rollback_ops.directory / "canary").exists()
 
 
 def test_the_live_release_is_not_gone_back_to(rollback_ops: RollbackOps, service: Deployed) -> None:
     with untouched(service):
         ended = rollback_ops(*ROLLBACK, *WHY, "--backup", service.live())
-    assert refusal(ended) == f"{service.live()} is the live release already\n  `list` shows the others."
+    assert service.live() in refusal(ended)
 
 
-@pytest.mark.parametrize(
-    ("typed", "meant"),
-    [
-        ("backup_20240101_12000", "backup_20240101_120000"),
-        ("20240102_120000", "backup_20240102_120000"),
-        ("backup_20240101_120000/", "backup_20240101_120000"),
-        ("BACKUP_20240101_120000", ""),
-    ],
-)
-def test_a_name_that_is_nearly_right_gets_the_nearest_right_one(
-    rollback_ops: RollbackOps, service: Deployed, typed: str, meant: str
-) -> None:
+def test_a_name_that_is_nearly_right_gets_the_nearest_right_one(rollback_ops: RollbackOps, service: Deployed) -> None:
+    near = {
+        "backup_20240101_12000": "backup_20240101_120000",
+        "20240102_120000": "backup_20240102_120000",
+        "backup_20240101_120000/": "backup_20240101_120000",
+    }
     with untouched(service):
-        detail = refusal(rollback_ops(*ROLLBACK, *WHY, "--backup", typed))
-    assert detail.startswith(f"{typed} is none of the releases")
-    assert (f"Did you mean {meant}?" if meant else "`list` shows them.") in detail
+        details = {typed: refusal(rollback_ops(*ROLLBACK, *WHY, "--backup", typed)) for typed in near}
+        unlike = refusal(rollback_ops(*ROLLBACK, *WHY, "--backup", "BACKUP_20240101_120000"))
+    for typed, meant in near.items():
+        assert f" {meant}?" in details[typed], typed
+    assert "?" not in unlike
 
 
 # --- reasons -----------------------------------------------------------------------------------------------
@@ -117,29 +109,6 @@ def test_a_reason_is_kept_to_the_letter(rollback_ops: RollbackOps, service: Depl
     (told,) = rollback_ops("history", "list", "--json").document["records"]
     assert told["reason"] == reason
     assert service.host.run("ls /tmp/canary", check=False).returncode != 0
-
-
-@pytest.mark.parametrize(
-    ("reason", "words"),
-    [
-        ("", "a rollback needs a reason, and none was given"),
-        ("   ", "a rollback needs a reason, and none was given"),
-        ("x", "the reason has 1 character"),
-        ("x" * 1001, "the reason has 1,001 characters"),
-        ("one\ntwo", "the reason has 2 lines"),
-        ("one\x1b[31mtwo", "at position 4"),
-        ("one\u2028two", "the reason has 2 lines"),
-        (os.fsdecode(b"not \xff utf-8"), "at position 5"),
-    ],
-)
-def test_a_reason_that_cannot_be_kept_is_refused_before_anything_is_contacted(
-    rollback_ops: RollbackOps, service: Deployed, reason: str, words: str
-) -> None:
-    with untouched(service):
-        ended = rollback_ops(*ROLLBACK, f"--reason={reason}")
-    assert (ended.code, ended.out) == (64, "")
-    assert ended.err.startswith(f"error: {words}")
-    assert "survey" not in ended.err
 
 
 # --- what a crash left ---------------------------------------------------------------------------------------
@@ -165,18 +134,17 @@ def test_a_damaged_journal_is_written_on_and_read_around(
     assert [record["reason"] for record in before.document["records"]] == [WHY[1]]
     assert [record["reason"] for record in after.document["records"]] == ["the second one", WHY[1]]
     if left.strip(b"\0"):
-        assert "of the journals could not be read" in after.err
+        assert "journal" in after.err
 
 
-@pytest.mark.parametrize("file", ["lease", "open"])
 @pytest.mark.parametrize(
     "left", [b"\0" * 500, b"run\t" + b"9\t" * 400 + b"\n", b"a\t\tb'\"$(id)\n" * 9], ids=["zeros", "digits", "shell"]
 )
-def test_what_a_crash_left_of_a_lock_or_a_transaction_stops_no_rollback(
-    rollback_ops: RollbackOps, service: Deployed, file: str, left: bytes
+def test_a_lease_and_a_transaction_that_a_crash_damaged_stop_no_rollback(
+    rollback_ops: RollbackOps, service: Deployed, left: bytes
 ) -> None:
-    place = f"{service.root}/.rollback/{file}"
-    service.host.run(f"install -d -o deploy {service.root}/.rollback; cat >{place}; chown deploy {place}", stdin=left)
+    write = "cat >left; for file in lease open; do install -o deploy left .rollback/$file; done; rm left"
+    service.host.run(f"cd {service.root}; install -d -o deploy .rollback; {write}", stdin=left)
     ended = rollback_ops(*ROLLBACK, *WHY)
     assert (ended.code, ended.document["outcome"]) == (0, "succeeded"), ended.err
     assert service.is_running()

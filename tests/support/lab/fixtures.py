@@ -16,13 +16,12 @@ from tests.support.lab.deploy import Deployed
 from tests.support.lab.host import LabHost
 from tests.support.lab.lab import Lab, blocker
 
-_NEEDING = {"lab", "host", "hosts", "fresh_host", "deploy"}
-
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of real hosts: their fixtures ask for ``lab``; a parameter named ``host`` does not."""
     for item in items:
-        if _NEEDING & set(getattr(item, "fixturenames", ())):
+        if "lab" in getattr(item, "fixturenames", ()):
             item.add_marker("hosts")
 
 
