@@ -23,10 +23,11 @@ def test_an_emergency_ends_in_time_when_neither_stop_nor_start_comes_to_an_end(
     began = time.monotonic()
     ended = rollback_ops("rollback", "prod", "--emergency", "--json")
 
-    assert time.monotonic() - began < _TOTAL + 3
+    # Without the limit, systemd waits 90 s for the stop.
+    assert time.monotonic() - began < _TOTAL + 30
     assert ended.code == 4
     assert service.live() == "r1"
-    assert "What to try first:" in ended.err
+    assert f"{service.name}.service" in ended.err
 
 
 def test_a_host_that_is_down_leaves_the_others_of_an_emergency_their_time(

@@ -62,7 +62,7 @@ def test_what_a_power_failure_interrupted_is_resumed(stage: Stage) -> None:
     seen = play(stage, "power-cycled@links:deploy:2")
     assert (seen.runs[0].code, seen.next.code, seen.next_running) == (4, 0, TARGET)
     assert (seen.next.record["trigger"], seen.next.to) == ("manual", TARGET)
-    assert "is taken up" in seen.next.record["warnings"][0]
+    assert TARGET in seen.next.record["warnings"][0]
 
 
 @pytest.mark.parametrize(("boundary", "owner"), [("close", "root"), ("renew", "deploy"), ("state", "root")])
@@ -115,7 +115,7 @@ def test_a_worker_that_lost_its_lease_stops_before_its_next_mutation(
     ended = running.end()
     scene.service.remove()
 
-    assert (ended.code, ended.host["outcome"], ended.host["detail"]) == (4, "unknown", "another run took over")
+    assert (ended.code, ended.host["outcome"]) == (4, "unknown")
     events = [json.loads(line) for line in scene.journal().splitlines()]
     assert [event["step"] for event in events if event.get("event") == "step"] == steps
     assert [event["id"] for event in events if event.get("event") == "lost-lease"] == [run]
@@ -144,6 +144,5 @@ def test_a_lock_names_its_owner_its_run_and_when_it_expires(stage: Stage) -> Non
     assert (listed["owner"], listed["run_url"]) == ("ana", "https://github.example.org/acme/bot/actions/runs/77")
     assert 0 < listed["expires_in"] <= 10
     assert refused.code == 1
-    assert refused.host["detail"].startswith(
-        f"locked by ana since {listed['since']} (run {ended.record['id']}, at most "
-    )
+    for word in ("ana", listed["since"], ended.record["id"]):
+        assert word in refused.host["detail"]

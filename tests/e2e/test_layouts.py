@@ -152,25 +152,3 @@ def test_whoever_may_do_it_can_roll_back_and_the_service_runs_as_who_it_was(
     assert service.host.run(f"ps -o user= -p {pid(service)}").stdout.strip() == owner
     listed = rollback_ops("history", "list", "--json").document
     assert len(listed["records"]) == 2
-
-
-def test_a_user_who_may_not_use_sudo_is_refused_before_anything_happens(
-    rollback_ops: RollbackOps, deploy: Deploy
-) -> None:
-    service = deploy(owner="plain")
-    rollback_ops.settings(quick(service))
-    files, process = listing(service), pid(service)
-    ended = rollback_ops("rollback", "prod", *WHY)
-    assert ended.code == 1
-    assert f"the user plain may not run `sudo systemctl stop -- {service.name}.service` without a password" in ended.out
-    assert (listing(service), pid(service)) == (files, process)
-
-
-def test_a_user_who_may_not_write_is_refused_before_anything_happens(rollback_ops: RollbackOps, deploy: Deploy) -> None:
-    service = deploy(owner="root")
-    rollback_ops.settings(quick(service, hosts=[f"deploy@{service.host.address}"]))
-    files, process = listing(service), pid(service)
-    ended = rollback_ops("rollback", "prod", *WHY)
-    assert ended.code == 1
-    assert f"the user deploy may not write to {service.root}" in ended.out
-    assert (listing(service), pid(service)) == (files, process)

@@ -65,7 +65,8 @@ def test_one_dead_host_of_many_costs_the_others_no_more_than_the_time_to_connect
     assert (record["outcome"], record["exit_code"], record["to"]["release"]) == ("partial", 5, SECOND)
     outcomes = {told["host"]: told["outcome"] for told in record["hosts"]}
     assert outcomes == dict.fromkeys(addresses(alive), "succeeded") | {f"root@{dead.host.address}": "unreachable"}
-    assert [told["detail"] for told in record["hosts"] if told["outcome"] == "unreachable"] == ["no answer within 3 s"]
+    (unreachable,) = (told["detail"] for told in record["hosts"] if told["outcome"] == "unreachable")
+    assert "3 s" in unreachable
     assert {(service.live(), released(service)) for service in alive} == {(SECOND, SECOND)}
     assert dead.live() != SECOND
     # The others began when the dead one was given up, and nothing of it held up the end. What was looked at before the

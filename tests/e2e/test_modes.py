@@ -50,7 +50,7 @@ def test_a_standard_rollback_is_told_in_full_by_its_record(rollback_ops: Rollbac
     assert (record["outcome"], record["exit_code"], record["warnings"]) == ("succeeded", 0, [])
     assert record["from"] == {"release": THIRD, "revision": f"{3:040x}"}
     assert record["to"] == {"release": SECOND, "revision": f"{2:040x}"}
-    assert record["rejected"] == [{"release": THIRD, "why": "it is the live one"}]
+    assert [rejected["release"] for rejected in record["rejected"]] == [THIRD]
     (host,) = record["hosts"]
     assert (host["outcome"], host["from"], host["to"]) == ("succeeded", record["from"], record["to"])
     assert transaction(record) == [("stop", "ok"), ("switch", "ok"), ("links", "ok"), ("start", "ok")]
@@ -82,7 +82,7 @@ def test_a_record_that_cannot_be_written_to_its_file_is_a_warning_and_the_rollba
     rollback_ops.settings(quick(service))
     ended = rollback_ops("rollback", "prod", *WHY, "--record", "no/such/directory/record.json")
     assert ended.code == 0
-    assert "could not be written to no/such/directory/record.json: No such file or directory" in ended.out
+    assert "no/such/directory/record.json" in ended.out
     assert released(service) == SECOND
 
 
@@ -95,9 +95,10 @@ def test_an_emergency_asks_no_check_and_says_so(rollback_ops: RollbackOps, deplo
     assert ended.code == 0, ended.err
     record = ended.document
     assert (record["mode"], record["outcome"]) == ("emergency", "succeeded")
-    assert record["reason"] == "emergency: no reason was given"
+    assert record["reason"].startswith("emergency")
     assert {check["outcome"] for check in record["hosts"][0]["checks"]} <= {"skipped"}
-    assert record["warnings"] == ["verification was skipped (emergency): run `rollback-ops verify` now"]
+    (warning,) = record["warnings"]
+    assert "`rollback-ops verify`" in warning
     assert service.health() == {"status": "unhealthy", "release": "b2", "config": {"environment": "prod"}}
     assert record["duration_seconds"] < 30
 
@@ -145,7 +146,7 @@ def test_a_dry_run_names_the_target_and_leaves_every_file_and_process_as_it_was(
     assert (ended.code, told.code) == (0, 0)
     assert ended.document["dry_run"] is True
     assert (ended.document["outcome"], ended.document["to"]["release"]) == ("nothing_to_do", expected)
-    assert "DRY RUN, nothing was changed" in told.out
+    assert "DRY RUN" in told.out
     assert f"→ {expected}" in told.out
 
 
@@ -167,7 +168,7 @@ def test_a_rollback_for_a_release_that_is_no_longer_live_takes_out_no_good_one(
     ended = rollback_ops("rollback", "prod", *WHY, "--if-current", THIRD, "--json")
 
     assert (ended.code, ended.document["outcome"]) == (0, "nothing_to_do")
-    assert ended.document["hosts"][0]["detail"] == f"{THIRD} is no longer live (live: {SECOND})"
+    assert [name in ended.document["hosts"][0]["detail"] for name in (THIRD, SECOND)] == [True, True]
     assert (listing(service), pid(service)) == (files, process)
 
 
@@ -190,12 +191,7 @@ def test_a_second_rollback_goes_further_back_and_never_to_what_was_abandoned(
 
     assert [ended.code for ended in (first, second, third)] == [0, 0, 1]
     assert [first.document["to"]["release"], second.document["to"]["release"]] == [SECOND, FIRST]
-    assert third.document["hosts"][0]["detail"].startswith("no eligible release")
-    assert {r["release"]: r["why"] for r in third.document["rejected"]} == {
-        FIRST: "it is the live one",
-        SECOND: "it is newer than the live one",
-        THIRD: "it is newer than the live one",
-    }
+    assert {rejected["release"] for rejected in third.document["rejected"]} == {FIRST, SECOND, THIRD}
     assert released(service) == FIRST
 
 
@@ -211,7 +207,7 @@ def test_what_a_rollback_abandoned_is_not_chosen_when_a_newer_release_fails_too(
     ended = rollback_ops("rollback", "prod", *WHY, "--json")
 
     assert ended.code == 0, ended.err
-    assert {"release": "b2", "why": "it is marked bad"} in ended.document["rejected"]
+    assert "bad" in {rejected["release"]: rejected["why"] for rejected in ended.document["rejected"]}["b2"]
     assert released(service) == "b1"
 
 
@@ -224,5 +220,6 @@ def test_people_see_each_step_on_stderr_as_it_happens_and_the_result_on_stdout(
     words = ["survey", f"{THIRD} → {SECOND}", "stop", "switch", "links", "start", "process", "health"]
     places = [ended.err.find(word) for word in words]
     assert -1 not in places, ended.err
-    assert ended.out.startswith(f"✓ rolled back: {THIRD} → {SECOND}")
+    assert ended.out.startswith("✓ ")
+    assert f"{THIRD} → {SECOND}" in ended.out.splitlines()[0]
     assert "\x1b" not in ended.out + ended.err

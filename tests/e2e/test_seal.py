@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.scene import (
@@ -19,30 +17,27 @@ from tests.support.scene import (
 Deploy = Callable[..., Deployed]
 
 
-@pytest.mark.parametrize(
-    ("damage", "said"),
-    [
-        ("echo '# changed' >>service.py", "./service.py: FAILED"),
-        ("rm REVISION", "./REVISION"),
-        ("mv behaviour Behaviour", "./behaviour"),
-    ],
-)
-def test_a_sealed_release_that_was_damaged_is_rejected_and_the_next_older_one_is_chosen(
-    rollback_ops: RollbackOps, deploy: Deploy, damage: str, said: str
+def test_sealed_releases_that_were_damaged_are_rejected_and_the_next_older_one_is_chosen(
+    rollback_ops: RollbackOps, deploy: Deploy
 ) -> None:
-    service = deploy(owner="deploy", releases=FOUR)
+    damage = {
+        "b2": ("mv behaviour Behaviour", "./behaviour"),
+        "b3": ("rm REVISION", "./REVISION"),
+        "b4": ("echo '# changed' >>service.py", "./service.py"),
+    }
+    service = deploy(owner="deploy", releases=dict.fromkeys(("b1", *damage, "b5"), "healthy"))
     rollback_ops.settings(quick(service, pattern="b*"))
-    for release in ("b2", "b3"):
+    for release in ("b1", *damage):
         assert rollback_ops("seal", "prod", release).code == 0
-    service.host.run(f"cd {service.releases_directory}/b3 && {damage}")
+    for release, (script, _) in damage.items():
+        service.host.run(f"cd {service.releases_directory}/{release} && {script}")
 
     ended = rollback_ops("rollback", "prod", *WHY, "--json")
 
     assert ended.code == 0, ended.err
-    why = {rejected["release"]: rejected["why"] for rejected in ended.document["rejected"]}["b3"]
-    assert why.startswith("its files are not the sealed ones")
-    assert said in why
-    assert ended.document["to"]["release"] == released(service) == "b2"
+    why = {rejected["release"]: rejected["why"] for rejected in ended.document["rejected"]}
+    assert [release for release, (_, path) in damage.items() if path not in why[release]] == []
+    assert ended.document["to"]["release"] == released(service) == "b1"
 
 
 def test_a_damaged_release_is_not_restored_even_when_it_is_named(rollback_ops: RollbackOps, deploy: Deploy) -> None:
@@ -55,7 +50,8 @@ def test_a_damaged_release_is_not_restored_even_when_it_is_named(rollback_ops: R
     ended = rollback_ops("rollback", "prod", *WHY, "--backup", "b2", "--json")
 
     assert (ended.code, ended.document["outcome"]) == (1, "refused")
-    assert "b2 cannot be used: its files are not the sealed ones" in ended.document["hosts"][0]["detail"]
+    assert "b2" in ended.document["hosts"][0]["detail"]
+    assert "./behaviour" in ended.document["hosts"][0]["detail"]
     assert (released(service), pid(service)) == ("b4", process)
 
 
@@ -76,7 +72,7 @@ def test_a_release_that_does_not_exist_cannot_be_sealed(rollback_ops: RollbackOp
     for name in ("b9", "../../config-prod.json", "-rf"):
         ended = rollback_ops("seal", "prod", "--", name)
         assert (ended.code, ended.out) == (1, "")
-        assert "could not be sealed" in ended.err
+        assert name in ended.err
 
 
 def test_a_configuration_that_gave_way_to_its_link_is_no_damage_to_a_sealed_release(

@@ -38,7 +38,7 @@ def test_the_target_is_one_release_that_all_hosts_have(rollback_ops: RollbackOps
     assert ended.code == 0, ended.err
     assert released(one) == released(two) == ended.document["to"]["release"] == "b2"
     rejected = {r["release"]: r["why"] for r in ended.document["rejected"]}
-    assert rejected["b3"] == f"{logins(two)[0]} does not have it"
+    assert logins(two)[0] in rejected["b3"]
 
 
 def test_a_release_that_one_host_marked_bad_is_chosen_for_none(rollback_ops: RollbackOps, twins: Twins) -> None:
@@ -49,7 +49,8 @@ def test_a_release_that_one_host_marked_bad_is_chosen_for_none(rollback_ops: Rol
     ended = rollback_ops("rollback", "prod", *WHY, "--json")
     assert ended.code == 0, ended.err
     assert released(one) == released(two) == "b1"
-    assert {"release": "b2", "why": f"it is marked bad on {logins(two)[0]}"} in ended.document["rejected"]
+    why = {rejected["release"]: rejected["why"] for rejected in ended.document["rejected"]}["b2"]
+    assert ("bad" in why, logins(two)[0] in why) == (True, True)
 
 
 def test_hosts_that_ran_different_releases_come_together_on_one(rollback_ops: RollbackOps, twins: Twins) -> None:
@@ -61,7 +62,8 @@ def test_hosts_that_ran_different_releases_come_together_on_one(rollback_ops: Ro
 
     assert ended.code == 0, ended.err
     assert outcomes(ended.document) == ["succeeded", "nothing_to_do"]
-    assert ended.document["warnings"] == [f"the hosts ran different releases: {SECOND}, {THIRD}"]
+    (warning,) = ended.document["warnings"]
+    assert (SECOND in warning, THIRD in warning) == (True, True)
     assert released(one) == released(two) == SECOND
     assert pid(two) == process, "what runs the target already is left alone"
     assert ended.document["hosts"][1]["checks"] != [], "and is verified all the same"
