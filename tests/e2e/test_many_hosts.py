@@ -14,6 +14,8 @@ from tests.support.lab.host import LabHost
 from tests.support.scene import QUICK, SECOND, WHY, released
 from tests.support.waiting import Running
 
+# Only one worker boots so many hosts.
+pytestmark = pytest.mark.xdist_group("many hosts")
 NUMBER = 12
 CONNECT = 3.0
 
