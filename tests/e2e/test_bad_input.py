@@ -84,10 +84,11 @@ def test_a_name_that_is_nearly_right_gets_the_nearest_right_one(rollback_ops: Ro
         "backup_20240101_12000": "backup_20240101_120000",
         "20240102_120000": "backup_20240102_120000",
         "backup_20240101_120000/": "backup_20240101_120000",
+        "BACKUP_20240101_120000": "backup_20240101_120000",
     }
     with untouched(service):
         details = {typed: refusal(rollback_ops(*ROLLBACK, *WHY, "--backup", typed)) for typed in near}
-        unlike = refusal(rollback_ops(*ROLLBACK, *WHY, "--backup", "BACKUP_20240101_120000"))
+        unlike = refusal(rollback_ops(*ROLLBACK, *WHY, "--backup", "v7"))
     for typed, meant in near.items():
         assert f" {meant}?" in details[typed], typed
     assert "?" not in unlike
