@@ -39,7 +39,7 @@ MessageFormat = Literal["slack", "teams", "json"]
 Event = Literal["start", "success", "failure"]
 
 _JOURNALED = ("systemd", "systemd-user")
-# The part of limits.total that a start may take at least, where limits.start is not set.
+# Where limits.start is not set, this part of limits.total is kept for the start, at least.
 _LEAST_START = 0.1
 
 

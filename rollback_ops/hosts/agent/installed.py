@@ -25,7 +25,7 @@ from rollback_ops.core.health import Thresholds
 from rollback_ops.core.model import HostCommand, Manager
 from rollback_ops.hosts.agent import bundle, protocol, restricted, sockets
 
-# Stands in questions for the release that they are about, until the host knows it.
+# A placeholder in questions, for the name of the release, which the host fills in.
 RELEASE = "NameOfTheReleaseThatIsAskedAbout"
 
 _STAMP = re.compile(r"# rollback-ops (\S{1,64}), program ([0-9a-f]{12}), settings ([0-9a-f]{12})")
@@ -34,7 +34,7 @@ _STAMP = re.compile(r"# rollback-ops (\S{1,64}), program ([0-9a-f]{12}), setting
 @dataclass(frozen=True, slots=True)
 class Installation:
     """What is baked in. ``questions`` are those that checks put to the host, about ``RELEASE``; ``thresholds`` are
-    those of every check, ``process`` among them; ``unstartable`` is what a state means in which a unit cannot start.
+    those of every check, ``process`` among them; ``unstartable`` has words for the states in which a unit cannot start.
     """
 
     service_name: str

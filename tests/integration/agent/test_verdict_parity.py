@@ -54,7 +54,7 @@ class Prover:
         self._file = directory / "prove.sh"
         self._definitions = text_of(self._sandbox).removesuffix('break_glass "$@"\n') + (
             "now() { now=$clock; }\nask_after() { :; }\nidentify() { :; }\n"
-            "try() {\nclock=0 proving=0 asked_at=0 final='' stopped='' unasked='' results='' shown='' log=''\n"
+            "try() {\nclock=0 proving=0 asked_at=0 final='' stopped='' unasked='' results='' evident='' log=''\n"
             "each_check begin_check\n"
             'until one_round; do [ "$next_due" -le "$clock" ] || clock=$next_due; asked_at=$clock; done\n'
             'conclude\necho "$healthy$log"\n}\n'

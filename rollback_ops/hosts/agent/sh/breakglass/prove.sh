@@ -12,7 +12,7 @@ prove() {
     [ -z "$stopped" ] || return 0
     tell_phase verify "checking $target on $this_host"
     now
-    proving=$now asked_at=$now first_identity='' final='' shown=''
+    proving=$now asked_at=$now first_identity='' final='' evident=''
     each_check begin_check
     until one_round; do
         now
@@ -32,10 +32,10 @@ prove() {
     [ -z "$stopped" ] || [ "$healthy" = yes ] || healthy=''
 }
 
-# As in core/health.py, "not healthy" is unhealthy only where a check has shown it.
+# As in core/health.py, "not healthy" is unhealthy only where a check has made it evident.
 conclude() {
     each_check add_result
-    [ "$healthy" != no ] || [ -n "$shown" ] || healthy=unknown
+    [ "$healthy" != no ] || [ -n "$evident" ] || healthy=unknown
 }
 
 skip() {
@@ -97,7 +97,7 @@ judge() {
     else
         passes=0 failures=$((failures + 1))
         [ "$failures" -lt "$9" ] || since=''
-        [ "$verdict,$failures" != "failed,$9" ] || shown=yes
+        [ "$verdict,$failures" != "failed,$9" ] || evident=yes
     fi
     eval "due_$1=$((answered_at + every)) passes_$1=$passes failures_$1=$failures since_$1=$since
         verdict_$1=$verdict detail_$1=\$detail"
@@ -135,7 +135,7 @@ weigh_goal() {
 
 add_result() {
     eval "verdict=\$verdict_$1 detail=\$detail_$1"
-    [ "$verdict" != failed ] || shown=yes
+    [ "$verdict" != failed ] || evident=yes
     eval "seconds \"\$first_$1\""
     results=$results$3$TAB$2$TAB$verdict$TAB$seconds$TAB$detail$NL
 }
