@@ -38,7 +38,7 @@ def test_a_standard_rollback_is_told_in_full_by_its_record(rollback_ops: Rollbac
     record = ended.document
     said = {key: record[key] for key in ("schema_version", "service", "environment", "mode", "dry_run", "trigger")}
     assert said == {
-        "schema_version": 1,
+        "schema_version": 2,
         "service": service.name,
         "environment": "prod",
         "mode": "standard",
