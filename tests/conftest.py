@@ -1,6 +1,11 @@
 """What every test may use."""
 
+import signal
+
 from hypothesis import settings
+
+# A shell starts what it runs in the background with SIGINT ignored, and processes inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A machine that is busy with other things is no defect of what is tested.
 settings.register_profile("busy", parent=settings(), deadline=None)
