@@ -130,5 +130,5 @@ def _gaps(session: Session, found: History) -> None:
     _lost(session, found.lost)
     if found.unreadable:
         session.console.show(
-            [Line(f"! journal entries that could not be read: {found.unreadable}", "warning")], err=True
+            [Line(f"! history entries that could not be read: {found.unreadable}", "warning")], err=True
         )

@@ -152,6 +152,8 @@ def test_a_rollback_is_shown_in_the_run(workflow: Workflow) -> None:
         "exit-code": "0",
         "from": "b3",
         "to": "b2",
+        "rolled-back": "true",
+        "decision": "",
         "deployment-id": "",
         "deployment-url": "",
         "record": str(file),
