@@ -9,20 +9,14 @@ from rollback_ops import checks
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.core.errors import RollbackOpsError
-from rollback_ops.core.health import Health, Verification
+from rollback_ops.core.health import Verification
 from rollback_ops.core.model import Survey
-from rollback_ops.core.outcome import EXIT_CODES, overall
+from rollback_ops.core.outcome import EXIT_CODES, outcome_of, overall
 from rollback_ops.core.ports import Host
 from rollback_ops.core.record import HostOutcome, Outcome
 from rollback_ops.core.run import mark_of, new_run
 from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.engine import verify as engine
-
-_OUTCOMES: dict[Health, HostOutcome] = {
-    "healthy": "succeeded",
-    "unhealthy": "verification_failed",
-    "unknown": "health_unknown",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +50,7 @@ def verify(context: Context, cancellation: Cancellation) -> Verified:
         verified = sort_answers(each(hosts, prove, within + SURVEY_WITHIN, cancellation))
     lost = {**surveyed.lost, **verified.lost}
     outcomes: dict[str, HostOutcome] = dict.fromkeys(lost, "unreachable")
-    outcomes |= {name: _OUTCOMES[verification.verdict] for name, verification in verified.found.items()}
+    outcomes |= {name: outcome_of(verification) for name, verification in verified.found.items()}
     return Verified(context.job.environment_name, outcomes, verified.found, lost)
 
 

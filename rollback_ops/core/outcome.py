@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from rollback_ops.core.errors import BadAnswer, Exit
-from rollback_ops.core.health import Health
+from rollback_ops.core.health import Health, Verification
 from rollback_ops.core.model import StepOutcome, Survey, SwitchResult
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Rejected
 from rollback_ops.core.record import (
@@ -35,6 +35,11 @@ EXIT_CODES: dict[Outcome, Exit] = {
 # The detail of a host whose run was killed before the host's transaction ended.
 KILLED = "rollback-ops was killed before this host finished"
 _VERIFY_OUTCOMES: dict[Health, StepOutcome] = {"healthy": "ok", "unhealthy": "failed", "unknown": "warning"}
+_HEALTH_OUTCOMES: dict[Health, HostOutcome] = {
+    "healthy": "succeeded",
+    "unhealthy": "verification_failed",
+    "unknown": "health_unknown",
+}
 _OF_ALL: dict[HostOutcome, Outcome] = {
     "succeeded": "succeeded",
     "verification_failed": "verification_failed",
@@ -163,6 +168,11 @@ def _host_outcome(state: RunState, name: str) -> tuple[HostOutcome, str]:
     return "cancelled", ""
 
 
+def outcome_of(verification: Verification) -> HostOutcome:
+    """Return the outcome of a host whose release was verified."""
+    return _HEALTH_OUTCOMES[verification.verdict]
+
+
 def _planned_outcome(state: RunState, plan: Plan, name: str) -> tuple[HostOutcome, str]:
     """Return the outcome of a host that was not switched, or not yet."""
     host = next(h for h in plan.hosts if h.host == name)
@@ -170,7 +180,7 @@ def _planned_outcome(state: RunState, plan: Plan, name: str) -> tuple[HostOutcom
         return "refused", host.why
     verified = next((a.verified[name] for a in state.attempts[-1:] if name in a.verified), None)
     if verified and not verified.healthy:
-        return ("verification_failed" if verified.verdict == "unhealthy" else "health_unknown"), host.why
+        return outcome_of(verified), host.why
     if host.action == "leave" or state.info.dry_run:
         return "nothing_to_do", host.why
     return "cancelled", host.why
@@ -193,11 +203,9 @@ def _switch_outcome(attempt: Attempt, name: str, logs: Sequence[str]) -> tuple[H
 
 def _proven(attempt: Attempt, name: str) -> HostOutcome:
     verification = attempt.verified.get(name)
-    if verification is None or verification.healthy:
+    if verification is None:
         return "succeeded"
-    if verification.verdict == "unknown":
-        return "health_unknown"
-    return "failed" if verification.down else "verification_failed"
+    return "failed" if verification.verdict == "unhealthy" and verification.down else outcome_of(verification)
 
 
 def _steps(state: RunState, name: str) -> Iterator[StepRecord]:
