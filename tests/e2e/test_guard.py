@@ -14,7 +14,7 @@ from tests.support.lab.deploy import Deployed
 from tests.support.lab.ground import wait_until
 from tests.support.lab.lab import Lab
 from tests.support.scene import AT_ONCE, WHY, Twins, checks, journal, logins, marks, pid, quick, released
-from tests.support.waiting import Running, hear, kill
+from tests.support.waiting import Running, hear, kill, processes
 
 Deploy = Callable[..., Deployed]
 
@@ -260,7 +260,7 @@ def test_the_deadline_holds_whatever_a_check_does(rollback_ops: RollbackOps, dep
     verify = {"min_healthy_time": "0s", "healthy_deadline": "3s"}
     rollback_ops.settings(service.toml(pattern="b*", verify=verify, checks={"health": health, "hung": hung}))
     try:
-        ended = rollback_ops("rollback", "prod", *WHY, "--json", timeout=50)
+        ended = rollback_ops("rollback", "prod", *WHY, "--json")
     finally:
         kill(service.host, "sleep 6[12].5")
 
@@ -286,8 +286,9 @@ def test_a_check_whose_command_ignores_that_its_time_is_over_is_answered_all_the
     outcome, detail = checks(ended.document)["hung"]
     assert (outcome, "0.5 s" in detail, "half" in detail) == ("failed", True, True)
     # What was asked last may have its half second, and the second after which it is killed, still before it.
-    left = lambda: service.host.run("exec pgrep -f 'sleep 6[34].5'", check=False).stdout  # noqa: E731
-    wait_until(lambda: left() == "", 30, "the end of what ignored its end", interval=0.1)
+    wait_until(
+        lambda: not processes(service.host, "sleep 6[34].5"), 30, "the end of what ignored its end", interval=0.1
+    )
 
 
 def test_what_a_command_leaves_in_the_background_does_not_hold_up_its_answer_and_is_ended(

@@ -97,8 +97,8 @@ def test_variables_are_data(rollback_ops: RollbackOps, service: Deployed) -> Non
 
 
 def test_settings_that_may_be_any_text_stay_text(rollback_ops: RollbackOps, service: Deployed) -> None:
-    health = {"kind": "http", "url": f"http://127.0.0.1:{service.port}/health?a={{release}}&b=$(touch%20{CANARY})"}
-    health |= {"url": health["url"].replace("health?", "health/?"), "text": "", "headers": {"X-A": ONE}}
+    url = f"http://127.0.0.1:{service.port}/health/?a={{release}}&b=$(touch%20{CANARY})"
+    health = {"kind": "http", "url": url, "text": "", "headers": {"X-A": ONE}}
     logs = {"kind": "logs", "file": "service.log", "patterns": [LINE], "ignore": [*HOSTILE[:3], LINE]}
     rollback_ops.settings(quick(service, checks={"health": health, "logs": logs}))
     service.host.run(f"touch {service.root}/service.log")

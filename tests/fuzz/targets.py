@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,10 +103,10 @@ class Peer:
         pass
 
 
-def tried(action: Callable[[], object]) -> Any:
+def tried(action: Callable[..., object], *arguments: object) -> Any:
     """What an action gives; None where it ends in an error of ours, which has to have words of some length."""
     try:
-        return action()
+        return action(*arguments)
     except RollbackOpsError as error:
         said = error
     assert said.message.strip()
@@ -134,9 +135,8 @@ def answers(data: bytes) -> None:
     which, size = (data[0] % len(names), 1 + data[0] // len(names) * 97) if data else (0, 1)
     said = b"rollback-ops\t1\t%s\n%s\nend\t0\n" % (names[which].encode(), data[1:])
     for kind in ("systemd", "custom"):
-        parse = lambda printed, kind=kind: managers.parse(SERVICES[kind], "x", printed)  # noqa: E731
-        host = AgentHost(Speaker(said, size), "true", parse, switch_within=0.05)
-        tried(lambda host=host: OPERATIONS[names[which]](host))
+        host = AgentHost(Speaker(said, size), "true", partial(managers.parse, SERVICES[kind], "x"), switch_within=0.05)
+        tried(OPERATIONS[names[which]], host)
 
 
 def noise(data: bytes) -> None:
@@ -145,7 +145,7 @@ def noise(data: bytes) -> None:
     for name, operation in OPERATIONS.items():
         # Whoever switched a host that makes no sense asks it again and again, until its time is up.
         if name != "switch":
-            tried(lambda operation=operation: operation(host))
+            tried(operation, host)
 
 
 def states(data: bytes) -> None:
@@ -239,13 +239,15 @@ def _variables(data: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _told(found: Settings | None) -> None:
-    for name in found.environments if found else ():
-        for service_name in found.services if found else ():
-            job = tried(lambda name=name, service=service_name: resolve(found, Request(name, service, local=True)))
-            if job:
-                manager = tried(lambda job=job: managers.build(job.service, job.service_name))
-                if manager:
-                    tried(lambda job=job, m=manager: bundle.command(bundle.render(job.service, m), "survey", "no"))
+    if found is None:
+        return
+    for name, service in itertools.product(found.environments, found.services):
+        job = tried(resolve, found, Request(name, service, local=True))
+        manager = job and tried(managers.build, job.service, job.service_name)
+        if manager:
+            tried(
+                lambda manager, job: bundle.command(bundle.render(job.service, manager), "survey", "no"), manager, job
+            )
 
 
 def known_hosts(data: bytes) -> None:

@@ -48,7 +48,7 @@ records = st.fixed_dictionaries(
         "outcome": st.sampled_from(get_args(Outcome)),
         "from": refs,
         "to": refs,
-        "hosts": st.builds(lambda each, times: each * times, st.lists(hosts, max_size=2), st.sampled_from([1, 100])),
+        "hosts": st.builds(lambda each, times: each * times, st.lists(hosts, max_size=2), st.sampled_from([1, 30])),
         "rejected": st.lists(st.fixed_dictionaries({"release": texts, "why": texts}), max_size=3),
         "deployment": st.fixed_dictionaries({"id": st.none() | st.integers(0), "url": names}),
         "warnings": st.lists(texts, max_size=3),

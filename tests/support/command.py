@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+# A command that takes longer hangs (seconds).
+PATIENCE = 90
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -53,13 +56,13 @@ class RollbackOps:
             text=True,
         )
 
-    def __call__(self, *arguments: str, timeout: float = 90, **variables: str) -> Ended:
+    def __call__(self, *arguments: str, **variables: str) -> Ended:
         process = self.start(*arguments, **variables)
         try:
-            out, err = process.communicate(timeout=timeout)
+            out, err = process.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
             out, err = process.communicate()
-            raise AssertionError(f"{arguments} did not end within {timeout} s\n{out}\n{err}") from None
+            raise AssertionError(f"{arguments} did not end within {PATIENCE} s\n{out}\n{err}") from None
         assert "Traceback" not in err, err
         return Ended(process.returncode, out, err)

@@ -61,8 +61,8 @@ class Workflow:
 
     def settings(self, **service: Any) -> None:
         """Written anew, with what ``environment`` says by now."""
-        prod = [dump({"environments": {"prod": section}}) for section in ({}, self.environment)]
-        self.command.settings(self.service.toml(**{"verify": QUICK, **service}).replace(*prod))
+        bare, whole = (dump({"environments": {"prod": section}}) for section in ({}, self.environment))
+        self.command.settings(self.service.toml(**{"verify": QUICK, **service}).replace(bare, whole))
 
     def roll_back(self, *arguments: str, **variables: str) -> Ended:
         """A step that rolls back, in a run of its own."""

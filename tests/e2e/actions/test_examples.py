@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.act.act import PROJECT, Workflows
+from tests.support.act.act import Workflows
 from tests.support.act.callers import Bot, filed, states
 from tests.support.github_api.server import GitHubApi
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.lab import Lab
+from tests.support.project import PROJECT
 from tests.support.scene import QUICK, SECOND, THIRD, listing, pid
 
 WORKFLOWS = PROJECT / "docs/workflows"

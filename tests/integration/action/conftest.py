@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.action_steps import PROJECT, PYTHON, Job, machine
+from tests.support.action_steps import PYTHON, Job, machine
 from tests.support.lab.image import cache
+from tests.support.project import PROJECT
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.support.act.act import Workflows, blocker, copy_action
-from tests.support.action_steps import PROJECT
+from tests.support.project import PROJECT
 
 
 @pytest.fixture

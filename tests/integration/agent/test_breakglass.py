@@ -469,7 +469,7 @@ def test_a_critical_line_in_a_log_fails_the_verification(tmp_path: Path) -> None
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(texts=st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cc",))), min_size=1, max_size=12))
+@given(texts=st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])), min_size=1, max_size=12))
 def test_any_text_without_control_characters_is_in_its_event_as_it_was(sandbox: Standalone, texts: list[str]) -> None:
     script = sandbox.root.parent / "event.sh"
     definitions = text_of(sandbox).removesuffix('break_glass "$@"\n')

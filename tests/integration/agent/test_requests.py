@@ -17,14 +17,14 @@ from rollback_ops.hosts.local import LocalTransport
 from tests.support.agent_sandbox import RUN
 from tests.support.breakglass_sandbox import Standalone
 
-CHECK = {"checks": {"health": {"kind": "command", "run": "test {release} = r3 && echo 'all is $well'"}}}
+CHECKS = {"health": {"kind": "command", "run": "test {release} = r3 && echo 'all is $well'"}}
 MINE = HostCommand("test r3 = r3 && echo 'all is $well'", 5.0)
 NASTY = """it's "quoted" \\ $(touch canary) `id`; ünwell 🦄 %045 =x\\045"""
 
 
 @pytest.fixture(params=["dash", "busybox"])
 def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Standalone:
-    return Standalone(tmp_path, str(request.param), **CHECK)
+    return Standalone(tmp_path, str(request.param), checks=CHECKS)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_it_neither_seals_nor_works_on_what_is_no_release(asked: AgentHost, sand
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(text=st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), max_size=200))
+@given(text=st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=200))
 def test_whatever_is_in_a_request_arrives_as_it_was_and_is_nothing_to_a_shell(sandbox: Standalone, text: str) -> None:
     words = request("printf", "%s", text)
     # In any shell the words are themselves.

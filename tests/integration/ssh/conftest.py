@@ -60,5 +60,9 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         monkeypatch.setenv("SSH_AUTH_SOCK", str(address))
         while not address.exists():
             assert process.poll() is None
-        yield lambda key: subprocess.run(["ssh-add", "-q", str(key)], check=True, stdin=subprocess.DEVNULL) and None
+
+        def add(key: Path) -> None:
+            subprocess.run(["ssh-add", "-q", str(key)], check=True, stdin=subprocess.DEVNULL)
+
+        yield add
         process.terminate()

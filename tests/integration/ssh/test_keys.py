@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_a_key_in_an_older_form_works_too(tmp_path: Path, form: str, kind: str, 
         pytest.param(lambda text: f'"{text}"', id="quoted"),
     ],
 )
-def test_a_key_that_was_stored_carelessly_still_works(tmp_path: Path, change) -> None:
+def test_a_key_that_was_stored_carelessly_still_works(tmp_path: Path, change: Callable[[str], str]) -> None:
     path = keygen(tmp_path / "key")
     assert fingerprint(load_key(change(path.read_text())).asbytes()) == fingerprint_by_openssh(path)
 

@@ -81,24 +81,23 @@ items = st.builds("".join, st.tuples(st.sampled_from(CHARACTERS), st.sampled_fro
 patterns = st.builds("".join, st.tuples(st.sampled_from(["", "(?i)", "a-b0"]), *[items] * 3))
 
 
-@settings(suppress_health_check=[HealthCheck.filter_too_much], deadline=None, max_examples=60)
-@given(patterns)
-@example("(?i)[a-c]{4}-{0,30}")
-def test_whatever_is_taken_is_a_pattern_that_matches_nothing_empty_and_takes_no_time(pattern: str) -> None:
+@settings(suppress_health_check=[HealthCheck.filter_too_much], deadline=None, max_examples=30)
+@given(patterns, st.sampled_from(["a" * 50_000, "ab" * 25_000, "a-" * 25_000, "0" * 50_000]))
+@example("(?i)[a-c]{4}-{0,30}", "a-" * 25_000)
+def test_whatever_is_taken_is_a_pattern_that_matches_nothing_empty_and_takes_no_time(pattern: str, text: str) -> None:
     try:
         checked(pattern)
     except ValueError:
         assume(False)
     assert not re.search(pattern, "")
     assert not re.fullmatch(pattern, "aaa")
-    for text in ("a" * 50_000, "ab" * 25_000, "a-" * 25_000, "0" * 50_000):
-        began = time.process_time()
-        hidden(pattern, text)
-        assert time.process_time() - began < 3
+    began = time.process_time()
+    hidden(pattern, text)
+    assert time.process_time() - began < 3
 
 
 def test_the_costliest_pattern_that_is_taken_still_takes_linear_time() -> None:
     pattern = checked("[ab]{1,75}[ab]{50}cd[0-9]{4}")
     began = time.process_time()
-    hidden(pattern, "ab" * 25_000)
-    assert time.process_time() - began < 10
+    hidden(pattern, "ab" * 10_000)
+    assert time.process_time() - began < 4

@@ -9,7 +9,7 @@ import pytest
 from rollback_ops.config.reason import Reason, reason_for
 from rollback_ops.config.request import Request
 from rollback_ops.core.errors import Exit, UsageError
-from rollback_ops.core.record import Trigger
+from rollback_ops.core.model import Trigger
 from tests.support.settings_files import holds
 
 UNFIT = ["", "  ", "\n", "ab", "a" * 1001, "two\nlines", "bell\x07", "\x1b[31mred"]

@@ -54,7 +54,7 @@ def state(told: list[Answer], name: str) -> list[Answer]:
     return found
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(schedules, st.integers(0, 600), st.integers(0, 600))
 def test_healthy_is_exactly_when_all_checks_pass_together_for_long_enough(
     told: list[Answer], window_of_a: int, window_of_b: int
@@ -77,7 +77,7 @@ def test_a_check_that_never_answered_is_never_a_pass(told: list[Answer], window:
         assert not watch.healthy
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.integers(10, 400),
     st.integers(0, 3000),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -133,7 +134,7 @@ VERDICT = {
     "at": "2024-01-02T03:05:00Z",
     "marks": "bad b3 bad b2",
 }
-BREAK_GLASS = [
+BREAK_GLASS: list[Mapping[str, object]] = [
     INTENT,
     {"event": "step", "id": "run-1", "step": "stop", "outcome": "warning", "seconds": 0.2, "detail": "it was killed"},
     {"event": "end", "id": "run-1", "outcome": "switched", "at": "2024-01-02T03:04:59Z"},
@@ -187,7 +188,7 @@ def test_a_break_glass_run_without_its_verdict_was_interrupted() -> None:
 @pytest.mark.parametrize("number", range(len(BREAK_GLASS)))
 def test_break_glass_events_with_anything_in_them_never_raise(number: int, value: object) -> None:
     for key in BREAK_GLASS[number]:
-        lines = [event | ({key: value} if each == number else {}) for each, event in enumerate(BREAK_GLASS)]
+        lines = [{**event, **({key: value} if each == number else {})} for each, event in enumerate(BREAK_GLASS)]
         records, _ = read_journal(map(json.dumps, lines))
         assert len(records) <= 2
 

@@ -539,14 +539,6 @@ def test_a_verification_without_answers_is_no_success(stage: Stage, error: Excep
     assert [c.outcome for c in record.hosts[0].checks] == ["unknown"]
 
 
-def test_a_verification_that_hangs_ends_at_its_deadline(stage: Stage, for_ever: threading.Event) -> None:
-    stage["h1"].before = {"ask": hanging(for_ever)}
-    record = stage.roll_back(policy=IN_VAIN)
-    assert (record.outcome, record.exit_code) == ("health_unknown", 2)
-    assert record.duration_seconds < 10
-    assert [c.outcome for c in record.hosts[0].checks] == ["unknown"]
-
-
 def test_an_interrupted_rollback_is_finished_and_its_releases_are_marked(stage: Stage) -> None:
     stage["h1"].live = live_at("b2")
     stage["h1"].unfinished = OpenTransaction("run-0", "/srv/bot/releases/b3", "b2")
