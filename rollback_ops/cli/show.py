@@ -53,9 +53,10 @@ def releases(session: Session, found: Releases, *, as_json: bool) -> NoReturn:
     else:
         for survey in found.surveys.values():
             session.console.show(text.live(survey))
-            session.console.table(*text.releases(survey, found.decision, now))
+            session.console.table(*text.releases(survey, found.decision, found.ranking, now))
+        session.console.show((text.ordered(found.ranking),))
         session.console.show(text.decision(found.decision))
-    told = (*text.lost(found.lost), *text.listed(found.surveys.values(), found.decision, now))
+    told = (*text.lost(found.lost), *text.listed(found.surveys.values(), found.decision, found.ranking, now))
     session.step.because((line.text for line in told), "Releases", found.environment)
     raise process.Ended(found.exit_code)
 

@@ -9,6 +9,7 @@ from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.core.errors import Exit, RollbackOpsError
 from rollback_ops.core.model import Survey
+from rollback_ops.core.order import Ranking
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Selection, make_plan
 from rollback_ops.core.tasks import Cancellation
 
@@ -19,6 +20,7 @@ class Releases:
 
     environment: str
     surveys: Mapping[str, Survey]
+    ranking: Ranking
     decision: Plan | NothingToDo | Refusal
     lost: Mapping[str, RollbackOpsError]
 
@@ -32,7 +34,8 @@ def list_releases(context: Context, cancellation: Cancellation) -> Releases:
     with context.closing():
         answers = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
     request = context.request
-    selection = Selection(request.backup, request.if_current, request.emergency)
+    selection = Selection(request.backup, request.if_current, request.emergency, order=context.job.service.order)
     surveys = list(answers.found.values())
     decision = make_plan(surveys, selection) if surveys else Refusal("no host can be reached")
-    return Releases(context.job.environment_name, answers.found, decision, answers.lost)
+    ranking = Ranking(surveys, selection.order)
+    return Releases(context.job.environment_name, answers.found, ranking, decision, answers.lost)

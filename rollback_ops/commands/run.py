@@ -47,7 +47,7 @@ def spec_of(context: Context, reason: Reason) -> RollbackSpec:
 
 def selection_of(context: Context) -> Selection:
     request = context.request
-    return Selection(request.backup, request.if_current, request.emergency, request.resume)
+    return Selection(request.backup, request.if_current, request.emergency, request.resume, context.job.service.order)
 
 
 def fleet_of(context: Context, progress: Progress, cancellation: Cancellation) -> Fleet:

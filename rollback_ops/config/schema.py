@@ -34,6 +34,7 @@ from rollback_ops.config.types import (
 )
 from rollback_ops.core.health import Thresholds
 from rollback_ops.core.model import AutomaticTrigger
+from rollback_ops.core.order import Order
 
 MessageFormat = Literal["slack", "teams", "json"]
 Event = Literal["start", "success", "failure"]
@@ -198,6 +199,7 @@ class Service(Section):
     project: Project = ""
     links: dict[PathInRelease, PathInRoot] = {}
     requires: tuple[PathInRelease, ...] = ()
+    order: Order | None = None
     trusted: tuple[Trusted, ...] = ()
     checks: dict[Name, Check] = {}
     verify: Verify = Verify()

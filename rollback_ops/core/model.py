@@ -41,7 +41,10 @@ class Release:
     """One directory under the releases directory, as a host sees it.
 
     ``problem`` says why the host would not run it (empty: nothing found). ``modified`` is in
-    seconds since the epoch. ``size_kib`` is None when it was not asked for.
+    seconds since the epoch. ``size_kib`` is None when it was not asked for. What is known of when it became live:
+    ``created`` (its directory, seconds since the epoch; 0 where the host cannot say), ``live_since`` (our first note
+    that it was live; 0 for an unknown time, None without a note), ``logged`` (its place in a deployment tool's log,
+    from 1; 0 where it is not in one).
     """
 
     name: str
@@ -51,6 +54,9 @@ class Release:
     mark: Mark = ""
     sealed: bool = False
     size_kib: int | None = None
+    created: float = 0.0
+    live_since: float | None = None
+    logged: int = 0
 
 
 @dataclass(frozen=True, slots=True)

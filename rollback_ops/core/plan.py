@@ -1,29 +1,33 @@
 """Choose the release to go back to, and say why not another: a pure function of the hosts' surveys.
 
-The rule: the newest eligible release that is strictly older than the live one, in natural order. The live release is
+The rule: the newest eligible release that is strictly older than the live one (``core.order``). The live release is
 the anchor, so a second rollback never returns to the release that the first one left. Several hosts go to one release
 that all of them have.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from rollback_ops.core.model import Live, Release, Survey
+from rollback_ops.core.order import Order, Ranking
 from rollback_ops.core.text import one_line, short
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which release a run is to go to. Empty: not asked. ``resume``: finish interrupted rollbacks, and nothing else."""
+    """Which release a run is to go to. Empty: not asked. ``resume``: finish interrupted rollbacks, and nothing else.
+
+    ``order``: that of the releases; None: the one that their names have.
+    """
 
     backup: str = ""
     if_current: str = ""
     emergency: bool = False
     resume: bool = False
+    order: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +78,6 @@ class Refusal:
         return "\n  ".join(filter(None, (self.hosts.get(host, self.why), self.hint)))
 
 
-def natural(name: str) -> tuple[tuple[str | int, ...], str]:
-    """Return a sort key in which ``2 < 10`` and timestamps sort by time."""
-    parts = re.split(r"([0-9]+)", name)
-    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
-
-
 def make_plan(
     surveys: Sequence[Survey], selection: Selection, broken: Mapping[str, str] | None = None
 ) -> Plan | NothingToDo | Refusal:
@@ -103,7 +101,7 @@ def make_plan(
         revision=next((r.revision for s in fit if (r := s.release(target)) and r.revision), ""),
         hosts=tuple(_host_plan(s, target, meant, unfit) for s in surveys),
         rejected=tuple(r for r in choice.rejected() if r.release != target),
-        warnings=tuple(_warnings(fit, target, selection)),
+        warnings=(*choice.doubts(target), *_warnings(fit, target, selection)),
     )
 
 
@@ -168,6 +166,8 @@ def _locked(survey: Survey) -> str:
     return f"locked by {lease.owner or 'another run'} since {lease.since} (run {lease.run}{left})"
 
 
+_UNCLEAR = "it cannot be told whether it is older than the live one"
+_NAME_IT = "Name the release with --to; `order` in rollback.toml says how releases are ordered."
 _NOT_LIVE = {
     "missing": "current does not exist",
     "dangling": "current points at {}, which does not exist",
@@ -199,23 +199,32 @@ class _Candidates:
     selection: Selection
     broken: Mapping[str, str]
     _why: dict[str, str] = field(default_factory=dict)
+    _anchors: tuple[str, ...] = ()
     # By host and name: there may be thousands of releases, and each is looked up several times.
     _releases: dict[str, dict[str, Release]] = field(default_factory=dict)
+    _ranking: Ranking = field(init=False)
 
     def __post_init__(self) -> None:
         self._releases = {s.host: {r.name: r for r in reversed(s.releases)} for s in self.surveys}
         names = {release.name for survey in self.surveys for release in survey.releases}
-        anchors = [name for survey in self.surveys if (name := survey.origin) in names]
-        anchor = max(anchors, key=natural, default="")
-        self._why = {n: self._against(n, anchor, set(anchors)) for n in sorted(names, key=natural, reverse=True)}
+        self._ranking = Ranking(self.surveys, self.selection.order)
+        lives = {name for survey in self.surveys if (name := survey.origin) in names}
+        # Several, where nobody can tell which of them is the newest.
+        self._anchors = self._ranking.latest(lives)
+        self._why = {n: self._against(n, lives) for n in self._ranking.newest_first(names)}
 
     def target(self) -> str | Refusal:
         if self.selection.backup:
             return self._named()
-        for name, why in self._why.items():
-            if not why:
-                return name
-        if len(self._why) <= 1:
+        newest = self._ranking.latest(name for name, why in self._why.items() if not why)
+        if len(newest) == 1:
+            return newest[0]
+        if newest:
+            why = f"it cannot be told which of {newest[0]} and {newest[1]} is newer"
+            return Refusal(why, _NAME_IT, self.rejected())
+        if any(why == _UNCLEAR for why in self._why.values()):
+            hint = _NAME_IT
+        elif len(self._why) <= 1:
             hint = "A first deployment cannot be rolled back: deploy a release that works."
         else:
             hint = "Name one with --backup, or deploy a release that works."
@@ -233,11 +242,22 @@ class _Candidates:
         why = self._unusable(name)
         return Refusal(f"{name} cannot be used: {why}", "`list` shows the others.", self.rejected()) if why else name
 
-    def _against(self, name: str, anchor: str, lives: set[str]) -> str:
-        if name == anchor and lives == {anchor}:
+    def doubts(self, target: str) -> list[str]:
+        """Return why the order, and with it the target, may be another one. A target that was named has no doubt."""
+        if self.selection.backup:
+            return []
+        return list(filter(None, (self._ranking.warning, self._ranking.doubt(target, *self._anchors))))
+
+    def _against(self, name: str, lives: set[str]) -> str:
+        if {name} == lives:
             return "it is the live one"
-        if anchor and natural(name) >= natural(anchor):
-            return "it is the live one on some hosts" if name in lives else "it is newer than the live one"
+        if name in self._anchors:
+            return "it is the live one on some hosts"
+        newer = [self._ranking.newer(name, anchor) for anchor in self._anchors]
+        if True in newer:
+            return "it is newer than the live one"
+        if None in newer:
+            return _UNCLEAR
         return self._unusable(name) or self._where(name, lambda release: release.mark == "bad", "it is marked bad")
 
     def _unusable(self, name: str) -> str:

@@ -12,8 +12,9 @@ from rollback_ops.core.errors import Cancelled
 from rollback_ops.core.health import Verification
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import AutomaticTrigger, Mark, Survey
+from rollback_ops.core.order import Ranking
 from rollback_ops.core.outcome import record_of
-from rollback_ops.core.plan import NothingToDo, Refusal, Selection, natural
+from rollback_ops.core.plan import NothingToDo, Refusal, Selection
 from rollback_ops.core.ports import Announcer
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import RunState
@@ -76,7 +77,9 @@ def _diagnose(spec: RollbackSpec, fleet: Fleet, state: RunState) -> tuple[str, D
     surveys = fleet.survey_again(unhealthy)
     found |= {n: replace(found[n], reachable=False) for n, again in surveys.items() if not isinstance(again, Survey)}
     shown = {name: each for name, each in found.items() if each.verdict == "unhealthy"} or found
-    return max((state.surveys[name].live.name for name in shown), key=natural), diagnose(shown, spec.thresholds)
+    ranking = Ranking(list(state.surveys.values()), spec.selection.order)
+    newest = ranking.latest({state.surveys[name].live.name for name in shown})
+    return newest[0], diagnose(shown, spec.thresholds)
 
 
 def _why_not(spec: RollbackSpec, fleet: Fleet, failed: str, diagnosis: Diagnosis, max_per_day: int) -> str:
@@ -103,7 +106,9 @@ def _roll_back(
 ) -> Record:
     reason = fitting(f"automatic: {trigger.replace('-', ' ')} of {failed}: {'; '.join(evidence)}").text
     info = replace(spec.info, trigger=trigger, reason=reason, guarded=True)
-    return roll_back(replace(spec, info=info, selection=Selection(if_current=failed)), fleet, announcer)
+    return roll_back(
+        replace(spec, info=info, selection=Selection(if_current=failed, order=spec.selection.order)), fleet, announcer
+    )
 
 
 def _mark_good(spec: RollbackSpec, fleet: Fleet, state: RunState) -> None:

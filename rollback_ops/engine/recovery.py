@@ -40,7 +40,7 @@ def _older(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt) 
         return f"the time is up (limits.total is {spec.limits.total:g} s)"
     surveys = _survey_again(spec, fleet, {*attempt.switched, *attempt.running})
     tried = {a.plan.target: "it was tried and is unhealthy" for a in state.attempts}
-    plan = choose(replace(spec, selection=Selection()), fleet, surveys, tried)
+    plan = choose(replace(spec, selection=Selection(order=spec.selection.order)), fleet, surveys, tried)
     return plan if isinstance(plan, Plan) else plan.why
 
 

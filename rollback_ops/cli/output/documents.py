@@ -28,6 +28,7 @@ def releases(found: Releases) -> Document:
         "target": decision.target if isinstance(decision, Plan) else None,
         "why_none": None if isinstance(decision, Plan) else decision.why,
         "rejected": rejected,
+        "order": {"by": found.ranking.order, "why": found.ranking.why},
         "hosts": [_survey(survey) for survey in found.surveys.values()],
         "unreachable": [{"host": host, "detail": error.message} for host, error in found.lost.items()],
     }

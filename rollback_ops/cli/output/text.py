@@ -13,7 +13,8 @@ from rollback_ops.core import summary
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Verification
 from rollback_ops.core.model import InstallOutcome, StepReport, Survey
-from rollback_ops.core.plan import NothingToDo, Plan, Refusal, natural
+from rollback_ops.core.order import Ranking, live_at
+from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.record import HostRecord, Record
 from rollback_ops.core.statistics import Statistics
 
@@ -217,31 +218,40 @@ _RELEASE_COLUMNS = ("", "RELEASE", "AGE", "SIZE", "REVISION", "MARKS", "")
 
 
 def releases(
-    survey: Survey, decision: Plan | NothingToDo | Refusal, now: float
+    survey: Survey, decision: Plan | NothingToDo | Refusal, ranking: Ranking, now: float
 ) -> tuple[Sequence[str], list[list[str]]]:
     """Return the table of a host's releases, newest first: its columns and its rows."""
     target = decision.target if isinstance(decision, Plan) else ""
     why = {} if isinstance(decision, NothingToDo) else {r.release: r.why for r in decision.rejected}
+    found = {release.name: release for release in survey.releases}
     return _RELEASE_COLUMNS, [
         [
             "●" if r.name == survey.live.name else "→" if r.name == target else "",
             r.name,
-            age(now - r.modified) if r.modified else "",
+            age(now - deployed) if (deployed := live_at(r) or r.modified) else "",
             size(r.size_kib),
             r.revision[:12],
             ", ".join(filter(None, (r.mark, "sealed" if r.sealed else "", "incomplete" if r.problem else ""))),
             "a rollback would choose this one" if r.name == target else why.get(r.name, ""),
         ]
-        for r in sorted(survey.releases, key=lambda r: natural(r.name), reverse=True)
+        for r in map(found.__getitem__, ranking.newest_first(found))
     ]
 
 
-def listed(surveys: Iterable[Survey], found: Plan | NothingToDo | Refusal, now: float) -> Iterator[Line]:
+def listed(
+    surveys: Iterable[Survey], found: Plan | NothingToDo | Refusal, ranking: Ranking, now: float
+) -> Iterator[Line]:
     """Show the hosts' releases where there is no room for tables."""
     for survey in surveys:
         yield from live(survey)
-        yield from (Line("  ".join(filter(None, cells))) for cells in releases(survey, found, now)[1])
+        yield from (Line("  ".join(filter(None, cells))) for cells in releases(survey, found, ranking, now)[1])
+    yield ordered(ranking)
     yield from decision(found)
+
+
+def ordered(ranking: Ranking) -> Line:
+    """Show which order the releases have, and why."""
+    return Line(f"  order: {ranking.order}, newest first ({ranking.why})", "faint")
 
 
 def decision(found: Plan | NothingToDo | Refusal) -> Iterator[Line]:

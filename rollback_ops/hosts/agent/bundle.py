@@ -12,7 +12,20 @@ from rollback_ops.core.errors import Refused
 from rollback_ops.core.model import Manager
 
 # The sections under sh/, in the order in which they are joined. Only ``env`` runs something; it changes nothing.
-_SECTIONS = ("env", "lib", "survey", "trust", "inspect", "lock", "links", "transaction", "worker", "journal", "serve")
+_SECTIONS = (
+    "env",
+    "lib",
+    "survey",
+    "deployed",
+    "trust",
+    "inspect",
+    "lock",
+    "links",
+    "transaction",
+    "worker",
+    "journal",
+    "serve",
+)
 _BREAK_GLASS = ("person", "words", "look", "choose", "list", "change", "prove", "answers", "write_down", "entry")
 # The last line is all that acts, so a text that was cut on its way does nothing.
 _MAIN = 'main "$@"\n'

@@ -36,6 +36,9 @@ _SWITCH_OUTCOMES: dict[str, SwitchOutcome] = {word: word for word in get_args(Sw
 # To choose among so many takes a second.
 _MOST_RELEASES = 20_000
 
+# When nothing is known: modified, created, live since.
+_TIMELESS: tuple[float, float, float | None] = (0.0, 0.0, None)
+
 SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+:@~=,-]{0,127}")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -198,7 +201,8 @@ def step_report(fields: list[str]) -> StepReport | None:
 
 
 def _releases(answer: Answer) -> Iterator[Release]:
-    modified = {f[0]: _number(f[1]) or 0.0 for f in answer.of("modified", 2)}
+    times = {f[0]: (_number(f[1]) or 0.0, _number(f[2]) or 0.0, _number(f[3])) for f in answer.of("modified", 2)}
+    logged = {f[0]: place for place, f in enumerate(answer.of("logged", 1), start=1)}
     sizes = {f[1]: _count(f[0]) for f in answer.of("size", 2)}
     if sum(line[0] == "release" for line in answer.lines) > _MOST_RELEASES:
         raise BadAnswer(f"the host lists more than {_MOST_RELEASES:,} releases")
@@ -206,12 +210,15 @@ def _releases(answer: Answer) -> Iterator[Release]:
         if SAFE_NAME.fullmatch(name):
             yield Release(
                 name=name,
-                modified=modified.get(name, 0.0),
+                modified=times.get(name, _TIMELESS)[0],
                 revision=clean(revision, 64),
                 problem=PROBLEMS.get(problem, f"it {clean(problem)}" if problem else ""),
                 mark=_MARKS.get(mark, ""),
                 sealed=sealed == "yes",
                 size_kib=sizes.get(name),
+                created=times.get(name, _TIMELESS)[1],
+                live_since=times.get(name, _TIMELESS)[2],
+                logged=logged.get(name, 0),
             )
     for digits, *_ in answer.of("odd", 1):
         yield Release(name=_readable(digits), problem=BAD_NAME)

@@ -15,6 +15,7 @@ from rollback_ops.cli.output.text import Line
 from rollback_ops.core.errors import HostUnreachable, Refused
 from rollback_ops.core.health import CheckResult, Finding, Verdict, Verification
 from rollback_ops.core.model import Lease, Live, OpenTransaction, Release, StepReport, Survey
+from rollback_ops.core.order import Ranking
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Rejected
 from rollback_ops.core.record import HostOutcome, Outcome
 from rollback_ops.core.redaction import Redactor
@@ -239,7 +240,7 @@ def test_releases_are_listed_newest_first_with_age_size_revision_marks_and_reaso
     )
     survey = Survey("h1", found, live_at("b9"))
     plan = Plan("b2", "", (), (Rejected("b10", "it is newer than the live one"), Rejected("b9", "it is the live one")))
-    columns, rows = shown.releases(survey, plan, now=1000.0 + 7200)
+    columns, rows = shown.releases(survey, plan, Ranking([survey]), now=1000.0 + 7200)
     assert {len(row) for row in rows} == {len(columns)}
     reasons = [row.pop() for row in rows]
     assert rows == [

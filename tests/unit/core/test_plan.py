@@ -13,52 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollback_ops.core.model import Lease, Live, Mark, OpenTransaction, Release, Survey, Unit
-from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Selection, make_plan, natural
+from rollback_ops.core.order import natural
+from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Selection, make_plan
 from tests.support.fakes import live_at, releases
-
-# --- natural order ---------------------------------------------------------------------------------------
-
-texts = st.text(st.characters(codec="utf-8") | st.sampled_from("0129._-ab"), max_size=40)
-
-
-@pytest.mark.parametrize(
-    ("older", "newer"),
-    [
-        ("2", "10"),
-        ("b2", "b10"),
-        ("v1.9.0", "v1.10.0"),
-        ("backup_20240101_235959", "backup_20240102_000000"),
-        ("20240131120000", "20240201120000"),
-        ("v1.2", "v1.2.1"),
-        ("release-9-b", "release-10-a"),
-        ("b01", "b1"),
-    ],
-)
-def test_numbers_in_names_are_compared_as_numbers(older: str, newer: str) -> None:
-    assert natural(older) < natural(newer)
-
-
-@given(texts, texts, texts)
-def test_natural_order_is_total(one: str, two: str, three: str) -> None:
-    a, b, c = natural(one), natural(two), natural(three)
-    assert (a < b) + (b < a) + (a == b) == 1
-    assert (a == b) == (one == two)
-    if a <= b <= c:
-        assert a <= c
-
-
-@given(st.datetimes(), st.datetimes())
-def test_timestamps_sort_as_themselves(one: object, two: object) -> None:
-    for form in ("backup_{0:%Y%m%d_%H%M%S}", "{0:%Y%m%d%H%M%S}", "{0:%Y-%m-%dT%H.%M.%S}"):
-        first, second = (form.format(moment).replace(" ", "0") for moment in (one, two))
-        if len(first) == len(second):
-            assert (natural(first) < natural(second)) == (first < second)
-
-
-@given(st.integers(0, 10**30), st.integers(0, 10**30))
-def test_numbers_sort_by_their_value(one: int, two: int) -> None:
-    assert (natural(f"b{one}-x") < natural(f"b{two}-x")) == (one < two)
-
 
 # --- one host --------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ current=$RO_ROOT/$RO_CURRENT
 store=$RO_ROOT/.rollback
 journal=$store/journal.jsonl
 marks=$store/marks/$RO_RELEASES
+lives=$store/live/$RO_RELEASES
 manifests=$store/manifests/$RO_RELEASES
 # What stat says of who can change a file, as distrust takes it.
 OWNED=%u$TAB%U$TAB%G$TAB%A

@@ -17,7 +17,9 @@ end_last_line() {
 
 # record RUN LINE [MARK RELEASE]…: the last word on a run.
 record() {
-    run=$1 last_word=$2
+    # What was verified without a rollback was deployed lately; what a rollback left or restored was live before.
+    run=$1 last_word=$2 first_live=''
+    [ -n "$last_word" ] || first_live=$(date +%s)
     shift 2
     # Where this run changed something, that was looked at before.
     [ -d "$store/runs/$run" ] || [ -z "$(guarded)" ] || return 1
@@ -25,6 +27,7 @@ record() {
     written=0
     while [ "$#" -ge 2 ]; do
         set_mark "$1" "$2" || written=1
+        note_live "$2"
         shift 2
     done
     (

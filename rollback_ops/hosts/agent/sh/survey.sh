@@ -57,7 +57,8 @@ list_releases() {
     done
     [ "$#" -gt 0 ] || return 0
     [ "$sizes" != yes ] || du -sk -- "$@" 2>/dev/null | prefixed size
-    facts=$(stat -c "%n$TAB%Y$TAB$OWNED" -- "$@" 2>/dev/null)
+    show_deployment_log
+    facts=$(stat -c "%n$TAB%Y$TAB%W$TAB$OWNED" -- "$@" 2>/dev/null)
     ifs=$IFS
     IFS=$NL
     set -f
@@ -72,17 +73,18 @@ list_releases() {
     IFS=$ifs
 }
 
-# show_release NAME MODIFIED UID USER GROUP MODE
+# show_release NAME MODIFIED CREATED UID USER GROUP MODE
 show_release() {
     problem_of "$1"
-    distrust "$3" "$4" "$5" "$6"
+    distrust "$4" "$5" "$6" "$7"
     [ -n "$problem" ] || problem=$distrust
     revision_of "$1"
     mark_of "$1"
     sealed=''
     [ ! -e "$manifests/$1" ] || sealed=yes
     say release "$1" "$problem" "$revision" "$mark" "$sealed"
-    say modified "$1" "$2"
+    live_since_of "$1"
+    say modified "$1" "$2" "$3" "$live_since"
 }
 
 # Why the host would not run this release, as a word that protocol.py explains; empty when it would.

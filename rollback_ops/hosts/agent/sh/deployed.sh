@@ -1,0 +1,26 @@
+# What is known of when releases became live: our own notes, and the logs of deployment tools.
+
+# Bytes at the end of a log: more than a thousand deployments.
+log_read=200000
+
+# The releases in the log of Capistrano or Deployer, oldest first.
+show_deployment_log() {
+    if [ -f "$RO_ROOT/revisions.log" ] && [ -r "$RO_ROOT/revisions.log" ]; then
+        tail -c "$log_read" -- "$RO_ROOT/revisions.log" | sed -n "s/^.* deployed as release \([^ $TAB]*\) by .*/logged$TAB\1/p"
+    elif [ -f "$RO_ROOT/.dep/releases_log" ] && [ -r "$RO_ROOT/.dep/releases_log" ]; then
+        tail -c "$log_read" -- "$RO_ROOT/.dep/releases_log" |
+            sed -n "s/^.*\"release_name\": *\"\{0,1\}\([^\",} $TAB]*\).*/logged$TAB\1/p"
+    fi
+}
+
+# Sets live_since: when we first noted that a release was live, in seconds since the epoch. 0: at an unknown time.
+live_since_of() {
+    live_since=''
+    [ ! -e "$lives/$1" ] || IFS= read -r live_since <"$lives/$1" || :
+}
+
+# Only the first note counts. It is a courtesy: a rollback does not need it.
+note_live() {
+    if ! safe_name "$1" || [ -e "$lives/$1" ]; then return; fi
+    { [ -d "$lives" ] || mkdir -p -- "$lives"; } && printf '%s\n' "${first_live:-0}" >"$lives/$1"
+}
