@@ -106,7 +106,8 @@ def cases(draw: st.DrawFn) -> Case:
     )
     lines += draw(st.lists(st.sampled_from(trouble), max_size=2, unique=True)) if draw(rarely) else []
     sometimes = st.one_of(st.just(""), st.just(""), some_name, names)
-    selection = Selection(draw(sometimes), draw(st.sampled_from(("", "", "", live, "b1"))), draw(st.booleans()))
+    if_current = draw(st.sampled_from(("", "", "", live, "b1")))
+    selection = Selection(draw(sometimes), if_current, draw(st.booleans()), order="natural")
     broken = draw(st.dictionaries(some_name, st.just("its files are not the sealed ones on bot1: x"), max_size=2))
     return Case(tuple(lines), (state, live, path), selection, broken)
 
