@@ -98,16 +98,20 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class OpenTransaction:
-    """A transaction that a host began and did not finish. ``source`` is what ``current`` pointed at."""
+    """A transaction that a host began and did not finish. ``source`` is what ``current`` pointed at.
+
+    ``left`` is the release into which that led; empty where a host does not say.
+    """
 
     run: str
     source: str
     target: str
+    left: str = ""
 
     @property
     def origin(self) -> str:
         """The name of the release that was live when the transaction began."""
-        return self.source.rsplit("/", 1)[-1]
+        return self.left or self.source.rstrip("/").rsplit("/", 1)[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ class Ranking:
 
     def __init__(self, surveys: Sequence[Survey], wanted: Order | None = None) -> None:
         names = {r.name for s in surveys for r in s.releases if not r.problem or r.name == s.origin}
-        names |= {s.origin for s in surveys if s.live.state == "dangling"} - {""}
+        names |= {s.origin for s in surveys if s.live.state == "dangling" or s.interrupted} - {""}
         self.order, self.why, self.warning = detect(names)
         if wanted is not None:
             self.order, self.why, self.warning = wanted, "rollback.toml says so", ""

@@ -208,7 +208,9 @@ class _Candidates:
         self._releases = {s.host: {r.name: r for r in reversed(s.releases)} for s in self.surveys}
         names = {release.name for survey in self.surveys for release in survey.releases}
         self._ranking = Ranking(self.surveys, self.selection.order)
-        lives = {name for survey in self.surveys if (name := survey.origin) in names}
+        # A release that is gone is still the one that was left: what is newer must not be chosen.
+        gone = {s.origin for s in self.surveys if s.live.state == "dangling" or s.interrupted} - {""}
+        lives = {name for survey in self.surveys if (name := survey.origin) in names or name in gone}
         # Several, where nobody can tell which of them is the newest.
         self._anchors = self._ranking.latest(lives)
         self._why = {n: self._against(n, lives) for n in self._ranking.newest_first(names)}

@@ -16,6 +16,7 @@ _SECTIONS = (
     "env",
     "lib",
     "survey",
+    "current",
     "deployed",
     "trust",
     "inspect",

@@ -126,7 +126,7 @@ def survey(host: str, answer: Answer, units: tuple[Unit, ...], seconds: float = 
         units=units,
         seconds=seconds,
         lease=next(_leases(answer), None),
-        unfinished=next((OpenTransaction(*map(clean, f[:3])) for f in answer.of("unfinished", 3)), None),
+        unfinished=next((OpenTransaction(*map(clean, f[:4])) for f in answer.of("unfinished", 3)), None),
         blockers=tuple(_explained(f) for f in answer.of("blocker", 1)),
         warnings=tuple(_explained(f) for f in answer.of("warning", 1)),
     )

@@ -92,9 +92,9 @@ def cases(draw: st.DrawFn) -> Case:
         for odd in draw(st.sets(st.sampled_from(("a b", "-rf", "a;b", "x" * 130)), max_size=1))
     ]
     state = draw(st.sampled_from((*["release"] * 8, "missing", "dangling", "elsewhere", "directory")))
-    live = draw(st.one_of(some_name, names)) if state in ("release", "dangling") else ""
+    live = draw(st.one_of(some_name, names)) if state == "release" else ""
     path = "" if state in ("missing", "directory") else f"/srv/bot/releases/{live or 'x'}"
-    if draw(rarely):
+    if found and draw(rarely):
         lines.append(f"unfinished\t20240101T000000Z-00000001\t/srv/bot/releases/{draw(some_name)}\t{draw(some_name)}")
     if draw(rarely):
         left = draw(st.sampled_from(("0.00", "7.00")))

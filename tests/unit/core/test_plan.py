@@ -218,6 +218,21 @@ def test_a_named_release_repairs_a_current_link_that_is_missing_or_wrong(case: s
     assert planned(host(**UNFIT[case][0]), selection=Selection(backup="b1")).target == "b1"
 
 
+@pytest.mark.parametrize("gone", ["b3", "b9", "b2x"])
+def test_a_live_release_that_is_gone_is_still_the_one_that_is_left(gone: str) -> None:
+    found = releases("b1", "b2", "b10", "b11")
+    plan = planned(host(live=Live("dangling", gone, f"r/{gone}"), releases=found), selection=Selection(emergency=True))
+    assert plan.target == "b2"
+    assert {name for name, why in reasons(plan).items() if "newer" in why} == {"b10", "b11"}
+
+
+def test_the_release_that_an_interrupted_rollback_left_is_the_one_that_is_left_also_when_it_is_gone() -> None:
+    begun = OpenTransaction("run-1", source="/srv/bot/releases/b3/public/", target="b2", left="b3")
+    plan = planned(host(live="b2", unfinished=begun, releases=releases("b1", "b2", "b4")))
+    assert plan.target == "b2"
+    assert "newer" in reasons(plan)["b4"]
+
+
 # --- an interrupted transaction --------------------------------------------------------------------------
 
 INTERRUPTED = OpenTransaction("run-1", source="/srv/bot/releases/b3", target="b2")

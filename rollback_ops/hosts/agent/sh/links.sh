@@ -30,13 +30,13 @@ unprepare_link() {
 
 # current keeps the style that it has: relative links stay relative (where nothing on the way is a link itself).
 link_text() {
-    relative=$RO_RELEASES/$target above=$RO_CURRENT
+    relative=$RO_RELEASES/$target$live_place above=$RO_CURRENT
     while [ "$above" != "${above#*/}" ]; do relative=../$relative above=${above#*/}; done
     case $live_path in /* | '' | '?') relative='' ;; esac
     if [ -n "$relative" ] && [ -d "${current%/*}/$relative" ]; then
         printf '%s' "$relative"
     else
-        printf '%s' "$releases/$target"
+        printf '%s' "$releases/$target$live_place"
     fi
 }
 

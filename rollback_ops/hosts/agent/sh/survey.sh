@@ -13,34 +13,6 @@ survey() {
     list_releases
 }
 
-look_at_current() {
-    live_state=missing live_name='' live_path=''
-    if [ -L "$current" ]; then
-        live_path=$(readlink -- "$current")
-        case $live_path in *"$TAB"* | *"$NL"*) live_path='?' ;; esac
-        if [ -d "$current" ]; then
-            really "$current"
-            live_state=elsewhere
-        else
-            case $live_path in /*) gone=${live_path%/} ;; *) gone=${current%/*}/${live_path%/} ;; esac
-            really "${gone%/*}"
-            real=$real/${gone##*/}
-            live_state=dangling
-        fi
-        name_it "$real"
-        [ -z "$live_name" ] || [ "$live_state" = dangling ] || live_state=release
-    elif [ -e "$current" ]; then
-        live_state=directory
-    fi
-}
-
-# Sets live_name, from where current really leads: empty where that is no release.
-name_it() {
-    live_name=''
-    really "$releases"
-    if [ -n "$real" ] && [ "${1%/*}" = "$real" ] && safe_name "${1##*/}"; then live_name=${1##*/}; fi
-}
-
 list_releases() {
     cd -- "$releases" 2>/dev/null || return 0
     # shellcheck disable=SC2086 # the pattern is a glob
@@ -101,13 +73,13 @@ problem_of() {
     elif [ "$1" = "$deploying" ] && [ "$1" != "$live_name" ]; then
         problem=being-deployed
     else
-        lines "$RO_REQUIRES" has "$1" || problem="lacks $wanted"
+        is_complete "$1" || problem="lacks $wanted"
     fi
 }
 
 # As far as can be told while the service is down: without a process.
 is_whole() {
-    [ ! -L "$releases/$1" ] && [ -d "$releases/$1" ] && ! is_empty "$releases/$1" && lines "$RO_REQUIRES" has "$releases/$1"
+    [ ! -L "$releases/$1" ] && [ -d "$releases/$1" ] && ! is_empty "$releases/$1" && is_complete "$releases/$1"
 }
 
 revision_of() {
@@ -138,7 +110,7 @@ show_lease() {
 show_unfinished() {
     [ -r "$store/open" ] || return 0
     IFS=$TAB read -r open_run open_target open_source <"$store/open" || return 0
-    lock_is_held || say unfinished "$open_run" "$open_source" "$open_target"
+    lock_is_held || say unfinished "$open_run" "$open_source" "$open_target" "$(release_behind "$open_source")"
 }
 
 show_state() {

@@ -1,7 +1,7 @@
 # The transaction: stop, switch, link, start, or put back.
 
 transaction() {
-    downtime='' began_at=${live_name:+$releases/$live_name}
+    downtime='' began_at=${live_name:+$releases/$live_name$live_place}
     now
     down_since=$now
     [ "$reset" != yes ] || manage "$RO_RESET" 5

@@ -77,10 +77,12 @@ take_lease() {
 take_unfinished() {
     next
     next
-    source=$field
+    source=${field%/}
+    next
+    fields=${fields:-${source##*/}}
     # It is over if another release was made live since.
-    case $live_state,$live_name in release,"${source##*/}" | release,"$fields") ;; release,*) return ;; esac
-    origin=${source##*/} interrupted_to=$fields
+    case $live_state,$live_name in release,"$fields" | release,"$field") ;; release,*) return ;; esac
+    origin=$fields interrupted_to=$field
 }
 
 # Sets key, which sorts as plan.natural does: digits are a number behind its length, and begin with what sorts first.

@@ -1,0 +1,66 @@
+"""Where a rollback starts from: current may lead to a place in a release, and its text may have any form."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.agent_sandbox import RUN, Sandbox
+
+
+@pytest.fixture(params=["dash", "busybox"])
+def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Sandbox:
+    """Releases r2 and r3 with a directory public, which r1 lacks."""
+    sandbox = Sandbox(tmp_path, str(request.param))
+    for name in ("r2", "r3"):
+        (sandbox.releases / name / "public").mkdir()
+    return sandbox
+
+
+def point(sandbox: Sandbox, text: str) -> None:
+    sandbox.current.unlink()
+    sandbox.current.symlink_to(text)
+
+
+@pytest.mark.parametrize("prefix", ["", "{root}/"])
+def test_current_goes_on_leading_to_the_same_place_of_the_release(sandbox: Sandbox, prefix: str) -> None:
+    prefix = prefix.format(root=sandbox.root)
+    point(sandbox, f"{prefix}releases/r3/public")
+
+    result, _ = sandbox.switch("r2", source=f"{prefix}releases/r3/public")
+
+    assert (result.outcome, result.live) == ("switched", "r2")
+    assert os.readlink(sandbox.current) == f"{prefix}releases/r2/public"
+
+
+def test_a_release_without_that_place_cannot_be_the_target(sandbox: Sandbox) -> None:
+    point(sandbox, "releases/r3/public")
+    problems = {release.name: release.problem for release in sandbox.host.survey().releases}
+    before = sandbox.listing()
+
+    result, _ = sandbox.switch("r1", source="releases/r3/public")
+
+    assert {name for name, problem in problems.items() if problem} == {"r1"}
+    assert "public" in problems["r1"]
+    assert (result.outcome, os.readlink(sandbox.current)) == ("refused", "releases/r3/public")
+    assert [entry for entry in sandbox.listing() if ".rollback" not in entry[0]] == before
+
+
+@pytest.mark.parametrize("text", ["releases/r3", "releases/r3/", "{root}/releases/r3//", "releases/r3/public/"])
+@pytest.mark.parametrize("there", [True, False])
+def test_an_interrupted_transaction_left_the_release_into_which_current_led(
+    sandbox: Sandbox, text: str, there: bool
+) -> None:
+    source = text.format(root=sandbox.root)
+    point(sandbox, "releases/r2/" if there else source)
+    sandbox.store.mkdir()
+    (sandbox.store / "open").write_text(f"{RUN}\tr2\t{source}\n")
+    if not there:
+        (sandbox.releases / "r3").rename(sandbox.root / "gone")
+
+    survey = sandbox.host.survey()
+
+    assert survey.interrupted is not None
+    assert (survey.origin, survey.interrupted.target) == ("r3", "r2")
