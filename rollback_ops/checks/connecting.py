@@ -7,8 +7,9 @@ from socket import gaierror
 from rollback_ops.core.health import Finding
 from rollback_ops.core.model import AutomaticTrigger
 
-# A name that does not resolve, a connection that sshd or a firewall forbids, an SSH connection that was lost.
-_NOT_ASKED = (gaierror, UnicodeError, PermissionError, ConnectionResetError)
+# A name that does not resolve, a connection that sshd or a firewall forbids or that the host could not open for an
+# unknown reason, an SSH connection that was lost.
+_NOT_ASKED = (gaierror, UnicodeError, PermissionError, ConnectionAbortedError, ConnectionResetError)
 
 
 def not_connected(

@@ -11,14 +11,14 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, assert_never
 
 import typer
 
 from rollback_ops.cli import exit as process
-from rollback_ops.cli.options import HOSTS, OF_AN_ENVIRONMENT, Source, Typed, Version, takes
+from rollback_ops.cli.options import HOSTS, OF_AN_ENVIRONMENT, OF_HISTORY, Source, Typed, Version, takes
 from rollback_ops.cli.session import Session
-from rollback_ops.core.errors import Exit
+from rollback_ops.core.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from rollback_ops.commands.context import Context
@@ -150,7 +150,7 @@ def finish(session: Session, _: Typed) -> None:
 
 
 @history.command("list")
-@takes("only_env", "limit", "source", *HOSTS)
+@takes(*OF_HISTORY)
 def history_list(session: Session, typed: Typed) -> None:
     """Show the last rollbacks, newest first (20, or --limit)."""
     limit = typed.limit or 20
@@ -161,7 +161,7 @@ def history_list(session: Session, typed: Typed) -> None:
 
 
 @history.command("stats")
-@takes("only_env", "limit", "source", *HOSTS)
+@takes(*OF_HISTORY)
 def history_stats(session: Session, typed: Typed) -> None:
     """Show success rate, mean and slowest duration, by environment and by trigger."""
     found = _history(session, typed, typed.limit)
@@ -171,7 +171,7 @@ def history_stats(session: Session, typed: Typed) -> None:
 
 
 @history.command("log")
-@takes("only_env", "backup", "reason", "failed", "trigger", *HOSTS)
+@takes("env", "only_env", "backup", "reason", "failed", "trigger", *HOSTS)
 def history_log(session: Session, typed: Typed) -> None:
     """Record a rollback that was done by hand."""
     context = _open(session, typed, survey=False)
@@ -198,10 +198,13 @@ def _history(session: Session, typed: Typed, limit: int | None) -> History:
     from rollback_ops.commands.context import load_settings
 
     options = _options(typed)
-    if typed.source is Source.github:
-        return command.from_github(session.environ, options, session.secrets, limit)
-    settings = load_settings(typed.config, session.environ)
-    return command.from_journals(settings, session.environ, options, session.secrets)
+    match typed.source:
+        case Source.github:
+            return command.from_github(session.environ, options, session.secrets, limit)
+        case Source.journal:
+            settings = load_settings(typed.config, session.environ)
+            return command.from_journals(settings, session.environ, options, session.secrets)
+    assert_never(typed.source)
 
 
 def _open(
@@ -232,7 +235,7 @@ def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Op
     from rollback_ops.config.request import Options
 
     return Options(
-        environment=typed.env or typed.only_env,
+        environment=_environment(typed),
         service=typed.service,
         backup=typed.backup,
         reason=typed.reason,
@@ -245,6 +248,14 @@ def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Op
         local=typed.local,
         record=Path(typed.record) if typed.record else None,
     )
+
+
+def _environment(typed: Typed) -> str | None:
+    """Return the environment, however it was named. Raises ``UsageError`` when two were."""
+    named = {name for name in (typed.env, typed.of_env, typed.only_env) if name is not None}
+    if len(named) > 1:
+        raise UsageError(f"two environments were named: {typed.env or typed.of_env} and, with --env, {typed.only_env}")
+    return named.pop() if named else None
 
 
 @app.callback(invoke_without_command=True)

@@ -32,6 +32,9 @@ class Typed:
     release: Annotated[str | None, typer.Argument(metavar="RELEASE", help="The release. [default: the live one]")] = (
         None
     )
+    of_env: Annotated[
+        str | None, typer.Argument(metavar="ENV", help="Only this environment; also as --env. [default: all]")
+    ] = None
     only_env: Annotated[str | None, typer.Option("--env", metavar="ENV", help="Only this environment.")] = None
     service: Annotated[
         str | None, typer.Option("--service", metavar="NAME", help="The service, where there are several.")
@@ -68,7 +71,7 @@ class Typed:
 
 HOSTS = ("service", "host", "local", "json", "config")
 OF_AN_ENVIRONMENT = ("env", *HOSTS)
-OF_HISTORY = ("only_env", *HOSTS)
+OF_HISTORY = ("of_env", "only_env", "limit", "source", *HOSTS)
 
 
 Command = Callable[[Session, Typed], None]

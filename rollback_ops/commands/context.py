@@ -200,5 +200,6 @@ def _credentials(secrets: Secrets, environ: Mapping[str, str]) -> SshCredentials
         home=Path(environ.get("HOME") or Path.home()),
         key=secrets.ssh_key.get_secret_value() if secrets.ssh_key else "",
         passphrase=secrets.ssh_key_passphrase.get_secret_value() if secrets.ssh_key_passphrase else "",
+        certificate=secrets.ssh_certificate.get_secret_value() if secrets.ssh_certificate else "",
         known_hosts=secrets.known_hosts.get_secret_value() if secrets.known_hosts else "",
     )

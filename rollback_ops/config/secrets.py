@@ -10,6 +10,7 @@ from pydantic import SecretStr
 _VARIABLES = {
     "ssh_key": "ROLLBACK_SSH_KEY",
     "ssh_key_passphrase": "ROLLBACK_SSH_KEY_PASSPHRASE",
+    "ssh_certificate": "ROLLBACK_SSH_CERTIFICATE",
     "known_hosts": "ROLLBACK_KNOWN_HOSTS",
     "webhook_url": "ROLLBACK_WEBHOOK_URL",
     "token": "GITHUB_TOKEN",
@@ -25,6 +26,7 @@ class Secrets:
 
     ssh_key: SecretStr | None = None
     ssh_key_passphrase: SecretStr | None = None
+    ssh_certificate: SecretStr | None = None
     known_hosts: SecretStr | None = None
     webhook_url: SecretStr | None = None
     token: SecretStr | None = None
@@ -33,14 +35,18 @@ class Secrets:
     def read(cls, environ: Mapping[str, str]) -> Secrets:
         """Read the secrets from ``environ``. A blank variable counts as not given.
 
-        A literal ``\\n`` in the host keys ends a line: some secret stores keep texts of many lines like that.
+        A literal ``\\n`` in host keys and certificates ends a line: some secret stores keep line breaks like that.
         """
         given = {field: environ.get(variable, "").removeprefix("\ufeff") for field, variable in _VARIABLES.items()}
-        given["known_hosts"] = given["known_hosts"].replace("\\r", "").replace("\\n", "\n")
+        for field in ("known_hosts", "ssh_certificate"):
+            given[field] = given[field].replace("\\r", "").replace("\\n", "\n")
         return cls(**{field: SecretStr(text) for field, text in given.items() if text.strip()})
 
     def texts(self) -> tuple[str, ...]:
-        """Return the texts to redact: every secret, and the path of the webhook's URL. Host keys are public."""
+        """Return the texts to redact: every secret, and the path of the webhook's URL.
+
+        Host keys and certificates are public.
+        """
         hidden = (self.ssh_key, self.ssh_key_passphrase, self.webhook_url, self.token)
         whole = [each.get_secret_value() for each in hidden if each]
         address = self.webhook_url.get_secret_value() if self.webhook_url else ""

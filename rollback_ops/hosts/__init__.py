@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rollback_ops.config import Service
+from rollback_ops.core.errors import UsageError
 from rollback_ops.core.model import Manager, Unit
 from rollback_ops.hosts.agent.bundle import render
 from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.agent.restricted import PLACE
 from rollback_ops.hosts.transport import Transport
+
+if TYPE_CHECKING:
+    from rollback_ops.hosts.ssh.identity import Identity
 
 __all__ = ["SshCredentials", "on_servers", "on_this_machine"]
 
@@ -21,11 +26,12 @@ _MARGIN = 4.0
 
 @dataclass(frozen=True, slots=True)
 class SshCredentials:
-    """How to log in: key and known_hosts as text, or the user's OpenSSH configuration under ``home``."""
+    """How to log in: key, certificate and known_hosts as text, or the user's OpenSSH configuration under ``home``."""
 
     home: Path
     key: str = ""
     passphrase: str = ""
+    certificate: str = ""
     known_hosts: str = ""
 
 
@@ -45,10 +51,9 @@ def on_servers(
     Raises ``UsageError`` for a key, known_hosts or SSH configuration that cannot be used.
     """
     from rollback_ops.hosts.ssh.host_keys import KnownHosts
-    from rollback_ops.hosts.ssh.identity import Identity
     from rollback_ops.hosts.ssh.transport import SshTransport
 
-    identity = Identity.from_text(login.key, login.passphrase) if login.key else Identity.of_person(login.home)
+    identity = _identity(login)
     trust = KnownHosts.from_text(login.known_hosts) if login.known_hosts else KnownHosts.of_person(login.home)
     text, place = render(service, manager), f"{service.root}/{PLACE}" if restricted else ""
     return [
@@ -66,6 +71,17 @@ def on_this_machine(
     from rollback_ops.hosts.local import LocalTransport
 
     return [_host(LocalTransport(), render(service, manager), service, parse_units)]
+
+
+def _identity(login: SshCredentials) -> Identity:
+    from rollback_ops.hosts.ssh.identity import Identity
+
+    if login.key:
+        return Identity.from_text(login.key, login.passphrase, login.certificate)
+    if login.certificate:
+        hint = "Without it, put the certificate next to your key as …-cert.pub, or name it with CertificateFile."
+        raise UsageError("ROLLBACK_SSH_CERTIFICATE was given without ROLLBACK_SSH_KEY", hint)
+    return Identity.of_person(login.home)
 
 
 def _host(

@@ -73,13 +73,14 @@ class Sshd:
         lines = [
             f"Port {port}",
             "ListenAddress 127.0.0.1",
+            # The first value of a keyword counts.
+            *settings,
             *(f"HostKey {key}" for key in host_keys),
             f"AuthorizedKeysFile {authorized}",
             "PidFile none",
             "StrictModes no",
             "UsePAM no",
             "LogLevel VERBOSE",
-            *settings,
         ]
         config.write_text("\n".join(lines) + "\n")
         process = subprocess.Popen([SSHD, "-D", "-f", str(config), "-E", str(log)])

@@ -26,6 +26,7 @@ class _QuietConfig(SSHConfig):
         # By default paramiko expands %l for every identity file, with a DNS query for this machine's name.
         self.TOKENS_BY_CONFIG_KEY = {
             "hostname": ["%h"],
+            "certificatefile": ["%h", "%r", "%u"],
             "identityfile": ["%h", "%r", "%u"],
             "proxyjump": ["%h", "%p", "%r"],
         }
@@ -40,6 +41,7 @@ class HostSettings:
     port: int
     jumps: tuple[str, ...] = ()
     identity_files: tuple[Path, ...] = ()
+    certificate_file: Path | None = None
     identities_only: bool = False
     known_hosts_files: tuple[Path, ...] = ()
     host_key_alias: str = ""
@@ -80,6 +82,7 @@ class OpenSshConfig:
             port=_whole_number(found.get("port", "22"), host, "Port"),
             jumps=tuple(j for j in re.split(r"[\s,]+", found.get("proxyjump", "")) if j not in ("", "none")),
             identity_files=tuple(Path(name) for name in found.get("identityfile", ()) if name != "none"),
+            certificate_file=Path(named) if (named := found.get("certificatefile", "none")) != "none" else None,
             identities_only=found.get("identitiesonly", "no").lower() == "yes",
             known_hosts_files=tuple(Path(name) for name in shlex.split(found.get("userknownhostsfile", ""))),
             host_key_alias=found.get("hostkeyalias", ""),
@@ -110,7 +113,7 @@ class _Reader:
                     if included not in (*around, path):
                         yield from self.lines(included, block, (*around, path))
                         yield block
-            elif key in ("identityfile", "userknownhostsfile"):
+            elif key in ("certificatefile", "identityfile", "userknownhostsfile"):
                 yield f"{key} {self._at_home(value)}"
             else:
                 yield line

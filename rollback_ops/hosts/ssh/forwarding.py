@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import threading
+from ipaddress import ip_address
 from typing import Any
 
 import paramiko
@@ -12,6 +15,7 @@ from paramiko.common import OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
 from rollback_ops.core.text import one_line
 from rollback_ops.hosts.lines import lost
+from rollback_ops.hosts.ssh.negotiation import NegotiatingTransport
 
 # sshd sends the text of getaddrinfo (gai_strerror of glibc and of musl) in SSH_MSG_CHANNEL_OPEN_FAILURE.
 _UNRESOLVED = {
@@ -22,10 +26,22 @@ _UNRESOLVED = {
     "Name does not resolve": socket.EAI_NONAME,
     "Try again": socket.EAI_AGAIN,
 }
+# It also sends the text of strerror (of glibc and of musl) for a connection that it could not open.
+_NOT_OPENED = {
+    "Connection refused": errno.ECONNREFUSED,
+    "Connection timed out": errno.ETIMEDOUT,
+    "Operation timed out": errno.ETIMEDOUT,
+    "No route to host": errno.EHOSTUNREACH,
+    "Host is unreachable": errno.EHOSTUNREACH,
+    "Network is unreachable": errno.ENETUNREACH,
+    "Network unreachable": errno.ENETUNREACH,
+    "Permission denied": errno.EACCES,
+    "Operation not permitted": errno.EPERM,
+}
 _LONGEST_REASON = 100
 
 
-class ForwardingTransport(paramiko.Transport):
+class ForwardingTransport(NegotiatingTransport):
     """Keeps the reason why each channel was refused. paramiko drops its text, and mixes up those of two threads."""
 
     def __init__(self, sock: Any, **options: Any) -> None:
@@ -92,14 +108,27 @@ class ForwardedStream:
 
 
 def refusal(error: ChannelException, host: str, port: int) -> OSError:
-    """Translate sshd's refusal of a connection to ``host`` and ``port``.
+    """Translate sshd's refusal of a connection to ``host`` and ``port`` into the error of a connection from here.
 
-    Returns ``PermissionError`` when sshd does not allow it, ``socket.gaierror`` when the host cannot resolve the name,
-    and ``ConnectionRefusedError`` for every other reason.
+    Returns ``PermissionError`` when sshd or a firewall does not allow it, ``socket.gaierror`` when the host cannot
+    resolve the name, and ``ConnectionAbortedError`` for a reason that is not known here.
     """
     if error.code == OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED:
         return PermissionError("sshd forbids the connection (AllowTcpForwarding or PermitOpen in its sshd_config)")
     reason = one_line(error.text, _LONGEST_REASON)
     if error.text in _UNRESOLVED:
         return socket.gaierror(_UNRESOLVED[error.text], f"the host cannot resolve {host}: {reason}")
-    return ConnectionRefusedError(f"port {port} of {host} refused the connection ({reason})")
+    if number := _NOT_OPENED.get(error.text):
+        return OSError(number, os.strerror(number))
+    if not error.text and _needs_no_dns(host):
+        # Servers other than OpenSSH's give no reason. Whatever it was, the name was not the problem.
+        return ConnectionRefusedError(f"the host could not connect to {host} port {port}")
+    return ConnectionAbortedError(f"the host could not connect to {host} port {port}: {reason or 'it gave no reason'}")
+
+
+def _needs_no_dns(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return True

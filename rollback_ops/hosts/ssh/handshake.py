@@ -8,7 +8,6 @@ import time
 from socket import gaierror
 from typing import Any
 
-import paramiko
 from fabric.config import Config
 from fabric.connection import Connection
 from paramiko import ChannelException, SSHException
@@ -16,16 +15,19 @@ from paramiko.common import OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 from paramiko.ssh_exception import IncompatiblePeer
 
 from rollback_ops.core.errors import HostUnreachable
+from rollback_ops.core.text import one_line
 from rollback_ops.hosts.ssh.auth import KeyAuthentication
-from rollback_ops.hosts.ssh.forwarding import ForwardingTransport
+from rollback_ops.hosts.ssh.forwarding import ForwardingTransport, refusal
 from rollback_ops.hosts.ssh.host_keys import HostKeys, KnownHostsPolicy
 from rollback_ops.hosts.ssh.identity import Hop, Identity
+from rollback_ops.hosts.ssh.negotiation import NegotiatingTransport
 from rollback_ops.hosts.ssh.tcp import connect_tcp
 from rollback_ops.hosts.ssh.watchdog import Watchdog
 
 # Otherwise paramiko's threads print tracebacks for errors that also reach us as exceptions.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
+_LONGEST_REASON = 200
 _PAUSE = (0.1, 0.4)
 _FAILURES = (OSError, EOFError, UnicodeError, SSHException)
 
@@ -43,7 +45,7 @@ class Handshake:
         self._known = known
         self._seconds = hop.settings.connect_timeout or seconds
 
-    def open(self, gateway: paramiko.Transport | None) -> Connection:
+    def open(self, gateway: ForwardingTransport | None) -> Connection:
         """Connect, directly or through ``gateway``. A host that closes the connection is tried once more.
 
         Raises ``HostUnreachable``, or its subclasses for a host key or a key of ours that is not accepted.
@@ -58,7 +60,7 @@ class Handshake:
             time.sleep(pause)
         return self._attempt(gateway, deadline)
 
-    def _attempt(self, gateway: paramiko.Transport | None, deadline: float) -> Connection:
+    def _attempt(self, gateway: ForwardingTransport | None, deadline: float) -> Connection:
         settings = self._hop.settings
         try:
             sock = self._connect(gateway, deadline - time.monotonic())
@@ -82,21 +84,21 @@ class Handshake:
             try:
                 connection.open()
             except (*_FAILURES, HostUnreachable) as error:
-                greeted = _greeted(connection)
+                transport = connection.client.get_transport()
                 connection.client.close()
                 sock.close()
                 if watchdog.expired:
                     raise self._silent() from None
                 if isinstance(error, HostUnreachable):
                     raise
-                raise self._broken(error, greeted=greeted) from None
+                raise self._broken(error, transport) from None
         return connection
 
-    def _connect(self, gateway: paramiko.Transport | None, seconds: float) -> Any:
+    def _connect(self, gateway: ForwardingTransport | None, seconds: float) -> Any:
         address = (self._hop.settings.host, self._hop.settings.port)
         if gateway is None:
             return connect_tcp(*address, seconds)
-        return gateway.open_channel("direct-tcpip", address, ("127.0.0.1", 0), timeout=seconds)
+        return gateway.forward(*address, seconds)
 
     def _transport(self, sock: Any, **options: Any) -> ForwardingTransport:
         transport = ForwardingTransport(sock, **options)
@@ -113,7 +115,7 @@ class Handshake:
     def _not_connected(self, error: Exception) -> HostUnreachable:
         label, host, port = self._hop.label, self._hop.settings.host, self._hop.settings.port
         if isinstance(error, ChannelException):
-            return self._not_passed_on(error, f"{host} port {port}")
+            return self._not_passed_on(error)
         if isinstance(error, TimeoutError) or str(error) == "Timeout opening channel.":
             return self._silent()
         if isinstance(error, ConnectionRefusedError):
@@ -121,28 +123,39 @@ class Handshake:
                 f"{label}: connection refused by {host} port {port}", "Is sshd running, and is this its port?"
             )
         if isinstance(error, gaierror | UnicodeError):
-            return HostUnreachable(f"{label}: the name {host!r} cannot be resolved", "Check its spelling, and the DNS.")
+            return HostUnreachable(
+                f"{label}: the name {host!r} cannot be resolved{_because(error)}", "Check its spelling, and the DNS."
+            )
         reason = error.strerror if isinstance(error, OSError) else None
         return HostUnreachable(f"{label}: {host} port {port}: {reason or 'the connection to its gateway was lost'}")
 
-    def _broken(self, error: Exception, *, greeted: bool) -> HostUnreachable:
+    def _broken(self, error: Exception, transport: NegotiatingTransport | None) -> HostUnreachable:
         label = self._hop.label
-        if isinstance(error, IncompatiblePeer):
-            return HostUnreachable(
-                f"{label}: {error}", "Its sshd offers only algorithms that are not safe any more: update it."
-            )
-        if greeted:
-            return CutOff(f"{label}: the connection broke during the handshake")
-        hint = "It is not an SSH server, or it has too many logins at once (MaxStartups in sshd_config)."
-        return CutOff(f"{label}: port {self._hop.settings.port} closed the connection before SSH began", hint)
+        if transport and isinstance(error, IncompatiblePeer):
+            mismatch, hint = transport.mismatch()
+            return HostUnreachable(f"{label}: {mismatch or error}", hint)
+        if transport and transport.remote_version.startswith("SSH-"):
+            return CutOff(f"{label}: the connection broke during the handshake{_because(error)}")
+        said = f", and said: {transport.greeting}" if transport and transport.greeting else ""
+        hint = "" if said else "It is not an SSH server, or it takes no more logins now (MaxStartups in sshd_config)."
+        return CutOff(f"{label}: port {self._hop.settings.port} closed the connection before SSH began{said}", hint)
 
-    def _not_passed_on(self, error: ChannelException, place: str) -> HostUnreachable:
+    def _not_passed_on(self, error: ChannelException) -> HostUnreachable:
+        label, host, port = self._hop.label, self._hop.settings.host, self._hop.settings.port
         if error.code == OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED:
             hint = "AllowTcpForwarding and PermitOpen in its sshd_config decide; a key's `restrict` does too."
-            return HostUnreachable(f"{self._hop.label}: its gateway does not pass connections on to {place}", hint)
-        return CutOff(f"{self._hop.label}: its gateway cannot reach {place}", "Is it up, seen from the gateway?")
+            return HostUnreachable(f"{label}: its gateway does not pass connections on to {host} port {port}", hint)
+        cause = refusal(error, host, port)
+        if isinstance(cause, gaierror):
+            hint = "Check its spelling, and the DNS of the gateway."
+            return HostUnreachable(f"{label}: its gateway cannot resolve the name {host!r}{_because(cause)}", hint)
+        if isinstance(cause, ConnectionRefusedError):
+            hint = "Is sshd running there, and is this its port?"
+            return CutOff(f"{label}: {host} port {port} refused the connection from its gateway", hint)
+        hint = "Is it up, seen from the gateway?"
+        return CutOff(f"{label}: its gateway cannot reach {host} port {port}{_because(cause)}", hint)
 
 
-def _greeted(connection: Connection) -> bool:
-    transport = connection.client.get_transport()
-    return transport is not None and transport.remote_version.startswith("SSH-")
+def _because(error: Exception) -> str:
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return f" ({one_line(reason, _LONGEST_REASON)})" if reason else ""

@@ -14,11 +14,13 @@ from paramiko import Agent, PKey, SSHException
 
 from rollback_ops.core.errors import UsageError
 from rollback_ops.hosts.ssh.address import parse_address
+from rollback_ops.hosts.ssh.certificates import SUFFIX, Certificate, describe, of_agent
 from rollback_ops.hosts.ssh.config import HostSettings, OpenSshConfig
-from rollback_ops.hosts.ssh.keys import PassphraseNeeded, load_key
+from rollback_ops.hosts.ssh.keys import PassphraseNeeded, fingerprint, load_key
 from rollback_ops.hosts.ssh.known_hosts import name_in_known_hosts
 
 _LONGEST_ROUTE = 8
+_GIVEN = "ROLLBACK_SSH_CERTIFICATE"
 _DEFAULT_FILES = ("id_ed25519", "id_ecdsa", "id_rsa")
 
 
@@ -36,23 +38,37 @@ class Hop:
 
 
 class Identity:
-    """One given key, or the user's OpenSSH configuration, keys and ssh-agent. Threads may share it."""
+    """One given key, or the user's OpenSSH configuration, keys and ssh-agent. Threads may share it.
 
-    def __init__(self, key: PKey | None, config: OpenSshConfig, home: Path | None = None) -> None:
-        self._key = key
+    ``given`` are the given key's forms: with its certificate, and alone.
+    """
+
+    def __init__(self, given: tuple[PKey, ...], config: OpenSshConfig, home: Path | None = None) -> None:
+        self._given = given
         self._config = config
         self._home = home
         self._load = cache(_load_file)
+        self._certificate = cache(_load_certificate)
 
     @classmethod
-    def from_text(cls, key: str, passphrase: str = "") -> Identity:
-        """Use only the private key in ``key``. Raises ``UsageError`` when it holds none."""
-        return cls(load_key(key, passphrase), OpenSshConfig())
+    def from_text(cls, key: str, passphrase: str = "", certificate: str = "") -> Identity:
+        """Use only the private key in ``key``, and its certificate if there is one.
+
+        Raises ``UsageError`` when a text holds none, and for the certificate of another key.
+        """
+        loaded = load_key(key, passphrase)
+        if not certificate:
+            return cls((loaded,), OpenSshConfig())
+        found = Certificate.parse(certificate, _GIVEN)
+        if found.key != loaded.asbytes():
+            hint = f"It is for the key {fingerprint(found.key)}, and ROLLBACK_SSH_KEY is {describe(loaded)}."
+            raise UsageError(f"{_GIVEN} is the certificate of another key", hint)
+        return cls((found.on(loaded), loaded), OpenSshConfig())
 
     @classmethod
     def of_person(cls, home: Path, system: Path = Path("/etc/ssh")) -> Identity:
         """Use ``~/.ssh/config``, ssh-agent and the usual key files. Raises ``UsageError`` for a bad configuration."""
-        return cls(None, OpenSshConfig.of_person(home, system), home)
+        return cls((), OpenSshConfig.of_person(home, system), home)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -78,12 +94,19 @@ class Identity:
         return route
 
     def keys(self, hop: Hop) -> Generator[PKey]:
-        """Yield the keys to offer, the likeliest first: sshd limits the refused keys (MaxAuthTries)."""
-        if self._key is not None:
-            yield self._key
+        """Yield the keys to offer, the likeliest first: sshd limits the refused keys (MaxAuthTries).
+
+        A key that has a certificate is offered with it first, and then alone.
+        """
+        if self._given:
+            yield from self._given
             return
+        certificates = [each for each in self._certificates(hop.settings) if isinstance(each, Certificate)]
         with closing(_Agent()) as agent:
-            yield from self._own_keys(hop.settings, agent.held)
+            for key in self._own_keys(hop.settings, agent.held):
+                yield from (each.on(key) for each in certificates if each.key == key.asbytes())
+                yield from agent.certified.get(key.asbytes(), ())
+                yield key
 
     def _own_keys(self, settings: HostSettings, held: dict[bytes, PKey]) -> Iterator[PKey]:
         files = self._files(settings)
@@ -97,10 +120,10 @@ class Identity:
             yield from self._from_files(files, held)
 
     def unusable(self, hop: Hop) -> list[str]:
-        """Return the reasons why key files of the user could not be offered."""
-        if self._key is not None:
+        """Return the reasons why key files and certificates of the user could not be offered."""
+        if self._given:
             return []
-        found = map(self._load, self._files(hop.settings))
+        found = (*map(self._load, self._files(hop.settings)), *self._certificates(hop.settings))
         return [problem for problem in found if isinstance(problem, str)]
 
     def _hop(self, text: str) -> Hop:
@@ -114,6 +137,11 @@ class Identity:
             return settings.identity_files
         return tuple(self._home / ".ssh" / name for name in _DEFAULT_FILES)
 
+    def _certificates(self, settings: HostSettings) -> list[Certificate | str | None]:
+        """Return the certificates in files, or why one cannot be read; None for a file that is not there."""
+        named = [settings.certificate_file] if settings.certificate_file else []
+        return [self._certificate(path) for path in (*named, *map(_beside, self._files(settings)))]
+
     def _from_files(self, files: Sequence[Path], held: dict[bytes, PKey]) -> Iterator[PKey]:
         for path in files:
             key = None if _public_blob(path) in held else self._load(path)
@@ -122,18 +150,39 @@ class Identity:
 
 
 class _Agent:
-    """The user's ssh-agent, if it runs, with its keys by their public key."""
+    """The user's ssh-agent, if it runs, with its keys by their public key, and the ``certified`` ones of each."""
 
     def __init__(self) -> None:
         self._agent: Agent | None = None
         self.held: dict[bytes, PKey] = {}
+        self.certified: dict[bytes, list[PKey]] = {}
         with suppress(SSHException, OSError):
             self._agent = Agent()
-            self.held = {key.asbytes(): key for key in self._agent.get_keys()}
+            for key in self._agent.get_keys():
+                if certificate := of_agent(key):
+                    self.certified.setdefault(certificate.key, []).append(key)
+                elif not key.name.endswith(SUFFIX):
+                    self.held[key.asbytes()] = key
 
     def close(self) -> None:
         if self._agent is not None:
             self._agent.close()
+
+
+def _load_certificate(path: Path) -> Certificate | str | None:
+    try:
+        return Certificate.parse(path.read_text(encoding="utf-8", errors="replace"), str(path))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+    except UsageError as error:
+        return error.message
+
+
+def _beside(path: Path) -> Path:
+    """Return where OpenSSH looks for the certificate of a key file."""
+    return path.with_name(path.name.removesuffix(".pub") + "-cert.pub")
 
 
 def _load_file(path: Path) -> PKey | str | None:

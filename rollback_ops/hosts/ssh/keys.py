@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from contextlib import suppress
 from io import StringIO
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -11,11 +12,16 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from paramiko import ECDSAKey, Ed25519Key, PKey, RSAKey
+from paramiko import ECDSAKey, Ed25519Key, Message, PKey, RSAKey
 
 from rollback_ops.core.errors import UsageError
+from rollback_ops.core.text import one_line
 
 _PUBLIC = ("ssh-", "ecdsa-", "sk-", "-----BEGIN PUBLIC KEY", "-----BEGIN RSA PUBLIC KEY", "---- BEGIN SSH2 PUBLIC KEY")
+
+_MAGIC = b"openssh-key-v1\0"
+_KINDS = ("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
+_LONGEST_KIND = 60
 
 
 class PassphraseNeeded(UsageError):
@@ -25,11 +31,6 @@ class PassphraseNeeded(UsageError):
 def fingerprint(public: bytes) -> str:
     """Return the SHA256 of a public key in SSH's wire format, as ``ssh-keygen -l`` prints it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(public).digest()).decode().rstrip("=")
-
-
-def describe(key: PKey) -> str:
-    """Return type and fingerprint of a key, which are public."""
-    return f"{key.get_name()} {fingerprint(key.asbytes())}"
 
 
 def new_key() -> str:
@@ -51,7 +52,39 @@ def load_key(text: str, passphrase: str = "", source: str = "ROLLBACK_SSH_KEY") 
         return ECDSAKey(vals=(loaded, loaded.public_key()))
     if isinstance(loaded, RSAPrivateKey):
         return _rsa(loaded, source)
-    raise UsageError(f"{source}: this kind of key is not supported", "Make one: ssh-keygen -t ed25519")
+    raise _unsupported(data, source)
+
+
+def _unsupported(data: str, source: str) -> UsageError:
+    cipher, kind = _header(data)
+    if kind.startswith("sk-"):
+        hint = "It needs the touch of its hardware token. Make another key: ssh-keygen -t ed25519"
+        return UsageError(f"{source} is a FIDO key ({kind}), which is not supported", hint)
+    if kind in _KINDS and cipher != "none":
+        hint = "Encrypt it in another way: ssh-keygen -p -Z aes256-ctr -f key"
+        return UsageError(f"{source} is encrypted with {cipher}, which is not supported", hint)
+    what = f"a key of the kind {kind}, which" if kind else "a key of a kind, or encrypted in a way, that"
+    return UsageError(f"{source} is {what} is not supported", "Make another key: ssh-keygen -t ed25519")
+
+
+def _header(data: str) -> tuple[str, str]:
+    """Return cipher and kind of a key in OpenSSH's format (PROTOCOL.key): never encrypted. Empty for other texts."""
+    with suppress(ValueError):
+        header = Message(base64.b64decode("".join(data.splitlines()[1:-1])))
+        if header.get_bytes(len(_MAGIC)) == _MAGIC:
+            cipher, _kdf, _options, _keys = (
+                header.get_string(),
+                header.get_string(),
+                header.get_string(),
+                header.get_int(),
+            )
+            kind = Message(header.get_string()).get_string()
+            return _word(cipher), _word(kind)
+    return "", ""
+
+
+def _word(name: bytes) -> str:
+    return one_line(name.decode(errors="replace"), _LONGEST_KIND)
 
 
 def _tidy(text: str) -> str:
@@ -64,6 +97,9 @@ def _require_private_key(data: str, source: str) -> None:
     first, last = data.split("\n", 1)[0], data.rstrip("\n").rsplit("\n", 1)[-1]
     if data == "\n":
         raise UsageError(f"{source} is empty", "Set it to the private key itself, not to the path of its file.")
+    if "-cert-v01@openssh.com" in first[:100]:
+        hint = "Put it into ROLLBACK_SSH_CERTIFICATE, or next to the key as …-cert.pub, and the private key here."
+        raise UsageError(f"{source} holds a certificate", hint)
     if first.startswith(_PUBLIC):
         raise UsageError(f"{source} holds a public key", "Use the private key: the file without .pub.")
     if first.startswith("PuTTY-User-Key-File"):
@@ -81,7 +117,9 @@ def _decrypt(data: str, passphrase: str, source: str) -> object:
         return _parse(data, None)
     except TypeError:
         pass
-    except (ValueError, UnsupportedAlgorithm):
+    except UnsupportedAlgorithm:
+        raise _unsupported(data, source) from None
+    except ValueError:
         hint = "Some of its lines are missing or changed. Check it: ssh-keygen -y -f key"
         raise UsageError(f"{source} is damaged", hint) from None
     if not passphrase:
@@ -89,7 +127,9 @@ def _decrypt(data: str, passphrase: str, source: str) -> object:
         raise PassphraseNeeded(f"{source} is encrypted with a passphrase, and none was given", hint)
     try:
         return _parse(data, passphrase.encode())
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except UnsupportedAlgorithm:
+        raise _unsupported(data, source) from None
+    except (ValueError, TypeError):
         hint = "Check ROLLBACK_SSH_KEY_PASSPHRASE with: ssh-keygen -y -f key"
         raise UsageError(f"{source}: the passphrase is wrong, or the key is damaged", hint) from None
 

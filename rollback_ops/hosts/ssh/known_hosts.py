@@ -38,6 +38,12 @@ def name_in_known_hosts(host: str, port: int) -> str:
     return host.lower() if port == 22 else f"[{host.lower()}]:{port}"
 
 
+def plain_name(known_as: str) -> str:
+    """Return a host's name in known_hosts files without its port."""
+    name, _, port = known_as.rpartition("]:")
+    return name.removeprefix("[") if name and port else known_as
+
+
 def parse_known_hosts(text: str, source: str, *, tolerant: bool = False) -> Iterator[KnownHost]:
     """Yield the lines. ``tolerant`` skips invalid lines, as OpenSSH does.
 
@@ -70,7 +76,7 @@ def _marker(word: str, where: str) -> Marker:
     for marker in _MARKERS:
         if word == marker:
             return marker
-    raise UsageError(f"{where}: unknown marker {word!r}", "Only @revoked is supported.")
+    raise UsageError(f"{where}: unknown marker {word!r}", "It should be @revoked or @cert-authority.")
 
 
 def _blob(encoded: str, key_type: str, where: str) -> bytes:
@@ -88,6 +94,11 @@ def _blob(encoded: str, key_type: str, where: str) -> bytes:
 def _matches(pattern: str, host: str) -> bool:
     if pattern.startswith("|1|"):
         return _matches_hash(pattern, host)
+    return wildcard_matches(pattern, host)
+
+
+def wildcard_matches(pattern: str, host: str) -> bool:
+    """Say whether a pattern with ``*`` and ``?`` matches all of ``host``, whatever the case of its letters."""
     # Not fnmatch: it reads the brackets of [host]:port as a set of characters.
     expression = re.escape(pattern.lower()).replace(r"\*", ".*").replace(r"\?", ".")
     return re.fullmatch(expression, host) is not None

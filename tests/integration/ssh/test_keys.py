@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -127,3 +128,25 @@ def test_a_kind_of_key_that_is_not_supported_is_refused() -> None:
     curve = ["openssl", "ecparam", "-name", "secp256k1", "-genkey", "-noout"]
     text = subprocess.run(curve, check=True, capture_output=True, text=True).stdout
     assert "ssh-keygen -t ed25519" in refusal(text).hint
+
+
+def test_a_fido_key_is_named_and_not_called_damaged() -> None:
+    def field(data: bytes) -> bytes:
+        return len(data).to_bytes(4, "big") + data
+
+    kind = b"sk-ssh-ed25519@openssh.com"
+    public = field(kind) + field(b"k" * 32) + field(b"ssh:")
+    secret = b"\0\0\0\1" * 2 + public + b"\1" + field(b"handle") + field(b"") + field(b"comment")
+    secret += bytes(range(1, 1 + -len(secret) % 8))
+    whole = b"openssh-key-v1\0" + field(b"none") * 2 + field(b"") + b"\0\0\0\1" + field(public) + field(secret)
+    text = base64.encodebytes(whole).decode()
+    error = refusal(f"-----BEGIN OPENSSH PRIVATE KEY-----\n{text}-----END OPENSSH PRIVATE KEY-----\n")
+    assert kind.decode() in error.message
+    assert "damaged" not in error.message
+
+
+def test_a_way_of_encryption_that_is_not_supported_is_named(tmp_path: Path) -> None:
+    cipher = "chacha20-poly1305@openssh.com"
+    text = keygen(tmp_path / "key", "ed25519", 0, "open sesame", "-Z", cipher).read_text()
+    assert cipher in refusal(text).message
+    assert cipher in refusal(text, "open sesame").message

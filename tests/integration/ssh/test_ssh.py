@@ -411,6 +411,68 @@ def test_a_gateway_that_forbids_the_forwarding_differs_from_one_that_cannot_reac
     assert str(target.port) in error.message
 
 
+def test_what_a_gateway_could_not_do_is_told_as_the_gateway_told_it(start_sshd: Start, identity: Identity) -> None:
+    gateway = start_sshd()
+    trust = KnownHosts.from_text(gateway.known_hosts())
+
+    def told(host: str) -> HostUnreachable:
+        return failure(SshTransport(host, (gateway.address,), identity, trust, 20))
+
+    unresolved, unrouted, closed = told("nowhere.invalid"), told("[2001:db8::1]:22"), told(f"127.0.0.1:{free_port()}")
+    assert "nowhere.invalid" in unresolved.message
+    assert "DNS of the gateway" in unresolved.hint
+    assert re.search("route|unreachable", unrouted.message)
+    assert "DNS" not in str(unrouted) + str(closed)
+    assert "refused" in closed.message
+    assert "refused" not in str(unresolved) + str(unrouted)
+
+
+@pytest.mark.parametrize(
+    ("setting", "keyword"),
+    [
+        ("Ciphers chacha20-poly1305@openssh.com", "Ciphers"),
+        ("KexAlgorithms sntrup761x25519-sha512@openssh.com", "KexAlgorithms"),
+        ("MACs umac-128-etm@openssh.com", "MACs"),
+    ],
+)
+def test_algorithms_that_both_sides_do_not_share_are_named_from_both_sides(
+    start_sshd: Start, identity: Identity, setting: str, keyword: str
+) -> None:
+    with reached(start_sshd(setting), identity) as host:
+        error = failure(host)
+    assert setting.split()[1] in error.message
+    assert keyword in error.hint
+    assert "aes256-gcm@openssh.com" in error.hint or keyword != "Ciphers"
+
+
+def test_what_a_host_says_at_the_login_is_shown(
+    start_sshd: Start, client_keys: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "banner").write_text("Closed for maintenance\nuntil 14:00\x1b[31m\n")
+    with reached(
+        start_sshd(f"Banner {tmp_path}/banner"), Identity.from_text(client_keys["stranger"].read_text())
+    ) as host:
+        error = failure(host)
+    assert "Closed for maintenance until 14:00" in error.hint
+    assert "\x1b" not in str(error)
+
+
+def test_what_a_port_says_before_it_closes_the_connection_is_shown(identity: Identity, sshd: Sshd) -> None:
+    def drop(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                connection.sendall(b"Not allowed at this time\r\n")
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=drop, args=(listener,), daemon=True).start()
+        trust = KnownHosts.from_text(sshd.known_hosts())
+        host = SshTransport(f"127.0.0.1:{listener.getsockname()[1]}", (), identity, trust)
+        assert "Not allowed at this time" in failure(host).message
+        listener.shutdown(socket.SHUT_RDWR)
+
+
 def test_a_silent_host_behind_a_gateway_is_given_up_within_the_connect_timeout(
     start_sshd: Start, identity: Identity
 ) -> None:

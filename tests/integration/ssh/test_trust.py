@@ -148,7 +148,7 @@ def test_the_host_is_asked_for_a_key_of_a_type_that_is_known(keys: dict[str, Key
         ("bot1 ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIA==", "'ssh-rsa'"),
         ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA==", ""),
         ("@trusted bot1 ssh-ed25519 AAAA", "'@trusted'"),
-        ("@cert-authority *.example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA==", "@cert-authority"),
+        ("@cert-authority * sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29t", "FIDO"),
     ],
 )
 def test_a_line_that_cannot_be_used_is_a_usage_error_with_its_number(
@@ -175,7 +175,7 @@ def test_invalid_lines_in_the_users_own_files_are_skipped(tmp_path: Path, keys: 
     trust.about("bot2").verify(keys["ed25519"].key, "bot2")
     with pytest.raises(HostUntrusted, match=keys["rsa"].fingerprint) as caught:
         trust.about("bot3").verify(keys["rsa"].key, "bot3")
-    assert "@cert-authority" in caught.value.hint
+    assert "HostCertificate" in caught.value.hint
     assert str(home / ".ssh/known_hosts") in caught.value.hint
 
 

@@ -28,8 +28,8 @@ ACTION = yaml.safe_load((PROJECT / "action.yml").read_text())
 # From the contract, to the letter.
 INPUTS = [
     "environment", "command", "service", "backup", "reason", "emergency", "dry-run", "if-current", "trigger", "config",
-    "ssh-key", "ssh-key-passphrase", "known-hosts", "webhook-url", "webhook-format", "token", "record-deployment",
-    "upload-artifact", "artifact-name", "python-path",
+    "ssh-key", "ssh-key-passphrase", "ssh-certificate", "known-hosts", "webhook-url", "webhook-format", "token",
+    "record-deployment", "upload-artifact", "artifact-name", "python-path",
 ]  # fmt: skip
 OUTPUTS = [
     "outcome", "exit-code", "from", "to", "rolled-back", "decision", "deployment-id", "deployment-url",
