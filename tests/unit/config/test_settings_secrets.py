@@ -13,6 +13,7 @@ KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END O
 ENVIRON = {
     "ROLLBACK_SSH_KEY": KEY,
     "ROLLBACK_SSH_KEY_PASSPHRASE": "hunter2",
+    "ROLLBACK_SSH_CERTIFICATE": "ssh-ed25519-cert-v01@openssh.com AAAA",
     "ROLLBACK_KNOWN_HOSTS": "bot1 ssh-ed25519 AAAAC3Nza",
     "ROLLBACK_WEBHOOK_URL": "https://hooks.example.org/T0/B0",
     "GITHUB_TOKEN": "ghs_abcdef",
@@ -97,6 +98,7 @@ def test_every_secret_and_the_path_of_the_webhook_is_redacted_but_no_host_key() 
     given = {
         "ROLLBACK_SSH_KEY": "key",
         "ROLLBACK_SSH_KEY_PASSPHRASE": "passphrase",
+        "ROLLBACK_SSH_CERTIFICATE": "ssh-ed25519-cert-v01@openssh.com AAAA",
         "ROLLBACK_KNOWN_HOSTS": "bot1 ssh-ed25519 AAAA",
         "ROLLBACK_WEBHOOK_URL": "https://hooks.example.org/services/T0/B0/x",
         "GITHUB_TOKEN": "token",
