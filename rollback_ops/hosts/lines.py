@@ -70,6 +70,23 @@ class _ErrorTail:
         return self._kept.decode("utf-8", errors="replace")[-STDERR_KEPT:]
 
 
+class Silence:
+    """How long a command has printed nothing since it ended. A background process may keep its output open."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def broken(self) -> None:
+        """Note that it printed something."""
+        self._since = None
+
+    def is_over(self, ended: bool) -> bool:
+        """Return whether nothing more is waited for. Its last words may come later than the news of its end."""
+        if ended and self._since is None:
+            self._since = monotonic()
+        return self._since is not None and monotonic() - self._since > LINGER
+
+
 class OutputReader:
     """Hands over the lines of one command as they come, until its deadline."""
 

@@ -8,10 +8,9 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from time import monotonic
 from typing import IO
 
-from rollback_ops.hosts.lines import LINGER, TICK, Source
+from rollback_ops.hosts.lines import TICK, Silence, Source
 
 
 class LocalCommand:
@@ -37,12 +36,12 @@ class LocalCommand:
     def output(self) -> Iterator[tuple[Source, bytes]]:
         """Yield its output as it comes, until it ends, and ``idle`` about every 0.1 s without output.
 
-        A background process that keeps the output open is waited for at most 2 s.
+        A background process that keeps the output open is waited for at most 2 s without output.
         """
         with selectors.DefaultSelector() as selector:
             for pipe, source in self._pipes():
                 selector.register(pipe, selectors.EVENT_READ, source)
-            last_output = monotonic()
+            silence = Silence()
             while selector.get_map():
                 ready = selector.select(TICK)
                 for key, _ in ready:
@@ -51,10 +50,10 @@ class LocalCommand:
                     else:
                         selector.unregister(key.fileobj)
                 if ready:
-                    last_output = monotonic()
+                    silence.broken()
                     continue
                 yield "idle", b""
-                if self._process.poll() is not None and monotonic() - last_output > LINGER:
+                if silence.is_over(self._process.poll() is not None):
                     break
         while not self._ended():
             yield "idle", b""

@@ -10,7 +10,7 @@ import paramiko
 from paramiko import ChannelException, SSHException
 
 from rollback_ops.core.errors import ConnectionLost
-from rollback_ops.hosts.lines import LINGER, TICK, OutputReader, Source, lost, too_slow
+from rollback_ops.hosts.lines import TICK, OutputReader, Silence, Source, lost, too_slow
 from rollback_ops.hosts.ssh.watchdog import GRACE, Watchdog
 
 _PIECE = 65536
@@ -39,23 +39,23 @@ class RemoteCommand:
     def output(self) -> Iterator[tuple[Source, bytes]]:
         """Yield its output as it comes, until it ends, and ``idle`` about every 0.1 s without output.
 
-        A background process that keeps the output open is waited for at most 2 s.
+        A background process that keeps the output open is waited for at most 2 s without output.
         """
-        channel, last_output = self._channel, monotonic()
+        channel, silence = self._channel, Silence()
         while True:
             while channel.recv_stderr_ready():
-                last_output = monotonic()
+                silence.broken()
                 yield "stderr", channel.recv_stderr(_PIECE)
             try:
                 data = channel.recv(_PIECE)
             except TimeoutError:
                 yield "idle", b""
-                if channel.exit_status_ready() and monotonic() - last_output > LINGER:
+                if silence.is_over(channel.exit_status_ready()):
                     return
                 continue
             if not data:
                 break
-            last_output = monotonic()
+            silence.broken()
             yield "stdout", data
         while channel.recv_stderr_ready():
             yield "stderr", channel.recv_stderr(_PIECE)

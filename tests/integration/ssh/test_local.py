@@ -94,6 +94,10 @@ def test_a_background_process_delays_the_answer_for_a_short_time_only(local: Tra
     os.kill(int(lines[0]), signal.SIGKILL)
 
 
+def test_last_words_that_come_after_the_end_of_a_command_that_was_silent_for_long_are_heard(local: Transport) -> None:
+    assert run(local, "sleep 2.2; (sleep 0.5; echo late) & exit 0")[:2] == (0, ["late"])
+
+
 def test_commands_do_not_get_our_secrets() -> None:
     environment = dict(os.environ, ROLLBACK_SSH_KEY="hunter2", GITHUB_TOKEN="hunter2", KEPT="yes")
     lines = run(LocalTransport(environment=environment), "env")[1]

@@ -89,6 +89,10 @@ def test_several_threads_may_use_one_host_at_once(host: SshTransport) -> None:
     assert answers == [(0, [str(number)], "") for number in range(16)]
 
 
+def test_last_words_that_come_after_the_end_of_a_command_that_was_silent_for_long_are_heard(host: SshTransport) -> None:
+    assert run(host, "sleep 2.2; (sleep 0.5; echo late) & exit 0") == (0, ["late"], "")
+
+
 def test_bytes_that_are_not_utf8_are_replaced_and_characters_are_never_cut(host: SshTransport) -> None:
     assert run(host, r"printf 'caf\303'; sleep 0.1; printf '\251 \377\n'")[1] == ["café �"]
 
