@@ -124,7 +124,9 @@ def prepared(
 
 def _command(lab: Lab, service: Deployed, directory: Path, addresses: Sequence[str]) -> RollbackOps:
     directory.mkdir()
-    run = RollbackOps(directory, {"ROLLBACK_SSH_KEY": lab.private_key, "ROLLBACK_KNOWN_HOSTS": lab.known_hosts})
+    run = RollbackOps(
+        directory, {"ROLLBACK_SSH_KEY": lab.private_key, "ROLLBACK_KNOWN_HOSTS": lab.known_hosts}, warm=False
+    )
     run.settings(service.toml(addresses, verify=_NO_WINDOW))
     return run
 

@@ -14,9 +14,9 @@ import pytest
 from tests.support.command import Ended, RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.ground import wait_until
-from tests.support.lab.host import LabHost
 from tests.support.lab.lab import Lab
 from tests.support.scene import WHY, released
+from tests.support.waiting import Deploy
 
 OLD, NEW = "b1", "b2"
 CODES = {"nothing_to_do": 0, "succeeded": 0, "refused": 1, "verification_failed": 2, "failed": 4}
@@ -33,11 +33,11 @@ class Managed:
 
 
 MANAGERS = {
-    "systemd": Managed("systemctl start", "400ms"),
+    "systemd": Managed("systemctl start", "1s"),
     "supervisor": Managed(
         "supervisorctl update",
         "2s",
-        ("autorestart=false", "startretries=0", "stopwaitsecs=25", "stderr_logfile={root}/error.log"),
+        ("autorestart=false", "startretries=0", "stopwaitsecs=25", "stderr_logfile=/srv/%(program_name)s/error.log"),
         {"file": "error.log"},
     ),
 }
@@ -53,7 +53,7 @@ class Row:
     trigger: str
     outcome: str
     evidence: str = ""
-    deadline: str = "12s"
+    deadline: str = "8s"
 
 
 # A busy machine sees it crash during the start already.
@@ -124,7 +124,7 @@ def rolled_back_to(behaviour: str, row: Row) -> Came:
 @dataclass(frozen=True)
 class Stage:
     lab: Lab
-    host: LabHost
+    bring: Deploy
     directory: Path
     manager: str
 
@@ -133,18 +133,17 @@ class Stage:
         return {name: row for name, row in TABLE.items() if self.manager == "systemd" or name in OF_MANAGERS}
 
     def plays(self, scene: Callable[[Stage, str, Row], Came]) -> dict[str, Came]:
-        """The scene with every behaviour, several at a time: most of them only wait for their window."""
-        with ThreadPoolExecutor(5) as pool:
+        """The scene with every behaviour at the same time: most of them only wait for their window."""
+        with ThreadPoolExecutor(len(self.table)) as pool:
             return dict(zip(self.table, pool.map(lambda told: scene(self, *told), self.table.items()), strict=True))
 
     def deploy(self, behaviour: str, old: str, new: str) -> Deployed:
-        managed, name = MANAGERS[self.manager], behaviour.replace(" ", "-")
-        plan: dict[str, Any] = {"manager": self.manager, "releases": {OLD: old, NEW: new}}
-        plan["options"] = [option.format(root=f"/srv/{name}") for option in managed.options]
-        service = self.host.deploy(name, start=False, **plan)
-        self.host.run(f"{managed.start} {name}", check=False, timeout=60)
+        managed = MANAGERS[self.manager]
+        plan: dict[str, Any] = {"manager": self.manager, "releases": {OLD: old, NEW: new}, "options": managed.options}
+        service = self.bring(start=False, **plan)
+        service.host.run(f"{managed.start} {service.name}", check=False, timeout=60)
         if new not in NOT_WAITED_FOR:
-            wait_until(service.listens, 30, f"{name} listening")
+            wait_until(service.listens, 30, f"{service.name} listening")
         return service
 
     def command(self, service: Deployed, row: Row) -> RollbackOps:
@@ -185,8 +184,8 @@ def as_target(stage: Stage, behaviour: str, row: Row) -> Came:
 
 
 @pytest.fixture(params=MANAGERS)
-def stage(lab: Lab, fresh_host: LabHost, tmp_path: Path, request: pytest.FixtureRequest) -> Stage:
-    return Stage(lab, fresh_host, tmp_path, request.param)
+def stage(lab: Lab, deploy: Deploy, tmp_path: Path, request: pytest.FixtureRequest) -> Stage:
+    return Stage(lab, deploy, tmp_path, request.param)
 
 
 def test_guard_keeps_what_is_well_and_rolls_back_the_rest_with_the_trigger_that_it_shows(stage: Stage) -> None:

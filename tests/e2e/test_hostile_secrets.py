@@ -16,6 +16,7 @@ from tests.support.lab.ground import wait_until
 from tests.support.lab.lab import Lab
 from tests.support.on_this_machine import OwnService
 from tests.support.scene import WHY, quick
+from tests.support.warm import Process
 
 Deploy = Callable[..., Deployed]
 WORD = "kanarienvogel"
@@ -68,11 +69,12 @@ def shown_by(pid: int, file: str) -> bytes:
         return b""
 
 
-def watched(process: subprocess.Popen[str], words: Mapping[str, str]) -> set[str]:
+def watched(process: Process, words: Mapping[str, str]) -> set[str]:
     """Which words the processes show that a command starts, looked at until it has ended.
 
     Between its fork and its exec a process is still the command itself, with what that was given.
     """
+    wait_until(lambda: bool(shown_by(process.pid, "cmdline")), 10, "the program's arguments")
     itself = shown_by(process.pid, "cmdline")
     seen: set[str] = set()
     while process.poll() is None:
@@ -88,6 +90,7 @@ def watched(process: subprocess.Popen[str], words: Mapping[str, str]) -> set[str
 def test_no_secret_is_seen_on_a_host_or_in_what_is_left_of_a_rollback(
     rollback_ops: RollbackOps, deploy: Deploy, lab: Lab, tmp_path: Path
 ) -> None:
+    rollback_ops.warm = False
     given = secrets(lab)
     service = deploy(owner="deploy")
     ask = {"kind": "command", "run": "env; cat /proc/self/environ /proc/$PPID/cmdline"}
@@ -123,7 +126,7 @@ def test_no_secret_is_seen_on_a_host_or_in_what_is_left_of_a_rollback(
 
 
 def test_no_secret_is_in_the_environment_of_what_is_started_here(tmp_path: Path, lab: Lab) -> None:
-    rollback_ops = RollbackOps(tmp_path)
+    rollback_ops = RollbackOps(tmp_path, warm=False)
     releases = {"b1": "healthy", "b2": "healthy", "b3": "unhealthy"}
     with OwnService(tmp_path / "bot", releases) as own:
         ask = {"kind": "command", "run": "env; sleep 0.2"}

@@ -14,6 +14,7 @@ from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.host import LabHost
 from tests.support.scene import WHY
+from tests.support.warm import Process
 
 # What a command may take on a busy machine before it counts as one that hangs (seconds).
 PATIENCE = 60.0
@@ -49,7 +50,7 @@ class Running:
     """A command that goes on. What it prints fits into its pipes."""
 
     name: str
-    process: subprocess.Popen[str]
+    process: Process
 
     def end(self, within: float = PATIENCE) -> Run:
         try:

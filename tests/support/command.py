@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support import warm
+from tests.support.warm import Process
+
 # A command that takes longer hangs (seconds).
 PATIENCE = 90
 
@@ -33,10 +36,14 @@ class Ended:
 
 @dataclass
 class RollbackOps:
-    """The command in a directory with a rollback.toml, with nothing of the person's own environment but PATH."""
+    """The command in a directory with a rollback.toml, with nothing of the person's own environment but PATH.
+
+    Where it is not ``warm``, it is started as a person starts it, from nothing.
+    """
 
     directory: Path
     secrets: Mapping[str, str] = field(default_factory=dict)
+    warm: bool = True
 
     def settings(self, toml: str) -> None:
         (self.directory / "rollback.toml").write_text(toml)
@@ -45,7 +52,9 @@ class RollbackOps:
         here = {"PATH": os.environ["PATH"], "HOME": str(self.directory), "USER": "tester", "PYTHONWARNINGS": "error"}
         return {**here, **self.secrets, **(extra or {})}
 
-    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **variables: str) -> Process:
+        if self.warm:
+            return warm.start(arguments, self.directory, self.environment(variables))
         return subprocess.Popen(
             [sys.executable, "-m", "rollback_ops", *arguments],
             cwd=self.directory,

@@ -13,6 +13,7 @@ from tests.support.lab.deploy import Deployed
 from tests.support.lab.ground import wait_until
 from tests.support.lab.host import LabHost
 from tests.support.scene import WHY
+from tests.support.warm import Process
 
 Deploy = Callable[..., Deployed]
 
@@ -49,7 +50,7 @@ def go_on(service: Deployed) -> None:
 class Running:
     """A command that is under way."""
 
-    process: subprocess.Popen[str]
+    process: Process
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)

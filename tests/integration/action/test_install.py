@@ -13,24 +13,42 @@ import pytest
 
 from tests.support.action_steps import PYTHON, Job, copy_of_the_action
 from tests.support.lab.ground import wait_until
+from tests.support.small_action import small_action
 
 DAY = 86_400
 
 
 @pytest.fixture
-def index(fetched: Path, tmp_path: Path) -> dict[str, str]:
-    """What a machine says of its package index: here it has the locked wheels and nothing else."""
-    for wheel in (fetched / "wheels").iterdir():
-        project = tmp_path / "index" / re.sub(r"[-_.]+", "-", wheel.name.partition("-")[0]).lower()
+def locked(tmp_path: Path) -> Path:
+    """A directory for the wheels of ``small``."""
+    return tmp_path / "locked"
+
+
+@pytest.fixture
+def small(job: Job, tmp_path: Path, locked: Path) -> Job:
+    """A job with an action whose libraries are small."""
+    job.action = small_action(tmp_path / "action", locked)
+    return job
+
+
+def index_of(wheels: Path, directory: Path) -> dict[str, str]:
+    """What a machine says of its package index: here it has these wheels and nothing else."""
+    for wheel in wheels.iterdir():
+        project = directory / "index" / re.sub(r"[-_.]+", "-", wheel.name.partition("-")[0]).lower()
         project.mkdir(parents=True)
         (project / "index.html").write_text(f'<!DOCTYPE html><a href="{wheel.as_uri()}">{wheel.name}</a>')
-    return {"PIP_INDEX_URL": (tmp_path / "index").as_uri()}
+    return {"PIP_INDEX_URL": (directory / "index").as_uri()}
 
 
-def with_wheels(job: Job, fetched: Path) -> Path:
+@pytest.fixture
+def index(small: Job, locked: Path, tmp_path: Path) -> dict[str, str]:
+    return index_of(locked, tmp_path)
+
+
+def with_wheels(job: Job, locked: Path) -> Path:
     """As the cache of a hosted runner brings them."""
     wheels = Path(job.outputs["wheels"])
-    shutil.copytree(fetched / "wheels", wheels, dirs_exist_ok=True)
+    shutil.copytree(locked, wheels, dirs_exist_ok=True)
     return wheels
 
 
@@ -38,13 +56,13 @@ def whole(job: Job) -> bool:
     return (job.libraries / "fabric").is_dir() and list(job.tools.rglob(".making-*")) == []
 
 
-def test_wheels_from_the_cache_need_no_index(job: Job, fetched: Path, tmp_path: Path) -> None:
-    job.prepare()
-    assert (job.outputs["ready"], job.libraries.exists()) == ("false", False)
-    with_wheels(job, fetched)
-    done = job.install(PIP_INDEX_URL=(tmp_path / "nowhere").as_uri())
+def test_wheels_from_the_cache_need_no_index(small: Job, locked: Path, tmp_path: Path) -> None:
+    small.prepare()
+    assert (small.outputs["ready"], small.libraries.exists()) == ("false", False)
+    with_wheels(small, locked)
+    done = small.install(PIP_INDEX_URL=(tmp_path / "nowhere").as_uri())
     assert done.returncode == 0, done
-    assert whole(job)
+    assert whole(small)
 
 
 def test_what_was_made_once_is_there_for_the_next_job(ready: Job, fetched: Path) -> None:
@@ -53,79 +71,77 @@ def test_what_was_made_once_is_there_for_the_next_job(ready: Job, fetched: Path)
 
 
 def test_a_wheel_that_somebody_put_into_the_cache_is_thrown_away(
-    job: Job, fetched: Path, index: dict[str, str]
+    small: Job, locked: Path, index: dict[str, str]
 ) -> None:
-    job.prepare()
-    wheels = with_wheels(job, fetched)
+    small.prepare()
+    wheels = with_wheels(small, locked)
     wheel = next(wheels.glob("fabric-*.whl"))
     wheel.write_bytes(wheel.read_bytes() + b"evil")
-    done = job.install(**index)
+    done = small.install(**index)
     assert done.returncode == 0, done
     assert "DO NOT MATCH THE HASHES" in done.stderr
-    assert whole(job)
+    assert whole(small)
 
 
-def test_a_wheel_that_is_not_the_locked_one_is_refused(job: Job, index: dict[str, str], tmp_path: Path) -> None:
-    job.action = copy_of_the_action(tmp_path / "action")
-    lock = job.action / "action/requirements.lock"
-    of_fabric, others = lock.read_text().split("fabric==", 1)
-    others = (
-        re.sub(r"sha256:.", "sha256:x", others.partition("# via")[0]).replace("x", "0")
-        + others[others.index("# via") :]
-    )
-    lock.write_text(f"{of_fabric}fabric=={others}")
-    job.prepare()
-    done = job.install(**index)
+def test_a_wheel_that_is_not_the_locked_one_is_refused(small: Job, index: dict[str, str]) -> None:
+    lock = small.action / "action/requirements.lock"
+    lock.write_text(re.sub("(?<=sha256:)[0-9a-f]{64}", "0" * 64, lock.read_text(), count=1))
+    small.prepare()
+    done = small.install(**index)
     assert done.returncode == 1, done
     assert "DO NOT MATCH THE HASHES" in done.stderr
     assert "::error title=Rollback Ops::" in done.stderr
-    assert not job.libraries.exists()
+    assert not small.libraries.exists()
 
 
-def test_two_jobs_at_once_do_not_break_each_other(job: Job, fetched: Path, tmp_path: Path) -> None:
-    other = Job(tmp_path / "other", job.tools)
-    for one in (job, other):
+def test_two_jobs_at_once_do_not_break_each_other(small: Job, locked: Path, tmp_path: Path) -> None:
+    other = Job(tmp_path / "other", small.tools, small.action)
+    for one in (small, other):
         one.prepare()
-        with_wheels(one, fetched)
-    assert job.libraries == other.libraries
-    given = {"ACTION_PYTHON": job.outputs["python"], "ACTION_LIBRARIES": job.outputs["libraries"]}
-    both = [one.start("install.sh", ACTION_WHEELS=one.outputs["wheels"], **given) for one in (job, other)]
+        with_wheels(one, locked)
+    assert small.libraries == other.libraries
+    given = {"ACTION_PYTHON": small.outputs["python"], "ACTION_LIBRARIES": small.outputs["libraries"]}
+    both = [one.start("install.sh", ACTION_WHEELS=one.outputs["wheels"], **given) for one in (small, other)]
     for process in both:
         _, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
-    assert whole(job)
+    assert whole(small)
 
 
-def test_what_was_killed_half_way_is_never_used_and_swept_away_later(job: Job, fetched: Path) -> None:
-    job.prepare()
-    with_wheels(job, fetched)
-    given = {"ACTION_PYTHON": job.outputs["python"], "ACTION_LIBRARIES": job.outputs["libraries"]}
-    with job.start("install.sh", ACTION_WHEELS=job.outputs["wheels"], **given) as process:
-        wait_until(lambda: any(job.tools.rglob(".making-*/libraries/*")), 60, "a library installed")
+def test_what_was_killed_half_way_is_never_used_and_swept_away_later(small: Job, locked: Path) -> None:
+    small.prepare()
+    with_wheels(small, locked)
+    given = {"ACTION_PYTHON": small.outputs["python"], "ACTION_LIBRARIES": small.outputs["libraries"]}
+    proof = small.action / "rollback_ops/commands/history.py"
+    proof.write_text("import pathlib, signal\npathlib.Path(__file__).with_name('reached').touch()\nsignal.pause()\n")
+    with small.start("install.sh", ACTION_WHEELS=small.outputs["wheels"], **given) as process:
+        wait_until(proof.with_name("reached").exists, 60, "the proof that the libraries work")
         children = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
         for pid in (process.pid, *children):
             os.kill(pid, signal.SIGKILL)
-    (left,) = job.tools.rglob(".making-*")
-    job.prepare()
-    assert job.outputs["ready"] == "false"
+    proof.write_text("")
+    (left,) = small.tools.rglob(".making-*")
+    small.prepare()
+    assert small.outputs["ready"] == "false"
     os.utime(left, (left.stat().st_atime, left.stat().st_mtime - DAY - 60))
-    with_wheels(job, fetched)
-    assert job.install().returncode == 0
-    assert whole(job)
+    with_wheels(small, locked)
+    assert small.install().returncode == 0
+    assert whole(small)
 
 
-def test_libraries_that_lost_a_file_are_made_anew(job: Job, fetched: Path) -> None:
-    job.prepare()
-    shutil.copytree(next((fetched / "tools/rollback-ops").glob("cpython-*")), job.libraries)
-    job.prepare()
-    assert job.outputs["ready"] == "true"
-    (job.libraries / "fabric/connection.py").unlink()
-    job.prepare()
-    assert job.outputs["ready"] == "false"
-    with_wheels(job, fetched)
-    assert job.install().returncode == 0
-    job.prepare()
-    assert job.outputs["ready"] == "true"
+def test_libraries_that_lost_a_file_are_made_anew(small: Job, locked: Path) -> None:
+    small.prepare()
+    with_wheels(small, locked)
+    assert small.install().returncode == 0
+    small.prepare()
+    assert small.outputs["ready"] == "true"
+    (small.libraries / "fabric/connection.py").unlink()
+    small.prepare()
+    assert small.outputs["ready"] == "false"
+    with_wheels(small, locked)
+    assert small.install().returncode == 0
+    small.prepare()
+    assert small.outputs["ready"] == "true"
 
 
 HOSTILE_MODULE = "import pathlib, sys; pathlib.Path({canary!r}).touch()\n"
@@ -163,10 +179,11 @@ def pollution(directory: Path) -> dict[str, str]:
     }
 
 
-def test_nothing_in_the_callers_environment_gets_in_the_way(job: Job, index: dict[str, str], tmp_path: Path) -> None:
+def test_nothing_in_the_callers_environment_gets_in_the_way(job: Job, fetched: Path, tmp_path: Path) -> None:
+    """With the real libraries: the program starts in the end."""
     job.environ, job.workspace = pollution(tmp_path), tmp_path / "evil"
     job.prepare()
-    done = job.install(**index)
+    done = job.install(**index_of(fetched / "wheels", tmp_path))
     assert done.returncode == 0, done
     assert whole(job)
     done = job.step("run.sh", **job.program(ROLLBACK_COMMAND="list"))
@@ -176,27 +193,27 @@ def test_nothing_in_the_callers_environment_gets_in_the_way(job: Job, index: dic
 
 
 def test_the_machines_own_pip_configuration_says_where_the_index_is_and_nothing_else(
-    job: Job, index: dict[str, str], tmp_path: Path
+    small: Job, index: dict[str, str], tmp_path: Path
 ) -> None:
-    settings = job.temporary / ".config/pip/pip.conf"
+    settings = small.temporary / ".config/pip/pip.conf"
     settings.parent.mkdir(parents=True)
     settings.write_text(
         f"[global]\nindex-url = {tmp_path.as_uri()}\nrequire-virtualenv = true\nno-index = true\n"
         f"[install]\nextra-index-url =\n    {index['PIP_INDEX_URL']}\n    {tmp_path.as_uri()}\nuser = true\n"
         f"prefix = {tmp_path}\n"
     )
-    job.prepare()
-    done = job.install()
+    small.prepare()
+    done = small.install()
     assert done.returncode == 0, done
-    assert whole(job)
+    assert whole(small)
 
 
-def test_a_python_without_pip_will_do(job: Job, index: dict[str, str], tmp_path: Path) -> None:
+def test_a_python_without_pip_will_do(small: Job, index: dict[str, str], tmp_path: Path) -> None:
     subprocess.run([PYTHON, "-I", "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
-    job.prepare(ROLLBACK_PYTHON_PATH=str(tmp_path / "bare/bin/python"))
-    done = job.install(**index)
+    small.prepare(ROLLBACK_PYTHON_PATH=str(tmp_path / "bare/bin/python"))
+    done = small.install(**index)
     assert done.returncode == 0, done
-    assert whole(job)
+    assert whole(small)
 
 
 def test_a_store_that_others_can_write_to_is_not_trusted(job: Job) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -19,6 +18,7 @@ from tests.support.lab.deploy import Deployed
 from tests.support.lab.ground import wait_until
 from tests.support.on_this_machine import OwnService
 from tests.support.scene import AT_ONCE, FOUR, WHY, quick
+from tests.support.warm import Process
 from tests.support.workflow import RECORD, REVISIONS, Workflow, variables
 
 
@@ -204,7 +204,7 @@ def test_github_is_asked_beside_the_work_and_takes_three_calls_after_it(workflow
 # --- the end of a job ------------------------------------------------------------------------------------
 
 
-def started(workflow: Workflow) -> subprocess.Popen[str]:
+def started(workflow: Workflow) -> Process:
     """A rollback whose service takes its time to stop, at the moment at which that is being done."""
     stop = f"sleep 2; {workflow.service.commands['stop']}"
     workflow.settings(commands={**workflow.service.commands, "stop": stop})

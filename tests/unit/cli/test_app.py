@@ -91,7 +91,7 @@ def test_the_version_is_shown(rollback_ops: Run) -> None:
     ("typed", "code"), [("--version", 0), ("--jsno", 64)], ids=["a command that works", "a mistake"]
 )
 def test_a_process_ends_like_the_command_inside_it(tmp_path: Path, rollback_ops: Run, typed: str, code: int) -> None:
-    ended = RollbackOps(tmp_path)(typed)
+    ended = RollbackOps(tmp_path, warm=False)(typed)
     assert ended == rollback_ops(typed)
     assert ended.code == code
 
