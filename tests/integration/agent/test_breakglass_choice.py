@@ -94,7 +94,7 @@ def cases(draw: st.DrawFn) -> Case:
     state = draw(st.sampled_from((*["release"] * 8, "missing", "dangling", "elsewhere", "directory")))
     live = draw(st.one_of(some_name, names)) if state == "release" else ""
     path = "" if state in ("missing", "directory") else f"/srv/bot/releases/{live or 'x'}"
-    if found and draw(rarely):
+    if draw(rarely) and found:
         lines.append(f"unfinished\t20240101T000000Z-00000001\t/srv/bot/releases/{draw(some_name)}\t{draw(some_name)}")
     if draw(rarely):
         left = draw(st.sampled_from(("0.00", "7.00")))
