@@ -58,7 +58,8 @@ class Http:
             detail = f"the answer took {seconds:.2f} s, at most {settings.max_latency:g} s are allowed"
             return Finding("failed", detail, trigger="health-timeout")
         if status != settings.status:
-            return Finding("failed", f"status {status}, expected {settings.status}: {_excerpt(body)}")
+            detail = f"status {status}, expected {settings.status}: {_excerpt(body)}"
+            return Finding("failed", detail, final=status in settings.final)
         if self._text.encode() not in body:
             return Finding("failed", f"the answer lacks {self._text!r}: {_excerpt(body)}")
         return self._judge_fields(body) if self._fields else Finding("passed", f"status {status}")

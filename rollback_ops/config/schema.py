@@ -56,6 +56,7 @@ class CheckSettings(Section):
     healthy_deadline: Limit | None = None
     success_threshold: int | None = Field(None, ge=1, le=100)
     failure_threshold: int | None = Field(None, ge=1, le=100)
+    fail_fast: bool = False
     trigger: AutomaticTrigger | None = None
 
 
@@ -64,11 +65,18 @@ class HttpCheck(CheckSettings):
     url: CheckUrl
     source: Literal["host", "runner"] = Field("host", alias="from")
     status: int = Field(200, ge=100, le=599)
+    final: tuple[Annotated[int, Field(ge=100, le=599)], ...] = ()
     text: ExpectedText = ""
     fields: dict[str, ExpectedJson] = Field(default_factory=dict, alias="json")
     headers: dict[HeaderName, HeaderValue] = {}
     max_latency: Limit | None = None
     timeout: Limit = 2.0
+
+    @model_validator(mode="after")
+    def _expected_status_is_not_final(self) -> HttpCheck:
+        if self.status in self.final:
+            raise ValueError(f"has the status that it expects ({self.status}) in final, which ends it as failed")
+        return self
 
 
 class TcpCheck(CheckSettings):

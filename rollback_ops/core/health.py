@@ -30,8 +30,9 @@ class Finding:
 class Thresholds:
     """How often a check is asked, and what its answers must be like to count (seconds, and answers in a row).
 
-    ``interval`` is that of the first questions; it grows a little, up to 0.4 s or itself. ``trigger``, where
-    there is one, is said instead of the finding's own.
+    ``interval`` is that of the first questions; it grows a little, up to 0.4 s or itself. ``fail_fast``: failing
+    ``failure_threshold`` times in a row ends the verification, before the first pass too. ``trigger``, where there
+    is one, is said instead of the finding's own.
     """
 
     interval: float = 0.1
@@ -39,6 +40,7 @@ class Thresholds:
     healthy_deadline: float = 20.0
     success_threshold: int = 1
     failure_threshold: int = 3
+    fail_fast: bool = False
     trigger: AutomaticTrigger | None = None
 
 

@@ -28,11 +28,15 @@ def longer(interval: float) -> float:
 
 @dataclass
 class CheckState:
-    """How one check has answered lately. ``since`` is None while the check does not count as passing."""
+    """How one check has answered lately. ``since`` is None while the check does not count as passing.
+
+    ``failures`` counts what did not pass since the last pass, ``failed`` what failed without another answer between.
+    """
 
     thresholds: Thresholds
     passes: int = 0
     failures: int = 0
+    failed: int = 0
     since: float | None = None
     passed_at: float = 0.0
     first_passed: float | None = None
@@ -41,6 +45,7 @@ class CheckState:
 
     def note(self, finding: Finding, asked_at: float, answered_at: float) -> None:
         self.last = finding
+        self.failed = self.failed + 1 if finding.verdict == "failed" else 0
         if finding.verdict == "passed":
             self.passes, self.failures = self.passes + 1, 0
             if self.passes >= self.thresholds.success_threshold:
@@ -53,6 +58,12 @@ class CheckState:
             self.setbacks += self.failures == self.thresholds.failure_threshold and finding.verdict == "failed"
             if self.failures >= self.thresholds.failure_threshold:
                 self.since = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is hard evidence: no later answer would change the verdict."""
+        fast = self.thresholds.fail_fast and self.failed >= self.thresholds.failure_threshold
+        return fast or (self.last is not None and self.last.final and self.last.verdict == "failed")
 
 
 @dataclass
@@ -106,8 +117,7 @@ class Watch:
     def hopeless(self, now: float) -> bool:
         """Whether hard evidence is there, or a check does not pass at its own deadline."""
         return any(
-            (s.last is not None and s.last.final and s.last.verdict == "failed")
-            or (s.since is None and now >= self.began + s.thresholds.healthy_deadline)
+            s.ended or (s.since is None and now >= self.began + s.thresholds.healthy_deadline)
             for s in self.states.values()
         )
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Literal
 from rollback_ops.core import summary
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Verification
-from rollback_ops.core.model import InstallOutcome, StepReport, Survey
+from rollback_ops.core.model import InstallOutcome, Release, StepReport, Survey
 from rollback_ops.core.order import Ranking, live_at
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.record import HostRecord, Record
 from rollback_ops.core.statistics import Statistics
+from rollback_ops.core.trust import remedy
 
 if TYPE_CHECKING:
     from rollback_ops.commands.seal import Seal
@@ -231,11 +232,23 @@ def releases(
             age(now - deployed) if (deployed := live_at(r) or r.modified) else "",
             size(r.size_kib),
             r.revision[:12],
-            ", ".join(filter(None, (r.mark, "sealed" if r.sealed else "", "incomplete" if r.problem else ""))),
-            "a rollback would choose this one" if r.name == target else why.get(r.name, ""),
+            ", ".join(filter(None, (r.mark, "sealed" if r.sealed else "", _state(r)))),
+            "a rollback would choose this one" if r.name == target else _why_not(r, why.get(r.name, "")),
         ]
         for r in map(found.__getitem__, ranking.newest_first(found))
     ]
+
+
+def _state(release: Release) -> str:
+    if not release.problem:
+        return ""
+    return "untrusted" if remedy(release.problem) else "incomplete"
+
+
+def _why_not(release: Release, why: str) -> str:
+    """Show why a release is not chosen; for one that is not trusted, with what to do."""
+    todo = remedy(release.problem)
+    return f"{why or release.problem}: {todo}" if todo else why
 
 
 def listed(

@@ -77,6 +77,12 @@ def test_another_status_fails_and_shows_the_beginning_of_the_answer(status: str)
     )
 
 
+@pytest.mark.parametrize(("status", "final"), [(503, True), (500, False), (200, False)])
+def test_a_final_status_is_hard_evidence(status: int, final: bool) -> None:
+    finding = http("http://a", final=(502, 503)).judge(status, b"", 0.1)
+    assert (finding.verdict, finding.final) == ("passed" if status == 200 else "failed", final)
+
+
 def test_the_expected_status_may_be_another_one() -> None:
     assert asked(answer(b"", "401 Unauthorized"), status=401).verdict == "passed"
 

@@ -254,6 +254,22 @@ def test_releases_are_listed_newest_first_with_age_size_revision_marks_and_reaso
 
 
 @pytest.mark.parametrize(
+    ("problem", "state", "remedy"),
+    [
+        ("it belongs to mallory, who is not trusted", "untrusted", "chown"),
+        ("it can be written to by everybody", "untrusted", "chmod o-w"),
+        ("it can be written to by the group www-data, which is not trusted", "untrusted", "chmod g-w"),
+        ("it lacks bot.py", "incomplete", ""),
+    ],
+)
+def test_a_release_that_is_not_trusted_is_shown_as_such_with_what_to_do(problem: str, state: str, remedy: str) -> None:
+    survey = Survey("h1", (Release("b1", problem=problem), *releases("b2")), live_at("b2"))
+    plan = Refusal("no eligible release", "", (Rejected("b1", problem),))
+    *_, marks, why = shown.releases(survey, plan, Ranking([survey]), now=0)[1][1]
+    assert (marks, why.startswith(problem), remedy in why) == (state, True, True)
+
+
+@pytest.mark.parametrize(
     ("found", "parts"),
     [
         (Plan("b2", "", (), warnings=("beware",)), [("✓", "b2"), ("! beware",)]),

@@ -123,6 +123,10 @@ def test_a_wrong_value_of_a_service_is_named_with_what_is_allowed(key: str, valu
         (HTTP + "url = 'http://a'\nstatus = 20", "services.s.checks.c.status = 20 … 100"),
         (HTTP + "url = 'http://a'\nstatus = 600", "services.s.checks.c.status = 600 … 599"),
         (HTTP + "url = 'http://a'\nstatus = true", "services.s.checks.c.status = true"),
+        (HTTP + "url = 'http://a'\nfinal = [503, 600]", "services.s.checks.c.final[1] = 600 … 599"),
+        (HTTP + "url = 'http://a'\nfinal = 503", "services.s.checks.c.final = 503 … list"),
+        (HTTP + "url = 'http://a'\nstatus = 503\nfinal = [503]", "services.s.checks.c … 503 … final"),
+        (HTTP + "url = 'http://a'\nfail_fast = 'soon'", 'services.s.checks.c.fail_fast = "soon"'),
         (
             HTTP + f"url = 'http://a'\nstatus = {10**30}",
             "services.s.checks.c.status = a number of many digits",

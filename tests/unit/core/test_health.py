@@ -171,6 +171,20 @@ def test_hard_evidence_ends_the_waiting(finding: Finding, hopeless: bool) -> Non
     assert watch.hopeless(1) == hopeless
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "hopeless"),
+    [("FFF", True), ("FF", False), ("FFUF", False), ("FFPFF", False), ("PFFF", True), ("UUU", False), ("FFUFFF", True)],
+)
+@pytest.mark.parametrize("fail_fast", [True, False])
+def test_a_check_that_is_to_fail_fast_ends_the_waiting_after_so_many_failures_in_a_row(
+    verdicts: str, hopeless: bool, fail_fast: bool
+) -> None:
+    watch = Watch.of({"a": thresholds(failure_threshold=3, fail_fast=fail_fast), "b": thresholds()}, began=0)
+    for number, letter in enumerate(verdicts):
+        watch.note({"a": {"P": PASSED, "F": FAILED, "U": UNKNOWN}[letter]}, number, number)
+    assert watch.hopeless(100) == (hopeless and fail_fast)
+
+
 def test_a_check_that_does_not_pass_at_its_own_deadline_ends_the_waiting() -> None:
     watch = Watch.of({"a": thresholds(healthy_deadline=500), "b": thresholds(healthy_deadline=9000)}, began=1000)
     watch.note({"b": PASSED}, 1000, 1000)
