@@ -65,9 +65,9 @@ def program_for(context: Context) -> str:
             environment_name=job.environment_name,
             service=job.service,
             manager=managers.build(job.service, job.service_name),
+            reader=managers.reader(job.service),
             questions=questions,
             thresholds=checks.thresholds(job.service.checks, job.service.verify),
-            unstartable=managers.UNSTARTABLE,
             hurried=hurried(job.service).limits,
         )
     )

@@ -175,6 +175,18 @@ class Manager:
 
 
 @dataclass(frozen=True, slots=True)
+class StateReader:
+    """How break-glass, which has no ``parse``, reads what ``Manager.state`` prints.
+
+    ``identity`` is an extended regular expression for what changes when a unit is started again. ``unstartable`` is a
+    script for ``sed -n`` that prints a line for each unit that could not be started.
+    """
+
+    identity: str = "no line has this"
+    unstartable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SwitchOrder:
     """One transaction for one host.
 

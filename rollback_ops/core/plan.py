@@ -153,7 +153,7 @@ def _unfit(survey: Survey, selection: Selection) -> str:
         reasons += survey.warnings
         if survey.lease:
             reasons.append(_locked(survey))
-        if survey.live.state in _NOT_LIVE and not (selection.backup or survey.interrupted or survey.blockers):
+        if survey.live.state in NOT_LIVE and not (selection.backup or survey.interrupted or survey.blockers):
             reasons.append(_not_live(survey.live))
     return "; ".join(reasons)
 
@@ -168,15 +168,15 @@ def _locked(survey: Survey) -> str:
 
 _UNCLEAR = "it cannot be told whether it is older than the live one"
 _NAME_IT = "Name the release with --to; `order` in rollback.toml says how releases are ordered."
-_NOT_LIVE = {
+NOT_LIVE = {
     "missing": "current does not exist",
-    "dangling": "current points at {}, which does not exist",
-    "elsewhere": "current points at {}, which is none of the releases",
+    "dangling": "current points at {0}, which does not exist",
+    "elsewhere": "current points at {0}, which is none of the releases",
 }
 
 
 def _not_live(live: Live) -> str:
-    return _NOT_LIVE.get(live.state, live.state).format(live.path)
+    return NOT_LIVE.get(live.state, live.state).format(live.path)
 
 
 def _hint_for(surveys: Sequence[Survey]) -> str:

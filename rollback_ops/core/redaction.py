@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 _MASK = "***"
@@ -59,12 +59,14 @@ _BLANKS = "[[:space:]]{0,5}"
 _ERE_NAME = _NAME.replace("?:", "").replace("}+", "}")
 
 
-def _values(head: str) -> Iterator[str]:
-    """Yield the expressions for a value after ``head``: in escaped quotes, in quotes, and in none."""
-    yield rf"""({head}\\["'])[^"'\\]*"""
-    yield rf"""({head}")([^"\\]|\\.)*"""
-    yield rf"""({head}')([^'\\]|\\.)*"""
-    yield rf"""({head})(\\[^"'[:space:]]|\\$|[^"'\\[:space:]])[^"'[:space:]]*"""
+def _value_after(head: str) -> str:
+    """Return the expression for a value after ``head``: in escaped quotes, in quotes, or in none.
+
+    One expression for all, so that sed finds the leftmost value first, as Python does.
+    """
+    escaped, double, single = r"""\\["'][^"'\\]*""", r""""([^"\\]|\\.)*""", r"""'([^'\\]|\\.)*"""
+    bare = r"""(\\[^"'[:space:]]|\\$|[^"'\\[:space:]])[^"'[:space:]]*"""
+    return f"({head})({escaped}|{double}|{single}|{bare})"
 
 
 _RULES = (
@@ -101,13 +103,13 @@ _RULES = (
     _rule(
         rf"(?i)({_NAME}\\?[\"']?\s{{0,5}}+(?::=|=>|[:=])\s{{0,5}}+){_VALUE}",
         _keep,
-        *_values(rf"""{_ERE_NAME}\\?["']?{_BLANKS}(:=|=>|[:=]){_BLANKS}"""),
+        _value_after(rf"""{_ERE_NAME}\\?["']?{_BLANKS}(:=|=>|[:=]){_BLANKS}"""),
         keeps=r"\1",
     ),
     _rule(
         rf"(?i)((?<![\w-])--[a-z-]{{0,30}}?{_NAME}\s{{1,5}}+){_VALUE}",
         _keep,
-        *_values(rf"--[a-z-]{{0,30}}{_ERE_NAME}[[:space:]]{{1,5}}"),
+        _value_after(rf"--[a-z-]{{0,30}}{_ERE_NAME}[[:space:]]{{1,5}}"),
         keeps=r"\1",
     ),
     _rule(rf"(?i)(<{_NAME}>)[^<\r\n]++", _keep, f"(<{_ERE_NAME}>)[^<]+", keeps=r"\1"),

@@ -12,9 +12,11 @@ from tests.support.lab.deploy import Deployed
 from tests.support.lab.host import LabHost
 from tests.support.lab.lab import Lab
 from tests.support.project import PROJECT
-from tests.support.scene import SECOND, THIRD, WHY, quick
+from tests.support.scene import FOUR, SECOND, THIRD, WHY, quick
 
-RIGHTS = (PROJECT / "docs/hosts.md").read_text().partition("\n## Rights on the host\n")[2].partition("\n## ")[0]
+HOSTS = (PROJECT / "docs/hosts.md").read_text()
+RIGHTS = HOSTS.partition("\n## Rights on the host\n")[2].partition("\n## ")[0]
+BREAK_GLASS = HOSTS.partition("\n## Break-glass\n")[2].partition("\n## ")[0]
 MAY_NOT = (
     "id",
     "sh -c id",
@@ -72,6 +74,31 @@ def test_the_lines_for_systemd_are_enough_for_a_rollback_and_for_nothing_else(
         assert strict.run(line, user="deploy", check=False).returncode != 0, line
     assert service.is_running()
     service.remove()
+
+
+def test_the_lines_of_break_glass_work_as_the_owner_with_the_rights_of_the_documents(
+    rollback_ops: RollbackOps, strict: LabHost
+) -> None:
+    (rights,) = re.findall(r"^```text\n(deploy ALL=.*?)^```$", RIGHTS, re.MULTILINE | re.DOTALL)
+    program, by_hand = re.findall(r"^```sh\n(.*?)^```$", BREAK_GLASS, re.MULTILINE | re.DOTALL)
+    service = strict.deploy("cytube-bot", owner="deploy", releases=FOUR)
+    install(strict, rights)
+    rollback_ops.settings(quick(service, pattern="b*"))
+    assert rollback_ops("install", "prod").code == 0
+    for line, live in zip(program.splitlines(), ("b4", "b3", "b2"), strict=True):
+        done = strict.run(f"{as_here(line, service)} 2>&1 </dev/null", user="deploy", check=False)
+        assert (done.returncode, service.live()) == (0, live), done.stdout
+    strict.run(as_here(by_hand, service).replace("backup_20261121_164500", "b1"), user="deploy")
+    assert service.live() == "b1"
+    assert service.is_running()
+    service.remove()
+
+
+def as_here(lines: str, service: Deployed) -> str:
+    """Return command lines of the documents with the paths of this service."""
+    return lines.replace("/opt/rosey-bot/backups/prod", service.releases_directory).replace(
+        "/opt/rosey-bot", service.root
+    )
 
 
 def test_the_lines_for_supervisor_are_enough_for_a_rollback_and_for_nothing_else(

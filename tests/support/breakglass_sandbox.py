@@ -24,9 +24,9 @@ def text_of(sandbox: Sandbox) -> str:
             environment_name="prod",
             service=service,
             manager=managers.build(service, "rosey"),
+            reader=managers.reader(service),
             questions={name: q for name, check in looks.items() if (q := getattr(check, "question", None))},
             thresholds=checks.thresholds(service.checks, service.verify),
-            unstartable=managers.UNSTARTABLE,
             hurried=service.limits,
         )
     )

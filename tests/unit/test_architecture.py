@@ -7,9 +7,13 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
+import pytest
+
 import rollback_ops
+from rollback_ops.hosts.agent.__main__ import text
 
 PACKAGE = Path(rollback_ops.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -50,6 +54,14 @@ def test_functions_fit_on_a_screen() -> None:
         and node.end_lineno - node.lineno >= LONGEST_FUNCTION
     ]
     assert long == []
+
+
+@pytest.mark.parametrize("product", ["sent", "installed"])
+def test_no_function_of_the_agent_replaces_another_one_of_the_same_name(product: str) -> None:
+    """The sections become one text, and a shell takes the last definition of a name without a word."""
+    names = Counter(re.findall(r"^[ \t]*(\w+) *\(\)", text(product), re.MULTILINE))
+    assert len(names) > 80
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_every_folder_has_a_line_in_the_tree_of_the_contributors_map() -> None:

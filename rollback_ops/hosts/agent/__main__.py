@@ -6,7 +6,7 @@ import sys
 
 from rollback_ops.config import Service
 from rollback_ops.core.health import Thresholds
-from rollback_ops.core.model import HostCommand, Manager
+from rollback_ops.core.model import HostCommand, Manager, StateReader
 from rollback_ops.hosts.agent import bundle, installed
 
 _CHECKS = {
@@ -27,7 +27,10 @@ def text(product: str) -> str:
         return bundle.render(service, manager)
     thresholds = dict.fromkeys(("process", *_CHECKS), Thresholds())
     questions = {name: HostCommand("true", 5.0) for name in ("log", "config")}
-    wanted = installed.Installation("placeholder", "prod", service, manager, questions, thresholds, {}, service.limits)
+    reader = StateReader("^X=", "p")
+    wanted = installed.Installation(
+        "placeholder", "prod", service, manager, reader, questions, thresholds, service.limits
+    )
     return installed.render(wanted)
 
 

@@ -20,9 +20,9 @@ from rollback_ops.config import (
     TcpCheck,
     mask_pattern,
 )
-from rollback_ops.core import redaction
+from rollback_ops.core import plan, redaction, watch
 from rollback_ops.core.health import Thresholds
-from rollback_ops.core.model import HostCommand, Manager
+from rollback_ops.core.model import HostCommand, Manager, StateReader
 from rollback_ops.hosts.agent import bundle, protocol, restricted, sockets
 
 # A placeholder in questions, for the name of the release, which the host fills in.
@@ -34,16 +34,16 @@ _STAMP = re.compile(r"# rollback-ops (\S{1,64}), program ([0-9a-f]{12}), setting
 @dataclass(frozen=True, slots=True)
 class Installation:
     """What is baked in. ``questions`` are those that checks put to the host, about ``RELEASE``; ``thresholds`` are
-    those of every check, ``process`` among them; ``unstartable`` has words for the states in which a unit cannot start.
+    those of every check, ``process`` among them.
     """
 
     service_name: str
     environment_name: str
     service: Service
     manager: Manager
+    reader: StateReader
     questions: Mapping[str, HostCommand]
     thresholds: Mapping[str, Thresholds]
-    unstartable: Mapping[str, str]
     hurried: Limits
 
 
@@ -74,14 +74,14 @@ def _settings(wanted: Installation) -> str:
         "ENVIRONMENT": wanted.environment_name,
         "REDACT": redaction.sed_script(map(mask_pattern.as_ere, service.mask)),
         "FIRST_AID": "\n".join(wanted.manager.first_aid),
+        "IDENTITY": wanted.reader.identity,
+        "UNSTARTABLE": wanted.reader.unstartable,
         "BAD_NAME": protocol.BAD_NAME,
         "READ_LOGS": restricted.READ_LOGS,
         "READ_STAMP": restricted.READ_STAMP,
     }
-    lines = "".join(f"RO_{name}={shlex.quote(value)}\n" for name, value in values.items())
-    return (
-        bundle.assignments(service, wanted.manager) + lines + _hurry(wanted.hurried) + _words(wanted) + _checks(wanted)
-    )
+    settings = bundle.assignments(service, wanted.manager) + _assignments(values)
+    return settings + _hurry(wanted.hurried) + _words() + _checks(wanted)
 
 
 def _hurry(limits: Limits) -> str:
@@ -89,14 +89,13 @@ def _hurry(limits: Limits) -> str:
     return f"hurry() {{ {' '.join(f'RO_{name}_LIMIT={bundle.whole(limit)}' for name, limit in named.items())}; }}\n"
 
 
-def _words(wanted: Installation) -> str:
+def _words() -> str:
     """What the codes of a survey mean, as a function that sets ``words``."""
-    cases = [f"{code}) words={_template(text)} ;;" for code, text in protocol.BLOCKERS.items()]
+    blockers = [f"{code}) words={_template(text)} ;;" for code, text in protocol.BLOCKERS.items()]
+    states = [f"live-{state}) words={_template(text)} ;;" for state, text in plan.NOT_LIVE.items()]
     problems = [f"{code}) words={shlex.quote(text)} ;;" for code, text in protocol.PROBLEMS.items()]
-    units = [f"{code}) words={shlex.quote(text)} ;;" for code, text in wanted.unstartable.items()]
     problem = ["problem) case $2 in '') words='' ;;", *problems, '*) words="it $2" ;;', "esac ;;"]
-    unit = ["unit) case $2 in", *units, "*) words='' ;;", "esac ;;"]
-    return "\n".join(["in_words() {", "case $1 in", *cases, *problem, *unit, "*) words=$1 ;;", "esac", "}", ""])
+    return "\n".join(["in_words() {", "case $1 in", *blockers, *states, *problem, "*) words=$1 ;;", "esac", "}", ""])
 
 
 def _template(text: str) -> str:
@@ -108,39 +107,43 @@ def _template(text: str) -> str:
 
 
 def _checks(wanted: Installation) -> str:
-    """Return the functions that ask the checks (see breakglass/prove.sh), each question with its timeout."""
+    """Return the table of the checks (breakglass/prove.sh has its columns), and functions that ask them."""
     settings: dict[str, Check | None] = dict(wanted.service.checks)
     if not any(check.kind == "process" for check in wanted.service.checks.values()):
         settings = {"process": None, **settings}
-    before, after, calls = [], [], []
+    before, table, asked = {}, [], []
     for number, (name, check) in enumerate(settings.items()):
         how, command = _how(name, check, wanted.questions)
-        timeout = f"{getattr(check, 'timeout', 5.0):g} {_word(command)}"
+        question = f"{getattr(check, 'timeout', 5.0):g} {_word(command)}"
         if isinstance(check, CommandCheck) and check.phase == "before":
-            before.append((name, timeout))
+            before[name] = question
             continue
-        reason = command if how == "ask_nobody" else ""
-        kind, pace = check.kind if check else "process", _pace(wanted.thresholds[name])
-        calls.append(f'"$1" {number} {kind} {shlex.quote(name)} {how} {pace} {shlex.quote(reason)}')
+        kind, reason = check.kind if check else "process", command if how == "ask_nobody" else ""
+        table.append(
+            f"0\t{number}\t{kind}\t{name}\t{how}\t{_pace(wanted.thresholds[name])}\t0\t0\t-\t0\t0\tskipped\t{reason}"
+        )
         if command and not reason:
-            after.append(f'! is_due {number} || set -- "$@" {timeout}')
+            asked.append(f"""case $asked in *' {number} '*) set -- "$@" {question} ;; esac""")
     commands = dict.fromkeys(_word(question.command) for question in wanted.questions.values())
     own = "|".join([*commands, '"$RO_READ_LOGS"', '"$RO_READ_STAMP"'])
     functions = {
-        "each_check": calls,
-        "ask_after": ["set --", *after, 'ask "$run" "$@"'],
-        "ask_before": [f'inspect "$release" {" ".join(question for _, question in before)}'],
+        "ask_checks": ["set --", *asked, 'ask "$run" "$@"'],
+        "ask_before": [f'inspect "$release" {" ".join(before.values())}'],
         "is_own_question": [f"case $1 in {own}) ;;", "*) return 1 ;;", "esac"],
     }
     texts = (f"{name}() {{\n{chr(10).join(body)}\n}}\n" for name, body in functions.items())
-    return "".join(texts) + f"RO_BEFORE={shlex.quote(chr(10).join(name for name, _ in before))}\n"
+    return "".join(texts) + _assignments({"CHECKS": "\n".join(table), "BEFORE": "\n".join(before)})
+
+
+def _assignments(values: Mapping[str, str]) -> str:
+    return "".join(f"RO_{name}={shlex.quote(value)}\n" for name, value in values.items())
 
 
 def _pace(thresholds: Thresholds) -> str:
-    times = (thresholds.interval, thresholds.min_healthy_time, thresholds.healthy_deadline)
-    return " ".join(
-        map(str, (*(round(100 * t) for t in times), thresholds.success_threshold, thresholds.failure_threshold))
-    )
+    """Return the columns of the thresholds, with times in hundredths of a second."""
+    times = (watch.first_interval(thresholds), thresholds.min_healthy_time, thresholds.healthy_deadline)
+    counts = (thresholds.success_threshold, thresholds.failure_threshold)
+    return "\t".join(map(str, (*(round(100 * time) for time in times), *counts)))
 
 
 def _how(name: str, check: Check | None, questions: Mapping[str, HostCommand]) -> tuple[str, str]:

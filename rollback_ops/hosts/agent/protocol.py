@@ -225,8 +225,9 @@ def _releases(answer: Answer) -> Iterator[Release]:
 
 
 def _readable(digits: str) -> str:
+    """Return the name whose bytes stand in ``digits`` as \\ and three octal digits each."""
     try:
-        name = bytes.fromhex(digits).decode("utf-8", "replace")
+        name = bytes(int(byte, 8) for byte in digits.split("\\")[1:]).decode("utf-8", "replace")
     except ValueError:
         name = "?"
     return repr(name[:128])

@@ -6,18 +6,17 @@ from dataclasses import replace
 from typing import Protocol
 
 from rollback_ops.config import Service
-from rollback_ops.core.model import Manager, Unit
+from rollback_ops.core.model import Manager, StateReader, Unit
 from rollback_ops.core.text import one_line
 from rollback_ops.hosts.managers import compose, custom, supervisor, systemd
 
 _LONGEST_TEXT = 200
 
-# Load states of a unit that runs, and could not be started again once it was stopped.
-UNSTARTABLE = systemd.UNSTARTABLE
-
 
 class Kind(Protocol):
     """What the module of a manager implements. Both functions get the settings and the name of the service."""
+
+    READER: StateReader
 
     def commands(self, service: Service, name: str) -> Manager:
         """Return the command lines for the host. Raises ``UsageError`` for settings that the manager cannot use."""
@@ -41,6 +40,11 @@ def build(service: Service, name: str) -> Manager:
     Raises ``UsageError`` for a unit name that the manager does not allow, or would read as several units.
     """
     return KINDS[service.manager].commands(service, name)
+
+
+def reader(service: Service) -> StateReader:
+    """Return how break-glass reads what ``Manager.state`` prints."""
+    return KINDS[service.manager].READER
 
 
 def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:

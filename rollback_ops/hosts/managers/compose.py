@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rollback_ops.config import Service
-from rollback_ops.core.model import Manager, Unit, UnitState
+from rollback_ops.core.model import Manager, StateReader, Unit, UnitState
 from rollback_ops.hosts.managers.names import checked
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -33,6 +33,7 @@ _UNHEALTHY: dict[str, UnitState] = {"starting": "starting", "unhealthy": "failed
 _CLEAN_EXITS = (0, 130, 143)
 # The label of a container of `docker compose run`: it has the service's name, but is not the service.
 _ONE_OFF = "com.docker.compose.oneoff=True"
+READER = StateReader(identity='"ID":"[^"]*"')
 
 
 def commands(service: Service, name: str) -> Manager:

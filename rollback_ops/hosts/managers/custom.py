@@ -7,11 +7,12 @@ import shlex
 
 from rollback_ops.config import Service
 from rollback_ops.core.errors import UsageError
-from rollback_ops.core.model import Manager, Unit
+from rollback_ops.core.model import Manager, StateReader, Unit
 
 _STATUS = re.compile(r"^status=([0-9]{1,3})$", re.MULTILINE)
 # POSIX, "Exit Status for Commands": the shell could not execute the command, or did not find it.
 _NOT_RUN = (126, 127)
+READER = StateReader()
 
 
 def commands(service: Service, name: str) -> Manager:

@@ -6,7 +6,7 @@ import re
 import shlex
 
 from rollback_ops.config import Service
-from rollback_ops.core.model import Manager, Unit, UnitState
+from rollback_ops.core.model import Manager, StateReader, Unit, UnitState
 from rollback_ops.hosts.managers.names import checked, number
 
 _UNIT = re.compile(r"[!-~]+")
@@ -24,6 +24,7 @@ _STATES: dict[str, UnitState] = {
 _LINE = re.compile(r"(\S+) +([A-Z]+)(?: +(.*))?")
 _ABSENT = re.compile(r"(.+): ERROR \(no such (?:process|group)\)")
 _PID = re.compile(r"pid (\d+), uptime .*")
+READER = StateReader(identity=" pid [0-9]+", unstartable=r"s/^\(.*\): ERROR (no such .*)$/the unit \1 does not exist/p")
 
 
 def commands(service: Service, name: str) -> Manager:

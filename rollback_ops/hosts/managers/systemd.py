@@ -6,7 +6,7 @@ import re
 import shlex
 
 from rollback_ops.config import Service
-from rollback_ops.core.model import Manager, Unit, UnitState
+from rollback_ops.core.model import Manager, StateReader, Unit, UnitState
 from rollback_ops.hosts.managers.names import checked, number
 
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+")
@@ -27,12 +27,19 @@ _STATES: dict[str, UnitState] = {
     "failed": "failed",
 }
 # Load states of a unit that runs, and could not be started again once it was stopped.
-UNSTARTABLE = {
+_UNSTARTABLE = {
     "not-found": "has no unit file any more",
     "masked": "is masked",
     "bad-setting": "has a unit file that systemd refuses",
     "error": "has a unit file that cannot be read",
 }
+_MISSING = r"s/^\(.*\)\nLoadState=not-found\nActiveState=inactive$/the unit \1 does not exist/p"
+_OTHERS = [rf"s/^\(.*\)\nLoadState={state}\n.*/the unit \1 {words}/p" for state, words in _UNSTARTABLE.items()]
+READER = StateReader(
+    identity="^(MainPID|NRestarts|InvocationID)=.*",
+    # `systemctl show` prints Id before LoadState before ActiveState.
+    unstartable="\n".join(["/^Id=/{s/^Id=//;h;}", "/^LoadState=/H", "/^ActiveState=/{H;g", _MISSING, *_OTHERS, "}"]),
+)
 # Words that add nothing to the unit's state.
 _PLAIN = frozenset({"", "loaded", "active", "running", "dead", "failed", "success"})
 
@@ -55,7 +62,7 @@ def commands(service: Service, name: str) -> Manager:
         stopped=_count(f"{query} is-active -- {quoted}", "inactive|failed|unknown", len(units)),
         state=f"{query} show -p {_PROPERTIES} -- {quoted}",
         logs=_logs(units, user),
-        first_aid=_first_aid("systemctl --user" if user else "sudo systemctl", quoted),
+        first_aid=_first_aid("systemctl --user" if user else "systemctl", "" if user else "sudo ", quoted),
         needs=() if user else tuple(f"systemctl {verb} -- {' '.join(units)}" for verb in _PRIVILEGED),
     )
 
@@ -78,11 +85,12 @@ def _count(command: str, states: str, units: int) -> str:
     return f"test \"$({command} | grep -cxE '{states}')\" -eq {units}"
 
 
-def _first_aid(systemctl: str, quoted: str) -> tuple[str, ...]:
+def _first_aid(systemctl: str, sudo: str, quoted: str) -> tuple[str, ...]:
+    """Return what the rights of docs/hosts.md allow."""
     return (
         f"{systemctl} status -- {quoted}",
-        f"{systemctl} reset-failed -- {quoted}",
-        f"{systemctl} start -- {quoted}",
+        f"{sudo}{systemctl} reset-failed -- {quoted}",
+        f"{sudo}{systemctl} start -- {quoted}",
     )
 
 
@@ -111,5 +119,5 @@ def _unit(unit: str, blocks: list[dict[str, str]]) -> Unit:
         restarts=number(found.get("NRestarts", "")),
         invocation=found.get("InvocationID", ""),
         detail=", ".join(word for word in words if word not in _PLAIN),
-        blocker=UNSTARTABLE.get(found.get("LoadState", ""), ""),
+        blocker=_UNSTARTABLE.get(found.get("LoadState", ""), ""),
     )

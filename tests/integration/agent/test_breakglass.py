@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +59,6 @@ def test_shellcheck_has_nothing_to_say_about_what_is_installed(tmp_path: Path) -
     sandbox = Standalone(tmp_path, "dash", **check("health", "test {release} = r2"))
     words = [tool("shellcheck"), "--shell=sh", "--exclude=SC2016", "--format=gcc", str(sandbox.program)]
     assert subprocess.run(words, capture_output=True, text=True, check=False).stdout == ""
-
-
-def test_no_function_of_the_installed_program_stands_in_for_another(tmp_path: Path) -> None:
-    names = Counter(re.findall(r"^(\w+)\(\)", Standalone(tmp_path, "dash").program.read_text(), re.MULTILINE))
-    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_it_is_put_there_once_for_its_owner_alone_and_replaced_when_it_differs(sandbox: Standalone) -> None:

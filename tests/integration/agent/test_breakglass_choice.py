@@ -1,4 +1,4 @@
-"""By hand or not, the same release is chosen, and the same is said of the others: the shell's choice is plan.py's."""
+"""Break-glass chooses the release that ``make_plan`` chooses, and rejects the others for the same reasons."""
 
 from __future__ import annotations
 
@@ -39,26 +39,22 @@ class Case:
         decision = make_plan([survey], self.selection, self.broken)
         if isinstance(decision, NothingToDo):
             return ["nothing", decision.why]
-        rejected = [f"{r.release}\t{r.why}" for r in decision.rejected]
+        rejected = [f"{r.release}\x01{r.why}" for r in decision.rejected]
         if isinstance(decision, Refusal):
-            return ["refused", decision.hosts.get(HOST, decision.why), bool(decision.hint), rejected]
+            return ["refused", decision.hosts.get(HOST, decision.why), rejected]
         (host,) = decision.hosts
         if host.action == "leave":
             return ["nothing", host.why]
         return ["plan", decision.target, rejected, list(decision.warnings)]
 
     def script(self) -> str:
-        """The same for the shell. The last thing that it prints is a line with NUL's stand-in at its end."""
-        state, name, path = self.live
+        """The same for the shell."""
         variables = {
-            "said": "\n".join(self.lines),
-            "live_state": state,
-            "live_name": name,
-            "live_path": path,
+            "said": "\n".join(("\t".join(("live", *self.live)), *self.lines)),
             "backup": self.selection.backup,
             "if_current": self.selection.if_current,
             "emergency": "yes" if self.selection.emergency else "",
-            "broken": "".join(f"{name}\t{why}\n" for name, why in self.broken.items()),
+            "broken": "".join(f"{name}\x01{why}\n" for name, why in self.broken.items()),
         }
         return (
             "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()) + "look; make_plan; show\n"
@@ -66,12 +62,12 @@ class Case:
 
 
 def read(text: str) -> object:
-    decision, target, why, hint, rejected, warnings = text.split("\x01")
+    decision, target, why, rejected, warnings = text.split("\x02")
     if decision == "nothing":
         return ["nothing", why]
     if decision == "refused":
-        return ["refused", why, bool(hint), rejected.splitlines()]
-    return ["plan", target, rejected.splitlines(), warnings.splitlines()]
+        return ["refused", why, rejected.split("\n")[:-1]]
+    return ["plan", target, rejected.split("\n")[:-1], warnings.split("\n")[:-1]]
 
 
 # Short, so that some are alike: runs of digits, leading zeros, and every sign that a name may have.
@@ -88,7 +84,7 @@ def cases(draw: st.DrawFn) -> Case:
         for n in found
     ]
     lines += [
-        f"odd\t{odd.encode().hex()}"
+        "odd\t" + "".join(f"\\{byte:03o}" for byte in odd.encode())
         for odd in draw(st.sets(st.sampled_from(("a b", "-rf", "a;b", "x" * 130)), max_size=1))
     ]
     state = draw(st.sampled_from((*["release"] * 8, "missing", "dangling", "elsewhere", "directory")))
@@ -120,9 +116,9 @@ class Chooser:
         self._file = directory / "chooser.sh"
         self._definitions = text_of(self._sandbox).removesuffix('break_glass "$@"\n') + (
             f"this_host={HOST}\nbegan=0\n"
-            "survey() { printf '%s\\n' \"$said\"; }\nlook_at_current() { :; }\nlook_at_units() { units_found=''; }\n"
-            "show() { printf '%s\\001%s\\001%s\\001%s\\001%s\\001%s\\002' "
-            '"$decision" "$target" "$why" "$hint" "$rejected" "$warnings"; }\n'
+            "survey() { printf '%s\\n' \"$said\"; }\n"
+            "show() { printf '%s\\002%s\\002%s\\002%s\\002%s\\003' "
+            '"$decision" "$target" "$why" "$rejected" "$warnings"; }\n'
         )
 
     def choose(self, asked: list[Case]) -> list[object]:
@@ -136,7 +132,7 @@ class Chooser:
             check=False,
         )
         assert done.stderr == ""
-        return [read(text) for text in done.stdout.split("\x02")[:-1]]
+        return [read(text) for text in done.stdout.split("\x03")[:-1]]
 
 
 @pytest.fixture(scope="module", params=["dash", "busybox"])

@@ -166,7 +166,7 @@ def test_the_command_lines_are_exactly_these(settings: Service, manager: Manager
         (
             Service(root="/srv/bot", units=("bot", "worker@1")),
             (
-                "sudo systemctl status -- bot.service worker@1.service",
+                "systemctl status -- bot.service worker@1.service",
                 "sudo systemctl reset-failed -- bot.service worker@1.service",
                 "sudo systemctl start -- bot.service worker@1.service",
             ),

@@ -120,19 +120,22 @@ converse() {
 main() {
     case ${1:-} in
         converse) converse "$2" ;;
-        survey | inspect | switch | follow | ask | record | history | seal)
-            if become_root; then
-                # shellcheck disable=SC2016 # the inner shell expands these
-                printf '%s\n' "$RO_SELF" | sudo -n -- sh -c 'RO_SELF=$(cat); eval "$RO_SELF"' rollback-ops "$@"
-                exit
-            fi
-            # A login message may have left the line unfinished.
-            say ''
-            say rollback-ops 1 "$1"
-            "$@"
-            say end "$?"
-            ;;
+        survey | inspect | switch | follow | ask | record | history | seal) operate "$@" ;;
         worker | aftermath) "$@" ;;
         *) exit 64 ;;
     esac
+}
+
+# operate OPERATION [ARGUMENT]…: run one operation, as root where it has to be, and put heading and end around its answer.
+operate() {
+    if become_root; then
+        # shellcheck disable=SC2016 # the inner shell expands these
+        printf '%s\n' "$RO_SELF" | sudo -n -- sh -c 'RO_SELF=$(cat); eval "$RO_SELF"' rollback-ops "$@"
+        exit
+    fi
+    # A login message may have left the line unfinished.
+    say ''
+    say rollback-ops 1 "$1"
+    "$@"
+    say end "$?"
 }

@@ -25,7 +25,7 @@ list_releases() {
     for name; do safe_name "$name" || odd=yes; done
     for name in ${odd:+"$@"}; do
         shift
-        if safe_name "$name"; then set -- "$@" "$name"; else say odd "$(printf '%s' "$name" | od -An -v -tx1 | tr -d ' \n')"; fi
+        if safe_name "$name"; then set -- "$@" "$name"; else say odd "$(printf '%s' "$name" | od -An -v -to1 | tr -d '\n' | sed 's/ /\\/g')"; fi
     done
     [ "$#" -gt 0 ] || return 0
     [ "$sizes" != yes ] || du -sk -- "$@" 2>/dev/null | prefixed size

@@ -2,20 +2,18 @@
 # sets verdict and detail as checks/*.py do, and final where nothing can change the verdict any more.
 
 ask_nobody() {
-    verdict=skipped
+    verdict=skipped detail=$not_asked
 }
 
 ask_process() {
     if is "$RO_RUNNING"; then
         verdict=passed detail='it runs'
         first_identity=${first_identity:-$identity}
-        if [ "$identity" != "$first_identity" ]; then
-            verdict=failed final=yes detail='it was restarted since the rollback'
-        fi
+        [ "$identity" = "$first_identity" ] || verdict=failed final=yes detail='it was restarted since the rollback'
     elif is "$RO_STOPPED"; then
         verdict=failed final=yes down=yes detail='it does not run'
     elif [ -z "$STATE" ]; then
-        verdict=unknown detail='the manager did not report the state of the units'
+        detail='the manager did not report the state of the units'
     else
         verdict=failed detail='it is not running yet'
     fi
@@ -26,8 +24,8 @@ ask_command() {
     detail=$said
     case $status in
         0) verdict=passed ;;
-        '') verdict=unknown detail='the host did not report the exit status' ;;
-        126 | 127) verdict=unknown detail="it could not be run (exit status $status)${said:+: $said}" ;;
+        '') detail='the host did not report the exit status' ;;
+        126 | 127) detail="it could not be run (exit status $status)${said:+: $said}" ;;
         *) verdict=failed detail="exit status $status${said:+: $said}" ;;
     esac
 }
@@ -42,12 +40,10 @@ ask_socket() {
 
 ask_logs() {
     take_answer
-    case "$NL$answer" in
+    case "$status,$NL$answer" in
         *"${NL}line "*) verdict=failed final=yes detail='it has critical lines' ;;
-        *)
-            verdict=unknown detail="it could not be read: $said"
-            [ "$status" != 0 ] || verdict=passed detail='nothing critical since this start'
-            ;;
+        0,*) verdict=passed detail='nothing critical since this start' ;;
+        *) detail="it could not be read: $said" ;;
     esac
 }
 

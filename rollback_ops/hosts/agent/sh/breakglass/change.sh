@@ -1,37 +1,29 @@
 # Starts the transaction, and shows its progress.
 
+# Set outcome, live_now, downtime and why.
 carry_out() {
     run=$(date -u +%Y%m%dT%H%M%SZ)-$(od -An -N4 -tx1 /dev/urandom | tr -d ' \n')
-    actor=$(id -un)
     # Only root can have become root from another user.
+    actor=$(id -un)
     [ "$uid" != 0 ] || actor=${SUDO_USER:-$actor}
-    mode=standard break_lock=no
+    actor=$(one_line "$actor")@$this_host
+    mode=standard break_lock=no events=''
     [ -z "$backup" ] || mode=targeted
     if [ -n "$emergency" ]; then
         mode=emergency break_lock=yes
         in_a_hurry
     fi
-    events=''
     add_event intent service "$RO_SERVICE" environment "$RO_ENVIRONMENT" mode "$mode" trigger manual reason "$(redacted "$reason")" \
-        actor "$(one_line "$actor")@$this_host" from "$origin" to "$target" at "$started_at"
+        actor "$actor" from "$origin" to "$target" at "$started_at"
     tell_phase switch "$this_host to $target"
     changing=yes
-    answered=$(switch "$run" "$target" "$live_path" "$break_lock" "$(one_line "$actor")@$this_host" '' "$events" | tell_steps)
+    switch "$run" "$target" "$live_path" "$break_lock" "$actor" '' "$events" | tell_steps
     # A signal, or a closed terminal, may have ended the reader and not the worker.
-    case $NL$answered in *"${NL}result$TAB"*) ;; *) answered=$(follow "$run") ;; esac
-    outcome=unknown why="the host's answer ends in the middle" downtime='' live_now=''
-    while IFS= read -r fields; do
-        next
-        [ "$field" = result ] || continue
-        next
-        outcome=$field
-        next
-        live_now=$field
-        next
-        downtime=$field why=$(one_line "$fields")
-    done <<END
-$answered
+    IFS=$SEP read -r outcome live_now downtime why <<END
+$(follow "$run" | sed -n "s/^result$TAB//p" | tr '\001\t' '?\001')
 END
+    [ -n "$outcome" ] || outcome=unknown why="the host's answer ends in the middle"
+    why=$(redacted "$(one_line "$why")")
 }
 
 # The limits of an emergency hold for the worker too, which is another process.
@@ -41,20 +33,16 @@ in_a_hurry() {
 }
 
 tell_steps() {
-    while IFS= read -r line; do
-        printf '%s\n' "$line"
-        fields=$line
-        next
-        case $field in
-            step)
-                next
-                name=$field
-                next
-                case $field in ok) sign='✓' ;; warning) sign='!' ;; *) sign='✗' ;; esac
-                next
-                show "$(printf '  %s %s  %-7s %5s s%s' "$sign" "$this_host" "$name" "$field" "${fields:+  $(one_line "$fields")}")" >&2
-                ;;
-            log) show "    $this_host | $(one_line "$fields")" >&2 ;;
+    while IFS=$TAB read -r tag name ended took detail; do
+        case $tag in
+            step) tell_one "$name" "$ended" "$took" "$(one_line "$detail")" ;;
+            log) show "    $this_host | $(one_line "$name $ended $took $detail")" >&2 ;;
         esac
     done
+}
+
+# tell_one NAME OUTCOME SECONDS DETAIL: show one step, or one check.
+tell_one() {
+    case $2 in ok | passed) sign='✓' ;; warning) sign='!' ;; skipped) sign='-' ;; *) sign='✗' ;; esac
+    show "$(printf '  %s %s  %-7s %5s s%s' "$sign" "$this_host" "$1" "$3" "${4:+  $4}")" >&2
 }

@@ -3,7 +3,7 @@
 break_glass() {
     [ -z "${RO_HURRY:-}" ] || hurry
     case $0,${1:-} in
-        rollback-ops,install) install ;;
+        rollback-ops,install) operate install ;;
         # Sent here by `rollback-ops`, or by ourselves, having become root.
         rollback-ops,* | *,worker | *,aftermath) main "$@" ;;
         *)
@@ -27,56 +27,42 @@ break_glass() {
 
 # Install this program as .rollback/rollback.
 install() {
-    if become_root; then
-        # shellcheck disable=SC2016 # the inner shell expands these
-        printf '%s\n' "$RO_SELF" | sudo -n -- sh -c 'RO_SELF=$(cat); eval "$RO_SELF"' rollback-ops install
-        exit
-    fi
-    say ''
-    say rollback-ops 1 install
-    put_in_place
-    say end "$?"
-}
-
-put_in_place() {
     # Without the newline that its way here may have left at its end.
-    place=$store/rollback RO_SELF=${RO_SELF%"$NL"}
+    place=$store/rollback RO_SELF=${RO_SELF%"$NL"} how=installed
     [ -d "$RO_ROOT" ] && [ -z "$(guarded)" ] && mkdir -p -- "$store" || return 1
-    how=installed
-    if [ -e "$place" ]; then how=replaced; fi
-    if [ "$how" = replaced ] && [ ! -L "$place" ] && [ "$(cat -- "$place")" = "$RO_SELF" ]; then
-        chmod 0700 -- "$place" && say unchanged "$place"
-        return
+    if [ -e "$place" ]; then
+        how=replaced
+        [ -L "$place" ] || [ "$(cat -- "$place")" != "$RO_SELF" ] || how=unchanged
     fi
-    printf '%s\n' "$RO_SELF" >"$place.new" && chmod 0700 -- "$place.new" && sync -- "$place.new" &&
-        mv -fT -- "$place.new" "$place" && sync -- "$store" && say "$how" "$place"
+    if [ "$how" = unchanged ]; then
+        chmod 0700 -- "$place" || return 1
+    else
+        printf '%s\n' "$RO_SELF" >"$place.new" && chmod 0700 -- "$place.new" && sync -- "$place.new" &&
+            mv -fT -- "$place.new" "$place" && sync -- "$store" || return 1
+    fi
+    say "$how" "$place"
 }
 
 # --- requests -----------------------------------------------------------------------------------------
 
 # forced TEXT: handle a command that came with a restricted key: an operation of `rollback-ops`, or a person's options.
-# TEXT is never evaluated.
+# TEXT is never evaluated. A reason has several words: it comes last.
 forced() {
     case $1 in *[!A-Za-z0-9._:@/+,=%~\ -]*) no_request ;; esac
-    text=$1
+    text=" $1" why=''
+    case $text in *' --reason '*) why=${text#* --reason } text=${text%%" --reason $why"} ;; esac
     set -f
     # shellcheck disable=SC2086 # words, which have no wildcards
-    set -- $1
+    set -- $text
     set +f
-    if [ "${1:-}" = "$RO_ROOT/.rollback/rollback" ] && [ "${2:-}" = --request ]; then
-        shift 2
-        request "$@"
-        return
-    fi
-    case ${1:-} in --*) ;; *) no_request ;; esac
-    # A reason has several words: it comes last.
-    case $text in *' --reason '*) why=${text#*' --reason '} ;; '--reason '*) why=${text#'--reason '} ;; *) why='' ;; esac
-    if [ -n "$why" ]; then
-        text=${text%"--reason $why"}
-        # shellcheck disable=SC2086
-        set -- $text --reason "$why"
-    fi
-    person "$@"
+    case ${1:-${why:+--reason}},${2:-} in
+        "$RO_ROOT/.rollback/rollback,--request")
+            shift 2
+            request "$@"
+            ;;
+        --*) person "$@" ${why:+--reason "$why"} ;;
+        *) no_request ;;
+    esac
 }
 
 no_request() {
@@ -94,12 +80,7 @@ request() {
     while [ "$count" -gt 0 ]; do
         text=${1#=} count=$((count - 1))
         shift
-        case $text in
-            *%*)
-                text=$(printf '%b.' "$(printf '%s' "$text" | sed 's/%/\\0/g')")
-                text=${text%.}
-                ;;
-        esac
+        case $text in *%*) text=$(printf '%b.' "$(printf '%s' "$text" | sed 's/%/\\0/g')") text=${text%.} ;; esac
         set -- "$@" "$text"
     done
     # The first argument, a run or a release, becomes part of a path.

@@ -2,14 +2,12 @@
 
 show_list() {
     make_plan
-    live=${live:-$live_state $live_path}
-    show "$this_host: live is $live"
-    for trouble in "$blockers_found" "$units_found" "$warnings_found" "$lease_found" \
+    show "$this_host: live is ${live:-$live_state $live_path}"
+    for words in "$blockers_found" "$doubts" "$lease_found" \
         "${interrupted_to:+a rollback to $interrupted_to was interrupted; the next run continues it}"; do
-        [ -z "$trouble" ] || show "  ! $trouble"
+        [ -z "$words" ] || show "  ! $words"
     done
-    weigh
-    [ -z "$releases_found" ] || show "$(lines "$releases_found" show_row)"
+    [ -z "$weighed" ] || show "$(show_rows)"
     case $decision in
         plan) show "✓ a rollback would go to $target" ;;
         nothing) show "✓ nothing to do: $why" ;;
@@ -17,26 +15,16 @@ show_list() {
     esac
 }
 
-show_row() {
-    fields=$1
-    next
-    next
-    name=$field point=' '
-    next
-    problem=$field
-    next
-    revision=$(printf '%.12s' "$field")
-    next
-    mark=$field
-    [ "$fields" != yes ] || mark="$mark${mark:+, }sealed"
-    [ -z "$problem" ] || mark="$mark${mark:+, }incomplete"
-    speaks=${NL}$against
-    speaks=${speaks#*"$NL$name$TAB"}
-    speaks=${speaks%%"$TAB"*}
-    if [ "$name" = "$live_name" ]; then
-        point='●'
-    elif [ "$name" = "$target" ]; then
-        point='→' speaks='a rollback would choose this one'
-    fi
-    printf '%s  %-30s  %-12s  %-20s  %s\n' "$point" "$name" "$revision" "$mark" "$speaks"
+show_rows() {
+    while IFS=$SEP read -r name against revision marks; do
+        point=' '
+        if [ "$name" = "$live_name" ]; then
+            point='●'
+        elif [ "$name" = "$target" ]; then
+            point='→' against='a rollback would choose this one'
+        fi
+        [ -z "$name" ] || printf '%s  %-30s  %-12.12s  %-20s  %s\n' "$point" "$name" "$revision" "$marks" "$against"
+    done <<END
+$weighed
+END
 }

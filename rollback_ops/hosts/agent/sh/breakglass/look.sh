@@ -1,91 +1,64 @@
-# Surveys this host, and parses the answer into variables.
+# Surveys this host, and reads the answer into variables.
 
-# Sets live_*, origin, releases_found (newest first: key, name, problem, revision, mark, sealed), blockers_found,
-# warnings_found, lease_found, interrupted_to, units_found.
+# Set live_*, origin, interrupted_to, releases_found (newest first: key, name, problem, revision, mark, sealed), names,
+# blockers_found, doubts (what an emergency ignores) and lease_found.
 look() {
-    look_at_current
-    found='' names=$NL blockers_found='' warnings_found='' lease_found='' interrupted_to='' origin=$live_name
+    found='' names=$NL blockers_found='' doubts='' lease_found='' interrupted_to=''
     surveyed=$(survey no)
-    while IFS= read -r fields; do
-        next
-        case $field in
-            release) take_release ;;
-            odd) take_odd ;;
-            blocker | warning) take_trouble "$field" ;;
-            lease) take_lease ;;
-            unfinished) take_unfinished ;;
+    while IFS=$SEP read -r tag first second third fourth fifth; do
+        case $tag in
+            live) live_state=$first live_name=$second live_path=$third origin=$second ;;
+            release)
+                in_words problem "$second"
+                add_release "$first" "$words$SEP$third$SEP$fourth$SEP$fifth"
+                ;;
+            odd)
+                # In octal, as the name may be anything.
+                name=$(printf '%b' "$(printf '%s' "$first" | sed 's/\\/\\0/g')")
+                add_release "'$(one_line "$name" | head -c 128)'" "$RO_BAD_NAME$SEP$SEP$SEP"
+                ;;
+            blocker | warning)
+                in_words "$first" "$second" "$third"
+                [ "$tag" = warning ] || block "$words"
+                [ "$tag" = blocker ] || doubt "$words"
+                ;;
+            lease)
+                [ "${fifth%.*}" -lt 1 ] || first="$first, at most ${fifth%.*} s more"
+                lease_found="locked by ${second:-another run} since $fourth (run $first)"
+                ;;
+            unfinished)
+                second=${second%/}
+                fourth=${fourth:-${second##*/}}
+                # It is over if another release was made live since.
+                case $live_state,$live_name in release,"$fourth" | release,"$third") ;; release,*) continue ;; esac
+                origin=$fourth interrupted_to=$third
+                ;;
         esac
     done <<END
-$surveyed
+$(printf '%s\n' "$surveyed" | tr '\001\t' '?\001')
 END
     releases_found=$(printf '%s' "$found" | sort -r)
-    look_at_units
+    lines "$(printf '%s\n' "$surveyed" | sed -n "s/^state$TAB//p" | sed -n "$RO_UNSTARTABLE")" block
+    [ "$live_state" != directory ] || block 'current is not a link, so it cannot be switched'
     took
     find_seconds=$seconds
 }
 
-take_release() {
-    next
-    natural_key "$field"
-    name=$field names=$names$field$NL
-    next
-    in_words problem "$field"
-    found=$found$key$TAB$name$TAB$words$TAB$fields$NL
+block() {
+    blockers_found=$blockers_found${blockers_found:+; }$1
 }
 
-# The name comes as digits: it may be anything.
-take_odd() {
-    name=''
-    while [ -n "$fields" ] && [ "${#name}" -lt 128 ]; do
-        byte=${fields%"${fields#??}"}
-        fields=${fields#??}
-        case $byte in
-            2[0-9a-f] | [3-6][0-9a-f] | 7[0-9a-e]) name=$name$(printf '%b' "\\0$((0x$byte / 64))$((0x$byte / 8 % 8))$((0x$byte % 8))") ;;
-            *) name=$name'?' ;;
-        esac
-    done
-    names=$names"'$name'"$NL
-    natural_key "'$name'"
-    found=$found$key$TAB"'$name'"$TAB$RO_BAD_NAME$TAB$TAB$TAB$NL
+doubt() {
+    doubts=$doubts${doubts:+; }$1
 }
 
-take_trouble() {
-    kind=$1
-    next
-    code=$field
-    next
-    in_words "$code" "$field" "$fields"
-    case $kind in
-        blocker) blockers_found=$blockers_found${blockers_found:+; }$words ;;
-        warning) warnings_found=$warnings_found${warnings_found:+; }$words ;;
-    esac
+# add_release NAME FIELDS
+add_release() {
+    natural_key "$1"
+    found=$found$key$SEP$1$SEP$2$NL names=$names$1$NL
 }
 
-take_lease() {
-    next
-    holder=$field
-    next
-    owner=$field
-    next
-    next
-    since=$field
-    left=''
-    [ "${fields%.*}" -lt 1 ] || left=", at most ${fields%.*} s more"
-    lease_found="locked by ${owner:-another run} since $since (run $holder$left)"
-}
-
-take_unfinished() {
-    next
-    next
-    source=${field%/}
-    next
-    fields=${fields:-${source##*/}}
-    # It is over if another release was made live since.
-    case $live_state,$live_name in release,"$fields" | release,"$field") ;; release,*) return ;; esac
-    origin=$fields interrupted_to=$field
-}
-
-# Sets key, which sorts as plan.natural does: digits are a number behind its length, and begin with what sorts first.
+# Set key, which sorts as plan.natural does: digits are a number behind its length, and begin with what sorts first.
 natural_key() {
     key='' left_over=$1
     while [ -n "$left_over" ]; do
@@ -99,47 +72,4 @@ natural_key() {
         length=00${#part}
         key="$key ${length#"${length%???}"}$part"
     done
-}
-
-# Set identity, which changes when a unit is started again, from STATE.
-identify() {
-    case $RO_MANAGER in
-        systemd*) identity=$(printf '%s\n' "$STATE" | grep -E '^(MainPID|NRestarts|InvocationID)=') ;;
-        supervisor) identity=$(printf '%s\n' "$STATE" | grep -oE ' pid [0-9]+') ;;
-        compose) identity=$(printf '%s\n' "$STATE" | grep -oE '"ID":"[^"]*"') ;;
-        *) identity='' ;;
-    esac
-}
-
-# Set units_found: why units could not be started.
-look_at_units() {
-    units_found='' unit='' load='' active=''
-    STATE=$(printf '%s\n' "$surveyed" | sed -n "s/^state$TAB//p")
-    case $RO_MANAGER in
-        systemd*)
-            while IFS= read -r property; do
-                case $property in
-                    Id=*) unit=${property#*=} ;;
-                    LoadState=*) load=${property#*=} ;;
-                    ActiveState=*) active=${property#*=} ;;
-                    '') unstartable ;;
-                esac
-            done <<END
-$STATE
-
-END
-            ;;
-        supervisor)
-            units_found=$(printf '%s\n' "$STATE" | sed -n 's/^\(.*\): ERROR (no such .*)$/the unit \1 does not exist/p' | head -n 1)
-            ;;
-    esac
-}
-
-unstartable() {
-    case $load,$active in
-        not-found,inactive) words='does not exist' ;;
-        *) in_words unit "$load" ;;
-    esac
-    [ -z "$words" ] || units_found=$units_found${units_found:+; }"the unit $unit $words"
-    unit='' load='' active=''
 }

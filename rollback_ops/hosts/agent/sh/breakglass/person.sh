@@ -2,14 +2,14 @@
 # functions, chooses the target as plan.py does, and writes events that core/journal.py composes into a record.
 
 doing=rollback backup='' if_current='' reason='' emergency='' said_why='' stopped='' changing=''
-release='' target='' warnings='' rejected='' broken='' results=''
+release='' target='' warnings='' rejected='' broken=''
 
 usage() {
     cat <<END
 Usage: $0 [OPTION]…
 
 Puts $RO_SERVICE ($RO_ENVIRONMENT) on this host back on its last known good release, and checks that it works.
-Without an option it does so now, and asks for the reason.
+Without an option it does so now, and asks for the reason. An unhealthy target stays live and is reported.
 
   --list             show the releases, and what a rollback would choose
   --check            say whether a rollback could be done now; change nothing
@@ -45,53 +45,45 @@ person() {
         exit 0
     fi
     choose
-    case $decision in
-        nothing) end_with 0 "✓ nothing to do: $why" ;;
-        refused) refuse ;;
+    case $doing,$decision in
+        *,nothing) end_with 0 "✓ nothing to do: $why" ;;
+        check,refused) end_with 1 '✗ a rollback cannot be done now' "$this_host: $why${hint:+$NL  $hint}" ;;
+        *,refused) end_with 1 '✗ refused: nothing was changed' "$this_host: $why${hint:+$NL  $hint}" ;;
+        check,plan) end_with 0 "✓ a rollback can be done: ${origin:-nothing} → $target" ;;
     esac
     tell_phase plan "${origin:-nothing} → $target"
-    case $doing in
-        check) end_with 0 "✓ a rollback can be done: ${origin:-nothing} → $target" ;;
-        dry-run) end_with 0 "DRY RUN, nothing was changed. A rollback would go: ${origin:-nothing} → $target" ;;
-    esac
+    [ "$doing" = rollback ] || end_with 0 "DRY RUN, nothing was changed. A rollback would go: ${origin:-nothing} → $target"
     carry_out
     prove
     write_down
-    show_result
-    exit "$exit_code"
+    end_with "$exit_code" "$headline: ${origin:-nothing} → $target" "$result"
 }
 
 options() {
     while [ "$#" -gt 0 ]; do
-        case $1 in
-            --*=*)
-                option=${1%%=*} value=${1#*=}
-                shift
-                set -- "$option" "$value" "$@"
-                ;;
+        case $1 in --*=*)
+            option=${1%%=*} value=${1#*=}
+            shift
+            set -- "$option" "$value" "$@"
+            ;;
         esac
+        case $1 in --backup | --to | --reason | --if-current) [ "$#" -gt 1 ] || misused "$1 needs something behind it" ;; esac
         case $1 in
             --list | --check | --dry-run) doing=${1#--} ;;
             --emergency) emergency=yes ;;
-            --backup | --to | --reason | --if-current)
-                [ "$#" -gt 1 ] || misused "$1 needs something behind it"
-                case $1 in
-                    --reason) reason=$2 said_why=yes ;;
-                    --if-current) if_current=$2 ;;
-                    *) backup=$2 ;;
-                esac
-                shift
-                ;;
+            # A text that is not the name of a release matches none; it is only printed.
+            --backup | --to) backup=$(one_line "$2") ;;
+            --if-current) if_current=$(one_line "$2") ;;
+            --reason) reason=$2 said_why=yes ;;
             -h | --help)
                 usage
                 exit 0
                 ;;
             *) misused "there is no option $1" ;;
         esac
+        case $1 in --backup | --to | --reason | --if-current) shift ;; esac
         shift
     done
-    # A text that is not the name of a release matches none; it is only printed.
-    backup=$(one_line "$backup") if_current=$(one_line "$if_current")
 }
 
 misused() {
@@ -101,15 +93,12 @@ misused() {
 
 # Require a reason, except in an emergency (as reason.py does).
 find_reason() {
-    case $doing,$emergency in
-        rollback,) ;;
-        rollback,yes)
-            reason=$(one_line "$reason" | head -c 1000)
-            reason=${reason:-emergency: no reason was given}
-            return
-            ;;
-        *) return ;;
-    esac
+    [ "$doing" = rollback ] || return 0
+    if [ -n "$emergency" ]; then
+        reason=$(one_line "$reason" | head -c 1000)
+        reason=${reason:-emergency: no reason was given}
+        return
+    fi
     if [ -z "$said_why" ] && [ -t 0 ]; then
         printf 'Why? ' >&2
         IFS= read -r reason || :

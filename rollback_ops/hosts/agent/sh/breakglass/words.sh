@@ -1,5 +1,8 @@
 # Text for terminals and for the journal.
 
+# Between the fields of a line: unlike a tab, it may stand twice in a row for `read`.
+SEP=$(printf '\001')
+
 # one_line TEXT: print TEXT without control characters (C1 and line separators included).
 one_line() {
     printf '%s' "$1" | tr '\000-\037\177' ' ' | sed "s/$(printf '\302[\200-\237]')/ /g; s/$(printf '\342\200[\250-\256]')/ /g; s/ *\$//"
@@ -33,46 +36,16 @@ tell_phase() {
     case $doing in list | check) ;; *) show "▸ $1: $2" >&2 ;; esac
 }
 
-warn() {
-    warnings=$warnings$1$NL
-}
-
 took() {
     now
     seconds $((now - began))
 }
 
-# Set field to the next field of fields. `read` would take several tabs for one.
-next() {
-    field=${fields%%"$TAB"*}
-    case $fields in *"$TAB"*) fields=${fields#*"$TAB"} ;; *) fields='' ;; esac
-}
-
+# end_with CODE HEADLINE [LINE]: show a result, why not another release, and the warnings.
 end_with() {
     took
-    show "$2  ($RO_ENVIRONMENT, $seconds s)"
-    show_details
-    exit "$1"
-}
-
-refuse() {
-    took
-    headline="refused: nothing was changed  ($RO_ENVIRONMENT, $seconds s)"
-    [ "$doing" != check ] || headline='a rollback cannot be done now'
-    show "✗ $headline$NL  $this_host: refused: $why${hint:+$NL  $hint}"
-    show_details
-    exit 1
-}
-
-show_details() {
-    details=$(lines "$rejected" show_rejected && lines "$warnings" show_warning)
+    show "$2  ($RO_ENVIRONMENT, $seconds s)${3:+$NL  $3}"
+    details=$(printf '%s' "$rejected" | sed "s/^/  not /; s/$SEP/: /" && printf '%s' "$warnings" | sed 's/^/  ! /')
     [ -z "$details" ] || show "$details"
-}
-
-show_rejected() {
-    printf '  not %s: %s\n' "${1%%"$TAB"*}" "${1#*"$TAB"}"
-}
-
-show_warning() {
-    printf '  ! %s\n' "$1"
+    exit "$1"
 }
