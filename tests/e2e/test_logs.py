@@ -66,6 +66,17 @@ def test_a_deployed_release_that_logs_a_critical_line_is_rolled_back_with_that_t
     assert service.live() == "b1"
 
 
+def test_the_lines_that_are_shown_of_a_crash_are_those_of_this_start(rollback_ops: RollbackOps, deploy: Deploy) -> None:
+    service = deploy(releases={"b1": "crash_at_once", "b2": "logs_critical"})
+    rollback_ops.settings(service.toml(pattern="b*", verify=PACE))
+
+    ended = roll_back(rollback_ops)
+
+    shown = [line for line in ended.err.splitlines() if f"{service.host.address} | " in line]
+    assert shown, ended.err
+    assert not any(CRITICAL in line for line in shown)
+
+
 def test_noise_does_not_fire_and_a_critical_line_after_a_restart_does(
     rollback_ops: RollbackOps, deploy: Deploy
 ) -> None:

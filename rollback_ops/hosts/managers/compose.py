@@ -11,6 +11,7 @@ from typing import Any
 from rollback_ops.config import Service
 from rollback_ops.core.model import Manager, StateReader, Unit, UnitState
 from rollback_ops.hosts.managers.names import checked
+from rollback_ops.hosts.managers.since import SET_SINCE
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _PROJECT_HINT = "a compose project has lower-case letters, digits, - and _ only; set it with project = …"
@@ -54,7 +55,7 @@ def commands(service: Service, name: str) -> Manager:
         running=_running(listing, units),
         stopped=_judge(listing, _none('"State":"[a-z]+"', '"(created|exited|dead)"$')),
         state=listing,
-        logs=f"{compose} logs --no-color --tail 30{chosen}",
+        logs=f'{SET_SINCE}{compose} logs --no-color --tail 30 ${{SINCE:+"--since=$SINCE"}}{chosen}',
         first_aid=_first_aid(service, listing, f"{compose} up --detach{chosen}"),
     )
 

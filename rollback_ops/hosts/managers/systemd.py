@@ -8,6 +8,7 @@ import shlex
 from rollback_ops.config import Service
 from rollback_ops.core.model import Manager, StateReader, Unit, UnitState
 from rollback_ops.hosts.managers.names import checked, number
+from rollback_ops.hosts.managers.since import SET_SINCE
 
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+")
 _UNIT_HINT = r"a systemd unit's name has letters, digits and : _ . \ @ - only; name each unit, without * or spaces"
@@ -97,9 +98,9 @@ def _first_aid(systemctl: str, sudo: str, quoted: str) -> tuple[str, ...]:
 def _logs(units: tuple[str, ...], user: bool) -> str:
     option = "--user-unit" if user else "--unit"
     chosen = shlex.join(f"{option}={unit}" for unit in units)
-    read = f"journalctl -q --no-pager -n 30 -o short-iso {chosen}"
+    read = f"journalctl -q --no-pager -n 30 -o short-iso ${{SINCE:+--since=@$SINCE}} {chosen}"
     # journalctl prints nothing for a user that may not read the journal; its exit status is 0 or 1.
-    return read if user else f"{read} 2>/dev/null | grep '' || $SUDO {read}"
+    return SET_SINCE + read if user else f"{SET_SINCE}{read} 2>/dev/null | grep '' || $SUDO {read}"
 
 
 def _properties(block: str) -> dict[str, str]:

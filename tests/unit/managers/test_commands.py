@@ -13,13 +13,14 @@ from rollback_ops.config import Service
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.model import Manager
 from rollback_ops.hosts import managers
+from rollback_ops.hosts.managers.since import SET_SINCE
 from tests.support.toolbox import COMMANDS, Box, service, tool
 
 AS_USER = 'XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/run/user/$(id -u)}" systemctl --user'
 PROPERTIES = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID"
 COMPOSE = 'docker compose --project-directory "$CURRENT" -p rosey'
 SHOWN = "shown() { printf '%s\\n' \"$text\" | grep -vF com.docker.compose.oneoff=True; }; "
-JOURNAL = "journalctl -q --no-pager -n 30 -o short-iso --unit=bot.service --unit=mail.timer"
+JOURNAL = "journalctl -q --no-pager -n 30 -o short-iso ${SINCE:+--since=@$SINCE} --unit=bot.service --unit=mail.timer"
 
 SYSTEMD = Manager(
     kind="systemd",
@@ -30,7 +31,7 @@ SYSTEMD = Manager(
     running="test \"$(systemctl is-active -- bot.service mail.timer | grep -cxE 'active|reloading|refreshing')\" -eq 2",
     stopped="test \"$(systemctl is-active -- bot.service mail.timer | grep -cxE 'inactive|failed|unknown')\" -eq 2",
     state=f"systemctl show -p {PROPERTIES} -- bot.service mail.timer",
-    logs=f"{JOURNAL} 2>/dev/null | grep '' || $SUDO {JOURNAL}",
+    logs=f"{SET_SINCE}{JOURNAL} 2>/dev/null | grep '' || $SUDO {JOURNAL}",
     needs=(
         "systemctl stop -- bot.service mail.timer",
         "systemctl kill -s KILL -- bot.service mail.timer",
@@ -48,7 +49,7 @@ SYSTEMD_USER = Manager(
     running=f"test \"$({AS_USER} is-active -- rosey.service | grep -cxE 'active|reloading|refreshing')\" -eq 1",
     stopped=f"test \"$({AS_USER} is-active -- rosey.service | grep -cxE 'inactive|failed|unknown')\" -eq 1",
     state=f"{AS_USER} show -p {PROPERTIES} -- rosey.service",
-    logs="journalctl -q --no-pager -n 30 -o short-iso --user-unit=rosey.service",
+    logs=SET_SINCE + "journalctl -q --no-pager -n 30 -o short-iso ${SINCE:+--since=@$SINCE} --user-unit=rosey.service",
 )
 
 SUPERVISOR = Manager(
@@ -106,7 +107,7 @@ COMPOSE_ALL = Manager(
     stopped=f"{SHOWN}text=$({COMPOSE} ps --all --format json) && "
     '! shown | grep -oE \'"State":"[a-z]+"\' | grep -qvE \'"(created|exited|dead)"$\'',
     state=f"{COMPOSE} ps --all --format json",
-    logs=f"{COMPOSE} logs --no-color --tail 30",
+    logs=f'{SET_SINCE}{COMPOSE} logs --no-color --tail 30 ${{SINCE:+"--since=$SINCE"}}',
 )
 
 COMPOSE_SOME = Manager(
@@ -122,7 +123,8 @@ COMPOSE_SOME = Manager(
     stopped=f'{SHOWN}text=$(docker compose --project-directory "$CURRENT" -p shop ps --all --format json -- web worker)'
     ' && ! shown | grep -oE \'"State":"[a-z]+"\' | grep -qvE \'"(created|exited|dead)"$\'',
     state='docker compose --project-directory "$CURRENT" -p shop ps --all --format json -- web worker',
-    logs='docker compose --project-directory "$CURRENT" -p shop logs --no-color --tail 30 -- web worker',
+    logs=f'{SET_SINCE}docker compose --project-directory "$CURRENT" -p shop logs --no-color --tail 30 '
+    '${SINCE:+"--since=$SINCE"} -- web worker',
 )
 
 CUSTOM = Manager(

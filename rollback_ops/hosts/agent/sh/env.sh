@@ -22,6 +22,9 @@ current=$RO_ROOT/$RO_CURRENT
 store=$RO_ROOT/.rollback
 journal=$store/journal.jsonl
 marks=$store/marks/$RO_RELEASES
+# When the last transaction started the service: managers/since.py reads it.
+RO_STARTED=$store/started
+export RO_STARTED
 lives=$store/live/$RO_RELEASES
 manifests=$store/manifests/$RO_RELEASES
 # What stat says of who can change a file, as distrust takes it.

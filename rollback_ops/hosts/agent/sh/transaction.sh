@@ -101,6 +101,7 @@ log_end() {
 start_service() {
     now
     begun=$now
+    printf '%s %s\n' "$boot" "$now" >"$RO_STARTED"
     if bring_up && started; then
         now
         seconds $((now - down_since))
