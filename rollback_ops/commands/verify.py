@@ -9,7 +9,7 @@ from rollback_ops import checks
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.core.errors import RollbackOpsError
-from rollback_ops.core.health import Verification
+from rollback_ops.core.health import Claim, Verification
 from rollback_ops.core.model import Survey
 from rollback_ops.core.outcome import EXIT_CODES, outcome_of, overall
 from rollback_ops.core.ports import Host
@@ -67,7 +67,7 @@ def _prove(
     def prove(name: str) -> Verification:
         release = surveys[name].live.name
         after = checks.after(checks.build(service.checks, release))
-        found = engine.verify(hosts[name], after, thresholds, within, run, cancellation)
+        found = engine.verify(hosts[name], after, thresholds, within, Claim(run, release), cancellation)
         if release and (mark := mark_of(found)):
             hosts[name].record(run, {release: mark}, "")
         return found

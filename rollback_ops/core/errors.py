@@ -14,6 +14,7 @@ class Exit(IntEnum):
     RESTORED = 3
     FAILED = 4
     PARTIAL = 5
+    SUPERSEDED = 6
     USAGE = 64
     INTERRUPTED = 130
     TERMINATED = 143

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rollback_ops.core.model import AutomaticTrigger
+from rollback_ops.core.model import AutomaticTrigger, ServiceState
 
 Verdict = Literal["passed", "failed", "unknown"]
 Health = Literal["healthy", "unhealthy", "unknown"]
@@ -68,20 +68,38 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What a verification relies on: ``release`` is live (None: any may be), ``run`` has the lease if ``leased``."""
+
+    run: str
+    release: str | None = None
+    leased: bool = False
+
+    def is_lost(self, seen: ServiceState) -> bool:
+        """Whether another release is live, or another run has the host. What an agent does not say is not lost."""
+        moved = self.release is not None and seen.live not in (None, self.release)
+        return moved or (self.leased and seen.held is False)
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """What the verification of one host came to. ``seconds`` is how long it took.
 
     ``reachable``: the host still answered when it ended. An unreachable host shows nothing about its service.
+    ``superseded``: somebody else took the host over meanwhile, so the checks were about something else.
     """
 
     healthy: bool
     seconds: float
     checks: tuple[CheckResult, ...] = ()
     reachable: bool = True
+    superseded: bool = False
 
     @property
     def verdict(self) -> Health:
         """Healthy, unhealthy (a check shows it), or unknown: neither was shown."""
+        if self.superseded:
+            return "unknown"
         if self.healthy:
             return "healthy"
         return "unhealthy" if self.reachable and any(check.failed for check in self.checks) else "unknown"

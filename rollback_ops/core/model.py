@@ -87,13 +87,14 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A run's claim on a host. ``expires_in`` is in seconds."""
+    """A run's claim on a host. ``expires_in`` is in seconds, ``until`` by the host's own clock: renewing moves it."""
 
     run: str
     owner: str
     run_url: str = ""
     since: str = ""
     expires_in: float = 0.0
+    until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,16 +219,16 @@ class StepReport:
     detail: str = ""
 
 
-SwitchOutcome = Literal["switched", "not_started", "refused", "put_back", "failed", "unknown"]
+SwitchOutcome = Literal["switched", "not_started", "refused", "put_back", "failed", "superseded", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class SwitchResult:
     """How a transaction ended on one host.
 
-    ``switched``: the target is live and was started. ``not_started``: it is live and does not
-    run. ``refused``: nothing was changed. ``put_back``: the release that was live before runs again.
-    ``unknown``: the host could not be reached. ``units``: their states right after the start.
+    ``switched``: the target is live and was started. ``not_started``: it is live and does not run. ``refused``: nothing
+    was changed. ``put_back``: the release that was live before runs again. ``superseded``: another run or a deployment
+    took the host over. ``unknown``: the host could not be reached. ``units``: their states right after the start.
     """
 
     outcome: SwitchOutcome
@@ -270,7 +271,13 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """The units of the service at one moment, and the results of the commands by their positions."""
+    """The units of the service at one moment, and the results of the commands by their positions.
+
+    ``live`` is the release that ``current`` leads to (empty: none), ``held`` whether the run that asks has the lease.
+    None: an older agent, which does not say.
+    """
 
     units: tuple[Unit, ...] = ()
     answers: Mapping[int, CommandResult] = field(default_factory=dict)
+    live: str | None = None
+    held: bool | None = None

@@ -19,6 +19,7 @@ from rollback_ops.core.record import (
     RejectedRelease,
     ReleaseRef,
     StepRecord,
+    Superseder,
 )
 from rollback_ops.core.run import Attempt, RunInfo, RunState, rfc3339
 
@@ -31,6 +32,7 @@ EXIT_CODES: dict[Outcome, Exit] = {
     "restored": Exit.RESTORED,
     "failed": Exit.FAILED,
     "partial": Exit.PARTIAL,
+    "superseded": Exit.SUPERSEDED,
 }
 # The detail of a host whose run was killed before the host's transaction ended.
 KILLED = "rollback-ops was killed before this host finished"
@@ -49,6 +51,7 @@ _OF_ALL: dict[HostOutcome, Outcome] = {
     "unknown": "failed",
     "refused": "refused",
     "unreachable": "refused",
+    "superseded": "superseded",
     "cancelled": "cancelled",
 }
 
@@ -70,6 +73,7 @@ def record_of(state: RunState) -> Record:
         to=_to(state),
         rejected=tuple(RejectedRelease(release=r.release, why=r.why) for r in _rejected(state)),
         hosts=hosts,
+        superseded_by=next((host.superseded_by for host in hosts if host.superseded_by), None),
         warnings=tuple(state.warnings),
     )
     return record.redacted(state.redact)
@@ -136,20 +140,27 @@ def _host(state: RunState, name: str) -> HostRecord:
     outcome, detail = _host_outcome(state, name)
     survey, last = state.surveys.get(name), state.last(name)
     live = last.switched[name].live if last else survey.live.name if survey else ""
+    superseder = state.superseded.get(name)
     results = [a.switched[name] for a in state.attempts if name in a.switched]
     return HostRecord(
         host=name,
         outcome=outcome,
         from_=_reference(survey, survey.origin if survey else ""),
-        to=_reference(survey, live),
+        to=_reference(survey, (superseder.release or "") if superseder else live),
         downtime_seconds=_downtime(results),
         steps=tuple(_steps(state, name)),
         checks=tuple(_checks(state, name)),
         detail=detail,
+        superseded_by=superseder,
     )
 
 
 def _host_outcome(state: RunState, name: str) -> tuple[HostOutcome, str]:
+    superseder = state.superseded.get(name)
+    return ("superseded", _taken_over(superseder)) if superseder else _own_outcome(state, name)
+
+
+def _own_outcome(state: RunState, name: str) -> tuple[HostOutcome, str]:
     if error := state.lost.get(name):
         # Only its survey was requested.
         detail = error.message.removeprefix(f"{name}: ")
@@ -170,7 +181,16 @@ def _host_outcome(state: RunState, name: str) -> tuple[HostOutcome, str]:
 
 def outcome_of(verification: Verification) -> HostOutcome:
     """Return the outcome of a host whose release was verified."""
+    if verification.superseded:
+        return "superseded"
     return _HEALTH_OUTCOMES[verification.verdict]
+
+
+def _taken_over(by: Superseder) -> str:
+    """Say what took the host over, and that it was left alone."""
+    who = ", ".join(filter(None, (by.run and f"run {by.run}", by.actor, by.run_url)))
+    what = f"{by.release} was made live" if by.release else "it was taken over"
+    return f"{what} meanwhile{f' ({who})' if who else ''}, and was left alone"
 
 
 def _planned_outcome(state: RunState, plan: Plan, name: str) -> tuple[HostOutcome, str]:
@@ -178,7 +198,7 @@ def _planned_outcome(state: RunState, plan: Plan, name: str) -> tuple[HostOutcom
     host = next(h for h in plan.hosts if h.host == name)
     if host.action == "exclude":
         return "refused", host.why
-    verified = next((a.verified[name] for a in state.attempts[-1:] if name in a.verified), None)
+    verified = next((a.verified[name] for a in reversed(state.attempts) if name in a.verified), None)
     if verified and not verified.healthy:
         return outcome_of(verified), host.why
     if host.action == "leave" or state.info.dry_run:

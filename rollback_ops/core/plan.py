@@ -163,7 +163,8 @@ def _locked(survey: Survey) -> str:
     if lease is None:
         return ""
     left = f", at most {lease.expires_in:.0f} s more" if lease.expires_in else ""
-    return f"locked by {lease.owner or 'another run'} since {lease.since} (run {lease.run}{left})"
+    url = f", {lease.run_url}" if lease.run_url else ""
+    return f"locked by {lease.owner or 'another run'} since {lease.since} (run {lease.run}{url}{left})"
 
 
 _UNCLEAR = "it cannot be told whether it is older than the live one"

@@ -27,6 +27,7 @@ Outcome = Literal[
     "failed",
     "refused",
     "partial",
+    "superseded",
     "cancelled",
 ]
 HostOutcome = Literal[
@@ -37,6 +38,7 @@ HostOutcome = Literal[
     "restored",
     "failed",
     "refused",
+    "superseded",
     "cancelled",
     "unreachable",
     "unknown",
@@ -88,6 +90,18 @@ class CheckRecord(RecordPart):
     seconds: float = 0.0
 
 
+class Superseder(RecordPart):
+    """What took a host over from a run: the release that is live there, and the run that made it live, if one did.
+
+    None: unknown, or there is none. A deployment leaves no run.
+    """
+
+    release: str | None = None
+    run: str | None = None
+    actor: str | None = None
+    run_url: str | None = None
+
+
 class HostRecord(RecordPart):
     """What happened on one host. ``downtime_seconds``: from the stop until the service was started again."""
 
@@ -99,6 +113,7 @@ class HostRecord(RecordPart):
     steps: tuple[StepRecord, ...] = ()
     checks: tuple[CheckRecord, ...] = ()
     detail: str = ""
+    superseded_by: Superseder | None = None
 
     def redacted(self, redact: Callable[[str], str]) -> HostRecord:
         steps = tuple(step.model_copy(update={"detail": redact(step.detail)}) for step in self.steps)
@@ -134,6 +149,7 @@ class Record(RecordPart):
     rejected: tuple[RejectedRelease, ...] = ()
     hosts: tuple[HostRecord, ...] = ()
     deployment: DeploymentRef = DeploymentRef()
+    superseded_by: Superseder | None = None
     warnings: tuple[str, ...] = ()
 
     @property

@@ -12,6 +12,7 @@ from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Health, Verification
 from rollback_ops.core.model import Mark, Mode, Survey, SwitchResult, Trigger
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
+from rollback_ops.core.record import Superseder
 from rollback_ops.core.redaction import Redactor
 
 
@@ -66,6 +67,11 @@ class Attempt:
         return bool(self.unhealthy) or any(result.outcome == "not_started" for result in self.switched.values())
 
     @property
+    def taken_over(self) -> list[str]:
+        """The hosts that somebody else took over before their transaction could be carried out."""
+        return [name for name, result in self.switched.items() if result.outcome == "superseded"]
+
+    @property
     def unhealthy(self) -> list[str]:
         """The hosts whose verification showed that the service is unhealthy."""
         return [name for name, verification in self.verified.items() if verification.verdict == "unhealthy"]
@@ -73,7 +79,10 @@ class Attempt:
 
 @dataclass
 class RunState:
-    """What became of one run so far, host by host. ``cancelled`` is the exit code of the signal that ended it."""
+    """What became of one run so far, host by host. ``cancelled`` is the exit code of the signal that ended it.
+
+    ``superseded`` has the hosts that somebody else took over from this run, and who did.
+    """
 
     info: RunInfo
     host_names: Sequence[str]
@@ -87,6 +96,7 @@ class RunState:
     watched: dict[str, Verification] = field(default_factory=dict)
     logs: dict[str, Sequence[str]] = field(default_factory=dict)
     skipped: tuple[tuple[str, str], ...] = ()
+    superseded: dict[str, Superseder] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     cancelled: int = 0
 
@@ -114,6 +124,8 @@ class RunState:
     def marks(self, host: str) -> dict[str, Mark]:
         """Return the marks for a host: the release that it left is bad, one that passed its verification is good."""
         marks: dict[str, Mark] = {}
+        if host in self.superseded:
+            return marks
         for attempt in self.forward:
             result, target = attempt.switched.get(host), attempt.plan.target
             if result and result.outcome in ("switched", "not_started") and self._left(host) not in ("", target):

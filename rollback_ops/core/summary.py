@@ -49,6 +49,11 @@ _SUMMARIES: dict[Outcome, OutcomeSummary] = {
         "❌ The hosts do not all run the same release",
         (_LOOK, "Roll back again: hosts that are done are left alone"),
     ),
+    "superseded": OutcomeSummary(
+        "⚠️ Rollback taken over by somebody else",
+        "❌ Another release was made live meanwhile, and was left alone",
+        (_LOOK, "Agree on who changes the hosts, and verify what is live"),
+    ),
     "cancelled": OutcomeSummary(
         "🚨 Rollback stopped by a signal",
         "❌ Not verified: each host finishes its transaction",
@@ -79,7 +84,7 @@ def verification_summary(record: Record) -> tuple[str, str]:
     passed = sum(check.outcome == "passed" for _, check in checks)
     if record.outcome == "verification_failed":
         return "❌", "Failed"
-    if record.outcome == "health_unknown":
+    if record.outcome in ("health_unknown", "superseded"):
         return "❔", "Unknown"
     if passed:
         return "✅", f"Passed ({passed} check{'s' * (passed > 1)})"

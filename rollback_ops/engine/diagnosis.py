@@ -59,6 +59,8 @@ def diagnose(found: Mapping[str, Verification], thresholds: Mapping[str, Thresho
 
 def _unknown(host: str, verification: Verification) -> list[str]:
     """Say what could not be found out on a host."""
+    if verification.superseded:
+        return [f"{host}: another release was made live meanwhile"]
     lost = [] if verification.reachable else [f"{host}: it does not answer any more"]
     unknown = [check for check in verification.checks if check.finding.verdict == "unknown"]
     told = lost + [f"{host}: {check.name}: {check.finding.detail or 'unknown'}" for check in unknown]

@@ -9,10 +9,11 @@ from typing import TypeVar
 from rollback_ops.checks import HostProbe, NetworkProbe
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import ConnectionLost, RollbackOpsError
-from rollback_ops.core.health import Thresholds, Verification
+from rollback_ops.core.health import Claim, Thresholds, Verification
 from rollback_ops.core.model import HostCommand, Inspection, Mark, Survey, SwitchOrder, SwitchResult, Unit
 from rollback_ops.core.ports import Host, Progress
 from rollback_ops.core.tasks import Cancellation, Pending
+from rollback_ops.engine.lease import LeaseKeeper
 from rollback_ops.engine.verify import verify
 
 T = TypeVar("T")
@@ -47,6 +48,7 @@ class Fleet:
         self.progress = progress
         self._cancellation = cancellation
         self._deadline = time.monotonic() + total
+        self._leases = LeaseKeeper()
         self._survey_within = min(_SURVEY_WITHIN, total * _PART_FOR_SURVEY)
 
     @property
@@ -87,7 +89,11 @@ class Fleet:
 
     def _switch_one(self, orders: Mapping[str, SwitchOrder]) -> Callable[[str], SwitchResult]:
         def switch(name: str) -> SwitchResult:
-            result = self._hosts[name].switch(orders[name], lambda step: self.progress.step(name, step))
+            host, order = self._hosts[name], orders[name]
+            result = host.switch(order, lambda step: self.progress.step(name, step))
+            if result.outcome in ("switched", "not_started"):
+                # Other hosts may take longer, and until then nobody else may have this one.
+                self._leases.keep(host, order.run)
             self.progress.switched(name, result)
             return result
 
@@ -95,25 +101,23 @@ class Fleet:
 
     def verify(
         self,
-        names: Iterable[str],
         checks: Callable[[str], Mapping[str, HostProbe | NetworkProbe]],
         thresholds: Mapping[str, Thresholds],
-        run: str,
+        claims: Mapping[str, Claim],
         units: Mapping[str, tuple[Unit, ...]],
     ) -> dict[str, Verification]:
-        """Verify the service on some of the hosts. A host that could not be verified is not healthy.
+        """Verify the service on the hosts that ``claims`` names. A host that could not be verified is not healthy.
 
         ``units`` are the units' states that hosts have just reported; they save the first question.
         """
 
         def prove(name: str) -> Verification:
-            found = verify(
-                self._hosts[name], checks(name), thresholds, self.left(), run, self._cancellation, units.get(name, ())
-            )
+            host, claim = self._hosts[name], claims[name]
+            found = verify(host, checks(name), thresholds, self.left(), claim, self._cancellation, units.get(name, ()))
             self.progress.verified(name, found)
             return found
 
-        results = self._each(names, prove, self.left() + _MARGIN)
+        results = self._each(claims, prove, self.left() + _MARGIN)
         return {name: r if isinstance(r, Verification) else Verification(False, 0.0) for name, r in results.items()}
 
     def logs(self, names: Iterable[str]) -> dict[str, Sequence[str]]:
@@ -124,13 +128,16 @@ class Fleet:
             self.progress.logs(name, found)
         return lines
 
-    def journals(self) -> list[str]:
-        """Return the lines of all journals that can be read."""
-        read = self._each(self.names, lambda name: self._hosts[name].journal(), _SURVEY_WITHIN)
-        return [line for lines in read.values() if not isinstance(lines, RollbackOpsError) for line in lines]
+    def journals(self, names: Iterable[str]) -> dict[str, Sequence[str]]:
+        """Return the lines of the journals that can be read, by host."""
+        read = self._each(names, lambda name: self._hosts[name].journal(), _SURVEY_WITHIN)
+        return {name: lines for name, lines in read.items() if not isinstance(lines, RollbackOpsError)}
 
     def record(self, run: str, marks: Mapping[str, Mapping[str, Mark]], line: str) -> dict[str, RollbackOpsError]:
         """Mark releases and append the line to each host's journal. Returns the errors, by host."""
+
+        # What is renewed after that would have to be given up again.
+        self._leases.stop()
 
         def write(name: str) -> None:
             self._hosts[name].record(run, marks[name], line)
@@ -138,6 +145,10 @@ class Fleet:
         within = min(_RECORD_WITHIN, max(_LAST_WORDS, self._cancellation.leave_at - time.monotonic()))
         written = tasks.each(marks, write, within, Cancellation())
         return {name: error for name, error in written.items() if error is not None}
+
+    def release(self) -> None:
+        """Renew no lease any more. What is not given up by ``record`` ends by itself, in seconds."""
+        self._leases.stop()
 
     def left(self) -> float:
         """Return the seconds until the deadline, at least one."""

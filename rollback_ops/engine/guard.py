@@ -9,7 +9,7 @@ from typing import Literal
 
 from rollback_ops.config.reason import fitting
 from rollback_ops.core.errors import Cancelled
-from rollback_ops.core.health import Verification
+from rollback_ops.core.health import Claim, Verification
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import AutomaticTrigger, Mark, Survey
 from rollback_ops.core.order import Ranking
@@ -22,6 +22,7 @@ from rollback_ops.engine.diagnosis import Diagnosis, diagnose, objection
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.rollback import roll_back, survey
 from rollback_ops.engine.spec import RollbackSpec
+from rollback_ops.engine.superseded import note_superseded
 
 Decision = Literal["healthy", "rolled_back", "left_alone", "unknown"]
 
@@ -40,10 +41,12 @@ def guard(
     try:
         survey(fleet, state)
         state.watched = _watch(spec, fleet, state)
+        note_superseded(fleet, state, [name for name, found in state.watched.items() if found.superseded])
         if not state.surveys:
             state.decision = Refusal("no host can be reached")
-        elif all(found.healthy for found in state.watched.values()):
-            state.decision, decision = NothingToDo("the live release is healthy"), "healthy"
+        elif all(found.healthy or found.superseded for found in state.watched.values()):
+            state.decision = NothingToDo("the live release is healthy")
+            decision = "unknown" if state.superseded else "healthy"
             if not spec.info.dry_run:
                 _mark_good(spec, fleet, state)
         else:
@@ -63,7 +66,8 @@ def guard(
 def _watch(spec: RollbackSpec, fleet: Fleet, state: RunState) -> dict[str, Verification]:
     lives = {name: survey.live.name for name, survey in state.surveys.items()}
     fleet.progress.phase("watch", ", ".join(f"{live or 'nothing'} on {name}" for name, live in lives.items()))
-    return fleet.verify(lives, lambda name: spec.checks(lives[name]), spec.thresholds, spec.info.id, {})
+    claims = {name: Claim(spec.info.id, live) for name, live in lives.items()}
+    return fleet.verify(lambda name: spec.checks(lives[name]), spec.thresholds, claims, {})
 
 
 def _diagnose(spec: RollbackSpec, fleet: Fleet, state: RunState) -> tuple[str, Diagnosis]:
@@ -91,7 +95,7 @@ def _why_not(spec: RollbackSpec, fleet: Fleet, failed: str, diagnosis: Diagnosis
         return f"{what} is unhealthy, and was not rolled back: this is a dry run"
     if not failed:
         return f"{what} is unhealthy, and was not rolled back: no release is live"
-    records, _ = read_journal(fleet.journals())
+    records, _ = read_journal(line for lines in fleet.journals(fleet.names).values() for line in lines)
     why = objection(records, failed, datetime.now(UTC), max_per_day)
     return f"{what} is unhealthy, and was not rolled back: {why}" if why else ""
 
@@ -112,6 +116,7 @@ def _roll_back(
 
 
 def _mark_good(spec: RollbackSpec, fleet: Fleet, state: RunState) -> None:
-    marks: dict[str, dict[str, Mark]] = {name: {survey.live.name: "good"} for name, survey in state.surveys.items()}
+    healthy = [name for name, found in state.watched.items() if found.healthy]
+    marks: dict[str, dict[str, Mark]] = {name: {state.surveys[name].live.name: "good"} for name in healthy}
     errors = fleet.record(spec.info.id, marks, "")
     state.warnings += [f"{name}: it could not be marked good: {error.message}" for name, error in errors.items()]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 
-from rollback_ops.core.model import Survey
 from rollback_ops.core.plan import Plan, Selection, way_back
 from rollback_ops.core.run import Attempt, RunState
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.preflight import choose
 from rollback_ops.engine.spec import RollbackSpec
+from rollback_ops.engine.superseded import still_own
 
 
 def next_attempt(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt) -> Attempt | None:
@@ -20,11 +19,12 @@ def next_attempt(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Att
     why = f"{attempt.plan.target} is unhealthy"
     if spec.policy.on_failure == "restore":
         fleet.progress.phase("restore", f"{why}: back to {state.origin}")
-        # Only the hosts that were switched go back. A host that ran the target before is where it started.
-        surveys = _survey_again(spec, fleet, attempt.switched)
         origins = {name: survey.origin for name, survey in state.surveys.items()}
-        return Attempt(way_back(surveys, origins, why), goes_back=True)
+        back = way_back(still_own(fleet, state, attempt), origins, why)
+        return Attempt(back, goes_back=True) if back.hosts else None
     plan = _older(spec, fleet, state, attempt)
+    if plan is None:
+        return None
     if isinstance(plan, Plan):
         fleet.progress.phase("older", f"{why}: on to {plan.target}")
         return Attempt(plan)
@@ -32,23 +32,19 @@ def next_attempt(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Att
     return None
 
 
-def _older(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt) -> Plan | str:
-    """Return the plan for an older release on all hosts that run the target, or why there is none."""
+def _older(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt) -> Plan | str | None:
+    """Return the plan for an older release on the hosts that this run switched, or why there is none.
+
+    None: all of them were taken over by somebody else, so there is nothing left to do.
+    """
     if len(state.attempts) > spec.policy.max_older:
         return f"max_older is {spec.policy.max_older}"
     if fleet.left() <= max(1.0, spec.policy.min_healthy_time):
         return f"the time is up (limits.total is {spec.limits.total:g} s)"
-    surveys = _survey_again(spec, fleet, {*attempt.switched, *attempt.running})
-    tried = {a.plan.target: "it was tried and is unhealthy" for a in state.attempts}
+    surveys = still_own(fleet, state, attempt)
+    if not surveys and state.superseded:
+        return None
+    left = dict.fromkeys((survey.origin for survey in state.surveys.values()), "this rollback left it")
+    tried = left | {a.plan.target: "it was tried and is unhealthy" for a in state.attempts}
     plan = choose(replace(spec, selection=Selection(order=spec.selection.order)), fleet, surveys, tried)
     return plan if isinstance(plan, Plan) else plan.why
-
-
-def _survey_again(spec: RollbackSpec, fleet: Fleet, names: Collection[str]) -> list[Survey]:
-    again = fleet.survey_again([name for name in fleet.names if name in names])
-    return [_without_own_lease(survey, spec) for survey in again.values() if isinstance(survey, Survey)]
-
-
-def _without_own_lease(survey: Survey, spec: RollbackSpec) -> Survey:
-    mine = survey.lease is not None and survey.lease.run.partition(".")[0] == spec.info.id
-    return replace(survey, lease=None) if mine else survey

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from rollback_ops import checks
 from rollback_ops.core.errors import Cancelled, RollbackOpsError
+from rollback_ops.core.health import Claim
 from rollback_ops.core.outcome import overtime, provisional, record_of
 from rollback_ops.core.plan import Plan
 from rollback_ops.core.ports import Announcer
@@ -15,6 +16,7 @@ from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.preflight import choose
 from rollback_ops.engine.recovery import next_attempt
 from rollback_ops.engine.spec import RollbackSpec, for_host
+from rollback_ops.engine.superseded import note_superseded
 
 
 def roll_back(spec: RollbackSpec, fleet: Fleet, announcer: Announcer) -> Record:
@@ -32,6 +34,8 @@ def roll_back(spec: RollbackSpec, fleet: Fleet, announcer: Announcer) -> Record:
             attempt = next_attempt(spec, fleet, state, attempt)
     except Cancelled as cancelled:
         state.cancelled = cancelled.exit_code
+    finally:
+        fleet.release()
     return _record(spec, fleet, state)
 
 
@@ -66,6 +70,7 @@ def _switch(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt,
     # The way back is finished even when the time is up.
     attempt.switched.update(fleet.switch(orders, spec.limits.stop + spec.limits.start if attempt.goes_back else 1.0))
     announcer.changed()
+    note_superseded(fleet, state, attempt.taken_over)
 
 
 def _verify(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt) -> None:
@@ -79,10 +84,13 @@ def _verify(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt)
         return
     if not attempt.running:
         return
-    fleet.progress.phase("verify", f"checking {attempt.plan.target} on {', '.join(attempt.running)}")
-    anew = lambda _: checks.after(spec.checks(attempt.plan.target))  # noqa: E731
+    target = attempt.plan.target
+    fleet.progress.phase("verify", f"checking {target} on {', '.join(attempt.running)}")
+    claims = {name: Claim(spec.info.id, target, leased=name in attempt.switched) for name in attempt.running}
     units = {name: result.units for name, result in attempt.switched.items()}
-    attempt.verified.update(fleet.verify(attempt.running, anew, spec.thresholds, spec.info.id, units))
+    found = fleet.verify(lambda _: checks.after(spec.checks(target)), spec.thresholds, claims, units)
+    attempt.verified.update(found)
+    note_superseded(fleet, state, [name for name, each in found.items() if each.superseded])
 
 
 def _record(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Record:

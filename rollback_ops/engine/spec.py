@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from rollback_ops.checks import HostProbe, NetworkProbe
 from rollback_ops.config import Limits, Verify
 from rollback_ops.core.health import Thresholds
-from rollback_ops.core.model import SwitchOrder, Unit
+from rollback_ops.core.model import Survey, SwitchOrder, Unit
 from rollback_ops.core.plan import HostPlan, Selection
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.run import RunInfo, RunState, rfc3339
@@ -52,6 +52,12 @@ def for_host(spec: RollbackSpec, host: HostPlan, state: RunState) -> SwitchOrder
         relink=not state.attempts[-1].goes_back,
         reset=number > 1 or not _is_steady(state.surveys[host.host].units),
     )
+
+
+def without_own_lease(survey: Survey, run: str) -> Survey:
+    """Return the survey without its lease where that is the run's own."""
+    mine = survey.lease is not None and survey.lease.run.partition(".")[0] == run
+    return replace(survey, lease=None) if mine else survey
 
 
 def _is_steady(units: Sequence[Unit]) -> bool:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeGuard
 
 from rollback_ops.checks import Dial, HostProbe, NetworkProbe
 from rollback_ops.core.errors import RollbackOpsError
-from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verification
-from rollback_ops.core.model import ServiceState, Unit
+from rollback_ops.core.health import CheckResult, Claim, Finding, Thresholds, Verification
+from rollback_ops.core.model import HostCommand, ServiceState, Unit
 from rollback_ops.core.ports import Host
 from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.core.watch import CheckState, Findings, Watch, first_interval, longer
@@ -32,37 +31,51 @@ def verify(
     checks: Mapping[str, HostProbe | NetworkProbe],
     thresholds: Mapping[str, Thresholds],
     within: float,
-    run: str,
+    claim: Claim,
     cancellation: Cancellation,
     units: tuple[Unit, ...] = (),
 ) -> Verification:
-    """Ask the checks until the service is healthy, is certainly not, or the deadline has passed.
+    """Ask the checks until the service is healthy, is certainly not, the claim is lost, or the deadline has passed.
 
     Ends within the smaller of the longest ``healthy_deadline`` and ``within`` seconds, whatever a check does.
-    ``thresholds`` has those of every check. The lease of ``run`` is renewed by every question to the host. ``units``
-    are the units' states that the host has just reported: they save the first question.
+    ``thresholds`` has those of every check. Every question to the host renews the lease of the claim's run, and says
+    whether the claim still holds; once it does not, the checks are about something else. ``units`` are the units'
+    states that the host has just reported: they save the first question.
     """
     began = time.monotonic()
     watch = Watch.of({name: thresholds[name] for name in checks}, began)
     deadline = min(watch.deadline, began + within)
-    _Rounds(_probes(host, checks, run, units), watch).follow(deadline, cancellation)
-    found = Verification(watch.healthy, time.monotonic() - began, _checked(checks, watch))
-    return found if found.healthy or _answers(host, cancellation) else replace(found, reachable=False)
+    asked = _Asked(host, claim)
+    _Rounds(_probes(asked, checks, units), watch, asked).follow(deadline, cancellation)
+    healthy, seconds = watch.healthy, time.monotonic() - began
+    reachable = healthy or asked.answers(cancellation)
+    return Verification(healthy and not asked.is_lost, seconds, _checked(checks, watch), reachable, asked.is_lost)
 
 
-def _answers(host: Host, cancellation: Cancellation) -> bool:
-    """Whether the host still answers. Otherwise the checks that were asked through it show nothing."""
-    answered = each([host.name], lambda _: _observe(host), _ANSWER_WITHIN, cancellation)[host.name]
-    return answered is True
+class _Asked:
+    """A host that is asked on behalf of a run, and whether the run's claim is lost."""
 
+    def __init__(self, host: Host, claim: Claim) -> None:
+        self.host = host
+        self.is_lost = False
+        self._claim = claim
 
-def _observe(host: Host) -> bool:
-    try:
-        host.ask("", ())
-    except Exception:
-        # A defect must not look like an answer.
-        return False
-    return True
+    def ask(self, questions: Sequence[HostCommand] = ()) -> ServiceState:
+        seen = self.host.ask(self._claim.run, questions)
+        self.is_lost = self.is_lost or self._claim.is_lost(seen)
+        return seen
+
+    def answers(self, cancellation: Cancellation) -> bool:
+        """Whether the host still answers. Otherwise the checks that were asked through it show nothing."""
+        return each([self.host.name], lambda _: self._observe(), _ANSWER_WITHIN, cancellation)[self.host.name] is True
+
+    def _observe(self) -> bool:
+        try:
+            self.ask()
+        except Exception:
+            # A defect must not look like an answer.
+            return False
+        return True
 
 
 def _checked(checks: Mapping[str, HostProbe | NetworkProbe], watch: Watch) -> tuple[CheckResult, ...]:
@@ -81,8 +94,9 @@ class _Rounds:
     A pause ends early when another probe's answer makes one more pass all that lacks (``Watch.pause``).
     """
 
-    def __init__(self, probes: list[tuple[tuple[str, ...], Probe]], watch: Watch) -> None:
+    def __init__(self, probes: list[tuple[tuple[str, ...], Probe]], watch: Watch, asked: _Asked) -> None:
         self._watch = watch
+        self._asked = asked
         self._changed = threading.Condition()
         self._over = False
         for names, probe in probes:
@@ -92,13 +106,16 @@ class _Rounds:
         """Wait until the service is healthy, is certainly not, or the deadline has passed. Raises ``Cancelled``."""
         with self._changed:
             try:
-                while not (self._watch.healthy or self._watch.hopeless(now := time.monotonic()) or now >= deadline):
+                while not (self._is_decided(now := time.monotonic()) or now >= deadline):
                     cancellation.check()
                     self._changed.wait(min(_LOOK_EVERY, max(0.0, deadline - now)))
             finally:
                 # Later answers do not count.
                 self._over = True
                 self._changed.notify_all()
+
+    def _is_decided(self, now: float) -> bool:
+        return self._watch.healthy or self._watch.hopeless(now) or self._asked.is_lost
 
     def _ask(self, names: tuple[str, ...], probe: Probe) -> None:
         interval = min(first_interval(self._watch.states[name].thresholds) for name in names)
@@ -139,17 +156,17 @@ def _safely(names: tuple[str, ...], probe: Probe) -> Findings:
 
 
 def _probes(
-    host: Host, checks: Mapping[str, HostProbe | NetworkProbe], run: str, units: tuple[Unit, ...]
+    asked: _Asked, checks: Mapping[str, HostProbe | NetworkProbe], units: tuple[Unit, ...]
 ) -> list[tuple[tuple[str, ...], Probe]]:
     """Return the probes: the units, the commands (one operation on the host each), and every network probe."""
     host_probes = {name: check for name, check in checks.items() if _asks_host(check)}
     states = {name: check for name, check in host_probes.items() if check.question is None}
     commands = {name: check for name, check in host_probes.items() if check.question is not None}
     known = [ServiceState(units)] if units else []
-    probes = [(tuple(states), _host_probe(host, states, run, known))] if states else []
-    probes += [(tuple(commands), _host_probe(host, commands, run, []))] if commands else []
+    probes = [(tuple(states), _host_probe(asked, states, known))] if states else []
+    probes += [(tuple(commands), _host_probe(asked, commands, []))] if commands else []
     probes += [
-        ((name,), _network_probe(host, name, check)) for name, check in checks.items() if _opens_connection(check)
+        ((name,), _network_probe(asked.host, name, check)) for name, check in checks.items() if _opens_connection(check)
     ]
     return probes
 
@@ -162,13 +179,13 @@ def _opens_connection(check: HostProbe | NetworkProbe) -> TypeGuard[NetworkProbe
     return hasattr(check, "probe")
 
 
-def _host_probe(host: Host, checks: Mapping[str, HostProbe], run: str, known: list[ServiceState]) -> Probe:
+def _host_probe(asked: _Asked, checks: Mapping[str, HostProbe], known: list[ServiceState]) -> Probe:
     """Judge what is known already first, and then ask the host."""
 
     def probe() -> Findings:
         # Read each time: what a check asks may depend on its last answer.
         questions = [check.question for check in checks.values() if check.question is not None]
-        seen = known.pop() if known else host.ask(run, questions)
+        seen = known.pop() if known else asked.ask(questions)
         return {name: check.judge(seen.units, seen.answers.get(i)) for i, (name, check) in enumerate(checks.items())}
 
     return probe

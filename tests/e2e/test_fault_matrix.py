@@ -115,7 +115,7 @@ def test_a_worker_that_lost_its_lease_stops_before_its_next_mutation(
     ended = running.end()
     scene.service.remove()
 
-    assert (ended.code, ended.host["outcome"]) == (4, "unknown")
+    assert (ended.code, ended.host["outcome"]) == (6, "superseded")
     events = [json.loads(line) for line in scene.journal().splitlines()]
     assert [event["step"] for event in events if event.get("event") == "step"] == steps
     assert [event["id"] for event in events if event.get("event") == "lost-lease"] == [run]

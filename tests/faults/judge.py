@@ -40,7 +40,7 @@ _NOTHING_IS_LEFT = frozenset({"all-killed", "power-cycled"})
 _UNWRITABLE = frozenset({"disk-filled", "made-read-only"})
 # The host's own supervision begins the transaction anew: it was told to, or it took too long.
 _DONE_AGAIN = frozenset({"worker-killed", "all-killed", "cancelled-while-it-hangs"})
-_CODES = frozenset({0, 1, 2, 3, 4, 130, 143})
+_CODES = frozenset({0, 1, 2, 3, 4, 6, 130, 143})
 _LOCKED_AT_MOST = 10.0
 
 Event = dict[str, Any]
@@ -98,6 +98,7 @@ def _report(seen: Seen) -> Iterator[str]:
         "succeeded": {TARGET},
         "verification_failed": {TARGET},
         "unknown": {SOURCE, TARGET},
+        "superseded": {*RELEASES, NEW},
         "failed": {(run.host.get("to") or {}).get("release"), live},
     }
     known = by_code.get(run.code) or by_outcome.get(str(outcome), {SOURCE})
@@ -113,10 +114,10 @@ def _concurrent(seen: Seen) -> Iterator[str]:
     emergency = seen.trial.fault == "second-emergency"
     if winners and seen.live != winners[-1].to:
         yield f"the last that ended with 0 went to {winners[-1].to}, and {seen.live} is live"
-    if not winners and seen.runs[0].code not in (4, None):
+    if not winners and seen.runs[0].code not in (4, 6, None):
         yield f"none of two rollbacks succeeded: {[run.code for run in seen.runs]}"
     for run in seen.runs:
-        overtaken = emergency and run.name == "first" and run.code in (2, 4)
+        overtaken = emergency and run.name == "first" and run.code in (2, 4, 6)
         if run.code not in (0, 1) and not overtaken:
             yield f"the {run.name} rollback ended with {run.code} ({run.host.get('outcome')})"
 
@@ -159,7 +160,7 @@ def _told(seen: Seen, run: str, events: list[Event]) -> Iterator[str]:
     steps = [event["step"] for event in events if event.get("event") == "step" and event["step"] in STEPS]
     ends = [event["outcome"] for event in events if event.get("event") == "end"]
     alone = len(seen.runs) == 1
-    again = seen.trial.fault in _DONE_AGAIN or ends == ["put_back"]
+    again = seen.trial.fault in _DONE_AGAIN or ends in (["put_back"], ["superseded"])
     if "intent" in kinds and kinds.index("intent") != 0:
         yield f"{run}: something stands before its intent"
     if len(set(ends)) > 1 or (len(ends) > 1 and not again) or (ends and alone and "lost-lease" in kinds):

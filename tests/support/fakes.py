@@ -91,6 +91,8 @@ class FakeHost:
     orders: list[SwitchOrder] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     asked: list[HostCommand] = field(default_factory=list)
+    held: bool | None = None
+    asked_by: list[str] = field(default_factory=list)
     dials: list[str] = field(default_factory=list)
     program: str = ""
 
@@ -125,7 +127,8 @@ class FakeHost:
 
     def ask(self, run: str, questions: Sequence[HostCommand] = ()) -> ServiceState:
         self._begin("ask")
-        return ServiceState(self.units, self._answers(questions))
+        self.asked_by.append(run)
+        return ServiceState(self.units, self._answers(questions), self.live.name, self.held)
 
     def _answers(self, questions: Sequence[HostCommand]) -> dict[int, CommandResult]:
         return {

@@ -35,9 +35,11 @@ USUAL: dict[str, Any] = {
             "steps": [{"name": "stop", "seconds": 0.1, "outcome": "ok", "detail": ""}],
             "checks": [{"name": "health", "kind": "http", "outcome": "passed", "detail": "status 200", "seconds": 0.5}],
             "detail": "",
+            "superseded_by": None,
         }
     ],
     "deployment": {"id": None, "url": None},
+    "superseded_by": None,
     "warnings": ["beware"],
 }
 

@@ -22,6 +22,7 @@ _OUTCOMES: dict[int, str] = {
     Exit.RESTORED: "restored",
     Exit.FAILED: "failed",
     Exit.PARTIAL: "partial",
+    Exit.SUPERSEDED: "superseded",
     Exit.INTERRUPTED: "cancelled",
     Exit.TERMINATED: "cancelled",
 }

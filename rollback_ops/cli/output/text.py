@@ -40,6 +40,7 @@ _HEADLINES: dict[str, tuple[str, Style]] = {
     "failed": ("✗ failed: a person is needed now", "bad"),
     "refused": ("✗ refused: nothing was changed", "bad"),
     "partial": ("✗ the hosts ended differently", "bad"),
+    "superseded": ("✗ taken over by somebody else: nothing of theirs was undone", "bad"),
     "cancelled": ("✗ stopped by a signal", "bad"),
 }
 _MARKS: dict[str, tuple[str, Style]] = {"ok": ("✓", "good"), "warning": ("!", "warning"), "failed": ("✗", "bad")}
@@ -65,7 +66,7 @@ def _way(record: Record) -> str:
         return ""
     return (
         f": {origin} (tried {record.to.release})"
-        if record.outcome == "restored"
+        if record.outcome in ("restored", "superseded")
         else f": {origin} → {record.to.release}"
     )
 

@@ -74,7 +74,8 @@ class AgentHost:
     def ask(self, run: str, questions: Sequence[HostCommand] = ()) -> ServiceState:
         patience = max((q.timeout for q in questions), default=0.0) + _LOOK_WITHIN
         answer = self._operate("ask", run, *_flat(questions), within=patience)
-        return ServiceState(self._parse_units(protocol.text_of(answer, "state")), protocol.answers(answer))
+        units = self._parse_units(protocol.text_of(answer, "state"))
+        return ServiceState(units, protocol.answers(answer), *protocol.standing(answer))
 
     def logs(self) -> Sequence[str]:
         answered = self.ask("", (HostCommand(restricted.READ_LOGS, _LOGS_WITHIN),)).answers.get(0)

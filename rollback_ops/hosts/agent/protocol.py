@@ -30,6 +30,7 @@ from rollback_ops.core.model import (
 _LIVE_STATES: dict[str, LiveState] = {word: word for word in get_args(LiveState)}
 _MARKS: dict[str, Mark] = {word: word for word in get_args(Mark)}
 _STEP_OUTCOMES: dict[str, StepOutcome] = {word: word for word in get_args(StepOutcome)}
+_HELD = {"yes": True, "no": False}
 _INSTALLED: dict[str, InstallOutcome] = {word: word for word in get_args(InstallOutcome)}
 _SWITCH_OUTCOMES: dict[str, SwitchOutcome] = {word: word for word in get_args(SwitchOutcome)}
 
@@ -192,6 +193,13 @@ def answers(answer: Answer) -> dict[int, CommandResult]:
     }
 
 
+def standing(answer: Answer) -> tuple[str | None, bool | None]:
+    """Return what is live (empty: no release), and whether the run that asked has the lease; None: it does not say."""
+    for live, held, *_ in answer.of("standing", 2):
+        return (live if SAFE_NAME.fullmatch(live) else ""), _HELD.get(held)
+    return None, None
+
+
 def step_report(fields: list[str]) -> StepReport | None:
     """One step of a transaction, or None where the line is none."""
     if len(fields) < 3 or fields[1] not in _STEP_OUTCOMES or not SAFE_NAME.fullmatch(fields[0]):
@@ -241,8 +249,8 @@ def _live(answer: Answer) -> Live:
 
 
 def _leases(answer: Answer) -> Iterator[Lease]:
-    for run, owner, url, since, left, *_ in answer.of("lease", 5):
-        yield Lease(clean(run), clean(owner), clean(url), clean(since), _number(left) or 0.0)
+    for run, owner, url, since, left, until, *_ in answer.of("lease", 5):
+        yield Lease(clean(run), clean(owner), clean(url), clean(since), _number(left) or 0.0, clean(until))
 
 
 def _explained(fields: list[str]) -> str:

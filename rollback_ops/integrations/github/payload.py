@@ -23,6 +23,7 @@ STATES: dict[Outcome, str] = {
     "failed": "failure",
     "partial": "failure",
     "restored": "failure",
+    "superseded": "failure",
     "cancelled": "error",
 }
 # GitHub's limit for both descriptions, in characters.
@@ -39,7 +40,12 @@ def changed_something(record: Record) -> bool:
     """Whether a host was changed, or may have been. The journal of a run that was killed may name no host."""
     if record.dry_run or record.outcome not in STATES:
         return False
-    return any(host.outcome in _CHANGED for host in record.hosts) or not record.hosts
+    return any(map(_was_changed, record.hosts)) or not record.hosts
+
+
+def _was_changed(host: HostRecord) -> bool:
+    # A guard that only watched can be superseded, too.
+    return host.outcome in _CHANGED or (host.outcome == "superseded" and host.downtime_seconds is not None)
 
 
 def key(record: Record) -> str:

@@ -442,8 +442,10 @@ def test_asking_tells_the_state_and_keeps_the_lease_of_its_run_only(sandbox: San
     observation = sandbox.host.ask("20240101T000000Z-ffffffff", [HostCommand("pwd -P", 5.0)])
     assert observation.units == (Unit("rosey", "running"),)
     assert observation.answers[0].lines == (str(sandbox.releases / "r2"),)
+    assert (observation.live, observation.held) == ("r2", False)
     assert lease.read_text() == before
-    sandbox.host.ask(RUN)
+    observation = sandbox.host.ask(RUN)
+    assert (observation.live, observation.held) == ("r2", True)
     assert lease.read_text().split("\t")[0] == RUN
 
 

@@ -36,6 +36,7 @@ ALONE: dict[HostOutcome, tuple[Outcome, int]] = {
     "health_unknown": ("health_unknown", 2),
     "restored": ("restored", 3),
     "failed": ("failed", 4),
+    "superseded": ("superseded", 6),
     "unknown": ("failed", 4),
 }
 
@@ -221,6 +222,7 @@ def test_the_record_has_the_facts_of_the_run_and_its_results() -> None:
         "to": {"release": "b2", "revision": "sha-b2"},
         "rejected": ({"release": "b3", "why": "it is live"},),
         "deployment": {"id": None, "url": None},
+        "superseded_by": None,
         "warnings": ("beware",),
     }
 

@@ -472,6 +472,103 @@ def test_with_restore_an_unhealthy_target_is_left_for_the_release_before(stage: 
     assert stage["h1"].did("record") == ["b2=bad"]
 
 
+def taken_over(host: FakeHost, release: str, run: str = "") -> Callable[[], None]:
+    """Return an action by which somebody else makes a release live: a run, or a deployment."""
+
+    def act() -> None:
+        host.live = live_at(release)
+        host.units = (Unit("bot", "running", pid=99),)
+        if run and not any(run in line for line in host.lines):
+            ends = f'"from":"b2","to":"{release}","at":"2024-01-01T00:00:00Z"'
+            facts = '"service":"bot","environment":"prod","mode":"emergency","trigger":"manual","reason":"now"'
+            host.lines += [
+                '{"event":"intent","id":"run-1"}',
+                f'{{"event":"intent","id":"{run}","actor":"carol",{facts},{ends}}}',
+            ]
+
+    return act
+
+
+@pytest.mark.parametrize("policy", ["report", "restore", "older"])
+@pytest.mark.parametrize(("release", "run"), [("b1", "run-2"), ("b4", ""), ("b3", "run-2")])
+def test_a_host_that_is_taken_over_during_the_verification_is_left_alone(
+    stage: Stage, policy: Literal["report", "restore", "older"], release: str, run: str
+) -> None:
+    stage["h1"].releases = releases("b1", "b2", "b3", "b4")
+    stage["h1"].says = 1
+    stage["h1"].before = {"ask": taken_over(stage["h1"], release, run)}
+    patient = Verify(healthy_deadline=20, min_healthy_time=0, on_failure=policy)
+    record = stage.roll_back(asked=AFTER, policy=patient)
+    assert (record.outcome, record.exit_code) == ("superseded", 6)
+    assert (stage["h1"].live.name, stage["h1"].did("switch")) == (release, ["b2"])
+    (host,) = record.hosts
+    assert (host.outcome, host.to.release, host.superseded_by) == ("superseded", release, record.superseded_by)
+    by = host.superseded_by
+    assert by
+    assert (by.release, by.run, by.actor) == (release, run or None, "carol" if run else None)
+    assert stage["h1"].did("record") == [""], "nothing is marked"
+    assert record.duration_seconds < 10, "what is known does not wait for the deadline"
+
+
+def test_a_healthy_release_of_somebody_else_is_no_success_of_ours(stage: Stage) -> None:
+    stage["h1"].before = {"ask": taken_over(stage["h1"], "b1")}
+    record = stage.roll_back(asked=AFTER)
+    assert (record.outcome, stage["h1"].did("record")) == ("superseded", [""])
+
+
+def test_a_host_whose_lease_another_run_has_is_left_alone_while_its_release_is_still_ours(stage: Stage) -> None:
+    stage["h1"].says, stage["h1"].held = 1, False
+    stage["h1"].before = {"ask": lambda: setattr(stage["h1"], "lease", Lease("run-2", "carol", "https://ci/2"))}
+    record = stage.roll_back(asked=AFTER, policy=on_failure("restore"))
+    assert (record.outcome, stage["h1"].did("switch")) == ("superseded", ["b2"])
+    by = record.superseded_by
+    assert by
+    assert (by.release, by.run, by.actor, by.run_url) == ("b2", "run-2", "carol", "https://ci/2")
+
+
+@pytest.mark.parametrize("policy", ["restore", "older"])
+def test_the_host_itself_says_under_its_lock_that_it_was_taken_over(
+    stage: Stage, policy: Literal["restore", "older"]
+) -> None:
+    def second() -> None:
+        if stage["h1"].orders:
+            stage["h1"].ends = "superseded"
+
+    stage["h1"].before = {"ask": unhealthy(stage["h1"], "b2"), "switch": second}
+    record = stage.roll_back(asked=AFTER, policy=on_failure(policy))
+    assert (record.outcome, record.exit_code, stage["h1"].live.name) == ("superseded", 6, "b2")
+    assert [order.run for order in stage["h1"].orders] == ["run-1", "run-1.2"]
+
+
+def test_of_two_hosts_only_the_one_that_is_still_ours_goes_back(two: Stage) -> None:
+    two["h1"].before = {"ask": unhealthy(two["h1"], "b2")}
+    two["h2"].before = {"ask": taken_over(two["h2"], "b1")}
+    record = two.roll_back(asked=AFTER, policy=on_failure("restore"))
+    assert (record.outcome, record.exit_code) == ("partial", 5)
+    assert [(h.outcome, h.to.release) for h in record.hosts] == [("restored", "b3"), ("superseded", "b1")]
+
+
+@pytest.mark.parametrize("ends", ["refused", "put_back", "failed"])
+@pytest.mark.parametrize("policy", ["restore", "older"])
+def test_a_host_that_was_not_switched_is_neither_put_back_nor_taken_further(
+    two: Stage, policy: Literal["restore", "older"], ends: str
+) -> None:
+    two["h1"].before = {"ask": unhealthy(two["h1"], "b2")}
+    two["h2"].ends = ends  # type: ignore[assignment]
+    record = two.roll_back(asked=AFTER, policy=on_failure(policy))
+    assert (two["h2"].did("switch"), two["h2"].live.name) == (["b2"], "b3")
+    expected = {"refused": "refused", "put_back": "restored", "failed": "failed"}[ends]
+    assert record.hosts[1].outcome == expected
+    assert two["h1"].live.name == ("b3" if policy == "restore" else "b1")
+
+
+def test_older_never_goes_to_the_release_that_the_rollback_left(stage: Stage) -> None:
+    stage["h1"].live = live_at("b2")
+    stage["h1"].before = {"ask": unhealthy(stage["h1"], "b3")}
+    record = stage.roll_back(Selection(backup="b3"), asked=AFTER, policy=on_failure("older"))
+    assert (record.outcome, record.to.release, stage["h1"].did("switch")) == ("succeeded", "b1", ["b3", "b1"])
+
+
 def test_with_older_an_unhealthy_target_is_left_for_an_older_release(stage: Stage) -> None:
     stage["h1"].before = {"ask": unhealthy(stage["h1"], "b2")}
     record = stage.roll_back(asked=AFTER, policy=on_failure("older"))
@@ -515,13 +612,20 @@ def test_an_older_release_with_a_failed_preflight_check_is_not_tried(stage: Stag
     assert (record.outcome, stage["h1"].did("switch")) == ("verification_failed", ["b2"])
 
 
-def test_all_hosts_go_on_to_the_same_older_release(two: Stage) -> None:
+def test_all_hosts_that_were_switched_go_on_to_the_same_older_release(two: Stage) -> None:
+    two["h2"].before = {"ask": unhealthy(two["h2"], "b2")}
+    record = two.roll_back(asked=AFTER, policy=on_failure("older"))
+    assert (record.outcome, record.to.release) == ("succeeded", "b1")
+    assert {host.live.name for host in two.hosts.values()} == {"b1"}
+
+
+def test_a_host_that_ran_the_target_before_is_not_taken_further(two: Stage) -> None:
     two["h1"].live = live_at("b2")
     for host in two.hosts.values():
         host.before = {"ask": unhealthy(host, "b2")}
     record = two.roll_back(asked=AFTER, policy=on_failure("older"))
-    assert (record.outcome, record.to.release) == ("succeeded", "b1")
-    assert {host.live.name for host in two.hosts.values()} == {"b1"}
+    assert [(h.outcome, h.to.release) for h in record.hosts] == [("verification_failed", "b2"), ("succeeded", "b1")]
+    assert (record.outcome, two["h1"].did("switch")) == ("partial", [])
 
 
 def test_an_emergency_tries_no_older_release(stage: Stage) -> None:

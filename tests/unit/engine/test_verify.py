@@ -12,7 +12,7 @@ import pytest
 from rollback_ops.checks import Dial, HostProbe, NetworkProbe, build
 from rollback_ops.config import CommandCheck, TcpCheck
 from rollback_ops.core.errors import BadAnswer, Cancelled, ConnectionLost, HostUnreachable
-from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verification
+from rollback_ops.core.health import CheckResult, Claim, Finding, Thresholds, Verification
 from rollback_ops.core.model import Unit
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.verify import verify
@@ -57,7 +57,7 @@ def verified(
     cancellation: Cancellation | None = None,
 ) -> Verification:
     thresholds = dict.fromkeys(checks, Thresholds(interval, window, deadline, failure_threshold=1))
-    return verify(host or FakeHost(), checks, thresholds, within, "run-1", cancellation or Cancellation())
+    return verify(host or FakeHost(), checks, thresholds, within, Claim("run-1"), cancellation or Cancellation())
 
 
 def verdicts(found: Verification) -> dict[str, tuple[str, str]]:

@@ -28,11 +28,18 @@ is_manifest() {
     [ -s "$1" ] && ! grep -qvE '^\\?[0-9a-f]{64} [ *].' "$1"
 }
 
-# ask RUN [TIMEOUT COMMAND]…: how the service is; keeps RUN's lease alive.
+# ask RUN [TIMEOUT COMMAND]…: how the service is, what is live, and whether RUN still has its lease, which is renewed.
 ask() {
     run=$1
     shift
-    if [ -n "$run" ] && holds_lease; then renew_lease; fi
+    held=no
+    if [ -n "$run" ] && holds_lease; then
+        held=yes
+        renew_lease
+    fi
+    really "$current"
+    name_it "$real"
+    say standing "$live_name" "$held"
     show_state
     # What a question may use besides what a manager's command line may.
     RUN=$run

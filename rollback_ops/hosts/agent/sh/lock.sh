@@ -7,6 +7,10 @@ take_lock() {
     since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
     flock -w 1 9 || held=yes
     read_lease
+    if follows && ! is_ours; then
+        result superseded "another run took over${lease_run:+: ${lease_owner:-?} since ${lease_since:-an unknown time} (run $lease_run)}"
+        return 1
+    fi
     if [ -n "$held" ] || { [ "$left" -gt 0 ] && ! is_ours; }; then
         holder="${lease_owner:-another run} since ${lease_since:-an unknown time} (run ${lease_run:-unknown})"
         if [ -n "$resumed" ]; then
@@ -92,6 +96,12 @@ holds_lease() {
 # One run may take several transactions (RUN, RUN.2, …): they share its lease.
 is_ours() {
     [ "${lease_run%.*}" = "${run%.*}" ]
+}
+
+# Whether this transaction follows another one of the same run. It may change only what is still that run's own: a lease
+# that expired and that nobody else took is.
+follows() {
+    [ "${run%.*}" != "$run" ]
 }
 
 drop_lease() {

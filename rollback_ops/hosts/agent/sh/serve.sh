@@ -76,7 +76,9 @@ tell_progress() {
         quiet=$((quiet + 1))
         # The worker holds the file "alive" while it lives; between two workers there may be a moment.
         if [ "$quiet" -ge 5 ] && flock -s -n "$dir/alive" true; then
-            say result unknown '' '' "the agent was killed before it finished"
+            killed=unknown
+            [ ! -e "$dir/begun" ] || holds_lease || killed=superseded
+            say result "$killed" '' '' "the agent was killed before it finished"
             return
         fi
         read -r _ <&4

@@ -103,7 +103,7 @@ show_lease() {
     read_lease
     if [ "$left" -gt 0 ] || lock_is_held; then
         seconds "$left"
-        say lease "$lease_run" "$lease_owner" "$lease_url" "$lease_since" "$seconds"
+        say lease "$lease_run" "$lease_owner" "$lease_url" "$lease_since" "$seconds" "$lease_until"
     fi
 }
 

@@ -12,7 +12,7 @@ transaction() {
     fi
     holds_lease || { lost_lease; return; }
     if is_moved; then
-        put_back "current was moved by somebody else in the meantime"
+        put_back "current was moved by somebody else in the meantime" superseded
         return
     fi
     if ! switch_current; then
@@ -146,25 +146,26 @@ comes_up() {
     done
 }
 
+# put_back REASON [OUTCOME]: what is live now runs again.
 put_back() {
     holds_lease || { lost_lease; return; }
     unprepare
     if is "$RO_RUNNING" || { manage "$RO_START" "$RO_START_LIMIT" && comes_up; }; then
-        finish put_back "$1"
+        finish "${2:-put_back}" "$1"
     else
         finish failed "$1, and what was there does not run"
     fi
 }
 
 lost_lease() {
-    event lost-lease unknown
-    result unknown "another run took over"
+    event lost-lease superseded
+    result superseded "another run took over"
 }
 
 finish() {
     # What stands open, and the lease, are another run's by now.
     holds_lease || { lost_lease; return; }
-    case $1 in switched | put_back) ;; *) manage "$RO_LOGS" 5 2>&1 </dev/null | tail -n 20 | prefixed log >&3 ;; esac
+    case $1 in switched | put_back | superseded) ;; *) manage "$RO_LOGS" 5 2>&1 </dev/null | tail -n 20 | prefixed log >&3 ;; esac
     event "end" "$1"
     sync -- "${current%/*}" "$journal"
     mv -f -- "$store/open" "$dir/ended"

@@ -18,7 +18,7 @@ worker() {
         objection
         if [ -n "$objection" ]; then
             drop_lease
-            result refused "$objection"
+            result "$refusal" "$objection"
             return
         fi
         begin || return 0
@@ -33,10 +33,11 @@ worker() {
 
 # Everything that can be refused is refused here, with the lock held and before anything is stopped.
 objection() {
-    objection=''
+    objection='' refusal=refused
     # Whose lock was broken while it worked may have switched current already.
     if { [ "$live_path" != "$source" ] && [ -z "$held" ]; } || [ "$live_state" = directory ]; then
         objection="current has changed since it was looked at: it is now ${live_path:-$live_state}"
+        ! follows || refusal=superseded
     elif ! safe_name "$target" || ! is_whole "$target"; then
         objection="$target is no longer a complete release"
     else

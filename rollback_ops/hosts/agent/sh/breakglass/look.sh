@@ -23,6 +23,7 @@ look() {
                 [ "$tag" = blocker ] || doubt "$words"
                 ;;
             lease)
+                first=$first${third:+, $third}
                 [ "${fifth%.*}" -lt 1 ] || first="$first, at most ${fifth%.*} s more"
                 lease_found="locked by ${second:-another run} since $fourth (run $first)"
                 ;;

@@ -20,7 +20,7 @@ Without an option it does so now, and asks for the reason. An unhealthy target s
   --if-current NAME  only where this release is live
   -h, --help         show this
 
-Exit codes: 0 done, 1 refused, 2 not verified, 3 put back, 4 a person is needed now, 64 wrong usage, 130 and 143 stopped.
+Exit codes: 0 done, 1 refused, 2 not verified, 3 put back, 4 a person is needed now, 6 taken over, 64 wrong usage, 130 and 143 stopped.
 $RO_STAMP
 END
 }

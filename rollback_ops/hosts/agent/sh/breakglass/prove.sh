@@ -32,6 +32,8 @@ END
 
 # Ask until healthy is certain. It is only "no" where a check has made it evident, as in core/health.py.
 verify() {
+    keep_lease &
+    keeper=$!
     now
     proving=$now goal=$NEVER healthy=no evident='' final='' first_identity=''
     tick
@@ -39,9 +41,15 @@ verify() {
         [ "$next_due" -le "$clock" ] || { seconds $((next_due - clock)) && sleep "$seconds"; }
         tick
     done
+    kill "$keeper"
     [ "$healthy,$evident$failing" != no, ] || healthy=unknown
     [ -z "$stopped" ] || [ "$healthy" = yes ] || healthy=''
 }
+
+# Renew the lease while checks take long, or are asked seldom.
+keep_lease() {
+    while sleep 3 && kill -0 "$$"; do renew_lease; done
+} </dev/null >/dev/null 2>&1
 
 NEVER=999999999
 

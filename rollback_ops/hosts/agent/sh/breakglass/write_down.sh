@@ -2,6 +2,7 @@
 
 # Set exit_code, headline and result, as core/outcome.py does, and write the events and the marks.
 write_down() {
+    is_still_ours
     judge_host
     marked=''
     case $outcome in switched | not_started) [ -z "$origin" ] || [ "$origin" = "$target" ] || marked="bad $origin" ;; esac
@@ -16,6 +17,15 @@ write_down() {
     record "$run" "$events" $marked || warn "$this_host: its journal lacks the end of this run"
 }
 
+# Whoever took the host over since the switch is left alone, and what was verified was theirs.
+is_still_ours() {
+    [ "$outcome" = switched ] || return 0
+    really "$current"
+    name_it "$real"
+    if [ "$live_name" = "$target" ] && holds_lease; then return; fi
+    outcome=superseded live_now=$live_name why="${live_name:-another release} was made live meanwhile, and was left alone"
+}
+
 judge_host() {
     case $outcome,$healthy,$down in
         switched,no,yes) ends_as failed 4 ;;
@@ -23,6 +33,7 @@ judge_host() {
         switched,unknown,*) ends_as health_unknown 2 '? rolled back, and the health of the service is unknown' ;;
         switched,*) ends_as succeeded 0 '✓ rolled back' ;;
         put_back,*) ends_as restored 3 '✗ failed, and put back to where it started' ;;
+        superseded,*) ends_as superseded 6 '✗ taken over by somebody else: nothing of theirs was undone' ;;
         refused,*) ends_as refused 1 '✗ refused: nothing was changed' ;;
         unknown,*) ends_as unknown 4 ;;
         *) ends_as failed 4 ;;

@@ -1,0 +1,114 @@
+"""The second transaction of a run: it changes only what is still the run's own, as the host sees it under its lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rollback_ops.core.model import SwitchResult
+from tests.support.agent_sandbox import RUN, Sandbox
+
+OTHER = "20240101T000000Z-00000002"
+
+
+@pytest.fixture(params=["dash", "busybox"])
+def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Sandbox:
+    """A service that a run has switched from r3 to r2."""
+    sandbox = Sandbox(tmp_path, str(request.param))
+    assert sandbox.switch()[0].outcome == "switched"
+    return sandbox
+
+
+def follow(sandbox: Sandbox, target: str = "r3") -> SwitchResult:
+    """The way back, or on, as it was planned while r2 was live."""
+    return sandbox.switch(target, run=f"{RUN}.2", source=str(sandbox.releases / "r2"))[0]
+
+
+def lease(sandbox: Sandbox) -> list[str]:
+    return (sandbox.store / "lease").read_text().split("\t")
+
+
+def expired(sandbox: Sandbox) -> None:
+    fields = lease(sandbox)
+    (sandbox.store / "lease").write_text("\t".join([*fields[:2], "1", *fields[3:]]))
+
+
+def of_an_earlier_boot(sandbox: Sandbox) -> None:
+    fields = lease(sandbox)
+    (sandbox.store / "lease").write_text("\t".join([fields[0], "another-boot", *fields[2:]]))
+
+
+def given_up(sandbox: Sandbox) -> None:
+    (sandbox.store / "lease").unlink()
+
+
+def taken(sandbox: Sandbox) -> None:
+    (sandbox.store / "lease").write_text("\t".join([OTHER, *lease(sandbox)[1:]]))
+
+
+def taken_and_expired(sandbox: Sandbox) -> None:
+    taken(sandbox)
+    expired(sandbox)
+
+
+def deployed(sandbox: Sandbox) -> None:
+    sandbox.current.unlink()
+    sandbox.current.symlink_to(sandbox.releases / "r1")
+
+
+def rolled_back(sandbox: Sandbox) -> None:
+    """Another run takes the host over, goes to r1, and ends."""
+    taken = sandbox.switch("r1", run=OTHER, source=str(sandbox.releases / "r2"), break_lock=True)[0]
+    assert taken.outcome == "switched"
+    sandbox.host.record(OTHER, {}, '{"id":"the other"}')
+
+
+def rolled_back_to_the_same(sandbox: Sandbox) -> None:
+    """Another run takes the host over, starts the same release again, and ends."""
+    assert sandbox.switch("r2", run=OTHER, source=str(sandbox.releases / "r2"), break_lock=True)[0].outcome
+    sandbox.host.record(OTHER, {}, '{"id":"the other"}')
+
+
+@pytest.mark.parametrize("happens", [None, expired, of_an_earlier_boot])
+def test_what_nobody_took_is_still_the_run_s_own(sandbox: Sandbox, happens: Callable[[Sandbox], None] | None) -> None:
+    if happens:
+        happens(sandbox)
+    assert (follow(sandbox).outcome, sandbox.running()) == ("switched", "r3")
+
+
+@pytest.mark.parametrize(
+    ("happens", "live"),
+    [
+        (given_up, "r2"),
+        (taken, "r2"),
+        (taken_and_expired, "r2"),
+        (deployed, "r1"),
+        (rolled_back, "r1"),
+        (rolled_back_to_the_same, "r2"),
+    ],
+)
+def test_what_somebody_else_took_is_left_alone(sandbox: Sandbox, happens: Callable[[Sandbox], None], live: str) -> None:
+    happens(sandbox)
+    runs, lines = sandbox.running(), sandbox.host.journal()
+    result = follow(sandbox)
+    assert (result.outcome, result.live) == ("superseded", live)
+    assert result.reason
+    assert (sandbox.current.resolve().name, sandbox.running()) == (live, runs)
+    assert sandbox.host.journal() == lines, "nothing was begun"
+    assert list(sandbox.root.rglob("*.rollback-*")) == []
+
+
+def test_a_first_transaction_needs_no_lease_of_its_own(sandbox: Sandbox) -> None:
+    given_up(sandbox)
+    result, _ = sandbox.switch("r1", run=OTHER, source=str(sandbox.releases / "r2"))
+    assert (result.outcome, sandbox.running()) == ("switched", "r1")
+
+
+def test_what_is_deployed_while_the_service_stops_runs_at_the_end(tmp_path: Path) -> None:
+    move = 'ln -sfn "$ROOT/releases/r1" "$ROOT/current"'
+    sandbox = Sandbox(tmp_path, "dash", {"stop": f'rm "$ROOT/running"; {move}'})
+    result, _ = sandbox.switch("r2")
+    assert (result.outcome, result.live) == ("superseded", "r1")
+    assert (sandbox.current.resolve().name, sandbox.running()) == ("r1", "r1")
