@@ -148,7 +148,7 @@ end() {
     echo "$2 $(sum "$1" "${2#* }") $(date +%s)"
 }
 if [ -e "$log" ] && { [ ! -f "$log" ] || [ ! -r "$log" ]; }; then why "it is not a file that $user may read"; fi
-noted=$ROOT/.rollback/watched
+noted=$ROLLBACK_STATE/watched
 if [ -z "$from" ] && [ -n "$RUN" ] && [ -r "$noted" ]; then
     while read -r line; do
         case $line in

@@ -145,11 +145,13 @@ def open_context(
     parse_units = partial(managers.parse, service, job.service_name)
     hosts: Sequence[Host]
     if request.local:
-        hosts = on_this_machine(service, manager, parse_units)
+        hosts = on_this_machine(job.about, service, manager, parse_units)
     else:
         credentials, gateways = _credentials(secrets, environ), job.environment.gateways
         restricted = job.environment.restricted
-        hosts = on_servers(job.hosts, gateways, credentials, service, manager, parse_units, restricted=restricted)
+        hosts = on_servers(
+            job.hosts, gateways, credentials, job.about, service, manager, parse_units, restricted=restricted
+        )
     return Context(
         request=request,
         job=job,

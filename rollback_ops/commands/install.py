@@ -61,8 +61,7 @@ def program_for(context: Context) -> str:
     questions = {name: question for name, check in probes.items() if (question := getattr(check, "question", None))}
     return installed.render(
         installed.Installation(
-            service_name=job.service_name,
-            environment_name=job.environment_name,
+            about=job.about,
             service=job.service,
             manager=managers.build(job.service, job.service_name),
             reader=managers.reader(job.service),

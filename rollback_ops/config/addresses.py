@@ -16,14 +16,15 @@ def each_host_once(addresses: tuple[str, ...]) -> tuple[str, ...]:
 
     The user does not count: a second user of a host has the same services. Names are not resolved.
     """
-    for _, group in groupby(sorted(addresses, key=_identity), key=_identity):
+    for _, group in groupby(sorted(addresses, key=machine_of), key=machine_of):
         spellings = list(group)
         if len(spellings) > 1:
             raise ValueError(f"lists the same host more than once: {listed(spellings)}")
     return addresses
 
 
-def _identity(address: str) -> tuple[str, int]:
+def machine_of(address: str) -> tuple[str, int]:
+    """Return the name (or the address) and the port of a host, in one spelling."""
     found = _PARTS.fullmatch(address)
     if found is None:
         return address, 0

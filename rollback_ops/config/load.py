@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from rollback_ops.config.env import Variables
 from rollback_ops.config.problems import problems_in
 from rollback_ops.config.schema import Settings
+from rollback_ops.config.sharing import shared_links
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.text import holds_a_secret, names_a_secret, one_line, short
 
@@ -46,10 +47,13 @@ def _load(path: Path, shown: str, environ: Mapping[str, str]) -> Settings:
     document = _parse(_read(path, shown), shown)
     variables = Variables.read(environ)
     try:
-        return Settings.model_validate(variables.over(document), by_alias=True, by_name=False)
+        settings = Settings.model_validate(variables.over(document), by_alias=True, by_name=False)
     except ValidationError as error:
         problems = problems_in(error, lambda place: variables.source_of(place, document, shown))
         raise UsageError(_summary(problems)) from None
+    if problems := shared_links(settings):
+        raise UsageError(f"{shown}: {_summary(problems)}")
+    return settings
 
 
 def _read(path: Path, shown: str) -> str:

@@ -13,6 +13,7 @@ from rollback_ops.config.problems import problems_in
 from rollback_ops.config.request import Request
 from rollback_ops.config.types import fill
 from rollback_ops.core.errors import UsageError
+from rollback_ops.core.model import ServiceId
 from rollback_ops.core.text import did_you_mean, listed, quoted
 
 T = TypeVar("T")
@@ -37,6 +38,10 @@ class Job:
     service: Service
     environment: Environment
     hosts: tuple[str, ...]
+
+    @property
+    def about(self) -> ServiceId:
+        return ServiceId(self.service_name, self.environment_name)
 
 
 def resolve(settings: Settings, request: Request) -> Job:

@@ -37,6 +37,14 @@ StepOutcome = Literal["ok", "warning", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceId:
+    """One service in one environment: what the state on a host belongs to."""
+
+    service: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """One directory under the releases directory, as a host sees it.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rollback_ops.config import Service
 from rollback_ops.core.errors import UsageError
-from rollback_ops.core.model import Manager, Unit
+from rollback_ops.core.model import Manager, ServiceId, Unit
 from rollback_ops.hosts.agent.bundle import render
 from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.agent.restricted import PLACE
@@ -39,6 +39,7 @@ def on_servers(
     addresses: Sequence[str],
     gateways: Sequence[str],
     login: SshCredentials,
+    about: ServiceId,
     service: Service,
     manager: Manager,
     parse_units: Callable[[str], tuple[Unit, ...]],
@@ -55,22 +56,27 @@ def on_servers(
 
     identity = _identity(login)
     trust = KnownHosts.from_text(login.known_hosts) if login.known_hosts else KnownHosts.of_person(login.home)
-    text, place = render(service, manager), f"{service.root}/{PLACE}" if restricted else ""
+    text, place = render(about, service, manager), f"{service.root}/{PLACE}" if restricted else ""
     return [
         _host(
-            SshTransport(address, gateways, identity, trust, service.limits.connect), text, service, parse_units, place
+            SshTransport(address, gateways, identity, trust, service.limits.connect),
+            text,
+            about,
+            service,
+            parse_units,
+            place,
         )
         for address in addresses
     ]
 
 
 def on_this_machine(
-    service: Service, manager: Manager, parse_units: Callable[[str], tuple[Unit, ...]]
+    about: ServiceId, service: Service, manager: Manager, parse_units: Callable[[str], tuple[Unit, ...]]
 ) -> list[AgentHost]:
     """Return this machine as the only host, without SSH."""
     from rollback_ops.hosts.local import LocalTransport
 
-    return [_host(LocalTransport(), render(service, manager), service, parse_units)]
+    return [_host(LocalTransport(), render(about, service, manager), about, service, parse_units)]
 
 
 def _identity(login: SshCredentials) -> Identity:
@@ -85,6 +91,11 @@ def _identity(login: SshCredentials) -> Identity:
 
 
 def _host(
-    transport: Transport, text: str, service: Service, parse_units: Callable[[str], tuple[Unit, ...]], place: str = ""
+    transport: Transport,
+    text: str,
+    about: ServiceId,
+    service: Service,
+    parse_units: Callable[[str], tuple[Unit, ...]],
+    place: str = "",
 ) -> AgentHost:
-    return AgentHost(transport, text, parse_units, service.limits.total + _MARGIN, place)
+    return AgentHost(transport, text, parse_units, service.limits.total + _MARGIN, place, about)

@@ -190,14 +190,14 @@ def test_a_user_without_sudo_is_told_each_command_that_is_needed(rollback_ops: R
         assert f"`{command}`" in detail
 
 
-@pytest.mark.parametrize("part", ["", "/journal.jsonl", "/lock", "/runs"])
+@pytest.mark.parametrize("part", ["", "/journal.jsonl", "/{0}@prod", "/{0}@prod/lock", "/{0}@prod/runs"])
 def test_what_somebody_else_has_begun_to_write_down_is_an_obstacle(
     rollback_ops: RollbackOps, deploy: Deploy, part: str
 ) -> None:
     service = deploy(owner="deploy")
     rollback_ops.settings(settings(service))
-    store = f"{service.root}/.rollback"
-    service.host.run(f"umask 077; mkdir -p {store}/runs; touch {store}/lock {store}/journal.jsonl")
+    store, state, part = f"{service.root}/.rollback", service.state, part.format(service.name)
+    service.host.run(f"umask 077; mkdir -p {state}/runs; touch {state}/lock {store}/journal.jsonl")
     service.host.run(f"chown -R deploy {store}; chown root {store}{part}")
     with untouched(service):
         detail = refusal(rollback_ops(*ROLLBACK))

@@ -144,8 +144,8 @@ def test_a_damaged_journal_is_written_on_and_read_around(
 def test_a_lease_and_a_transaction_that_a_crash_damaged_stop_no_rollback(
     rollback_ops: RollbackOps, service: Deployed, left: bytes
 ) -> None:
-    write = "cat >left; for file in lease open; do install -o deploy left .rollback/$file; done; rm left"
-    service.host.run(f"cd {service.root}; install -d -o deploy .rollback; {write}", stdin=left)
+    write = f"cat >left; for file in lease open; do install -o deploy left {service.state}/$file; done; rm left"
+    service.host.run(f"cd {service.root}; install -d -o deploy .rollback {service.state}; {write}", stdin=left)
     ended = rollback_ops(*ROLLBACK, *WHY)
     assert (ended.code, ended.document["outcome"]) == (0, "succeeded"), ended.err
     assert service.is_running()

@@ -78,7 +78,7 @@ def test_each_release_that_cannot_be_gone_back_to_is_told_with_its_reason(
 ) -> None:
     service = deploy(owner="deploy", layout="releases", releases={"9": "healthy", "10": "healthy"})
     rollback_ops.settings(settings(service, requires=["service.py", "behaviour"]))
-    marks = f"{service.root}/.rollback/marks/releases"
+    marks = f"{service.state}/marks"
     service.host.run(
         f"""cd {service.releases_directory}; mv 9 {service.root}/nine
         ln -s 10 1; mkdir 2; touch 3; for n in 4 5 6 7 11; do cp -a {service.root}/nine $n; done

@@ -106,7 +106,7 @@ def test_a_worker_that_lost_its_lease_stops_before_its_next_mutation(
     scene.gates.arm(boundary)
     running = scene.begin("first")
     assert reach(scene, trial, running)
-    store = scene.host.path(f"{scene.root}/.rollback")
+    store = scene.host.path(scene.service.state)
     run, *rest = (store / "lease").read_text().split("\t")
     taken, others = "\t".join(["another-run", *rest]), "another-run\tb3\tb5\n"
     (store / "lease").write_text(taken)

@@ -110,7 +110,7 @@ def test_a_configuration_that_a_release_brought_along_gives_way_to_the_link_and_
     assert service.health() == {"status": "ok", "release": SECOND, "config": {"environment": "prod"}}
     for place in (own, deep):
         assert service.host.run(f"readlink {place}").stdout.strip() == f"{service.root}/config-prod.json"
-    kept = service.host.run(f"cat {service.root}/.rollback/runs/*/replaced/config.json").stdout
+    kept = service.host.run(f"cat {service.state}/runs/*/replaced/config.json").stdout
     assert kept == '{"environment": "its own"}\n'
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from rollback_ops.config import Service
 from rollback_ops.core.errors import ConnectionLost
-from rollback_ops.core.model import SwitchOrder
+from rollback_ops.core.model import ServiceId, SwitchOrder
 from rollback_ops.core.ports import Stream
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent.bundle import render
@@ -111,7 +111,7 @@ def test_those_who_only_look_are_never_taken_for_somebody_who_holds_the_host(
     service = deploy()
     rollback_ops.settings(quick(service))
     assert rollback_ops("rollback", "prod", *WHY).code == 0
-    lock, asked = f"{service.root}/.rollback/lock", f"{service.root}/asked"
+    lock, asked = f"{service.state}/lock", f"{service.root}/asked"
 
     # As `list` asks whether the lock is held, only for longer.
     service.host.run(f"flock -s -n {lock} sh -c 'touch {asked}; exec sleep 20' >/dev/null 2>&1 &")
@@ -205,10 +205,11 @@ def connect(lab: Lab) -> Iterator[Callable[[Deployed], tuple[AgentHost, BadLine]
 
     def to(service: Deployed) -> tuple[AgentHost, BadLine]:
         described = Service(root=service.root, releases="backups/prod", pattern="backup_*", units=service.units)
+        about = ServiceId(service.name, "prod")
         manager, parse = managers.build(described, service.name), partial(managers.parse, described, service.name)
         trust, identity = KnownHosts.from_text(lab.known_hosts), Identity.from_text(lab.private_key, "")
         lines.append(BadLine(SshTransport(f"root@{service.host.address}", [], identity, trust)))
-        return AgentHost(lines[-1], render(described, manager), parse, 20), lines[-1]
+        return AgentHost(lines[-1], render(about, described, manager), parse, 20), lines[-1]
 
     yield to
     for line in lines:

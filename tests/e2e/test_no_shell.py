@@ -132,20 +132,22 @@ FOUND: dict[str, str] = {
     "REVISION": "printf '%s\\n' {text} >backups/prod/{release}/REVISION",
     "Deployer's link": "ln -sfn -- {text} release",
     "a link in the release": "ln -sfn -- {text} backups/prod/{release}/config.json",
-    "mark": "mkdir -p .rollback/marks/backups/prod; printf %s {text} >.rollback/marks/backups/prod/{release}.good",
-    "name of a mark": "mkdir -p .rollback/marks/backups/prod; >.rollback/marks/backups/prod/{text}.bad",
-    "lease": "mkdir -p .rollback; printf '%s\\t' {text} {text} {text} {text} {text} {text} >.rollback/lease",
-    "open": "mkdir -p .rollback; printf '%s\\t%s\\t%s\\n' {text} {text} {text} >.rollback/open",
-    "name of a run": "mkdir -p .rollback/runs/{text}",
-    "journal": "mkdir -p .rollback; printf '%s\\n' {text} >.rollback/journal.jsonl",
-    "watched": "mkdir -p .rollback; printf '%s\\n' {text} >.rollback/watched",
+    "mark": "mkdir -p {state}/marks; printf %s {text} >{state}/marks/{release}.good",
+    "name of a mark": "mkdir -p {state}/marks; >{state}/marks/{text}.bad",
+    "lease": "printf '%s\\t' {text} {text} {text} {text} {text} {text} >{state}/lease",
+    "open": "printf '%s\\t%s\\t%s\\n' {text} {text} {text} | tee .rollback/open >{state}/open",
+    "name of a run": "mkdir -p {state}/runs/{text}",
+    "claim": "mkdir -p .rollback/other@prod; printf '%s\\n' {text} >.rollback/other@prod/current",
+    "journal": "printf '%s\\n' {text} >.rollback/journal.jsonl",
+    "watched": "printf '%s\\n' {text} >{state}/watched",
     "answer of the service": "printf %s {text} >backups/prod/{release}/behaviour",
 }
 
 
 @pytest.mark.parametrize("text", [ONE, HOSTILE[3], HOSTILE[5]])
 def test_what_files_and_links_hold_is_data(rollback_ops: RollbackOps, service: Deployed, text: str) -> None:
-    made = "; ".join(line.format(text=shlex.quote(text), release=SECOND) for line in FOUND.values())
+    said = {"text": shlex.quote(text), "release": SECOND, "state": service.state}
+    made = "; ".join(line.format(**said) for line in FOUND.values())
     service.host.run(f"cd {service.root} && {{ {made}; }} && chown -hR deploy: .")
     assert rollback_ops("list", "prod").code == 0
     assert rollback_ops("history", "list").code == 0
@@ -164,7 +166,7 @@ def test_a_manifest_that_names_commands_is_a_manifest_that_does_not_hold(
     rollback_ops: RollbackOps, service: Deployed
 ) -> None:
     rollback_ops("seal", "prod", SECOND)
-    manifest = f"{service.root}/.rollback/manifests/backups/prod/{SECOND}"
+    manifest = f"{service.state}/manifests/{SECOND}"
     sums = "".join(f"{'0' * 64} *./{text}\n" for text in HOSTILE)
     service.host.run(f"cat >{manifest}", stdin=sums.encode())
     record = done(rollback_ops(*ROLLBACK))

@@ -134,7 +134,7 @@ def test_a_restore_that_fails_needs_a_person_who_is_told_where_to_begin(
 def test_older_walks_back_past_what_is_not_well_and_not_eligible(rollback_ops: RollbackOps, deploy: Deploy) -> None:
     releases = {"b1": "healthy", "b2": "crash_at_once", "b3": "healthy", "b4": "unhealthy", "b5": "healthy"}
     service = deploy(releases=releases, **NOTIFY)
-    service.host.write(f"{service.root}/.rollback/marks/backups/prod/b3.bad", "a run\n")
+    service.host.write(f"{service.state}/marks/b3.bad", "a run\n")
     rollback_ops.settings(quick(service, pattern="b*", verify=policy("older")))
 
     ended = roll_back(rollback_ops)
@@ -228,7 +228,7 @@ def test_where_one_host_is_not_well_all_of_them_take_the_next_way_together(
 def test_restore_puts_hosts_back_that_ran_different_releases(rollback_ops: RollbackOps, twins: Twins) -> None:
     four = {"b1": "healthy", "b2": "unhealthy", "b3": "healthy", "b4": "healthy"}
     one, two = twins({"releases": four}, {"releases": four, "live": "b3"})
-    two.host.write(f"{two.root}/.rollback/marks/backups/prod/b3.bad", "a run\n")
+    two.host.write(f"{two.state}/marks/b3.bad", "a run\n")
     rollback_ops.settings(quick(one, hosts=logins(one, two), pattern="b*", verify=policy("restore")))
     ended = roll_back(rollback_ops)
     assert (ended.code, ended.document["outcome"]) == (3, "restored"), ended.err

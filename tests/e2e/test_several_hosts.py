@@ -44,7 +44,7 @@ def test_the_target_is_one_release_that_all_hosts_have(rollback_ops: RollbackOps
 def test_a_release_that_one_host_marked_bad_is_chosen_for_none(rollback_ops: RollbackOps, twins: Twins) -> None:
     releases = {f"b{number}": "healthy" for number in (1, 2, 3)}
     one, two = twins({"releases": releases}, {"releases": releases})
-    two.host.write(f"{two.root}/.rollback/marks/backups/prod/b2.bad", "a run\n")
+    two.host.write(f"{two.state}/marks/b2.bad", "a run\n")
     rollback_ops.settings(quick(one, hosts=logins(one, two), pattern="b*"))
     ended = rollback_ops("rollback", "prod", *WHY, "--json")
     assert ended.code == 0, ended.err

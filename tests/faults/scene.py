@@ -88,12 +88,12 @@ class Scene:
 
     def works(self) -> bool:
         """Whether anything on the host still works on a transaction."""
-        pattern = f"{self.root}/.rollback/runs/"
+        pattern = f"{self.service.state}/runs/"
         return self.host.run(f"exec pgrep -f -- '{pattern}'", check=False).returncode == 0
 
     def is_open(self) -> bool:
         """Whether a transaction was begun and not brought to its end."""
-        return self.host.path(f"{self.root}/.rollback/open").exists()
+        return self.host.path(f"{self.service.state}/open").exists()
 
     def live(self) -> str:
         """What ``current`` points at: the release's name, or a word that says what is wrong with it."""

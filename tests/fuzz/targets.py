@@ -245,9 +245,8 @@ def _told(found: Settings | None) -> None:
         job = tried(resolve, found, Request(name, service, local=True))
         manager = job and tried(managers.build, job.service, job.service_name)
         if manager:
-            tried(
-                lambda manager, job: bundle.command(bundle.render(job.service, manager), "survey", "no"), manager, job
-            )
+            text = bundle.render(job.about, job.service, manager)
+            tried(bundle.command, text, "survey", "no")
 
 
 def known_hosts(data: bytes) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping
+from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rollback_ops.config import Service
-from rollback_ops.core.model import StepReport, SwitchOrder, SwitchResult
+from rollback_ops.core.model import ServiceId, StepReport, SwitchOrder, SwitchResult
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import bundle
 from rollback_ops.hosts.agent.client import AgentHost
@@ -35,6 +36,8 @@ class Sandbox:
         self.releases = self.root / "releases"
         self.current = self.root / "current"
         self.store = self.root / ".rollback"
+        self.about = ServiceId("rosey", "prod")
+        self.state = self.store / "rosey@prod"
         for name in ("r1", "r2", "r3"):
             self.release(name)
         self.current.symlink_to(self.releases / "r3")
@@ -44,9 +47,20 @@ class Sandbox:
         (self.tools / "sh").symlink_to(tool(shell))
         said = {"root": str(self.root), "releases": "releases", "pattern": "*", "manager": "custom", **settings}
         self.service = service = Service.model_validate(said | {"commands": COMMANDS | dict(commands or {})})
-        self.text = bundle.render(service, managers.build(service, "rosey"))
+        self.text = bundle.render(self.about, service, managers.build(service, "rosey"))
         self.path = f"{self.tools}:/usr/sbin:/usr/bin:/sbin:/bin"
         self.parse = partial(managers.parse, service, "rosey")
+
+    def beside(self, service: str, environment: str, current: str = "current-too") -> Self:
+        """Return another service, or environment, on the same root, with a link of its own."""
+        other = copy(self)
+        other.about, other.state = ServiceId(service, environment), self.store / f"{service}@{environment}"
+        other.current = self.root / current
+        if not other.current.is_symlink():
+            other.current.symlink_to(self.releases / "r3")
+        other.service = self.service.model_copy(update={"current": current})
+        other.text = bundle.render(other.about, other.service, managers.build(other.service, service))
+        return other
 
     @property
     def host(self) -> AgentHost:

@@ -20,8 +20,7 @@ def text_of(sandbox: Sandbox) -> str:
     looks = checks.build(service.checks, installed.RELEASE)
     return installed.render(
         installed.Installation(
-            service_name="rosey",
-            environment_name="prod",
+            about=sandbox.about,
             service=service,
             manager=managers.build(service, "rosey"),
             reader=managers.reader(service),

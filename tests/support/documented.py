@@ -128,7 +128,7 @@ class Teller:
         """What break-glass prints on ``bot1``, after the release of before was made live again."""
         host = self._hosts["bot1"]
         self._run(f"rollback-ops rollback prod --to {list(RELEASES)[-1]} --reason 'back to the start'")
-        host.run(f"rm -r {ROOT}/.rollback/marks")
+        host.run(f"rm -r {ROOT}/.rollback/*/marks")
         return self._with_names(host.run(f"{line} 2>&1", user="deploy", check=False).stdout)
 
     def _with_names(self, text: str) -> str:

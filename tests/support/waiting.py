@@ -27,11 +27,11 @@ STEPS = ("stop", "switch", "links", "start", "verify")
 
 # For as long as the first rollback of the service is open and nobody says "go" (or a minute is over).
 _LINGER = """
-read a </srv/%p/.rollback/open || exit 0
+read a </srv/%p/.rollback/%p@prod/open || exit 0
 [ -e /srv/%p/first ] || echo "$$a" >/srv/%p/first
 read a </srv/%p/first
 for n in $$(seq 1200); do
-[ -e /srv/%p/go ] && exit 0; read b </srv/%p/.rollback/open; [ "$$a" = "$$b" ] || exit 0; sleep 0.05
+[ -e /srv/%p/go ] && exit 0; read b </srv/%p/.rollback/%p@prod/open; [ "$$a" = "$$b" ] || exit 0; sleep 0.05
 done
 """
 
@@ -110,12 +110,12 @@ def kill(host: LabHost, pattern: str) -> None:
 
 def worker(service: Deployed) -> str:
     """The pattern of what carries a transaction out, without the shell that supervises it."""
-    return f"{service.root}/.rollback/runs/[^ ]*/program worker"
+    return f"{service.state}/runs/[^ ]*/program worker"
 
 
 def kill_for_good(service: Deployed) -> None:
     """End what carries a transaction out, and all that would finish it."""
-    pattern, units = f"{service.root}/.rollback/runs/", "systemctl list-units --all --no-legend 'rollback-ops-*'"
+    pattern, units = f"{service.state}/runs/", "systemctl list-units --all --no-legend 'rollback-ops-*'"
 
     def are_gone() -> bool:
         kill(service.host, pattern)

@@ -145,7 +145,7 @@ class Sandbox:
 
 
 def _is_program(argument: bytes, root: bytes) -> bool:
-    return argument.startswith(root + b"/.rollback/runs/") and argument.endswith(b"/program")
+    return argument.startswith(root + b"/.rollback/") and argument.endswith(b"/program")
 
 
 def _service() -> str:

@@ -6,7 +6,7 @@ import sys
 
 from rollback_ops.config import Service
 from rollback_ops.core.health import Thresholds
-from rollback_ops.core.model import HostCommand, Manager, StateReader
+from rollback_ops.core.model import HostCommand, Manager, ServiceId, StateReader
 from rollback_ops.hosts.agent import bundle, installed
 
 _CHECKS = {
@@ -20,17 +20,16 @@ _CHECKS = {
 def text(product: str) -> str:
     """Return what a host gets: ``sent`` with each operation, or ``installed`` for break-glass."""
     service = Service.model_validate({"root": "/srv/placeholder", "units": ["placeholder"], "checks": _CHECKS})
+    about = ServiceId("placeholder", "prod")
     manager = Manager(
         kind="systemd", stop=":", kill=":", reset=":", start=":", running=":", stopped=":", state=":", logs=":"
     )
     if product == "sent":
-        return bundle.render(service, manager)
+        return bundle.render(about, service, manager)
     thresholds = dict.fromkeys(("process", *_CHECKS), Thresholds())
     questions = {name: HostCommand("true", 5.0) for name in ("log", "config")}
     reader = StateReader("^X=", "p")
-    wanted = installed.Installation(
-        "placeholder", "prod", service, manager, reader, questions, thresholds, service.limits
-    )
+    wanted = installed.Installation(about, service, manager, reader, questions, thresholds, service.limits)
     return installed.render(wanted)
 
 

@@ -9,23 +9,12 @@ from pathlib import Path
 
 from rollback_ops.config import LogsCheck, Service
 from rollback_ops.core.errors import Refused
-from rollback_ops.core.model import Manager
+from rollback_ops.core.model import Manager, ServiceId
 
 # The sections under sh/, in the order in which they are joined. Only ``env`` runs something; it changes nothing.
 _SECTIONS = (
-    "env",
-    "lib",
-    "survey",
-    "current",
-    "deployed",
-    "trust",
-    "inspect",
-    "lock",
-    "links",
-    "transaction",
-    "worker",
-    "journal",
-    "serve",
+    *("env", "lib", "survey", "current", "deployed", "state", "trust", "inspect"),
+    *("lock", "links", "transaction", "worker", "journal", "serve"),
 )
 _BREAK_GLASS = ("person", "words", "look", "choose", "list", "change", "prove", "answers", "write_down", "entry")
 # The last line is all that acts, so a text that was cut on its way does nothing.
@@ -41,14 +30,16 @@ _SHORT = 2_000
 _BOOTSTRAP = """sh -c 'RO_SELF=$1; shift; eval "$RO_SELF"' rollback-ops"""
 
 
-def render(service: Service, manager: Manager) -> str:
+def render(about: ServiceId, service: Service, manager: Manager) -> str:
     """The program with this service's settings in front of it."""
-    return assignments(service, manager) + _body()
+    return assignments(about, service, manager) + _body()
 
 
-def assignments(service: Service, manager: Manager) -> str:
+def assignments(about: ServiceId, service: Service, manager: Manager) -> str:
     """Return the shell assignments of this service's settings, which precede the agent."""
     values = {
+        "SERVICE": about.service,
+        "ENVIRONMENT": about.environment,
         "ROOT": service.root,
         "RELEASES": service.releases,
         "PATTERN": service.pattern,

@@ -19,6 +19,7 @@ from rollback_ops.core.model import (
     Inspection,
     InstallOutcome,
     Mark,
+    ServiceId,
     ServiceState,
     StepReport,
     Survey,
@@ -41,7 +42,7 @@ _BY_ITSELF = "what the host has begun it finishes by itself"
 class AgentHost:
     """Runs the agent on a host through a transport. ``parse_units`` is the manager's.
 
-    With ``place``, the agent installed there answers, and ``text`` is not sent.
+    With ``place``, the agent installed there answers, and ``text`` is not sent. It has to serve ``about``.
     """
 
     def __init__(
@@ -51,9 +52,11 @@ class AgentHost:
         parse_units: Callable[[str], tuple[Unit, ...]],
         switch_within: float,
         place: str = "",
+        about: ServiceId | None = None,
     ) -> None:
         self._transport = transport
         self._operator = restricted.RestrictedSession(transport, place) if place else AgentSession(transport, text)
+        self._about = about
         self._parse_units = parse_units
         self._switch_within = switch_within
 
@@ -64,6 +67,8 @@ class AgentHost:
     def survey(self, *, sizes: bool = False) -> Survey:
         began = time.monotonic()
         answer = self._operate("survey", "yes" if sizes else "no")
+        if self._about:
+            protocol.check_service(self.name, answer, self._about)
         units = self._parse_units(protocol.text_of(answer, "state"))
         return protocol.survey(self.name, answer, units, time.monotonic() - began)
 
@@ -108,8 +113,7 @@ class AgentHost:
         answer = self._hear("install", lambda take: self._transport.execute(command, take, _LOOK_WITHIN).stderr)
         how = protocol.installed(answer)
         if how is None:
-            hint = "Is the service's root there, and may this user write to it?"
-            raise Refused(f"{self.name}: the agent could not be installed", hint)
+            raise protocol.not_installed(self.name, answer)
         return how
 
     def stamp(self) -> str:

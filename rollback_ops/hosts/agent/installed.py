@@ -22,7 +22,7 @@ from rollback_ops.config import (
 )
 from rollback_ops.core import plan, redaction, watch
 from rollback_ops.core.health import Thresholds
-from rollback_ops.core.model import HostCommand, Manager, StateReader
+from rollback_ops.core.model import HostCommand, Manager, ServiceId, StateReader
 from rollback_ops.hosts.agent import bundle, protocol, restricted, sockets
 
 # A placeholder in questions, for the name of the release, which the host fills in.
@@ -37,8 +37,7 @@ class Installation:
     those of every check, ``process`` among them.
     """
 
-    service_name: str
-    environment_name: str
+    about: ServiceId
     service: Service
     manager: Manager
     reader: StateReader
@@ -70,8 +69,6 @@ def difference(found: str, text: str) -> str:
 def _settings(wanted: Installation) -> str:
     service = wanted.service
     values = {
-        "SERVICE": wanted.service_name,
-        "ENVIRONMENT": wanted.environment_name,
         "REDACT": redaction.sed_script(map(mask_pattern.as_ere, service.mask)),
         "FIRST_AID": "\n".join(wanted.manager.first_aid),
         "IDENTITY": wanted.reader.identity,
@@ -80,7 +77,7 @@ def _settings(wanted: Installation) -> str:
         "READ_LOGS": restricted.READ_LOGS,
         "READ_STAMP": restricted.READ_STAMP,
     }
-    settings = bundle.assignments(service, wanted.manager) + _assignments(values)
+    settings = bundle.assignments(wanted.about, service, wanted.manager) + _assignments(values)
     return settings + _hurry(wanted.hurried) + _words() + _checks(wanted)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import get_args
 
-from rollback_ops.core.errors import BadAnswer
+from rollback_ops.core.errors import BadAnswer, Refused
 from rollback_ops.core.model import (
     CommandResult,
     Inspection,
@@ -18,6 +18,7 @@ from rollback_ops.core.model import (
     Mark,
     OpenTransaction,
     Release,
+    ServiceId,
     StepOutcome,
     StepReport,
     Survey,
@@ -54,6 +55,7 @@ BLOCKERS = {
     "disk-full": "the disk of {0} is full",
     "no-inodes": "the disk of {0} has no free inodes",
     "untrusted": "{0} {1}",
+    "claimed": "its current belongs to {0} ({1}): two that share one would undo each other",
     "no-link-source": "{0} is missing, and the release is to be linked to it",
     "no-sudo": "the user {1} may not run `sudo {0}` without a password",
 }
@@ -130,6 +132,29 @@ def survey(host: str, answer: Answer, units: tuple[Unit, ...], seconds: float = 
         unfinished=next((OpenTransaction(*map(clean, f[:4])) for f in answer.of("unfinished", 3)), None),
         blockers=tuple(_explained(f) for f in answer.of("blocker", 1)),
         warnings=tuple(_explained(f) for f in answer.of("warning", 1)),
+    )
+
+
+def check_service(host: str, answer: Answer, about: ServiceId) -> None:
+    """Raise ``Refused`` where an installed program answers that serves another service or environment."""
+    for found in answer.of("about", 2):
+        if (installed_for := ServiceId(*map(clean, found[:2]))) != about:
+            raise _serves_another(host, installed_for)
+
+
+def not_installed(host: str, answer: Answer) -> Refused:
+    """Return why the program was not installed."""
+    if another := next(answer.of("anothers", 2), None):
+        return _serves_another(host, ServiceId(*map(clean, another[:2])))
+    return Refused(
+        f"{host}: the agent could not be installed", "Is the service's root there, and may this user write to it?"
+    )
+
+
+def _serves_another(host: str, installed_for: ServiceId) -> Refused:
+    return Refused(
+        f"{host}: the break-glass program there serves {installed_for.service} ({installed_for.environment})",
+        "Give each service and environment a root of its own, or remove the program if it is no longer needed.",
     )
 
 

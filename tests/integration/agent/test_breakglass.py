@@ -45,7 +45,7 @@ def record_of(sandbox: Standalone) -> Record:
 
 
 def marks(sandbox: Standalone) -> set[str]:
-    return {path.name for path in (sandbox.store / "marks" / "releases").glob("*")}
+    return {path.name for path in (sandbox.state / "marks").glob("*")}
 
 
 def check(name: str, run: str, **more: Any) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def test_a_break_glass_rollback_ends_on_the_same_record_as_any_other(sandbox: St
     assert [(r.release, r.why) for r in record.rejected] == [("r3", "it is the live one")]
     assert host.downtime_seconds is not None
     assert marks(sandbox) == {"r3.bad", "r2.good"}
-    assert not (sandbox.store / "lease").exists()
+    assert not (sandbox.state / "lease").exists()
     assert ended.stdout.startswith("✓ rolled back: r3 → r2  (prod, ")
     assert [line.split(":")[0] for line in ended.stderr.splitlines() if line.startswith("▸")] == [
         "▸ survey",
@@ -381,11 +381,12 @@ def test_a_person_whose_connection_drops_still_has_it_on_the_record(
 
 
 def test_what_was_interrupted_is_taken_up(sandbox: Standalone) -> None:
-    sandbox.store.joinpath("open").write_text(f"{RUN}\tr1\t{sandbox.releases / 'r3'}\n")
+    sandbox.state.mkdir()
+    sandbox.state.joinpath("open").write_text(f"{RUN}\tr1\t{sandbox.releases / 'r3'}\n")
     ended = sandbox.break_glass(*WHY)
     assert (ended.returncode, sandbox.running()) == (0, "r2")
     assert "an interrupted rollback to r1 is taken up" in ended.stdout
-    assert not (sandbox.store / "open").exists()
+    assert not (sandbox.state / "open").exists()
 
 
 # --- checks without Python -------------------------------------------------------------------------------

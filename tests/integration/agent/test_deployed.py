@@ -61,7 +61,7 @@ def test_a_verification_notes_once_when_a_release_was_live(sandbox: Sandbox) -> 
     before = int(time.time())
     sandbox.host.record("20240101T000000Z-00000001", {"r3": "good"}, "")
     first = live_since(sandbox)
-    (sandbox.store / "live" / "releases" / "r3").write_text("1700000000\n")
+    (sandbox.state / "live" / "r3").write_text("1700000000\n")
     sandbox.host.record("20240101T000000Z-00000002", {"r3": "bad"}, "")
     assert first["r3"] is not None
     assert before <= first["r3"] <= time.time()

@@ -86,8 +86,8 @@ def test_what_is_too_long_for_one_command_is_refused_and_not_cut(sandbox: Sandbo
 def test_a_survey_tells_what_is_there_and_changes_nothing(sandbox: Sandbox) -> None:
     (sandbox.releases / "r2" / "REVISION").write_text("5c6a1f\n")
     (sandbox.releases / "r1" / "REVISION").write_text("$(touch x)\n")
-    (sandbox.store / "marks" / "releases").mkdir(parents=True)
-    (sandbox.store / "marks" / "releases" / "r1.bad").touch()
+    (sandbox.state / "marks").mkdir(parents=True)
+    (sandbox.state / "marks" / "r1.bad").touch()
     before = sandbox.listing()
 
     survey = sandbox.host.survey(sizes=True)
@@ -333,8 +333,8 @@ def test_a_directory_where_a_link_belongs_is_seen_before_anything_is_stopped(she
 
 
 def test_what_is_held_by_somebody_else_is_not_touched(sandbox: Sandbox) -> None:
-    sandbox.store.mkdir()
-    with (sandbox.store / "lock").open("w") as lock:
+    sandbox.state.mkdir(parents=True)
+    with (sandbox.state / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         result, told = sandbox.switch()
         lease = sandbox.host.survey().lease
@@ -375,7 +375,7 @@ def test_a_worker_that_is_killed_in_the_middle_is_finished_forward(shell: str, t
     words = ["sh", "-c", bundle.command(sandbox.text, "switch", *arguments)]
     with subprocess.Popen(words, env={"PATH": sandbox.path}, stdout=subprocess.PIPE, text=True) as following:
         wait_until((sandbox.root / "stopping").exists, 10, "the stop")
-        subprocess.run(["kill", "-KILL", (sandbox.store / "runs" / RUN / "pid").read_text().strip()], check=True)
+        subprocess.run(["kill", "-KILL", (sandbox.state / "runs" / RUN / "pid").read_text().strip()], check=True)
         (sandbox.root / "go").touch()
         said, _ = following.communicate(timeout=30)
     assert said.splitlines()[-2].startswith("result\tswitched\tr2\t")
@@ -437,7 +437,7 @@ def test_questions_are_asked_inside_the_release_all_at_once_and_each_within_its_
 
 def test_asking_tells_the_state_and_keeps_the_lease_of_its_run_only(sandbox: Sandbox) -> None:
     sandbox.switch()
-    lease = sandbox.store / "lease"
+    lease = sandbox.state / "lease"
     before = lease.read_text()
     observation = sandbox.host.ask("20240101T000000Z-ffffffff", [HostCommand("pwd -P", 5.0)])
     assert observation.units == (Unit("rosey", "running"),)
@@ -468,11 +468,11 @@ def test_a_record_is_kept_literally_and_marks_are_made(sandbox: Sandbox) -> None
 @pytest.mark.parametrize("name", ["..", "../x", "/etc/x", "-x", "a b", "$(id)"])
 def test_what_is_no_name_is_not_marked(sandbox: Sandbox, name: str) -> None:
     sandbox.host.record(RUN, {name: "bad"}, "")
-    assert list((sandbox.store / "marks").rglob("*.bad")) == []
+    assert list((sandbox.state / "marks").rglob("*.bad")) == []
 
 
 def test_a_record_that_cannot_be_kept_is_an_error_and_a_mark_is_not(sandbox: Sandbox) -> None:
-    (sandbox.store / "marks" / "releases").mkdir(parents=True)
+    (sandbox.state / "marks").mkdir(parents=True)
     (sandbox.store / "journal.jsonl").mkdir()
     sandbox.host.record(RUN, {"r3": "bad"}, "")
     with pytest.raises(Refused, match=r"here: \.rollback could not be written to"):

@@ -212,7 +212,7 @@ def started(workflow: Workflow) -> Process:
     process = workflow.command.start(*typed, **workflow.variables())
     try:
         # The record is there a moment before the host has anything to finish.
-        wait_until((workflow.service.root / ".rollback/open").exists, 30, "hosts being changed")
+        wait_until(lambda: any((workflow.service.root / ".rollback").glob("*/open")), 30, "hosts being changed")
         assert (workflow.command.directory / RECORD).exists()
     except BaseException:
         process.kill()

@@ -30,6 +30,8 @@ class Deployed:
         self.host = host
         self.plan = plan
         self.name, self.root, self.port = plan.name, plan.root, plan.port
+        # Where the host keeps what belongs to this service in the environment ``prod``.
+        self.state = f"{plan.root}/.rollback/{plan.name}@prod"
         self.releases_directory = str(plan.releases_directory)
         self.units = tuple(plan.programs)
         self._supervision = SUPERVISIONS[plan.manager](plan)

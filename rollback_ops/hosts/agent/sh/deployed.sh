@@ -22,5 +22,5 @@ live_since_of() {
 # Only the first note counts. It is a courtesy: a rollback does not need it.
 note_live() {
     if ! safe_name "$1" || [ -e "$lives/$1" ]; then return; fi
-    { [ -d "$lives" ] || mkdir -p -- "$lives"; } && printf '%s\n' "${first_live:-0}" >"$lives/$1"
+    own_directory "$lives" && printf '%s\n' "${first_live:-0}" >"$lives/$1"
 }

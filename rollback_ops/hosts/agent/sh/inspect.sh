@@ -8,17 +8,16 @@ inspect() {
         say manifest failed "it is gone"
         return
     fi
-    if [ -e "$manifests/$name" ]; then
-        compare_manifest "$name"
-    fi
+    manifest_of "$name"
+    [ -z "$manifest" ] || compare_manifest "$name"
     cd -- "$releases/$name" || return
     questions "$@"
 }
 
 # BusyBox's sha256sum has neither --quiet nor --strict.
 compare_manifest() {
-    wrong=$(cd -- "$releases/$1" && sha256sum -c "$manifests/$1" 2>/dev/null) && compared=ok || compared=failed
-    is_manifest "$manifests/$1" || compared=failed
+    wrong=$(cd -- "$releases/$1" && sha256sum -c "$manifest" 2>/dev/null) && compared=ok || compared=failed
+    is_manifest "$manifest" || compared=failed
     [ "$compared" = failed ] || wrong=''
     say manifest "$compared" "$(printf '%s\n' "$wrong" | grep -v ': OK$' | head -n 3 | tr '\t\n' '  ')"
 }
@@ -86,7 +85,7 @@ answer_to() {
 # seal NAME: a manifest of every file, for inspect to compare with. Where a link belongs, a rollback puts it.
 seal() {
     safe_name "$1" && [ -z "$(guarded)" ] && cd -- "$releases/$1" || return 1
-    mkdir -p -- "$manifests" || return 1
+    own_directory "$manifests" || return 1
     linked=''
     lines "$RO_LINKS" leave_out
     # shellcheck disable=SC2086 # words without blanks or wildcards

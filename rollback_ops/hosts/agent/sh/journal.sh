@@ -1,11 +1,16 @@
 # The journal and the marks of releases.
 
+# A shell writes a long text in pieces, and another service may write between two of them.
 note() {
-    printf '%s\n' "$1" >>"$journal"
+    if [ "${#1}" -lt 4000 ]; then
+        printf '%s\n' "$1" >>"$journal"
+    else
+        printf '%s\n' "$1" >"$state/line" && dd if="$state/line" bs=65536 2>/dev/null >>"$journal" && rm -f -- "$state/line"
+    fi
 }
 
 event() {
-    note "{\"event\":\"$1\",\"id\":\"${run%.*}\",\"outcome\":\"$2\",\"at\":\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"}"
+    note "{\"event\":\"$1\",\"id\":\"${run%.*}\",\"outcome\":\"$2\",$ABOUT,\"at\":\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"}"
 }
 
 # After a crash the journal may end in the middle of a line, or in zeros.
@@ -22,8 +27,8 @@ record() {
     [ -n "$last_word" ] || first_live=$(date +%s)
     shift 2
     # Where this run changed something, that was looked at before.
-    [ -d "$store/runs/$run" ] || [ -z "$(guarded)" ] || return 1
-    [ -d "$marks" ] || mkdir -p -- "$marks" || return 1
+    [ -d "$state/runs/$run" ] || [ -z "$(guarded)" ] || return 1
+    own_directory "$marks" || return 1
     written=0
     while [ "$#" -ge 2 ]; do
         set_mark "$1" "$2" || written=1
@@ -32,10 +37,10 @@ record() {
     done
     (
         flock -w 2 9
-        [ -z "$last_word" ] || { { [ -e "$store/runs/$run/ended" ] || end_last_line; } && note "$last_word" && sync -- "$journal"; } || written=1
+        [ -z "$last_word" ] || { { [ -e "$state/runs/$run/ended" ] || end_last_line; } && note "$last_word" && sync -- "$journal"; } || written=1
         drop_lease
         exit "$written"
-    ) 9>>"$store/lock"
+    ) 9>>"$state/lock"
 }
 
 set_mark() {

@@ -29,21 +29,21 @@ take_lock() {
 # The new lease comes first: a worker that finds that the lease is no longer its own changes nothing more.
 break_in() {
     tell step break-lock warning 0.00 "taken from $1"
-    [ ! -e "$store/lease" ] || cp -p -- "$store/lease" "$dir/broken-lease"
+    [ ! -e "$state/lease" ] || cp -p -- "$state/lease" "$dir/broken-lease"
     other_run=$lease_run
     write_lease
     [ -n "$held" ] || return 0
     end_other "$other_run"
     if flock -w 5 9; then return; fi
     # It goes on, then, and must not take itself for one that lost.
-    mv -f -- "$dir/broken-lease" "$store/lease" || drop_lease
+    mv -f -- "$dir/broken-lease" "$state/lease" || drop_lease
     return 1
 }
 
 # Only what is still a worker of that run: its number may have been given to something else. What it is just running
 # holds the lock as well.
 end_other() {
-    if safe_name "$1" && [ -r "$store/runs/$1/pid" ] && read -r other <"$store/runs/$1/pid" &&
+    if safe_name "$1" && [ -r "$state/runs/$1/pid" ] && read -r other <"$state/runs/$1/pid" &&
         grep -qF -e "$1" "/proc/$other/cmdline"; then
         children=''
         { read -r children <"/proc/$other/task/$other/children"; } 2>/dev/null
@@ -54,15 +54,15 @@ end_other() {
 
 # Asked with a shared lock: two that ask at once must not take each other for a holder.
 lock_is_held() {
-    [ -r "$store/lock" ] && ! flock -s -n "$store/lock" true
+    [ -r "$state/lock" ] && ! flock -s -n "$state/lock" true
 }
 
 # Sets lease_run, lease_owner, lease_url, lease_since, and left: hundredths of a second until it expires.
 # `read` takes several tabs for one, so what may be empty stands last in every line that it reads.
 read_lease() {
     lease_run='' lease_owner='' lease_url='' lease_since='' lease_boot='' lease_until='' left=0
-    [ -r "$store/lease" ] || return 0
-    IFS=$TAB read -r lease_run lease_boot lease_until lease_since lease_owner lease_url <"$store/lease" || :
+    [ -r "$state/lease" ] || return 0
+    IFS=$TAB read -r lease_run lease_boot lease_until lease_since lease_owner lease_url <"$state/lease" || :
     now
     boot_id
     if [ "$lease_boot" = "$boot" ] && [ "$lease_until" -gt "$now" ] 2>/dev/null; then
@@ -73,8 +73,8 @@ read_lease() {
 write_lease() {
     now
     boot_id
-    say "$run" "$boot" $((now + lease_seconds * 100)) "$since" "${owner:-?}" "$run_url" >"$store/lease.$run" &&
-        mv -f -- "$store/lease.$run" "$store/lease"
+    say "$run" "$boot" $((now + lease_seconds * 100)) "$since" "${owner:-?}" "$run_url" >"$state/lease.$run" &&
+        mv -f -- "$state/lease.$run" "$state/lease"
 }
 
 # Under the lock, as dropping it is: what was let go or broken meanwhile must not come back.
@@ -84,12 +84,12 @@ renew_lease() {
         read_lease
         since=$lease_since owner=$lease_owner run_url=$lease_url
         write_lease
-    ) 9>>"$store/lock"
+    ) 9>>"$state/lock"
 }
 
 holds_lease() {
     lease_run=''
-    [ ! -r "$store/lease" ] || IFS=$TAB read -r lease_run _ <"$store/lease"
+    [ ! -r "$state/lease" ] || IFS=$TAB read -r lease_run _ <"$state/lease"
     is_ours
 }
 
@@ -105,5 +105,5 @@ follows() {
 }
 
 drop_lease() {
-    ! holds_lease || rm -f -- "$store/lease"
+    ! holds_lease || rm -f -- "$state/lease"
 }

@@ -4,15 +4,15 @@
 switch() {
     run=$1
     safe_name "$run" || return 64
-    dir=$store/runs/$run
-    if ! { { [ -d "$store/runs" ] || mkdir -p -- "$store/runs"; } && mkdir -- "$dir" && printf '' >"$dir/progress" &&
+    dir=$state/runs/$run
+    if ! { own_directory "$state/runs" && mkdir -- "$dir" && printf '' >"$dir/progress" &&
         printf '%s\n' "$RO_SELF" >"$dir/program" && printf '%s\n' "$7" >"$dir/intent" &&
         printf '%s\n' "$2" "$3" "$4" "$5" "$6" "${8:-yes}" "${9:-yes}" >"$dir/order"; } 2>/dev/null; then
         say result refused '' '' "cannot write to $store"
         return
     fi
     launch
-    forget_old_runs
+    forget_oldest "$state"/runs/*/
     tell_all
 }
 
@@ -35,22 +35,33 @@ launch() {
         </dev/null >/dev/null 2>&1 &
 }
 
-forget_old_runs() {
-    set -- "$store"/runs/*
+# forget_oldest RUN…: by age, as the name of a run says what somebody's clock said. Never the own run.
+forget_oldest() {
     while [ "$#" -gt "$kept_runs" ]; do
-        rm -rf -- "$1"
-        shift
+        oldest=''
+        for place; do
+            if [ "$place" != "$dir/" ] && { [ -z "$oldest" ] || [ "$oldest" -nt "$place" ]; }; then oldest=$place; fi
+        done
+        rm -rf -- "${oldest:?}" || return 0
+        for place; do
+            shift
+            [ "$place" = "$oldest" ] || set -- "$@" "$place"
+        done
     done
 }
 
 # follow RUN: print the progress from its beginning until the result is there.
 follow() {
     run=$1
-    dir=$store/runs/$run
+    dir=$state/runs/$run
     safe_name "$run" || return 64
-    # Who makes the directory decides: an order that a bad line delivers after this is refused by `switch`.
-    mkdir -p -- "$store/runs" 2>/dev/null
-    if mkdir -- "$dir" 2>/dev/null || [ ! -d "$dir" ]; then
+    # Who takes the name decides: an order that a bad line delivers after this is refused by `switch`. What only asks
+    # makes a file, which makes no run forgotten.
+    own_directory "$state/runs" 2>/dev/null
+    if (set -C && : >"$dir") 2>/dev/null || [ ! -d "$dir" ]; then
+        set --
+        for place in "$state"/runs/*; do [ ! -f "$place" ] || set -- "$@" "$place"; done
+        forget_oldest "$@"
         say result refused '' '' "this host never began it"
         return
     fi

@@ -5,6 +5,7 @@ survey() {
     look_at_current
     revision=''
     [ "$live_state" != release ] || revision_of "$releases/$live_name"
+    say about "$RO_SERVICE" "$RO_ENVIRONMENT"
     say live "$live_state" "$live_name" "$live_path" "$revision"
     blockers
     show_lease
@@ -52,9 +53,8 @@ show_release() {
     [ -n "$problem" ] || problem=$distrust
     revision_of "$1"
     mark_of "$1"
-    sealed=''
-    [ ! -e "$manifests/$1" ] || sealed=yes
-    say release "$1" "$problem" "$revision" "$mark" "$sealed"
+    manifest_of "$1"
+    say release "$1" "$problem" "$revision" "$mark" "${manifest:+yes}"
     live_since_of "$1"
     say modified "$1" "$2" "$3" "$live_since"
 }
@@ -90,15 +90,6 @@ revision_of() {
     fi
 }
 
-mark_of() {
-    mark=''
-    if [ -e "$marks/$1.bad" ]; then
-        mark=bad
-    elif [ -e "$marks/$1.good" ]; then
-        mark=good
-    fi
-}
-
 show_lease() {
     read_lease
     if [ "$left" -gt 0 ] || lock_is_held; then
@@ -108,9 +99,9 @@ show_lease() {
 }
 
 show_unfinished() {
-    [ -r "$store/open" ] || return 0
-    IFS=$TAB read -r open_run open_target open_source <"$store/open" || return 0
-    lock_is_held || say unfinished "$open_run" "$open_source" "$open_target" "$(release_behind "$open_source")"
+    find_open
+    [ -z "$open_run" ] || lock_is_held ||
+        say unfinished "$open_run" "$open_source" "$open_target" "$(release_behind "$open_source")"
 }
 
 show_state() {

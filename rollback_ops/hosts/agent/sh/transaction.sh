@@ -86,7 +86,7 @@ note_log_ends() {
     {
         printf 'run %s\n' "$run"
         lines "$RO_WATCHED" log_end
-    } >"$store/watched"
+    } >"$state/watched"
 }
 
 # Device and inode (- for no file), size, checksum of the bytes before the end, time, path: checks/logs.py reads on there.
@@ -168,7 +168,7 @@ finish() {
     case $1 in switched | put_back | superseded) ;; *) manage "$RO_LOGS" 5 2>&1 </dev/null | tail -n 20 | prefixed log >&3 ;; esac
     event "end" "$1"
     sync -- "${current%/*}" "$journal"
-    mv -f -- "$store/open" "$dir/ended"
+    mv -f -- "$state/open" "$dir/ended"
     write_lease
     # The verification's first look, without another operation.
     [ "$1" != switched ] || show_state >&3

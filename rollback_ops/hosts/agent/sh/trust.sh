@@ -10,10 +10,12 @@ blockers() {
     writable "$RO_ROOT"
     [ "${current%/*}" = "$RO_ROOT" ] || writable "${current%/*}"
     # Somebody else may have begun to use it: root, on a host where this user cannot become root.
-    for place in "$store" "$store/runs" "$store/lock" "$journal"; do
+    for place in "$store" "$state" "$state/runs" "$state/lock" "$journal"; do
         [ ! -e "$place" ] || writable "$place"
     done
     guarded
+    find_rival
+    [ -z "$rival" ] || say blocker claimed "${rival%@*}" "${rival#*@}"
     room
     lines "$RO_LINKS" link_has_source
     [ "$uid" = 0 ] || lines "$RO_NEEDS" may_sudo
@@ -36,7 +38,11 @@ guarded() {
             place=${place%/*}
         done
     done
-    if [ -e "$store" ] || [ -L "$store" ]; then set -- "$@" "$store" "$store"/*; fi
+    for place in "$store" "$store"/* "$state"/*; do
+        # What belongs to another service is for its own runs to judge.
+        case $place in "$state"*) ;; "$store"/*@*) continue ;; esac
+        if [ -e "$place" ] || [ -L "$place" ]; then set -- "$@" "$place"; fi
+    done
     root_uid=''
     while IFS=$TAB read -r owner_uid owner group mode place; do
         root_uid=${root_uid:-$owner_uid}

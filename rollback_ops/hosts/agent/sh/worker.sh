@@ -3,8 +3,8 @@
 worker() {
     run=$1
     resumed=${2:-}
-    dir=$store/runs/$run
-    exec 8>>"$dir/alive" 9>>"$store/lock" >>"$dir/log" 2>&1 </dev/null
+    dir=$state/runs/$run
+    exec 8>>"$dir/alive" 9>>"$state/lock" >>"$dir/log" 2>&1 </dev/null
     open_progress
     # What a killed worker was just running, or somebody who asks, may hold it for a moment more.
     flock -w 5 8 || exit 0
@@ -40,6 +40,9 @@ objection() {
         ! follows || refusal=superseded
     elif ! safe_name "$target" || ! is_whole "$target"; then
         objection="$target is no longer a complete release"
+    elif ! claim; then
+        objection="cannot write to $store"
+        [ -z "$rival" ] || objection="its current belongs to ${rival%@*} (${rival#*@})"
     else
         prepare || objection="cannot make a link at $link_place"
         if [ -n "$objection" ] && [ -d "$link_place" ] && [ ! -L "$link_place" ]; then objection="$objection: it is a directory"; fi
@@ -48,13 +51,14 @@ objection() {
 }
 
 begin() {
-    if ! { IFS= read -r intent <"$dir/intent" && end_last_line && note "$intent" && say "$run" "$target" "$source" >"$store/open" &&
-        sync -- "$journal" "$store/open" && printf '' >"$dir/begun"; }; then
+    if ! { IFS= read -r intent <"$dir/intent" && end_last_line && note "$intent" && say "$run" "$target" "$source" >"$state/open" &&
+        sync -- "$journal" "$state/open" && printf '' >"$dir/begun"; }; then
         unprepare
         drop_lease
         result refused "cannot write to $store"
         return 1
     fi
+    forget_old_open
 }
 
 is_done() {
@@ -65,10 +69,10 @@ is_done() {
 
 # When a worker is killed, this finishes what it began: forward, to the target.
 aftermath() {
-    dir=$store/runs/$1
+    dir=$state/runs/$1
     ! grep -q "^result$TAB" "$dir/progress" || return 0
     open_run=''
-    { [ ! -r "$store/open" ] || IFS=$TAB read -r open_run _ <"$store/open"; }
+    { [ ! -r "$state/open" ] || IFS=$TAB read -r open_run _ <"$state/open"; }
     if [ "$open_run" = "$1" ]; then
         worker "$1" resumed
         return
@@ -99,7 +103,7 @@ step() {
     seconds $((now - begun))
     tell step "$name" "$outcome" "$seconds" "${4:-}"
     case ${4:-} in *[\"\\]* | *[!\ -~]*) set -- '' '' '' 'it cannot be quoted' ;; esac
-    note "{\"event\":\"step\",\"id\":\"${run%.*}\",\"step\":\"$name\",\"outcome\":\"$outcome\",\"seconds\":$seconds,\"detail\":\"${4:-}\"}"
+    note "{\"event\":\"step\",\"id\":\"${run%.*}\",\"step\":\"$name\",\"outcome\":\"$outcome\",$ABOUT,\"seconds\":$seconds,\"detail\":\"${4:-}\"}"
 }
 
 # result OUTCOME REASON [DOWNTIME]

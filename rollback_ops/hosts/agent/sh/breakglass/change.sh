@@ -13,7 +13,7 @@ carry_out() {
         mode=emergency break_lock=yes
         in_a_hurry
     fi
-    add_event intent service "$RO_SERVICE" environment "$RO_ENVIRONMENT" mode "$mode" trigger manual reason "$(redacted "$reason")" \
+    add_event intent mode "$mode" trigger manual reason "$(redacted "$reason")" \
         actor "$actor" from "$origin" to "$target" at "$started_at"
     tell_phase switch "$this_host to $target"
     changing=yes

@@ -102,7 +102,8 @@ warn_of_target() {
 # Verify the target's manifest and run the checks of phase before. Set unsealed: how the target differs from its manifest.
 ask_target() {
     unsealed='' release=$target
-    [ -e "$manifests/$target" ] || [ -n "$RO_BEFORE" ] || return 0
+    manifest_of "$target"
+    [ -n "$manifest$RO_BEFORE" ] || return 0
     tell_phase inspect "asking $target before anything is stopped"
     answered=$(ask_before) count=0
     case $answered in *"manifest${TAB}failed"*)

@@ -29,7 +29,8 @@ break_glass() {
 install() {
     # Without the newline that its way here may have left at its end.
     place=$store/rollback RO_SELF=${RO_SELF%"$NL"} how=installed
-    [ -d "$RO_ROOT" ] && [ -z "$(guarded)" ] && mkdir -p -- "$store" || return 1
+    [ -d "$RO_ROOT" ] && [ -z "$(guarded)" ] && own_directory "$store" || return 1
+    ! is_anothers "$place" || return 1
     if [ -e "$place" ]; then
         how=replaced
         [ -L "$place" ] || [ "$(cat -- "$place")" != "$RO_SELF" ] || how=unchanged

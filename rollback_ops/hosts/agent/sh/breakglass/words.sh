@@ -20,7 +20,7 @@ show() {
 
 # add_event NAME [KEY TEXT]…: append one JSON line to events. TEXT has no control characters.
 add_event() {
-    line="{\"event\":\"$1\",\"id\":\"$run\""
+    line="{\"event\":\"$1\",\"id\":\"$run\",$ABOUT"
     shift
     while [ "$#" -gt 1 ]; do
         case $2 in

@@ -1,0 +1,78 @@
+# Whose state is whose: marks, manifests and open transactions, also where earlier versions kept them, and claims.
+
+# Nobody else is to get in, whatever a default ACL of the root would give them.
+own_directory() {
+    [ -d "$1" ] || { { [ -d "$store" ] || mkdir -m 0700 -- "$store" 2>/dev/null || [ -d "$store" ]; } && mkdir -p -- "$1"; }
+}
+
+# Sets mark.
+mark_of() {
+    mark=''
+    for place in "$marks" "$old_marks"; do
+        if [ -e "$place/$1.bad" ]; then
+            mark=bad
+        elif [ -e "$place/$1.good" ]; then
+            mark=good
+        fi
+        [ -z "$mark" ] || return 0
+    done
+}
+
+# Sets manifest: the file; empty for a release that is not sealed.
+manifest_of() {
+    manifest=$manifests/$1
+    [ -e "$manifest" ] || manifest=$old_manifests/$1
+    [ -e "$manifest" ] || manifest=''
+}
+
+# Sets open_run, open_target and open_source: the transaction that was begun and did not end. Empty without one.
+find_open() {
+    open_run='' open_target='' open_source=''
+    if [ -r "$state/open" ]; then
+        IFS=$TAB read -r open_run open_target open_source <"$state/open" || open_run=''
+    elif [ -r "$store/open" ]; then
+        find_old_open
+    fi
+}
+
+# An earlier version did not say whose it was; its journal did.
+find_old_open() {
+    IFS=$TAB read -r open_run open_target open_source <"$store/open" || open_run=''
+    grep -qF -e "\"id\":\"${open_run%.*}\",$ABOUT" -- "$journal" 2>/dev/null || open_run=''
+}
+
+forget_old_open() {
+    [ -e "$store/open" ] || return 0
+    find_old_open
+    [ -z "$open_run" ] || rm -f -- "$store/open"
+}
+
+# Sets rival: another service and environment that has claimed this current. Two that share one would undo each other.
+find_rival() {
+    rival=''
+    for place in "$store"/*@*/current; do
+        if [ "$place" = "$state/current" ] || [ ! -r "$place" ]; then continue; fi
+        IFS= read -r claimed <"$place" || continue
+        [ "$claimed" = "$RO_CURRENT" ] || continue
+        rival=${place%/current} rival=${rival##*/}
+        return
+    done
+}
+
+# Two that claim it at the same time may both lose, and find it free the next time.
+claim() {
+    find_rival
+    [ -z "$rival" ] || return 1
+    if [ -r "$state/current" ] && IFS= read -r claimed <"$state/current" && [ "$claimed" = "$RO_CURRENT" ]; then return; fi
+    printf '%s\n' "$RO_CURRENT" >"$state/current" || return 1
+    find_rival
+    [ -z "$rival" ] || { rm -f -- "$state/current"; return 1; }
+}
+
+# is_anothers PROGRAM: whether an installed program serves another service or environment; says which.
+is_anothers() {
+    [ -f "$1" ] || return 1
+    installed_for=$(sed -n '/^RO_SERVICE=/s///p; /^RO_ENVIRONMENT=/{ s///p; q; }' "$1" | tr '\n' "$TAB")
+    case $installed_for in '' | "$RO_SERVICE$TAB$RO_ENVIRONMENT$TAB") return 1 ;; esac
+    say anothers "${installed_for%"$TAB"}"
+}
