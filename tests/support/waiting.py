@@ -143,12 +143,12 @@ def history(rollback_ops: RollbackOps) -> list[dict[str, Any]]:
 
 def lease(service: Deployed) -> str:
     """The line of the lease on the host; empty when nobody holds one."""
-    return service.host.run(f"cat {service.root}/.rollback/lease", check=False).stdout
+    return service.host.run(f"cat {service.state}/lease", check=False).stdout
 
 
 def is_open(service: Deployed) -> bool:
     """Whether a transaction was begun on the host and not brought to its end."""
-    return service.host.run(f"test -e {service.root}/.rollback/open", check=False).returncode == 0
+    return service.host.run(f"test -e {service.state}/open", check=False).returncode == 0
 
 
 def wait_for_end(service: Deployed) -> None:
