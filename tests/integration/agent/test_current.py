@@ -55,8 +55,8 @@ def test_an_interrupted_transaction_left_the_release_into_which_current_led(
 ) -> None:
     source = text.format(root=sandbox.root)
     point(sandbox, "releases/r2/" if there else source)
-    sandbox.store.mkdir()
-    (sandbox.store / "open").write_text(f"{RUN}\tr2\t{source}\n")
+    sandbox.state.mkdir(parents=True)
+    (sandbox.state / "open").write_text(f"{RUN}\tr2\t{source}\n")
     if not there:
         (sandbox.releases / "r3").rename(sandbox.root / "gone")
 
