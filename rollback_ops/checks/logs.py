@@ -2,7 +2,8 @@
 
 The question reads the journal, a file or a command's output on the host and prints at most a few tagged lines:
 ``line`` (a critical line), ``why`` (the reason why the log could not be read), ``from`` (the position of the end of
-the log), ``status`` (the exit status of the command that reads the log).
+the log), ``status`` (the exit status of the command that reads the log). It never changes: a restricted key is bound to
+its text.
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ class Logs:
         self._command = settings.command.replace("{release}", release)
         self._critical = _critical(settings, release)
         self._what = settings.file or ("the output of its command" if self._command else "the journal")
-        self._from = ""
+        self._text = _WHY + self._critical + self._read + _MAIN
+        self._since: tuple[str, ...] = ()
 
     @property
     def question(self) -> HostCommand | None:
-        return HostCommand(_WHY + self._critical + self._read + _MAIN, self._settings.timeout)
+        return HostCommand(self._text, self._settings.timeout, self._since)
 
     @property
     def _read(self) -> str:
@@ -45,7 +47,7 @@ class Logs:
             return _JOURNAL
         path = shlex.quote(self._settings.file)
         log = path if self._settings.file.startswith("/") else f'"$ROOT"/{path}'
-        return f"log={log}\nfrom={shlex.quote(self._from)}\n{_FILE}"
+        return f"log={log}\n{_FILE}"
 
     def judge(self, units: tuple[Unit, ...], answered: CommandResult | None) -> Finding:
         if answered is None:
@@ -54,13 +56,13 @@ class Logs:
             shown = " / ".join(found[:_SHOWN])
             return Finding("failed", f"{self._what} says: {shown}", final=True, trigger="log-error")
         if answered.status == 0:
-            since = "the first check" if self._from else "this start"
+            since = "the first check" if self._since else "this start"
             return Finding("passed", f"nothing critical in {self._what} since {since}")
         if answered.status in _TIMED_OUT:
             return self._unread(f"reading it did not end within {self._settings.timeout:g} s")
         ends = _tagged("from", answered.lines)
         if ends and _END.fullmatch(ends[-1]):
-            self._from = ends[-1]
+            self._since = tuple(ends[-1].split(" "))
             return Finding("unknown", f"{self._what} is checked from now on: its end before the start was not noted")
         return self._unread(_reason(answered))
 
@@ -135,7 +137,8 @@ read_log() { $sudo journalctl -q --no-pager -o cat --all -n 10000 $all; }
 """
 
 # `from` is the end of the log before the start: device and inode (- for no file), size, checksum of the last bytes
-# (they identify a log that was rotated), and the time. The agent's log_end notes the same before a start.
+# (they identify a log that was rotated), and the time. The agent's log_end notes the same before a start, and SINCE has
+# it, with commas, after a first question that found no such note.
 _FILE = """\
 user=$(id -un)
 sum() {
@@ -148,8 +151,9 @@ end() {
     echo "$2 $(sum "$1" "${2#* }") $(date +%s)"
 }
 if [ -e "$log" ] && { [ ! -f "$log" ] || [ ! -r "$log" ]; }; then why "it is not a file that $user may read"; fi
-noted=$ROLLBACK_STATE/watched
-if [ -z "$from" ] && [ -n "$RUN" ] && [ -r "$noted" ]; then
+[ -e "$log" ] || [ ! -d "${log%/*}" ] || [ -x "${log%/*}" ] || why "$user may not look into ${log%/*}"
+noted=$ROLLBACK_STATE/watched from=''
+if [ -n "$RUN" ] && [ -r "$noted" ]; then
     while read -r line; do
         case $line in
             run*) run=${line#* } ;;
@@ -157,14 +161,19 @@ if [ -z "$from" ] && [ -n "$RUN" ] && [ -r "$noted" ]; then
         esac
     done <"$noted"
 fi
-if [ -z "$from" ]; then
+set -f
+IFS=' ,'
+set -- ${from:-$SINCE}
+unset IFS
+set +f
+if [ "$#" = 0 ]; then
     echo "from $(end "$log")"
     exit 4
 fi
 [ -e "$log" ] || why 'there is no such file'
-set -- $from
 [ "$#" = 4 ] || why 'its end before the start was not noted'
 id=$1 size=$2 sum=$3 since=$4
+case $size$since in *[!0-9]*) why 'its end before the start was not noted' ;; esac
 goes_on() {
     [ -f "$1" ] && [ -r "$1" ] && is=$(stat -L -c '%d:%i %s' -- "$1") && [ "${is#* }" -ge "$size" ] &&
         { [ "$size" -gt 0 ] || [ "${is% *}" = "$id" ]; } && [ "$(sum "$1" "$size")" = "$sum" ]

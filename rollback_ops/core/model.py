@@ -250,10 +250,15 @@ class SwitchResult:
 
 @dataclass(frozen=True, slots=True)
 class HostCommand:
-    """A command that the agent runs for a check. ``timeout`` is in seconds."""
+    """A command that the agent runs for a check. ``timeout`` is in seconds.
+
+    The command never changes, so that a restricted key can be bound to it. ``since`` is what may change: words of
+    letters, digits, ``.``, ``:`` and ``-``, which the command finds in its variable SINCE.
+    """
 
     command: str
     timeout: float
+    since: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +14,12 @@ from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.ground import command
 from tests.support.lab.lab import Lab
+from tests.support.project import PROJECT
 from tests.support.scene import FOUR, WHY, checks, listing, marks, pid, quick, released
 from tests.support.waiting import history
 
 Deploy = Callable[..., Deployed]
+DOCUMENT = (PROJECT / "docs/hosts.md").read_text()
 
 
 @dataclass
@@ -82,12 +85,17 @@ def service(deploy: Deploy, rollback_ops: RollbackOps) -> Deployed:
     return deployed
 
 
+def documented(service: Deployed, pattern: str) -> str:
+    """A text of docs/hosts.md, with this service in the place of the one of the examples."""
+    (found,) = re.findall(pattern, DOCUMENT, re.MULTILINE)
+    return str(found).replace("/opt/rosey-bot", service.root).replace("localhost:8080", f"127.0.0.1:{service.port}")
+
+
 @pytest.fixture
 def key(service: Deployed, made: Callable[..., Key]) -> Key:
     """As documented: one command, and one port for the health check."""
     key = made(service)
-    only = f'restrict,command="{service.root}/.rollback/rollback --forced"'
-    key.authorize(f'{only},port-forwarding,permitopen="127.0.0.1:{service.port}"')
+    key.authorize(documented(service, r"^(restrict,command=.*) ssh-ed25519 AAAA… workflow$"))
     return key
 
 
@@ -110,6 +118,24 @@ def test_a_workflow_with_such_a_key_rolls_back_and_verifies(
     assert workflow("rollback", "prod", "--emergency").code == 0
     assert released(service) == "b2"
     assert service.host.run("test -e /tmp/canary", check=False).returncode == 1
+
+
+def test_a_log_file_is_read_with_such_a_key_from_where_it_ended(
+    rollback_ops: RollbackOps, service: Deployed, key: Key
+) -> None:
+    log = {"log": {"kind": "logs", "file": "bot.log"}}
+    settings = {"pattern": "b*", "hosts": [f"deploy@{service.host.address}"], "checks": log}
+    service.host.write(f"{service.root}/bot.log", "CRITICAL of long ago\n", owner="deploy")
+    rollback_ops.settings(quick(service, **settings))
+    assert rollback_ops("install", "prod").code == 0
+    workflow = restricted(rollback_ops, service, key)
+    workflow.settings(quick(service, **settings, environment={"restricted": True}))
+
+    assert checks(workflow("verify", "prod", "--json").document)["log"][0] == "passed"
+    assert checks(workflow("rollback", "prod", *WHY, "--json").document)["log"][0] == "passed"
+    assert workflow("check", "prod", "--json").document["warnings"] == []
+    attack = key.ssh("--", f"{service.root}{PROGRAM} ask = =5,$(id),0,ab,1 =id")
+    assert (attack.returncode, "uid=" in attack.stdout) == (64, False)
 
 
 def test_what_is_asked_comes_from_the_settings_on_the_host(
@@ -229,9 +255,10 @@ def test_a_user_without_any_rights_may_roll_back_what_belongs_to_root(
     rollback_ops.settings(quick(service, pattern="b*"))
     assert rollback_ops("install", "prod").code == 0
     place = f"{service.root}/.rollback/rollback"
-    service.host.write(f"/etc/sudoers.d/{service.name}", f"plain ALL=(root) NOPASSWD: {place} --forced *\n", mode=0o440)
+    sudoers = documented(service, r"^deploy (ALL=.* --forced \*)$")
+    service.host.write(f"/etc/sudoers.d/{service.name}", f"plain {sudoers}\n", mode=0o440)
     key = made(service, "plain")
-    forced = f'command="sudo -n {place} --forced \\"$SSH_ORIGINAL_COMMAND\\""'
+    forced = documented(service, r'use `(command="sudo -n .*)` in authorized_keys')
     key.authorize(f'restrict,{forced},port-forwarding,permitopen="127.0.0.1:{service.port}"')
 
     ended = restricted(rollback_ops, service, key)("rollback", "prod", *WHY, "--json")

@@ -206,4 +206,5 @@ class _Progress:
 
 
 def _flat(questions: Sequence[HostCommand]) -> list[str]:
-    return [word for q in questions for word in (f"{q.timeout:g}", q.command)]
+    """Return two words for each question: its timeout, with the words of ``since`` behind it, and its command."""
+    return [word for q in questions for word in (",".join((f"{q.timeout:g}", *q.since)), q.command)]

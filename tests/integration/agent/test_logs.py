@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -337,7 +338,26 @@ def test_what_the_host_says_of_the_end_is_not_trusted(position: str) -> None:
     check = Logs(settings(file="bot.log"), "r2")
     assert check.judge((), answered(f"from {position}", status=4)).verdict == "unknown"
     assert check.question is not None
-    assert "\nfrom=''\n" in check.question.command
+    assert check.question.since == ()
+
+
+def test_the_question_stays_the_same_when_the_check_has_noted_where_to_begin(watched: Watched) -> None:
+    check = Logs(watched.check, "r2")
+    asked = [check.question]
+    for _ in range(2):
+        watched.look(check, run="another-run")
+        asked.append(check.question)
+    assert len({question.command for question in asked if question}) == 1
+    assert [bool(question and question.since) for question in asked] == [False, True, True]
+
+
+@pytest.mark.parametrize("since", [("1:1",), ("1:1", "x", "ab", "1"), ("-", "0", "a" * 64, "$x")])
+def test_a_beginning_that_makes_no_sense_is_not_read_from(watched: Watched, since: tuple[str, ...]) -> None:
+    question = Logs(watched.check, "r2").question
+    assert question is not None
+    watched.write("CRITICAL no database")
+    answer = watched.host.ask("another-run", [replace(question, since=since)]).answers[0]
+    assert (answer.status, [line for line in answer.lines if line.startswith("line ")]) == (3, [])
 
 
 def test_a_bad_pattern_is_not_a_log_without_errors(shell: str, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ ask() {
     questions "$@"
 }
 
-# questions [TIMEOUT COMMAND]…: all at once; each answers with its exit status and its last lines.
+# questions [TIMEOUT[,SINCE]… COMMAND]…: all at once; each answers with its exit status and its last lines.
 questions() {
     number=0
     while [ "$#" -gt 1 ]; do
@@ -59,6 +59,9 @@ questions() {
 }
 
 question() {
+    case $2 in *,*) SINCE=${2#*,} ;; *) SINCE='' ;; esac
+    export SINCE
+    set -- "$1" "${2%%,*}" "$3"
     now
     asked=$now
     answer=$(answer_to "$2" "$3" | tail -c 4000 | tail -n 12)

@@ -130,7 +130,9 @@ own_questions() {
     count=$#
     [ $((count % 2)) = 0 ] || no_request
     while [ "$count" -gt 0 ]; do
-        case $1 in '' | *[!0-9.]*) no_request ;; esac
+        # A timeout, and behind it what its question may find in SINCE.
+        case $1 in '' | ,* | *[!A-Za-z0-9.,:-]*) no_request ;; esac
+        case ${1%%,*} in *[!0-9.]*) no_request ;; esac
         question=$2
         is_own_question "$question" ||
             question="echo 'the agent installed here has other settings: run rollback-ops install'; exit 126"
