@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollback_ops.core.health import Finding, Verdict
+from rollback_ops.core.health import Finding
 from rollback_ops.core.model import CommandResult, HostCommand, Unit
 
 
@@ -43,10 +43,12 @@ class Process:
                 f"{unit.name} crashed and was restarted (restarts: {unit.restarts})",
                 final=True,
                 trigger="process-crash",
+                down=True,
             )
+        if unit.state == "unknown":
+            return Finding("unknown", detail)
         if unit.state != "running":
-            verdict: Verdict = "unknown" if unit.state == "unknown" else "failed"
-            return Finding(verdict, detail, trigger="process-crash")
+            return Finding("failed", detail, trigger="process-crash", down=True)
         if first.state != "running":
             self._first[unit.name] = unit
         elif (unit.invocation, unit.pid) != (first.invocation, first.pid):

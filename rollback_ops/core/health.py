@@ -16,7 +16,7 @@ class Finding:
     """What one check says. ``final``: hard evidence, waiting longer would not change it.
 
     ``trigger`` is what a rollback because of this would be said to have been started by. ``down``: the
-    service does not run.
+    service does not run, or crashes again and again.
     """
 
     verdict: Verdict
@@ -106,5 +106,5 @@ class Verification:
 
     @property
     def down(self) -> bool:
-        """Whether the service does not run at all."""
+        """Whether the service does not run, or does not go on running."""
         return any(check.finding.down for check in self.checks)

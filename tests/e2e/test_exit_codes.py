@@ -9,7 +9,7 @@ import pytest
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.ground import wait_until
-from tests.support.scene import QUICK, SECOND, THIRD, WHY, listing, pid, quick, released, transaction
+from tests.support.scene import QUICK, SECOND, THIRD, WHY, listing, marks, pid, quick, released, transaction
 
 Deploy = Callable[..., Deployed]
 
@@ -106,6 +106,20 @@ def test_4_a_target_that_systemd_took_for_started_and_that_crashed_needs_a_perso
     assert ended.document["duration_seconds"] < 40, "a crash is certain: nobody waits for the deadline"
     assert service.live() == "b1"
     assert not service.is_running()
+
+
+@pytest.mark.parametrize("pause", ["100ms", "60s"])
+def test_4_a_target_that_crashes_and_is_started_again_does_not_count_as_one_that_runs(
+    rollback_ops: RollbackOps, deploy: Deploy, pause: str
+) -> None:
+    service = deploy(
+        releases={"b1": "crash_after_2s", "b2": "healthy"}, options=["Restart=always", f"RestartSec={pause}"]
+    )
+    verify = {"min_healthy_time": "8s", "healthy_deadline": "10s"}
+    rollback_ops.settings(quick(service, pattern="b*", verify=verify))
+    ended = rollback_ops("rollback", "prod", *WHY, "--json")
+    assert (ended.code, ended.document["outcome"]) == (4, "failed")
+    assert (service.live(), marks(rollback_ops)["b1"]) == ("b1", "bad")
 
 
 def test_4_a_target_without_its_program_does_not_start_and_people_are_told(

@@ -46,7 +46,7 @@ def test_a_unit_that_does_not_run_is_hard_evidence(state: UnitState) -> None:
 @pytest.mark.parametrize(("state", "verdict"), [("starting", "failed"), ("stopping", "failed"), ("unknown", "unknown")])
 def test_a_unit_that_does_not_run_yet_may_still_come(state: UnitState, verdict: str) -> None:
     finding = last(replace(BOT, state=state, detail="activating"))
-    assert (finding.verdict, finding.final) == (verdict, False)
+    assert (finding.verdict, finding.final, finding.down) == (verdict, False, verdict == "failed")
     assert all(shown in finding.detail for shown in ("bot", state, "activating"))
 
 
@@ -56,19 +56,20 @@ def test_a_unit_that_was_starting_and_runs_passes_with_whatever_process_it_has()
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "shown"),
+    ("before", "after", "shown", "down"),
     [
-        (BOT, replace(BOT, restarts=1), "1"),
-        (BOT, replace(BOT, restarts=1, state="starting"), "1"),
-        (replace(BOT, state="starting"), replace(BOT, restarts=2), "2"),
-        (replace(BOT, restarts=3), replace(BOT, restarts=4, pid=9), "4"),
-        (BOT, replace(BOT, pid=9), "9"),
-        (BOT, replace(BOT, invocation="c"), "7"),
+        (BOT, replace(BOT, restarts=1), "1", True),
+        (BOT, replace(BOT, restarts=1, state="starting"), "1", True),
+        (replace(BOT, state="starting"), replace(BOT, restarts=2), "2", True),
+        (replace(BOT, restarts=3), replace(BOT, restarts=4, pid=9), "4", True),
+        (BOT, replace(BOT, pid=9), "9", False),
+        (BOT, replace(BOT, invocation="c"), "7", False),
     ],
 )
-def test_a_restart_since_the_first_sample_is_a_crash(before: Unit, after: Unit, shown: str) -> None:
+def test_a_restart_since_the_first_sample_is_a_crash(before: Unit, after: Unit, shown: str, down: bool) -> None:
     finding = last(before, after)
     assert (finding.verdict, finding.final, finding.trigger) == ("failed", True, "process-crash")
+    assert finding.down is down, "who was restarted by somebody else runs again"
     assert all(text in finding.detail for text in ("bot", shown))
 
 
