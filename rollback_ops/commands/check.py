@@ -8,15 +8,17 @@ from rollback_ops.commands.result import SURVEY_WITHIN, RunResult, sort_answers
 from rollback_ops.commands.run import fleet_of, publish, spec_of
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.tasks import Cancellation
+from rollback_ops.engine.readiness import doubts
 from rollback_ops.engine.rollback import roll_back
 from rollback_ops.integrations.publish import warned
 
 
 def check(context: Context, progress: Progress, cancellation: Cancellation) -> RunResult:
-    """Say whether a rollback could be done now. Changes nothing (the request is a dry run)."""
+    """Say whether a rollback could be done now, and could be verified. Changes nothing (the request is a dry run)."""
     reason, publisher = context.reason, context.publisher()
     with context.closing():
         reached = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation)).found
-        warnings = list(outdated(context, reached))
-        record = roll_back(spec_of(context, reason), fleet_of(context, progress, cancellation), publisher)
+        spec, fleet = spec_of(context, reason), fleet_of(context, progress, cancellation)
+        warnings = [*outdated(context, reached), *doubts(spec, fleet, [*reached.values()])]
+        record = roll_back(spec, fleet, publisher)
         return publish(context, publisher, warned(record, reason.warning, *warnings))

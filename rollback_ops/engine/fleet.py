@@ -9,12 +9,12 @@ from typing import TypeVar
 from rollback_ops.checks import HostProbe, NetworkProbe
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import ConnectionLost, RollbackOpsError
-from rollback_ops.core.health import Claim, Thresholds, Verification
+from rollback_ops.core.health import Claim, Finding, Thresholds, Verification
 from rollback_ops.core.model import HostCommand, Inspection, Mark, Survey, SwitchOrder, SwitchResult, Unit
 from rollback_ops.core.ports import Host, Progress
 from rollback_ops.core.tasks import Cancellation, Pending
 from rollback_ops.engine.lease import LeaseKeeper
-from rollback_ops.engine.verify import verify
+from rollback_ops.engine.verify import ask_once, verify
 
 T = TypeVar("T")
 
@@ -23,6 +23,8 @@ T = TypeVar("T")
 _SURVEY_WITHIN = 12.0
 _PART_FOR_SURVEY = 0.25
 _RECORD_WITHIN = 5.0
+# Seconds for asking the checks once. What takes longer is said to.
+_ASK_WITHIN = 10.0
 # Seconds for writing the record when a signal's grace is used up: the runner kills the program right after.
 _LAST_WORDS = 0.4
 # Seconds beyond the limits that hosts and checks keep themselves: those end first, and say how they ended.
@@ -119,6 +121,15 @@ class Fleet:
 
         results = self._each(claims, prove, self.left() + _MARGIN)
         return {name: r if isinstance(r, Verification) else Verification(False, 0.0) for name, r in results.items()}
+
+    def ask_once(
+        self, names: Iterable[str], checks: Callable[[str], Mapping[str, HostProbe | NetworkProbe]]
+    ) -> dict[str, dict[str, Finding] | RollbackOpsError]:
+        """Ask every check of some of the hosts once; see ``verify.ask_once``."""
+        within = min(_ASK_WITHIN, self.left())
+        return self._each(
+            names, lambda name: ask_once(self._hosts[name], checks(name), within, self._cancellation), within + _MARGIN
+        )
 
     def logs(self, names: Iterable[str]) -> dict[str, Sequence[str]]:
         """Return the last lines of the service, from the hosts that answer."""

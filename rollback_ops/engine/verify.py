@@ -52,6 +52,27 @@ def verify(
     return Verification(healthy and not asked.is_lost, seconds, _checked(checks, watch), reachable, asked.is_lost)
 
 
+def ask_once(
+    host: Host, checks: Mapping[str, HostProbe | NetworkProbe], within: float, cancellation: Cancellation
+) -> dict[str, Finding]:
+    """Ask every check once, and once more where it found nothing out: the first question may only note where to begin.
+
+    ``within`` is in seconds. A check without an answer by then is unknown.
+    """
+    found = dict.fromkeys(checks, Finding("unknown", f"no answer within {within:g} s"))
+    probes = dict(_probes(_Asked(host, Claim("")), checks, ()))
+
+    def ask(names: tuple[str, ...]) -> Findings:
+        findings = _safely(names, probes[names])
+        again = any(finding.verdict == "unknown" for finding in findings.values())
+        return _safely(names, probes[names]) if again else findings
+
+    for findings in each(probes, ask, within, cancellation).values():
+        if not isinstance(findings, RollbackOpsError):
+            found |= findings
+    return found
+
+
 class _Asked:
     """A host that is asked on behalf of a run, and whether the run's claim is lost."""
 

@@ -8,6 +8,8 @@ import shutil
 import socket
 import subprocess
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +159,16 @@ class LabHost:
 
     def restore_network(self) -> None:
         self.cable.up()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """No process of the host gets on, as on a machine whose disk or hypervisor hangs; its kernel still answers."""
+        freezer = self._group / "cgroup.freeze"
+        freezer.write_text("1")
+        try:
+            yield
+        finally:
+            freezer.write_text("0")
 
     def run(
         self, script: str, *, user: str = "root", check: bool = True, stdin: bytes = b"", timeout: float = 30

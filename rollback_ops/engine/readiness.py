@@ -1,0 +1,50 @@
+"""Readiness: ask the checks of the live release once, to see beforehand whether a verification could rely on them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from rollback_ops import checks
+from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.health import Finding
+from rollback_ops.core.model import Survey
+from rollback_ops.engine.fleet import Fleet
+from rollback_ops.engine.spec import RollbackSpec
+
+_TOLD = {
+    "failed": "the check {name} does not pass on {live}, which is live: {detail}",
+    "unknown": "the check {name} could not be run, so after a rollback the health would be unknown: {detail}",
+}
+
+
+def doubts(spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey]) -> Iterator[str]:
+    """Yield what speaks against the checks themselves. Nothing of it refuses a rollback.
+
+    A check that fails may be set up wrongly, or the live release may be the bad one: a person can tell. A check that
+    could not be run (a name that does not resolve, a log that may not be read) would prove nothing after a rollback.
+    """
+    lives = {survey.host: survey.live.name for survey in surveys if survey.live.state == "release"}
+    if {check.kind for check in checks.after(spec.checks("")).values()} == {"process"}:
+        yield (
+            "only the process is checked after a rollback, so a release that runs and does not work passes: "
+            f"add a check to services.{spec.info.service}.checks"
+        )
+    found = fleet.ask_once(lives, lambda name: checks.after(spec.checks(lives[name])))
+    for text, hosts in _by_text(spec, lives, found).items():
+        yield f"{', '.join(hosts)}: {text}"
+
+
+def _by_text(
+    spec: RollbackSpec, lives: Mapping[str, str], found: Mapping[str, Mapping[str, Finding] | RollbackOpsError]
+) -> dict[str, list[str]]:
+    """Return what is said of the checks, each with the hosts of which it is said."""
+    told: dict[str, list[str]] = defaultdict(list)
+    for host, findings in found.items():
+        if isinstance(findings, RollbackOpsError):
+            told[f"its checks could not be run: {findings.message}"].append(host)
+            continue
+        for name, finding in findings.items():
+            if words := _TOLD.get(finding.verdict):
+                told[spec.redact(words.format(name=name, live=lives[host], detail=finding.detail))].append(host)
+    return told
