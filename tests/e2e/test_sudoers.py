@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from rollback_ops.config import Service
+from rollback_ops.hosts.managers import systemd
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.host import LabHost
@@ -17,6 +19,20 @@ from tests.support.scene import FOUR, SECOND, THIRD, WHY, quick
 HOSTS = (PROJECT / "docs/hosts.md").read_text()
 RIGHTS = HOSTS.partition("\n## Rights on the host\n")[2].partition("\n## ")[0]
 BREAK_GLASS = HOSTS.partition("\n## Break-glass\n")[2].partition("\n## ")[0]
+# Every command that works on a host, in an order in which none refuses.
+COMMANDS = (
+    "list prod",
+    "check prod",
+    "verify prod",
+    "seal prod",
+    "install prod",
+    "resume prod",
+    "guard prod",
+    "rollback prod --emergency",
+    "history list",
+    "history stats",
+    f"history log --env prod --to {THIRD} --reason by-hand",
+)
 MAY_NOT = (
     "id",
     "sh -c id",
@@ -73,6 +89,10 @@ def test_the_lines_for_systemd_are_enough_for_a_rollback_and_for_nothing_else(
         line = f"sudo -n {command.format(unit='cytube-bot.service')}"
         assert strict.run(line, user="deploy", check=False).returncode != 0, line
     assert service.is_running()
+    assert {words: rollback_ops(*words.split()).code for words in COMMANDS} == dict.fromkeys(COMMANDS, 0)
+    # The unit runs, so systemctl ends with 0.
+    for line in systemd.commands(Service(root=service.root, units=["cytube-bot"]), "bot").first_aid:
+        strict.run(line, user="deploy")
     service.remove()
 
 
