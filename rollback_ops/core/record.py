@@ -158,6 +158,11 @@ class Record(RecordPart):
         after = [host for host in self.hosts if host.to.release and host.to.release != host.from_.release]
         return not self.dry_run and any(host.outcome not in ("nothing_to_do", "refused") for host in after)
 
+    @property
+    def not_chosen(self) -> tuple[RejectedRelease, ...]:
+        """The releases that were not chosen. The one that was left is none of them: it is not live any more."""
+        return tuple(r for r in self.rejected if not (self.rolled_back and r.release == self.from_.release))
+
     def redacted(self, redact: Callable[[str], str]) -> Record:
         """Return the record with ``***`` for secrets in what people and hosts wrote. Names stay as they are."""
         return self.model_copy(

@@ -74,13 +74,19 @@ def outcome_summary(record: Record) -> OutcomeSummary:
     return _POSSIBLE if record.dry_run and record.outcome == "nothing_to_do" and record.to.release else summary
 
 
+def target_label(record: Record) -> str:
+    """Return what the target is called: it is not live where the rollback went back to where it started."""
+    return "Tried" if record.outcome == "restored" else "To"
+
+
 def verification_summary(record: Record) -> tuple[str, str]:
     """Return a sign and a short text about the verification."""
     checks = [(host.host, check) for host in record.hosts for check in host.checks]
-    failed = [f"{check.name} on {host}" for host, check in checks if check.outcome in ("failed", "unknown")]
-    if failed:
-        more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
-        return "❌", f"Failed: {failed[0]}{more}"
+    for outcome, sign in (("failed", "❌"), ("unknown", "❔")):
+        found = [f"{check.name} on {host}" for host, check in checks if check.outcome == outcome]
+        if found:
+            more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+            return sign, f"{outcome.capitalize()}: {found[0]}{more}"
     passed = sum(check.outcome == "passed" for _, check in checks)
     if record.outcome == "verification_failed":
         return "❌", "Failed"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from rollback_ops.cli.actions.markdown import bounded, code, link, table, words
 from rollback_ops.core.model import PERSONAL_TRIGGERS
 from rollback_ops.core.record import HostRecord, Record, ReleaseRef
-from rollback_ops.core.summary import outcome_summary, step_durations, verification_summary
+from rollback_ops.core.summary import outcome_summary, step_durations, target_label, verification_summary
 
 # Over 1 MiB GitHub drops the whole of it.
 _LONGEST = 256 * 1024
@@ -31,7 +31,7 @@ def summary(record: Record, repository: str = "") -> str:
         _section("Checks", _checks(record)),
         _section("Duration", _times(record)),
         _section("Warnings", _listed(code(warning, 500) for warning in record.warnings)),
-        _section("Not chosen", _listed(f"{code(r.release)}: {code(r.why)}" for r in record.rejected)),
+        _section("Not chosen", _listed(f"{code(r.release)}: {code(r.why)}" for r in record.not_chosen)),
         _section("Next steps", [f"{number}. {words(step)}" for number, step in enumerate(ending.next_steps, 1)]),
     )
     return bounded((line for part in parts for line in part), _LONGEST, _CUT)
@@ -69,7 +69,7 @@ def _facts(record: Record, repository: str) -> Iterator[str]:
     yield f"- **Initiated by:** {by}"
     yield f"- **Reason:** {code(record.reason, _LONGEST_REASON)}"
     yield f"- **From:** {_release(record.from_, repository)}"
-    yield f"- **To:** {_release(record.to, repository)}{_difference(record, repository)}"
+    yield f"- **{target_label(record)}:** {_release(record.to, repository)}{_difference(record, repository)}"
     yield f"- **Duration:** {record.duration_seconds:.1f} seconds"
     yield f"- **Verification:** {sign} {words(verdict)}{colon}{code(which)}"
     if record.deployment.id is not None:
@@ -98,7 +98,7 @@ def _release(ref: ReleaseRef, repository: str) -> str:
 def _difference(record: Record, repository: str) -> str:
     """Link to the commits that are not live any more: from the restored release to the one that was left."""
     old, new = record.to.revision, record.from_.revision
-    if not (repository and _is_commit(old) and _is_commit(new)) or old == new:
+    if not (record.rolled_back and repository and _is_commit(old) and _is_commit(new)) or old == new:
         return ""
     return f" ([what was taken back]({repository}/compare/{old}...{new}))"
 

@@ -97,9 +97,7 @@ def guarded(record: Record) -> Iterator[Line]:
 def _details(record: Record) -> Iterator[Line]:
     for host in record.hosts:
         yield from _host(host, alone=len(record.hosts) == 1, would=record.dry_run)
-    for rejected in record.rejected:
-        if record.rolled_back and rejected.release == record.from_.release:
-            continue
+    for rejected in record.not_chosen:
         yield Line(f"  not {rejected.release}: {rejected.why}", "faint")
     for warning in record.warnings:
         yield Line(f"  ! {warning}", "warning")

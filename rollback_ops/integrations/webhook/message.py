@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from rollback_ops.core.model import PERSONAL_TRIGGERS, Mode, Trigger
 from rollback_ops.core.record import HostRecord, Record, RecordPart, ReleaseRef, Timestamp
-from rollback_ops.core.summary import outcome_summary, verification_summary
+from rollback_ops.core.summary import outcome_summary, target_label, verification_summary
 from rollback_ops.core.text import joined
 
 
@@ -76,7 +76,7 @@ def _run_facts(notified: Notification, at: str) -> Iterator[tuple[str, str]]:
 
 def _outcome_facts(record: Record) -> Iterator[tuple[str, str]]:
     yield "From", _release(record.from_)
-    yield "To", _release(record.to)
+    yield target_label(record), _release(record.to)
     yield "Duration", f"{record.duration_seconds:.1f} seconds"
     yield "Verification", " ".join(verification_summary(record))
     if record.warnings:

@@ -71,10 +71,25 @@ def test_the_page_has_all_facts_of_the_record() -> None:
         "| `deploy@bot1` | ✅ | succeeded | `b3` → `b2` | 0.20 s |  |",
         "| `health` | ✅ passed | `deploy@bot1` | 0.50 s | `status 200` |",
         "- `beware`",
-        "- `b3`: `it is the live one`",
     ):
         assert words in page
+    assert "it is the live one" not in page, "it was left"
     assert re.findall(r"^(\d)\. \w", page, re.MULTILINE) == ["1", "2", "3", "4"], "the next steps"
+
+
+def test_a_target_that_was_only_tried_is_no_release_that_is_live() -> None:
+    back = {**HOST, "outcome": "restored", "to": HOST["from"]}
+    page = summary(
+        committed().model_copy(update={"outcome": "restored", "hosts": record(hosts=[back]).hosts}), REPOSITORY
+    )
+    assert f"- **Tried:** `b2`, commit [`{OLD[:12]}`]({REPOSITORY}/commit/{OLD})" in page
+    assert "/compare/" not in page
+    assert "- `b3`: `it is the live one`" in page
+
+
+def test_a_check_that_could_not_be_run_did_not_fail() -> None:
+    unknown = {**HOST, "outcome": "health_unknown", "checks": [{"name": "log", "kind": "logs", "outcome": "unknown"}]}
+    assert "- **Verification:** ❔ Unknown: `log on deploy@bot1`" in summary(record(hosts=[unknown]))
 
 
 def test_steps_are_shown_beside_their_targets_and_slow_ones_are_marked() -> None:
