@@ -27,25 +27,25 @@ def follow(sandbox: Sandbox, target: str = "r3") -> SwitchResult:
 
 
 def lease(sandbox: Sandbox) -> list[str]:
-    return (sandbox.store / "lease").read_text().split("\t")
+    return (sandbox.state / "lease").read_text().split("\t")
 
 
 def expired(sandbox: Sandbox) -> None:
     fields = lease(sandbox)
-    (sandbox.store / "lease").write_text("\t".join([*fields[:2], "1", *fields[3:]]))
+    (sandbox.state / "lease").write_text("\t".join([*fields[:2], "1", *fields[3:]]))
 
 
 def of_an_earlier_boot(sandbox: Sandbox) -> None:
     fields = lease(sandbox)
-    (sandbox.store / "lease").write_text("\t".join([fields[0], "another-boot", *fields[2:]]))
+    (sandbox.state / "lease").write_text("\t".join([fields[0], "another-boot", *fields[2:]]))
 
 
 def given_up(sandbox: Sandbox) -> None:
-    (sandbox.store / "lease").unlink()
+    (sandbox.state / "lease").unlink()
 
 
 def taken(sandbox: Sandbox) -> None:
-    (sandbox.store / "lease").write_text("\t".join([OTHER, *lease(sandbox)[1:]]))
+    (sandbox.state / "lease").write_text("\t".join([OTHER, *lease(sandbox)[1:]]))
 
 
 def taken_and_expired(sandbox: Sandbox) -> None:
