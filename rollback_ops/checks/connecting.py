@@ -20,7 +20,7 @@ def not_connected(
     ``timeout`` is in seconds.
     """
     if isinstance(error, TimeoutError):
-        return Finding("failed", f"{address}: no answer within {timeout:g} s", trigger=trigger)
+        return Finding("failed", f"{address}: no answer within {timeout:g} s", trigger=trigger, silent=True)
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     if isinstance(error, _NOT_ASKED):
         return Finding("unknown", f"{address} could not be checked: {reason}")

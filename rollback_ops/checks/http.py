@@ -41,7 +41,7 @@ class Http:
         try:
             status, body = self._get(stream, host, port, began + timeout)
         except TimeoutError:
-            return Finding("failed", f"no answer within {timeout:g} s", trigger="health-timeout")
+            return Finding("failed", f"no answer within {timeout:g} s", trigger="health-timeout", silent=True)
         except OSError as error:
             return Finding("failed", f"{self._url.netloc}: {error.strerror or error}", trigger="health-timeout")
         except http.client.IncompleteRead:

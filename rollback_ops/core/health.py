@@ -16,7 +16,8 @@ class Finding:
     """What one check says. ``final``: hard evidence, waiting longer would not change it.
 
     ``trigger`` is what a rollback because of this would be said to have been started by. ``down``: the
-    service does not run, or crashes again and again.
+    service does not run, or crashes again and again. ``silent``: no answer came in time, which shows something only
+    where the host itself answers.
     """
 
     verdict: Verdict
@@ -24,6 +25,7 @@ class Finding:
     final: bool = False
     trigger: AutomaticTrigger = "verification-failed"
     down: bool = False
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ Probe = Callable[[], Findings]
 
 _LOOK_EVERY = 0.1
 _ANSWER_WITHIN = 5.0
+_MUTE_AFTER = 1.0
 
 
 def verify(
@@ -48,7 +49,9 @@ def verify(
     asked = _Asked(host, claim)
     _Rounds(_probes(asked, checks, units), watch, asked).follow(deadline, cancellation)
     healthy, seconds = watch.healthy, time.monotonic() - began
-    reachable = healthy or asked.answers(cancellation)
+    ended = any(state.ended for state in watch.states.values())
+    silent = not ended and asked.is_mute(max(began, time.monotonic() - 2 * _ANSWER_WITHIN))
+    reachable = healthy or (not silent and asked.answers(cancellation))
     return Verification(healthy and not asked.is_lost, seconds, _checked(checks, watch), reachable, asked.is_lost)
 
 
@@ -80,11 +83,29 @@ class _Asked:
         self.host = host
         self.is_lost = False
         self._claim = claim
+        # When the questions that have no answer yet were asked, and the latest one that was answered.
+        self._waiting: list[float] = []
+        self._heard = 0.0
 
     def ask(self, questions: Sequence[HostCommand] = ()) -> ServiceState:
+        asked_at = time.monotonic()
+        self._waiting += [] if questions else [asked_at]
         seen = self.host.ask(self._claim.run, questions)
+        self._heard = max(self._heard, asked_at)
+        if not questions:
+            self._waiting.remove(asked_at)
         self.is_lost = self.is_lost or self._claim.is_lost(seen)
         return seen
+
+    def is_mute(self, began: float) -> bool:
+        """Whether the host itself was silent for half of the time since ``began``, and for a second at least.
+
+        Then a service that did not answer shows nothing. A command of ours may take long: only questions about the
+        units count.
+        """
+        now = time.monotonic()
+        since = min(now - _MUTE_AFTER, (began + now) / 2)
+        return self._heard < since and any(asked_at <= since for asked_at in self._waiting)
 
     def answers(self, cancellation: Cancellation) -> bool:
         """Whether the host still answers. Otherwise the checks that were asked through it show nothing."""
@@ -187,7 +208,7 @@ def _probes(
     probes = [(tuple(states), _host_probe(asked, states, known))] if states else []
     probes += [(tuple(commands), _host_probe(asked, commands, []))] if commands else []
     probes += [
-        ((name,), _network_probe(asked.host, name, check)) for name, check in checks.items() if _opens_connection(check)
+        ((name,), _network_probe(asked, name, check)) for name, check in checks.items() if _opens_connection(check)
     ]
     return probes
 
@@ -212,9 +233,17 @@ def _host_probe(asked: _Asked, checks: Mapping[str, HostProbe], known: list[Serv
     return probe
 
 
-def _network_probe(host: Host, name: str, check: NetworkProbe) -> Probe:
-    dial: Dial = host.dial if check.source == "host" else _dial_from_here
-    return lambda: {name: check.probe(dial)}
+def _network_probe(asked: _Asked, name: str, check: NetworkProbe) -> Probe:
+    dial: Dial = asked.host.dial if check.source == "host" else _dial_from_here
+
+    def probe() -> Findings:
+        began = time.monotonic()
+        finding = check.probe(dial)
+        if finding.silent and asked.is_mute(began):
+            finding = Finding("unknown", f"{finding.detail}; the host itself did not answer either")
+        return {name: finding}
+
+    return probe
 
 
 def _dial_from_here(host: str, port: int, timeout: float) -> socket.socket:

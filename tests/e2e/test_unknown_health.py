@@ -40,10 +40,11 @@ COMMANDS: Mapping[str, tuple[tuple[str, ...], str, int, str]] = {
     "restore": (("rollback", "prod", *WHY), "restore", 2, "b3"),
     "older": (("rollback", "prod", *WHY), "older", 2, "b3"),
 }
-# The check's own session ends to answer: it stops the sshd process above it.
+# The check's own session ends to answer: it stops the sshd process above it. For three seconds that is past the end of
+# the verification, and before anybody has given the host up.
 STOP_SSHD = (
     "at=$$; until read -r name </proc/$at/comm && case $name in sshd*) ;; *) false ;; esac; do "
-    "at=$(sed -n 's/^PPid:.//p' /proc/$at/status); done; kill -STOP $at; sleep 60"
+    "at=$(sed -n 's/^PPid:.//p' /proc/$at/status); done; kill -STOP $at; sleep {seconds}; kill -CONT $at"
 )
 
 
@@ -155,13 +156,13 @@ def test_a_host_whose_sshd_hangs_during_the_verification_has_an_unknown_service(
     lab: Lab, host: LabHost, tmp_path: Path
 ) -> None:
     """All commands at the same time, each on a service and a connection of its own."""
-    stuck = {"stuck": {"kind": "command", "run": STOP_SSHD, "timeout": "60s"}}
 
-    def play(command: str) -> None:
+    def play(command: str, seconds: int) -> None:
         words, on_failure, *_ = COMMANDS[command]
         service = host.deploy(releases=FOUR)
         policy = {"min_healthy_time": "0s", "healthy_deadline": "2s", "on_failure": on_failure}
-        rollback_ops = command_for(lab, tmp_path / command, service, checks=stuck, verify=policy)
+        stuck = {"stuck": {"kind": "command", "run": STOP_SSHD.format(seconds=seconds), "timeout": "60s"}}
+        rollback_ops = command_for(lab, tmp_path / f"{command}{seconds}", service, checks=stuck, verify=policy)
         ended = rollback_ops(*words, "--json")
         assert checks(ended.document)["stuck"][0] == "unknown"
         has_changed_nothing(ended, command, rollback_ops, service)
@@ -169,7 +170,7 @@ def test_a_host_whose_sshd_hangs_during_the_verification_has_an_unknown_service(
 
     with ThreadPoolExecutor() as pool:
         try:
-            list(pool.map(play, COMMANDS))
+            list(pool.map(play, [*COMMANDS, "guard", "restore"], [60] * len(COMMANDS) + [3, 3]))
         finally:
             host.run("pkill -CONT sshd", check=False)
 

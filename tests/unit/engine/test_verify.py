@@ -247,3 +247,20 @@ def test_results_are_in_the_order_of_the_settings() -> None:
     found = verified({name: Answers(PASSED) for name in "zax"})
     assert [check.name for check in found.checks] == ["z", "a", "x"]
     assert all(isinstance(check, CheckResult) for check in found.checks)
+
+
+@pytest.mark.parametrize(("answers", "verdict"), [(True, "failed"), (False, "unknown")])
+def test_the_silence_of_a_service_shows_something_only_where_its_host_answers(
+    for_ever: threading.Event, answers: bool, verdict: str
+) -> None:
+    host = FakeHost(before={} if answers else {"ask": hanging(for_ever)})
+    says_nothing = Finding("failed", "no answer", silent=True)
+
+    def in_time() -> Finding:
+        for_ever.wait(1.1)
+        return says_nothing
+
+    found = verified({**build({}, "r1"), "health": Answers(in_time)}, host=host, deadline=1.3, window=1.2)
+
+    assert verdicts(found)["health"][0] == verdict
+    assert found.verdict == ("unhealthy" if answers else "unknown")
