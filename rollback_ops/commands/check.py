@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.install import outdated
 from rollback_ops.commands.result import SURVEY_WITHIN, RunResult, sort_answers
@@ -19,6 +21,14 @@ def check(context: Context, progress: Progress, cancellation: Cancellation) -> R
     with context.closing():
         reached = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation)).found
         spec, fleet = spec_of(context, reason), fleet_of(context, progress, cancellation)
-        warnings = [*outdated(context, reached), *doubts(spec, fleet, [*reached.values()])]
+        warnings = [*outdated(context, reached), *_no_marker(context), *doubts(spec, fleet, [*reached.values()])]
         record = roll_back(spec, fleet, publisher)
         return publish(context, publisher, warned(record, reason.warning, *warnings))
+
+
+def _no_marker(context: Context) -> Iterator[str]:
+    """Warn where nothing tells a whole release from a half copied one."""
+    job = context.job
+    if not job.service.requires:
+        key = f"services.{job.service_name}.requires"
+        yield f"{key} is empty, so a half copied release counts as complete: name a file that is written last"

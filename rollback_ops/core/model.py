@@ -66,6 +66,11 @@ class Release:
     live_since: float | None = None
     logged: int = 0
 
+    @property
+    def was_live(self) -> bool:
+        """Whether anything says that it was ever live: a verification, a rollback, or a deployment tool's log."""
+        return self.mark == "good" or self.live_since is not None or self.logged > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Live:

@@ -101,7 +101,7 @@ def make_plan(
         revision=next((r.revision for s in fit if (r := s.release(target)) and r.revision), ""),
         hosts=tuple(_host_plan(s, target, meant, unfit) for s in surveys),
         rejected=tuple(r for r in choice.rejected() if r.release != target),
-        warnings=(*choice.doubts(target), *_warnings(fit, target, selection)),
+        warnings=(*_warnings(fit, target, selection), *choice.doubts(target)),
     )
 
 
@@ -168,6 +168,7 @@ def _locked(survey: Survey) -> str:
 
 
 _UNCLEAR = "it cannot be told whether it is older than the live one"
+_NEVER = "nothing says that {} was ever live: run `guard` or `verify` after each deployment"
 _NAME_IT = "Name the release with --to; `order` in rollback.toml says how releases are ordered."
 NOT_LIVE = {
     "missing": "current does not exist",
@@ -219,8 +220,11 @@ class _Candidates:
     def target(self) -> str | Refusal:
         if self.selection.backup:
             return self._named()
-        newest = self._ranking.latest(name for name, why in self._why.items() if not why)
+        eligible = [name for name, why in self._why.items() if not why]
+        known = [name for name in eligible if self._was_live(name)]
+        newest = self._ranking.latest(known or eligible)
         if len(newest) == 1:
+            self._pass_over(set(eligible) - set(known), newest[0])
             return newest[0]
         if newest:
             why = f"it cannot be told which of {newest[0]} and {newest[1]} is newer"
@@ -232,6 +236,15 @@ class _Candidates:
         else:
             hint = "Name one with --backup, or deploy a release that works."
         return Refusal("no eligible release", hint, self.rejected())
+
+    def _pass_over(self, unknown: set[str], target: str) -> None:
+        """Give the reason to those that would have been chosen if the target were not known to have been live."""
+        for name in unknown:
+            if name != target and self._ranking.newer(name, target) is not False:
+                self._why[name] = f"nothing says that it was ever live, and {target} was"
+
+    def _was_live(self, name: str) -> bool:
+        return any((r := self._releases[s.host].get(name)) and r.was_live for s in self.surveys)
 
     def rejected(self) -> tuple[Rejected, ...]:
         return tuple(Rejected(name, why) for name, why in self._why.items() if why)
@@ -246,10 +259,11 @@ class _Candidates:
         return Refusal(f"{name} cannot be used: {why}", "`list` shows the others.", self.rejected()) if why else name
 
     def doubts(self, target: str) -> list[str]:
-        """Return why the order, and with it the target, may be another one. A target that was named has no doubt."""
+        """Return why the target may be the wrong one: it was perhaps never live, or the order is another one."""
+        never = "" if self._was_live(target) else _NEVER.format(target)
         if self.selection.backup:
-            return []
-        return list(filter(None, (self._ranking.warning, self._ranking.doubt(target, *self._anchors))))
+            return [never] if never else []
+        return list(filter(None, (never, self._ranking.warning, self._ranking.doubt(target, *self._anchors))))
 
     def _against(self, name: str, lives: set[str]) -> str:
         if {name} == lives:

@@ -75,14 +75,18 @@ def test_it_is_installed_once_and_check_says_when_it_is_not_what_it_should_be(
     rollback_ops: RollbackOps, deploy: Deploy
 ) -> None:
     service = deploy(owner="deploy", releases=FOUR)
+    marker = {"requires": ["service.py"]}
     rollback_ops.settings(quick(service, pattern="b*"))
+    (warning,) = rollback_ops("check", "prod", "--json").document["warnings"]
+    assert ".requires" in warning
+    rollback_ops.settings(quick(service, pattern="b*", **marker))
     assert rollback_ops("check", "prod", "--json").document["warnings"] == []
     outcomes = [rollback_ops("install", "prod", "--json").document["hosts"][0]["outcome"] for _ in range(2)]
     assert outcomes == ["installed", "unchanged"]
     assert service.host.run(f"stat -c '%U %a' {program(service)}").stdout == "deploy 700\n"
     assert rollback_ops("check", "prod", "--json").document["warnings"] == []
 
-    rollback_ops.settings(quick(service, pattern="b?"))
+    rollback_ops.settings(quick(service, pattern="b?", **marker))
     (warning,) = rollback_ops("check", "prod", "--json").document["warnings"]
     assert "has other settings than rollback.toml has now: run `rollback-ops install prod`" in warning
     service.host.run(

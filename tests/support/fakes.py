@@ -35,7 +35,10 @@ NOWHERE = Live("missing")
 
 
 def releases(*names: str, sealed: bool = False, **marks: Mark) -> tuple[Release, ...]:
-    return tuple(Release(name, mark=marks.get(name, ""), revision=f"sha-{name}", sealed=sealed) for name in names)
+    """Releases that were live once."""
+    return tuple(
+        Release(name, mark=marks.get(name, ""), revision=f"sha-{name}", sealed=sealed, live_since=0.0) for name in names
+    )
 
 
 def live_at(name: str) -> Live:

@@ -86,6 +86,7 @@ class Sandbox:
             release.mkdir(parents=True)
             (release / "REVISION").write_text(f"{revision}\n")
             if health is not None:
+                self._note_deployed(name)
                 (release / "health").write_text(f"{health}\n")
                 (release / "service.py").write_text(_service())
             made = time.time() - (len(_RELEASES) - number) * _DAY
@@ -94,6 +95,11 @@ class Sandbox:
         text = _SETTINGS.format(root=self.root, start=_toml(self._start), url=self.url, address=address)
         (self.directory / "rollback.toml").write_text(text)
         return text
+
+    def _note_deployed(self, name: str) -> None:
+        """Note in the log, as Capistrano does, that a release became live."""
+        with (self.root / "revisions.log").open("a") as log:
+            log.write(f"Branch main (at {name}) deployed as release {name} by demo\n")
 
     def start_service(self) -> None:
         """Start the live release with the start command of rollback.toml."""

@@ -119,6 +119,9 @@ class Deployed:
             archive.file(f"{releases}/{release}/behaviour", f"{behaviour}\n")
             archive.file(f"{releases}/{release}/REVISION", f"{number:040x}\n")
             archive.link(f"{releases}/{release}/config.json", f"{root}/config-prod.json")
+        # As Capistrano would have written it: every release was live once.
+        deployed = (f"Branch main (at 0) deployed as release {release} by ana\n" for release in self.plan.releases)
+        archive.file(f"{root}/revisions.log", "".join(deployed))
         archive.link(f"{root}/current", f"{releases}/{self.plan.first}")
         for path, text in self.plan.files.items():
             for directory in list(reversed(Path(path).parents))[1:]:

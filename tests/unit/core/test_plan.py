@@ -99,6 +99,43 @@ def test_when_the_live_release_is_not_among_the_candidates_the_newest_eligible_o
     assert "bad" in reasons(plan)["b10"]
 
 
+# --- releases that were perhaps never live ---------------------------------------------------------------
+
+EVIDENCE: dict[str, dict[str, Any]] = {
+    "a verification": {"mark": "good"},
+    "a note": {"live_since": 0.0},
+    "a deployment tool's log": {"logged": 3},
+}
+
+
+@pytest.mark.parametrize("evidence", EVIDENCE)
+def test_a_release_that_was_live_comes_before_newer_ones_of_which_nothing_says_so(evidence: str) -> None:
+    found = (Release("b1", **EVIDENCE[evidence]), Release("b2"), Release("b0"), Release("b3"))
+    plan = planned(host(releases=found))
+    assert (plan.target, plan.warnings) == ("b1", ())
+    assert reasons(plan).keys() == {"b2", "b3"}
+    assert has(reasons(plan)["b2"], "b1", "live")
+
+
+def test_a_release_of_which_nothing_says_that_it_was_live_is_chosen_with_a_warning_where_there_is_no_other() -> None:
+    plan = planned(host(releases=(Release("b1", mark="bad", live_since=0.0), Release("b2"), Release("b3"))))
+    assert plan.target == "b2"
+    assert reasons(plan).keys() == {"b1", "b3"}
+    (warning,) = plan.warnings
+    assert has(warning, "b2", "live")
+
+
+def test_a_release_that_is_asked_for_by_name_may_never_have_been_live_and_that_is_said() -> None:
+    plan = planned(host(releases=(*releases("b1", "b3"), Release("b2"))), selection=Selection(backup="b2"))
+    assert (plan.target, "b2" in plan.warnings[0]) == ("b2", True)
+
+
+def test_one_host_knows_for_all_that_a_release_was_live() -> None:
+    unknown = tuple(Release(name) for name in ("b1", "b2", "b3"))
+    plan = planned(host("h1", releases=unknown), host("h2", releases=(*releases("b1", "b3"), Release("b2"))))
+    assert plan.target == "b1"
+
+
 # --- what was asked for ----------------------------------------------------------------------------------
 
 
