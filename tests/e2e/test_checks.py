@@ -37,7 +37,7 @@ def test_a_check_before_that_fails_refuses_and_the_service_never_notices(
 
     assert (ended.code, ended.document["outcome"]) == (1, "refused")
     detail = ended.document["hosts"][0]["detail"]
-    assert all(words in detail for words in ("config", SECOND, "1"))
+    assert all(words in detail for words in ("config", SECOND, "exit status 1"))
     assert f"looking at {SECOND} in {SECOND}" in detail
     assert "Expecting value" in detail
     assert (listing(service), pid(service), released(service)) == (files, process, THIRD)
@@ -82,9 +82,9 @@ def test_tcp_and_command_checks_prove_a_service(rollback_ops: RollbackOps, deplo
     ("check", "detail"),
     [
         ({"kind": "tcp", "address": "127.0.0.1:9"}, "127.0.0.1:9"),
-        ({"kind": "command", "run": "echo not yet; exit 3"}, "not yet"),
+        ({"kind": "command", "run": "echo not yet; exit 3"}, "exit status 3: not yet"),
         ({"kind": "command", "run": "sleep 9", "timeout": "200ms"}, "0.2 s"),
-        ({"kind": "command", "run": "test $(basename $(pwd -P)) = elsewhere"}, "1"),
+        ({"kind": "command", "run": "test $(basename $(pwd -P)) = elsewhere"}, "exit status 1"),
     ],
 )
 def test_a_check_that_does_not_pass_fails_the_verification_and_says_why(

@@ -99,7 +99,7 @@ def prover(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 cases = st.lists(st.tuples(thresholds, answers), min_size=1, max_size=3).map(lambda checks: Case(tuple(checks)))
 
 
-@settings(max_examples=15, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
 @given(asked=st.lists(cases, min_size=5, max_size=20))
 def test_the_verdict_is_the_one_that_the_command_comes_to(prover: Prover, asked: list[Case]) -> None:
     for case, (verdict, log) in zip(asked, prover.prove(asked), strict=True):
