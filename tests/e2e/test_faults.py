@@ -163,7 +163,8 @@ def test_what_nobody_finishes_on_the_host_is_unknown_and_the_next_rollback_goes_
     assert lost.document["hosts"][0]["outcome"] == "unknown"
 
     source = f"{service.releases_directory}/{THIRD}"
-    assert seen(rollback_ops)["unfinished"] == {"run": lost.document["id"], "source": source, "target": SECOND}
+    unfinished = {"run": lost.document["id"], "source": source, "target": SECOND, "left": THIRD}
+    assert seen(rollback_ops)["unfinished"] == unfinished
     wait_for_lease(rollback_ops)
     assert SECOND in rollback_ops("check", "prod", "--json").document["warnings"][0]
     ended = rollback_ops("rollback", "prod", *WHY, "--json")

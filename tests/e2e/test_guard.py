@@ -121,7 +121,7 @@ def test_a_service_that_is_restarted_again_and_again_is_a_process_crash(
 
 def test_a_crash_during_the_watch_is_noticed_at_once(rollback_ops: RollbackOps, deploy: Deploy) -> None:
     service = deploy(releases={"b1": "healthy", "b2": "healthy"})
-    rollback_ops.settings(service.toml(pattern="b*", verify=LONG))
+    rollback_ops.settings(service.toml(pattern="b*", verify={"min_healthy_time": "15s", "healthy_deadline": "60s"}))
     running = begin(rollback_ops)
     assert running.process.stderr is not None
 
@@ -132,8 +132,8 @@ def test_a_crash_during_the_watch_is_noticed_at_once(rollback_ops: RollbackOps, 
 
     ended = running.end(within=60)
     assert (ended.code, ended.document["trigger"]) == (2, "process-crash"), ended.err
-    # Half a second, on a machine that has nothing else to do; the window has 50.
-    assert noticed - crashed < 30
+    # Half a second, on a machine that has nothing else to do; the window has 15.
+    assert noticed - crashed < 12
     assert service.live() == released(service) == "b1"
 
 
