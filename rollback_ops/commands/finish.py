@@ -10,6 +10,7 @@ from rollback_ops.commands.context import deployment_recorder, load_settings, re
 from rollback_ops.config.request import Request
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Exit, RollbackOpsError, UsageError
+from rollback_ops.core.reading import read_record
 from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.integrations import record_file
@@ -41,7 +42,7 @@ def finish(environ: Mapping[str, str], secrets: Secrets) -> Finished:
     if file == Path():
         raise UsageError("finish needs the record's file, and ROLLBACK_RECORD does not name one")
     try:
-        record = Record.model_validate_json(file.read_bytes())
+        record = read_record(file.read_bytes())
     except FileNotFoundError:
         return Finished(file)
     except (OSError, ValueError):

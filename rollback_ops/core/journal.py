@@ -5,28 +5,44 @@ A break-glass rollback writes events only; its last one, ``verdict``, says how i
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from pydantic import ValidationError
 from pydantic_core import from_json
 
+from rollback_ops.core.model import ServiceId
+from rollback_ops.core.reading import composed, read_record
 from rollback_ops.core.record import Record
 
 Event = dict[str, Any]
 
+# Bytes. Hosts cut longer lines (agent/sh/journal.sh).
+_LONGEST_LINE = 60_000
+# How the line of a record begins.
+_RECORD = re.compile(r'\{"schema_version":\d{1,9},"id":"([^"\\]{1,128})"')
+
+_ABOUT = ("service", "environment")
 _FACTS = ("id", "service", "environment", "mode", "trigger", "reason", "actor", "run_url")
 
 
-def read_journal(lines: Iterable[str]) -> tuple[list[Record], int]:
+def read_journal(lines: Iterable[str], about: ServiceId | None = None) -> tuple[list[Record], int]:
     """Return the records in a journal, newest first, and how many of its lines could not be read.
 
     A run that has no record is told from its events: with the outcome of its ``verdict``, or as ``cancelled`` where
-    there is none (the machine that ran it was lost). The same run read from several hosts counts once.
+    there is none (the machine that ran it was lost). The same run read from several hosts counts once. With ``about``,
+    the records of other services and environments are left out.
     """
+    records, unreadable = _read(lines)
+    ours = [record for record in records if about in (None, ServiceId(record.service, record.environment))]
+    return sorted(ours, key=lambda record: record.started_at, reverse=True), unreadable
+
+
+def _read(lines: Iterable[str]) -> tuple[list[Record], int]:
     records: dict[str, Record] = {}
     runs: dict[str, list[Event]] = defaultdict(list)
+    too_long: set[str] = set()
     unreadable = 0
     for line in filter(str.strip, lines):
         match _entry(line):
@@ -36,43 +52,54 @@ def read_journal(lines: Iterable[str]) -> tuple[list[Record], int]:
                 runs[run].append({str(key): value for key, value in words.items()} | {"event": event, "id": run})
             case _:
                 unreadable += 1
+                too_long |= _run_of_cut(line)
     for run, events in runs.items():
-        if run in records or not _all(events, "intent"):
+        if run in records or run in too_long or not _all(events, "intent"):
             continue
         if told := _from_events(events):
             records[run] = told
         else:
             unreadable += 1
-    return sorted(records.values(), key=lambda record: record.started_at, reverse=True), unreadable
+    return list(records.values()), unreadable
+
+
+def _run_of_cut(line: str) -> set[str]:
+    """Return the run of a record that is too long: it has a record, so its events would tell something else."""
+    found = _RECORD.match(line) if len(line.encode(errors="replace")) >= _LONGEST_LINE else None
+    return {found[1]} if found else set()
 
 
 def _entry(line: str) -> Record | dict[str, Any] | None:
+    if len(line.encode(errors="replace")) >= _LONGEST_LINE:
+        return None
     try:
         # Unlike the standard library's, it takes no text that could not be written again (lone surrogates).
         entry = from_json(line)
         if isinstance(entry, dict) and "schema_version" in entry:
-            return Record.model_validate(entry)
+            return read_record(line)
     except ValueError:
         return None
     return entry if isinstance(entry, dict) else None
 
 
 def _from_events(events: list[Event]) -> Record | None:
+    first = _all(events, "intent")[0]
+    events = [event for event in events if all(event.get(key, first.get(key)) == first.get(key) for key in _ABOUT)]
     intent = _all(events, "intent")[-1]
     facts = {key: intent.get(key) for key in _FACTS}
     origin, target = intent.get("from") or None, intent.get("to") or None
     verdicts = _all(events, "verdict")
     try:
         if not verdicts:
-            return Record.model_validate(
+            return composed(
                 facts | _cancelled(events, intent) | _ends({"release": origin}, {"release": target})
             )
         verdict = verdicts[-1]
         ends = _ends(_release(origin, verdict, "from"), _release(target, verdict, "to"))
-        return Record.model_validate(
+        return composed(
             facts | _judged(events, intent, verdict) | ends | {"hosts": [_host(events, verdict, ends)]}
         )
-    except ValidationError:
+    except ValueError:
         return None
 
 

@@ -46,7 +46,8 @@ HostOutcome = Literal[
 
 
 def _readable(moment: str) -> str:
-    datetime.fromisoformat(moment)
+    if datetime.fromisoformat(moment).tzinfo is None:
+        raise ValueError("should have a time zone")
     return moment
 
 

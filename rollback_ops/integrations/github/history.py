@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
-from rollback_ops.core.record import READABLE_VERSIONS, Record
+from rollback_ops.core.reading import read_record
+from rollback_ops.core.record import Record
 
 
 def read_payloads(payloads: Iterable[Mapping[str, Any] | None]) -> tuple[list[Record], int]:
@@ -26,9 +26,7 @@ def read_payloads(payloads: Iterable[Mapping[str, Any] | None]) -> tuple[list[Re
 
 
 def _record(payload: Mapping[str, Any]) -> Record | None:
-    if payload.get("schema_version") not in READABLE_VERSIONS:
-        return None
     try:
-        return Record.model_validate(payload)
-    except ValidationError:
+        return read_record(json.dumps(payload))
+    except ValueError:
         return None
