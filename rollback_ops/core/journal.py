@@ -91,14 +91,10 @@ def _from_events(events: list[Event]) -> Record | None:
     verdicts = _all(events, "verdict")
     try:
         if not verdicts:
-            return composed(
-                facts | _cancelled(events, intent) | _ends({"release": origin}, {"release": target})
-            )
+            return composed(facts | _cancelled(events, intent) | _ends({"release": origin}, {"release": target}))
         verdict = verdicts[-1]
         ends = _ends(_release(origin, verdict, "from"), _release(target, verdict, "to"))
-        return composed(
-            facts | _judged(events, intent, verdict) | ends | {"hosts": [_host(events, verdict, ends)]}
-        )
+        return composed(facts | _judged(events, intent, verdict) | ends | {"hosts": [_host(events, verdict, ends)]})
     except ValueError:
         return None
 

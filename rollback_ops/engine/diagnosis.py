@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rollback_ops.core.health import Thresholds, Verification
 from rollback_ops.core.model import PERSONAL_TRIGGERS, AutomaticTrigger
-from rollback_ops.core.record import Record
+from rollback_ops.core.record import HostOutcome, Record
 
 # From cause to effect: a database that is gone also makes the health check fail.
 _FROM_CAUSE_TO_EFFECT: tuple[AutomaticTrigger, ...] = (
@@ -19,6 +19,8 @@ _FROM_CAUSE_TO_EFFECT: tuple[AutomaticTrigger, ...] = (
     "health-timeout",
     "verification-failed",
 )
+# The outcomes of hosts on which a run changed nothing.
+_LEFT_ALONE: tuple[HostOutcome, ...] = ("nothing_to_do", "refused", "unreachable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +71,32 @@ def _unknown(host: str, verification: Verification) -> list[str]:
     return [f"{host}: its checks pass, and the time was too short to prove it healthy"]
 
 
-def objection(records: Iterable[Record], release: str, now: datetime, max_per_day: int) -> str:
+def objection(
+    journals: Mapping[str, Iterable[Record]], failing: Collection[str], release: str, now: datetime, max_per_day: int
+) -> str:
     """Return why no automatic rollback away from this release may start; empty when it may.
 
-    A release is rolled back automatically once, and a service at most ``max_per_day`` times in 24 hours: a failure that
-    comes and goes all day is not the fault of a release.
+    ``journals`` has the records of each host, ``failing`` the hosts on which the release is unhealthy. A release is
+    rolled back automatically once on each host: one that an earlier rollback left alone still needs its own. A service
+    is at most ``max_per_day`` times in 24 hours: a failure that comes and goes all day is not the fault of a release.
     """
-    automatic = [r for r in records if r.trigger not in PERSONAL_TRIGGERS]
-    earlier = next((r for r in automatic if r.from_.release == release), None)
+    automatic = {h: [r for r in records if r.trigger not in PERSONAL_TRIGGERS] for h, records in journals.items()}
+    earlier = next((r for host in failing for r in automatic.get(host, ()) if _tried(r, host, release)), None)
     if earlier:
         return f"{release} was rolled back automatically before (run {earlier.id}), and is live again"
-    recent = [r for r in automatic if now - datetime.fromisoformat(r.started_at) < timedelta(days=1)]
+    runs = {r.id: r for records in automatic.values() for r in records}
+    recent = [r for r in runs.values() if now - datetime.fromisoformat(r.started_at) < timedelta(days=1)]
     if len(recent) >= max_per_day:
         return f"there were {len(recent)} automatic rollbacks within 24 hours already (max_per_day is {max_per_day})"
     return ""
+
+
+def _tried(record: Record, host: str, release: str) -> bool:
+    """Whether this run took the host away from the release, even if it had to go back.
+
+    A record of very many hosts names only some of them.
+    """
+    own = next((found for found in record.hosts if found.host == host), None)
+    if own is None:
+        return record.from_.release == release
+    return own.from_.release == release and own.outcome not in _LEFT_ALONE

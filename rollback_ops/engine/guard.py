@@ -11,7 +11,7 @@ from rollback_ops.config.reason import fitting
 from rollback_ops.core.errors import Cancelled
 from rollback_ops.core.health import Claim, Verification
 from rollback_ops.core.journal import read_journal
-from rollback_ops.core.model import AutomaticTrigger, Mark, Survey
+from rollback_ops.core.model import AutomaticTrigger, Mark, ServiceId, Survey
 from rollback_ops.core.order import Ranking
 from rollback_ops.core.outcome import record_of
 from rollback_ops.core.plan import NothingToDo, Refusal, Selection
@@ -51,7 +51,7 @@ def guard(
                 _mark_good(spec, fleet, state)
         else:
             failed, diagnosis = _diagnose(spec, fleet, state)
-            why_not = _why_not(spec, fleet, failed, diagnosis, max_per_day)
+            why_not = _why_not(spec, fleet, state, failed, diagnosis, max_per_day)
             if diagnosis.trigger and not why_not:
                 record = _roll_back(spec, diagnosis.trigger, diagnosis.evidence, failed, anew(), announcer)
                 return record, "rolled_back" if record.rolled_back else "left_alone"
@@ -86,7 +86,9 @@ def _diagnose(spec: RollbackSpec, fleet: Fleet, state: RunState) -> tuple[str, D
     return newest[0], diagnose(shown, spec.thresholds)
 
 
-def _why_not(spec: RollbackSpec, fleet: Fleet, failed: str, diagnosis: Diagnosis, max_per_day: int) -> str:
+def _why_not(
+    spec: RollbackSpec, fleet: Fleet, state: RunState, failed: str, diagnosis: Diagnosis, max_per_day: int
+) -> str:
     """Return why the release is not rolled back; empty when it is."""
     what = failed or "the live release"
     if not diagnosis.trigger:
@@ -95,8 +97,10 @@ def _why_not(spec: RollbackSpec, fleet: Fleet, failed: str, diagnosis: Diagnosis
         return f"{what} is unhealthy, and was not rolled back: this is a dry run"
     if not failed:
         return f"{what} is unhealthy, and was not rolled back: no release is live"
-    records, _ = read_journal(line for lines in fleet.journals(fleet.names).values() for line in lines)
-    why = objection(records, failed, datetime.now(UTC), max_per_day)
+    about = ServiceId(spec.info.service, spec.info.environment)
+    journals = {name: read_journal(lines, about)[0] for name, lines in fleet.journals(fleet.names).items()}
+    failing = [n for n, found in state.watched.items() if not found.healthy and state.surveys[n].live.name == failed]
+    why = objection(journals, failing, failed, datetime.now(UTC), max_per_day)
     return f"{what} is unhealthy, and was not rolled back: {why}" if why else ""
 
 

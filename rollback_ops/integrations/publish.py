@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.journal import read_journal
+from rollback_ops.core.model import ServiceId
 from rollback_ops.core.ports import Host
-from rollback_ops.core.record import Record
+from rollback_ops.core.record import Record, ReleaseRef
 from rollback_ops.core.run import rfc3339
 from rollback_ops.core.tasks import Cancellation, begin
 from rollback_ops.integrations import record_file
@@ -75,19 +76,42 @@ class Publisher:
             return None
         if record.exit_code > 128:
             return self._recorder.record(record, _FILE_WITHIN_AFTER_SIGNAL)
-        return self._recorder.record(record, _FILE_WITHIN, lambda: self._earlier(record))
-
-    def _earlier(self, record: Record) -> Sequence[Record]:
-        """Return the records of the first host that answered. A journal that cannot be read is read another time."""
         there = {host.host for host in record.hosts if host.outcome not in ("unreachable", "unknown")}
         host = next((host for host in self._hosts if host.name in there), None)
-        try:
-            return read_journal(host.journal())[0] if host else ()
-        except RollbackOpsError:
-            return ()
+        if host is None:
+            return self._recorder.record(record, _FILE_WITHIN)
+        about = ServiceId(record.service, record.environment)
+        return self._recorder.record(
+            record, _FILE_WITHIN, lambda: _earlier(host, about), lambda found: _credible(host, found)
+        )
 
     def _written(self, record: Record) -> Record:
         return warned(record, record_file.write(self._file, record)) if self._file else record
+
+
+def _earlier(host: Host, about: ServiceId) -> Sequence[Record]:
+    """Return the records of a host. A journal that cannot be read is read another time."""
+    try:
+        return read_journal(host.journal(), about)[0]
+    except RollbackOpsError:
+        return ()
+
+
+def _credible(host: Host, records: Sequence[Record]) -> list[Record]:
+    """Return the records about releases that the host has, with the revisions that they have there.
+
+    The journal is only a file: a line that somebody forged must not become a deployment of any commit.
+    """
+    try:
+        revisions = {release.name: release.revision for release in host.survey().releases}
+    except RollbackOpsError:
+        return []
+
+    def is_known(ref: ReleaseRef) -> bool:
+        name = ref.release or ""
+        return name in revisions and ref.revision in (None, revisions[name])
+
+    return [r for r in records if is_known(r.to) and (r.from_.release is None or is_known(r.from_))]
 
 
 def warned(record: Record, *warnings: str) -> Record:

@@ -12,11 +12,11 @@ import responses
 from pydantic import SecretStr
 
 from rollback_ops.core.errors import ConnectionLost
-from rollback_ops.core.record import Record
+from rollback_ops.core.record import Record, ReleaseRef
 from rollback_ops.integrations.github.deployments import DeploymentRecorder
 from rollback_ops.integrations.publish import Publisher, warned
 from rollback_ops.integrations.webhook import Notifier
-from tests.support.fakes import FakeHost, raising
+from tests.support.fakes import FakeHost, raising, releases
 from tests.support.github_web import DEPLOYMENTS, PLACE, REDACT, deployment, sent, statuses
 from tests.support.lab.ground import wait_until
 from tests.support.receiver import receiver
@@ -112,11 +112,22 @@ def test_the_webhook_and_github_are_called_concurrently(web: responses.RequestsM
     assert (ended.deployment.id, ended.warnings) == (7, ("beware",))
 
 
-def test_rollbacks_missing_on_github_are_read_from_the_journals_of_reachable_hosts(web: responses.RequestsMock) -> None:
+def test_only_rollbacks_to_releases_that_a_host_has_are_recorded_from_its_journal(web: responses.RequestsMock) -> None:
     web.post(DEPLOYMENTS, json=deployment(7), status=201)
     now = datetime.now(UTC)
     earlier = record(id="r1", run_url=f"{PLACE.runs}5", started_at=(now - timedelta(hours=2)).isoformat())
-    there = [FakeHost("gone", lines=["nonsense"]), FakeHost("deploy@bot1", lines=[earlier.line()])]
+    forged = [
+        earlier.model_copy(update={"id": "f1", "to": ReleaseRef(release="b9")}),
+        earlier.model_copy(update={"id": "f2", "to": ReleaseRef(release="b2", revision="sha-b3")}),
+        earlier.model_copy(update={"id": "f3", "from_": ReleaseRef(release="../b3")}),
+        earlier.model_copy(update={"id": "f4", "service": "another"}),
+        earlier.model_copy(update={"id": "f5", "environment": "test"}),
+    ]
+    lines = [each.line() for each in (*forged, earlier)]
+    there = [
+        FakeHost("gone", lines=["nonsense"]),
+        FakeHost("deploy@bot1", releases("b1", "b2", "b3"), lines=lines),
+    ]
     gone = {**USUAL["hosts"][0], "host": "gone", "outcome": "unreachable"}
     Publisher(notifier(), DeploymentRecorder(PLACE, REDACT), there, None).ended(record(hosts=[gone, USUAL["hosts"][0]]))
     assert [document["payload"]["id"] for path, document in sent(web) if path.endswith("/deployments")] == [

@@ -59,9 +59,7 @@ class DeploymentClient:
         candidates = [
             each
             for each in self._api.deployments(environment=record.environment, sha=whole)
-            if each.environment == record.environment
-            and each.sha.startswith(revision)
-            and (each.payload or {}).get("key") != payload.key(record)
+            if each.environment == record.environment and each.sha.startswith(revision) and not _is_of(record, each)
         ]
         return next((each for each in candidates[:_MOST_CANDIDATES] if self._api.state(each.id) == "success"), None)
 
@@ -95,5 +93,9 @@ class DeploymentClient:
 
 
 def _of(record: Record, deployments: Iterable[Deployment]) -> Deployment | None:
-    key = payload.key(record)
-    return next((each for each in deployments if (each.payload or {}).get("key") == key), None)
+    return next((each for each in deployments if _is_of(record, each)), None)
+
+
+def _is_of(record: Record, deployment: Deployment) -> bool:
+    """Whether this is the deployment of this very run. One job may roll back several times."""
+    return (deployment.payload or {}).get("id") == record.id

@@ -7,7 +7,7 @@ raises: a failure becomes a warning.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -22,6 +22,8 @@ from rollback_ops.integrations.github.api import Deployment, GitHubError, Reposi
 from rollback_ops.integrations.github.client import DeploymentClient
 
 T = TypeVar("T")
+# Which of these records a host stands for: anybody who may write to its journal may have written them.
+Credible = Callable[[Sequence[Record]], Iterable[Record]]
 
 # The warnings begin with these words.
 NOT_RECORDED = "the deployment on GitHub was not recorded: "
@@ -64,11 +66,16 @@ class DeploymentRecorder:
             self._lookups = _Lookups(self._repository, self._client, record)
 
     def record(
-        self, record: Record, within: float, earlier: Callable[[], Iterable[Record]] | None = None
+        self,
+        record: Record,
+        within: float,
+        earlier: Callable[[], Iterable[Record]] | None = None,
+        credible: Credible = list,
     ) -> RecordingResult:
         """Record the rollback within so many seconds.
 
-        Also marks the superseded deployment inactive, and records those of the ``earlier`` rollbacks that GitHub lacks.
+        Also marks the superseded deployment inactive, and records those of the ``earlier`` rollbacks that GitHub lacks
+        and that are ``credible``.
         """
         if not payload.changed_something(record):
             return RecordingResult()
@@ -78,7 +85,7 @@ class DeploymentRecorder:
         lookups, deadline = self._lookups, time.monotonic() + within
         own = _Background(lambda: lookups.record(record))
         superseded = _Background(lambda: lookups.mark_inactive(record, own, whole=self._whole))
-        missing = _Background(lambda: lookups.record_earlier(record, own, earlier))
+        missing = _Background(lambda: lookups.record_earlier(record, own, earlier, credible))
         try:
             deployment = own.result(deadline - time.monotonic())
         except RollbackOpsError as error:
@@ -109,6 +116,7 @@ class _Lookups:
         self._client = client
         self._own, self._other = client(repository), client(repository)
         self._rollbacks = _Background(lambda: self._own.rollbacks(record.environment))
+        self._left = record.from_
         self._superseded = _Background(lambda: self._other.superseded(record))
 
     def record(self, record: Record) -> DeploymentRef:
@@ -117,19 +125,29 @@ class _Lookups:
     def mark_inactive(self, record: Record, own: _Background[DeploymentRef], *, whole: bool) -> None:
         """Mark the superseded deployment, if all hosts of the environment left it and are healthy."""
         own.result()
-        superseded = self._superseded.result() if whole and record.outcome == "succeeded" else None
+        if not (whole and record.outcome == "succeeded" and _is_left(record)):
+            return
+        superseded = self._superseded.result()
+        if record.from_ != self._left:
+            # Which hosts were switched was not known when the lookup began.
+            superseded = self._other.superseded(record)
         if superseded:
             self._other.mark_inactive(superseded, record)
 
     def record_earlier(
-        self, record: Record, own: _Background[DeploymentRef], earlier: Callable[[], Iterable[Record]] | None
+        self,
+        record: Record,
+        own: _Background[DeploymentRef],
+        earlier: Callable[[], Iterable[Record]] | None,
+        credible: Credible,
     ) -> None:
         records = earlier() if earlier else ()
         own.result()
         if not records:
             return
         known = self._known(record)
-        missing = {m.id: m for m in unrecorded(records, known, record, self._repository.runs, datetime.now(UTC))}
+        lacking = unrecorded(records, known, record, self._repository.runs, datetime.now(UTC))
+        missing = {found.id: found for found in credible(lacking)} if lacking else {}
         work = lambda run: self._client(self._repository).record(missing[run], known)  # noqa: E731
         for found in each(missing, work, _LONGEST_WAIT, Cancellation()).values():
             if isinstance(found, RollbackOpsError):
@@ -178,21 +196,25 @@ def _safely(work: Callable[[], T]) -> T:
         raise GitHubError(f"failed ({type(error).__name__})") from None
 
 
+def _is_left(record: Record) -> bool:
+    """Whether no host runs the release any more that the rollback left: one that was left alone may."""
+    return all(host.to.release != record.from_.release for host in record.hosts)
+
+
 def unrecorded(
     records: Iterable[Record], known: Iterable[Deployment], own: Record, runs: str, now: datetime
 ) -> list[Record]:
-    """Return this environment's rollbacks from this repository's ``runs`` without a deployment, the oldest first."""
-    payloads = [deployment.payload or {} for deployment in known]
-    recorded = {own.id, *(str(each.get("id")) for each in payloads)}
-    keys = {payload.key(own), *(str(each.get("key")) for each in payloads)}
+    """Return the rollbacks of ``own``'s service and environment that this repository's ``runs`` made, and that have no
+    deployment. The oldest is first.
+    """
+    recorded = {own.id, *(str((deployment.payload or {}).get("id")) for deployment in known)}
     found = [
         record
         for record in records
-        if record.environment == own.environment
+        if (record.service, record.environment) == (own.service, own.environment)
         and (record.run_url or "").startswith(runs)
         and payload.changed_something(record)
         and record.id not in recorded
-        and payload.key(record) not in keys
         and _is_due(record, now)
     ]
     return sorted(found, key=lambda record: record.started_at)[:_MOST_UNRECORDED]

@@ -7,7 +7,6 @@ the record, outcome included.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -48,12 +47,6 @@ def _was_changed(host: HostRecord) -> bool:
     return host.outcome in _CHANGED or (host.outcome == "superseded" and host.downtime_seconds is not None)
 
 
-def key(record: Record) -> str:
-    """Return the key that identifies one rollback of one run. Each key has one deployment."""
-    run = re.search(r"/actions/runs/(\d+)(?:/attempts/(\d+))?", record.run_url or "")
-    return f"{run[1]}/{run[2] or 1}/{record.service}/{record.environment}" if run else record.id
-
-
 def refs(record: Record, sha: str) -> Iterator[tuple[str, str]]:
     """Yield the possible refs of a deployment: the restored release's revision, then the workflow's commit."""
     if record.to.revision:
@@ -72,7 +65,7 @@ def deployment(record: Record, ref: str, ref_is: str, redact: Redactor) -> dict[
         "required_contexts": [],
         "environment": record.environment,
         "description": _description(f"Rollback of {record.service}: {way}: {record.reason}", redact),
-        "payload": {**core(record, redact), "key": key(record), "ref_is": ref_is},
+        "payload": {**core(record, redact), "ref_is": ref_is},
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollback_ops.core.journal import read_journal
+from rollback_ops.core.model import ServiceId
+from rollback_ops.core.reading import read_record
+from rollback_ops.core.statistics import statistics
+from rollback_ops.engine.diagnosis import objection
+from rollback_ops.integrations.github.deployments import unrecorded
 from tests.support.records import USUAL, record
 
 INTENT = {
@@ -77,6 +83,32 @@ def test_an_empty_journal_has_no_records() -> None:
         line(duration_seconds=float("nan")),
         line(duration_seconds=float("inf")),
         line(started_at="yesterday"),
+        line(started_at="2024-01-02T03:04:05"),
+        line(finished_at="2024-01-02T03:04:05"),
+        line(started_at="0001-01-01T00:00:00+23:59"),
+        line(started_at="9999-12-31T23:59:59-23:59"),
+        line(started_at=1_704_164_645),
+        line(duration_seconds=-1),
+        line(duration_seconds=1e300),
+        line(duration_seconds="1.5"),
+        line(hosts=[{**USUAL["hosts"][0], "downtime_seconds": 1e18}]),
+        line(hosts=[{**USUAL["hosts"][0], "steps": [{"name": "stop", "seconds": -5, "outcome": "ok"}]}]),
+        line(exit_code=-1),
+        line(exit_code=2**70),
+        line(exit_code="0"),
+        line(exit_code=True),
+        line(dry_run="no"),
+        line(schema_version=3),
+        line(schema_version="2"),
+        line(schema_version=None),
+        line(id=""),
+        line(id="a b"),
+        line(id="x" * 200),
+        line(service=""),
+        line(service="../bot"),
+        line(environment="prod\n"),
+        line(environment=["prod"]),
+        line(reason="x" * 60_000),
         line(started_at="2024-13-45T99:99:99Z"),
         line(schema_version="latest"),
         line(schema_version=2, outcome="an outcome of later"),
@@ -219,3 +251,57 @@ def test_whatever_is_in_a_journal_it_never_raises_and_what_is_read_can_be_writte
     assert [r.started_at for r in records] == sorted((r.started_at for r in records), reverse=True)
     again, none = read_journal(r.line() for r in records)
     assert (again, none) == (records, 0)
+
+
+# --- whose it is, and what is too long -----------------------------------------------------------------------
+
+
+def test_records_of_other_services_and_environments_are_left_out() -> None:
+    lines = [line(id="ours"), line(id="r2", service="web"), line(id="r3", environment="test")]
+    events = [json.dumps(INTENT | {"id": "r4", "environment": "test"}), json.dumps(INTENT)]
+    records, unreadable = read_journal([*lines, *events], ServiceId("bot", "prod"))
+    assert ({r.id for r in records}, unreadable) == ({"ours", "run-1"}, 0)
+
+
+def test_events_that_name_another_service_are_not_taken_for_those_of_a_run() -> None:
+    """Somebody else's line cannot say how a run ended."""
+    end = {"event": "end", "id": "run-1", "outcome": "switched", "at": "2024-01-02T03:04:06Z"}
+    own = read_journal(map(json.dumps, [INTENT, end | {"service": "bot", "environment": "prod"}]))[0]
+    others = read_journal(map(json.dumps, [INTENT, end | {"service": "web", "environment": "prod"}]))[0]
+    assert "switched" in own[0].warnings[0]
+    assert "switched" not in others[0].warnings[0]
+
+
+def test_a_record_that_is_too_long_is_not_told_as_a_run_that_was_cancelled() -> None:
+    """A host cuts the line."""
+    cut = json.dumps(USUAL | {"id": "run-1", "reason": "x" * 100_000}, separators=(",", ":"))[:60_000]
+    assert read_journal([json.dumps(INTENT), cut]) == ([], 1)
+
+
+_VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30) | st.lists(st.integers())
+_MOMENTS = st.datetimes().map(lambda moment: moment.isoformat()) | st.just("9999-12-31T23:59:59-23:59")
+
+
+@st.composite
+def mangled(draw: st.DrawFn) -> str:
+    """A record or an event of which something was changed: a value, a key, or the text itself."""
+    entry: dict[str, Any] = dict(draw(st.sampled_from([USUAL, INTENT, *BREAK_GLASS])))
+    for key in draw(st.lists(st.sampled_from(sorted(entry)), max_size=3)):
+        entry[key] = draw(_VALUES | _MOMENTS)
+    text = json.dumps(entry)
+    cut = draw(st.integers(0, len(text)))
+    return draw(st.sampled_from([text, text[:cut], text[cut:], text[:cut] + text[cut + 1 :], text + text[:cut]]))
+
+
+@given(lines=st.lists(mangled(), max_size=6))
+def test_whatever_a_line_was_made_into_what_is_read_makes_sense(lines: list[str]) -> None:
+    records, unreadable = read_journal(lines)
+    assert 0 <= unreadable <= 2 * len(lines)
+    now = datetime.now(UTC)
+    for found in records:
+        assert abs(now - datetime.fromisoformat(found.started_at).astimezone(UTC)) < timedelta(days=80_000)
+        assert 0 <= found.duration_seconds <= 1e6
+        assert read_record(found.model_dump_json(by_alias=True)) == found
+    assert objection({"h1": records}, ["h1"], "b3", now, 3) is not None
+    assert unrecorded(records, [], record(), "https://github.com/acme/bot/actions/runs/", now) is not None
+    assert statistics(records).mean_seconds <= 1e6

@@ -20,7 +20,7 @@ from rollback_ops.core.errors import ConnectionLost, HostUnreachable
 from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verification
 from rollback_ops.core.model import AutomaticTrigger, Trigger, Unit
 from rollback_ops.core.plan import Selection
-from rollback_ops.core.record import Record, ReleaseRef
+from rollback_ops.core.record import HostOutcome, HostRecord, Record, ReleaseRef
 from rollback_ops.core.run import RunInfo
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.diagnosis import diagnose, objection
@@ -465,6 +465,61 @@ def earlier(release: str, trigger: Trigger = "log-error", *, hours: float = 1, n
     ],
 )
 def test_an_automatic_rollback_never_repeats_and_is_limited_per_day(records: list[Record], parts: list[str]) -> None:
-    found = objection(records, "b3", NOW, 2)
+    found = objection({"h1": records, "h2": records}, ["h1"], "b3", NOW, 2)
     assert bool(found) == bool(parts)
     assert all(part in found for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "failing", "again"),
+    [
+        ("succeeded", ["h1"], True),
+        ("succeeded", ["h2"], False),
+        ("succeeded", ["h2", "h1"], True),
+        ("restored", ["h1"], True),
+        ("failed", ["h1"], True),
+        ("nothing_to_do", ["h1"], False),
+        ("refused", ["h1"], False),
+        ("unreachable", ["h1"], False),
+    ],
+)
+def test_a_host_that_was_left_alone_still_has_its_own_automatic_rollback(
+    outcome: HostOutcome, failing: list[str], again: bool
+) -> None:
+    """And one that was switched has no second one, whatever became of the first."""
+    b3 = ReleaseRef(release="b3")
+    hosts = (HostRecord(host="h1", outcome=outcome, from_=b3), HostRecord(host="h2", outcome="unreachable", from_=b3))
+    before = earlier("b3").model_copy(update={"hosts": hosts})
+    assert bool(objection({"h1": [before], "h2": [before]}, failing, "b3", NOW, 5)) == again
+
+
+def test_the_release_that_most_hosts_ran_is_not_the_one_that_was_rolled_back() -> None:
+    """Two hosts ran b2 and were left alone; h3 left b3, which is live there again."""
+    b2, b3 = ReleaseRef(release="b2"), ReleaseRef(release="b3")
+    hosts = [HostRecord(host=f"h{n}", outcome="nothing_to_do", from_=b2, to=b2) for n in (1, 2)]
+    hosts.append(HostRecord(host="h3", outcome="succeeded", from_=b3, to=b2))
+    before = earlier("b2").model_copy(update={"hosts": tuple(hosts)})
+    assert objection({"h3": [before]}, ["h3"], "b3", NOW, 5)
+    assert not objection({"h1": [before]}, ["h1"], "b2", NOW, 5)
+
+
+@pytest.mark.parametrize("words", [{"environment": "test"}, {"service": "web"}])
+def test_automatic_rollbacks_of_others_on_the_same_root_do_not_count(stage: Stage, words: dict[str, str]) -> None:
+    now = datetime.now(UTC)
+    others = [earlier(release, now=now).model_copy(update=words) for release in ("b1", "b2", "b3")]
+    stage["h1"].lines = [record.line() for record in others]
+    stage["h1"].answers = UNHEALTHY
+    assert stage.guard(max_per_day=1).exit_code == 2
+    assert stage.lives == ["b2"]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"started_at": "2024-05-06T11:00:00"}, {"duration_seconds": 1e300}, {"schema_version": 9}]
+)
+def test_a_line_that_makes_no_sense_does_not_keep_an_unhealthy_release_live(
+    stage: Stage, changed: dict[str, Any]
+) -> None:
+    forged = earlier("b3", now=datetime.now(UTC)).model_dump(mode="json", by_alias=True) | changed
+    stage["h1"].lines = [json.dumps(forged)]
+    stage["h1"].answers = UNHEALTHY
+    assert (stage.guard().exit_code, stage.lives) == (2, ["b2"])

@@ -13,7 +13,6 @@ import requests
 import responses
 
 from rollback_ops.core.record import Record
-from rollback_ops.integrations.github import payload
 from rollback_ops.integrations.github.api import Deployment
 from rollback_ops.integrations.github.deployments import (
     EARLIER_NOT_RECORDED,
@@ -40,7 +39,6 @@ from tests.support.records import USUAL, record
 
 RUNS = "https://github.com/acme/bot/actions/runs/"
 RUN = f"{RUNS}77/attempts/1"
-KEY = "77/1/bot/prod"
 WITHIN = 10.0
 
 
@@ -104,7 +102,7 @@ def github(web: responses.RequestsMock) -> GitHub:
 
 
 def ours(number: int = 7, **words: Any) -> dict[str, Any]:
-    return deployment(number, payload={"key": KEY, "id": USUAL["id"]}, **words)
+    return deployment(number, payload={"id": USUAL["id"]}, **words)
 
 
 # --- what is filed ---------------------------------------------------------------------------------------
@@ -118,7 +116,7 @@ def test_a_rollback_is_recorded_with_its_outcome_and_passes_through_its_states(g
     assert filed.deployment.url == "https://api.github.com/repos/acme/bot/deployments/7"
     (asked,) = github.created()
     assert (asked["ref"], asked["payload"]["ref_is"]) == (OLD_SHA, "release")
-    assert (asked["payload"]["outcome"], asked["payload"]["key"]) == ("succeeded", KEY)
+    assert (asked["payload"]["outcome"], asked["payload"]["id"]) == ("succeeded", USUAL["id"])
     assert github.states() == ["in_progress", "success"]
     assert {document.get("environment_url") for _, document in sent(github.web)[1:]} == {"https://bot.example.org"}
 
@@ -175,7 +173,7 @@ def test_a_deployment_that_github_rejects_is_a_warning(github: GitHub) -> None:
 
 @pytest.mark.parametrize("form", ["object", "text"])
 def test_a_deployment_that_exists_is_not_created_again(github: GitHub, form: str) -> None:
-    there = ours() if form == "object" else ours() | {"payload": f'{{"key": "{KEY}"}}'}
+    there = ours() if form == "object" else ours() | {"payload": f'{{"id": "{USUAL["id"]}"}}'}
     github.has(deployment(8), there, of_7="success", of_8="failure")
     filed = file()
     assert (filed.deployment.id, filed.warnings) == (7, ())
@@ -277,6 +275,13 @@ def test_a_deployment_without_its_final_state_counts_as_not_recorded(github: Git
     assert not_recorded(file())
 
 
+def test_two_rollbacks_of_one_job_have_a_deployment_each(github: GitHub) -> None:
+    github.has(deployment(9, payload={"id": "the-first", "key": "77/1/bot/prod"}), of_9="success")
+    github.takes()
+    assert file().deployment.id == 7
+    assert [asked["payload"]["id"] for asked in github.created()] == [USUAL["id"]]
+
+
 # --- the superseded deployment ---------------------------------------------------------------------------
 
 
@@ -326,6 +331,25 @@ def test_a_deployment_that_may_still_be_live_on_a_host_stays_as_it_is(
     assert github.states(5) == []
 
 
+def test_the_deployment_of_a_release_that_a_host_still_runs_stays_as_it_is(github: GitHub) -> None:
+    left_alone = {**USUAL["hosts"][0], "host": "h2", "outcome": "nothing_to_do", "to": {"release": "b3"}}
+    github.has(left(5), of_5="success")
+    github.takes()
+    assert file(rollback(hosts=[*USUAL["hosts"], left_alone])).warnings == ()
+    assert github.states(5) == []
+
+
+def test_the_release_that_hosts_left_in_the_end_counts_and_not_the_one_of_the_plan(github: GitHub) -> None:
+    planned = rollback(**{"from": {"release": "b4", "revision": SHA}})
+    github.has(deployment(4, sha=SHA), left(5), of_4="success", of_5="success")
+    github.takes()
+    github.takes_statuses(4, 5)
+    recorder = DeploymentRecorder(PLACE, REDACT)
+    recorder.prepare(planned)
+    assert recorder.record(rollback(), WITHIN).warnings == ()
+    assert (github.states(4), github.states(5)) == ([], ["inactive"])
+
+
 @pytest.mark.parametrize("state", ["inactive", "failure", "error", "pending", "queued", ""])
 def test_a_deployment_that_was_not_live_is_not_made_inactive(github: GitHub, state: str) -> None:
     github.has(left(5), of_5=state)
@@ -368,7 +392,7 @@ def known(**payload_of: Any) -> Deployment:
 
 def test_the_five_oldest_runs_without_a_deployment_are_recorded_first() -> None:
     runs = [run(number, days_ago=number / 10) for number in range(1, 9)]
-    there = [known(id="r8"), known(key="7/1/bot/prod"), known(), known(id=["r6"])]
+    there = [known(id="r8"), known(id="r7"), known(), known(id=["r6"])]
     assert [each.id for each in unrecorded(runs, there, rollback(), RUNS, NOW)] == ["r6", "r5", "r4", "r3", "r2"]
 
 
@@ -379,13 +403,13 @@ def test_the_five_oldest_runs_without_a_deployment_are_recorded_first() -> None:
         {"run_url": "https://github.com/acme/other/actions/runs/1"},
         {"run_url": "https://github.com/acme/bot-2/actions/runs/1"},
         {"environment": "test"},
+        {"service": "another"},
         {"dry_run": True},
         {"outcome": "refused"},
         {"days_ago": 7.0},
         {"days_ago": -1.0},
         {"days_ago": 0.01, "outcome": "cancelled", "hosts": []},
         {"id": USUAL["id"]},
-        {"run_url": RUN},
     ],
 )
 def test_runs_of_others_old_runs_and_runs_that_changed_nothing_are_not_recorded(words: dict[str, Any]) -> None:
@@ -405,8 +429,7 @@ def test_a_run_that_could_not_be_recorded_is_recorded_by_the_next_one(github: Gi
     github.has(deployment(3, payload={"id": "r4"}))
     github.takes()
     assert file(earlier=[rollback(), before, run(4).model_copy(update={"started_at": recently})]).warnings == ()
-    filed = [(asked["payload"]["id"], asked["payload"]["key"]) for asked in github.created()]
-    assert filed == [(USUAL["id"], KEY), ("r5", "5/1/bot/prod")]
+    assert [asked["payload"]["id"] for asked in github.created()] == [USUAL["id"], "r5"]
     assert sorted(github.states()) == ["failure", "in_progress", "in_progress", "success"]
 
 
@@ -465,7 +488,11 @@ def test_a_defect_in_the_recorder_does_not_fail_the_rollback(github: GitHub) -> 
     assert filed.warnings == (f"{EARLIER_NOT_RECORDED}failed (ZeroDivisionError)",)
 
 
-def test_the_key_of_a_rollback_outside_a_workflow_is_its_own(github: GitHub) -> None:
-    github.has(deployment(9, payload={"key": USUAL["id"]}), of_9="success")
-    assert file(rollback(run_url=None)).deployment.id == 9
-    assert payload.key(rollback(run_url=None)) == USUAL["id"]
+def test_an_earlier_rollback_that_is_not_credible_is_not_recorded(github: GitHub) -> None:
+    recently = (datetime.now(UTC) - timedelta(hours=2)).isoformat()
+    github.has()
+    github.takes()
+    earlier = [run(4).model_copy(update={"started_at": recently}), run(5).model_copy(update={"started_at": recently})]
+    only_r5 = lambda found: [each for each in found if each.id == "r5"]  # noqa: E731
+    assert DeploymentRecorder(PLACE, REDACT).record(rollback(), WITHIN, lambda: earlier, only_r5).warnings == ()
+    assert [asked["payload"]["id"] for asked in github.created()] == [USUAL["id"], "r5"]

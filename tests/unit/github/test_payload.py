@@ -45,19 +45,6 @@ def test_only_runs_that_changed_a_host_are_recorded(words: dict[str, Any], filed
     assert payload.changed_something(record(**words)) == filed
 
 
-@pytest.mark.parametrize(
-    ("run_url", "key"),
-    [
-        (RUN, "77/2/bot/prod"),
-        ("https://ghe.example.org/acme/bot/actions/runs/77", "77/1/bot/prod"),
-        (None, USUAL["id"]),
-        ("https://ci.example.org/job/3", USUAL["id"]),
-    ],
-)
-def test_a_rollback_has_one_key(run_url: str | None, key: str) -> None:
-    assert payload.key(record(run_url=run_url)) == key
-
-
 def test_the_ref_is_the_restored_revision_else_the_workflows_commit() -> None:
     assert list(payload.refs(record(to={"release": "b2", "revision": OLD_SHA}), SHA)) == [
         (OLD_SHA, "release"),
@@ -77,7 +64,7 @@ def test_a_deployment_merges_nothing_and_waits_for_nothing() -> None:
         "environment": "prod",
     }
     assert asked["description"] == "Rollback of bot: b3 → b2: logins fail"
-    assert (asked["payload"]["key"], asked["payload"]["ref_is"]) == ("77/2/bot/prod", "release")
+    assert (asked["payload"]["id"], asked["payload"]["ref_is"]) == (USUAL["id"], "release")
 
 
 def test_the_payload_is_the_record_without_its_long_parts() -> None:
