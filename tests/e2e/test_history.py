@@ -16,6 +16,7 @@ from tests.support.scene import (
     SECOND,
     THIRD,
     WHY,
+    Twins,
     quick,
 )
 
@@ -77,10 +78,10 @@ def test_history_tells_people_what_happened_and_alerts_them_under_ninety_percent
 
 
 def test_what_was_done_by_hand_counts_for_its_environment_and_its_trigger(
-    rollback_ops: RollbackOps, deploy: Deploy
+    rollback_ops: RollbackOps, twins: Twins
 ) -> None:
-    service = deploy()
-    other = f'\n[environments.test]\nhosts = ["root@{service.host.address}"]\n'
+    service, elsewhere = twins({}, {})
+    other = f'\n[environments.test]\nhosts = ["root@{elsewhere.host.address}"]\n'
     rollback_ops.settings(quick(service, releases="backups/prod") + other)
     assert rollback_ops("rollback", "prod", *WHY).code == 0
     logged = rollback_ops("history", "log", "--env", "test", "--backup", FIRST, "--trigger", "process-crash", "--json")
