@@ -168,6 +168,25 @@ def test_what_a_login_prints_is_no_part_of_the_answer(rollback_ops: RollbackOps,
     service.remove()
 
 
+def test_a_login_that_reads_standard_input_does_not_take_the_request(rollback_ops: RollbackOps, away: LabHost) -> None:
+    service = away.deploy(owner="deploy")
+    rollback_ops.settings(settings(service))
+    away.write("/root/bashrc", "read -r answer\n", mode=0o644)
+    with changed(away, "install /root/bashrc /home/deploy/.bashrc", "rm /home/deploy/.bashrc"):
+        ended = rollback_ops(*ROLLBACK)
+    assert (ended.code, ended.document["outcome"]) == (0, "succeeded"), ended.err
+    service.remove()
+
+
+def test_what_a_host_says_while_it_boots_is_shown(rollback_ops: RollbackOps, service: Deployed) -> None:
+    rollback_ops.settings(settings(service, f"plain@{service.host.address}"))
+    booting = "printf 'System is booting up.\\nTry again.\\n' >/run/nologin"
+    with untouched(service), changed(service.host, booting, "rm -f /run/nologin"):
+        ended = rollback_ops(*ROLLBACK)
+    assert "System is booting up. Try again." in refusal(ended)
+    assert "authorized_keys" not in ended.err
+
+
 # --- hosts where it may not, or cannot, be done --------------------------------------------------------
 
 

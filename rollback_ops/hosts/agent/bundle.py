@@ -18,6 +18,8 @@ _SECTIONS = (
 )
 _BREAK_GLASS = ("person", "words", "look", "choose", "list", "change", "prove", "answers", "write_down", "entry")
 # The last line is all that acts, so a text that was cut on its way does nothing.
+# The first line of every answer begins like this.
+HEADING = "rollback-ops\t1\t"
 _MAIN = 'main "$@"\n'
 _BREAK_GLASS_MAIN = 'break_glass "$@"\n'
 
