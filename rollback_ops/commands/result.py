@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from rollback_ops.core.errors import RollbackOpsError
-from rollback_ops.core.record import Record
+
+if TYPE_CHECKING:
+    from rollback_ops.core.record import Record
 
 T = TypeVar("T")
 

@@ -45,7 +45,8 @@ _LEAST_START = 0.1
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    # Only the whole file is validated, so only its schema is built, when it is needed.
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
 
 class CheckSettings(Section):
@@ -210,10 +211,10 @@ class Service(Section):
     order: Order | None = None
     trusted: tuple[Trusted, ...] = ()
     checks: dict[Name, Check] = {}
-    verify: Verify = Verify()
-    guard: Guard = Guard()
-    notify: Notify = Notify()
-    limits: Limits = Limits()
+    verify: Verify = Field(default_factory=Verify)
+    guard: Guard = Field(default_factory=Guard)
+    notify: Notify = Field(default_factory=Notify)
+    limits: Limits = Field(default_factory=Limits)
     mask: tuple[SecretPattern, ...] = ()
 
     @model_validator(mode="after")

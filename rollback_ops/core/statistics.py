@@ -6,8 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
-from rollback_ops.core.record import Record
+if TYPE_CHECKING:
+    from rollback_ops.core.record import Record
+
 
 # The specification: target above 99 %, acceptable above 95 %, alert below 90 %.
 ALERT_BELOW = 0.90

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from rollback_ops.core.record import Outcome, Record
+if TYPE_CHECKING:
+    from rollback_ops.core.record import Outcome, Record
 
 
 class OutcomeSummary(NamedTuple):

@@ -8,11 +8,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rollback_ops.cli.actions import runner
 from rollback_ops.core.errors import Exit
 from rollback_ops.core.outcome import KILLED
-from rollback_ops.core.record import Record
+
+if TYPE_CHECKING:
+    from rollback_ops.core.record import Record
 
 # The output ``outcome`` of a command that leaves no record. Wrong usage has no outcome: nothing was begun.
 _OUTCOMES: dict[int, str] = {

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import Survey
 from rollback_ops.core.plan import NothingToDo, Plan
-from rollback_ops.core.statistics import Statistics
 
 if TYPE_CHECKING:
     from rollback_ops.commands.history import History
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.list import Releases
     from rollback_ops.commands.seal import Sealed
     from rollback_ops.commands.verify import Verified
+    from rollback_ops.core.statistics import Statistics
 
 Document = dict[str, Any]
 

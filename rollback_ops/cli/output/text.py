@@ -15,12 +15,12 @@ from rollback_ops.core.health import CheckResult, Verification
 from rollback_ops.core.model import InstallOutcome, Release, StepReport, Survey
 from rollback_ops.core.order import Ranking, live_at
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
-from rollback_ops.core.record import HostRecord, Record
-from rollback_ops.core.statistics import Statistics
 from rollback_ops.core.trust import remedy
 
 if TYPE_CHECKING:
     from rollback_ops.commands.seal import Seal
+    from rollback_ops.core.record import HostRecord, Record
+    from rollback_ops.core.statistics import Statistics
 
 Style = Literal["", "good", "bad", "warning", "faint", "strong"]
 

@@ -12,7 +12,7 @@ from rollback_ops.hosts.transport import Conversation, Transport
 
 _CONVERSE_WITHIN = 10.0
 _NOT_STARTED = (
-    "The agent did not start: a start-up file of the login shell (~/.bashrc) may wait for something, or read all of the "
+    "The agent did not start: a start-up file of the login shell (~/.bashrc) may wait, or read all of the "
     "standard input."
 )
 
