@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn, assert_never
 import typer
 
 from rollback_ops.cli import exit as process
-from rollback_ops.cli.options import HOSTS, OF_AN_ENVIRONMENT, OF_HISTORY, Source, Typed, Version, takes
+from rollback_ops.cli.options import HOSTS, OF_AN_ENVIRONMENT, OF_HISTORY, EachOnce, Source, Typed, Version, takes
 from rollback_ops.cli.session import Session
 from rollback_ops.core.errors import Exit, UsageError
 
@@ -38,22 +38,22 @@ history = typer.Typer(help="Earlier rollbacks, from the hosts' journals or from 
 app.add_typer(history, name="history")
 
 
-@app.command()
-@takes("env", "service", "backup", "reason", "emergency", "dry_run", "if_current", "host", "trigger", "local", "json",
-       "record", "config")  # fmt: skip
+@app.command(cls=EachOnce)
+@takes("env", "service", "backup", "reason", "emergency", "dry_run", "if_current", "wait", "host", "trigger", "local",
+       "json", "record", "config")  # fmt: skip
 def rollback(session: Session, typed: Typed) -> None:
     """Go back to the last known good release, and prove that it works."""
     _change(session, typed)
 
 
-@app.command()
-@takes("env", "service", "reason", "host", "local", "json", "record", "config")
+@app.command(cls=EachOnce)
+@takes("env", "service", "reason", "wait", "host", "local", "json", "record", "config")
 def resume(session: Session, typed: Typed) -> None:
     """Finish a rollback that was interrupted."""
     _change(session, typed, resume=True)
 
 
-@app.command(name="list")
+@app.command(name="list", cls=EachOnce)
 @takes(*OF_AN_ENVIRONMENT)
 def list_(session: Session, typed: Typed) -> None:
     """Show the releases on each host, and what a rollback would choose."""
@@ -65,7 +65,7 @@ def list_(session: Session, typed: Typed) -> None:
     show.releases(session, list_releases(context, Cancellation()), as_json=typed.json)
 
 
-@app.command()
+@app.command(cls=EachOnce)
 @takes("env", "service", "backup", "host", "local", "json", "config")
 def check(session: Session, typed: Typed) -> None:
     """Say whether a rollback could be done now. Changes nothing."""
@@ -80,7 +80,7 @@ def check(session: Session, typed: Typed) -> None:
         show.run(session, result, text.checked, as_json=typed.json)
 
 
-@app.command()
+@app.command(cls=EachOnce)
 @takes(*OF_AN_ENVIRONMENT)
 def verify(session: Session, typed: Typed) -> None:
     """Run the checks against the live release, and mark it good or bad."""
@@ -92,8 +92,8 @@ def verify(session: Session, typed: Typed) -> None:
         show.verified(session, run(context, cancellation), as_json=typed.json)
 
 
-@app.command()
-@takes("env", "service", "host", "local", "json", "record", "config")
+@app.command(cls=EachOnce)
+@takes("env", "service", "wait", "host", "local", "json", "record", "config")
 def guard(session: Session, typed: Typed) -> None:
     """Watch what was just deployed, and roll it back when it is unhealthy."""
     context = _open(session, typed)
@@ -107,7 +107,7 @@ def guard(session: Session, typed: Typed) -> None:
         show.run(session, result, text.guarded, file=context.request.record, as_json=typed.json)
 
 
-@app.command()
+@app.command(cls=EachOnce)
 @takes("env", "release", *HOSTS)
 def seal(session: Session, typed: Typed) -> None:
     """Write the integrity manifest of a release. A rollback compares it before the service is stopped."""
@@ -119,7 +119,7 @@ def seal(session: Session, typed: Typed) -> None:
     show.sealed(session, run(context, typed.release or "", Cancellation()), as_json=typed.json)
 
 
-@app.command()
+@app.command(cls=EachOnce)
 @takes(*OF_AN_ENVIRONMENT)
 def install(session: Session, typed: Typed) -> None:
     """Install the break-glass program on the hosts. Run it again after you change settings."""
@@ -131,7 +131,7 @@ def install(session: Session, typed: Typed) -> None:
     show.installation(session, run(context, Cancellation()), as_json=typed.json)
 
 
-@app.command()
+@app.command(cls=EachOnce)
 def demo() -> None:
     """Show a whole rollback on this machine, in a sandbox: no server, no root."""
     from rollback_ops.cli.demo import run
@@ -139,7 +139,7 @@ def demo() -> None:
     raise process.Ended(run())
 
 
-@app.command(hidden=True)
+@app.command(hidden=True, cls=EachOnce)
 @takes()
 def finish(session: Session, _: Typed) -> None:
     """Complete the record on GitHub at the end of a job whose rollback was killed."""
@@ -149,7 +149,7 @@ def finish(session: Session, _: Typed) -> None:
     show.finished(session, run(session.environ, session.secrets))
 
 
-@history.command("list")
+@history.command("list", cls=EachOnce)
 @takes(*OF_HISTORY)
 def history_list(session: Session, typed: Typed) -> None:
     """Show the last rollbacks, newest first (20, or --limit)."""
@@ -160,7 +160,7 @@ def history_list(session: Session, typed: Typed) -> None:
     show.history(session, found.newest(limit), as_json=typed.json)
 
 
-@history.command("stats")
+@history.command("stats", cls=EachOnce)
 @takes(*OF_HISTORY)
 def history_stats(session: Session, typed: Typed) -> None:
     """Show success rate, mean and slowest duration, by environment and by trigger."""
@@ -170,7 +170,7 @@ def history_stats(session: Session, typed: Typed) -> None:
     show.statistics(session, found.newest(typed.limit), as_json=typed.json)
 
 
-@history.command("log")
+@history.command("log", cls=EachOnce)
 @takes("env", "only_env", "backup", "reason", "failed", "trigger", *HOSTS)
 def history_log(session: Session, typed: Typed) -> None:
     """Record a rollback that was done by hand."""
@@ -242,6 +242,7 @@ def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Op
         emergency=typed.emergency,
         dry_run=True if dry_run else typed.dry_run,
         if_current=typed.if_current,
+        wait=typed.wait,
         resume=resume,
         hosts=tuple(typed.host or ()),
         trigger=typed.trigger,

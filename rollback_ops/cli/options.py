@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import wraps
-from typing import Annotated, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import typer
+from typer.core import TyperCommand, TyperOption
 
 from rollback_ops import __version__
 from rollback_ops.cli.session import Session
+from rollback_ops.core.errors import UsageError
 
 
 class Source(StrEnum):
@@ -48,6 +50,9 @@ class Typed:
     if_current: Annotated[
         str | None, typer.Option("--if-current", metavar="NAME", help="Only where this release is live.")
     ] = None
+    wait: Annotated[
+        str | None, typer.Option("--wait", metavar="TIME", help="Wait so long for a host that another run holds: 2m.")
+    ] = None
     host: Annotated[
         list[str] | None, typer.Option("--host", metavar="HOST", help="Only this host; may be repeated.")
     ] = None
@@ -72,6 +77,20 @@ class Typed:
 HOSTS = ("service", "host", "local", "json", "config")
 OF_AN_ENVIRONMENT = ("env", *HOSTS)
 OF_HISTORY = ("of_env", "only_env", "limit", "source", *HOSTS)
+
+
+class EachOnce(TyperCommand):
+    """A command that takes each option with one value once. Typer would take the last one, and drop the others."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse what was typed. Raises ``UsageError`` for an option that stands there twice."""
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for option in order:
+            takes_one = isinstance(option, TyperOption) and not (option.multiple or option.is_flag)
+            if takes_one and order.count(option) > 1:
+                name = "/".join(option.opts)
+                raise UsageError(f"{name} is given more than once", "Give it once: it takes one value.")
+        return super().parse_args(ctx, args)
 
 
 Command = Callable[[Session, Typed], None]

@@ -42,6 +42,7 @@ def spec_of(context: Context, reason: Reason) -> RollbackSpec:
         service.limits,
         context.redact,
         context.started_at,
+        request.wait,
     )
 
 

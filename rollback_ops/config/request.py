@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from rollback_ops.config import MessageFormat
+from rollback_ops.config import MessageFormat, types
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.model import Mode, Trigger
 from rollback_ops.core.text import did_you_mean, listed, one_line, quoted
@@ -31,6 +31,7 @@ class Options:
     emergency: bool | None = None
     dry_run: bool | None = None
     if_current: str | None = None
+    wait: str | None = None
     resume: bool = False
     hosts: tuple[str, ...] = ()
     trigger: str | None = None
@@ -42,6 +43,7 @@ class Options:
 class Request:
     """What one command is asked to do. An empty value was not given.
 
+    ``wait`` is how many seconds to wait for a host that another run holds; None: until a dead owner's lease is over.
     ``hosts`` limits the command to some hosts of the environment. ``record`` is the file to write the record to.
     ``webhook_format`` overrides the format in the settings. ``in_actions``: the command runs in a GitHub workflow.
     """
@@ -53,6 +55,7 @@ class Request:
     emergency: bool = False
     dry_run: bool = False
     if_current: str = ""
+    wait: float | None = None
     resume: bool = False
     hosts: tuple[str, ...] = ()
     trigger: Trigger = "manual"
@@ -88,6 +91,7 @@ class Request:
             emergency=asked.flag("EMERGENCY", given.emergency),
             dry_run=asked.flag("DRY_RUN", given.dry_run),
             if_current=asked.name("IF_CURRENT", given.if_current),
+            wait=_duration(asked.name("WAIT", given.wait)),
             resume=given.resume,
             hosts=asked.hosts(given.hosts),
             trigger=_trigger(asked.text("TRIGGER", given.trigger)) or _trigger_of(environ),
@@ -145,6 +149,14 @@ def _named(environment: str) -> str:
     if not environment:
         raise UsageError("no environment was named", "Give its name after the command, or in ROLLBACK_ENVIRONMENT.")
     return environment
+
+
+def _duration(text: str) -> float | None:
+    """Return the seconds of ``--wait`` or ROLLBACK_WAIT; None when neither was given."""
+    try:
+        return types.within_an_hour(types.parse_duration(text)) if text else None
+    except ValueError as error:
+        raise UsageError(f"--wait (ROLLBACK_WAIT) = {quoted(text)} {error}") from None
 
 
 def _trigger(text: str) -> Trigger | None:

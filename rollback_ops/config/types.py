@@ -35,7 +35,7 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
 
 
-def parse_duration(value: object) -> object:
+def parse_duration(value: object) -> float:
     """Convert text like ``500ms``, ``20s`` or ``2m`` to seconds. A plain number is in seconds already."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
@@ -45,7 +45,7 @@ def parse_duration(value: object) -> object:
     return float(match["amount"]) * _UNIT_SECONDS[match["unit"]]
 
 
-def _within_an_hour(seconds: float) -> float:
+def within_an_hour(seconds: float) -> float:
     if not 0 <= seconds <= 3600:
         raise ValueError("should be from 0 seconds to one hour")
     return seconds
@@ -138,7 +138,7 @@ _one_line = AfterValidator(_line)
 _no_dots = AfterValidator(_without_dots)
 _unique = AfterValidator(_each_once)
 
-Seconds = Annotated[float, BeforeValidator(parse_duration), AfterValidator(_within_an_hour)]
+Seconds = Annotated[float, BeforeValidator(parse_duration), AfterValidator(within_an_hour)]
 Limit = Annotated[Seconds, AfterValidator(_positive)]
 
 Name = Annotated[str, _shape(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", _NAME_WORDS)]

@@ -85,6 +85,15 @@ class Fleet:
         results = tasks.each(orders, work, max(at_least, self.left()), self._cancellation, finish=True)
         return {name: _as_result(result) for name, result in results.items()}
 
+    def pause(self, seconds: float) -> None:
+        """Wait. Raises ``Cancelled`` if a signal comes."""
+        self._cancellation.wait(seconds)
+        self._cancellation.check()
+
+    def extend(self, seconds: float) -> None:
+        """Move the deadline: time in which the run only waited for others is not its own."""
+        self._deadline += seconds
+
     def heed_signals(self) -> None:
         """Raise ``Cancelled`` if a signal came."""
         self._cancellation.check()

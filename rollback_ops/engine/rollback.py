@@ -17,6 +17,7 @@ from rollback_ops.engine.preflight import choose
 from rollback_ops.engine.recovery import next_attempt
 from rollback_ops.engine.spec import RollbackSpec, for_host
 from rollback_ops.engine.superseded import note_superseded
+from rollback_ops.engine.waiting import wait_for_hosts
 
 
 def roll_back(spec: RollbackSpec, fleet: Fleet, announcer: Announcer) -> Record:
@@ -24,6 +25,7 @@ def roll_back(spec: RollbackSpec, fleet: Fleet, announcer: Announcer) -> Record:
     state = RunState(spec.info, fleet.names, spec.redact, spec.started_at)
     try:
         survey(fleet, state)
+        wait_for_hosts(spec, fleet, state)
         _plan(spec, fleet, state)
         attempt = _first(state)
         while attempt:

@@ -18,7 +18,10 @@ from rollback_ops.core.run import RunInfo, RunState, rfc3339
 
 @dataclass(frozen=True, slots=True)
 class RollbackSpec:
-    """What a run was asked to do. ``checks`` makes the checks for a release, anew for each host."""
+    """What a run was asked to do. ``checks`` makes the checks for a release, anew for each host.
+
+    ``wait``: seconds to wait for a host that another run holds. None: until the lease of a dead owner is over.
+    """
 
     info: RunInfo
     selection: Selection
@@ -28,6 +31,7 @@ class RollbackSpec:
     limits: Limits = field(default_factory=Limits)
     redact: Redactor = field(default_factory=Redactor)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    wait: float | None = None
 
 
 def for_host(spec: RollbackSpec, host: HostPlan, state: RunState) -> SwitchOrder:

@@ -29,12 +29,12 @@ from tests.support.waiting import (
     begin,
     begin_and_reach,
     go_on,
+    hear,
     is_open,
     lease,
     lingering,
     seen,
     wait_for_end,
-    wait_for_lease,
 )
 
 # A verification that goes on for as long as a test wants: its target says that it is ill.
@@ -57,9 +57,10 @@ def test_a_host_that_a_rollback_is_changing_is_refused_to_another_one(
 
     first = begin_and_reach(rollback_ops, service, "stop")
     before = pid(service)
-    second = rollback_ops("rollback", "prod", *WHY, "--json")
+    second = rollback_ops("rollback", "prod", *WHY, "--json", "--wait", "0s")
 
     assert second.code == 1, second.err
+    assert "▸ wait" not in second.err
     assert second.document["outcome"] == "refused"
     assert (pid(service), service.live()) == (before, THIRD)
     go_on(service)
@@ -82,6 +83,7 @@ def test_a_host_is_held_until_the_verification_has_ended(rollback_ops: RollbackO
     second = rollback_ops("rollback", "prod", *WHY, "--json")
 
     assert second.code == 1, second.err
+    assert run in next(line for line in second.err.splitlines() if line.startswith("▸ wait"))
     detail = second.document["hosts"][0]["detail"]
     assert (since in detail, run in detail) == (True, True)
     assert service.live() == SECOND
@@ -94,7 +96,7 @@ def test_of_two_rollbacks_at_once_exactly_one_is_carried_out(rollback_ops: Rollb
     service = deploy(options=lingering("stop"))
     rollback_ops.settings(quick(service))
 
-    both = [begin(rollback_ops), begin(rollback_ops)]
+    both = [begin(rollback_ops, "--wait", "0s"), begin(rollback_ops, "--wait", "0s")]
     wait_until(lambda: any(running.process.poll() is not None for running in both), 30, "the refusal of one of them")
     go_on(service)
     winner, loser = sorted((running.end(within=60) for running in both), key=lambda ended: ended.code)
@@ -159,13 +161,48 @@ def test_what_a_runner_held_that_was_lost_while_it_verified_is_free_in_seconds(
     running = begin(rollback_ops)
     reach_verification(service)
     running.kill()
-    assert rollback_ops("rollback", "prod", *WHY).code == 1
+    assert rollback_ops("rollback", "prod", *WHY, ROLLBACK_WAIT="0s").code == 1
 
-    wait_for_lease(rollback_ops)
     rollback_ops.settings(service.toml(verify=QUICK))
     ended = rollback_ops("rollback", "prod", *WHY, "--json")
     assert ended.code == 0, ended.err
+    assert "tester@" in next(line for line in ended.err.splitlines() if line.startswith("▸ wait"))
     assert service.live() == released(service) == FIRST
+
+
+def test_a_living_owner_is_waited_for_and_what_it_did_is_where_the_next_one_begins(
+    rollback_ops: RollbackOps, deploy: Deploy
+) -> None:
+    service = deploy(options=lingering("stop"))
+    rollback_ops.settings(quick(service))
+
+    first = begin_and_reach(rollback_ops, service, "stop")
+    second = begin(rollback_ops, "--wait", "2m")
+    hear(second, "wait")
+    go_on(service)
+
+    assert first.end(within=60).code == 0
+    ended = second.end(within=60)
+    assert ended.code == 0, ended.err
+    assert (ended.document["from"]["release"], ended.document["to"]["release"]) == (SECOND, FIRST)
+    assert service.live() == released(service) == FIRST
+
+
+def test_who_waits_for_a_release_to_be_left_has_nothing_to_do_when_that_was_done(
+    rollback_ops: RollbackOps, deploy: Deploy
+) -> None:
+    service = deploy(options=lingering("stop"))
+    rollback_ops.settings(quick(service))
+
+    first = begin_and_reach(rollback_ops, service, "stop")
+    second = begin(rollback_ops, "--wait", "2m", "--if-current", THIRD)
+    hear(second, "wait")
+    go_on(service)
+
+    assert first.end(within=60).code == 0
+    ended = second.end(within=60)
+    assert (ended.code, ended.document["outcome"]) == (0, "nothing_to_do"), ended.err
+    assert service.live() == released(service) == SECOND
 
 
 class BadLine:

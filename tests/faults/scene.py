@@ -81,6 +81,8 @@ class Scene:
         return f"{self.service.releases_directory}/{name}"
 
     def begin(self, name: str, *arguments: str, command: str = "rollback", **variables: str) -> Running:
+        # How long a lease keeps the next rollback out is measured here.
+        variables = {"ROLLBACK_WAIT": "0s", **variables}
         return Running(name, self.ops.start(command, "prod", *WHY, "--json", *arguments, **variables))
 
     def go(self) -> None:

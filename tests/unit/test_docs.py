@@ -148,6 +148,7 @@ def test_the_variables_in_the_table_of_options_are_heeded() -> None:
     for option, _, variable, _ in table(COMMANDS, "option"):
         for name in codes(variable):
             value = "true" if name in ("ROLLBACK_EMERGENCY", "ROLLBACK_DRY_RUN", "ROLLBACK_LOCAL") else "log-error"
+            value = "2m" if name == "ROLLBACK_WAIT" else value
             if option == "`--config`":
                 assert settings_path({name: value}) == Path(value)
             else:

@@ -23,12 +23,12 @@ ON_HOSTS = {"--service", "--host", "--local", "--json", "--config"}
 # The contract: the options of each command, besides --help.
 COMMANDS: dict[str, set[str]] = {
     "rollback": ON_HOSTS
-    | {"--backup", "--to", "--reason", "--emergency", "--dry-run", "--if-current", "--trigger", "--record"},
-    "resume": ON_HOSTS | {"--reason", "--record"},
+    | {"--backup", "--to", "--reason", "--emergency", "--dry-run", "--if-current", "--wait", "--trigger", "--record"},
+    "resume": ON_HOSTS | {"--reason", "--wait", "--record"},
     "list": ON_HOSTS,
     "check": ON_HOSTS | {"--backup", "--to"},
     "verify": ON_HOSTS,
-    "guard": ON_HOSTS | {"--record"},
+    "guard": ON_HOSTS | {"--wait", "--record"},
     "seal": ON_HOSTS,
     "install": ON_HOSTS,
     "demo": set(),
@@ -97,6 +97,26 @@ def test_a_process_ends_like_the_command_inside_it(tmp_path: Path, rollback_ops:
 
 
 # --- mistakes --------------------------------------------------------------------------------------------
+
+
+OTHERS = {"--host", "--json", "--local", "--emergency", "--dry-run", "--failed", "--help", "-h"}
+WITH_ONE_VALUE = [(command, option) for command, options in COMMANDS.items() for option in sorted(options - OTHERS)]
+
+
+@pytest.mark.parametrize(("command", "option"), WITH_ONE_VALUE)
+def test_an_option_with_one_value_that_is_given_twice_is_wrong_usage(
+    rollback_ops: Run, command: str, option: str
+) -> None:
+    value = {"--limit": "1", "--source": "github"}.get(option, "a")
+    ended = rollback_ops(*command.split(), option, value, f"{option}={value}")
+    assert (ended.code, ended.out) == (64, "")
+    assert option in ended.err
+
+
+def test_two_spellings_of_one_option_are_one_option(rollback_ops: Run) -> None:
+    ended = rollback_ops("rollback", "prod", "--to", "b1", "--backup", "b2")
+    assert (ended.code, ended.out) == (64, "")
+    assert "--to" in ended.err
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -6,8 +6,9 @@ import json
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Literal
 
 import pytest
 
@@ -58,12 +59,15 @@ class Stage:
         policy: Verify = AT_ONCE,
         total: float = 30.0,
         dry_run: bool = False,
+        wait: float | None = 0.0,
     ) -> Record:
         info = RunInfo("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice", dry_run=dry_run)
         survey = tasks.begin(self.hosts, lambda name: self.hosts[name].survey())
         fleet = Fleet(list(self.hosts.values()), survey, self.listener, self.cancellation, total)
         thresholds = checks.thresholds(asked or {}, policy)
-        spec = RollbackSpec(info, selection, lambda release: checks.build(asked or {}, release), policy, thresholds)
+        spec = RollbackSpec(
+            info, selection, lambda release: checks.build(asked or {}, release), policy, thresholds, wait=wait
+        )
         return roll_back(spec, fleet, self.listener)
 
     def signal(self, number: int = signal.SIGINT, grace: float = 20.0) -> Callable[[], None]:
@@ -332,6 +336,108 @@ def test_an_emergency_takes_a_lock_over_and_the_warning_names_its_owner(stage: S
     assert record.outcome == "succeeded"
     assert stage["h1"].orders[0].break_lock
     assert all(part in record.warnings[0] for part in ("h1: ", "bob", "10:00", "run-0"))
+
+
+# --- when another run holds a host -----------------------------------------------------------------------
+
+HELD = Lease("run-0", "bob", "https://ci/0", "10:00", expires_in=0.2, until="700")
+
+
+def in_turn(*acts: Callable[[], None]) -> Callable[[], None]:
+    """Return an action that is the first of these at first, and then the next; the last one stays."""
+    left = list(acts)
+
+    def act() -> None:
+        now = left.pop(0) if len(left) > 1 else left[0]
+        now()
+
+    return act
+
+
+def look_by_look(host: FakeHost, *leases: Lease | None) -> Callable[[], None]:
+    """Return an action by which each survey finds the next of these leases; the last one stays."""
+    return in_turn(*(partial(setattr, host, "lease", each) for each in leases))
+
+
+def test_the_lease_of_a_dead_owner_is_waited_for_and_what_is_live_is_read_again(two: Stage) -> None:
+    def released() -> None:
+        two["h2"].lease = None
+        # Whoever was there has changed both hosts.
+        two["h1"].live = two["h2"].live = live_at("b2")
+
+    two["h2"].before = {"survey": in_turn(lambda: setattr(two["h2"], "lease", HELD), released)}
+    record = two.roll_back(wait=None)
+    assert (record.outcome, record.from_.release, record.to.release) == ("succeeded", "b2", "b1")
+    (told,) = (detail for what, name, detail in two.events if (what, name) == ("phase", "wait"))
+    assert all(part in told for part in ("h2", "bob", "10:00", "run-0"))
+
+
+def test_a_living_owner_is_waited_for_as_long_as_was_asked(stage: Stage) -> None:
+    renewed = (replace(HELD, until=str(n)) for n in range(3))
+    stage["h1"].before = {"survey": look_by_look(stage["h1"], *renewed, None)}
+    assert stage.roll_back(wait=60).outcome == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("wait", "leases"),
+    [
+        (0.0, [HELD]),
+        (0.5, [HELD]),
+        (None, [HELD, replace(HELD, until="900", expires_in=10.0)]),
+        (None, [HELD, replace(HELD, run="run-7")]),
+        (None, [HELD, HELD, HELD]),
+    ],
+    ids=["no wait", "too short", "it is renewed", "another run", "it is never given up"],
+)
+def test_when_the_wait_is_over_the_owner_is_named_and_nothing_was_changed(
+    stage: Stage, wait: float | None, leases: list[Lease]
+) -> None:
+    stage["h1"].before = {"survey": look_by_look(stage["h1"], *leases)}
+    record = stage.roll_back(wait=wait)
+    assert (record.outcome, record.exit_code) == ("refused", 1)
+    assert all(part in record.hosts[0].detail for part in ("bob", "10:00", leases[-1].run, "https://ci/0"))
+    assert record.duration_seconds < 10
+    assert not stage.changed
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"blockers": ("the disk is full",)}, {}),
+        ({}, {"dry_run": True}),
+        ({}, {"selection": Selection(emergency=True)}),
+        ({}, {"selection": Selection(if_current="b1")}),
+    ],
+    ids=["a blocker", "a dry run", "an emergency", "nothing to do"],
+)
+def test_nobody_waits_in_vain(stage: Stage, facts: Mapping[str, object], words: Mapping[str, Any]) -> None:
+    stage["h1"].lease = HELD
+    for name, value in facts.items():
+        setattr(stage["h1"], name, value)
+    stage.roll_back(wait=60, **words)
+    assert "wait" not in stage.listener.phases
+    assert len(stage["h1"].did("survey")) == 1
+
+
+def test_time_that_is_spent_waiting_is_not_that_of_the_rollback(stage: Stage) -> None:
+    stage["h1"].before = {"survey": look_by_look(stage["h1"], HELD, HELD, HELD, HELD, None)}
+    record = stage.roll_back(wait=60, total=2.0, asked=AFTER, policy=Verify(healthy_deadline=2, min_healthy_time=1))
+    assert record.outcome == "succeeded"
+
+
+def test_a_signal_ends_the_wait(stage: Stage) -> None:
+    stage["h1"].lease = HELD
+    stage.listener.hears = {"wait": stage.signal()}
+    record = stage.roll_back(wait=600)
+    assert (record.outcome, record.exit_code) == ("cancelled", 130)
+    assert not stage.changed
+
+
+def test_a_host_that_is_lost_while_it_is_waited_for_is_left_alone(two: Stage) -> None:
+    held = lambda: setattr(two["h2"], "lease", HELD)  # noqa: E731
+    two["h2"].before = {"survey": in_turn(held, raising(HostUnreachable("down")))}
+    record = two.roll_back(wait=60)
+    assert [(h.outcome, h.to.release) for h in record.hosts] == [("succeeded", "b2"), ("unreachable", None)]
 
 
 def test_an_emergency_leaves_out_a_host_that_cannot_be_changed(two: Stage) -> None:

@@ -60,6 +60,7 @@ person() {
 }
 
 options() {
+    given=''
     while [ "$#" -gt 0 ]; do
         case $1 in --*=*)
             option=${1%%=*} value=${1#*=}
@@ -67,7 +68,14 @@ options() {
             set -- "$option" "$value" "$@"
             ;;
         esac
-        case $1 in --backup | --to | --reason | --if-current) [ "$#" -gt 1 ] || misused "$1 needs something behind it" ;; esac
+        case $1 in --backup | --to | --reason | --if-current)
+            [ "$#" -gt 1 ] || misused "$1 needs something behind it"
+            kind=${1#--}
+            [ "$kind" != to ] || kind=backup
+            case " $given " in *" $kind "*) misused "$1 is given more than once" ;; esac
+            given="$given $kind"
+            ;;
+        esac
         case $1 in
             --list | --check | --dry-run) doing=${1#--} ;;
             --emergency) emergency=yes ;;
