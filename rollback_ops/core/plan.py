@@ -167,8 +167,8 @@ def _locked(survey: Survey) -> str:
     return f"locked by {lease.owner or 'another run'} since {lease.since} (run {lease.run}{url}{left})"
 
 
-_UNCLEAR = "it cannot be told whether it is older than the live one"
-_NEVER = "nothing says that {} was ever live: run `guard` or `verify` after each deployment"
+UNCLEAR = "it cannot be told whether it is older than the live one"
+NEVER = "nothing says that {} was ever live: run `guard` or `verify` after each deployment"
 _NAME_IT = "Name the release with --to; `order` in rollback.toml says how releases are ordered."
 NOT_LIVE = {
     "missing": "current does not exist",
@@ -229,7 +229,7 @@ class _Candidates:
         if newest:
             why = f"it cannot be told which of {newest[0]} and {newest[1]} is newer"
             return Refusal(why, _NAME_IT, self.rejected())
-        if any(why == _UNCLEAR for why in self._why.values()):
+        if any(why == UNCLEAR for why in self._why.values()):
             hint = _NAME_IT
         elif len(self._why) <= 1:
             hint = "A first deployment cannot be rolled back: deploy a release that works."
@@ -260,7 +260,7 @@ class _Candidates:
 
     def doubts(self, target: str) -> list[str]:
         """Return why the target may be the wrong one: it was perhaps never live, or the order is another one."""
-        never = "" if self._was_live(target) else _NEVER.format(target)
+        never = "" if self._was_live(target) else NEVER.format(target)
         if self.selection.backup:
             return [never] if never else []
         return list(filter(None, (never, self._ranking.warning, self._ranking.doubt(target, *self._anchors))))
@@ -274,7 +274,7 @@ class _Candidates:
         if True in newer:
             return "it is newer than the live one"
         if None in newer:
-            return _UNCLEAR
+            return UNCLEAR
         return self._unusable(name) or self._where(name, lambda release: release.mark == "bad", "it is marked bad")
 
     def _unusable(self, name: str) -> str:

@@ -16,7 +16,19 @@ _SECTIONS = (
     *("env", "lib", "survey", "current", "deployed", "state", "trust", "inspect"),
     *("lock", "links", "transaction", "worker", "journal", "serve"),
 )
-_BREAK_GLASS = ("person", "words", "look", "choose", "list", "change", "prove", "answers", "write_down", "entry")
+_BREAK_GLASS = (
+    "person",
+    "words",
+    "look",
+    "order",
+    "choose",
+    "list",
+    "change",
+    "prove",
+    "answers",
+    "write_down",
+    "entry",
+)
 # The last line is all that acts, so a text that was cut on its way does nothing.
 # The first line of every answer begins like this.
 HEADING = "rollback-ops\t1\t"

@@ -23,12 +23,28 @@ from rollback_ops.config import (
 from rollback_ops.core import plan, redaction, watch
 from rollback_ops.core.health import Thresholds
 from rollback_ops.core.model import HostCommand, Manager, ServiceId, StateReader
+from rollback_ops.core.order import COMMIT, CREATED, DATE, MIXED, VERSION
 from rollback_ops.hosts.agent import bundle, protocol, restricted, sockets
 
 # A placeholder in questions, for the name of the release, which the host fills in.
 RELEASE = "NameOfTheReleaseThatIsAskedAbout"
 
 _STAMP = re.compile(r"# rollback-ops (\S{1,64}), program ([0-9a-f]{12}), settings ([0-9a-f]{12})")
+
+# What kind of name each line is, for sed -E: core.order.detect.
+_KINDS = f"""\
+s/{VERSION}/versions/
+t
+/{DATE}/b number
+/^[0-9]*$/b number
+s/{COMMIT}/commits/
+t
+:number
+s/^[0-9].*/numbers/
+t
+s/^([^0-9]*)[0-9].*/numbers after \\1/
+t
+s/.*/words/"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +90,10 @@ def _settings(wanted: Installation) -> str:
         "IDENTITY": wanted.reader.identity,
         "UNSTARTABLE": wanted.reader.unstartable,
         "BAD_NAME": protocol.BAD_NAME,
+        "ORDER": service.order or "",
+        "VERSION": VERSION,
+        "COMMIT": COMMIT,
+        "KINDS": _KINDS,
         "READ_LOGS": restricted.READ_LOGS,
         "READ_STAMP": restricted.READ_STAMP,
     }
@@ -90,9 +110,13 @@ def _words() -> str:
     """What the codes of a survey mean, as a function that sets ``words``."""
     blockers = [f"{code}) words={_template(text)} ;;" for code, text in protocol.BLOCKERS.items()]
     states = [f"live-{state}) words={_template(text)} ;;" for state, text in plan.NOT_LIVE.items()]
+    order = {"mixed": MIXED, "created": CREATED, "unclear": plan.UNCLEAR}
+    orders = [f"order-{code}) words={_template(text.replace('{}', '{0}'))} ;;" for code, text in order.items()]
     problems = [f"{code}) words={shlex.quote(text)} ;;" for code, text in protocol.PROBLEMS.items()]
     problem = ["problem) case $2 in '') words='' ;;", *problems, '*) words="it $2" ;;', "esac ;;"]
-    return "\n".join(["in_words() {", "case $1 in", *blockers, *states, *problem, "*) words=$1 ;;", "esac", "}", ""])
+    return "\n".join(
+        ["in_words() {", "case $1 in", *blockers, *states, *orders, *problem, "*) words=$1 ;;", "esac", "}", ""]
+    )
 
 
 def _template(text: str) -> str:
@@ -117,7 +141,7 @@ def _checks(wanted: Installation) -> str:
             continue
         kind, reason = check.kind if check else "process", command if how == "ask_nobody" else ""
         table.append(
-            f"0\t{number}\t{kind}\t{name}\t{how}\t{_pace(wanted.thresholds[name])}\t0\t0\t-\t0\t0\tskipped\t{reason}"
+            f"0\t{number}\t{kind}\t{name}\t{how}\t{_pace(wanted.thresholds[name])}\t0\t0\t0\t-\t0\t0\tskipped\t{reason}"
         )
         if command and not reason:
             asked.append(f"""case $asked in *' {number} '*) set -- "$@" {question} ;; esac""")
@@ -140,7 +164,8 @@ def _pace(thresholds: Thresholds) -> str:
     """Return the columns of the thresholds, with times in hundredths of a second."""
     times = (watch.first_interval(thresholds), thresholds.min_healthy_time, thresholds.healthy_deadline)
     counts = (thresholds.success_threshold, thresholds.failure_threshold)
-    return "\t".join(map(str, (*(round(100 * time) for time in times), *counts)))
+    fast = "yes" if thresholds.fail_fast else "no"
+    return "\t".join(map(str, (*(round(100 * time) for time in times), *counts, fast)))
 
 
 def _how(name: str, check: Check | None, questions: Mapping[str, HostCommand]) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """HTTP and TCP checks as shell commands, for break-glass. Exit status 69 says that the host has no tool to ask with,
-126 that the name in the address does not resolve: either way the service was not asked.
+126 that the name in the address does not resolve: either way the service was not asked. 70 says that waiting longer
+would not change the answer.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def http(check: HttpCheck, release: str) -> str:
             f'[ $? != 6 ] || {{ {_SAY} "$body"; exit 126; }}',
             "code=$(printf '%s' \"$body\" | tail -n 1); body=$(printf '%s' \"$body\" | sed '$d')",
             f'[ "$code" != 000 ] || {{ {_SAY} "$body"; exit 1; }}',
+            *(_final(status) for status in check.final),
             f'[ "$code" = {check.status} ] || {{ {_SAY} "status $code, expected {check.status}: $body"; exit 1; }}',
             *_contains(fill(check.text, about), (fill(check.text, about),), "body"),
             "squeezed=$(printf '%s' \"$body\" | tr -d ' \\t\\r\\n')",
@@ -58,6 +60,10 @@ def http(check: HttpCheck, release: str) -> str:
             'echo "status $code"',
         ]
     )
+
+
+def _final(status: int) -> str:
+    return f'[ "$code" != {status} ] || {{ {_SAY} "status {status}: $body"; exit 70; }}'
 
 
 def _field(path: str, expected: Any) -> Iterator[str]:

@@ -403,6 +403,7 @@ def test_what_was_interrupted_is_taken_up(sandbox: Standalone) -> None:
         ({"text": "all is well"}, 0),
         ({"text": "all is bad"}, 2),
         ({"status": 201}, 2),
+        ({"status": 201, "final": [200]}, 2),
         ({"headers": {"X-Asks": 'a "quoted" \\ one'}}, 0),
     ],
 )

@@ -24,6 +24,7 @@ thresholds = st.builds(
     healthy_deadline=st.sampled_from((400, 600)),
     success_threshold=st.integers(1, 3),
     failure_threshold=st.integers(1, 3),
+    fail_fast=st.booleans(),
 )
 answers: st.SearchStrategy[list[Verdict]] = st.lists(
     st.sampled_from(("passed", "passed", "passed", "failed", "unknown")), min_size=1, max_size=12
@@ -37,7 +38,8 @@ class Case:
     def script(self) -> str:
         table = "\n".join(
             f"0\t{n}\tcommand\tc{n}\tfake_{n}\t{t.interval}\t{t.min_healthy_time}\t{t.healthy_deadline}\t"
-            f"{t.success_threshold}\t{t.failure_threshold}\t0\t0\t-\t0\t0\tskipped\t"
+            f"{t.success_threshold}\t{t.failure_threshold}\t{'yes' if t.fail_fast else 'no'}\t"
+            "0\t0\t0\t-\t0\t0\tskipped\t"
             for n, (t, _) in enumerate(self.checks)
         )
         fakes = "".join(

@@ -30,12 +30,12 @@ ask_command() {
     esac
 }
 
-# A question of our own about an address: exit status 69 says that this host has no tool for it, 126 that the name does
-# not resolve.
+# A question of our own about an address (sockets.py): exit status 69 says that this host has no tool for it, 70 that the
+# answer is final, 126 that the name does not resolve.
 ask_socket() {
     ask_command
     detail=$said
-    [ "$status" != 69 ] || verdict=skipped
+    case $status in 69) verdict=skipped ;; 70) final=yes ;; esac
 }
 
 ask_logs() {

@@ -24,6 +24,8 @@ make_plan() {
         rejected='' why=$unfit
         [ -z "$blockers_found" ] || hint=''
         [ -z "$lease_found" ] || hint='Wait for it; an --emergency rollback takes the lock over.'
+    elif [ -n "$equal" ]; then
+        why="it cannot be told which of $target and $equal is newer" target=''
     elif [ -n "$target" ]; then
         decision=plan
         warn_of_target
@@ -38,11 +40,10 @@ make_plan() {
     fi
 }
 
-# Set target; weighed (newest first: name, what speaks against it, revision, marks) and rejected (name, why); known,
-# unusable and marked_bad of the release that was asked for.
+# Set target, equal (nobody can tell which of both is newer); weighed (newest first: name, what speaks against it,
+# revision, marks) and rejected (name, why); known, unusable and marked_bad of the release that was asked for.
 weigh() {
-    weighed='' known='' unusable='' marked_bad='' newer=''
-    case $names in *"$NL$origin$NL"*) newer=yes ;; esac
+    weighed='' equal='' known='' unusable='' marked_bad='' newer=$anchor
     while IFS=$SEP read -r key name problem revision mark sealed; do
         [ -n "$name" ] || continue
         case $NL$broken in *"$NL$name$SEP"*)
@@ -52,17 +53,25 @@ weigh() {
             ;;
         esac
         against=$problem
-        if [ -n "$newer" ]; then
+        if [ "$name" = "$anchor" ]; then
+            newer='' against='it is the live one'
+            # It is gone.
+            case $names in *"$NL$name$NL"*) ;; *) continue ;; esac
+        elif [ -n "$anchor" ] && { [ -z "$key" ] || [ "$key" = "${anchor_key:-$key}" ]; }; then
+            in_words order-unclear
+            against=$words
+        elif [ -n "$newer" ]; then
             against='it is newer than the live one'
-            [ "$name" != "$origin" ] || newer='' against='it is the live one'
         elif [ -z "$problem" ] && [ "$mark" = bad ]; then
             against='it is marked bad'
         fi
         if [ "$name" = "$backup" ]; then
             known=yes unusable=$problem marked_bad=$mark
             [ -n "$problem" ] || { [ "$name" = "$live" ] && [ -z "$interrupted_to" ]; } || target=$name
-        elif [ -z "$backup$target$against" ]; then
-            target=$name
+        elif [ -z "$backup$against$target" ]; then
+            target=$name target_key=$key
+        elif [ -z "$backup$against$equal" ] && [ "$target_key" = "${key:-$target_key}" ]; then
+            equal=$name
         fi
         [ -z "$against" ] || [ "$name" = "$target" ] || rejected=$rejected$name$SEP$against$NL
         weighed=$weighed$name$SEP$against$SEP$revision$SEP${mark:+$mark }${sealed:+sealed }${problem:+incomplete}$NL
@@ -91,12 +100,25 @@ warn() {
 }
 
 warn_of_target() {
+    [ -n "$backup" ] || warn_of_order
     [ "$marked_bad" != bad ] || warn "$target is marked bad; it was asked for by name"
     [ -z "$interrupted_to" ] || warn "$this_host: an interrupted rollback to $interrupted_to is taken up"
     [ -n "$emergency" ] || return 0
     for words in "$doubts" "${lease_found:+$lease_found; the lock is taken over}" "$absent"; do
         [ -z "$words" ] || warn "$this_host: $words"
     done
+}
+
+warn_of_order() {
+    [ -z "$mixed" ] || warn "$mixed"
+    [ "$order" = deployed ] || return 0
+    unsure=''
+    for name in "$target" "$anchor"; do
+        case $logged,$times in *"$NL$name$SEP"[0-9]*,* | *,*"$NL$name$SEP"*"$SEP"[0-9]*) continue ;; esac
+        case $names in *"$NL$name$NL"*) unsure=$unsure${unsure:+ and }$name ;; esac
+    done
+    in_words order-created "$unsure"
+    [ -z "$unsure" ] || warn "$words"
 }
 
 # Verify the target's manifest and run the checks of phase before. Set unsealed: how the target differs from its manifest.

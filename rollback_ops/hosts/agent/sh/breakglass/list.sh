@@ -7,7 +7,7 @@ show_list() {
         "${interrupted_to:+a rollback to $interrupted_to was interrupted; the next run continues it}"; do
         [ -z "$words" ] || show "  ! $words"
     done
-    [ -z "$weighed" ] || show "$(show_rows)"
+    [ -z "$weighed" ] || show "$(show_rows)$NL  order: $order, newest first"
     case $decision in
         plan) show "✓ a rollback would go to $target" ;;
         nothing) show "✓ nothing to do: $why" ;;

@@ -1,26 +1,29 @@
 # Surveys this host, and reads the answer into variables.
 
-# Set live_*, origin, interrupted_to, releases_found (newest first: key, name, problem, revision, mark, sealed), names,
-# blockers_found, doubts (what an emergency ignores) and lease_found.
+# Set live_*, origin, interrupted_to, releases_found (newest first: key, name, problem, revision, mark, sealed),
+# anchor and its anchor_key, blockers_found, doubts (what an emergency ignores) and lease_found.
 look() {
-    found='' names=$NL blockers_found='' doubts='' lease_found='' interrupted_to=''
+    found='' names=$NL usable='' logged=$NL times=$NL blockers_found='' doubts='' lease_found='' interrupted_to='' place=0
     surveyed=$(survey no)
     while IFS=$SEP read -r tag first second third fourth fifth; do
         case $tag in
             live) live_state=$first live_name=$second live_path=$third origin=$second ;;
             release)
                 in_words problem "$second"
-                add_release "$first" "$words$SEP$third$SEP$fourth$SEP$fifth"
+                found=$found$first$SEP$words$SEP$third$SEP$fourth$SEP$fifth$NL names=$names$first$NL
+                if [ -z "$words" ] || [ "$first" = "$origin" ]; then usable=$usable$first$NL; fi
                 ;;
             odd)
                 # In octal, as the name may be anything.
-                name=$(printf '%b' "$(printf '%s' "$first" | sed 's/\\/\\0/g')")
-                add_release "'$(one_line "$name" | head -c 128)'" "$RO_BAD_NAME$SEP$SEP$SEP"
+                decoded=$(printf '%b' "$(printf '%s' "$first" | sed 's/\\/\\0/g')")
+                found="$found'$(one_line "$decoded" | head -c 128)'"$SEP$RO_BAD_NAME$SEP$SEP$SEP$NL
                 ;;
+            logged) place=$((place + 1)) logged=$logged$first$SEP$place$NL ;;
+            modified) note_times "$first" "$third" "$fourth" ;;
             blocker | warning)
                 in_words "$first" "$second" "$third"
                 [ "$tag" = warning ] || block "$words"
-                [ "$tag" = blocker ] || doubt "$words"
+                [ "$tag" = blocker ] || doubts=$doubts${doubts:+; }$words
                 ;;
             lease)
                 first=$first${third:+, $third}
@@ -38,39 +41,41 @@ look() {
     done <<END
 $(printf '%s\n' "$surveyed" | tr '\001\t' '?\001')
 END
-    releases_found=$(printf '%s' "$found" | sort -r)
+    sort_releases
     lines "$(printf '%s\n' "$surveyed" | sed -n "s/^state$TAB//p" | sed -n "$RO_UNSTARTABLE")" block
     [ "$live_state" != directory ] || block 'current is not a link, so it cannot be switched'
     took
     find_seconds=$seconds
 }
 
+# note_times NAME CREATED LIVE-SINCE: the earlier of both, in seconds since the epoch, and whether the second is known.
+note_times() {
+    case ${3:-x} in *[!0-9]*) since=0 ;; *) since=$3 ;; esac
+    noted=${since#0}
+    case ${2:-x} in 0 | *[!0-9]*) ;; *) if [ "$since" = 0 ] || [ "$since" -gt "$2" ]; then since=$2; fi ;; esac
+    times=$times$1$SEP$since$SEP$noted$NL
+}
+
+sort_releases() {
+    anchor=$origin
+    case $names in *"$NL$origin$NL"*) ;; *)
+        # A release that is gone is still the one that was left: what is newer must not be chosen.
+        [ "$live_state" = dangling ] || [ -n "$interrupted_to" ] || anchor=''
+        [ -z "$anchor" ] || usable=$usable$anchor$NL found=$found$anchor$SEP$NL
+        ;;
+    esac
+    detect_order "$usable"
+    versions=$NL$(printf '%s' "$names$anchor$NL" | grep -E -e "$RO_VERSION")$NL
+    releases_found=$(
+        printf '%s' "$found" | while IFS=$SEP read -r name fields; do
+            key_of "$name"
+            printf '%s\n' "$key$SEP$name$SEP$fields"
+        done | sort -r
+    )
+    key_of "$anchor"
+    anchor_key=$key
+}
+
 block() {
     blockers_found=$blockers_found${blockers_found:+; }$1
-}
-
-doubt() {
-    doubts=$doubts${doubts:+; }$1
-}
-
-# add_release NAME FIELDS
-add_release() {
-    natural_key "$1"
-    found=$found$key$SEP$1$SEP$2$NL names=$names$1$NL
-}
-
-# Set key, which sorts as plan.natural does: digits are a number behind its length, and begin with what sorts first.
-natural_key() {
-    key='' left_over=$1
-    while [ -n "$left_over" ]; do
-        part=${left_over%%[0-9]*}
-        left_over=${left_over#"$part"}
-        key=$key$part
-        [ -n "$left_over" ] || break
-        part=${left_over%%[!0-9]*}
-        left_over=${left_over#"$part"}
-        part=${part#"${part%%[!0]*}"}
-        length=00${#part}
-        key="$key ${length#"${length%???}"}$part"
-    done
 }

@@ -3,7 +3,8 @@
 # A line of `checks` (RO_CHECKS to begin with) has these fields. `since` is - while the check does not count as passing;
 # `passed_at` is when it was asked last with success, `first` when it had passed first.
 read_check() {
-    IFS=$TAB read -r due number kind name how every window limit successes allowed passes failures since passed_at first verdict detail
+    IFS=$TAB read -r due number kind name how every window limit successes allowed fast \
+        passes failures failed since passed_at first verdict detail
 }
 
 # Set healthy (yes, no or unknown; empty when nothing was asked), down, results and verified (seconds).
@@ -78,8 +79,8 @@ END
     while read_check; do
         case $asked in *" $number "*) judge ;; esac
         [ "$verdict" = skipped ] || weigh_check
-        checks=$checks$due$TAB$number$TAB$kind$TAB$name$TAB$how$TAB$every$TAB$window$TAB$limit$TAB$successes$TAB$allowed
-        checks=$checks$TAB$passes$TAB$failures$TAB$since$TAB$passed_at$TAB$first$TAB$verdict$TAB$detail$NL
+        checks=$checks$due$TAB$number$TAB$kind$TAB$name$TAB$how$TAB$every$TAB$window$TAB$limit$TAB$successes$TAB$allowed$TAB$fast
+        checks=$checks$TAB$passes$TAB$failures$TAB$failed$TAB$since$TAB$passed_at$TAB$first$TAB$verdict$TAB$detail$NL
     done <<END
 $before
 END
@@ -95,6 +96,8 @@ END
 judge() {
     verdict=unknown not_asked=$detail detail=''
     "$how" </dev/null
+    if [ "$verdict" = failed ]; then failed=$((failed + 1)); else failed=0; fi
+    [ "$fast" != yes ] || [ "$failed" -lt "$allowed" ] || final=yes
     case $detail in *[[:cntrl:]]*) detail=$(one_line "$detail") ;; esac
     due=$((clock + every))
     [ "$every" -ge 40 ] || every=$((every > 30 ? 40 : every * 13 / 10 + 1))
