@@ -7,6 +7,9 @@ import os
 import re
 import signal
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -331,15 +334,47 @@ def test_4_a_target_that_dies_under_verification_is_down(shell: str, tmp_path: P
     assert (ended.returncode, record_of(sandbox).outcome) == (4, "failed")
 
 
-def test_a_lock_that_is_held_is_respected_and_an_emergency_breaks_it(sandbox: Standalone) -> None:
+@contextmanager
+def renewed(sandbox: Standalone) -> Iterator[None]:
+    """Another run verifies: its questions keep its lease alive."""
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.wait(0.05):
+            sandbox.host.ask(RUN)
+
+    owner = threading.Thread(target=ask)
+    owner.start()
+    try:
+        yield
+    finally:
+        over.set()
+        owner.join()
+
+
+def test_a_lease_whose_owner_renews_it_is_respected_and_an_emergency_breaks_it(sandbox: Standalone) -> None:
     sandbox.switch(intent='{"event":"intent","id":"another"}')
-    held = sandbox.break_glass(*WHY)
-    assert (held.returncode, sandbox.running()) == (1, "r2")
-    assert "locked by tester since " in held.stdout
-    assert sandbox.break_glass("--emergency").returncode == 0
+    with renewed(sandbox):
+        held = sandbox.break_glass(*WHY)
+        assert (held.returncode, sandbox.running()) == (1, "r2")
+        assert "locked by tester since " in held.stdout
+        assert sandbox.break_glass("--emergency").returncode == 0
     assert sandbox.running() == "r1"
     (record,), _ = read_journal((sandbox.store / "journal.jsonl").read_text().splitlines())
     assert any("the lock is taken over" in warning for warning in record.warnings)
+
+
+def test_a_lease_that_nobody_renews_is_waited_for(sandbox: Standalone) -> None:
+    sandbox.switch(intent='{"event":"intent","id":"another"}')
+    assert sandbox.break_glass("--check").returncode == 1
+    # It would be over after ten seconds.
+    lease = sandbox.state / "lease"
+    run, boot, _, rest = lease.read_text().split("\t", 3)
+    soon = int(Path("/proc/uptime").read_text().split()[0].replace(".", "")) + 150
+    lease.write_text("\t".join((run, boot, str(soon), rest)))
+    ended = sandbox.break_glass(*WHY)
+    assert (ended.returncode, sandbox.running()) == (0, "r1")
+    assert "▸ wait: locked by tester since " in ended.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

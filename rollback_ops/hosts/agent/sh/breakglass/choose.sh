@@ -114,8 +114,7 @@ warn_of_order() {
     [ "$order" = deployed ] || return 0
     unsure=''
     for name in "$target" "$anchor"; do
-        case $logged,$times in *"$NL$name$SEP"[0-9]*,* | *,*"$NL$name$SEP"*"$SEP"[0-9]*) continue ;; esac
-        case $names in *"$NL$name$NL"*) unsure=$unsure${unsure:+ and }$name ;; esac
+        case $noted/$names in *"$NL$name$NL"*/*) ;; */*"$NL$name$NL"*) unsure=$unsure${unsure:+ and }$name ;; esac
     done
     in_words order-created "$unsure"
     [ -z "$unsure" ] || warn "$words"

@@ -3,7 +3,8 @@
 # Set live_*, origin, interrupted_to, releases_found (newest first: key, name, problem, revision, mark, sealed),
 # anchor and its anchor_key, blockers_found, doubts (what an emergency ignores) and lease_found.
 look() {
-    found='' names=$NL usable='' logged=$NL times=$NL blockers_found='' doubts='' lease_found='' interrupted_to='' place=0
+    found='' names=$NL usable='' blockers_found='' doubts='' lease_found='' interrupted_to=''
+    logged=$NL times=$NL noted=$NL place=0
     surveyed=$(survey no)
     while IFS=$SEP read -r tag first second third fourth fifth; do
         case $tag in
@@ -18,7 +19,7 @@ look() {
                 decoded=$(printf '%b' "$(printf '%s' "$first" | sed 's/\\/\\0/g')")
                 found="$found'$(one_line "$decoded" | head -c 128)'"$SEP$RO_BAD_NAME$SEP$SEP$SEP$NL
                 ;;
-            logged) place=$((place + 1)) logged=$logged$first$SEP$place$NL ;;
+            logged) place=$((place + 1)) logged=$logged$first$SEP$place$NL noted=$noted$first$NL ;;
             modified) note_times "$first" "$third" "$fourth" ;;
             blocker | warning)
                 in_words "$first" "$second" "$third"
@@ -48,12 +49,12 @@ END
     find_seconds=$seconds
 }
 
-# note_times NAME CREATED LIVE-SINCE: the earlier of both, in seconds since the epoch, and whether the second is known.
+# note_times NAME CREATED LIVE-SINCE: the earlier of both, in seconds since the epoch. Only the second is certain.
 note_times() {
     case ${3:-x} in *[!0-9]*) since=0 ;; *) since=$3 ;; esac
-    noted=${since#0}
+    [ "$since" = 0 ] || noted=$noted$1$NL
     case ${2:-x} in 0 | *[!0-9]*) ;; *) if [ "$since" = 0 ] || [ "$since" -gt "$2" ]; then since=$2; fi ;; esac
-    times=$times$1$SEP$since$SEP$noted$NL
+    times=$times$1$SEP$since$NL
 }
 
 sort_releases() {
@@ -78,4 +79,18 @@ sort_releases() {
 
 block() {
     blockers_found=$blockers_found${blockers_found:+; }$1
+}
+
+# Wait for a lease that its owner does not renew: it is over in ten seconds at most. Then look again.
+await_lease() {
+    ! lock_is_held || return 0
+    read_lease
+    seconds "$left"
+    tell_phase wait "$lease_found; it is over in $seconds s, if its owner does not renew it"
+    first=$lease_until
+    while [ "$left" -gt 0 ] && [ "$lease_until" = "$first" ]; do
+        sleep 0.2
+        read_lease
+    done
+    look
 }

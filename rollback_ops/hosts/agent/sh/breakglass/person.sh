@@ -40,6 +40,7 @@ person() {
     began=$now
     tell_phase survey "looking at $this_host"
     look
+    [ "$doing,$emergency" != rollback, ] || [ -z "$lease_found" ] || await_lease
     if [ "$doing" = list ]; then
         show_list
         exit 0
