@@ -110,7 +110,7 @@ def _words() -> str:
     """What the codes of a survey mean, as a function that sets ``words``."""
     blockers = [f"{code}) words={_template(text)} ;;" for code, text in protocol.BLOCKERS.items()]
     states = [f"live-{state}) words={_template(text)} ;;" for state, text in plan.NOT_LIVE.items()]
-    order = {"mixed": MIXED, "created": CREATED, "unclear": plan.UNCLEAR}
+    order = {"mixed": MIXED, "created": CREATED, "unclear": plan.UNCLEAR, "never": plan.NEVER}
     orders = [f"order-{code}) words={_template(text.replace('{}', '{0}'))} ;;" for code, text in order.items()]
     problems = [f"{code}) words={shlex.quote(text)} ;;" for code, text in protocol.PROBLEMS.items()]
     problem = ["problem) case $2 in '') words='' ;;", *problems, '*) words="it $2" ;;', "esac ;;"]

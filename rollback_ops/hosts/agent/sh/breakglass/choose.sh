@@ -17,6 +17,8 @@ make_plan() {
     live=''
     [ "$live_state" != release ] || live=$live_name
     weigh
+    [ -z "$equal" ] || lived=''
+    reject_others
     unfit
     if [ -n "$if_current" ] && [ "$if_current" != "$live" ] && [ "$if_current" != "$origin" ]; then
         decision=nothing rejected='' why="$if_current is no longer live (live: ${live:-$live_state})"
@@ -40,10 +42,10 @@ make_plan() {
     fi
 }
 
-# Set target, equal (nobody can tell which of both is newer); weighed (newest first: name, what speaks against it,
-# revision, marks) and rejected (name, why); known, unusable and marked_bad of the release that was asked for.
+# Set target, and equal where nobody can tell which of both is newer; weighed (newest first: name, what speaks against
+# it, key, revision, marks); known, unusable and marked_bad of the release that was asked for.
 weigh() {
-    weighed='' equal='' known='' unusable='' marked_bad='' newer=$anchor
+    weighed='' target='' equal='' known='' unusable='' marked_bad='' newer=$anchor lived=''
     while IFS=$SEP read -r key name problem revision mark sealed; do
         [ -n "$name" ] || continue
         case $NL$broken in *"$NL$name$SEP"*)
@@ -68,15 +70,37 @@ weigh() {
         if [ "$name" = "$backup" ]; then
             known=yes unusable=$problem marked_bad=$mark
             [ -n "$problem" ] || { [ "$name" = "$live" ] && [ -z "$interrupted_to" ]; } || target=$name
-        elif [ -z "$backup$against$target" ]; then
-            target=$name target_key=$key
-        elif [ -z "$backup$against$equal" ] && [ "$target_key" = "${key:-$target_key}" ]; then
-            equal=$name
+        elif [ -z "$backup$against" ]; then
+            take_eligible
         fi
-        [ -z "$against" ] || [ "$name" = "$target" ] || rejected=$rejected$name$SEP$against$NL
-        weighed=$weighed$name$SEP$against$SEP$revision$SEP${mark:+$mark }${sealed:+sealed }${problem:+incomplete}$NL
+        weighed=$weighed$name$SEP$against$SEP$key$SEP$revision$SEP${mark:+$mark }${sealed:+sealed }${problem:+incomplete}$NL
     done <<END
 $releases_found
+END
+}
+
+# The first one is the newest. One that is known to have been live comes before all others.
+take_eligible() {
+    case $was_live,$target,$lived in
+        *"$NL$name$NL"*,*,) target=$name target_key=$key equal='' lived=yes ;;
+        *,,) target=$name target_key=$key ;;
+        *"$NL$name$NL"*,*,yes | *,*,) [ -n "$equal" ] || [ "$target_key" != "${key:-$target_key}" ] || equal=$name ;;
+    esac
+}
+
+# Set rejected (name, why), and put the reason into weighed for those of which nothing says that they were ever live.
+reject_others() {
+    rejected='' older='' before=$weighed weighed=''
+    while IFS=$SEP read -r name against key fields; do
+        if [ "$name" = "$target" ]; then
+            older=yes
+        elif [ -z "$backup$against" ] && [ -n "$lived" ] && { [ -z "$older" ] || [ "$target_key" = "${key:-$target_key}" ]; }; then
+            case $was_live in *"$NL$name$NL"*) ;; *) against="nothing says that it was ever live, and $target was" ;; esac
+        fi
+        [ -z "$against" ] || [ "$name" = "$target" ] || rejected=$rejected$name$SEP$against$NL
+        weighed=$weighed$name$SEP$against$SEP$key$SEP$fields$NL
+    done <<END
+${before%"$NL"}
 END
 }
 
@@ -100,13 +124,14 @@ warn() {
 }
 
 warn_of_target() {
-    [ -n "$backup" ] || warn_of_order
     [ "$marked_bad" != bad ] || warn "$target is marked bad; it was asked for by name"
     [ -z "$interrupted_to" ] || warn "$this_host: an interrupted rollback to $interrupted_to is taken up"
-    [ -n "$emergency" ] || return 0
     for words in "$doubts" "${lease_found:+$lease_found; the lock is taken over}" "$absent"; do
-        [ -z "$words" ] || warn "$this_host: $words"
+        [ -z "$emergency" ] || [ -z "$words" ] || warn "$this_host: $words"
     done
+    in_words order-never "$target"
+    case $was_live in *"$NL$target$NL"*) ;; *) warn "$words" ;; esac
+    [ -n "$backup" ] || warn_of_order
 }
 
 warn_of_order() {

@@ -16,7 +16,7 @@ show_list() {
 }
 
 show_rows() {
-    while IFS=$SEP read -r name against revision marks; do
+    while IFS=$SEP read -r name against key revision marks; do
         point=' '
         if [ "$name" = "$live_name" ]; then
             point='●'

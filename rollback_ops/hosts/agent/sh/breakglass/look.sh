@@ -4,7 +4,7 @@
 # anchor and its anchor_key, blockers_found, doubts (what an emergency ignores) and lease_found.
 look() {
     found='' names=$NL usable='' blockers_found='' doubts='' lease_found='' interrupted_to=''
-    logged=$NL times=$NL noted=$NL place=0
+    logged=$NL times=$NL noted=$NL was_live=$NL place=0
     surveyed=$(survey no)
     while IFS=$SEP read -r tag first second third fourth fifth; do
         case $tag in
@@ -12,6 +12,7 @@ look() {
             release)
                 in_words problem "$second"
                 found=$found$first$SEP$words$SEP$third$SEP$fourth$SEP$fifth$NL names=$names$first$NL
+                [ "$fourth" != good ] || was_live=$was_live$first$NL
                 if [ -z "$words" ] || [ "$first" = "$origin" ]; then usable=$usable$first$NL; fi
                 ;;
             odd)
@@ -19,7 +20,7 @@ look() {
                 decoded=$(printf '%b' "$(printf '%s' "$first" | sed 's/\\/\\0/g')")
                 found="$found'$(one_line "$decoded" | head -c 128)'"$SEP$RO_BAD_NAME$SEP$SEP$SEP$NL
                 ;;
-            logged) place=$((place + 1)) logged=$logged$first$SEP$place$NL noted=$noted$first$NL ;;
+            logged) place=$((place + 1)) logged=$logged$first$SEP$place$NL noted=$noted$first$NL was_live=$was_live$first$NL ;;
             modified) note_times "$first" "$third" "$fourth" ;;
             blocker | warning)
                 in_words "$first" "$second" "$third"
@@ -51,7 +52,7 @@ END
 
 # note_times NAME CREATED LIVE-SINCE: the earlier of both, in seconds since the epoch. Only the second is certain.
 note_times() {
-    case ${3:-x} in *[!0-9]*) since=0 ;; *) since=$3 ;; esac
+    case ${3:-x} in *[!0-9]*) since=0 ;; *) since=$3 was_live=$was_live$1$NL ;; esac
     [ "$since" = 0 ] || noted=$noted$1$NL
     case ${2:-x} in 0 | *[!0-9]*) ;; *) if [ "$since" = 0 ] || [ "$since" -gt "$2" ]; then since=$2; fi ;; esac
     times=$times$1$SEP$since$NL
