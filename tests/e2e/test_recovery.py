@@ -64,11 +64,8 @@ def test_the_policy_decides_what_is_live_when_the_target_is_not_well(
     assert rollback_ops("check", "prod", "--backup", "b1" if live != "b1" else "b3").code == 0
 
 
-@pytest.mark.parametrize("manager", ["systemd", "supervisor"])
-def test_restore_puts_every_unit_and_the_configuration_back(
-    rollback_ops: RollbackOps, deploy: Deploy, manager: str
-) -> None:
-    service = deploy(manager=manager, units=3, releases={"b1": "unhealthy", "b2": "healthy"})
+def test_restore_puts_every_unit_and_the_configuration_back(rollback_ops: RollbackOps, deploy: Deploy) -> None:
+    service = deploy(units=3, releases={"b1": "unhealthy", "b2": "healthy"})
     # The older release came without its link, and has another configuration.
     stale = f"{service.releases_directory}/b1/config.json"
     service.host.run(f"""rm {stale}; echo '{{"environment": "stale"}}' >{stale}""")
@@ -82,7 +79,7 @@ def test_restore_puts_every_unit_and_the_configuration_back(
     well = {"status": "ok", "release": "b2", "config": {"environment": "prod"}}
     assert [service.health(unit) for unit in range(3)] == [well] * 3
     assert service.is_running()
-    assert pid(service) != processes or manager == "supervisor"
+    assert pid(service) != processes
     assert [step["name"] for step in ended.document["hosts"][0]["steps"]].count("start") == 2
     assert "b2" in ended.document["hosts"][0]["detail"]
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import socket
-import time
 import tomllib
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -46,8 +44,9 @@ def test_files_that_are_written_are_there_with_their_owner_and_mode(host: LabHos
     assert host.run("stat -c '%U %G %a' \"/srv/some where/it's\"").stdout == "deploy deploy 640\n"
 
 
-@pytest.mark.parametrize("manager", ["systemd", "systemd-user", "supervisor"])
-@pytest.mark.parametrize("layout", ["backups", "releases"])
+@pytest.mark.parametrize(
+    ("manager", "layout"), [("systemd", "backups"), ("systemd-user", "releases"), ("supervisor", "backups")]
+)
 def test_a_deployed_service_answers_with_its_release(
     deploy: Callable[..., Deployed], manager: str, layout: str
 ) -> None:
@@ -60,64 +59,6 @@ def test_a_deployed_service_answers_with_its_release(
     service.stop()
     assert not service.is_running()
     assert service.health() is None
-
-
-def test_a_release_may_be_unwell_from_the_start(deploy: Callable[..., Deployed]) -> None:
-    service = deploy(releases={"a": "healthy", "b": "unhealthy"})
-    assert service.health() == {"status": "unhealthy", "release": "b", "config": {"environment": "prod"}}
-    assert service.is_running()
-
-
-def test_a_release_may_crash_at_once(deploy: Callable[..., Deployed]) -> None:
-    service = deploy(releases={"a": "crash_at_once"})
-    wait_until(lambda: not service.is_running(), 5, "the crash")
-    assert service.health() is None
-
-
-def test_a_release_may_crash_later(deploy: Callable[..., Deployed]) -> None:
-    service = deploy(releases={"a": "crash_after_2s"})
-    assert service.health() is not None
-    wait_until(lambda: not service.is_running(), 5, "the crash")
-
-
-def test_a_release_may_fall_ill_later(deploy: Callable[..., Deployed]) -> None:
-    service = deploy(releases={"a": "unhealthy_after_3s"})
-
-    def status() -> Any:
-        return (service.health() or {}).get("status")
-
-    assert status() == "ok"
-    wait_until(lambda: status() == "unhealthy", 5, "the illness")
-
-
-def test_a_release_may_call_itself_something_else(deploy: Callable[..., Deployed]) -> None:
-    assert (deploy(releases={"a": "wrong_release_name"}).health() or {})["release"] == "somebody-else"
-
-
-def test_a_release_may_answer_slowly_or_never(deploy: Callable[..., Deployed]) -> None:
-    slow = deploy(releases={"a": "slow_answers"})
-    assert slow.health(timeout=0.3) is None
-    assert slow.health(timeout=5) is not None
-    assert deploy(releases={"a": "never_answers"}).health(timeout=0.3) is None
-
-
-def test_a_release_may_start_slowly(deploy: Callable[..., Deployed]) -> None:
-    began = time.monotonic()
-    assert deploy(releases={"a": "slow_start_6s"}).health() is not None
-    assert time.monotonic() - began > 6
-
-
-def test_a_release_may_ignore_the_request_to_stop(deploy: Callable[..., Deployed]) -> None:
-    service = deploy(releases={"a": "ignores_sigterm"}, options=["TimeoutStopSec=1"])
-    service.stop()
-    assert "Result=timeout" in service.host.run(f"systemctl show -p Result {service.name}").stdout
-
-
-def test_a_release_may_log_critical_errors_while_it_looks_well(deploy: Callable[..., Deployed]) -> None:
-    service = deploy(releases={"a": "logs_critical"})
-    assert service.health() is not None
-    query = f"journalctl -u {service.name} -p crit --no-pager -q"
-    wait_until(lambda: "CRITICAL" in service.host.run(query).stdout, 5, "the log line")
 
 
 def test_a_unit_may_tell_systemd_when_it_is_ready(deploy: Callable[..., Deployed]) -> None:

@@ -77,7 +77,9 @@ def supervisor(plan: Plan) -> Supervision:
         start=f"supervisorctl update {units} && {{ supervisorctl start {units} || :; }}",
         stop=f"supervisorctl stop {units}",
         running=f"supervisorctl status {units}",
-        remove="; ".join(f"rm {path}" for path in files) + f"; supervisorctl signal KILL {units}; supervisorctl update",
+        # What is killed while it is being stopped is not started again. The pattern does not match the shell with it.
+        remove=f"rm {shlex.join(files)}; supervisorctl update & while kill -0 $! 2>/dev/null; do"
+        f" pkill -KILL -f '{plan.root}/current/service[.]py'; sleep 0.1; done",
         files=files,
     )
 
