@@ -102,7 +102,7 @@ def test_a_worker_that_lost_its_lease_stops_before_its_next_mutation(
     stage: Stage, boundary: str, steps: list[str]
 ) -> None:
     trial = Trial("second-emergency", boundary, "root", 1)
-    scene = stage.set_up(trial)
+    scene = stage.set_up(trial, total="50s")
     scene.gates.arm(boundary)
     running = scene.begin("first")
     assert reach(scene, trial, running)
@@ -125,7 +125,7 @@ def test_a_worker_that_lost_its_lease_stops_before_its_next_mutation(
 
 def test_a_lock_names_its_owner_its_run_and_when_it_expires(stage: Stage) -> None:
     trial = Trial("second-rollback", "stop", "root", 1)
-    scene = stage.set_up(trial)
+    scene = stage.set_up(trial, total="50s")
     scene.gates.arm("stop")
     running = scene.begin(
         "first",

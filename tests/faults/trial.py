@@ -109,12 +109,12 @@ class Stage:
             scene.service.remove()
             self.host.run(f"rm -rf {scene.root}", check=False)
 
-    def set_up(self, trial: Trial) -> Scene:
-        """A service of its own for a trial. Whoever plays it alone removes it."""
+    def set_up(self, trial: Trial, total: str = LIMITS["total"]) -> Scene:
+        """A service of its own for a trial, with a time for the whole of it. Whoever plays it alone removes it."""
         service = self.host.deploy(owner=trial.owner, layout="releases", releases=RELEASES)
         # So that the step that makes the links has something to do.
         self.host.run(f"rm {service.releases_directory}/b[34]/config.json")
-        self._ops.settings(service.toml(verify=VERIFY, limits=LIMITS, requires=["service.py"]))
+        self._ops.settings(service.toml(verify=VERIFY, limits={**LIMITS, "total": total}, requires=["service.py"]))
         return Scene(self.host, self._gates, service, self._ops)
 
 

@@ -87,6 +87,12 @@ def begin(rollback_ops: RollbackOps, *arguments: str) -> Running:
 def begin_and_reach(rollback_ops: RollbackOps, service: Deployed, moment: str) -> Running:
     """A rollback that is just at ``moment``."""
     running = begin(rollback_ops)
+    reach(running, service, moment)
+    return running
+
+
+def reach(running: Running, service: Deployed, moment: str) -> None:
+    """Wait until the service is at ``moment`` of the rollback that goes on."""
     ask = f"systemctl show -p SubState --value {service.units[0]}"
 
     def is_there() -> bool:
@@ -94,7 +100,6 @@ def begin_and_reach(rollback_ops: RollbackOps, service: Deployed, moment: str) -
         return service.host.run(ask).stdout.strip() == moment
 
     wait_until(is_there, 30, f"{service.name} being at {moment}")
-    return running
 
 
 def processes(host: LabHost, pattern: str) -> list[str]:

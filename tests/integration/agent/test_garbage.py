@@ -249,7 +249,7 @@ def texts(value: Any) -> Iterable[str]:
 
 
 @given(lines)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 def test_any_lines_become_clean_nouns_or_a_bad_answer(said: list[tuple[str, list[str]]]) -> None:
     feed = protocol.Answer("survey")
     feed.feed("rollback-ops\t1\tsurvey")
