@@ -1,6 +1,6 @@
 # Where the link current leads: into which release, and to which place in it.
 
-# Sets live_state, live_name, live_place (empty, or /public where current leads to that directory of the release) and
+# Set live_state, live_name, live_place (empty, or /public where current leads to that directory of the release) and
 # live_path, the text of the link.
 look_at_current() {
     live_state=missing live_name='' live_place='' live_path=''
@@ -21,7 +21,7 @@ look_at_current() {
     fi
 }
 
-# Sets real: where a link beside current with this text leads, whether that is there or not.
+# Set real: where a link beside current with this text leads, whether that is there or not.
 where_leads() {
     case $1 in /*) way=$1 ;; *) way=${current%/*}/$1 ;; esac
     gone=''
@@ -45,14 +45,14 @@ name_it() {
     fi
 }
 
-# The name of the release that current led into when this was its text.
+# Print the name of the release that current led into when this was its text.
 release_behind() {
     where_leads "$1"
     name_it "$real"
     printf '%s' "$live_name"
 }
 
-# Sets wanted: what a release lacks. It must have the place that current leads to, too.
+# Set wanted: what a release lacks. It must have the place that current leads to, too.
 is_complete() {
     lines "$RO_REQUIRES" has "$1" && { wanted=${live_place#/} && [ -d "$1$live_place" ]; }
 }

@@ -13,13 +13,13 @@ show_deployment_log() {
     fi
 }
 
-# Sets live_since: when we first noted that a release was live, in seconds since the epoch. 0: at an unknown time.
+# Set live_since: when we first noted that a release was live, in seconds since the epoch. 0: at an unknown time.
 live_since_of() {
     live_since=''
     [ ! -e "$lives/$1" ] || IFS= read -r live_since <"$lives/$1" || :
 }
 
-# Only the first note counts. It is a courtesy: a rollback does not need it.
+# Note the first time that a release was live. A rollback does not depend on it.
 note_live() {
     if ! safe_name "$1" || [ -e "$lives/$1" ]; then return; fi
     own_directory "$lives" && printf '%s\n' "${first_live:-0}" >"$lives/$1"

@@ -20,13 +20,13 @@ end_last_line() {
     [ "$last" = "$NL." ] || printf '\n' >>"$journal"
 }
 
-# record RUN LINE [MARK RELEASE]…: the last word on a run.
+# record RUN LINE [MARK RELEASE]…: write the record of a run and its marks, and drop its lease.
 record() {
     # What was verified without a rollback was deployed lately; what a rollback left or restored was live before.
     run=$1 last_word=$2 first_live=''
     [ -n "$last_word" ] || first_live=$(date +%s)
     shift 2
-    # Where this run changed something, that was looked at before.
+    # A run that changed something here has checked the places already.
     [ -d "$state/runs/$run" ] || [ -z "$(guarded)" ] || return 1
     own_directory "$marks" || return 1
     written=0
@@ -51,8 +51,8 @@ set_mark() {
     esac
 }
 
-# What a crash left in the journal must not damage the whole lines: a half line is
-# ended (cut does that), and zeros and lines that nobody could read are left out.
+# Print the lines of the journal. After a crash some are damaged: cut ends a half line, and zeros and lines that are too
+# long to read are left out.
 history() {
     [ -r "$journal" ] || return 0
     tail -c 8000000 -- "$journal" | tr -d '\000' | cut -b 1-60000 | sed -n "/./s/^/journal$TAB/p"

@@ -1,6 +1,6 @@
 # The link `current` and the links inside a release: made under another name, then renamed into place.
 
-# Makes ready, while the service still runs, all that the switch then only has to put in place.
+# Make all links under other names while the service still runs. The switch then only renames them.
 prepare() {
     link_place=$current
     make_link "$(link_text)" "$current" && lines "$RO_LINKS" prepare_link
@@ -28,7 +28,7 @@ unprepare_link() {
     rm -f -- "$link_place.rollback-$run"
 }
 
-# current keeps the style that it has: relative links stay relative (where nothing on the way is a link itself).
+# Print the new text of current: relative where it was relative, if that leads to the target.
 link_text() {
     relative=$RO_RELEASES/$target$live_place above=$RO_CURRENT
     while [ "$above" != "${above#*/}" ]; do relative=../$relative above=${above#*/}; done
@@ -40,7 +40,7 @@ link_text() {
     fi
 }
 
-# A link is made under another name first; rename(2) then puts it in its place in one step.
+# make_link TEXT PLACE: make a link beside its place. place_link puts it there in one step, with rename(2).
 make_link() {
     ln -sfn -- "$1" "$2.rollback-$run"
 }

@@ -1,7 +1,7 @@
 # The kernel lock of a running transaction, and the lease of a verification.
 
-# The lock is a kernel lock for as long as the worker lives, and then a lease that the verification keeps
-# renewing: a dead owner's is free at once or in seconds, a live owner's never.
+# A worker holds the kernel lock while it lives. Then the verification holds a lease and renews it. The lock of a dead
+# owner is free at once, and its lease is over in seconds.
 take_lock() {
     held=''
     since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
@@ -22,11 +22,11 @@ take_lock() {
         fi
         break_in "$holder" || { result refused "the lock of $holder could not be broken"; return 1; }
     fi
-    # What was begun is finished also where nothing can be written: its lease is still there.
+    # A resumed transaction is finished even where nothing can be written: its lease is still there.
     write_lease || [ -n "$resumed" ] || { result refused "cannot write to $store"; return 1; }
 }
 
-# The new lease comes first: a worker that finds that the lease is no longer its own changes nothing more.
+# Write the new lease first: a worker that has lost its lease changes nothing more.
 break_in() {
     tell step break-lock warning 0.00 "taken from $1"
     [ ! -e "$state/lease" ] || cp -p -- "$state/lease" "$dir/broken-lease"
@@ -35,13 +35,13 @@ break_in() {
     [ -n "$held" ] || return 0
     end_other "$other_run"
     if flock -w 5 9; then return; fi
-    # It goes on, then, and must not take itself for one that lost.
+    # The other worker goes on: give its lease back.
     mv -f -- "$dir/broken-lease" "$state/lease" || drop_lease
     return 1
 }
 
-# Only what is still a worker of that run: its number may have been given to something else. What it is just running
-# holds the lock as well.
+# end_other RUN: kill the worker of a run, and its child, which holds the lock too. Its process number may belong to
+# another process by now.
 end_other() {
     if safe_name "$1" && [ -r "$state/runs/$1/pid" ] && read -r other <"$state/runs/$1/pid" &&
         grep -qF -e "$1" "/proc/$other/cmdline"; then
@@ -52,12 +52,12 @@ end_other() {
     fi
 }
 
-# Asked with a shared lock: two that ask at once must not take each other for a holder.
+# Ask with a shared lock: two who ask at the same time must not take each other for a holder.
 lock_is_held() {
     [ -r "$state/lock" ] && ! flock -s -n "$state/lock" true
 }
 
-# Sets lease_run, lease_owner, lease_url, lease_since, and left: hundredths of a second until it expires.
+# Set lease_run, lease_owner, lease_url, lease_since, and left: hundredths of a second until it expires.
 # `read` takes several tabs for one, so what may be empty stands last in every line that it reads.
 read_lease() {
     lease_run='' lease_owner='' lease_url='' lease_since='' lease_boot='' lease_until='' left=0
@@ -77,7 +77,7 @@ write_lease() {
         mv -f -- "$state/lease.$run" "$state/lease"
 }
 
-# Under the lock, as dropping it is: what was let go or broken meanwhile must not come back.
+# Renew the lease under the lock: one that was dropped or broken meanwhile must not come back.
 renew_lease() {
     (
         flock -n 9 && holds_lease || exit 0

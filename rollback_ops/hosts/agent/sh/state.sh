@@ -1,11 +1,12 @@
-# Whose state is whose: marks, manifests and open transactions, also where earlier versions kept them, and claims.
+# The state of this service and environment: marks, manifests, open transactions (also where earlier versions kept
+# them), and claims.
 
-# Nobody else is to get in, whatever a default ACL of the root would give them.
+# Make a directory that only its owner may enter, whatever a default ACL of the root would give others.
 own_directory() {
     [ -d "$1" ] || { { [ -d "$store" ] || mkdir -m 0700 -- "$store" 2>/dev/null || [ -d "$store" ]; } && mkdir -p -- "$1"; }
 }
 
-# Sets mark.
+# Set mark.
 mark_of() {
     mark=''
     for place in "$marks" "$old_marks"; do
@@ -18,14 +19,14 @@ mark_of() {
     done
 }
 
-# Sets manifest: the file; empty for a release that is not sealed.
+# Set manifest: the file; empty for a release that is not sealed.
 manifest_of() {
     manifest=$manifests/$1
     [ -e "$manifest" ] || manifest=$old_manifests/$1
     [ -e "$manifest" ] || manifest=''
 }
 
-# Sets open_run, open_target and open_source: the transaction that was begun and did not end. Empty without one.
+# Set open_run, open_target and open_source: the transaction that was begun and did not end. Empty without one.
 find_open() {
     open_run='' open_target='' open_source=''
     if [ -r "$state/open" ]; then
@@ -47,7 +48,7 @@ forget_old_open() {
     [ -z "$open_run" ] || rm -f -- "$store/open"
 }
 
-# Sets rival: another service and environment that has claimed this current. Two that share one would undo each other.
+# Set rival: another service and environment that has claimed this current. Two that share one would undo each other.
 find_rival() {
     rival=''
     for place in "$store"/*@*/current; do

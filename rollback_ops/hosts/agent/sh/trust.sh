@@ -9,7 +9,7 @@ blockers() {
     if [ "$RO_MANAGER" = custom ] && [ ! -d "$current" ]; then say blocker no-place-to-run "$current"; fi
     writable "$RO_ROOT"
     [ "${current%/*}" = "$RO_ROOT" ] || writable "${current%/*}"
-    # Somebody else may have begun to use it: root, on a host where this user cannot become root.
+    # Root may have written there, on a host where this user cannot become root.
     for place in "$store" "$state" "$state/runs" "$state/lock" "$journal"; do
         [ ! -e "$place" ] || writable "$place"
     done
@@ -29,7 +29,7 @@ writable() {
     esac
 }
 
-# What we run, and where we write (as root, perhaps), must not have been put there by just anybody.
+# Report every place that we run or write (perhaps as root) and that an untrusted user could have changed.
 guarded() {
     set -- "$RO_ROOT/."
     for place in "$releases" "${current%/*}"; do
@@ -39,7 +39,7 @@ guarded() {
         done
     done
     for place in "$store" "$store"/* "$state"/*; do
-        # What belongs to another service is for its own runs to judge.
+        # The runs of another service judge what belongs to it.
         case $place in "$state"*) ;; "$store"/*@*) continue ;; esac
         if [ -e "$place" ] || [ -L "$place" ]; then set -- "$@" "$place"; fi
     done
@@ -53,7 +53,7 @@ $(stat -c "$OWNED$TAB%n" -- "$@" 2>/dev/null)
 END
 }
 
-# distrust UID USER GROUP MODE: sets distrust, why somebody else may have put it there; empty when nobody could.
+# distrust UID USER GROUP MODE: set distrust, the reason why an untrusted user could have changed it; empty if none could.
 # Trusted are root, who we are, the owner of the root directory, the own group (of the same name) of a file's owner,
 # and RO_TRUSTED.
 distrust() {
@@ -92,7 +92,7 @@ may_sudo() {
     set +f
 }
 
-# Where the files belong to root and this user may become root, all of it is done as root.
+# Whether the agent has to run as root: the files belong to root, and this user may become root.
 become_root() {
     [ "$uid" != 0 ] && [ ! -w "$RO_ROOT" ] && [ "$RO_MANAGER" != systemd-user ] && sudo -n -l -- sh -c true >/dev/null 2>&1
 }

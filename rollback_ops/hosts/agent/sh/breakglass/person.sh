@@ -69,30 +69,35 @@ options() {
             set -- "$option" "$value" "$@"
             ;;
         esac
-        case $1 in --backup | --to | --reason | --if-current)
-            [ "$#" -gt 1 ] || misused "$1 needs something behind it"
-            kind=${1#--}
-            [ "$kind" != to ] || kind=backup
-            case " $given " in *" $kind "*) misused "$1 is given more than once" ;; esac
-            given="$given $kind"
-            ;;
-        esac
         case $1 in
             --list | --check | --dry-run) doing=${1#--} ;;
             --emergency) emergency=yes ;;
-            # A text that is not the name of a release matches none; it is only printed.
-            --backup | --to) backup=$(one_line "$2") ;;
-            --if-current) if_current=$(one_line "$2") ;;
-            --reason) reason=$2 said_why=yes ;;
+            --backup | --to | --reason | --if-current)
+                [ "$#" -gt 1 ] || misused "$1 needs something behind it"
+                take_value "${1#--}" "$2"
+                shift
+                ;;
             -h | --help)
                 usage
                 exit 0
                 ;;
             *) misused "there is no option $1" ;;
         esac
-        case $1 in --backup | --to | --reason | --if-current) shift ;; esac
         shift
     done
+}
+
+# A text that is not the name of a release matches none; it is only printed.
+take_value() {
+    kind=$1
+    [ "$kind" != to ] || kind=backup
+    case " $given " in *" $kind "*) misused "--$1 is given more than once" ;; esac
+    given="$given $kind"
+    case $kind in
+        backup) backup=$(one_line "$2") ;;
+        if-current) if_current=$(one_line "$2") ;;
+        reason) reason=$2 said_why=yes ;;
+    esac
 }
 
 misused() {
