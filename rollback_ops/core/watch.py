@@ -14,6 +14,8 @@ _FIRST_INTERVAL = 0.02
 _USUAL_INTERVAL = 0.1
 _LONGEST_INTERVAL = 0.4
 _BACK_OFF = 1.3
+# After this time without an answer, what a check said before counts no more.
+_SILENCE = 1.0
 
 
 def first_interval(thresholds: Thresholds) -> float:
@@ -31,6 +33,7 @@ class CheckState:
     """How one check has answered lately. ``since`` is None while the check does not count as passing.
 
     ``failures`` counts what did not pass since the last pass, ``failed`` what failed without another answer between.
+    ``unanswered_since``: when it was asked, while there is no answer yet.
     """
 
     thresholds: Thresholds
@@ -42,9 +45,10 @@ class CheckState:
     first_passed: float | None = None
     last: Finding | None = None
     setbacks: int = 0
+    unanswered_since: float | None = None
 
     def note(self, finding: Finding, asked_at: float, answered_at: float) -> None:
-        self.last = finding
+        self.last, self.unanswered_since = finding, None
         self.failed = self.failed + 1 if finding.verdict == "failed" else 0
         if finding.verdict == "passed":
             self.passes, self.failures = self.passes + 1, 0
@@ -58,6 +62,15 @@ class CheckState:
             self.setbacks += self.failures == self.thresholds.failure_threshold and finding.verdict == "failed"
             if self.failures >= self.thresholds.failure_threshold:
                 self.since = None
+
+    def verdict(self, now: float) -> Finding:
+        """Return the last word on the check. One that does not answer any more is unknown, whatever it said before."""
+        if self.last is None:
+            return Finding("unknown", "no answer before the deadline", trigger="health-timeout")
+        silence = 0.0 if self.unanswered_since is None else now - self.unanswered_since
+        if self.last.verdict == "passed" and silence >= _SILENCE:
+            return Finding("unknown", f"no answer for {silence:.1f} s; before that: {self.last.detail or 'it passed'}")
+        return self.last
 
     @property
     def ended(self) -> bool:
@@ -76,6 +89,11 @@ class Watch:
     @classmethod
     def of(cls, thresholds: Mapping[str, Thresholds], began: float) -> Watch:
         return cls(began, {name: CheckState(thresholds) for name, thresholds in thresholds.items()})
+
+    def ask(self, names: Iterable[str], now: float) -> None:
+        """Note that checks are asked now."""
+        for name in names:
+            self.states[name].unanswered_since = now
 
     def note(self, findings: Findings, asked_at: float, answered_at: float) -> None:
         """Note findings. A pass counts from when the check was asked, which is the earlier time."""

@@ -52,7 +52,9 @@ def verify(
     ended = any(state.ended for state in watch.states.values())
     silent = not ended and asked.is_mute(max(began, time.monotonic() - 2 * _ANSWER_WITHIN))
     reachable = healthy or (not silent and asked.answers(cancellation))
-    return Verification(healthy and not asked.is_lost, seconds, _checked(checks, watch), reachable, asked.is_lost)
+    return Verification(
+        healthy and not asked.is_lost, seconds, _checked(checks, watch, began + seconds), reachable, asked.is_lost
+    )
 
 
 def ask_once(
@@ -120,14 +122,15 @@ class _Asked:
         return True
 
 
-def _checked(checks: Mapping[str, HostProbe | NetworkProbe], watch: Watch) -> tuple[CheckResult, ...]:
-    return tuple(_result(name, check.kind, watch.states[name], watch.began) for name, check in checks.items())
+def _checked(checks: Mapping[str, HostProbe | NetworkProbe], watch: Watch, ended: float) -> tuple[CheckResult, ...]:
+    # A healthy verification does not wait for answers that would come too late to count.
+    at = watch.began if watch.healthy else ended
+    return tuple(_result(name, check.kind, watch.states[name], watch.began, at) for name, check in checks.items())
 
 
-def _result(name: str, kind: str, state: CheckState, began: float) -> CheckResult:
-    finding = state.last or Finding("unknown", "no answer before the deadline", trigger="health-timeout")
+def _result(name: str, kind: str, state: CheckState, began: float, ended: float) -> CheckResult:
     seconds = 0.0 if state.first_passed is None else state.first_passed - began
-    return CheckResult(name, kind, finding, seconds, state.setbacks)
+    return CheckResult(name, kind, state.verdict(ended), seconds, state.setbacks)
 
 
 class _Rounds:
@@ -163,6 +166,7 @@ class _Rounds:
         interval = min(first_interval(self._watch.states[name].thresholds) for name in names)
         # The first questions of all checks count from the beginning: what passes at once passes together.
         asked_at = self._watch.began
+        self._watch.ask(names, asked_at)
         while self._note(names, _safely(names, probe), asked_at, interval):
             interval = longer(interval)
             asked_at = time.monotonic()
@@ -178,6 +182,7 @@ class _Rounds:
             due = answered_at + interval
             while not self._over and (pause := self._pause(names, due)) > 0:
                 self._changed.wait(pause)
+            self._watch.ask(names, time.monotonic())
             return not self._over
 
     def _pause(self, names: tuple[str, ...], due: float) -> float:

@@ -199,6 +199,25 @@ def test_a_user_who_may_not_write_is_told_where(rollback_ops: RollbackOps, deplo
     assert ("deploy" in detail, service.root in detail) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("change", "back", "words"),
+    [
+        ("echo 'Defaults requiretty' >/etc/sudoers.d/tty", "rm /etc/sudoers.d/tty", "tty"),
+        ("mv /usr/bin/sudo /usr/bin/sudo.away", "mv /usr/bin/sudo.away /usr/bin/sudo", "the command sudo is missing"),
+    ],
+)
+def test_what_keeps_sudo_from_running_is_not_told_as_a_missing_line_in_sudoers(
+    rollback_ops: RollbackOps, away: LabHost, change: str, back: str, words: str
+) -> None:
+    service = away.deploy(owner="deploy")
+    rollback_ops.settings(settings(service))
+    with untouched(service), changed(away, change, back):
+        detail = refusal(rollback_ops(*ROLLBACK))
+    assert words in detail
+    assert "without a password" not in detail
+    service.remove()
+
+
 def test_a_user_without_sudo_is_told_each_command_that_is_needed(rollback_ops: RollbackOps, deploy: Deploy) -> None:
     service = deploy(owner="plain")
     rollback_ops.settings(settings(service))

@@ -160,7 +160,14 @@ def test_it_can_neither_vouch_for_a_release_nor_replace_the_program(
     ended = workflow(operation, "prod")
     assert ended.code == 1
     assert "this key may roll" in ended.err
+    assert "ROLLBACK_SSH_KEY" in ended.err
     assert listing(service) == before
+
+
+def test_a_full_key_is_used_where_an_operation_needs_one(rollback_ops: RollbackOps, service: Deployed) -> None:
+    rollback_ops.settings(quick(service, pattern="b*", environment={"restricted": True}))
+    assert rollback_ops("seal", "prod", "b2").code == 0
+    assert rollback_ops("install", "prod").code == 0
 
 
 PROGRAM = "/.rollback/rollback --request"

@@ -36,6 +36,7 @@ from rollback_ops.hosts.transport import Transport
 _LOOK_WITHIN = 10.0
 _LOGS_WITHIN = 5.0
 _RECONNECT_EVERY = 0.5
+_FULL_KEY = "put one into ROLLBACK_SSH_KEY, or leave that variable out to use your own OpenSSH set-up."
 _BY_ITSELF = "what the host has begun it finishes by itself"
 
 
@@ -55,6 +56,8 @@ class AgentHost:
         about: ServiceId | None = None,
     ) -> None:
         self._transport = transport
+        self._text = text
+        self._restricted = bool(place)
         self._operator = restricted.RestrictedSession(transport, place) if place else AgentSession(transport, text)
         self._about = about
         self._parse_units = parse_units
@@ -100,7 +103,8 @@ class AgentHost:
         return protocol.text_of(self._operate("history", within=60.0), "journal").splitlines()
 
     def seal(self, release: str) -> int:
-        answer = self._operate("seal", release, within=600.0)
+        """Write the manifest of a release. Needs a full key: the agent is sent, whoever answers other requests."""
+        answer = self._send(self._text, "seal", release, within=600.0)
         count = protocol.sealed(answer)
         if count is None:
             hint = "It has no files, .rollback is not writable, or BusyBox cannot list a file name with a line break."
@@ -108,9 +112,8 @@ class AgentHost:
         return count
 
     def install(self, text: str) -> InstallOutcome:
-        """Install break-glass. The whole text is sent, even where an installed agent answers other requests."""
-        command = bundle.command(text, "install")
-        answer = self._hear("install", lambda take: self._transport.execute(command, take, _LOOK_WITHIN).stderr)
+        """Install break-glass. Needs a full key: the whole text is sent, whoever answers other requests."""
+        answer = self._send(text, "install")
         how = protocol.installed(answer)
         if how is None:
             raise protocol.not_installed(self.name, answer)
@@ -149,6 +152,16 @@ class AgentHost:
 
     def close(self) -> None:
         self._transport.close()
+
+    def _send(self, text: str, operation: str, *arguments: str, within: float = _LOOK_WITHIN) -> protocol.Answer:
+        command = bundle.command(text, operation, *arguments)
+        try:
+            return self._hear(operation, lambda take: self._transport.execute(command, take, within).stderr)
+        except BadAnswer as error:
+            if not self._restricted:
+                raise
+            message = f"{self.name}: the key that was offered may not {operation}: {error.message}"
+            raise Refused(message, f"{operation} needs a full key: {_FULL_KEY}") from None
 
     def _operate(
         self,

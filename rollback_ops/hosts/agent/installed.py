@@ -65,7 +65,9 @@ class Installation:
 def render(installation: Installation) -> str:
     """The text of the file. It holds no secrets, and is only definitions up to its last line."""
     settings, functions = _settings(installation), bundle.installed_body()
-    stamp = f"rollback-ops {__version__}, program {_digest(functions)}, settings {_digest(settings)}"
+    # The rules of redaction and the words are in the settings' place, and yet they are the program's.
+    program = _digest(functions + redaction.sed_script(()) + _words())
+    stamp = f"rollback-ops {__version__}, program {program}, settings {_digest(settings)}"
     return f"#!/bin/sh\n# {stamp}\nRO_STAMP={shlex.quote(stamp)}\n{settings}{functions}"
 
 
@@ -77,8 +79,8 @@ def difference(found: str, text: str) -> str:
     if there is None:
         return "is damaged, or from another version" if found.strip() else ""
     if there[2] != here[2]:
-        older = f"of version {there[1]}, and this is {here[1]}" if there[1] != here[1] else "older than this one"
-        return f"is {older}"
+        other = f"of version {there[1]}" if there[1] != here[1] else "another build"
+        return f"is {other}, and this is {here[1]}"
     return "has other settings than rollback.toml has now" if there[3] != here[3] else ""
 
 

@@ -101,7 +101,7 @@ def test_its_stamp_tells_whether_the_program_or_its_settings_are_others(sandbox:
     assert installed.difference(stamp, text) == ""
     assert installed.difference("", text) == ""
     assert "settings" in installed.difference(re.sub("settings .*", "settings 000000000000", stamp), text)
-    assert "older" in installed.difference(re.sub("program [0-9a-f]*", "program 000000000000", stamp), text)
+    assert "build" in installed.difference(re.sub("program [0-9a-f]*", "program 000000000000", stamp), text)
     older = re.sub(r"ops \S+, program [0-9a-f]*", "ops 0.0.1, program 000000000000", stamp)
     assert "of version 0.0.1" in installed.difference(older, text)
     assert "damaged" in installed.difference("rm -rf", text)

@@ -399,6 +399,41 @@ def test_a_sealed_release_is_compared_with_its_manifest(sandbox: Sandbox) -> Non
     assert sandbox.host.inspect("r2").broken.startswith("./app: FAILED")
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("echo >added", "./added: added"),
+        ("mkdir -p deep && echo >'deep/a file'", "./deep/a file: added"),
+        ("ln -sfn elsewhere link", "links or modes"),
+        ("ln -s app another", "links or modes"),
+        ("rm link", "links or modes"),
+        ("rm link && echo >link", "./link: added"),
+        ("chmod 600 app", "links or modes"),
+        ("mv app app2", "./app: FAILED"),
+    ],
+)
+def test_what_was_added_or_led_elsewhere_since_a_release_was_sealed_is_named(
+    sandbox: Sandbox, change: str, words: str
+) -> None:
+    release = sandbox.releases / "r2"
+    (release / "link").symlink_to("app")
+    assert sandbox.host.seal("r2") == 1
+    assert sandbox.host.inspect("r2").broken == ""
+    subprocess.run(change, shell=True, check=True, cwd=release)
+    assert words in sandbox.host.inspect("r2").broken
+
+
+def test_a_manifest_of_an_earlier_version_still_holds_for_its_files(sandbox: Sandbox) -> None:
+    sandbox.host.seal("r2")
+    (manifest,) = [path for path in sandbox.root.glob(".rollback/**/manifests/**/r2") if path.is_file()]
+    *files, _ = manifest.read_text().splitlines(keepends=True)
+    manifest.write_text("".join(files))
+    (sandbox.releases / "r2" / "added").write_text("unknown to it")
+    assert sandbox.host.inspect("r2").broken == ""
+    (sandbox.releases / "r2" / "app").write_text("half of it")
+    assert sandbox.host.inspect("r2").broken == "./app: FAILED"
+
+
 def test_a_file_name_of_two_lines_is_sealed_or_refused_and_never_half_known(sandbox: Sandbox) -> None:
     (sandbox.releases / "r2" / "a file\nof two lines").write_text("x")
     if sandbox.runs("PATH=; command -v sha256sum"):

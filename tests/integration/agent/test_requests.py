@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rollback_ops.core.errors import BadAnswer, Refused
+from rollback_ops.core.errors import Refused
 from rollback_ops.core.model import HostCommand, SwitchOrder
 from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.agent.restricted import request
@@ -63,9 +63,18 @@ def test_a_question_that_the_host_does_not_know_is_not_put_to_anybody(sandbox: S
     assert not canary.exists()
 
 
-def test_it_neither_seals_nor_works_on_what_is_no_release(asked: AgentHost, sandbox: Standalone) -> None:
-    with pytest.raises(BadAnswer, match="this key may roll"):
-        asked.seal("r2")
+def test_a_release_is_sealed_by_the_agent_that_is_sent_and_not_by_a_request(sandbox: Standalone) -> None:
+    words = request(str(sandbox.program), "seal", "r2")
+    asked = subprocess.run(["sh", "-c", words], env={"PATH": sandbox.path}, capture_output=True, text=True, check=False)
+    assert (asked.returncode, asked.stdout) == (64, "")
+    transport = LocalTransport("here", {"PATH": sandbox.path})
+    key = AgentHost(transport, "exit 64", sandbox.parse, 20, place=str(sandbox.program))
+    with pytest.raises(Refused, match="seal") as caught:
+        key.seal("r2")
+    assert "ROLLBACK_SSH_KEY" in caught.value.hint
+
+
+def test_it_does_not_work_on_what_is_no_release(sandbox: Standalone) -> None:
     (sandbox.root / "other").mkdir()
     for target in ("../other", "..", "", "r2/../../other", "r9\n"):
         words = request(str(sandbox.program), "switch", RUN, target, str(sandbox.releases / "r3"), "no", "me", "", "{}")

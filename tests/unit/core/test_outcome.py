@@ -253,6 +253,20 @@ def test_the_detail_of_a_release_that_does_not_start_ends_with_its_last_log_line
     assert record.hosts[0].detail.split(" | ") == ["b2 does not start", "2", "3", "4"]
 
 
+def test_the_detail_of_a_failed_verification_begins_with_the_checks_that_failed() -> None:
+    checks = tuple(
+        CheckResult(name, "http", Finding(verdict, f"{name} is {verdict}"), 0.0)
+        for name, verdict in (("fine", "passed"), ("lost", "unknown"), ("down", "failed"))
+    )
+    run = Attempt(
+        plan(),
+        switched={"h1": SwitchResult("switched", "", "b2")},
+        verified={"h1": Verification(False, 1.0, checks)},
+    )
+    (host,) = record_of(state(plan(), attempts=[run], logs={"h1": ("1", "2")})).hosts
+    assert host.detail.split(" | ") == ["down: down is failed", "lost: lost is unknown", "1", "2"]
+
+
 def test_times_are_recorded_in_utc() -> None:
     elsewhere = BEGAN.astimezone(timezone(timedelta(hours=5, minutes=30)))
     record: Record = record_of(RunState(state().info, [], started_at=elsewhere, finished_at=elsewhere))

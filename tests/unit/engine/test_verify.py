@@ -115,6 +115,16 @@ def test_a_check_that_hangs_is_unknown_at_the_deadline_and_delays_no_other(for_e
     assert verdicts(found)["fine"] == ("passed", "ok")
 
 
+def test_a_check_that_hangs_after_it_passed_is_unknown_and_says_so(for_ever: threading.Event) -> None:
+    checks = {"hangs": Answers(PASSED, hung(for_ever)), "fine": Answers(PASSED)}
+    found = verified(checks, deadline=2.5, window=1.2)
+    assert found.verdict == "unknown"
+    verdict, detail = verdicts(found)["hangs"]
+    assert verdict == "unknown"
+    assert "no answer" in detail
+    assert verdicts(found)["fine"] == ("passed", "ok")
+
+
 def test_a_verification_never_outlasts_the_rest_of_the_run(for_ever: threading.Event) -> None:
     found = verified({"hangs": Answers(hung(for_ever))}, within=0.2)
     assert not found.healthy

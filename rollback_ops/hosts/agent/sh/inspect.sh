@@ -16,10 +16,31 @@ inspect() {
 
 # BusyBox's sha256sum has neither --quiet nor --strict.
 compare_manifest() {
-    wrong=$(cd -- "$releases/$1" && sha256sum -c "$manifest" 2>/dev/null) && compared=ok || compared=failed
+    leave_links_out
+    wrong=$(cd -- "$releases/$1" && tree | sha256sum -c "$manifest" 2>/dev/null) && compared=ok || compared=failed
     is_manifest "$manifest" || compared=failed
     [ "$compared" = failed ] || wrong=''
-    say manifest "$compared" "$(printf '%s\n' "$wrong" | grep -v ': OK$' | head -n 3 | tr '\t\n' '  ')"
+    wrong=$(printf '%s\n' "$wrong" | grep -v ': OK$' | while IFS= read -r line; do
+        case $line in -:*) cd -- "$releases/$1" && added ;; *) printf '%s\n' "$line" ;; esac
+    done | head -n 3 | tr '\t\n' '  ')
+    say manifest "$compared" "$wrong"
+}
+
+# The names and modes of the files, and where the links lead. It is the "-" of a manifest, which sha256sum reads from its
+# standard input.
+tree() {
+    # shellcheck disable=SC2086 # words without blanks or wildcards
+    {
+        find . -type f $linked -print0 | xargs -0 -r stat -c '%a %n'
+        find . -type l $linked -print0 | xargs -0 -r stat -c %N
+    } | sort
+}
+
+# Name the files that are not in the manifest: its names stand there twice. Without any, links or modes were changed.
+added() {
+    # shellcheck disable=SC2086 # words without blanks or wildcards
+    extra=$({ cut -c 67- "$manifest" "$manifest" && find . -type f $linked; } | sort | uniq -u | head -n 3)
+    if [ -n "$extra" ]; then printf '%s\n' "$extra" | sed 's/$/: added/'; else echo 'its links or modes: changed'; fi
 }
 
 # BusyBox's sha256sum does not escape the line breaks in a file's name.
@@ -85,20 +106,27 @@ answer_to() {
     printf '\n%s' "$status"
 }
 
-# seal NAME: a manifest of every file, for inspect to compare with. Where a link belongs, a rollback puts it.
+# seal NAME: a manifest for inspect to compare with: every file, and the tree.
 seal() {
     safe_name "$1" && [ -z "$(guarded)" ] && cd -- "$releases/$1" || return 1
     own_directory "$manifests" || return 1
-    linked=''
-    lines "$RO_LINKS" leave_out
+    leave_links_out
+    new=$manifests/$1.new
     # shellcheck disable=SC2086 # words without blanks or wildcards
-    if find . -type f $linked -print0 | sort -z | xargs -0 -r sha256sum -b >"$manifests/$1.new" && is_manifest "$manifests/$1.new"; then
-        mv -f -- "$manifests/$1.new" "$manifests/$1"
-        say sealed "$1" "$(wc -l <"$manifests/$1")"
+    if find . -type f $linked -print0 | sort -z | xargs -0 -r sha256sum -b >"$new" && is_manifest "$new" &&
+        files=$(wc -l <"$new") && tree | sha256sum -b >>"$new"; then
+        mv -f -- "$new" "$manifests/$1"
+        say sealed "$1" "$files"
     else
-        rm -f -- "$manifests/$1.new"
+        rm -f -- "$new"
         return 1
     fi
+}
+
+# Where a link of the settings belongs, a rollback puts it: it is no part of the release.
+leave_links_out() {
+    linked=''
+    lines "$RO_LINKS" leave_out
 }
 
 leave_out() {

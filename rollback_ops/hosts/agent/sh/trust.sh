@@ -18,7 +18,7 @@ blockers() {
     [ -z "$rival" ] || say blocker claimed "${rival%@*}" "${rival#*@}"
     room
     lines "$RO_LINKS" link_has_source
-    [ "$uid" = 0 ] || lines "$RO_NEEDS" may_sudo
+    [ "$uid" = 0 ] || [ -z "$RO_NEEDS" ] || may_use_sudo
 }
 
 writable() {
@@ -85,10 +85,19 @@ link_has_source() {
     [ -e "$RO_ROOT/${1#*"$TAB"}" ] || say warning no-link-source "$RO_ROOT/${1#*"$TAB"}"
 }
 
+may_use_sudo() {
+    command -v sudo >/dev/null || { say blocker no-tool sudo; return; }
+    lines "$RO_NEEDS" may_sudo
+}
+
+# Where only the line in sudoers is missing, sudo says nothing, or asks for a password. Its other words are passed on.
 may_sudo() {
     set -f
     # shellcheck disable=SC2086 # a command line made of plain words
-    sudo -n -l -- $1 >/dev/null 2>&1 || say blocker no-sudo "$1" "$(id -un)"
+    said=$(sudo -n -l -- $1 2>&1 >/dev/null) || case $said in
+        '' | *password*) say blocker no-sudo "$1" "$(id -un)" ;;
+        *) say blocker sudo-failed "$1" "$(id -un)" "${said##*"$NL"}" ;;
+    esac
     set +f
 }
 
