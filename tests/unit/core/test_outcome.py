@@ -16,7 +16,7 @@ from rollback_ops.core.errors import (
     HostUntrusted,
     RollbackOpsError,
 )
-from rollback_ops.core.health import CheckResult, Finding, Verification
+from rollback_ops.core.health import CheckResult, Finding, Verdict, Verification
 from rollback_ops.core.model import StepReport, Survey, SwitchOutcome, SwitchResult
 from rollback_ops.core.outcome import EXIT_CODES, overall, record_of
 from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal, Rejected
@@ -254,10 +254,8 @@ def test_the_detail_of_a_release_that_does_not_start_ends_with_its_last_log_line
 
 
 def test_the_detail_of_a_failed_verification_begins_with_the_checks_that_failed() -> None:
-    checks = tuple(
-        CheckResult(name, "http", Finding(verdict, f"{name} is {verdict}"), 0.0)
-        for name, verdict in (("fine", "passed"), ("lost", "unknown"), ("down", "failed"))
-    )
+    said: dict[str, Verdict] = {"fine": "passed", "lost": "unknown", "down": "failed"}
+    checks = tuple(CheckResult(name, "http", Finding(word, f"{name} is {word}"), 0.0) for name, word in said.items())
     run = Attempt(
         plan(),
         switched={"h1": SwitchResult("switched", "", "b2")},
