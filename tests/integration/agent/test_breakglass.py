@@ -132,6 +132,7 @@ def test_a_break_glass_rollback_ends_on_the_same_record_as_any_other(sandbox: St
     assert marks(sandbox) == {"r3.bad", "r2.good"}
     assert not (sandbox.state / "lease").exists()
     assert ended.stdout.startswith("✓ rolled back: r3 → r2  (prod, ")
+    assert "  not r3:" not in ended.stdout
     assert [line.split(":")[0] for line in ended.stderr.splitlines() if line.startswith("▸")] == [
         "▸ survey",
         "▸ plan",

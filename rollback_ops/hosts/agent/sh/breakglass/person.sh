@@ -2,7 +2,7 @@
 # functions, chooses the target as plan.py does, and writes events that core/journal.py composes into a record.
 
 doing=rollback backup='' if_current='' reason='' emergency='' said_why='' stopped='' changing=''
-release='' target='' warnings='' rejected='' broken=''
+release='' target='' warnings='' rejected='' was_left='' broken=''
 
 usage() {
     cat <<END
@@ -57,6 +57,7 @@ person() {
     carry_out
     prove
     write_down
+    [ "$live_now" = "$origin" ] || was_left=$origin
     end_with "$exit_code" "$headline: ${origin:-nothing} → $target" "$result"
 }
 

@@ -45,7 +45,12 @@ took() {
 end_with() {
     took
     show "$2  ($RO_ENVIRONMENT, $seconds s)${3:+$NL  $3}"
-    details=$(printf '%s' "$rejected" | sed "s/^/  not /; s/$SEP/: /" && printf '%s' "$warnings" | sed 's/^/  ! /')
+    details=$(lines "$rejected" show_rejected && printf '%s' "$warnings" | sed 's/^/  ! /')
     [ -z "$details" ] || show "$details"
     exit "$1"
+}
+
+# What was left is not live any more.
+show_rejected() {
+    [ "${1%%"$SEP"*}" = "$was_left" ] || printf '  not %s: %s\n' "${1%%"$SEP"*}" "${1#*"$SEP"}"
 }
