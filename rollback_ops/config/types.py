@@ -155,8 +155,8 @@ Unit = Annotated[
     str, _shape(r"[A-Za-z0-9_][A-Za-z0-9:_.@+*\\-]*", "should be the name of a unit, like cytube-bot", "environment")
 ]
 Units = Annotated[tuple[Unit, ...], _unique]
-_TRUSTED_WORDS = 'should be a user, like "deploy", or a group, like "%deployers"'
-Trusted = Annotated[str, _shape(r"%?[A-Za-z_][A-Za-z0-9_.@-]*\$?", _TRUSTED_WORDS, "environment")]
+_TRUSTED_WORDS = 'should be a user, like "deploy" or "1001", or a group, like "%deployers" or "%127"'
+Trusted = Annotated[str, _shape(r"%?(?:[A-Za-z_][A-Za-z0-9_.@-]*\$?|[0-9]{1,10})", _TRUSTED_WORDS, "environment")]
 Project = Annotated[
     str, _shape(r"[a-z0-9][a-z0-9_-]*", "should be lower-case letters, digits, dashes and underscores", "environment")
 ]

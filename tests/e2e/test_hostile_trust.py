@@ -34,7 +34,7 @@ def prepared(
         ("chmod 1777 .", "", "everybody"),
         ("chown :plain . && chmod g+w .", "", "group plain"),
         ("chown plain backups", "/backups", "plain"),
-        ("chown 4711 backups/prod", "/backups/prod", "UNKNOWN"),
+        ("chown 4711 backups/prod", "/backups/prod", "4711"),
         ("chmod 0777 backups/prod", "/backups/prod", "everybody"),
         (f"{STORE} && chown plain .rollback", "/.rollback", "plain"),
         (f"{STORE} && chmod 0777 .rollback", "/.rollback", "everybody"),

@@ -36,7 +36,7 @@ old_manifests=$store/manifests/$RO_RELEASES
 # What says so in a line of the journal.
 ABOUT="\"service\":\"$RO_SERVICE\",\"environment\":\"$RO_ENVIRONMENT\""
 # What stat says of who can change a file, as distrust takes it.
-OWNED=%u$TAB%U$TAB%G$TAB%A
+OWNED=%u$TAB%U$TAB%g$TAB%G$TAB%A
 lease_seconds=10
 kept_runs=20
 

@@ -3,7 +3,11 @@
 
 # Make a directory that only its owner may enter, whatever a default ACL of the root would give others.
 own_directory() {
-    [ -d "$1" ] || { { [ -d "$store" ] || mkdir -m 0700 -- "$store" 2>/dev/null || [ -d "$store" ]; } && mkdir -p -- "$1"; }
+    [ ! -d "$1" ] || return 0
+    if [ ! -d "$store" ] && mkdir -m 0700 -- "$store" 2>/dev/null && command -v setfacl >/dev/null; then
+        setfacl -b -k -- "$store" 2>/dev/null
+    fi
+    mkdir -p -- "$1"
 }
 
 # Set mark.

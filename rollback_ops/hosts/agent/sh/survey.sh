@@ -38,6 +38,7 @@ list_releases() {
     # shellcheck disable=SC2086 # a line each
     set -- $facts
     set +f
+    read_acls "$@"
     for fact; do
         IFS=$TAB
         # shellcheck disable=SC2086 # a field each, without wildcards
@@ -46,10 +47,10 @@ list_releases() {
     IFS=$ifs
 }
 
-# show_release NAME MODIFIED CREATED UID USER GROUP MODE
+# show_release NAME MODIFIED CREATED UID USER GID GROUP MODE
 show_release() {
     problem_of "$1"
-    distrust "$4" "$5" "$6" "$7"
+    distrust "$1" "$4" "$5" "$6" "$7" "$8"
     [ -n "$problem" ] || problem=$distrust
     revision_of "$1"
     mark_of "$1"

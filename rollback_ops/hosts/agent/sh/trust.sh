@@ -43,35 +43,67 @@ guarded() {
         case $place in "$state"*) ;; "$store"/*@*) continue ;; esac
         if [ -e "$place" ] || [ -L "$place" ]; then set -- "$@" "$place"; fi
     done
+    facts=$(stat -c "%n$TAB$OWNED" -- "$@" 2>/dev/null)
+    ifs=$IFS
+    IFS=$NL
+    set -f
+    # shellcheck disable=SC2086 # a line each
+    set -- $facts
+    set +f
+    read_acls "$@"
     root_uid=''
-    while IFS=$TAB read -r owner_uid owner group mode place; do
-        root_uid=${root_uid:-$owner_uid}
-        distrust "$owner_uid" "$owner" "$group" "$mode"
-        [ -z "$distrust" ] || say blocker untrusted "${place%/.}" "$distrust"
-    done <<END
-$(stat -c "$OWNED$TAB%n" -- "$@" 2>/dev/null)
-END
+    for fact; do
+        IFS=$TAB
+        # shellcheck disable=SC2086 # a field each, without wildcards
+        show_untrusted $fact
+    done
+    IFS=$ifs
 }
 
-# distrust UID USER GROUP MODE: set distrust, the reason why an untrusted user could have changed it; empty if none could.
-# Trusted are root, who we are, the owner of the root directory, the own group (of the same name) of a file's owner,
-# and RO_TRUSTED.
+# show_untrusted PLACE UID USER GID GROUP MODE: the first is the root.
+show_untrusted() {
+    [ -n "$root_uid" ] || root_uid=$2 root_user=$3
+    distrust "$@"
+    [ -z "$distrust" ] || say blocker untrusted "${1%/.}" "$distrust"
+}
+
+# distrust PLACE UID USER GID GROUP MODE: sets distrust, why somebody else may have put it there; empty when nobody
+# could. Trusted are root, who we are, the owner of the root directory, the own group (of the same name) of a file's
+# owner, and RO_TRUSTED. Who has no name is called by number.
 distrust() {
-    distrust=''
+    distrust='' owner=$3 group=$5
+    [ "$owner" != UNKNOWN ] || owner=$2
+    [ "$group" != UNKNOWN ] || group=$4
     case " 0 $uid $root_uid , $RO_TRUSTED " in
-        *" $1 "* | *,*" $2 "* | *,*" %$3 "*) ;;
-        *) distrust="belongs to $2, who is not trusted" ;;
+        *" $2 "* | *,*" $owner "* | *,*" %$group "* | *,*" %$4 "*) ;;
+        *) distrust="belongs to $owner, who is not trusted" ;;
     esac
-    case $4 in
+    case $6 in
         l*) ;;
         ????????w*) distrust='can be written to by everybody' ;;
         ?????w*)
-            case " ${2#UNKNOWN} root $RO_TRUSTED " in
-                *" $3 "* | *" %$3 "*) ;;
-                *) distrust="can be written to by the group $3, which is not trusted" ;;
-            esac
+            writers_of "$1" "$group"
+            distrust_writers "$3" "$4"
             ;;
     esac
+}
+
+# distrust_writers OWNER GID: whoever of writers is not trusted.
+distrust_writers() {
+    trusted=" ${1#UNKNOWN} root $RO_TRUSTED "
+    while [ -n "${writers# }" ]; do
+        writers=${writers# }
+        writer=${writers%% *}
+        writers=${writers#"$writer"}
+        case $writer,$trusted in
+            '?',*) distrust='has an access control list, which only getfacl could read' ;;
+            %"$group",*" $group "* | %"$group",*" %$group "* | %"$group",*" %$2 "*) ;;
+            %*,*" ${writer#%} "* | %*,*" $writer "*) ;;
+            %*) distrust="can be written to by the group ${writer#%}, which is not trusted" ;;
+            *" $writer "*) ;;
+            *) [ "$writer" = "$root_user" ] || [ "$writer" = "$(id -un)" ] || distrust="can be written to by $writer, who is not trusted" ;;
+        esac
+    done
 }
 
 room() {
