@@ -38,13 +38,17 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class HostPlan:
-    """What will happen on one host. ``leave``: the host runs the target already, or is not selected."""
+    """What will happen on one host. ``leave``: the host runs the target already, or is not selected.
+
+    ``forward``: the target is newer than what the host leaves.
+    """
 
     host: str
     source: Live
     action: Literal["switch", "leave", "exclude"]
     target: str
     why: str = ""
+    forward: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def make_plan(
     return Plan(
         target=target,
         revision=next((r.revision for s in fit if (r := s.release(target)) and r.revision), ""),
-        hosts=tuple(_host_plan(s, target, meant, unfit) for s in surveys),
+        hosts=tuple(_host_plan(s, target, meant, unfit, choice) for s in surveys),
         rejected=tuple(r for r in choice.rejected() if r.release != target),
         warnings=(*_warnings(fit, target, selection), *choice.doubts(target)),
     )
@@ -132,14 +136,16 @@ def way_back(surveys: Sequence[Survey], origins: Mapping[str, str], why: str) ->
     return Plan(target=max(targets, key=targets.count, default=""), revision="", hosts=hosts)
 
 
-def _host_plan(survey: Survey, target: str, meant: Sequence[Survey], unfit: Mapping[str, str]) -> HostPlan:
+def _host_plan(
+    survey: Survey, target: str, meant: Sequence[Survey], unfit: Mapping[str, str], choice: _Candidates
+) -> HostPlan:
     if survey not in meant:
         return HostPlan(survey.host, survey.live, "leave", target, f"it runs {_live_name(survey) or survey.live.state}")
     if survey.host in unfit:
         return HostPlan(survey.host, survey.live, "exclude", target, unfit[survey.host])
     if survey.live.state == "release" and survey.live.name == target and survey.interrupted is None:
         return HostPlan(survey.host, survey.live, "leave", target, f"{target} is live there already")
-    return HostPlan(survey.host, survey.live, "switch", target)
+    return HostPlan(survey.host, survey.live, "switch", target, forward=choice.is_forward(survey, target))
 
 
 def _unfit(survey: Survey, selection: Selection) -> str:
@@ -245,6 +251,9 @@ class _Candidates:
 
     def _was_live(self, name: str) -> bool:
         return any((r := self._releases[s.host].get(name)) and r.was_live for s in self.surveys)
+
+    def is_forward(self, survey: Survey, target: str) -> bool:
+        return bool(survey.origin) and self._ranking.newer(target, survey.origin) is True
 
     def rejected(self) -> tuple[Rejected, ...]:
         return tuple(Rejected(name, why) for name, why in self._why.items() if why)

@@ -10,7 +10,7 @@ from typing import Any
 
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Health, Verification
-from rollback_ops.core.model import Mark, Mode, Survey, SwitchResult, Trigger
+from rollback_ops.core.model import PERSONAL_TRIGGERS, Mark, Mode, Survey, SwitchResult, Trigger
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.record import Superseder
 from rollback_ops.core.redaction import Redactor
@@ -122,13 +122,13 @@ class RunState:
         return [name for name in self.host_names if name in changed]
 
     def marks(self, host: str) -> dict[str, Mark]:
-        """Return the marks for a host: the release that it left is bad, one that passed its verification is good."""
+        """Return the marks for a host: one that passed its verification is good, and one that it left may be bad."""
         marks: dict[str, Mark] = {}
         if host in self.superseded:
             return marks
         for attempt in self.forward:
             result, target = attempt.switched.get(host), attempt.plan.target
-            if result and result.outcome in ("switched", "not_started") and self._left(host) not in ("", target):
+            if result and result.outcome in ("switched", "not_started") and self._is_verdict(host, attempt):
                 marks[self._left(host)] = "bad"
             if result and result.outcome == "not_started":
                 marks[target] = "bad"
@@ -137,6 +137,24 @@ class RunState:
         if any(attempt.goes_back for attempt in self.attempts):
             marks.pop(self._left(host), None)
         return marks
+
+    def _is_verdict(self, host: str, attempt: Attempt) -> bool:
+        """Whether going to the attempt's target says that the release which the host left is bad.
+
+        A person who goes to a newer release says nothing about the one that is left, and one who leaves a release
+        whose last verification was good has perhaps other reasons. A failure that was seen is evidence.
+        """
+        left, target = self._left(host), attempt.plan.target
+        if left in ("", target):
+            return False
+        if self.info.guarded or self.info.trigger not in PERSONAL_TRIGGERS or self._was_down(host):
+            return True
+        forward = any(each.host == host and each.forward for each in attempt.plan.hosts)
+        release = self.surveys[host].release(left)
+        return not forward and not (release and release.mark == "good")
+
+    def _was_down(self, host: str) -> bool:
+        return any(unit.state in ("stopped", "failed") for unit in self.surveys[host].units)
 
     def _left(self, host: str) -> str:
         return self.surveys[host].origin if host in self.surveys else ""

@@ -62,7 +62,8 @@ def test_6_an_emergency_during_the_verification_stays(
     assert by["actor"] == emergency.document["actor"]
     assert service.live() == released(service) == to
     assert pid(service) == process, "it was not restarted either"
-    assert marks(rollback_ops)["b3"] == "bad", "the emergency left it; the run that was superseded marked nothing"
+    left = "bad" if to < "b3" else ""
+    assert marks(rollback_ops)["b3"] == left, "the emergency left it; the run that was superseded marked nothing"
     records = {line["id"]: line for line in journal(service) if "schema_version" in line}
     assert records[ended.document["id"]] == ended.document
 

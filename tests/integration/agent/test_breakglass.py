@@ -51,6 +51,10 @@ def marks(sandbox: Standalone) -> set[str]:
     return {path.name for path in (sandbox.state / "marks").glob("*")}
 
 
+def mark_good(sandbox: Standalone, release: str) -> None:
+    sandbox.host.record("20240101T000000Z-00000009", {release: "good"}, "")
+
+
 def check(name: str, run: str, **more: Any) -> dict[str, Any]:
     return {"checks": {name: {"kind": "command", "run": run, **more}}}
 
@@ -511,3 +515,16 @@ def test_any_text_without_control_characters_is_in_its_event_as_it_was(sandbox: 
     words = [str(sandbox.tools / "sh"), str(script), *texts]
     done = subprocess.run(words, env={"PATH": sandbox.path}, capture_output=True, check=True, timeout=60)
     assert [json.loads(line)["text"] for line in done.stdout.decode().split("\n")] == texts
+
+
+def test_leaving_a_release_whose_last_verification_was_good_says_nothing_about_it(sandbox: Standalone) -> None:
+    mark_good(sandbox, "r3")
+    assert sandbox.break_glass(*WHY).returncode == 0
+    assert marks(sandbox) == {"r3.good", "r2.good"}
+
+
+def test_going_to_a_newer_release_says_nothing_about_the_one_that_is_left(sandbox: Standalone) -> None:
+    sandbox.current.unlink()
+    sandbox.current.symlink_to(sandbox.releases / "r1")
+    assert sandbox.break_glass("--backup", "r3", *WHY).returncode == 0
+    assert marks(sandbox) == {"r3.good"}

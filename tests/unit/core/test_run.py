@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from rollback_ops.core.model import Mark, Survey, SwitchOutcome, SwitchResult
+from rollback_ops.core.model import Mark, Release, Survey, SwitchOutcome, SwitchResult, Unit
 from rollback_ops.core.plan import HostPlan, Plan
 from rollback_ops.core.run import Attempt, RunInfo, RunState, new_run
 from tests.support.fakes import live_at, releases, verification
@@ -45,6 +47,34 @@ def test_the_release_that_was_left_is_bad_and_the_verified_one_is_good(
     run.attempts.append(attempt("b2", ended, healthy))
     assert run.marks("h1") == marks
     assert run.marks("h2") == {}
+
+
+@pytest.mark.parametrize(
+    ("facts", "heading", "forward", "bad"),
+    [
+        ({}, {}, False, True),
+        ({"mark": "bad"}, {}, False, True),
+        ({"mark": "good"}, {}, False, False),
+        ({}, {}, True, False),
+        ({"mark": "good"}, {"guarded": True}, False, True),
+        ({"mark": "good"}, {"trigger": "deploy-failed"}, False, True),
+    ],
+)
+def test_leaving_a_release_is_a_verdict_only_with_evidence_or_where_nothing_spoke_for_it(
+    facts: dict[str, Any], heading: dict[str, Any], forward: bool, bad: bool
+) -> None:
+    found = (*releases("b1", "b2"), Release("b3", **facts))
+    run = RunState(replace(HEADING, **heading), ["h1"], surveys={"h1": Survey("h1", found, live_at("b3"))})
+    plan = Plan("b2", "", (HostPlan("h1", live_at("b3"), "switch", "b2", forward=forward),))
+    run.attempts.append(Attempt(plan, switched={"h1": SwitchResult("switched", live="b2")}))
+    assert run.marks("h1") == ({"b3": "bad"} if bad else {})
+
+
+def test_a_release_that_did_not_run_when_it_was_left_is_bad() -> None:
+    survey = Survey("h1", releases("b1", "b2", "b3", b3="good"), live_at("b3"), (Unit("bot", "failed"),))
+    run = RunState(HEADING, ["h1"], surveys={"h1": survey})
+    run.attempts.append(attempt("b2", "switched"))
+    assert run.marks("h1") == {"b3": "bad"}
 
 
 def test_a_release_that_was_restored_to_itself_is_marked_by_its_verification_only() -> None:

@@ -45,7 +45,7 @@ make_plan() {
 # Set target, and equal where nobody can tell which of both is newer; weighed (newest first: name, what speaks against
 # it, key, revision, marks); known, unusable and marked_bad of the release that was asked for.
 weigh() {
-    weighed='' target='' equal='' known='' unusable='' marked_bad='' newer=$anchor lived=''
+    weighed='' target='' equal='' forward='' known='' unusable='' marked_bad='' newer=$anchor lived=''
     while IFS=$SEP read -r key name problem revision mark sealed; do
         [ -n "$name" ] || continue
         case $NL$broken in *"$NL$name$SEP"*)
@@ -69,6 +69,7 @@ weigh() {
         fi
         if [ "$name" = "$backup" ]; then
             known=yes unusable=$problem marked_bad=$mark
+            [ "$against" != 'it is newer than the live one' ] || forward=yes
             [ -n "$problem" ] || { [ "$name" = "$live" ] && [ -z "$interrupted_to" ]; } || target=$name
         elif [ -z "$backup$against" ]; then
             take_eligible

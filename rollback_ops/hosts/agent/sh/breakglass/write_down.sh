@@ -5,7 +5,7 @@ write_down() {
     is_still_ours
     judge_host
     marked=''
-    case $outcome in switched | not_started) [ -z "$origin" ] || [ "$origin" = "$target" ] || marked="bad $origin" ;; esac
+    case $outcome in switched | not_started) ! is_verdict || marked="bad $origin" ;; esac
     case $outcome,$healthy in
         not_started,* | switched,no) marked="$marked bad $target" ;;
         # What was not asked has not passed.
@@ -15,6 +15,13 @@ write_down() {
     add_events
     # shellcheck disable=SC2086 # marks and names of releases, which have no blanks
     record "$run" "$events" $marked || warn "$this_host: its journal lacks the end of this run"
+}
+
+# Whether going to the target says that the release which was left is bad: not where the target is newer, nor where the
+# last verification of the other one was good.
+is_verdict() {
+    mark_of "$origin"
+    [ -n "$origin" ] && [ "$origin" != "$target" ] && [ -z "$forward" ] && [ "$mark" != good ]
 }
 
 # Whoever took the host over since the switch is left alone, and what was verified was theirs.
