@@ -1,9 +1,10 @@
 # Words, time, paths: what every other section uses.
 
+# Fails where it cannot be written.
 say() {
     old_ifs=$IFS
     IFS=$TAB
-    printf '%s\n' "$*"
+    printf '%s\n' "$*" || { IFS=$old_ifs; return 1; }
     IFS=$old_ifs
 }
 
