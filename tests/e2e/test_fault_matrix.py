@@ -30,9 +30,12 @@ WORST = {
     "target-removed": "stop:root",
     "target-emptied": "switch:deploy",
     "release-added": "prepare:root",
+    "target-unhealthy": "stop:root",
     "second-rollback": "lock:root",
     "second-emergency": "switch:root",
     "deployed-meanwhile": "start:deploy",
+    "emergency-in-window": "verify:deploy",
+    "deployed-in-window": "verify:root",
 }
 
 

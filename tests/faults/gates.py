@@ -33,6 +33,8 @@ fi
 exec "/usr/bin/$tool" "$@"
 """
 
+# A word that only the command of a check has, which is run in the verification.
+ASKED = "is-it-asked"
 _STARTED, _CLOSED = "timeout:*systemctl start*", "[mr][vm]:*/open*"
 
 # Each is named for what comes next; in the order in which a transaction meets them.
@@ -51,11 +53,12 @@ BOUNDARIES: Mapping[str, tuple[str, ...]] = {
     "close": (_STARTED, "sync:*/journal.jsonl*"),  # the end is journaled
     "renew": (_CLOSED, "mv:*/lease.*"),  # nothing stands open any more
     "state": (_CLOSED, "timeout:*systemctl show*"),
+    "verify": (f"timeout:*{ASKED}*",),  # the first question of the verification
     "record": (_CLOSED, "flock:-w 2 9"),  # the transaction is over, and was verified
     "release": (_CLOSED, "flock:-w 2 9", "rm:*/lease"),
 }
 # Where the worker is not there yet, or not any more; only the session that the runner opened.
-WITHOUT_WORKER = frozenset({"launch", "record", "release"})
+WITHOUT_WORKER = frozenset({"launch", "verify", "record", "release"})
 
 
 class Gates:

@@ -126,6 +126,12 @@ def release_added(scene: Scene, running: Running) -> Iterator[None]:
     yield
 
 
+def target_unhealthy(scene: Scene, running: Running) -> Iterator[None]:
+    """The target is not what it was when it was chosen: the rollback goes back to where it started."""
+    scene.host.run(f"echo unhealthy >{scene.release(TARGET)}/behaviour")
+    yield
+
+
 def second_rollback(scene: Scene, running: Running) -> Iterator[None]:
     scene.others.append(second := scene.begin("second"))
     wait_for(lambda: second.process.poll() is not None, 6)
@@ -144,6 +150,16 @@ def deployed_meanwhile(scene: Scene, running: Running) -> Iterator[None]:
     switch = f"ln -s {scene.release(NEW)} {root}/next && mv -T {root}/next {root}/current"
     scene.host.run(f"{_new_release(scene)} && {switch} && systemctl restart {units}")
     yield
+
+
+def emergency_in_window(scene: Scene, running: Running) -> Iterator[None]:
+    """The target is unhealthy, and before that is certain somebody goes on to another release."""
+    yield from second_emergency(scene, running)
+
+
+def deployed_in_window(scene: Scene, running: Running) -> Iterator[None]:
+    """The target is unhealthy, and before that is certain a deployment puts a new release in its place."""
+    yield from deployed_meanwhile(scene, running)
 
 
 def _new_release(scene: Scene) -> str:
@@ -167,19 +183,28 @@ FAULTS: Mapping[str, Fault] = {
     "target-removed": target_removed,
     "target-emptied": target_emptied,
     "release-added": release_added,
+    "target-unhealthy": target_unhealthy,
     "second-rollback": second_rollback,
     "second-emergency": second_emergency,
     "deployed-meanwhile": deployed_meanwhile,
+    "emergency-in-window": emergency_in_window,
+    "deployed-in-window": deployed_in_window,
 }
+# The target is unhealthy when it is started, and the verification leaves time for something to happen.
+IN_WINDOW = frozenset({"emergency-in-window", "deployed-in-window"})
+# The rollback goes back to where it started when the target is unhealthy.
+RESTORING = IN_WINDOW | {"target-unhealthy"}
 AT_RANDOM = "random"
 _NEEDING_WORKER = frozenset({"worker-killed", "all-killed"})
 # What is done to the release that runs when all is over is done to the service, and not to the rollback.
-_BEFORE_THE_END = frozenset({"target-removed", "target-emptied"})
+_BEFORE_THE_END = frozenset({"target-removed", "target-emptied", "target-unhealthy"})
 _OVER = frozenset(list(BOUNDARIES)[list(BOUNDARIES).index("start") + 1 :]) | {AT_RANDOM}
 
 
 def strikes(fault: str, boundary: str) -> bool:
     """Whether there is anything of the rollback to be hit."""
+    if fault in IN_WINDOW:
+        return boundary == "verify"
     if fault in _NEEDING_WORKER:
         return boundary not in WITHOUT_WORKER
     return boundary not in _OVER if fault in _BEFORE_THE_END else True

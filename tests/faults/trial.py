@@ -11,13 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.gates import Gates
-from tests.faults.injuries import AT_RANDOM, FAULTS, matrix
-from tests.faults.scene import RELEASES, Run, Running, Scene, wait_for
+from tests.faults.gates import ASKED, Gates
+from tests.faults.injuries import AT_RANDOM, FAULTS, IN_WINDOW, RESTORING, matrix
+from tests.faults.scene import RELEASES, TARGET, Run, Running, Scene, wait_for
 from tests.support.command import RollbackOps
+from tests.support.lab.deploy import Deployed
 from tests.support.lab.lab import Lab
 
 VERIFY = {"min_healthy_time": "0s", "healthy_deadline": "5s"}
+# For what happens in the verification, which ends when it sees it.
+LONGER = {"min_healthy_time": "0s", "healthy_deadline": "30s", "on_failure": "restore"}
+LONGER_LIMITS = {"connect": "2s", "total": "40s", "stop": "5s", "start": "5s"}
 LIMITS = {"connect": "2s", "total": "10s"}
 # A rollback takes half a second, and longer on a machine that is busy: where a random instant may be.
 _SPAN = 1.2
@@ -114,8 +118,23 @@ class Stage:
         service = self.host.deploy(owner=trial.owner, layout="releases", releases=RELEASES)
         # So that the step that makes the links has something to do.
         self.host.run(f"rm {service.releases_directory}/b[34]/config.json")
-        self._ops.settings(service.toml(verify=VERIFY, limits={**LIMITS, "total": total}, requires=["service.py"]))
-        return Scene(self.host, self._gates, service, self._ops)
+        scene = Scene(self.host, self._gates, service, self._ops)
+        self._ops.settings(_settings(service, trial.fault, total))
+        if trial.fault in IN_WINDOW:
+            self.host.run(f"echo unhealthy >{scene.release(TARGET)}/behaviour")
+        return scene
+
+
+def _settings(service: Deployed, fault: str, total: str) -> str:
+    """Settings with a check that asks the host; what it asks is true. ``total`` is the time for all of it."""
+    policy = {"on_failure": "restore"} if fault in RESTORING else {}
+    verify, limits = (LONGER, LONGER_LIMITS) if fault in IN_WINDOW else (VERIFY | policy, LIMITS | {"total": total})
+    url = f"http://127.0.0.1:{service.port}/health"
+    checks = {
+        "health": {"kind": "http", "url": url, "json": {"release": "{release}"}},
+        "asked": {"kind": "command", "run": f": {ASKED}"},
+    }
+    return service.toml(verify=verify, limits=limits, checks=checks, requires=["service.py"])
 
 
 def _spoil(scene: Scene, trial: Trial) -> tuple[bool, tuple[Run, ...]]:

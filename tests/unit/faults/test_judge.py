@@ -103,6 +103,8 @@ def of(fault: str, **facts: Any) -> Seen:
 
 UNKNOWN = Run("first", 4, record(RUN, "failed", 4, TARGET, ()))
 REFUSED = Run("first", 1, record(RUN, "refused", 1, TARGET, ()))
+WENT_BACK = Run("first", 3, record(RUN, "restored", 3, TARGET, STEPS * 2))
+SUPERSEDED = Run("first", 6, record(RUN, "superseded", 6, TARGET))
 BACK = Run("first", 3, record(RUN, "restored", 3, TARGET, ("stop",)))
 KILLED = Run("first", None)
 TO_TARGET = {
@@ -111,6 +113,8 @@ TO_TARGET = {
     "next_running": TARGET,
 }
 SECOND = story(NEXT, SOURCE, TARGET)
+
+TAKEN = journal(*story(RUN, SOURCE, TARGET), *FOLLOWING)
 
 RIGHT = {
     "all went well": GOOD,
@@ -153,6 +157,32 @@ RIGHT = {
         running=NEW,
         journal=journal(*story(RUN, SOURCE, TARGET, ("stop",), "put_back"), BACK.record, *FOLLOWING),
     ),
+    "an unhealthy target, and the way back": of(
+        "target-unhealthy",
+        runs=(WENT_BACK,),
+        live=SOURCE,
+        running=SOURCE,
+        journal=journal(
+            *story(RUN, SOURCE, TARGET),
+            *story(RUN, TARGET, SOURCE),
+            WENT_BACK.record,
+            *story(NEXT, SOURCE, "b3"),
+            AFTER,
+        ),
+    ),
+    "a deployment took its place in the verification": of(
+        "deployed-in-window", runs=(SUPERSEDED,), live=NEW, running=NEW, journal=TAKEN
+    ),
+    "an emergency took its place in the verification": of(
+        "emergency-in-window",
+        runs=(SUPERSEDED, Run("second", 0, record("other", "succeeded", 0, "b3"))),
+        live="b3",
+        running="b3",
+        journal=journal(*story(RUN, SOURCE, TARGET), *story("other", TARGET, "b3"), *FOLLOWING),
+    ),
+    "the power failed in the verification, and nobody knows whether it is healthy": of(
+        "power-cycled", runs=(Run("first", 2, record(RUN, "health_unknown", 2, TARGET)),)
+    ),
 }
 
 
@@ -175,6 +205,24 @@ WRONG = {
     "it says that it is done, and is not": (replace(GOOD, live=SOURCE, running=SOURCE), "ended with 0 (succeeded)"),
     "it says that nothing was changed, and it was": (replace(GOOD, runs=(REFUSED,)), "ended with 1 (refused)"),
     "it was put back, it says": (replace(GOOD, runs=(BACK,)), "ended with 3 (restored)"),
+    "it is superseded, it says, and its target is live": (
+        of("deployed-in-window", runs=(SUPERSEDED,), journal=TAKEN),
+        "ended with 6 (superseded)",
+    ),
+    "a deployment in the verification is undone": (
+        of("deployed-in-window", runs=(WENT_BACK,), live=SOURCE, running=SOURCE),
+        "ended with 3 (restored)",
+    ),
+    "an emergency in the verification is undone": (
+        of(
+            "emergency-in-window",
+            runs=(WENT_BACK, Run("second", 0, record("other", "succeeded", 0, "b3"))),
+            live=SOURCE,
+            running=SOURCE,
+        ),
+        "went to b3, and b5 is live",
+    ),
+    "an unhealthy target stays live": (of("target-unhealthy"), "the target is unhealthy"),
     "the lock stays": (replace(GOOD, lock=15.0), "kept out for 15.0 s"),
     "a line of the journal is damaged": (replace(GOOD, journal=GOOD.journal + '{"event":\n'), "do not parse"),
     "the end is missing": (
