@@ -74,7 +74,8 @@ def test_a_rollback_notes_that_releases_were_live_and_not_when(sandbox: Sandbox)
 
 
 def test_the_creation_of_directories_is_told_where_the_host_knows_it(sandbox: Sandbox) -> None:
-    stat = ["stat", "-c", "%W", str(sandbox.releases / "r1")]
-    told = subprocess.run(stat, env={"PATH": sandbox.path}, capture_output=True, text=True, check=True).stdout
+    # The shell's own stat, where it has one (BusyBox), does not know it.
+    stat = [str(sandbox.tools / "sh"), "-c", 'stat -c %W -- "$0"', str(sandbox.releases / "r1")]
+    told = subprocess.run(stat, env={"PATH": sandbox.path}, capture_output=True, text=True, check=False).stdout.strip()
     created = {release.name: release.created for release in sandbox.host.survey().releases}
-    assert created["r1"] == float(told)
+    assert created["r1"] == (float(told) if told.isdigit() else 0)

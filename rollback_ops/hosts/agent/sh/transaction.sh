@@ -121,7 +121,7 @@ bring_up() {
 # systemd refuses a unit that was started too often; the survey could not know of that limit.
 is_limited() {
     [ "$reset" != yes ] || return 1
-    case $(timeout 5 sh -c "$RO_STATE" 2>/dev/null </dev/null) in *start-limit-hit*) ;; *) return 1 ;; esac
+    case $(timeout 5 sh -c "$RO_STATE" 2>/dev/null </dev/null 8>&- 9>&-) in *start-limit-hit*) ;; *) return 1 ;; esac
 }
 
 # systemctl has waited for its units, and a verification looks at them right after. It does not in an emergency,
@@ -171,6 +171,7 @@ finish() {
     mv -f -- "$state/open" "$dir/ended"
     write_lease
     # The verification's first look, without another operation.
-    [ "$1" != switched ] || show_state >&3
+    # A `timeout` of BusyBox outlives its command, and must not hold the lock.
+    [ "$1" != switched ] || show_state >&3 8>&- 9>&-
     result "$1" "$2" "$downtime"
 }
