@@ -82,10 +82,11 @@ END
 
 # The first one is the newest. One that is known to have been live comes before all others.
 take_eligible() {
-    case $was_live,$target,$lived in
-        *"$NL$name$NL"*,*,) target=$name target_key=$key equal='' lived=yes ;;
-        *,,) target=$name target_key=$key ;;
-        *"$NL$name$NL"*,*,yes | *,*,) [ -n "$equal" ] || [ "$target_key" != "${key:-$target_key}" ] || equal=$name ;;
+    # No name has a slash.
+    case $was_live/$target/$lived in
+        *"$NL$name$NL"*/*/) target=$name target_key=$key equal='' lived=yes ;;
+        *//) target=$name target_key=$key ;;
+        *"$NL$name$NL"*/*/yes | */*/) [ -n "$equal" ] || [ "$target_key" != "${key:-$target_key}" ] || equal=$name ;;
     esac
 }
 
