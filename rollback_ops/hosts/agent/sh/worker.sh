@@ -6,7 +6,7 @@ worker() {
     dir=$state/runs/$run
     exec 8>>"$dir/alive" 9>>"$state/lock" >>"$dir/log" 2>&1 </dev/null
     open_progress
-    # What a killed worker was just running, or somebody who asks, may hold it for a moment more.
+    # The child of a killed worker, or a survey, may hold it for a moment.
     flock -w 5 8 || exit 0
     printf '%s\n' "$$" >"$dir/pid"
     { IFS= read -r target && IFS= read -r source && IFS= read -r break_lock && IFS= read -r owner && IFS= read -r run_url && IFS= read -r relink && IFS= read -r reset; } <"$dir/order"
@@ -31,10 +31,10 @@ worker() {
     transaction
 }
 
-# Everything that can be refused is refused here, with the lock held and before anything is stopped.
+# Set objection: why the transaction is refused. The lock is held, and nothing is stopped yet.
 objection() {
     objection='' refusal=refused
-    # Whose lock was broken while it worked may have switched current already.
+    # A run whose lock was broken may have switched current already.
     if { [ "$live_path" != "$source" ] && [ -z "$held" ]; } || [ "$live_state" = directory ]; then
         objection="current has changed since it was looked at: it is now ${live_path:-$live_state}"
         ! follows || refusal=superseded
@@ -67,7 +67,7 @@ is_done() {
     [ "$live_state" = release ] && [ "$live_name" = "$target" ] && is "$RO_RUNNING"
 }
 
-# When a worker is killed, this finishes what it began: forward, to the target.
+# Finish what a killed worker began: forward, to the target.
 aftermath() {
     dir=$state/runs/$1
     ! grep -q "^result$TAB" "$dir/progress" || return 0
@@ -89,7 +89,7 @@ aftermath() {
     fi
 }
 
-# The journal knows how it ended; only the word of it was lost with the worker.
+# Report the result that the killed worker wrote to the journal and did not report.
 tell_end() {
     holds_lease || { lost_lease; return; }
     ended=$(sed -n "s/^{\"event\":\"end\",\"id\":\"${run%.*}\",\"outcome\":\"\([a-z_]*\)\".*/\1/p" "$journal" | tail -n 1)
