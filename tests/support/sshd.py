@@ -8,13 +8,13 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.support.toolbox import eventually
 
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 USER = getpass.getuser()
@@ -25,16 +25,6 @@ def require_sshd() -> None:
     if not Path(SSHD).exists():
         message = "needs OpenSSH's sshd: apt-get install openssh-server"
         pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
-
-
-def eventually(condition: Callable[[], object], seconds: float = 5.0) -> bool:
-    """Whether it came to hold before the deadline."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def keygen(path: Path, kind: str = "ed25519", bits: int = 0, passphrase: str = "", *options: str) -> Path:

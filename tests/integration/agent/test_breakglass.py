@@ -24,15 +24,9 @@ from tests.support.agent_sandbox import COMMANDS, RUN
 from tests.support.breakglass_sandbox import Standalone, text_of
 from tests.support.http_server import answer, serving
 from tests.support.lab.ground import wait_until
-from tests.support.toolbox import tool
 
 WHY = ("--reason", "logins fail since the deploy")
 PORT_OF_NOBODY = 9
-
-
-@pytest.fixture(params=["dash", "busybox"])
-def shell(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture
@@ -60,12 +54,6 @@ def check(name: str, run: str, **more: Any) -> dict[str, Any]:
 
 
 # --- the file --------------------------------------------------------------------------------------------
-
-
-def test_shellcheck_has_nothing_to_say_about_what_is_installed(tmp_path: Path) -> None:
-    sandbox = Standalone(tmp_path, "dash", **check("health", "test {release} = r2"))
-    words = [tool("shellcheck"), "--shell=sh", "--exclude=SC2016", "--format=gcc", str(sandbox.program)]
-    assert subprocess.run(words, capture_output=True, text=True, check=False).stdout == ""
 
 
 def test_it_is_put_there_once_for_its_owner_alone_and_replaced_when_it_differs(sandbox: Standalone) -> None:

@@ -10,10 +10,10 @@ import pytest
 from tests.support.agent_sandbox import RUN, Sandbox
 
 
-@pytest.fixture(params=["dash", "busybox"])
-def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Sandbox:
+@pytest.fixture
+def sandbox(shell: str, tmp_path: Path) -> Sandbox:
     """Releases r2 and r3 with a directory public, which r1 lacks."""
-    sandbox = Sandbox(tmp_path, str(request.param))
+    sandbox = Sandbox(tmp_path, shell)
     for name in ("r2", "r3"):
         (sandbox.releases / name / "public").mkdir()
     return sandbox

@@ -25,9 +25,9 @@ a line that was cut {"created_at":
 """
 
 
-@pytest.fixture(params=["dash", "busybox"])
-def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Sandbox:
-    return Sandbox(tmp_path, str(request.param))
+@pytest.fixture
+def sandbox(shell: str, tmp_path: Path) -> Sandbox:
+    return Sandbox(tmp_path, shell)
 
 
 def logged(sandbox: Sandbox) -> list[str]:

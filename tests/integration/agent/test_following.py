@@ -13,10 +13,10 @@ from tests.support.agent_sandbox import RUN, Sandbox
 OTHER = "20240101T000000Z-00000002"
 
 
-@pytest.fixture(params=["dash", "busybox"])
-def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Sandbox:
+@pytest.fixture
+def sandbox(shell: str, tmp_path: Path) -> Sandbox:
     """A service that a run has switched from r3 to r2."""
-    sandbox = Sandbox(tmp_path, str(request.param))
+    sandbox = Sandbox(tmp_path, shell)
     assert sandbox.switch()[0].outcome == "switched"
     return sandbox
 

@@ -59,11 +59,6 @@ class Watched(Sandbox):
         return check.judge((), self.host.ask(run, [question]).answers.get(0))
 
 
-@pytest.fixture(params=["dash", "busybox"])
-def shell(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
 def watched(shell: str, tmp_path: Path) -> Watched:
     """Its log has an old critical line, and the service was started by a transaction after that."""

@@ -37,24 +37,12 @@ NASTY = (
 )
 
 
-@pytest.fixture(params=["dash", "busybox"])
-def shell(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
 def sandbox(shell: str, tmp_path: Path) -> Sandbox:
     return Sandbox(tmp_path, shell)
 
 
 # --- the text ------------------------------------------------------------------------------------------
-
-
-def test_shellcheck_has_nothing_to_say_about_what_hosts_are_sent(tmp_path: Path) -> None:
-    (tmp_path / "sent.sh").write_text(Sandbox(tmp_path, "dash").text)
-    # The comments in the source that answer these two are not sent.
-    words = [tool("shellcheck"), "--shell=sh", "--exclude=SC2016,SC2086", "--format=gcc", str(tmp_path / "sent.sh")]
-    assert subprocess.run(words, capture_output=True, text=True, check=False).stdout == ""
 
 
 def test_a_program_that_was_cut_on_its_way_does_nothing_at_all(sandbox: Sandbox) -> None:

@@ -22,9 +22,9 @@ MINE = HostCommand("test r3 = r3 && echo 'all is $well'", 5.0)
 NASTY = """it's "quoted" \\ $(touch canary) `id`; ünwell 🦄 %045 =x\\045"""
 
 
-@pytest.fixture(params=["dash", "busybox"])
-def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Standalone:
-    return Standalone(tmp_path, str(request.param), checks=CHECKS)
+@pytest.fixture
+def sandbox(shell: str, tmp_path: Path) -> Standalone:
+    return Standalone(tmp_path, shell, checks=CHECKS)
 
 
 @pytest.fixture

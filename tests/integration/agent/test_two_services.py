@@ -23,11 +23,6 @@ OTHERS = [("rosey", "test"), ("other", "prod")]
 HOURS_AGO = 1_000_000.0
 
 
-@pytest.fixture(params=["dash", "busybox"])
-def shell(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
 def sandbox(shell: str, tmp_path: Path) -> Sandbox:
     return Sandbox(tmp_path, shell)

@@ -119,6 +119,13 @@ def test_the_file_of_the_record_is_its_owners_only_and_takes_the_place_of_nothin
     assert stat.S_IMODE((tmp_path / "record.json").stat().st_mode) == 0o600
 
 
+def run_python(script: str) -> subprocess.CompletedProcess[str]:
+    """Run what has the secret in its environment, and ends well."""
+    environment = {"PATH": os.environ["PATH"], "ROLLBACK_WEBHOOK_URL": SECRET}
+    words = [sys.executable, "-c", script]
+    return subprocess.run(words, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True)
+
+
 def test_a_defect_in_a_thread_is_told_without_secrets_and_without_a_traceback() -> None:
     script = f"""
 import threading
@@ -131,15 +138,7 @@ thread = threading.Thread(target=leaking)
 thread.start()
 thread.join()
 """
-    environment = {"PATH": os.environ["PATH"], "ROLLBACK_WEBHOOK_URL": SECRET}
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=PROJECT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_python(script)
     assert (done.stderr.startswith("error: "), "KeyError" in done.stderr) == (True, True)
     for leaked in (SECRET, "hunter22", "Traceback"):
         assert leaked not in done.stderr
@@ -156,15 +155,7 @@ def leaking():
 session = Session({{"ROLLBACK_WEBHOOK_URL": "{SECRET}"}})
 print(session.run(broken), session.run(leaking))
 """
-    environment = {"PATH": os.environ["PATH"], "ROLLBACK_WEBHOOK_URL": SECRET}
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=PROJECT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_python(script)
     assert done.stdout == "4 4\n"
     lines = done.stderr.splitlines()
     assert lines[0].startswith("error: ")

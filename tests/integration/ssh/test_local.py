@@ -13,25 +13,14 @@ import pytest
 from rollback_ops.core.errors import BadAnswer, ConnectionLost
 from rollback_ops.hosts.local import LocalTransport
 from rollback_ops.hosts.transport import Transport
-from tests.support.sshd import eventually, free_port
+from tests.support.sshd import free_port
+from tests.support.toolbox import eventually
+from tests.support.transports import alive, run
 
 
 @pytest.fixture
 def local() -> Transport:
     return LocalTransport()
-
-
-def run(transport: Transport, command: str, timeout: float = 10.0) -> tuple[int, list[str], str]:
-    lines: list[str] = []
-    done = transport.execute(command, lines.append, timeout)
-    return done.status, lines, done.stderr
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_a_command_gives_its_lines_its_errors_and_its_status(local: Transport) -> None:

@@ -18,7 +18,9 @@ from rollback_ops.hosts.ssh.host_keys import KnownHosts
 from rollback_ops.hosts.ssh.identity import Identity
 from rollback_ops.hosts.ssh.keys import load_key
 from rollback_ops.hosts.ssh.transport import SshTransport
-from tests.support.sshd import eventually, free_port
+from tests.support.sshd import free_port
+from tests.support.toolbox import eventually
+from tests.support.transports import alive, run
 
 
 @pytest.fixture
@@ -32,19 +34,6 @@ def host(server: LoopbackServer, identity: Identity) -> Iterator[SshTransport]:
     transport = SshTransport(server.address, (), identity, KnownHosts.from_text(server.known_hosts))
     yield transport
     transport.close()
-
-
-def run(transport: SshTransport, command: str, timeout: float = 10.0) -> tuple[int, list[str], str]:
-    lines: list[str] = []
-    done = transport.execute(command, lines.append, timeout)
-    return done.status, lines, done.stderr
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_a_command_gives_its_lines_its_errors_and_its_status(host: SshTransport) -> None:

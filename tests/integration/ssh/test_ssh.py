@@ -25,7 +25,9 @@ from rollback_ops.core.errors import (
 from rollback_ops.hosts.ssh.host_keys import KnownHosts
 from rollback_ops.hosts.ssh.identity import Identity
 from rollback_ops.hosts.ssh.transport import SshTransport
-from tests.support.sshd import USER, FlakyPort, Sshd, eventually, fingerprint_by_openssh, free_port, keygen
+from tests.support.sshd import USER, FlakyPort, Sshd, fingerprint_by_openssh, free_port, keygen
+from tests.support.toolbox import eventually
+from tests.support.transports import run
 
 Start = Callable[..., Sshd]
 
@@ -51,12 +53,6 @@ def reached(
 def host(sshd: Sshd, identity: Identity) -> Iterator[SshTransport]:
     with reached(sshd, identity) as transport:
         yield transport
-
-
-def run(transport: SshTransport, command: str, timeout: float = 60.0) -> tuple[int, list[str], str]:
-    lines: list[str] = []
-    done = transport.execute(command, lines.append, timeout)
-    return done.status, lines, done.stderr
 
 
 def failure(transport: SshTransport) -> HostUnreachable:
