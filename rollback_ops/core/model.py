@@ -232,14 +232,17 @@ class StepReport:
     detail: str = ""
 
 
-SwitchOutcome = Literal["switched", "not_started", "refused", "put_back", "failed", "superseded", "unknown"]
+SwitchOutcome = Literal[
+    "switched", "not_started", "still_starting", "refused", "put_back", "failed", "superseded", "unknown"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class SwitchResult:
     """How a transaction ended on one host.
 
-    ``switched``: the target is live and was started. ``not_started``: it is live and does not run. ``refused``: nothing
+    ``switched``: the target is live and was started. ``not_started``: it is live and does not run.
+    ``still_starting``: it is live, and its start was not over at ``limits.start``. ``refused``: nothing
     was changed. ``put_back``: the release that was live before runs again. ``superseded``: another run or a deployment
     took the host over. ``unknown``: the host could not be reached. ``units``: their states right after the start.
     """

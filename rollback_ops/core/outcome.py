@@ -217,6 +217,8 @@ def _switch_outcome(attempt: Attempt, name: str, logs: Sequence[str]) -> tuple[H
             return "restored", f"the target was unhealthy; {result.live} was started again"
         case "switched":
             return _proven(attempt, name), detail
+        case "still_starting" if not attempt.goes_back:
+            return "health_unknown", detail
         case "refused" | "unknown":
             return ("failed" if attempt.goes_back else result.outcome), detail
         case "put_back":

@@ -42,6 +42,10 @@ class RunInfo:
         return shared
 
 
+# The outcomes of a switch after which the target is live.
+_AWAY = ("switched", "not_started", "still_starting")
+
+
 @dataclass
 class Attempt:
     """One plan as it was carried out: the first one, or one that followed because its target was unhealthy.
@@ -128,7 +132,7 @@ class RunState:
             return marks
         for attempt in self.forward:
             result, target = attempt.switched.get(host), attempt.plan.target
-            if result and result.outcome in ("switched", "not_started") and self._is_verdict(host, attempt):
+            if result and result.outcome in _AWAY and self._is_verdict(host, attempt):
                 marks[self._left(host)] = "bad"
             if result and result.outcome == "not_started":
                 marks[target] = "bad"

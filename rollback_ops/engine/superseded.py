@@ -38,7 +38,7 @@ def still_own(fleet: Fleet, state: RunState, attempt: Attempt) -> list[Survey]:
     return own
 
 
-_SWITCHED = ("switched", "not_started", "unknown")
+_SWITCHED = ("switched", "not_started", "still_starting", "unknown")
 
 
 def _superseders(fleet: Fleet, state: RunState, surveys: Mapping[str, Survey]) -> dict[str, Superseder]:

@@ -26,6 +26,23 @@ def test_1_a_first_deployment_has_nothing_to_go_back_to(rollback_ops: RollbackOp
     assert (listing(service), pid(service)) == (files, process)
 
 
+def test_2_a_target_that_starts_slower_than_its_limit_is_live_and_not_marked(
+    rollback_ops: RollbackOps, deploy: Deploy
+) -> None:
+    # systemd waits for what the unit runs before, as it does for a slow service of Type=notify.
+    service = deploy(
+        releases={"b1": "healthy", "b2": "healthy"}, options=["ExecStartPre=/bin/sh -c '! test -e wait || sleep 60'"]
+    )
+    service.host.run(f"touch {service.releases_directory}/b1/wait")
+    rollback_ops.settings(quick(service, pattern="b*", limits={"start": "2s"}))
+
+    ended = rollback_ops("rollback", "prod", *WHY, "--json")
+
+    assert (ended.code, ended.document["outcome"]) == (2, "health_unknown"), ended.err
+    assert "still starting after 2 s" in ended.document["hosts"][0]["detail"]
+    assert (service.live(), marks(rollback_ops)["b1"]) == ("b1", "")
+
+
 def test_2_a_target_that_is_unhealthy_too_is_live_and_marked_bad(rollback_ops: RollbackOps, deploy: Deploy) -> None:
     service = deploy(releases={"b1": "healthy", "b2": "unhealthy", "b3": "healthy"})
     rollback_ops.settings(quick(service, pattern="b*", verify={**QUICK, "healthy_deadline": "2s"}))

@@ -209,7 +209,7 @@ def _ended(seen: Seen, name: str, events: list[Event]) -> Iterator[str]:
     if "intent" in kinds and not ends and not lost and run.host.get("outcome") != "refused":
         yield "the journal lacks its end"
     if ends and len(seen.runs) == 1 and fault not in _SPOILING | _DEPLOYED | {"target-unhealthy"}:
-        true = {"switched": {TARGET}, "not_started": {TARGET}}.get(ends[0], {SOURCE})
+        true = {"switched": {TARGET}, "not_started": {TARGET}, "still_starting": {TARGET}}.get(ends[0], {SOURCE})
         if seen.live not in true:
             yield f"the journal says that it ended as {ends[0]}, and {seen.live} is live"
     told = [step["name"] for step in run.host.get("steps", ()) if step["name"] in STEPS]

@@ -34,6 +34,7 @@ from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import bundle, protocol
 from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.lines import OutputReader
+from rollback_ops.hosts.ssh.certificates import Certificate
 from rollback_ops.hosts.ssh.config import OpenSshConfig
 from rollback_ops.hosts.ssh.host_keys import KnownHosts
 from rollback_ops.hosts.ssh.keys import load_key
@@ -259,6 +260,7 @@ def known_hosts(data: bytes) -> None:
 def keys(data: bytes) -> None:
     """ROLLBACK_SSH_KEY."""
     tried(lambda: load_key(given(data), "open sesame"))
+    tried(lambda: Certificate.parse(given(data), "file").describe())
 
 
 def openssh(data: bytes) -> None:

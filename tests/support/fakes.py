@@ -120,7 +120,7 @@ class FakeHost:
         self._begin("switch", order.target)
         self.orders.append(order)
         on_step(StepReport("stop", "ok", 0.1))
-        if self.ends in ("switched", "not_started"):
+        if self.ends in ("switched", "not_started", "still_starting"):
             on_step(StepReport("switch", "ok", 0.01))
             self.live = live_at(order.target)
         self.events.append((self.name, "switched", order.target))

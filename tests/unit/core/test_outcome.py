@@ -106,6 +106,8 @@ ENDS: list[tuple[list[Attempt], HostOutcome, int]] = [
     ([attempt("switched")], "succeeded", 0),
     ([attempt("switched", healthy=False)], "verification_failed", 2),
     ([attempt("not_started")], "failed", 4),
+    ([attempt("still_starting")], "health_unknown", 2),
+    ([attempt("switched", healthy=False), attempt("still_starting", **BACK)], "failed", 4),
     ([attempt("failed")], "failed", 4),
     ([attempt("put_back", live="b3")], "restored", 3),
     ([attempt("refused", live="b3")], "refused", 1),

@@ -34,6 +34,7 @@ def attempt(target: str, ended: SwitchOutcome, healthy: bool | None = None, *, g
         ("switched", False, {"b3": "bad", "b2": "bad"}),
         ("switched", None, {"b3": "bad"}),
         ("not_started", None, {"b3": "bad", "b2": "bad"}),
+        ("still_starting", None, {"b3": "bad"}),
         ("put_back", None, {}),
         ("failed", None, {}),
         ("refused", None, {}),
@@ -97,7 +98,14 @@ def test_a_release_that_a_host_returned_to_is_not_marked() -> None:
 
 @pytest.mark.parametrize(
     ("ended", "touched"),
-    [("switched", True), ("not_started", True), ("put_back", True), ("failed", True), ("refused", False)],
+    [
+        ("switched", True),
+        ("not_started", True),
+        ("still_starting", True),
+        ("put_back", True),
+        ("failed", True),
+        ("refused", False),
+    ],
 )
 def test_only_a_host_that_refused_was_not_touched(ended: SwitchOutcome, touched: bool) -> None:
     run = state()

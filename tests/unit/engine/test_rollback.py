@@ -491,6 +491,7 @@ def test_a_dry_run_with_a_host_that_is_down_is_partial(two: Stage) -> None:
     [
         ("switched", "succeeded", 0, "b2", ["b2=good b3=bad"]),
         ("not_started", "failed", 4, "b2", ["b2=bad b3=bad"]),
+        ("still_starting", "health_unknown", 2, "b2", ["b3=bad"]),
         ("put_back", "restored", 3, "b3", [""]),
         ("failed", "failed", 4, "b3", [""]),
         ("refused", "refused", 1, "b3", []),

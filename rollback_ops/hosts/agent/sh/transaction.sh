@@ -27,6 +27,9 @@ transaction() {
         finish switched ''
     elif ! is_whole "$target" && switch_back; then
         put_back "$target is no longer a complete release"
+    elif [ "$slow" = yes ] && ! is "$RO_STOPPED"; then
+        # A manager goes on starting a unit when the command that waits for it is killed.
+        finish still_starting "$target is still starting after $RO_START_LIMIT s"
     else
         finish not_started "$target does not start"
     fi
@@ -113,9 +116,12 @@ start_service() {
     fi
 }
 
+# Sets slow: the command did not end within the limit. BusyBox's timeout ends with the status of what it killed.
 bring_up() {
-    manage "$RO_START" "$RO_START_LIMIT" ||
-        { is_limited && manage "$RO_RESET" 5 && manage "$RO_START" "$RO_START_LIMIT"; }
+    slow=no
+    manage "$RO_START" "$RO_START_LIMIT" && return
+    case $? in 124 | 137 | 143) slow=yes; return 1 ;; esac
+    { is_limited && manage "$RO_RESET" 5 && manage "$RO_START" "$RO_START_LIMIT"; }
 }
 
 # systemd refuses a unit that was started too often; the survey could not know of that limit.

@@ -5,7 +5,7 @@ write_down() {
     is_still_ours
     judge_host
     marked=''
-    case $outcome in switched | not_started) ! is_verdict || marked="bad $origin" ;; esac
+    case $outcome in switched | not_started | still_starting) ! is_verdict || marked="bad $origin" ;; esac
     case $outcome,$healthy in
         not_started,* | switched,no) marked="$marked bad $target" ;;
         # What was not asked has not passed.
@@ -37,7 +37,7 @@ judge_host() {
     case $outcome,$healthy,$down in
         switched,no,yes) ends_as failed 4 ;;
         switched,no,*) ends_as verification_failed 2 '✗ rolled back, but the verification failed' ;;
-        switched,unknown,*) ends_as health_unknown 2 '? rolled back, and the health of the service is unknown' ;;
+        switched,unknown,* | still_starting,*) ends_as health_unknown 2 '? rolled back, and the health of the service is unknown' ;;
         switched,*) ends_as succeeded 0 '✓ rolled back' ;;
         put_back,*) ends_as restored 3 '✗ failed, and put back to where it started' ;;
         superseded,*) ends_as superseded 6 '✗ taken over by somebody else: nothing of theirs was undone' ;;
