@@ -11,7 +11,8 @@ from rollback_ops.core.errors import Exit, RollbackOpsError
 from rollback_ops.core.model import Survey
 from rollback_ops.core.order import Ranking
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Selection, make_plan
-from rollback_ops.core.tasks import Cancellation
+from rollback_ops.core.tasks import Cancellation, each
+from rollback_ops.core.unfinished import going_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,19 @@ class Releases:
 
 def list_releases(context: Context, cancellation: Cancellation) -> Releases:
     """Survey the hosts. Changes nothing."""
+    request, job = context.request, context.job
+    selection = Selection(request.backup, request.if_current, request.emergency, order=job.service.order)
     with context.closing():
         answers = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
-    request = context.request
-    selection = Selection(request.backup, request.if_current, request.emergency, order=context.job.service.order)
-    surveys = list(answers.found.values())
+        surveys = list(answers.found.values())
+        journals = lambda: _journals(context, answers.found, cancellation)  # noqa: E731
+        selection = going_on(selection, job.about, surveys, answers.lost, journals)
     decision = make_plan(surveys, selection) if surveys else Refusal("no host can be reached")
     ranking = Ranking(surveys, selection.order)
     return Releases(context.job.environment_name, answers.found, ranking, decision, answers.lost)
+
+
+def _journals(context: Context, reached: Mapping[str, Survey], cancellation: Cancellation) -> list[str]:
+    hosts = {host.name: host for host in context.hosts if host.name in reached}
+    read = sort_answers(each(hosts, lambda name: hosts[name].journal(), SURVEY_WITHIN, cancellation))
+    return [line for lines in read.found.values() for line in lines]

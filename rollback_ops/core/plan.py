@@ -17,10 +17,19 @@ from rollback_ops.core.text import one_line, short
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A rollback that has not reached all of its hosts. ``lacking`` are those that may not run its target."""
+
+    run: str
+    target: str
+    lacking: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """Which release a run is to go to. Empty: not asked. ``resume``: finish interrupted rollbacks, and nothing else.
 
-    ``order``: that of the releases; None: the one that their names have.
+    ``order``: that of the releases; None: the one that their names have. ``unfinished``: a rollback to go on with.
     """
 
     backup: str = ""
@@ -28,6 +37,7 @@ class Selection:
     emergency: bool = False
     resume: bool = False
     order: Order | None = None
+    unfinished: Unfinished | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +236,8 @@ class _Candidates:
     def target(self) -> str | Refusal:
         if self.selection.backup:
             return self._named()
+        if (again := self.selection.unfinished) and self._may_go_on_to(again.target):
+            return again.target
         eligible = [name for name, why in self._why.items() if not why]
         known = [name for name in eligible if self._was_live(name)]
         newest = self._ranking.latest(known or eligible)
@@ -254,6 +266,10 @@ class _Candidates:
 
     def is_forward(self, survey: Survey, target: str) -> bool:
         return bool(survey.origin) and self._ranking.newer(target, survey.origin) is True
+
+    def _may_go_on_to(self, name: str) -> bool:
+        bad = any((r := self._releases[s.host].get(name)) and r.mark == "bad" for s in self.surveys)
+        return name in self._why and not bad and not self._unusable(name)
 
     def rejected(self) -> tuple[Rejected, ...]:
         return tuple(Rejected(name, why) for name, why in self._why.items() if why)
@@ -328,6 +344,9 @@ def _warnings(surveys: Sequence[Survey], target: str, selection: Selection) -> l
     lives = {_live_name(s) for s in surveys}
     if len(lives) > 1:
         warnings.append(f"the hosts ran different releases: {', '.join(sorted(filter(None, lives)))}")
+    if (again := selection.unfinished) and again.target == target:
+        begun = f"the rollback {again.run} to {target} has not reached {', '.join(again.lacking)}"
+        warnings.append(f"{begun}, and this one goes on with it: name another release with --to")
     if any((r := s.release(target)) and r.mark == "bad" for s in surveys):
         warnings.append(f"{target} is marked bad; it was asked for by name")
     warnings += [

@@ -160,6 +160,12 @@ class RunState:
     def _was_down(self, host: str) -> bool:
         return any(unit.state in ("stopped", "failed") for unit in self.surveys[host].units)
 
+    @property
+    def left_alone(self) -> list[str]:
+        """The hosts that were verified and not changed, because they ran the target already."""
+        verified = {name for attempt in self.attempts for name in attempt.verified}
+        return [name for name in self.host_names if name in verified and self.last(name) is None]
+
     def _left(self, host: str) -> str:
         return self.surveys[host].origin if host in self.surveys else ""
 

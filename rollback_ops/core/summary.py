@@ -64,6 +64,11 @@ _SUMMARIES: dict[Outcome, OutcomeSummary] = {
 _POSSIBLE = OutcomeSummary(
     "🔎 Dry run: a rollback can be done", "✅ Nothing was changed", ("Roll back when it is needed",)
 )
+_POSSIBLE_IN_PART = OutcomeSummary(
+    "🔎 Dry run: a rollback can be done on some of the hosts",
+    "⚠️ Nothing was changed, and some hosts cannot be rolled back now",
+    ("Read what keeps the other hosts, and remove it",),
+)
 
 
 def outcome_summary(record: Record) -> OutcomeSummary:
@@ -72,12 +77,14 @@ def outcome_summary(record: Record) -> OutcomeSummary:
     if record.outcome == "succeeded" and verification_summary(record)[0] != "✅":
         steps = (f"Run rollback-ops verify {record.environment} now", *summary.next_steps)
         return summary._replace(status="⚠️ Service started, and not verified yet", next_steps=steps)
-    return _POSSIBLE if record.dry_run and record.outcome == "nothing_to_do" and record.to.release else summary
+    if record.dry_run and record.to.release and record.outcome in ("nothing_to_do", "partial"):
+        return _POSSIBLE if record.outcome == "nothing_to_do" else _POSSIBLE_IN_PART
+    return summary
 
 
 def target_label(record: Record) -> str:
     """Return what the target is called: it is not live where the rollback went back to where it started."""
-    return "Tried" if record.outcome == "restored" else "To"
+    return "Tried" if record.outcome in ("restored", "superseded") else "To"
 
 
 def verification_summary(record: Record) -> tuple[str, str]:

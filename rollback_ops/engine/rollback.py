@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from rollback_ops import checks
 from rollback_ops.core.errors import Cancelled, RollbackOpsError
 from rollback_ops.core.health import Claim
+from rollback_ops.core.model import ServiceId
 from rollback_ops.core.outcome import overtime, provisional, record_of
 from rollback_ops.core.plan import Plan
 from rollback_ops.core.ports import Announcer
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import Attempt, RunState
+from rollback_ops.core.unfinished import going_on
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.preflight import choose
 from rollback_ops.engine.recovery import next_attempt
@@ -52,7 +55,10 @@ def survey(fleet: Fleet, state: RunState) -> None:
 
 
 def _plan(spec: RollbackSpec, fleet: Fleet, state: RunState) -> None:
-    state.decision = decision = choose(spec, fleet, list(state.surveys.values()), {})
+    surveys, about = list(state.surveys.values()), ServiceId(spec.info.service, spec.info.environment)
+    journals = lambda: (line for lines in fleet.journals(state.surveys).values() for line in lines)  # noqa: E731
+    selection = going_on(spec.selection, about, surveys, state.lost, journals)
+    state.decision = decision = choose(replace(spec, selection=selection), fleet, surveys, {})
     if isinstance(decision, Plan):
         state.warnings += decision.warnings
         fleet.progress.phase("plan", f"{state.origin or 'nothing'} → {decision.target}")
@@ -67,6 +73,8 @@ def _switch(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt,
     """Run the transaction on every host. From here on each host finishes what it began, whatever happens to us."""
     state.attempts.append(attempt)
     orders = {host.host: for_host(spec, host, state) for host in attempt.plan.with_action("switch")}
+    if not orders:
+        return
     fleet.progress.phase("switch", f"{', '.join(orders)} to {attempt.plan.target}")
     announcer.changing(provisional(state))
     # The way back is finished even when the time is up.
@@ -102,6 +110,10 @@ def _record(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Record:
     state.warnings += overtime(record_of(state), {"find": spec.limits.find, "switch": spec.limits.switch})
     record = record_of(state)
     errors = fleet.record(record.id, {name: state.marks(name) for name in state.touched}, record.line())
+    if not spec.selection.if_current:
+        # Hosts that are done already belong to the rollback, too: the next one reads there how far it came.
+        marks = {name: state.marks(name) for name in state.left_alone}
+        errors |= fleet.record(record.id, marks, record.line() if state.touched else "")
     missing = {name: error.message.removeprefix(f"{name}: ") for name, error in errors.items()}
     state.warnings += [f"{name}: its journal lacks this record: {why}" for name, why in missing.items()]
     return record_of(state)

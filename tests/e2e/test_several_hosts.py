@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.command import RollbackOps
-from tests.support.scene import QUICK, SECOND, THIRD, WHY, Twins, listing, logins, pid, quick, released
+from tests.support.scene import FIRST, QUICK, SECOND, THIRD, WHY, Twins, listing, logins, pid, quick, released
 from tests.support.waiting import begin, go_on, lingering, reach
 
 
@@ -117,6 +117,35 @@ def test_5_a_host_where_nothing_starts_does_not_keep_the_other_from_its_rollback
     assert f"{logins(two)[0]}: succeeded" in ended.out
     assert not one.is_running()
     assert released(two) == "b1"
+
+
+def test_5_the_second_run_goes_on_with_the_first_one_and_takes_no_host_further_back(
+    rollback_ops: RollbackOps, twins: Twins
+) -> None:
+    one, two = twins({}, {})
+    rollback_ops.settings(quick(one, hosts=logins(one, two), limits={"connect": "1s"}))
+    two.host.cut_network()
+    try:
+        would = rollback_ops("check", "prod")
+        first = rollback_ops("rollback", "prod", *WHY, "--json")
+        process = pid(one)
+        told = rollback_ops("check", "prod")
+        listed = rollback_ops("list", "prod", "--json")
+        second = rollback_ops("rollback", "prod", *WHY, "--json")
+    finally:
+        two.host.restore_network()
+    third = rollback_ops("rollback", "prod", *WHY, "--json")
+
+    assert (would.code, f"{THIRD} → {SECOND}" in would.out.splitlines()[0]) == (5, True), would.out
+    assert (first.code, outcomes(first.document)) == (5, ["succeeded", "unreachable"]), first.err
+    assert (told.code, f"{SECOND} already" in told.out.splitlines()[0]) == (5, True), told.out
+    assert listed.document["target"] == SECOND
+    assert (second.code, outcomes(second.document)) == (5, ["nothing_to_do", "unreachable"]), second.err
+    assert any(first.document["id"] in warning and "--to" in warning for warning in second.document["warnings"])
+    assert (third.code, outcomes(third.document)) == (0, ["nothing_to_do", "succeeded"]), third.err
+    assert (released(one), released(two), pid(one)) == (SECOND, SECOND, process)
+    further = rollback_ops("rollback", "prod", *WHY, "--json")
+    assert (further.code, further.document["to"]["release"]) == (0, FIRST), "all is done: this one is a new rollback"
 
 
 def test_a_release_that_is_still_live_on_one_host_only_is_taken_out_there(

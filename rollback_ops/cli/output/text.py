@@ -51,7 +51,7 @@ _VERDICTS: dict[str, tuple[str, Style]] = {"passed": ("✓", "good"), "failed": 
 def result(record: Record) -> Iterator[Line]:
     """Show the result of a rollback."""
     headline, style = _HEADLINES[record.outcome]
-    if record.dry_run and record.outcome == "nothing_to_do" and record.to.release:
+    if record.dry_run and record.outcome in ("nothing_to_do", "partial") and record.to.release:
         headline, style = "DRY RUN, nothing was changed. A rollback would go", "warning"
     way = _way(record)
     yield Line(f"{headline}{way}  ({record.environment}, {record.duration_seconds:.1f} s)", style)
@@ -64,6 +64,8 @@ def _way(record: Record) -> str:
     origin = record.from_.release or "nothing"
     if not record.to.release:
         return ""
+    if record.to.release == origin:
+        return f": {origin}"
     return (
         f": {origin} (tried {record.to.release})"
         if record.outcome in ("restored", "superseded")
@@ -178,9 +180,20 @@ def checked(record: Record) -> Iterator[Line]:
     """Show the result of a check: could a rollback be done now?"""
     if record.exit_code == 0 and record.to.release:
         yield Line(f"✓ a rollback can be done: {record.from_.release or 'nothing'} → {record.to.release}", "good")
+    elif record.outcome == "partial" and record.to.release:
+        yield Line(_in_part(record), "warning")
     else:
         yield Line("✗ a rollback cannot be done now", "bad")
     yield from _details(record)
+
+
+def _in_part(record: Record) -> str:
+    """Say what a rollback would do with the hosts that are there."""
+    would = [host for host in record.hosts if host.outcome == "nothing_to_do" and not host.detail]
+    if not would:
+        return f"! a rollback would change nothing now: the hosts that are there run {record.to.release} already"
+    way = f"{record.from_.release or 'nothing'} → {record.to.release}"
+    return f"! a rollback can be done on {len(would)} of {len(record.hosts)} hosts: {way}"
 
 
 def seals(seals: Mapping[str, Seal]) -> Iterator[Line]:

@@ -139,12 +139,20 @@ def test_a_step_that_took_longer_than_its_target_is_shown_with_its_host() -> Non
     assert not any(has(line, "  ! ") for line in in_time)
 
 
+def test_a_check_shows_what_a_rollback_would_do_with_the_hosts_that_are_there() -> None:
+    down = {"host": "h2", "outcome": "unreachable", "detail": "no answer"}
+    for detail, way in (("", "b3 → b2"), ("b2 is live there already", "b2 already")):
+        there = {"host": "h1", "outcome": "nothing_to_do", "detail": detail}
+        line = first(shown.checked(record(dry_run=True, outcome="partial", exit_code=5, hosts=[there, down])))
+        assert (line.text[0], line.style, way in line.text) == ("!", "warning", True)
+
+
 @pytest.mark.parametrize(
     ("words", "possible"),
     [
         ({"outcome": "nothing_to_do", "exit_code": 0}, True),
         ({"outcome": "refused", "exit_code": 1}, False),
-        ({"outcome": "partial", "exit_code": 5}, False),
+        ({"outcome": "partial", "exit_code": 5, "to": {"release": None, "revision": None}}, False),
         ({"outcome": "nothing_to_do", "exit_code": 0, "to": {"release": None, "revision": None}}, False),
     ],
 )

@@ -338,6 +338,84 @@ def test_an_emergency_takes_a_lock_over_and_the_warning_names_its_owner(stage: S
     assert all(part in record.warnings[0] for part in ("h1: ", "bob", "10:00", "run-0"))
 
 
+# --- run again -------------------------------------------------------------------------------------------
+
+
+def down(*hosts: FakeHost) -> None:
+    for host in hosts:
+        host.before = {"survey": raising(HostUnreachable("down"))}
+
+
+def test_the_second_run_goes_on_with_the_target_of_the_first_while_a_host_is_still_down(two: Stage) -> None:
+    down(two["h2"])
+    first, second = two.roll_back(), two.roll_back()
+    assert [(r.outcome, r.exit_code, r.to.release) for r in (first, second)] == [("partial", 5, "b2")] * 2
+    assert (two["h1"].did("switch"), two["h1"].live.name) == (["b2"], "b2")
+    assert any(all(part in warning for part in ("b2", "h2", "--to")) for warning in second.warnings)
+    assert second.hosts[0].checks, "what is done is verified all the same"
+    assert len(two.listener.provisional) == 1, "nothing is announced that changes nothing"
+
+
+def test_the_second_run_does_what_the_first_could_not_and_then_all_is_done(two: Stage) -> None:
+    down(two["h2"])
+    two.roll_back()
+    two["h2"].before = {}
+    second = two.roll_back()
+    assert (second.outcome, [h.to.release for h in second.hosts]) == ("succeeded", ["b2", "b2"])
+    down(two["h2"])
+    third = two.roll_back()
+    assert (third.outcome, third.to.release, two["h1"].live.name) == ("partial", "b1", "b1")
+
+
+def test_a_release_that_was_named_for_the_first_run_is_the_target_of_the_second(two: Stage) -> None:
+    down(two["h2"])
+    two.roll_back(Selection(backup="b1"))
+    two["h2"].before = {}
+    second = two.roll_back()
+    assert [(h.outcome, h.to.release) for h in second.hosts] == [("nothing_to_do", "b1"), ("succeeded", "b1")]
+
+
+@pytest.mark.parametrize("selection", [Selection(backup="b1"), Selection(if_current="b2")])
+def test_who_says_what_is_wanted_gets_it_in_the_second_run(two: Stage, selection: Selection) -> None:
+    down(two["h2"])
+    two.roll_back()
+    assert two.roll_back(selection).to.release == "b1"
+
+
+def test_a_target_that_turned_out_to_be_bad_is_not_gone_on_with(two: Stage) -> None:
+    down(two["h2"])
+    two.roll_back()
+    two["h1"].says = 1
+    assert two.roll_back(asked=AFTER, policy=IN_VAIN).hosts[0].outcome == "verification_failed"
+    assert two["h1"].mark("b2") == "bad"
+    two["h1"].says = 0
+    assert two.roll_back(asked=AFTER).to.release == "b1"
+
+
+def test_a_host_that_was_rolled_back_and_is_down_now_keeps_nobody_from_going_further(two: Stage) -> None:
+    assert two.roll_back().outcome == "succeeded"
+    down(two["h2"])
+    assert two.roll_back().to.release == "b1"
+
+
+def test_after_a_deployment_nothing_is_gone_on_with(two: Stage) -> None:
+    for host in two.hosts.values():
+        host.releases = releases("b1", "b2", "b3", "b4")
+    down(two["h2"])
+    two.roll_back()
+    two["h1"].live = live_at("b4")
+    record = two.roll_back()
+    assert (record.from_.release, record.to.release, record.warnings) == ("b4", "b2", ())
+
+
+def test_a_dry_run_says_what_the_second_run_would_do(two: Stage) -> None:
+    down(two["h2"])
+    two.roll_back()
+    record = two.roll_back(dry_run=True)
+    assert (record.outcome, record.to.release, record.hosts[0].outcome) == ("partial", "b2", "nothing_to_do")
+    assert two["h1"].did("switch") == ["b2"]
+
+
 # --- when another run holds a host -----------------------------------------------------------------------
 
 HELD = Lease("run-0", "bob", "https://ci/0", "10:00", expires_in=0.2, until="700")

@@ -1,0 +1,47 @@
+"""A rollback that did not reach all of its hosts: the next one goes on with its target, and no release further."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+
+from rollback_ops.core.journal import read_journal
+from rollback_ops.core.model import ServiceId, Survey
+from rollback_ops.core.plan import Selection, Unfinished
+
+
+def going_on(
+    selection: Selection,
+    about: ServiceId,
+    surveys: Sequence[Survey],
+    lost: Collection[str],
+    read: Callable[[], Iterable[str]],
+) -> Selection:
+    """Return the selection with the rollback that it goes on with, where there is one.
+
+    ``about`` is the service and the environment, ``lost`` the hosts that cannot be reached. ``read`` returns the lines
+    of the journals; it is called only where hosts are lost, or run different releases. A selection that says itself
+    what it wants stays as it is.
+    """
+    lives = {survey.live.name for survey in surveys if survey.live.state == "release"}
+    if selection.backup or selection.if_current or selection.resume or not (lost or len(lives) > 1):
+        return selection
+    return replace(selection, unfinished=_unfinished(about, surveys, lost, read()))
+
+
+def _unfinished(
+    about: ServiceId, surveys: Sequence[Survey], lost: Collection[str], lines: Iterable[str]
+) -> Unfinished | None:
+    """Return the last rollback, where its target is still live on the hosts that it reached, and others lack it."""
+    records, _ = read_journal(lines, about)
+    last = next((r for r in records if r.rolled_back), None)
+    if last is None or not last.to.release:
+        return None
+    target = last.to.release
+    reached = {host.host for host in last.hosts if host.to.release == target}
+    lives = {survey.host: survey.live.name for survey in surveys}
+    done = [name for name in lives if name in reached]
+    lacking = tuple(name for name in (*lives, *lost) if name not in reached)
+    if not done or not lacking or any(lives[name] != target for name in done):
+        return None
+    return Unfinished(last.id, target, lacking)
