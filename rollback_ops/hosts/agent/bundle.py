@@ -27,6 +27,7 @@ _BREAK_GLASS = (
     "prove",
     "answers",
     "write_down",
+    "rules",
     "entry",
 )
 # The last line is all that acts, so a text that was cut on its way does nothing.

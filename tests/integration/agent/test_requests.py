@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rollback_ops.core.errors import Refused
-from rollback_ops.core.model import HostCommand, SwitchOrder
+from rollback_ops.core.errors import BadAnswer, Refused
+from rollback_ops.core.model import HostCommand, Mark, SwitchOrder
+from rollback_ops.core.record import Record
 from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.agent.restricted import request
 from rollback_ops.hosts.local import LocalTransport
 from tests.support.agent_sandbox import RUN
+from tests.support.any_record import records
 from tests.support.breakglass_sandbox import Standalone
+from tests.support.records import record
 
 CHECKS = {"health": {"kind": "command", "run": "test {release} = r3 && echo 'all is $well'"}}
 MINE = HostCommand("test r3 = r3 && echo 'all is $well'", 5.0)
 NASTY = """it's "quoted" \\ $(touch canary) `id`; ünwell 🦄 %045 =x\\045"""
+
+
+def line(event: str, **words: Any) -> str:
+    """An event of RUN as the command writes it."""
+    about = {"event": event, "id": RUN, "service": "rosey", "environment": "prod", "mode": "standard"}
+    ways = {"from": "r3", "to": "r2", "at": "2024-01-01T00:00:00Z"}
+    others = {key: value for key, value in words.items() if key not in ways}
+    ways |= {key: value for key, value in words.items() if key in ways}
+    return json.dumps(about | others | ways, separators=(",", ":"))
+
+
+def record_line(**words: Any) -> str:
+    return record(**{"id": RUN, "service": "rosey", **words}).model_dump_json(by_alias=True)
 
 
 @pytest.fixture
@@ -41,15 +62,15 @@ def test_every_operation_of_a_rollback_can_be_asked_for(sandbox: Standalone, ask
     assert (answered.status, answered.lines) == (0, ("all is $well",))
     assert list(asked.logs()) == ["the log of r3"]
     assert asked.stamp() == sandbox.host.stamp() != ""
-    intent = f'{{"event":"intent","id":"{RUN}","reason":"{NASTY}"}}'
+    intent = line("intent", reason=NASTY)
     order = SwitchOrder(RUN, str(sandbox.releases / "r3"), "r2", NASTY, intent, "https://example.org/?a=b&c='d'")
     steps: list[str] = []
     result = asked.switch(order, lambda step: steps.append(step.name))
     assert (result.outcome, result.live, steps) == ("switched", "r2", ["stop", "switch", "start"])
-    asked.record(RUN, {"r2": "good", "r3": "bad"}, f'{{"said":"{NASTY}"}}')
+    asked.record(RUN, {"r2": "good", "r3": "bad"}, record_line(reason=NASTY))
     journal = asked.journal()
     assert journal[0] == intent
-    assert journal[-1] == f'{{"said":"{NASTY}"}}'
+    assert journal[-1] == record_line(reason=NASTY)
     assert {release.name: release.mark for release in asked.survey().releases} == {"r1": "", "r2": "good", "r3": "bad"}
     assert not list(sandbox.root.rglob("canary"))
 
@@ -98,7 +119,7 @@ def test_whatever_is_in_a_request_arrives_as_it_was_and_is_nothing_to_a_shell(sa
     script = sandbox.root.parent / "decode.sh"
     lines = [line for line in sandbox.program.read_text().splitlines() if line != 'break_glass "$@"']
     script.write_text("\n".join([*lines, 'main() { printf "%s" "$3"; }', 'request "$@"', ""]))
-    encoded = request("x", "record", "run", text).split(" ")[2:]
+    encoded = request("x", "follow", "run", text).split(" ")[2:]
     done = subprocess.run(
         [str(sandbox.tools / "sh"), str(script), *encoded], env={"PATH": sandbox.path}, capture_output=True, check=True
     )
@@ -108,3 +129,145 @@ def test_whatever_is_in_a_request_arrives_as_it_was_and_is_nothing_to_a_shell(sa
 def test_what_is_too_long_for_a_host_is_refused_and_not_cut() -> None:
     with pytest.raises(Refused, match="more than one command may have"):
         request("/srv/bot/.rollback/rollback", "record", "run", "ü" * 20_000)
+
+
+# --- the rules ------------------------------------------------------------------------------------------------
+
+
+def order(sandbox: Standalone, target: str = "r2", run: str = RUN, **words: Any) -> SwitchOrder:
+    intent = line("intent", **{"id": run.partition(".")[0], "to": target, **words})
+    return SwitchOrder(run, str(sandbox.releases / "r3"), target, "me", intent)
+
+
+UNFIT: dict[str, Callable[[Standalone], object]] = {
+    "an owner who is not trusted": lambda sandbox: os.chown(sandbox.releases / "r2", 54321, 54321),
+    "writable by everybody": lambda sandbox: (sandbox.releases / "r2").chmod(0o777),
+    "incomplete": lambda sandbox: (sandbox.releases / "r2" / "app").unlink(),
+    "marked bad": lambda sandbox: sandbox.host.record("another-run", {"r2": "bad"}, ""),
+    "the root is not trusted": lambda sandbox: sandbox.root.chmod(0o777),
+}
+
+
+@pytest.mark.parametrize("what", UNFIT)
+def test_a_switch_to_what_a_plan_would_refuse_is_refused(sandbox: Standalone, asked: AgentHost, what: str) -> None:
+    UNFIT[what](sandbox)
+    result = asked.switch(order(sandbox), lambda _: None)
+    assert (result.outcome, sandbox.running(), sandbox.current.resolve().name) == ("refused", "r3", "r3")
+    assert result.reason
+
+
+def test_a_switch_to_a_release_that_differs_from_its_manifest_is_refused(sandbox: Standalone, asked: AgentHost) -> None:
+    sandbox.host.seal("r2")
+    (sandbox.releases / "r2" / "app").write_text("changed")
+    assert asked.switch(order(sandbox), lambda _: None).outcome == "refused"
+    assert (
+        asked.switch(replace(order(sandbox, run="in-an-emergency"), break_lock=True), lambda _: None).outcome
+        == "switched"
+    )
+
+
+@pytest.mark.parametrize("mode", ["targeted", "emergency"])
+def test_who_names_a_release_may_take_one_that_is_marked_bad(sandbox: Standalone, asked: AgentHost, mode: str) -> None:
+    sandbox.host.record("another-run", {"r2": "bad"}, "")
+    assert asked.switch(order(sandbox, mode=mode), lambda _: None).outcome == "switched"
+
+
+def test_a_run_may_put_back_what_it_started_from_though_it_is_marked_bad(sandbox: Standalone, asked: AgentHost) -> None:
+    sandbox.host.record("another-run", {"r3": "bad"}, "")
+    assert asked.switch(order(sandbox), lambda _: None).outcome == "switched"
+    back = replace(
+        order(sandbox, "r3", f"{RUN}.2", **{"from": "r2"}), source=str(sandbox.releases / "r2"), relink=False
+    )
+    assert asked.switch(back, lambda _: None).outcome == "switched"
+    assert sandbox.running() == "r3"
+
+
+@pytest.mark.parametrize(
+    "intent",
+    [
+        "{}",
+        "not JSON",
+        line("intent", id="another-run"),
+        line("intent", service="other"),
+        line("intent", environment="test"),
+        line("intent", **{"from": "r1"}),
+        line("intent", to="r1"),
+        line("end"),
+        line("intent")[:-1] + ',"id":"another-run"}',
+        line("intent")[:-1] + ',"\\u0069d":"another-run"}',
+        line("intent")[:-1] + ',"service":"other"}',
+        line("intent")[:-1] + ',"from":"r1"}',
+        line("intent")[:-1],
+        line("intent") + "}",
+        line("intent") + line("intent"),
+        line("intent").replace('"standard"', "standard"),
+        line("intent").replace('"standard"', '{"from":"r3","to":"r2","at":1}'),
+    ],
+)
+def test_an_intent_that_is_not_about_this_switch_is_refused(sandbox: Standalone, asked: AgentHost, intent: str) -> None:
+    assert asked.switch(replace(order(sandbox), intent=intent), lambda _: None).outcome == "refused"
+    assert sandbox.running() == "r3"
+    assert not (sandbox.store / "journal.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        '{"said":"anything"}',
+        line("end", outcome="switched"),
+        record_line(id="another-run"),
+        record_line(service="other"),
+        record_line(environment="test"),
+        record_line()[:-1],
+        record_line()[:-1] + ',"id":"another-run"}',
+        record_line()[:-1] + ',"environment":"test"}',
+        record_line() + record_line(),
+        record_line().replace("1.5", "01.5"),
+        record_line().replace('["beware"]', '["beware",]'),
+    ],
+)
+def test_a_line_that_is_not_this_runs_record_is_not_written(sandbox: Standalone, asked: AgentHost, text: str) -> None:
+    assert asked.switch(order(sandbox), lambda _: None).outcome == "switched"
+    before = sandbox.journal()
+    with pytest.raises(BadAnswer):
+        asked.record(RUN, {"r2": "good"}, text)
+    assert sandbox.journal() == before
+    assert not (sandbox.state / "marks").exists()
+
+
+def test_a_record_of_a_run_that_this_host_never_had_is_not_written(sandbox: Standalone, asked: AgentHost) -> None:
+    with pytest.raises(BadAnswer):
+        asked.record(RUN, {}, record_line())
+    assert not (sandbox.store / "journal.jsonl").exists()
+
+
+def test_only_releases_of_the_own_run_are_marked(sandbox: Standalone, asked: AgentHost) -> None:
+    assert asked.switch(order(sandbox), lambda _: None).outcome == "switched"
+    for marks in ({"r1": "bad"}, {"r2": "good", "r1": "good"}):
+        with pytest.raises(BadAnswer):
+            asked.record(RUN, cast("dict[str, Mark]", marks), record_line())
+    assert not (sandbox.state / "marks").exists()
+    asked.record(RUN, {"r2": "good", "r3": "bad"}, record_line())
+    assert sorted(path.name for path in (sandbox.state / "marks").iterdir()) == ["r2.good", "r3.bad"]
+
+
+def test_a_run_that_changed_nothing_marks_only_what_is_live(sandbox: Standalone, asked: AgentHost) -> None:
+    """``verify`` and ``guard`` do."""
+    asked.record("a-look", {"r3": "good"}, "")
+    with pytest.raises(BadAnswer):
+        asked.record("a-look", {"r2": "bad"}, "")
+    assert [path.name for path in (sandbox.state / "marks").iterdir()] == ["r3.good"]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(found=records)
+def test_every_record_that_we_write_is_taken(sandbox: Standalone, found: Record) -> None:
+    ours = found.model_copy(update={"id": RUN, "service": "rosey", "environment": "prod"})
+    script = sandbox.root.parent / "rules.sh"
+    lines = [text for text in sandbox.program.read_text().splitlines() if text != 'break_glass "$@"']
+    script.write_text("\n".join([*lines, 'is_own_line "$1" "$(cat "$2")" schema_version', ""]))
+    text = sandbox.root.parent / "line"
+    text.write_text(ours.line())
+    words = [str(sandbox.tools / "sh"), str(script), RUN, str(text)]
+    assert subprocess.run(words, env={"PATH": sandbox.path}, check=False).returncode == 0

@@ -1,0 +1,117 @@
+# What a restricted key may have done: what a plan would do, and no word about anything but its own run.
+
+# may_switch RUN TARGET SOURCE BREAK-LOCK OWNER RUN-URL INTENT [RELINK [RESET]]
+may_switch() {
+    is_plain "$@"
+    if [ "$#" -lt 7 ] || ! safe_name "$2"; then no_request; fi
+    # shellcheck disable=SC2254 # a pattern
+    case $2 in $RO_PATTERN) ;; *) no_request ;; esac
+    look_at_current
+    find_open
+    origin=$(release_behind "$open_source")
+    is_own_line "$1" "$7" event || no_request
+    case ${7#*'"from":'} in *'"from":'*) no_request ;; esac
+    way=',"to":"'$2'",'
+    case $7 in *',"from":null'"$way"* | *",\"from\":\"$live_name\"$way"* | *",\"from\":\"$origin\"$way"*) ;; *) no_request ;; esac
+    target=$2
+    object "$1" "$4" "$7"
+    [ -z "$objection" ] || refuse_switch "$target cannot be used: $objection"
+    [ "$4" != yes ] || in_a_hurry
+}
+
+refuse_switch() {
+    say ''
+    say rollback-ops 1 switch
+    say result refused '' '' "$1"
+    say end 0
+    exit
+}
+
+# object RUN EMERGENCY INTENT: set objection, why a plan would not take target. As in a plan, who names a release (or is
+# in an emergency) may take one that is marked bad, and what was interrupted, or is put back, is finished.
+object() {
+    objection='' deploying=''
+    [ -z "$(guarded)" ] || { objection='files of its root are not trusted' && return; }
+    cd -- "$releases" || return
+    [ ! -L "$RO_ROOT/release" ] || deploying=$(basename -- "$(readlink -- "$RO_ROOT/release")")
+    problem_of "$target"
+    objection=$problem
+    [ -z "$problem" ] || return 0
+    trusted_release
+    [ -z "$objection" ] || return 0
+    mark_of "$target"
+    case $mark,$3 in bad,*'"mode":"standard",'*) [ "$target" = "$open_target" ] || is_put_back "$1" || objection='it is marked bad' ;; esac
+    manifest_of "$target"
+    if [ -z "$manifest" ] || [ "$2" = yes ]; then return 0; fi
+    case $(compare_manifest "$target") in *"manifest${TAB}failed"*) objection='its files are not the sealed ones' ;; esac
+}
+
+trusted_release() {
+    facts=$(stat -c "%n$TAB$OWNED" -- "$RO_ROOT/." "$target")
+    root_uid=${facts#*"$TAB"} root_user=''
+    root_uid=${root_uid%%"$TAB"*} facts=${facts##*"$NL"}
+    read_acls "$facts"
+    ifs=$IFS
+    IFS=$TAB
+    # shellcheck disable=SC2086 # a field each: a safe name, numbers and names
+    distrust $facts
+    IFS=$ifs
+    objection=$distrust
+}
+
+# Whether the run started from target, and goes back to it.
+is_put_back() {
+    if [ "$1" = "${1%.*}" ] || [ ! -r "$state/runs/${1%.*}/order" ]; then return 1; fi
+    { read -r _ && IFS= read -r before; } <"$state/runs/${1%.*}/order"
+    [ "$(release_behind "$before")" = "$target" ]
+}
+
+# may_record RUN LINE [MARK RELEASE]…
+may_record() {
+    is_plain "$@"
+    [ "$#" -ge 2 ] || no_request
+    if [ -n "$2" ]; then
+        # A host has a directory of every run that changed something here.
+        [ -d "$state/runs/${1%.*}" ] || no_request
+        is_own_line "$1" "$2" schema_version || no_request
+    fi
+    look_at_current
+    known=" $live_name "
+    for order in "$state/runs/${1%.*}"/order "$state/runs/${1%.*}".*/order; do
+        [ -r "$order" ] || continue
+        { IFS= read -r target && IFS= read -r before; } <"$order"
+        left=$(sed -n 's/.*,"from":"\([^"]*\)","to":".*/\1/p' "${order%/order}/intent")
+        known="$known$target $(release_behind "$before") $left "
+    done
+    shift 2
+    while [ "$#" -ge 2 ]; do
+        case $known in *" $2 "*) shift 2 ;; *) no_request ;; esac
+    done
+}
+
+# is_own_line RUN TEXT KEY: whether it is one JSON object that begins with KEY (event or schema_version), about this run,
+# service and environment. Each of these names stands in it once, as the last of two would count.
+is_own_line() {
+    case $2 in
+        '{"event":"intent","id":"'"${1%.*}\",$ABOUT,"* | '{"schema_version":'[0-9]',"id":"'"${1%.*}\",$ABOUT,"*) ;;
+        *) return 1 ;;
+    esac
+    KEY=$(printf '\001') VALUE=$(printf '\002')
+    outline=$(outline "$2")
+    case $outline in '{'"$KEY$3:${VALUE},${KEY}id:$VALUE,${KEY}service:$VALUE,${KEY}environment:$VALUE,"*) ;; *) return 1 ;; esac
+    rest=${outline#*"${KEY}environment:"}
+    case $rest in *"${KEY}event:"* | *"${KEY}schema_version:"* | *"${KEY}id:"* | *"${KEY}service:"* | *"${KEY}environment:"* | *"${KEY}from:"*"${KEY}from:"* | *"${KEY}to:"*"${KEY}to:"*) return 1 ;; esac
+    printf '%s\n' "$outline" | grep -qE "^\{${KEY}[a-z_]+:$VALUE(,${KEY}[a-z_]+:$VALUE)*\}$"
+}
+
+# outline JSON: the keys of an object, with VALUE for every value. What is no JSON leaves something else over.
+outline() {
+    printf '%s\n' "$1" | sed -E "
+s@\"([a-z_]+)\":@$KEY\1:@g
+s@\"([^\"\\\\]|\\\\[\"\\\\/bfnrt]|\\\\u[0-9A-Fa-f]{4})*\"@$VALUE@g
+s@([:,[])(true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?)@\1$VALUE@g
+:again
+s@\[($VALUE(,$VALUE)*)?\]@$VALUE@g
+s@([:,[])\{(${KEY}[a-z_]+:$VALUE(,${KEY}[a-z_]+:$VALUE)*)?\}@\1$VALUE@g
+t again"
+}
