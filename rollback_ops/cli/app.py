@@ -120,6 +120,21 @@ def seal(session: Session, typed: Typed) -> None:
 
 
 @app.command(cls=EachOnce)
+@takes("env", "release", "opinion", "reason", *HOSTS)
+def mark(session: Session, typed: Typed) -> None:
+    """Say that a release is good or bad, or clear its mark. A rollback never chooses a bad one by itself."""
+    if typed.release is None or typed.opinion is None:
+        raise UsageError("name the release, and good, bad or clear", "rollback-ops mark ENV RELEASE bad --reason TEXT")
+    context = _open(session, typed, change=True)
+    from rollback_ops.cli import show
+    from rollback_ops.commands.mark import mark as run
+    from rollback_ops.core.tasks import Cancellation
+
+    marked = run(context, typed.release, typed.opinion.value, Cancellation())
+    show.marked(session, marked, as_json=typed.json)
+
+
+@app.command(cls=EachOnce)
 @takes(*OF_AN_ENVIRONMENT)
 def install(session: Session, typed: Typed) -> None:
     """Install the break-glass program on the hosts. Run it again after you change settings."""

@@ -17,6 +17,14 @@ from rollback_ops.cli.session import Session
 from rollback_ops.core.errors import UsageError
 
 
+class OpinionWord(StrEnum):
+    """What a person says of a release."""
+
+    good = "good"
+    bad = "bad"
+    clear = "clear"
+
+
 class Source(StrEnum):
     """Where history is read from."""
 
@@ -34,6 +42,7 @@ class Typed:
     release: Annotated[str | None, typer.Argument(metavar="RELEASE", help="The release. [default: the live one]")] = (
         None
     )
+    opinion: Annotated[OpinionWord | None, typer.Argument(metavar="MARK", help="good, bad, or clear.")] = None
     of_env: Annotated[
         str | None, typer.Argument(metavar="ENV", help="Only this environment; also as --env. [default: all]")
     ] = None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.history import History, Logged
     from rollback_ops.commands.install import Installation
     from rollback_ops.commands.list import Releases
+    from rollback_ops.commands.mark import Marked
     from rollback_ops.commands.result import RunResult
     from rollback_ops.commands.seal import Sealed
     from rollback_ops.commands.verify import Verified
@@ -73,6 +74,12 @@ def verified(session: Session, found: Verified, *, as_json: bool) -> NoReturn:
 def sealed(session: Session, done: Sealed, *, as_json: bool) -> NoReturn:
     _lost(session, done.lost)
     _print(session, documents.seals(done), text.seals(done.seals), as_json)
+    raise process.Ended(done.exit_code)
+
+
+def marked(session: Session, done: Marked, *, as_json: bool) -> NoReturn:
+    _lost(session, done.lost)
+    _print(session, documents.marks(done), text.marks(done), as_json)
     raise process.Ended(done.exit_code)
 
 

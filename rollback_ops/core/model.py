@@ -32,6 +32,8 @@ AutomaticTrigger = Literal[
 UnitState = Literal["running", "starting", "stopping", "stopped", "failed", "missing", "unknown"]
 LiveState = Literal["release", "missing", "dangling", "directory", "elsewhere"]
 Mark = Literal["", "good", "bad"]
+# What a person may say of a release. "clear": nothing any more.
+Opinion = Literal["good", "bad", "clear"]
 InstallOutcome = Literal["installed", "replaced", "unchanged"]
 StepOutcome = Literal["ok", "warning", "failed"]
 
@@ -52,7 +54,7 @@ class Release:
     seconds since the epoch. ``size_kib`` is None when it was not asked for. What is known of when it became live:
     ``created`` (its directory, seconds since the epoch; 0 where the host cannot say), ``live_since`` (our first note
     that it was live; 0 for an unknown time, None without a note), ``logged`` (its place in a deployment tool's log,
-    from 1; 0 where it is not in one).
+    from 1; 0 where it is not in one). ``marked_by`` is the run that marked it, ``marked_why`` what a person said.
     """
 
     name: str
@@ -65,6 +67,8 @@ class Release:
     created: float = 0.0
     live_since: float | None = None
     logged: int = 0
+    marked_by: str = ""
+    marked_why: str = ""
 
     @property
     def was_live(self) -> bool:

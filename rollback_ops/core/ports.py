@@ -12,6 +12,7 @@ from rollback_ops.core.model import (
     Inspection,
     InstallOutcome,
     Mark,
+    Opinion,
     ServiceState,
     StepReport,
     Survey,
@@ -66,6 +67,9 @@ class Host(Protocol):
 
     def journal(self) -> Sequence[str]:
         """Return the journal's lines, oldest first."""
+
+    def mark_as(self, run: str, release: str, opinion: Opinion, reason: str) -> None:
+        """Mark a release as a person says, with the reason. Raises ``Refused`` where that is not possible."""
 
     def seal(self, release: str) -> int:
         """Write the manifest of a release. Returns the number of files in it."""

@@ -17,6 +17,7 @@ from rollback_ops.core.model import (
     Live,
     Mark,
     OpenTransaction,
+    Opinion,
     Release,
     ServiceState,
     StepReport,
@@ -155,6 +156,9 @@ class FakeHost:
     def journal(self) -> Sequence[str]:
         self._begin("journal")
         return list(self.lines)
+
+    def mark_as(self, run: str, release: str, opinion: Opinion, reason: str) -> None:
+        self._begin("mark", f"{release}={opinion}")
 
     def seal(self, release: str) -> int:
         self._begin("seal", release)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.history import History
     from rollback_ops.commands.install import Installation
     from rollback_ops.commands.list import Releases
+    from rollback_ops.commands.mark import Marked
     from rollback_ops.commands.seal import Sealed
     from rollback_ops.commands.verify import Verified
     from rollback_ops.core.statistics import Statistics
@@ -66,6 +67,10 @@ def _checks(found: Verification) -> list[Document]:
 
 def seals(done: Sealed) -> Document:
     return {"hosts": [{"host": host, **asdict(seal)} for host, seal in done.seals.items()]}
+
+
+def marks(done: Marked) -> Document:
+    return {"release": done.release, "mark": done.opinion, "hosts": [{"host": host} for host in done.hosts]}
 
 
 def installation(done: Installation) -> Document:

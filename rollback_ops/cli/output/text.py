@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from rollback_ops.core import summary
@@ -18,6 +18,7 @@ from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.trust import remedy
 
 if TYPE_CHECKING:
+    from rollback_ops.commands.mark import Marked
     from rollback_ops.commands.seal import Seal
     from rollback_ops.core.record import HostRecord, Record
     from rollback_ops.core.statistics import Statistics
@@ -201,6 +202,11 @@ def seals(seals: Mapping[str, Seal]) -> Iterator[Line]:
         yield Line(f"✓ {host}  {seal.release} sealed: {seal.files} files", "good")
 
 
+def marks(done: Marked) -> Iterator[Line]:
+    for host in done.hosts:
+        yield Line(f"✓ {host}  {done.release}: {'no mark' if done.opinion == 'clear' else done.opinion}", "good")
+
+
 def installation(path: str, hosts: Mapping[str, InstallOutcome]) -> Iterator[Line]:
     for host, how in hosts.items():
         yield Line(f"✓ {host}  {path}: {how}", "good")
@@ -244,7 +250,7 @@ def releases(
             age(now - deployed) if (deployed := live_at(r) or r.modified) else "",
             size(r.size_kib),
             r.revision[:12],
-            ", ".join(filter(None, (r.mark, "sealed" if r.sealed else "", _state(r)))),
+            ", ".join(filter(None, (_mark(r, now), "sealed" if r.sealed else "", _state(r)))),
             "a rollback would choose this one" if r.name == target else _why_not(r, why.get(r.name, "")),
         ]
         for r in map(found.__getitem__, ranking.newest_first(found))
@@ -258,9 +264,18 @@ def _state(release: Release) -> str:
 
 
 def _why_not(release: Release, why: str) -> str:
-    """Show why a release is not chosen; for one that is not trusted, with what to do."""
-    todo = remedy(release.problem)
-    return f"{why or release.problem}: {todo}" if todo else why
+    """Show why a release is not chosen: with what to do where it is not trusted, and with what a person said."""
+    more = remedy(release.problem) or (release.marked_why if release.mark == "bad" else "")
+    return f"{why or release.problem or 'it is marked bad'}: {more}" if more else why
+
+
+def _mark(release: Release, now: float) -> str:
+    """Show the mark and its age, which the name of the run tells that set it."""
+    try:
+        marked = datetime.strptime(release.marked_by[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return release.mark
+    return f"{release.mark} ({age(now - marked)})"
 
 
 def listed(

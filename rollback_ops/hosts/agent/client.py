@@ -19,6 +19,7 @@ from rollback_ops.core.model import (
     Inspection,
     InstallOutcome,
     Mark,
+    Opinion,
     ServiceId,
     ServiceState,
     StepReport,
@@ -101,6 +102,11 @@ class AgentHost:
 
     def journal(self) -> Sequence[str]:
         return protocol.text_of(self._operate("history", within=60.0), "journal").splitlines()
+
+    def mark_as(self, run: str, release: str, opinion: Opinion, reason: str) -> None:
+        if self._operate("mark", run, release, opinion, reason).status != 0:
+            hint = "Is the release there, and may this user write to .rollback?"
+            raise Refused(f"{self.name}: {release} could not be marked", hint)
 
     def seal(self, release: str) -> int:
         """Write the manifest of a release. Needs a full key: the agent is sent, whoever answers other requests."""

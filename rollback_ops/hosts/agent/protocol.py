@@ -236,6 +236,7 @@ def step_report(fields: list[str]) -> StepReport | None:
 
 def _releases(answer: Answer) -> Iterator[Release]:
     times = {f[0]: (_number(f[1]) or 0.0, _number(f[2]) or 0.0, _number(f[3])) for f in answer.of("modified", 2)}
+    marked = {f[0]: (clean(f[1], 64), clean(f[2])) for f in answer.of("marked", 2)}
     logged = {f[0]: place for place, f in enumerate(answer.of("logged", 1), start=1)}
     sizes = {f[1]: _count(f[0]) for f in answer.of("size", 2)}
     if sum(line[0] == "release" for line in answer.lines) > _MOST_RELEASES:
@@ -253,6 +254,8 @@ def _releases(answer: Answer) -> Iterator[Release]:
                 created=times.get(name, _TIMELESS)[1],
                 live_since=times.get(name, _TIMELESS)[2],
                 logged=logged.get(name, 0),
+                marked_by=marked.get(name, ("", ""))[0],
+                marked_why=marked.get(name, ("", ""))[1],
             )
     for digits, *_ in answer.of("odd", 1):
         yield Release(name=_readable(digits), problem=BAD_NAME)

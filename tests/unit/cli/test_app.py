@@ -30,6 +30,7 @@ COMMANDS: dict[str, set[str]] = {
     "verify": ON_HOSTS,
     "guard": ON_HOSTS | {"--wait", "--record"},
     "seal": ON_HOSTS,
+    "mark": ON_HOSTS | {"--reason"},
     "install": ON_HOSTS,
     "demo": set(),
     "history list": ON_HOSTS | {"--env", "--limit", "--source"},
@@ -128,14 +129,14 @@ def test_an_option_that_does_not_exist_is_wrong_usage(rollback_ops: Run, command
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_too_many_arguments_are_wrong_usage(rollback_ops: Run, command: str) -> None:
-    ended = rollback_ops(*command.split(), "one", "two", "three")
+    ended = rollback_ops(*command.split(), "one", "two", "good", "four")
     assert (ended.code, ended.out) == (64, "")
     assert "argument" in ended.err
 
 
 @pytest.mark.parametrize("command", [command for command, options in COMMANDS.items() if options])
 def test_missing_settings_are_wrong_usage(rollback_ops: Run, command: str) -> None:
-    ended = rollback_ops(*command.split())
+    ended = rollback_ops(*command.split(), *(["prod", "b1", "bad"] if command == "mark" else []))
     assert (ended.code, ended.out) == (64, "")
     assert "rollback.toml" in ended.err
 

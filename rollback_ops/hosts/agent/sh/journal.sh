@@ -23,7 +23,7 @@ end_last_line() {
 # record RUN LINE [MARK RELEASE]…: write the record of a run and its marks, and drop its lease.
 record() {
     # What was verified without a rollback was deployed lately; what a rollback left or restored was live before.
-    run=$1 last_word=$2 first_live=''
+    run=$1 last_word=$2 first_live='' mark_reason=''
     [ -n "$last_word" ] || first_live=$(date +%s)
     shift 2
     # A run that changed something here has checked the places already.
@@ -46,8 +46,8 @@ record() {
 set_mark() {
     safe_name "$2" || return 0
     case $1 in
-        good) { [ ! -e "$marks/$2.bad" ] || rm -f -- "$marks/$2.bad"; } && printf '%s\n' "$run" >"$marks/$2.good" ;;
-        bad) printf '%s\n' "$run" >"$marks/$2.bad" ;;
+        good) { [ ! -e "$marks/$2.bad" ] || rm -f -- "$marks/$2.bad"; } && printf '%s\n' "$run" "$mark_reason" >"$marks/$2.good" ;;
+        bad) printf '%s\n' "$run" "$mark_reason" >"$marks/$2.bad" ;;
     esac
 }
 

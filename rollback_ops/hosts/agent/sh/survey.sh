@@ -56,6 +56,7 @@ show_release() {
     mark_of "$1"
     manifest_of "$1"
     say release "$1" "$problem" "$revision" "$mark" "${manifest:+yes}"
+    show_mark "$1"
     live_since_of "$1"
     say modified "$1" "$2" "$3" "$live_since"
 }
