@@ -516,3 +516,34 @@ def test_going_to_a_newer_release_says_nothing_about_the_one_that_is_left(sandbo
     sandbox.current.symlink_to(sandbox.releases / "r1")
     assert sandbox.break_glass("--backup", "r3", *WHY).returncode == 0
     assert marks(sandbox) == {"r3.good"}
+
+
+@pytest.mark.parametrize("option", ["--backup", "--reason", "--if-current"])
+def test_an_option_that_is_given_twice_is_wrong_usage(sandbox: Standalone, option: str) -> None:
+    ended = sandbox.break_glass(option, "one reason", option, "another")
+    assert (ended.returncode, ended.stdout) == (64, "")
+    assert option in ended.stderr
+
+
+def test_two_spellings_of_the_target_are_one_option(sandbox: Standalone) -> None:
+    assert sandbox.break_glass("--to", "r1", "--backup=r2", *WHY).returncode == 64
+
+
+@pytest.mark.parametrize("what", ["a deployment", "another run"])
+def test_what_somebody_else_took_over_during_the_verification_is_left_alone(
+    tmp_path: Path, shell: str, what: str
+) -> None:
+    root = tmp_path / "service"
+    lease = root / ".rollback" / "rosey@prod" / "lease"
+    # The check itself takes the host over, when the target is live.
+    takes_over = {
+        "a deployment": f"ln -sfn {root}/releases/r1 {root}/current",
+        "another run": f"""printf 'another\\t%s\\n' "$(cut -f 2- {lease})" >{lease}.new && mv {lease}.new {lease}""",
+    }
+    sandbox = Standalone(tmp_path, shell, checks={"odd": {"kind": "command", "run": takes_over[what]}})
+    ended = sandbox.break_glass(*WHY)
+    assert ended.returncode == 6, ended.stdout + ended.stderr
+    record = record_of(sandbox)
+    assert (record.outcome, record.exit_code, record.hosts[0].outcome) == ("superseded", 6, "superseded")
+    assert record.hosts[0].to.release == ("r1" if what == "a deployment" else "r2")
+    assert {release.mark for release in sandbox.host.survey().releases} == {""}
