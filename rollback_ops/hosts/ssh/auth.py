@@ -72,7 +72,7 @@ class KeyAuthentication:
         return self._failed(f"{label}: did not accept {keys} for {user}", f"{wanted} {reason}", said)
 
     def _failed(self, message: str, *hints: str) -> AuthenticationFailed:
-        told = (*hints, *map(self._certified, self._offered), *self._identity.unusable(self._hop))
+        told = (*map(self._certified, self._offered), *hints, *self._identity.unusable(self._hop))
         return AuthenticationFailed(message, "\n  ".join(filter(None, told)))
 
     def _certified(self, key: PKey) -> str:

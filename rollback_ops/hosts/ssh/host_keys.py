@@ -129,7 +129,7 @@ class HostKeys:
         return certificate.out_of_time()
 
     def _about(self, certificate: Certificate, offered: PKey) -> str:
-        return f"It is the {certificate.describe()}, of the key {describe(offered)}."
+        return f"It is the {certificate.describe()}, of the key {fingerprint(offered.asbytes())}."
 
     def _current(self) -> list[KnownHost]:
         return [line for line in self.lines if not line.marker]

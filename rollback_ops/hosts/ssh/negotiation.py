@@ -17,6 +17,8 @@ _KINDS = {
     "MAC": ("server_mac_algo_list", "preferred_macs", "MACs"),
     "compression": ("server_compress_algo_list", "preferred_compression", "Compression"),
 }
+# Parts of the names of algorithms that nobody should be told to allow.
+_WEAK = ("cbc", "md5", "sha1")
 _LONGEST_LIST = 400
 _LONGEST_LINE = 200
 
@@ -39,7 +41,8 @@ class NegotiatingTransport(paramiko.Transport):
         for kind, (theirs, ours, keyword) in _KINDS.items():
             offered, known = self._offered.get(theirs, ()), getattr(self, ours)
             if not set(offered) & set(known):
-                hint = f"Allow one of these in its sshd_config ({keyword}): {one_line(listed(known), _LONGEST_LIST)}"
+                safe = listed(name for name in known if not any(weak in name for weak in _WEAK))
+                hint = f"Allow one of these in its sshd_config ({keyword}): {one_line(safe, _LONGEST_LIST)}"
                 return f"it offers no {kind} that is known here: {one_line(listed(offered), _LONGEST_LIST)}", hint
         return "", ""
 
