@@ -25,7 +25,8 @@ def test_an_emergency_ends_in_time_when_neither_stop_nor_start_comes_to_an_end(
 
     # Without the limit, systemd waits 90 s for the stop.
     assert time.monotonic() - began < _TOTAL + 30
-    assert ended.code == 4
+    # It is still starting: nobody knows yet how well it is.
+    assert (ended.code, ended.document["outcome"]) == (2, "health_unknown")
     assert service.live() == "r1"
     assert f"{service.name}.service" in ended.err
 
