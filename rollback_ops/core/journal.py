@@ -73,8 +73,9 @@ def _entry(line: str) -> Record | dict[str, Any] | None:
     if len(line.encode(errors="replace")) >= _LONGEST_LINE:
         return None
     try:
-        # Unlike the standard library's, it takes no text that could not be written again (lone surrogates).
-        entry = from_json(line)
+        # Unlike the standard library's, it takes no text that could not be written again (lone surrogates). A value
+        # that is not equal to itself (NaN) is in no line of ours.
+        entry = from_json(line, allow_inf_nan=False)
         if isinstance(entry, dict) and "schema_version" in entry:
             return read_record(line)
     except ValueError:
