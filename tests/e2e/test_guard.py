@@ -164,8 +164,8 @@ def test_a_release_that_somebody_rolled_back_meanwhile_is_left_to_them(
 
     ended = running.end(within=45)
 
-    assert (ended.code, ended.document["outcome"]) == (0, "nothing_to_do"), ended.err
-    assert "live: b1" in ended.document["hosts"][0]["detail"]
+    assert (ended.code, ended.document["outcome"]) == (6, "superseded"), ended.err
+    assert ended.document["superseded_by"]["release"] == "b1"
     assert (released(service), pid(service)) == ("b1", process)
     assert len([line for line in journal(service) if "schema_version" in line]) == 1
 
