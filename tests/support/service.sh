@@ -27,5 +27,5 @@ min_healthy_time = "0s"
 hosts = ["nobody@127.0.0.1:1"]
 
 [environments.unreachable]
-hosts = ["nobody@127.0.0.1:1"]
+hosts = ["nobody@127.0.0.1:2"]
 TOML

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -118,8 +119,12 @@ def _body() -> str:
 
 @cache
 def installed_body() -> str:
-    """The agent with break-glass, as written: it stays on the host, and somebody may have to read it there."""
-    return _joined((*_SECTIONS, *(f"breakglass/{name}" for name in _BREAK_GLASS))) + _BREAK_GLASS_MAIN
+    """The agent with break-glass: it stays on the host, and somebody may have to read it there.
+
+    The agent's own comments would not leave room for the settings in one command.
+    """
+    agent = re.sub("^ *#(?! shellcheck).*\n", "", _joined(_SECTIONS), flags=re.MULTILINE)
+    return f"{agent}\n{_joined(f'breakglass/{name}' for name in _BREAK_GLASS)}{_BREAK_GLASS_MAIN}"
 
 
 def _joined(names: Iterable[str]) -> str:
