@@ -21,13 +21,6 @@ from tests.support.lab.ground import wait_until
 from tests.support.lab.toml import dump
 
 
-def note_live(root: Path, name: str) -> None:
-    """Note that a release was live once, as the agent does."""
-    lives = root / ".rollback" / "live" / "releases"
-    lives.mkdir(parents=True, exist_ok=True)
-    (lives / name).write_text("0\n")
-
-
 class OwnService:
     """``releases`` names the behaviour of each, oldest first; the newest is live. It ends with the context."""
 
@@ -41,7 +34,9 @@ class OwnService:
             release.mkdir(parents=True)
             shutil.copy(str(program.__file__), release / "service.py")
             (release / "behaviour").write_text(behaviour)
-            note_live(root, name)
+        # As Capistrano would have written it: every release was live once.
+        deployed = (f"Branch main (at 0) deployed as release {name} by ana\n" for name in releases)
+        (root / "revisions.log").write_text("".join(deployed))
         (root / "current").symlink_to(f"releases/{name}")
         self.start = f"setsid {sys.executable} -ISB service.py {self.port} >{root}/log 2>&1 & echo $! >{self._pid_file}"
         read = f"pid=$(cat {self._pid_file}) && kill -0 $pid"
