@@ -31,20 +31,7 @@ list_releases() {
     [ "$#" -gt 0 ] || return 0
     [ "$sizes" != yes ] || du -sk -- "$@" 2>/dev/null | prefixed size
     show_deployment_log
-    facts=$(stat -c "%n$TAB%Y$TAB%W$TAB$OWNED" -- "$@" 2>/dev/null)
-    ifs=$IFS
-    IFS=$NL
-    set -f
-    # shellcheck disable=SC2086 # a line each
-    set -- $facts
-    set +f
-    read_acls "$@"
-    for fact; do
-        IFS=$TAB
-        # shellcheck disable=SC2086 # a field each, without wildcards
-        show_release $fact
-    done
-    IFS=$ifs
+    each_fact show_release "%n$TAB%Y$TAB%W$TAB$OWNED" "$@"
 }
 
 # show_release NAME MODIFIED CREATED UID USER GID GROUP MODE

@@ -29,6 +29,27 @@ writable() {
     esac
 }
 
+# each_fact COMMAND FORMAT PATH…: call the command with the fields that stat prints for each path, one process for all.
+# The format begins with the path and ends with $OWNED, for the access control lists.
+each_fact() {
+    for_each=$1 format=$2
+    shift 2
+    facts=$(stat -c "$format" -- "$@" 2>/dev/null)
+    ifs=$IFS
+    IFS=$NL
+    set -f
+    # shellcheck disable=SC2086 # a line each
+    set -- $facts
+    set +f
+    read_acls "$@"
+    for fact; do
+        IFS=$TAB
+        # shellcheck disable=SC2086 # a field each, without wildcards
+        "$for_each" $fact
+    done
+    IFS=$ifs
+}
+
 # Report every place that we run or write (perhaps as root) and that an untrusted user could have changed.
 guarded() {
     set -- "$RO_ROOT/."
@@ -43,21 +64,8 @@ guarded() {
         case $place in "$state"*) ;; "$store"/*@*) continue ;; esac
         if [ -e "$place" ] || [ -L "$place" ]; then set -- "$@" "$place"; fi
     done
-    facts=$(stat -c "%n$TAB$OWNED" -- "$@" 2>/dev/null)
-    ifs=$IFS
-    IFS=$NL
-    set -f
-    # shellcheck disable=SC2086 # a line each
-    set -- $facts
-    set +f
-    read_acls "$@"
     root_uid=''
-    for fact; do
-        IFS=$TAB
-        # shellcheck disable=SC2086 # a field each, without wildcards
-        show_untrusted $fact
-    done
-    IFS=$ifs
+    each_fact show_untrusted "%n$TAB$OWNED" "$@"
 }
 
 # show_untrusted PLACE UID USER GID GROUP MODE: the first is the root.
