@@ -35,7 +35,7 @@ def read_journal(lines: Iterable[str], about: ServiceId | None = None) -> tuple[
     the records of other services and environments are left out.
     """
     records, unreadable = _read(lines)
-    ours = [record for record in records if about in (None, ServiceId(record.service, record.environment))]
+    ours = [record for record in records if about in (None, record.about)]
     return sorted(ours, key=lambda record: record.started_at, reverse=True), unreadable
 
 

@@ -259,6 +259,11 @@ class SwitchResult:
     log_tail: tuple[str, ...] = ()
     units: tuple[Unit, ...] = ()
 
+    @property
+    def target_is_live(self) -> bool:
+        """Whether ``current`` leads to the target now, started or not."""
+        return self.outcome in ("switched", "not_started", "still_starting")
+
 
 @dataclass(frozen=True, slots=True)
 class HostCommand:

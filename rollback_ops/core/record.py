@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from rollback_ops.core.model import Mode, Trigger
+from rollback_ops.core.model import Mode, ServiceId, Trigger
 
 SCHEMA_VERSION = 2
 # Records of these versions can be read.
@@ -158,6 +158,11 @@ class Record(RecordPart):
         """Whether a host runs another release than before because of this run, as far as is known."""
         after = [host for host in self.hosts if host.to.release and host.to.release != host.from_.release]
         return not self.dry_run and any(host.outcome not in ("nothing_to_do", "refused") for host in after)
+
+    @property
+    def about(self) -> ServiceId:
+        """The service and the environment that the record is of."""
+        return ServiceId(self.service, self.environment)
 
     @property
     def not_chosen(self) -> tuple[RejectedRelease, ...]:

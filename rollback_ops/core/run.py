@@ -10,7 +10,7 @@ from typing import Any
 
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Health, Verification
-from rollback_ops.core.model import PERSONAL_TRIGGERS, Mark, Mode, Survey, SwitchResult, Trigger
+from rollback_ops.core.model import PERSONAL_TRIGGERS, Mark, Mode, ServiceId, Survey, SwitchResult, Trigger
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.record import Superseder
 from rollback_ops.core.redaction import Redactor
@@ -35,15 +35,15 @@ class RunInfo:
     dry_run: bool = False
     guarded: bool = False
 
+    @property
+    def about(self) -> ServiceId:
+        return ServiceId(self.service, self.environment)
+
     def facts(self) -> dict[str, Any]:
         """Return the fields that the record and the journal's intent share, under their names there."""
         shared = asdict(self) | {"run_url": self.run_url or None}
         del shared["guarded"]
         return shared
-
-
-# The outcomes of a switch after which the target is live.
-_AWAY = ("switched", "not_started", "still_starting")
 
 
 @dataclass
@@ -132,7 +132,7 @@ class RunState:
             return marks
         for attempt in self.forward:
             result, target = attempt.switched.get(host), attempt.plan.target
-            if result and result.outcome in _AWAY and self._is_verdict(host, attempt):
+            if result and result.target_is_live and self._is_verdict(host, attempt):
                 marks[self._left(host)] = "bad"
             if result and result.outcome == "not_started":
                 marks[target] = "bad"

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rollback_ops.core.record import Record
 
-
 # The specification: target above 99 %, acceptable above 95 %, alert below 90 %.
 ALERT_BELOW = 0.90
 

@@ -102,7 +102,7 @@ class Fleet:
         def switch(name: str) -> SwitchResult:
             host, order = self._hosts[name], orders[name]
             result = host.switch(order, lambda step: self.progress.step(name, step))
-            if result.outcome in ("switched", "not_started", "still_starting"):
+            if result.target_is_live:
                 # Other hosts may take longer, and until then nobody else may have this one.
                 self._leases.keep(host, order.run)
             self.progress.switched(name, result)

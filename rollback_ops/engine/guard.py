@@ -11,7 +11,7 @@ from rollback_ops.config.reason import fitting
 from rollback_ops.core.errors import Cancelled
 from rollback_ops.core.health import Claim, Verification
 from rollback_ops.core.journal import read_journal
-from rollback_ops.core.model import AutomaticTrigger, Mark, ServiceId, Survey
+from rollback_ops.core.model import AutomaticTrigger, Mark, Survey
 from rollback_ops.core.order import Ranking
 from rollback_ops.core.outcome import record_of
 from rollback_ops.core.plan import NothingToDo, Refusal, Selection
@@ -97,8 +97,7 @@ def _why_not(
         return f"{what} is unhealthy, and was not rolled back: this is a dry run"
     if not failed:
         return f"{what} is unhealthy, and was not rolled back: no release is live"
-    about = ServiceId(spec.info.service, spec.info.environment)
-    journals = {name: read_journal(lines, about)[0] for name, lines in fleet.journals(fleet.names).items()}
+    journals = {name: read_journal(lines, spec.info.about)[0] for name, lines in fleet.journals(fleet.names).items()}
     failing = [n for n, found in state.watched.items() if not found.healthy and state.surveys[n].live.name == failed]
     why = objection(journals, failing, failed, datetime.now(UTC), max_per_day)
     return f"{what} is unhealthy, and was not rolled back: {why}" if why else ""

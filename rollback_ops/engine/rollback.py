@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from rollback_ops import checks
 from rollback_ops.core.errors import Cancelled, RollbackOpsError
 from rollback_ops.core.health import Claim
-from rollback_ops.core.model import ServiceId
 from rollback_ops.core.outcome import overtime, provisional, record_of
 from rollback_ops.core.plan import Plan
 from rollback_ops.core.ports import Announcer
@@ -55,9 +54,9 @@ def survey(fleet: Fleet, state: RunState) -> None:
 
 
 def _plan(spec: RollbackSpec, fleet: Fleet, state: RunState) -> None:
-    surveys, about = list(state.surveys.values()), ServiceId(spec.info.service, spec.info.environment)
+    surveys = list(state.surveys.values())
     journals = lambda: (line for lines in fleet.journals(state.surveys).values() for line in lines)  # noqa: E731
-    selection = going_on(spec.selection, about, surveys, state.lost, journals)
+    selection = going_on(spec.selection, spec.info.about, surveys, state.lost, journals)
     state.decision = decision = choose(replace(spec, selection=selection), fleet, surveys, {})
     if isinstance(decision, Plan):
         state.warnings += decision.warnings

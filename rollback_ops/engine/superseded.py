@@ -27,7 +27,11 @@ def still_own(fleet: Fleet, state: RunState, attempt: Attempt) -> list[Survey]:
 
     The other ones are noted as superseded. A host that was not switched, or does not answer, is in neither.
     """
-    switched = {name: result for name, result in attempt.switched.items() if result.outcome in _SWITCHED}
+    switched = {
+        name: result
+        for name, result in attempt.switched.items()
+        if result.target_is_live or result.outcome == "unknown"
+    }
     surveys = fleet.survey_again([n for n in fleet.names if n in switched and n not in state.superseded])
     found = {n: without_own_lease(s, state.info.id) for n, s in surveys.items() if isinstance(s, Survey)}
     own = [s for s in found.values() if s.live.name == attempt.plan.target and s.lease is None]
@@ -36,9 +40,6 @@ def still_own(fleet: Fleet, state: RunState, attempt: Attempt) -> list[Survey]:
     gone = {n: s for n, s in found.items() if n not in there and switched[n].outcome != "unknown"}
     state.superseded |= _superseders(fleet, state, gone)
     return own
-
-
-_SWITCHED = ("switched", "not_started", "still_starting", "unknown")
 
 
 def _superseders(fleet: Fleet, state: RunState, surveys: Mapping[str, Survey]) -> dict[str, Superseder]:

@@ -80,9 +80,8 @@ class Publisher:
         host = next((host for host in self._hosts if host.name in there), None)
         if host is None:
             return self._recorder.record(record, _FILE_WITHIN)
-        about = ServiceId(record.service, record.environment)
         return self._recorder.record(
-            record, _FILE_WITHIN, lambda: _earlier(host, about), lambda found: _credible(host, found)
+            record, _FILE_WITHIN, lambda: _earlier(host, record.about), lambda found: _credible(host, found)
         )
 
     def _written(self, record: Record) -> Record:

@@ -31,9 +31,9 @@ _BREAK_GLASS = (
     "rules",
     "entry",
 )
-# The last line is all that acts, so a text that was cut on its way does nothing.
 # The first line of every answer begins like this.
 HEADING = "rollback-ops\t1\t"
+# The last line is all that acts, so a text that was cut on its way does nothing.
 _MAIN = 'main "$@"\n'
 _BREAK_GLASS_MAIN = 'break_glass "$@"\n'
 
