@@ -309,7 +309,9 @@ def test_the_target_is_older_than_what_was_left_and_does_not_depend_on_which_hos
         return
     assert again.target == plan.target
     ranking = Ranking(surveys, order)
-    origins = {s.origin for s in surveys} & {r.name for s in surveys for r in s.releases}
+    # A release that an interrupted rollback left counts where its directory is gone, too.
+    there = {r.name for s in surveys for r in s.releases}
+    origins = {s.origin for s in surveys if s.origin in there or s.interrupted}
     assert not origins or plan.target not in ranking.latest(origins)
     assert all(ranking.newer(plan.target, newest) is False for newest in ranking.latest(origins))
     for survey in surveys:
