@@ -84,6 +84,14 @@ def lay_out(host: LabHost, environment: str) -> None:
     )
 
 
+def make_live(host: LabHost, name: str) -> None:
+    """Deploy a release in the way of a script."""
+    host.run(
+        f"cd {ROOT} && ln -s {ROOT}/backups/*/{name} new && mv -T new current && chown -h deploy: current &&"
+        " systemctl restart cytube-bot"
+    )
+
+
 def deploy(host: LabHost) -> None:
     """Deploy a release that is unhealthy, in the environment ``test``."""
     releases = f"{ROOT}/backups/test"
@@ -108,11 +116,21 @@ class Teller:
         (home / ".ssh/config").write_text("".join(names) + f"Host *\n  IdentityFile {lab.key_file}\n")
         self.printed = {"rollback-ops check test": self._run("rollback-ops check test")}
         (home / ".ssh/known_hosts").write_text(lab.known_hosts)
+        self._verify_each_deployment()
         for line in STORY:
             if line == "deploy":
                 deploy(self._hosts["bot-test"])
             else:
                 self.printed[line] = self._run(line)
+
+    def _verify_each_deployment(self) -> None:
+        """Verify the older releases while they are live, as `guard` does after each deployment."""
+        *older, last = (name for name, revision in RELEASES.items() if revision)
+        for name in (*older, last):
+            for host in self._hosts.values():
+                make_live(host, name)
+            for environment in dict.fromkeys(HOSTS.values()) if name in older else ():
+                self._run(f"rollback-ops verify {environment}")
 
     def _run(self, line: str) -> str:
         if line.startswith(ROOT):
