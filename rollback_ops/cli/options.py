@@ -103,12 +103,13 @@ class EachOnce(TyperCommand):
 
 
 Command = Callable[[Session, Typed], None]
+# Read once: every start of the program pays for it, `--help` too.
+_PARAMETERS = inspect.signature(Typed).parameters
+_HINTS = get_type_hints(Typed, include_extras=True)
 
 
 def takes(*names: str) -> Callable[[Command], Callable[..., None]]:
     """Make a command of a function: it takes these options, in this order, and the function gets them as ``Typed``."""
-    parameters = inspect.signature(Typed).parameters
-    hints = get_type_hints(Typed, include_extras=True)
 
     def decorate(command: Command) -> Callable[..., None]:
         @wraps(command)
@@ -116,9 +117,9 @@ def takes(*names: str) -> Callable[[Command], Callable[..., None]]:
             command(context.find_object(Session), Typed(**given))  # type: ignore[arg-type]
 
         own = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-        chosen = [parameters[name].replace(annotation=hints[name]) for name in names]
+        chosen = [_PARAMETERS[name].replace(annotation=_HINTS[name]) for name in names]
         typed.__signature__ = inspect.Signature([own, *chosen])  # type: ignore[attr-defined]
-        typed.__annotations__ = {"context": typer.Context, **{name: hints[name] for name in names}}
+        typed.__annotations__ = {"context": typer.Context, **{name: _HINTS[name] for name in names}}
         return typed
 
     return decorate
