@@ -13,32 +13,27 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, assert_never
 
-import typer
+import click
 
+from rollback_ops import __version__
 from rollback_ops.cli import exit as process
-from rollback_ops.cli.options import HOSTS, OF_AN_ENVIRONMENT, OF_HISTORY, EachOnce, Source, Typed, Version, takes
+from rollback_ops.cli.options import HOSTS, OF_AN_ENVIRONMENT, OF_HISTORY, Commands, Source, Typed, takes
 from rollback_ops.cli.session import Session
-from rollback_ops.core.errors import Exit, UsageError
+from rollback_ops.core.errors import UsageError
 
 if TYPE_CHECKING:
     from rollback_ops.commands.context import Context
     from rollback_ops.commands.history import History
     from rollback_ops.config.request import Options
 
-app = typer.Typer(
-    name="rollback-ops",
-    help="Put a service back on its last known good release: in seconds, proven, and recorded.",
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-history = typer.Typer(help="Earlier rollbacks, from the hosts' journals or from GitHub.", no_args_is_help=True)
-app.add_typer(history, name="history")
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="rollback-ops %(version)s", help="Show the version.")
+def app() -> None:
+    """Put a service back on its last known good release: in seconds, proven, and recorded."""
 
 
-@app.command(cls=EachOnce)
+@app.command()
 @takes("env", "service", "backup", "reason", "emergency", "dry_run", "if_current", "wait", "host", "trigger", "local",
        "json", "record", "config")  # fmt: skip
 def rollback(session: Session, typed: Typed) -> None:
@@ -46,14 +41,14 @@ def rollback(session: Session, typed: Typed) -> None:
     _change(session, typed)
 
 
-@app.command(cls=EachOnce)
+@app.command()
 @takes("env", "service", "reason", "wait", "host", "local", "json", "record", "config")
 def resume(session: Session, typed: Typed) -> None:
     """Finish a rollback that was interrupted."""
     _change(session, typed, resume=True)
 
 
-@app.command(name="list", cls=EachOnce)
+@app.command("list")
 @takes(*OF_AN_ENVIRONMENT)
 def list_(session: Session, typed: Typed) -> None:
     """Show the releases on each host, and what a rollback would choose."""
@@ -65,7 +60,7 @@ def list_(session: Session, typed: Typed) -> None:
     show.releases(session, list_releases(context, Cancellation()), as_json=typed.json)
 
 
-@app.command(cls=EachOnce)
+@app.command()
 @takes("env", "service", "backup", "host", "local", "json", "config")
 def check(session: Session, typed: Typed) -> None:
     """Say whether a rollback could be done now. Changes nothing."""
@@ -80,7 +75,7 @@ def check(session: Session, typed: Typed) -> None:
         show.run(session, result, text.checked, as_json=typed.json)
 
 
-@app.command(cls=EachOnce)
+@app.command()
 @takes(*OF_AN_ENVIRONMENT)
 def verify(session: Session, typed: Typed) -> None:
     """Run the checks against the live release, and mark it good or bad."""
@@ -92,7 +87,7 @@ def verify(session: Session, typed: Typed) -> None:
         show.verified(session, run(context, cancellation), as_json=typed.json)
 
 
-@app.command(cls=EachOnce)
+@app.command()
 @takes("env", "service", "wait", "host", "local", "json", "record", "config")
 def guard(session: Session, typed: Typed) -> None:
     """Watch what was just deployed, and roll it back when it is unhealthy."""
@@ -107,7 +102,7 @@ def guard(session: Session, typed: Typed) -> None:
         show.run(session, result, text.guarded, file=context.request.record, as_json=typed.json)
 
 
-@app.command(cls=EachOnce)
+@app.command()
 @takes("env", "release", *HOSTS)
 def seal(session: Session, typed: Typed) -> None:
     """Write the integrity manifest of a release. A rollback compares it before the service is stopped."""
@@ -119,7 +114,7 @@ def seal(session: Session, typed: Typed) -> None:
     show.sealed(session, run(context, typed.release or "", Cancellation()), as_json=typed.json)
 
 
-@app.command(cls=EachOnce)
+@app.command()
 @takes("env", "release", "opinion", "reason", *HOSTS)
 def mark(session: Session, typed: Typed) -> None:
     """Say that a release is good or bad, or clear its mark. A rollback never chooses a bad one by itself."""
@@ -134,7 +129,7 @@ def mark(session: Session, typed: Typed) -> None:
     show.marked(session, marked, as_json=typed.json)
 
 
-@app.command(cls=EachOnce)
+@app.command()
 @takes(*OF_AN_ENVIRONMENT)
 def install(session: Session, typed: Typed) -> None:
     """Install the break-glass program on the hosts. Run it again after you change settings."""
@@ -146,7 +141,7 @@ def install(session: Session, typed: Typed) -> None:
     show.installation(session, run(context, Cancellation()), as_json=typed.json)
 
 
-@app.command(cls=EachOnce)
+@app.command()
 def demo() -> None:
     """Show a whole rollback on this machine, in a sandbox: no server, no root."""
     from rollback_ops.cli.demo import run
@@ -154,7 +149,7 @@ def demo() -> None:
     raise process.Ended(run())
 
 
-@app.command(hidden=True, cls=EachOnce)
+@app.command(hidden=True)
 @takes()
 def finish(session: Session, _: Typed) -> None:
     """Complete the record on GitHub at the end of a job whose rollback was killed."""
@@ -164,7 +159,12 @@ def finish(session: Session, _: Typed) -> None:
     show.finished(session, run(session.environ, session.secrets))
 
 
-@history.command("list", cls=EachOnce)
+@app.group()
+def history() -> None:
+    """Earlier rollbacks, from the hosts' journals or from GitHub."""
+
+
+@history.command("list")
 @takes(*OF_HISTORY)
 def history_list(session: Session, typed: Typed) -> None:
     """Show the last rollbacks, newest first (20, or --limit)."""
@@ -175,7 +175,7 @@ def history_list(session: Session, typed: Typed) -> None:
     show.history(session, found.newest(limit), as_json=typed.json)
 
 
-@history.command("stats", cls=EachOnce)
+@history.command("stats")
 @takes(*OF_HISTORY)
 def history_stats(session: Session, typed: Typed) -> None:
     """Show success rate, mean and slowest duration, by environment and by trigger."""
@@ -185,7 +185,7 @@ def history_stats(session: Session, typed: Typed) -> None:
     show.statistics(session, found.newest(typed.limit), as_json=typed.json)
 
 
-@history.command("log", cls=EachOnce)
+@history.command("log")
 @takes("env", "only_env", "backup", "reason", "failed", "trigger", *HOSTS)
 def history_log(session: Session, typed: Typed) -> None:
     """Record a rollback that was done by hand."""
@@ -259,7 +259,7 @@ def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Op
         if_current=typed.if_current,
         wait=typed.wait,
         resume=resume,
-        hosts=tuple(typed.host or ()),
+        hosts=tuple(typed.host),
         trigger=typed.trigger,
         local=typed.local,
         record=Path(typed.record) if typed.record else None,
@@ -272,13 +272,6 @@ def _environment(typed: Typed) -> str | None:
     if len(named) > 1:
         raise UsageError(f"two environments were named: {typed.env or typed.of_env} and, with --env, {typed.only_env}")
     return named.pop() if named else None
-
-
-@app.callback(invoke_without_command=True)
-def _without_a_command(context: typer.Context, version: Version = False) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
-        raise typer.Exit(Exit.USAGE)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -14,14 +14,14 @@ from rollback_ops.core.errors import Exit
 
 
 class Ended(Exception):
-    """Carries a command's exit code past Typer, which would use 2 for its own purpose."""
+    """Carries a command's exit code past Click, which would use 2 for its own purpose."""
 
     def __init__(self, code: int) -> None:
         self.code = code
 
 
 class OutputError(Exception):
-    """Standard output takes nothing. It is no ``OSError``: Typer turns those into an exit code of its own."""
+    """Standard output takes nothing. It is no ``OSError``: Click turns those into an exit code of its own."""
 
 
 def at_once(signal_number: int, _: object) -> NoReturn:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from functools import wraps
-from typing import Annotated, Any, get_type_hints
+from functools import partial, wraps
+from typing import Any
 
-import typer
-from typer.core import TyperCommand, TyperOption
+import click
 
-from rollback_ops import __version__
 from rollback_ops.cli.session import Session
 from rollback_ops.core.errors import UsageError
 
@@ -32,103 +29,99 @@ class Source(StrEnum):
     github = "github"
 
 
+def _argument(metavar: str, **more: Any) -> Any:
+    declare = partial(click.argument, metavar=f"[{metavar}]", required=False, **more)
+    return field(default=None, metadata={"declare": declare})
+
+
+def _option(*names: str, default: Any = None, **more: Any) -> Any:
+    return field(default=default, metadata={"declare": partial(click.option, *names, default=default, **more)})
+
+
+_flag = partial(_option, is_flag=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Typed:
     """All options of all commands. None: not typed."""
 
-    env: Annotated[
-        str | None, typer.Argument(metavar="ENV", help="The environment: test, prod, … [ROLLBACK_ENVIRONMENT]")
-    ] = None
-    release: Annotated[str | None, typer.Argument(metavar="RELEASE", help="The release. [default: the live one]")] = (
-        None
+    env: str | None = _argument("ENV", help="The environment: test, prod, … [ROLLBACK_ENVIRONMENT]")
+    release: str | None = _argument("RELEASE", help="The release. [default: the live one]")
+    opinion: OpinionWord | None = _argument("MARK", help="good, bad, or clear.", type=click.Choice(OpinionWord))  # noqa: RUF009
+    of_env: str | None = _argument("ENV", help="Only this environment; also as --env. [default: all]")
+    only_env: str | None = _option("--env", metavar="ENV", help="Only this environment.")
+    service: str | None = _option("--service", metavar="NAME", help="The service, where there are several.")
+    backup: str | None = _option("--backup", "--to", metavar="NAME", help="Go to this release.")
+    reason: str | None = _option("--reason", metavar="TEXT", help="Why; it is recorded.")
+    emergency: bool | None = _flag("--emergency", help="Skip the checks before and after, and break a lock.")
+    dry_run: bool | None = _flag("--dry-run", help="Show what would happen; change nothing.")
+    if_current: str | None = _option("--if-current", metavar="NAME", help="Only where this release is live.")
+    wait: str | None = _option("--wait", metavar="TIME", help="Wait so long for a host that another run holds: 2m.")
+    host: tuple[str, ...] = _option(
+        "--host", metavar="HOST", help="Only this host; may be repeated.", multiple=True, default=()
     )
-    opinion: Annotated[OpinionWord | None, typer.Argument(metavar="MARK", help="good, bad, or clear.")] = None
-    of_env: Annotated[
-        str | None, typer.Argument(metavar="ENV", help="Only this environment; also as --env. [default: all]")
-    ] = None
-    only_env: Annotated[str | None, typer.Option("--env", metavar="ENV", help="Only this environment.")] = None
-    service: Annotated[
-        str | None, typer.Option("--service", metavar="NAME", help="The service, where there are several.")
-    ] = None
-    backup: Annotated[str | None, typer.Option("--backup", "--to", metavar="NAME", help="Go to this release.")] = None
-    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; it is recorded.")] = None
-    emergency: Annotated[
-        bool | None, typer.Option("--emergency", help="Skip the checks before and after, and break a lock.")
-    ] = None
-    dry_run: Annotated[bool | None, typer.Option("--dry-run", help="Show what would happen; change nothing.")] = None
-    if_current: Annotated[
-        str | None, typer.Option("--if-current", metavar="NAME", help="Only where this release is live.")
-    ] = None
-    wait: Annotated[
-        str | None, typer.Option("--wait", metavar="TIME", help="Wait so long for a host that another run holds: 2m.")
-    ] = None
-    host: Annotated[
-        list[str] | None, typer.Option("--host", metavar="HOST", help="Only this host; may be repeated.")
-    ] = None
-    trigger: Annotated[
-        str | None, typer.Option("--trigger", metavar="T", help="What started the rollback: deploy-failed, …")
-    ] = None
-    failed: Annotated[bool, typer.Option("--failed", help="Record the rollback as failed.")] = False
-    source: Annotated[
-        Source, typer.Option("--source", metavar="S", help="Read the hosts' journals, or github's deployments.")
-    ] = Source.journal
-    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the last N.")] = None
-    local: Annotated[bool | None, typer.Option("--local", help="Work on this machine, without SSH.")] = None
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False
-    record: Annotated[
-        str | None, typer.Option("--record", metavar="FILE", help="Also write the record to this file.")
-    ] = None
-    config: Annotated[
-        str | None, typer.Option("--config", metavar="FILE", help="The settings. [default: rollback.toml]")
-    ] = None
+    trigger: str | None = _option("--trigger", metavar="T", help="What started the rollback: deploy-failed, …")
+    failed: bool = _flag("--failed", help="Record the rollback as failed.", default=False)
+    source: Source = _option(  # noqa: RUF009
+        "--source",
+        metavar="S",
+        help="Read the hosts' journals, or github's deployments.",
+        type=click.Choice(Source),
+        default=Source.journal,
+        show_default=True,
+    )
+    limit: int | None = _option("--limit", metavar="N", help="Only the last N.", type=click.IntRange(min=1))
+    local: bool | None = _flag("--local", help="Work on this machine, without SSH.")
+    json: bool = _flag("--json", help="Print one JSON document on stdout.", default=False)
+    record: str | None = _option("--record", metavar="FILE", help="Also write the record to this file.")
+    config: str | None = _option("--config", metavar="FILE", help="The settings. [default: rollback.toml]")
 
 
 HOSTS = ("service", "host", "local", "json", "config")
 OF_AN_ENVIRONMENT = ("env", *HOSTS)
 OF_HISTORY = ("of_env", "only_env", "limit", "source", *HOSTS)
+_DECLARED = {declared.name: declared.metadata["declare"] for declared in fields(Typed)}
 
 
-class EachOnce(TyperCommand):
-    """A command that takes each option with one value once. Typer would take the last one, and drop the others."""
+class EachOnce(click.Command):
+    """A command that takes each option with one value once. Click would take the last one, and drop the others."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse what was typed. Raises ``UsageError`` for an option that stands there twice."""
         _, _, order = self.make_parser(ctx).parse_args(args=list(args))
         for option in order:
-            takes_one = isinstance(option, TyperOption) and not (option.multiple or option.is_flag)
+            takes_one = isinstance(option, click.Option) and not (option.multiple or option.is_flag)
             if takes_one and order.count(option) > 1:
                 name = "/".join(option.opts)
                 raise UsageError(f"{name} is given more than once", "Give it once: it takes one value.")
         return super().parse_args(ctx, args)
 
 
+class Commands(click.Group):
+    """A group whose commands take each option with one value once. Help lists them as they are declared."""
+
+    command_class = EachOnce
+    group_class = type
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
 Command = Callable[[Session, Typed], None]
-# Read once: every start of the program pays for it, `--help` too.
-_PARAMETERS = inspect.signature(Typed).parameters
-_HINTS = get_type_hints(Typed, include_extras=True)
 
 
 def takes(*names: str) -> Callable[[Command], Callable[..., None]]:
     """Make a command of a function: it takes these options, in this order, and the function gets them as ``Typed``."""
 
     def decorate(command: Command) -> Callable[..., None]:
+        @click.make_pass_decorator(Session)
         @wraps(command)
-        def typed(context: typer.Context, **given: object) -> None:
-            command(context.find_object(Session), Typed(**given))  # type: ignore[arg-type]
+        def typed(session: Session, /, **given: Any) -> None:
+            command(session, Typed(**given))
 
-        own = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-        chosen = [_PARAMETERS[name].replace(annotation=_HINTS[name]) for name in names]
-        typed.__signature__ = inspect.Signature([own, *chosen])  # type: ignore[attr-defined]
-        typed.__annotations__ = {"context": typer.Context, **{name: _HINTS[name] for name in names}}
-        return typed
+        declared: Callable[..., None] = typed
+        for name in reversed(names):
+            declared = _DECLARED[name](name)(declared)
+        return declared
 
     return decorate
-
-
-def _show_version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"rollback-ops {__version__}")
-        raise typer.Exit
-
-
-Version = Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")]

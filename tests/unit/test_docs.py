@@ -14,7 +14,6 @@ from typing import Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
 import pytest
-import typer
 import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -86,7 +85,7 @@ def codes(cell: str) -> list[str]:
 def leaves() -> dict[str, Any]:
     """Every command by its name, like ``history list``; the hidden one is for the action alone."""
     found: dict[str, Any] = {}
-    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+    for name, command in app.commands.items():
         if command.hidden:
             continue
         below = getattr(command, "commands", None)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import typer
+import click
 
 from rollback_ops.cli.actions.step import Step
 from rollback_ops.cli.output import text
@@ -43,8 +43,8 @@ class Console:
     def show(self, lines: Iterable[Line], *, err: bool = False) -> None:
         for line in lines:
             shown = "\n".join(self.step.harmless(one_line(part)) for part in self.redact(line.text).split("\n"))
-            styled = typer.style(shown, **_STYLES[line.style]) if line.style else shown  # type: ignore[arg-type]
-            typer.echo(styled, err=err, color=self._colour)
+            styled = click.style(shown, **_STYLES[line.style]) if line.style else shown  # type: ignore[arg-type]
+            click.echo(styled, err=err, color=self._colour)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print a table with as much room as it needs: a name that is cut short cannot be copied."""
