@@ -111,7 +111,7 @@ def seal(session: Session, typed: Typed) -> None:
     from rollback_ops.commands.seal import seal as run
     from rollback_ops.core.tasks import Cancellation
 
-    show.sealed(session, run(context, typed.release or "", Cancellation()), as_json=typed.json)
+    show.sealed(session, run(context, Cancellation()), as_json=typed.json)
 
 
 @app.command()
@@ -252,6 +252,7 @@ def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Op
     return Options(
         environment=_environment(typed),
         service=typed.service,
+        release=typed.release,
         backup=typed.backup,
         reason=typed.reason,
         emergency=typed.emergency,

@@ -34,8 +34,9 @@ class Sealed:
         return Exit.REFUSED if self.lost else Exit.OK
 
 
-def seal(context: Context, release: str, cancellation: Cancellation) -> Sealed:
-    """Seal a release on every host; an empty name means the live one."""
+def seal(context: Context, cancellation: Cancellation) -> Sealed:
+    """Seal the release that was asked for on every host; without one, the live one of each."""
+    release = context.request.release
     with context.closing():
         surveyed = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
         hosts = {host.name: host for host in context.hosts if host.name in surveyed.found}

@@ -26,6 +26,7 @@ class Options:
 
     environment: str | None = None
     service: str | None = None
+    release: str | None = None
     backup: str | None = None
     reason: str | None = None
     emergency: bool | None = None
@@ -43,6 +44,7 @@ class Options:
 class Request:
     """What one command is asked to do. An empty value was not given.
 
+    ``release`` is the one that the command is about; ``backup`` is the one to roll back to.
     ``wait`` is how many seconds to wait for a host that another run holds; None: until a dead owner's lease is over.
     ``hosts`` limits the command to some hosts of the environment. ``record`` is the file to write the record to.
     ``webhook_format`` overrides the format in the settings. ``in_actions``: the command runs in a GitHub workflow.
@@ -50,6 +52,7 @@ class Request:
 
     environment: str
     service: str = ""
+    release: str = ""
     backup: str = ""
     reason: str = ""
     emergency: bool = False
@@ -86,6 +89,7 @@ class Request:
         return cls(
             environment=_named(asked.text("ENVIRONMENT", given.environment)),
             service=asked.text("SERVICE", given.service),
+            release=asked.name("RELEASE", given.release, typed_as="RELEASE"),
             backup=asked.name("BACKUP", given.backup),
             reason=asked.text("REASON", given.reason, as_written=True),
             emergency=asked.flag("EMERGENCY", given.emergency),
@@ -113,11 +117,11 @@ class _Asked:
         text = self.environ.get(f"ROLLBACK_{name}", "") if option is None else option
         return text if as_written else text.strip()
 
-    def name(self, name: str, option: str | None) -> str:
+    def name(self, name: str, option: str | None, *, typed_as: str = "") -> str:
         """Return a name, or "" when none was given. An empty variable was not given, but an empty option was."""
         text = self.text(name, option)
         if not text and option is not None:
-            raise _blank(f"--{name.lower().replace('_', '-')}")
+            raise _blank(typed_as or f"--{name.lower().replace('_', '-')}")
         if not text and self.environ.get(f"ROLLBACK_{name}"):
             raise _blank(f"ROLLBACK_{name}")
         return text

@@ -68,7 +68,7 @@ def test_every_command_returns_its_result_and_prints_nothing(
         assert (releases.exit_code, list(releases.surveys)) == (0, ["localhost"])
         assert check.check(each.open(dry_run=True), Listener(), Cancellation()).record.to.release == "b2"
         assert verify.verify(each.open(), Cancellation()).exit_code == 0
-        assert seal.seal(each.open(), "b2", Cancellation()).seals["localhost"].release == "b2"
+        assert seal.seal(each.open(release="b2"), Cancellation()).seals["localhost"].release == "b2"
         assert install.install(each.open(), Cancellation()).hosts == {"localhost": "installed"}
         assert guard.guard(each.open(), Listener(), Cancellation()).record.outcome == "nothing_to_do"
         assert each.run(reason="slow").record.to.release == "b2"

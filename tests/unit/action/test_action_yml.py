@@ -27,9 +27,9 @@ ACTION = yaml.safe_load((PROJECT / "action.yml").read_text())
 
 # From the contract, to the letter.
 INPUTS = [
-    "environment", "command", "service", "backup", "reason", "emergency", "dry-run", "if-current", "wait", "trigger",
-    "config", "ssh-key", "ssh-key-passphrase", "ssh-certificate", "known-hosts", "webhook-url", "webhook-format",
-    "token", "record-deployment", "upload-artifact", "artifact-name", "python-path",
+    "environment", "command", "service", "release", "backup", "reason", "emergency", "dry-run", "if-current", "wait",
+    "trigger", "config", "ssh-key", "ssh-key-passphrase", "ssh-certificate", "known-hosts", "webhook-url",
+    "webhook-format", "token", "record-deployment", "upload-artifact", "artifact-name", "python-path",
 ]  # fmt: skip
 OUTPUTS = [
     "outcome", "exit-code", "from", "to", "rolled-back", "decision", "deployment-id", "deployment-url",

@@ -22,6 +22,7 @@ def test_every_part_of_a_request_can_come_from_a_variable() -> None:
         {
             "ROLLBACK_ENVIRONMENT": "prod",
             "ROLLBACK_SERVICE": "rosey",
+            "ROLLBACK_RELEASE": "backup_0 ",
             "ROLLBACK_BACKUP": " backup_1\n",
             "ROLLBACK_REASON": "login fails; $(id) 🚑",
             "ROLLBACK_EMERGENCY": "true",
@@ -37,6 +38,7 @@ def test_every_part_of_a_request_can_come_from_a_variable() -> None:
     assert request == Request(
         environment="prod",
         service="rosey",
+        release="backup_0",
         backup="backup_1",
         reason="login fails; $(id) 🚑",
         emergency=True,
@@ -94,7 +96,15 @@ def test_a_blank_release_or_host_is_refused_as_an_option(name: str, blank: str) 
 
 @pytest.mark.parametrize(
     ("variable", "blank"),
-    [("IF_CURRENT", " "), ("BACKUP", "\n"), ("HOST", " "), ("HOST", " , "), ("HOST", ",,"), ("HOST", "\t")],
+    [
+        ("IF_CURRENT", " "),
+        ("RELEASE", " "),
+        ("BACKUP", "\n"),
+        ("HOST", " "),
+        ("HOST", " , "),
+        ("HOST", ",,"),
+        ("HOST", "\t"),
+    ],
 )
 def test_a_blank_release_or_host_is_refused_as_a_variable(variable: str, blank: str) -> None:
     with pytest.raises(UsageError) as caught:
