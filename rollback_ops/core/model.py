@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rollback_ops.core.identity import Identity
+
 Mode = Literal["standard", "emergency", "targeted"]
 Trigger = Literal[
     "manual",
@@ -54,7 +56,8 @@ class Release:
     seconds since the epoch. ``size_kib`` is None when it was not asked for. What is known of when it became live:
     ``created`` (its directory, seconds since the epoch; 0 where the host cannot say), ``live_since`` (our first note
     that it was live; 0 for an unknown time, None without a note), ``logged`` (its place in a deployment tool's log,
-    from 1; 0 where it is not in one). ``marked_by`` is the run that marked it, ``marked_why`` what a person said.
+    from 1; 0 where it is not in one). ``marked_by`` is the run that marked it, ``marked_why`` the reason. ``left_by``
+    is the rollback that left it without evidence against it (empty: none did), ``left_why`` the reason.
     """
 
     name: str
@@ -69,11 +72,27 @@ class Release:
     logged: int = 0
     marked_by: str = ""
     marked_why: str = ""
+    left_by: str = ""
+    left_why: str = ""
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.name, self.revision, self.created)
 
     @property
     def was_live(self) -> bool:
         """Whether anything says that it was ever live: a verification, a rollback, or a deployment tool's log."""
         return self.mark == "good" or self.live_since is not None or self.logged > 0
+
+
+@dataclass(frozen=True, slots=True)
+class BadRevision:
+    """A revision that is known to be bad. ``release`` had it, and is perhaps gone. ``run`` marked it, for ``why``."""
+
+    revision: str
+    release: str = ""
+    run: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +168,7 @@ class Survey:
     blockers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
+    bad_revisions: tuple[BadRevision, ...] = ()
 
     @property
     def interrupted(self) -> OpenTransaction | None:

@@ -9,6 +9,7 @@ from typing import get_args
 
 from rollback_ops.core.errors import BadAnswer, Refused
 from rollback_ops.core.model import (
+    BadRevision,
     CommandResult,
     Inspection,
     InstallOutcome,
@@ -133,6 +134,7 @@ def survey(host: str, answer: Answer, units: tuple[Unit, ...], seconds: float = 
         unfinished=next((OpenTransaction(*map(clean, f[:4])) for f in answer.of("unfinished", 3)), None),
         blockers=tuple(_explained(f) for f in answer.of("blocker", 1)),
         warnings=tuple(_explained(f) for f in answer.of("warning", 1)),
+        bad_revisions=tuple(BadRevision(*map(clean, f[:4])) for f in answer.of("bad-revision", 1)),
     )
 
 
@@ -237,6 +239,7 @@ def step_report(fields: list[str]) -> StepReport | None:
 def _releases(answer: Answer) -> Iterator[Release]:
     times = {f[0]: (_number(f[1]) or 0.0, _number(f[2]) or 0.0, _number(f[3])) for f in answer.of("modified", 2)}
     marked = {f[0]: (clean(f[1], 64), clean(f[2])) for f in answer.of("marked", 2)}
+    left = {f[0]: (clean(f[1], 64), clean(f[2])) for f in answer.of("left", 2)}
     logged = {f[0]: place for place, f in enumerate(answer.of("logged", 1), start=1)}
     sizes = {f[1]: _count(f[0]) for f in answer.of("size", 2)}
     if sum(line[0] == "release" for line in answer.lines) > _MOST_RELEASES:
@@ -256,6 +259,8 @@ def _releases(answer: Answer) -> Iterator[Release]:
                 logged=logged.get(name, 0),
                 marked_by=marked.get(name, ("", ""))[0],
                 marked_why=marked.get(name, ("", ""))[1],
+                left_by=left.get(name, ("", ""))[0],
+                left_why=left.get(name, ("", ""))[1],
             )
     for digits, *_ in answer.of("odd", 1):
         yield Release(name=_readable(digits), problem=BAD_NAME)

@@ -61,3 +61,79 @@ def test_a_mark_without_a_second_line_is_one_of_an_earlier_version(sandbox: Sand
     sandbox.host.record(RUN, {"r2": "bad"}, "")
     (sandbox.state / "marks" / "r2.bad").write_text(f"{RUN}\n")
     assert told(sandbox, "r2") == ("bad", RUN, "")
+
+
+# --- a name is not an identity ---------------------------------------------------------------------------
+
+
+def replaced(sandbox: Sandbox, name: str, revision: str = "") -> None:
+    """Another release takes the name of one that is removed; what was there keeps its inode."""
+    (sandbox.releases / name).rename(sandbox.root / "removed")
+    place = sandbox.release(name)
+    if revision:
+        (place / "REVISION").write_text(f"{revision}\n")
+
+
+def revise(sandbox: Sandbox, name: str, revision: str) -> None:
+    (sandbox.releases / name / "REVISION").write_text(f"{revision}\n")
+
+
+def test_a_new_release_inherits_nothing_from_a_removed_one_of_its_name(sandbox: Sandbox) -> None:
+    sandbox.host.record(RUN, {"r1": "good", "r2": "bad"}, "")
+    for name in ("r1", "r2"):
+        sandbox.host.seal(name)
+        replaced(sandbox, name)
+        (sandbox.root / "removed").rename(sandbox.root / f"removed-{name}")
+    found = [release(sandbox, name) for name in ("r1", "r2")]
+    assert [(r.mark, r.marked_by, r.live_since, r.sealed) for r in found] == [("", "", None, False)] * 2
+    sandbox.host.record(LATER, {"r1": "bad"}, "")
+    assert told(sandbox, "r1") == ("bad", LATER, "")
+    assert release(sandbox, "r1").live_since is not None
+
+
+def test_a_revision_that_is_bad_is_bad_under_every_name_but_one_that_was_proven(sandbox: Sandbox) -> None:
+    for name, revision in (("r1", "aaa"), ("r2", "bbb"), ("r3", "aaa")):
+        revise(sandbox, name, revision)
+    sandbox.host.record(RUN, {"r1": "good"}, "")
+    sandbox.host.mark_as(LATER, "r3", "bad", "it loses messages")
+    replaced(sandbox, "r2", "aaa")
+    survey = sandbox.host.survey()
+    assert {r.name: r.mark for r in survey.releases} == {"r1": "good", "r2": "bad", "r3": "bad"}
+    assert told(sandbox, "r2") == ("bad", LATER, "it loses messages")
+    (known,) = survey.bad_revisions
+    assert (known.revision, known.release, known.run, known.why) == ("aaa", "r3", LATER, "it loses messages")
+    sandbox.host.record(LATER, {"r2": "good"}, "")
+    assert {r.name: r.mark for r in sandbox.host.survey().releases} == {"r1": "good", "r2": "good", "r3": "bad"}
+    assert sandbox.host.survey().bad_revisions == ()
+
+
+def test_what_was_noted_goes_with_the_release_and_a_bad_revision_stays_known(sandbox: Sandbox) -> None:
+    revise(sandbox, "r1", "aaa")
+    sandbox.host.record(RUN, {"r1": "bad", "r2": "good"}, "")
+    for name in ("r1", "r2"):
+        sandbox.host.seal(name)
+        (sandbox.releases / name).rename(sandbox.root / f"removed-{name}")
+    sandbox.host.record(LATER, {"r3": "good"}, "")
+    left = [path.name for place in ("marks", "live", "manifests") for path in (sandbox.state / place).iterdir()]
+    assert sorted(left) == ["r3", "r3.good"]
+    assert [known.revision for known in sandbox.host.survey().bad_revisions] == ["aaa"]
+
+
+def test_nothing_is_forgotten_while_the_releases_are_not_there(sandbox: Sandbox) -> None:
+    sandbox.host.record(RUN, {"r1": "bad", "r3": "good"}, "")
+    sandbox.releases.rename(sandbox.root / "elsewhere")
+    sandbox.releases.mkdir()
+    sandbox.host.record(LATER, {"r3": "good"}, "")
+    sandbox.releases.rmdir()
+    (sandbox.root / "elsewhere").rename(sandbox.releases)
+    assert [release(sandbox, name).mark for name in ("r1", "r3")] == ["bad", "good"]
+
+
+def test_a_note_that_a_release_was_left_ends_when_it_is_proven(sandbox: Sandbox) -> None:
+    sandbox.host.record(RUN, {"r3": "good"}, "")
+    assert sandbox.execute("record", RUN, "", "left=a drill", "r3").returncode == 0
+    found = release(sandbox, "r3")
+    assert (found.mark, found.left_by, found.left_why) == ("good", RUN, "a drill")
+    sandbox.host.record(LATER, {"r3": "good"}, "")
+    found = release(sandbox, "r3")
+    assert (found.mark, found.left_by) == ("good", "")

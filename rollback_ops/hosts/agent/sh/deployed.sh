@@ -15,12 +15,14 @@ show_deployment_log() {
 
 # Set live_since: when we first noted that a release was live, in seconds since the epoch. 0: at an unknown time.
 live_since_of() {
-    live_since=''
-    [ ! -e "$lives/$1" ] || IFS= read -r live_since <"$lives/$1" || :
+    live_since='' noted_of=''
+    [ -e "$lives/$1" ] || return 0
+    { IFS= read -r live_since && IFS= read -r noted_of; } 2>/dev/null <"$lives/$1"
+    is_of "$noted_of" || live_since=''
 }
 
-# Note the first time that a release was live. A rollback does not depend on it.
+# Note the first time that a release, which was identified, was live. A rollback does not depend on it.
 note_live() {
-    if ! safe_name "$1" || [ -e "$lives/$1" ]; then return; fi
-    own_directory "$lives" && printf '%s\n' "${first_live:-0}" >"$lives/$1"
+    live_since_of "$1"
+    [ -n "$live_since" ] || { own_directory "$lives" && printf '%s\n' "${first_live:-0}" "$identity" >"$lives/$1"; }
 }

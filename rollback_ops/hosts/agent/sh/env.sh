@@ -30,6 +30,8 @@ RO_STARTED=$state/started
 export RO_STARTED
 lives=$state/live
 manifests=$state/manifests
+# By revision, of releases that may be gone.
+bad_revisions=$state/bad-revisions
 # Where earlier versions kept both, for all services of a root. They hold until something newer is written.
 old_marks=$store/marks/$RO_RELEASES
 old_manifests=$store/manifests/$RO_RELEASES

@@ -8,6 +8,7 @@ inspect() {
         say manifest failed "it is gone"
         return
     fi
+    identify "$name"
     manifest_of "$name"
     [ -z "$manifest" ] || compare_manifest "$name"
     cd -- "$releases/$name" || return
@@ -111,10 +112,12 @@ seal() {
     safe_name "$1" && [ -z "$(guarded)" ] && cd -- "$releases/$1" || return 1
     own_directory "$manifests" || return 1
     leave_links_out
-    new=$manifests/$1.new
+    new=$state/manifest-of-$1
     # shellcheck disable=SC2086 # words without blanks or wildcards
     if find . -type f $linked -print0 | sort -z | xargs -0 -r sha256sum -b >"$new" && is_manifest "$new" &&
         files=$(wc -l <"$new") && tree | sha256sum -b >>"$new"; then
+        identify "$1"
+        printf '%s\n' "$identity" >"$manifests/.$1"
         mv -f -- "$new" "$manifests/$1"
         say sealed "$1" "$files"
     else

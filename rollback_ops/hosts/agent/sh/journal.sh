@@ -1,4 +1,4 @@
-# The journal and the marks of releases.
+# The journal.
 
 # A shell writes a long text in pieces, and another service may write between two of them.
 note() {
@@ -20,19 +20,23 @@ end_last_line() {
     [ "$last" = "$NL." ] || printf '\n' >>"$journal"
 }
 
-# record RUN LINE [MARK RELEASE]…: write the record of a run and its marks, and drop its lease.
+# record RUN LINE [MARK[=WHY] RELEASE]…: write the record of a run and its marks, and drop its lease.
 record() {
     # What was verified without a rollback was deployed lately; what a rollback left or restored was live before.
-    run=$1 last_word=$2 first_live='' mark_reason=''
+    run=$1 last_word=$2 first_live=''
     [ -n "$last_word" ] || first_live=$(date +%s)
     shift 2
     # A run that changed something here has checked the places already.
     [ -d "$state/runs/$run" ] || [ -z "$(guarded)" ] || return 1
     own_directory "$marks" || return 1
+    [ "$#" = 0 ] || forget_gone "$2"
     written=0
     while [ "$#" -ge 2 ]; do
-        set_mark "$1" "$2" || written=1
-        note_live "$2"
+        if safe_name "$2" && [ -d "$releases/$2" ]; then
+            identify "$2"
+            set_mark "$1" "$2" || written=1
+            note_live "$2"
+        fi
         shift 2
     done
     (
@@ -41,14 +45,6 @@ record() {
         drop_lease
         exit "$written"
     ) 9>>"$state/lock"
-}
-
-set_mark() {
-    safe_name "$2" || return 0
-    case $1 in
-        good) { [ ! -e "$marks/$2.bad" ] || rm -f -- "$marks/$2.bad"; } && printf '%s\n' "$run" "$mark_reason" >"$marks/$2.good" ;;
-        bad) printf '%s\n' "$run" "$mark_reason" >"$marks/$2.bad" ;;
-    esac
 }
 
 # Print the lines of the journal. After a crash some are damaged: cut ends a half line, and zeros and lines that are too

@@ -10,24 +10,14 @@ own_directory() {
     mkdir -p -- "$1"
 }
 
-# Set mark.
-mark_of() {
-    mark=''
-    for place in "$marks" "$old_marks"; do
-        if [ -e "$place/$1.bad" ]; then
-            mark=bad
-        elif [ -e "$place/$1.good" ]; then
-            mark=good
-        fi
-        [ -z "$mark" ] || return 0
-    done
-}
-
-# Set manifest: the file; empty for a release that is not sealed.
+# Set manifest: the file; empty for a release that is not sealed. A file beside it, whose name no release can have, says
+# of what it is.
 manifest_of() {
-    manifest=$manifests/$1
+    manifest=$manifests/$1 sealed_as=''
     [ -e "$manifest" ] || manifest=$old_manifests/$1
     [ -e "$manifest" ] || manifest=''
+    [ -z "$manifest" ] || [ ! -r "$manifests/.$1" ] || IFS= read -r sealed_as <"$manifests/.$1" || :
+    is_of "$sealed_as" || manifest=''
 }
 
 # Set open_run, open_target and open_source: the transaction that was begun and did not end. Empty without one.

@@ -11,6 +11,7 @@ survey() {
     show_lease
     show_unfinished
     show_state
+    show_bad_revisions
     list_releases
 }
 
@@ -31,21 +32,21 @@ list_releases() {
     [ "$#" -gt 0 ] || return 0
     [ "$sizes" != yes ] || du -sk -- "$@" 2>/dev/null | prefixed size
     show_deployment_log
-    each_fact show_release "%n$TAB%Y$TAB%W$TAB$OWNED" "$@"
+    each_fact show_release "%n$TAB%Y$TAB%.6W$TAB%i$TAB$OWNED" "$@"
 }
 
-# show_release NAME MODIFIED CREATED UID USER GID GROUP MODE
+# show_release NAME MODIFIED CREATED INODE UID USER GID GROUP MODE
 show_release() {
     problem_of "$1"
-    distrust "$1" "$4" "$5" "$6" "$7" "$8"
+    distrust "$1" "$5" "$6" "$7" "$8" "$9"
     [ -n "$problem" ] || problem=$distrust
-    revision_of "$1"
+    identify "$1" "$3" "$4"
     mark_of "$1"
     manifest_of "$1"
     say release "$1" "$problem" "$revision" "$mark" "${manifest:+yes}"
     show_mark "$1"
     live_since_of "$1"
-    say modified "$1" "$2" "$3" "$live_since"
+    say modified "$1" "$2" "${3%.*}" "$live_since"
 }
 
 # Why the host would not run this release, as a word that protocol.py explains; empty when it would.

@@ -150,6 +150,7 @@ warn_of_order() {
 # Verify the target's manifest and run the checks of phase before. Set unsealed: how the target differs from its manifest.
 ask_target() {
     unsealed='' release=$target
+    identify "$target"
     manifest_of "$target"
     [ -n "$manifest$RO_BEFORE" ] || return 0
     tell_phase inspect "asking $target before anything is stopped"

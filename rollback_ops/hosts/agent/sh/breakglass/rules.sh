@@ -39,6 +39,7 @@ object() {
     [ -z "$problem" ] || return 0
     trusted_release
     [ -z "$objection" ] || return 0
+    identify "$target"
     mark_of "$target"
     case $mark,$3 in bad,*'"mode":"standard",'*) [ "$target" = "$open_target" ] || is_put_back "$1" || objection='it is marked bad' ;; esac
     manifest_of "$target"

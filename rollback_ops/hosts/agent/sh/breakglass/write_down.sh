@@ -20,6 +20,7 @@ write_down() {
 # Whether going to the target says that the release which was left is bad: not where the target is newer, nor where the
 # last verification of the other one was good.
 is_verdict() {
+    identify "$origin"
     mark_of "$origin"
     [ -n "$origin" ] && [ "$origin" != "$target" ] && [ -z "$forward" ] && [ "$mark" != good ]
 }

@@ -1,0 +1,31 @@
+"""What a release is, besides its name: deployment tools that count use names again, and count on each host. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One release: its name, its revision, and when its directory was made, in seconds since the epoch.
+
+    An empty revision, or 0, is not known.
+    """
+
+    name: str
+    revision: str = ""
+    made: float = 0.0
+
+    def is_same_as(self, other: Identity) -> bool:
+        """Whether both are one release of one host: they have one name, and nothing that is known of them differs."""
+        if self.name != other.name:
+            return False
+        if self.revision and other.revision:
+            return self.revision == other.revision
+        return not (self.made and other.made) or self.made == other.made
+
+    def is_version_of(self, other: Identity) -> bool:
+        """Whether both are one version, on whatever host: one revision, or one name where a revision is not known."""
+        if self.revision and other.revision:
+            return self.revision == other.revision
+        return self.name == other.name
