@@ -196,6 +196,24 @@ def history_log(session: Session, typed: Typed) -> None:
     show.logged(session, log(context, failed=typed.failed), as_json=typed.json)
 
 
+@app.command()
+@takes("shell")
+def completion(_: Session, typed: Typed) -> None:
+    """Print what switches completion on in a shell. For bash: eval "$(rollback-ops completion bash)"."""
+    from rollback_ops.cli.completion import script
+
+    click.echo(script(typed.shell or "", app), nl=False)
+
+
+@app.command()
+@takes()
+def schema(session: Session, _: Typed) -> None:
+    """Print the JSON Schema of rollback.toml, by which an editor completes and checks it."""
+    from rollback_ops.config.json_schema import json_schema
+
+    session.console.document(json_schema())
+
+
 def _change(session: Session, typed: Typed, *, resume: bool = False) -> None:
     context = _open(session, typed, resume=resume, change=True)
     from rollback_ops.cli import show

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from rollback_ops.cli import completion
 from rollback_ops.cli.session import Session
 from rollback_ops.core.errors import UsageError
 
@@ -29,8 +30,8 @@ class Source(StrEnum):
     github = "github"
 
 
-def _argument(metavar: str, **more: Any) -> Any:
-    declare = partial(click.argument, metavar=f"[{metavar}]", required=False, **more)
+def _argument(metavar: str, *, required: bool = False, **more: Any) -> Any:
+    declare = partial(click.argument, metavar=metavar if required else f"[{metavar}]", required=required, **more)
     return field(default=None, metadata={"declare": declare})
 
 
@@ -45,12 +46,23 @@ _flag = partial(_option, is_flag=True)
 class Typed:
     """All options of all commands. None: not typed."""
 
-    env: str | None = _argument("ENV", help="The environment: test, prod, … [ROLLBACK_ENVIRONMENT]")
+    env: str | None = _argument(
+        "ENV", help="The environment: test, prod, … [ROLLBACK_ENVIRONMENT]", shell_complete=completion.environments
+    )
     release: str | None = _argument("RELEASE", help="The release. [default: the live one]")
     opinion: OpinionWord | None = _argument("MARK", help="good, bad, or clear.", type=click.Choice(OpinionWord))  # noqa: RUF009
-    of_env: str | None = _argument("ENV", help="Only this environment; also as --env. [default: all]")
-    only_env: str | None = _option("--env", metavar="ENV", help="Only this environment.")
-    service: str | None = _option("--service", metavar="NAME", help="The service, where there are several.")
+    of_env: str | None = _argument(
+        "ENV", help="Only this environment; also as --env. [default: all]", shell_complete=completion.environments
+    )
+    shell: str | None = _argument(
+        "SHELL", help="bash, zsh or fish.", type=click.Choice(completion.SHELLS), required=True
+    )
+    only_env: str | None = _option(
+        "--env", metavar="ENV", help="Only this environment.", shell_complete=completion.environments
+    )
+    service: str | None = _option(
+        "--service", metavar="NAME", help="The service, where there are several.", shell_complete=completion.services
+    )
     backup: str | None = _option("--backup", "--to", metavar="NAME", help="Go to this release.")
     reason: str | None = _option("--reason", metavar="TEXT", help="Why; it is recorded.")
     emergency: bool | None = _flag("--emergency", help="Skip the checks before and after, and break a lock.")
@@ -58,7 +70,12 @@ class Typed:
     if_current: str | None = _option("--if-current", metavar="NAME", help="Only where this release is live.")
     wait: str | None = _option("--wait", metavar="TIME", help="Wait so long for a host that another run holds: 2m.")
     host: tuple[str, ...] = _option(
-        "--host", metavar="HOST", help="Only this host; may be repeated.", multiple=True, default=()
+        "--host",
+        metavar="HOST",
+        help="Only this host; may be repeated.",
+        multiple=True,
+        default=(),
+        shell_complete=completion.hosts,
     )
     trigger: str | None = _option("--trigger", metavar="T", help="What started the rollback: deploy-failed, …")
     failed: bool = _flag("--failed", help="Record the rollback as failed.", default=False)
@@ -73,8 +90,12 @@ class Typed:
     limit: int | None = _option("--limit", metavar="N", help="Only the last N.", type=click.IntRange(min=1))
     local: bool | None = _flag("--local", help="Work on this machine, without SSH.")
     json: bool = _flag("--json", help="Print one JSON document on stdout.", default=False)
-    record: str | None = _option("--record", metavar="FILE", help="Also write the record to this file.")
-    config: str | None = _option("--config", metavar="FILE", help="The settings. [default: rollback.toml]")
+    record: str | None = _option(
+        "--record", metavar="FILE", help="Also write the record to this file.", shell_complete=completion.files
+    )
+    config: str | None = _option(
+        "--config", metavar="FILE", help="The settings. [default: rollback.toml]", shell_complete=completion.files
+    )
 
 
 HOSTS = ("service", "host", "local", "json", "config")

@@ -9,13 +9,15 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from rollback_ops.config import mask_pattern
 from rollback_ops.config.addresses import each_host_once
 from rollback_ops.core.text import did_you_mean, listed
 
-_DURATION = re.compile(r"(?P<amount>\d+(?:\.\d+)?)(?P<unit>ms|s|m)", re.ASCII)
+_DURATION = re.compile(r"(?P<amount>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m)")
+# As it is written: seconds, or text. Python names groups in a way that JSON Schema does not know.
+_Duration = float | Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m)$")]
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 _DURATION_WORDS = 'should be a duration, a number with its unit: "500ms", "20s" or "2m"'
 
@@ -138,7 +140,9 @@ _one_line = AfterValidator(_line)
 _no_dots = AfterValidator(_without_dots)
 _unique = AfterValidator(_each_once)
 
-Seconds = Annotated[float, BeforeValidator(parse_duration), AfterValidator(within_an_hour)]
+Seconds = Annotated[
+    float, BeforeValidator(parse_duration, json_schema_input_type=_Duration), AfterValidator(within_an_hour)
+]
 Limit = Annotated[Seconds, AfterValidator(_positive)]
 
 Name = Annotated[str, _shape(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", _NAME_WORDS)]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -20,6 +21,7 @@ from pydantic.fields import FieldInfo
 
 from rollback_ops.cli.app import app
 from rollback_ops.config import Settings, schema
+from rollback_ops.config.json_schema import json_schema
 from rollback_ops.config.load import load, settings_path
 from rollback_ops.config.request import TRIGGERS, Request
 from rollback_ops.config.resolve import LAYOUTS, Job, resolve
@@ -129,7 +131,7 @@ def test_the_page_of_commands_shows_every_command() -> None:
 
 
 def test_the_table_of_options_is_what_the_commands_take() -> None:
-    everywhere = set(leaves()) - {"demo"}
+    everywhere = {name for name, command in leaves().items() if any(param.name == "config" for param in command.params)}
     documented = {
         tuple(codes(option)): everywhere if where == "all" else set(where.split(", "))
         for option, where, *_ in table(COMMANDS, "option")
@@ -304,6 +306,21 @@ def test_settings_that_a_document_shows_in_full_work(text: str, tmp_path: Path) 
     path.write_text(text)
     for environment in load(path, {}).environments:
         assert resolve(load(path, {}), Request(environment=environment)).hosts
+
+
+@pytest.mark.parametrize("text", complete_settings())
+def test_an_editor_accepts_the_settings_that_a_document_shows(text: str) -> None:
+    jsonschema.validate(tomllib.loads(text), json_schema(), jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["[services.bot]\nroto = '/srv/bot'", "[services.bot]\nroot = '/srv/bot'\n[services.bot.limits]\nstop = '10 sec'"],
+    ids=["a key", "a duration"],
+)
+def test_an_editor_shows_what_cannot_be_right(wrong: str) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(tomllib.loads(wrong), json_schema(), jsonschema.Draft202012Validator)
 
 
 def test_the_readme_and_the_first_hour_show_the_same_nine_lines() -> None:

@@ -33,6 +33,8 @@ COMMANDS: dict[str, set[str]] = {
     "mark": ON_HOSTS | {"--reason"},
     "install": ON_HOSTS,
     "demo": set(),
+    "completion": set(),
+    "schema": set(),
     "history list": ON_HOSTS | {"--env", "--limit", "--source"},
     "history stats": ON_HOSTS | {"--env", "--limit", "--source"},
     "history log": ON_HOSTS | {"--env", "--backup", "--to", "--reason", "--trigger", "--failed"},
@@ -129,7 +131,7 @@ def test_an_option_that_does_not_exist_is_wrong_usage(rollback_ops: Run, command
 def test_too_many_arguments_are_wrong_usage(rollback_ops: Run, command: str) -> None:
     ended = rollback_ops(*command.split(), "one", "two", "good", "four")
     assert (ended.code, ended.out) == (64, "")
-    assert "argument" in ended.err
+    assert "argument" in ended.err or "'one'" in ended.err
 
 
 @pytest.mark.parametrize("command", [command for command, options in COMMANDS.items() if options])
