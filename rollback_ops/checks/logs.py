@@ -32,7 +32,7 @@ class Logs:
         self._command = settings.command.replace("{release}", release)
         self._critical = _critical(settings, release)
         self._what = settings.file or ("the output of its command" if self._command else "the journal")
-        self._text = _WHY + self._critical + self._read + _MAIN
+        self._text = _BEGIN + self._critical + self._read + _MAIN
         self._since: tuple[str, ...] = ()
 
     @property
@@ -42,11 +42,11 @@ class Logs:
     @property
     def _read(self) -> str:
         if self._command:
-            return f"read_log() {{ sh -c {shlex.quote(self._command)} 2>&1; }}\n"
+            return f"read_log() {{ (unset LC_ALL; sh -c {shlex.quote(self._command)}) 2>&1; }}\n"
         if not self._settings.file:
             return _JOURNAL
         path = shlex.quote(self._settings.file)
-        log = path if self._settings.file.startswith("/") else f'"$ROOT"/{path}'
+        log = path if self._settings.file.startswith("/") else f'"$ROLLBACK_ROOT"/{path}'
         return f"log={log}\n{_FILE}"
 
     def judge(self, units: tuple[Unit, ...], answered: CommandResult | None) -> Finding:
@@ -99,7 +99,12 @@ def _options(patterns: Iterable[str], release: str) -> str:
     return " ".join(f"-e {shlex.quote(pattern.replace('{release}', release))}" for pattern in patterns)
 
 
-_WHY = "why() { printf 'why %s\\n' \"$1\"; exit 3; }\n"
+# A question has the run, the state of the units and its SINCE among its arguments. What is compared are bytes.
+_BEGIN = """\
+RUN=$1 STATE=$2 SINCE=$4 LC_ALL=C
+export LC_ALL
+why() { printf 'why %s\\n' "$1"; exit 3; }
+"""
 
 # File descriptor 4 carries the exit status of read_log past the pipe.
 _MAIN = """\
@@ -127,10 +132,10 @@ done
 [ -n "$all" ] || why 'systemd reports no start of the units'
 shows() { [ -n "$($1 journalctl -q --no-pager -o cat -n 1 $2)" ]; }
 sudo=''
-if [ -z "$SUDO" ]; then
+if [ -z "$ROLLBACK_SUDO" ]; then
     shows '' "$all" || why 'it has no line of this start'
 elif ! shows '' "$started" 2>/dev/null; then
-    sudo=$SUDO
+    sudo=$ROLLBACK_SUDO
     shows "$sudo" "$all" || why "$(id -un) sees no line of this start (group systemd-journal, or sudo journalctl)"
 fi
 read_log() { $sudo journalctl -q --no-pager -o cat --all -n 10000 $all; }

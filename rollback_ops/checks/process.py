@@ -17,6 +17,7 @@ class Process:
 
     def __init__(self) -> None:
         self._first: dict[str, Unit] = {}
+        self._old: dict[str, str] = {}
 
     def judge(self, units: tuple[Unit, ...], answered: CommandResult | None = None) -> Finding:
         if not units:
@@ -25,16 +26,14 @@ class Process:
         # The manager does not list a container that was removed.
         gone = sorted(self._first.keys() - {unit.name for unit in units})
         findings += [Finding("failed", f"{name} was removed", trigger="process-crash") for name in gone]
-        worst = next((f for f in findings if f.final), None) or next(
-            (f for f in findings if f.verdict != "passed"), None
-        )
-        return worst or Finding(
-            "passed", ", ".join(f"{u.name} runs (pid {u.pid})" if u.pid else f"{u.name} runs" for u in units)
-        )
+        order = [("failed", True), ("failed", False), ("unknown", False)]
+        worst = [f for kind in order for f in findings if (f.verdict, f.final) == kind]
+        return worst[0] if worst else Finding("passed", ", ".join(map(_words, units)))
 
     def _judge(self, unit: Unit) -> Finding:
         detail = f"{unit.name} is {unit.state}{f' ({unit.detail})' if unit.detail else ''}"
         first = self._first.setdefault(unit.name, unit)
+        old = self._old.setdefault(unit.name, unit.old)
         if unit.state in ("failed", "stopped", "missing"):
             return Finding("failed", detail, final=True, trigger="process-crash", down=True)
         if unit.restarts > first.restarts:
@@ -45,17 +44,24 @@ class Process:
                 trigger="process-crash",
                 down=True,
             )
-        if unit.state == "unknown":
-            return Finding("unknown", detail)
-        if unit.state != "running":
-            return Finding("failed", detail, trigger="process-crash", down=True)
+        if unit.state not in ("running", "finished"):
+            late = Finding("failed", detail, trigger="process-crash", down=True)
+            return Finding("unknown", detail) if unit.state == "unknown" else late
         if first.state != "running":
             self._first[unit.name] = unit
-        elif (unit.invocation, unit.pid) != (first.invocation, first.pid):
+        elif unit.state == "running" and (unit.invocation, unit.pid) != (first.invocation, first.pid):
             return Finding(
                 "failed",
                 f"{unit.name} was restarted (pid {first.pid}, now {unit.pid})",
                 final=True,
                 trigger="process-crash",
             )
+        if old:
+            return Finding("unknown", f"{old} of {unit.name} began before the start, and may still answer")
         return Finding("passed", detail)
+
+
+def _words(unit: Unit) -> str:
+    if unit.state == "finished":
+        return f"{unit.name} ended with success"
+    return f"{unit.name} runs (pid {unit.pid})" if unit.pid else f"{unit.name} runs"

@@ -31,7 +31,8 @@ AutomaticTrigger = Literal[
     "config-invalid",
     "database-unreachable",
 ]
-UnitState = Literal["running", "starting", "stopping", "stopped", "failed", "missing", "unknown"]
+# finished: it ran to its end with success, as it should.
+UnitState = Literal["running", "starting", "stopping", "stopped", "finished", "failed", "missing", "unknown"]
 LiveState = Literal["release", "missing", "dangling", "directory", "elsewhere"]
 Mark = Literal["", "good", "bad"]
 # What a person may say of a release. "clear": nothing any more.
@@ -109,7 +110,8 @@ class Live:
 class Unit:
     """One unit (or program, or container) of the service, in the same terms for all managers.
 
-    ``blocker`` says why it could not be started again once it is stopped (empty: nothing found).
+    ``blocker`` says why it could not be started again once it is stopped (empty: nothing found). ``old`` names a
+    process that began before the service was started, and may still answer for it.
     """
 
     name: str
@@ -119,6 +121,7 @@ class Unit:
     invocation: str = ""
     detail: str = ""
     blocker: str = ""
+    old: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,8 @@ class Survey:
     """Everything that a plan needs to know about one host, read in one operation.
 
     ``blockers`` say why nothing can be changed there. ``warnings`` hold back everything but an
-    emergency. ``seconds`` is the duration of the survey.
+    emergency. ``notes`` hold back nothing. ``reaches``: other units, and unit files, that a rollback reaches there.
+    ``seconds`` is the duration of the survey.
     """
 
     host: str
@@ -167,6 +171,8 @@ class Survey:
     unfinished: OpenTransaction | None = None
     blockers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    reaches: tuple[str, ...] = ()
     seconds: float = 0.0
     bad_revisions: tuple[BadRevision, ...] = ()
 
@@ -197,6 +203,9 @@ class Manager:
     ``reset`` clears failures that would keep a good release from starting. ``needs`` are the
     commands that a user who is not root runs through ``sudo -n``. ``first_aid`` are the commands
     that a person should try on the host when nothing runs, in this order.
+
+    Where a stop reaches other units: ``related`` shows the units whose names follow it, ``revive`` starts one that the
+    stop pulled down, and ``reload`` makes the manager read its files again.
     """
 
     kind: str
@@ -208,6 +217,9 @@ class Manager:
     stopped: str
     state: str
     logs: str
+    related: str = ":"
+    revive: str = ":"
+    reload: str = ":"
     needs: tuple[str, ...] = ()
     first_aid: tuple[str, ...] = ()
 
@@ -232,7 +244,7 @@ class SwitchOrder:
     changed refuses. ``intent`` is the JSON line for the journal, written before any change.
     Without ``relink``, the target's links stay as they are; a restore leaves them as they were.
     With ``reset``, the manager first clears earlier failures, which can keep a good release from
-    starting.
+    starting. With ``look``, the host looks for other units that the stop reaches, and for unit files in the release.
     """
 
     run: str
@@ -244,6 +256,7 @@ class SwitchOrder:
     break_lock: bool = False
     relink: bool = True
     reset: bool = True
+    look: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +303,7 @@ class HostCommand:
     """A command that the agent runs for a check. ``timeout`` is in seconds.
 
     The command never changes, so that a restricted key can be bound to it. ``since`` is what may change: words of
-    letters, digits, ``.``, ``:`` and ``-``, which the command finds in its variable SINCE.
+    letters, digits, ``.``, ``:`` and ``-``, which the command finds in its fourth argument.
     """
 
     command: str

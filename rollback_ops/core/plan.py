@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from rollback_ops.core.model import Live, Release, Survey
+from rollback_ops.core.model import Live, Release, Survey, Unit
 from rollback_ops.core.order import Order, Ranking
 from rollback_ops.core.text import one_line, short
 
@@ -163,6 +163,7 @@ def _unfit(survey: Survey, selection: Selection) -> str:
     reasons = list(survey.blockers)
     reasons += [f"the unit {unit.name} does not exist" for unit in survey.units if unit.state == "missing"]
     reasons += [f"the unit {unit.name} {unit.blocker}" for unit in survey.units if unit.blocker]
+    reasons += [_state_unknown(unit) for unit in survey.units if unit.state == "unknown"]
     if survey.live.state == "directory":
         reasons.append("current is not a link, so it cannot be switched")
     if not selection.emergency:
@@ -172,6 +173,10 @@ def _unfit(survey: Survey, selection: Selection) -> str:
         if survey.live.state in NOT_LIVE and not (selection.backup or survey.interrupted or survey.blockers):
             reasons.append(_not_live(survey.live))
     return "; ".join(reasons)
+
+
+def _state_unknown(unit: Unit) -> str:
+    return f"the state of the unit {unit.name} is unknown{f': {unit.detail}' if unit.detail else ''}"
 
 
 def _locked(survey: Survey) -> str:
@@ -352,6 +357,7 @@ def _warnings(surveys: Sequence[Survey], target: str, selection: Selection) -> l
     warnings += [
         f"{s.host}: an interrupted rollback to {s.interrupted.target} is taken up" for s in surveys if s.interrupted
     ]
+    warnings += [f"{s.host}: {note}" for s in surveys for note in s.notes]
     if selection.emergency:
         warnings += [f"{s.host}: {doubt}" for s in surveys for doubt in s.warnings]
         warnings += [f"{s.host}: {_locked(s)}; the lock is taken over" for s in surveys if s.lease]

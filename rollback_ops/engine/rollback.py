@@ -21,6 +21,9 @@ from rollback_ops.engine.spec import RollbackSpec, for_host
 from rollback_ops.engine.superseded import note_superseded
 from rollback_ops.engine.waiting import wait_for_hosts
 
+# Steps of a transaction whose warnings are about more than the transaction.
+_SIDE_EFFECTS = ("dependents", "processes", "reload")
+
 
 def roll_back(spec: RollbackSpec, fleet: Fleet, announcer: Announcer) -> Record:
     """Roll all hosts back at once. The record says what became of it, whatever that is; nothing is raised."""
@@ -78,8 +81,19 @@ def _switch(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt,
     announcer.changing(provisional(state))
     # The way back is finished even when the time is up.
     attempt.switched.update(fleet.switch(orders, spec.limits.stop + spec.limits.start if attempt.goes_back else 1.0))
+    state.warnings += _side_effects(attempt)
     announcer.changed()
     note_superseded(fleet, state, attempt.taken_over)
+
+
+def _side_effects(attempt: Attempt) -> list[str]:
+    """Name what a stop and a start left besides: other units that are down, processes that are still there."""
+    return [
+        f"{host}: {step.detail}"
+        for host, result in attempt.switched.items()
+        for step in result.steps
+        if step.name in _SIDE_EFFECTS and step.outcome == "warning"
+    ]
 
 
 def _verify(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt) -> None:

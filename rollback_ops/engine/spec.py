@@ -55,6 +55,7 @@ def for_host(spec: RollbackSpec, host: HostPlan, state: RunState) -> SwitchOrder
         break_lock=spec.selection.emergency,
         relink=not state.attempts[-1].goes_back,
         reset=number > 1 or not _is_steady(state.surveys[host.host].units),
+        look=number > 1 or bool(state.surveys[host.host].reaches),
     )
 
 
@@ -66,4 +67,4 @@ def without_own_lease(survey: Survey, run: str) -> Survey:
 
 def _is_steady(units: Sequence[Unit]) -> bool:
     """Whether no unit has a failure on record that could make its manager refuse a start."""
-    return bool(units) and all(unit.state == "running" and not unit.restarts for unit in units)
+    return bool(units) and all(unit.state in ("running", "finished") and not unit.restarts for unit in units)

@@ -223,7 +223,7 @@ def test_a_user_without_sudo_is_told_each_command_that_is_needed(rollback_ops: R
     rollback_ops.settings(settings(service))
     with untouched(service):
         detail = refusal(rollback_ops(*ROLLBACK))
-    for verb in ("stop", "kill -s KILL", "reset-failed", "start"):
+    for verb in ("stop", "kill -s KILL", "reset-failed", "restart"):
         command = f"sudo systemctl {verb} -- {service.name}.service"
         assert f"`{command}`" in detail
 

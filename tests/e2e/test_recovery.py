@@ -124,7 +124,7 @@ def test_a_restore_that_fails_needs_a_person_who_is_told_where_to_begin(
     assert ended.code == 4, ended.out
     assert ended.out.startswith("✗ failed")
     assert "b2" in ended.out
-    assert f"systemctl start -- {service.name}.service" in ended.out + ended.err
+    assert f"systemctl restart -- {service.name}.service" in ended.out + ended.err
     assert (service.live(), service.is_running()) == ("b2", False)
 
 

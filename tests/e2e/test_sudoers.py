@@ -37,8 +37,9 @@ MAY_NOT = (
     "id",
     "sh -c id",
     "systemctl stop -- ssh.service",
-    "systemctl restart -- {unit}",
-    "systemctl start -- {unit} ssh.service",
+    "systemctl daemon-reload",
+    "systemctl start -- {unit}",
+    "systemctl restart -- {unit} ssh.service",
     "systemctl kill -s KILL -- ssh.service",
     "systemctl stop --force -- {unit}",
     "systemctl edit {unit}",
@@ -70,6 +71,12 @@ def rolled_back(rollback_ops: RollbackOps, service: Deployed) -> None:
     assert service.is_running()
 
 
+def leave_nothing(service: Deployed) -> None:
+    """The next test's service has the same name, and other releases with the same revisions."""
+    service.remove()
+    service.host.run(f"rm -r {service.root}")
+
+
 def refused_without_sudoers(rollback_ops: RollbackOps) -> None:
     ended = rollback_ops("check", "prod")
     assert ended.code == 1
@@ -93,7 +100,7 @@ def test_the_lines_for_systemd_are_enough_for_a_rollback_and_for_nothing_else(
     # The unit runs, so systemctl ends with 0.
     for line in systemd.commands(Service(root=service.root, units=["cytube-bot"]), "bot").first_aid:
         strict.run(line, user="deploy")
-    service.remove()
+    leave_nothing(service)
 
 
 def test_the_lines_of_break_glass_work_as_the_owner_with_the_rights_of_the_documents(
@@ -111,7 +118,7 @@ def test_the_lines_of_break_glass_work_as_the_owner_with_the_rights_of_the_docum
     strict.run(as_here(by_hand, service).replace("backup_20261121_164500", "b1"), user="deploy")
     assert service.live() == "b1"
     assert service.is_running()
-    service.remove()
+    leave_nothing(service)
 
 
 def as_here(lines: str, service: Deployed) -> str:
@@ -119,6 +126,32 @@ def as_here(lines: str, service: Deployed) -> str:
     return lines.replace("/opt/rosey-bot/backups/prod", service.releases_directory).replace(
         "/opt/rosey-bot", service.root
     )
+
+
+def test_only_the_further_lines_that_a_host_needs_are_demanded(rollback_ops: RollbackOps, strict: LabHost) -> None:
+    (block,) = re.findall(r"^```text\n(deploy ALL=.*?)^```$", RIGHTS, re.MULTILINE | re.DOTALL)
+    revive, reload = re.findall(r"`(/usr/bin/systemctl (?:start|daemon-reload)[^`]*)`", RIGHTS)
+    service = strict.deploy("cytube-bot", owner="deploy")
+    rollback_ops.settings(quick(service))
+    install(strict, block)
+    assert rollback_ops("check", "prod").code == 0
+    proxy, unit = "/etc/systemd/system/proxy.service", "/etc/systemd/system/cytube-bot.service"
+    strict.write(
+        proxy, "[Unit]\nBindsTo=cytube-bot.service\nAfter=cytube-bot.service\n[Service]\nExecStart=/bin/sleep 1000\n"
+    )
+    strict.run(f"for r in {service.releases_directory}/*; do cp {unit} $r/app.service; done")
+    strict.run(f"ln -sfn {service.root}/current/app.service {unit}; systemctl daemon-reload; systemctl start proxy")
+
+    refused = rollback_ops("check", "prod", "--json")
+    install(strict, f"{block.rstrip()}, \\\n    {revive}, \\\n    {reload}\n")
+    rolled_back(rollback_ops, service)
+
+    assert refused.code == 1
+    detail = refused.document["hosts"][0]["detail"]
+    assert all(line.removeprefix("/usr/bin/") in detail for line in (revive, reload)), detail
+    assert strict.run("systemctl is-active proxy", check=False).stdout == "active\n"
+    strict.run(f"systemctl stop proxy; rm {proxy}")
+    leave_nothing(service)
 
 
 def test_the_lines_for_supervisor_are_enough_for_a_rollback_and_for_nothing_else(
@@ -134,4 +167,4 @@ def test_the_lines_for_supervisor_are_enough_for_a_rollback_and_for_nothing_else
     rolled_back(rollback_ops, service)
     for command in (*MAY_NOT[:3], "supervisorctl stop other", "supervisorctl shutdown", "supervisorctl"):
         assert strict.run(f"sudo -n {command}", user="deploy", check=False).returncode != 0, command
-    service.remove()
+    leave_nothing(service)

@@ -143,7 +143,7 @@ def test_a_program_that_ignores_the_stop_does_not_keep_the_others_and_is_killed(
     assert eventually((host.home.parent / "trapped").exists)
     manager = manage("stubborn", "web", "jobs:*")
     stop = subprocess.Popen(
-        [*host.shell, "-c", manager.stop], env={"PATH": host.path, "SUDO": ""}, start_new_session=True
+        [*host.shell, "-c", manager.stop], env={"PATH": host.path, "ROLLBACK_SUDO": ""}, start_new_session=True
     )
     try:
         stopping = ["stopping", "stopped", "stopped", "stopped"]

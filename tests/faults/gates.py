@@ -35,7 +35,7 @@ exec "/usr/bin/$tool" "$@"
 
 # A word that only the command of a check has, which is run in the verification.
 ASKED = "is-it-asked"
-_STARTED, _CLOSED = "timeout:*systemctl start*", "[mr][vm]:*/open*"
+_STARTED, _CLOSED = "timeout:*systemctl restart*", "[mr][vm]:*/open*"
 
 # Each is named for what comes next; in the order in which a transaction meets them.
 BOUNDARIES: Mapping[str, tuple[str, ...]] = {
@@ -49,10 +49,10 @@ BOUNDARIES: Mapping[str, tuple[str, ...]] = {
     "switch": ("mv:-fT *current*",),  # the service is down
     "links": ("mv:-fT *config.json*",),
     "start": (_STARTED,),
-    "end": (_STARTED, "date:*"),  # the service runs
+    "state": (_STARTED, "timeout:*systemctl show*"),  # the service runs
+    "end": (_STARTED, "date:*"),
     "close": (_STARTED, "sync:*/journal.jsonl*"),  # the end is journaled
     "renew": (_CLOSED, "mv:*/lease.*"),  # nothing stands open any more
-    "state": (_CLOSED, "timeout:*systemctl show*"),
     "verify": (f"timeout:*{ASKED}*",),  # the first question of the verification
     "record": (_CLOSED, "flock:-w 2 9"),  # the transaction is over, and was verified
     "release": (_CLOSED, "flock:-w 2 9", "rm:*/lease"),

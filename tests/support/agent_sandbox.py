@@ -21,9 +21,9 @@ from tests.support.toolbox import tool
 RUN = "20240101T000000Z-00000001"
 # The service is a file that names the release that it was started from.
 COMMANDS = {
-    "start": 'basename "$(pwd -P)" >"$ROOT/running"',
-    "stop": 'rm "$ROOT/running"',
-    "status": 'test -e "$ROOT/running"',
+    "start": 'basename "$(pwd -P)" >"$ROLLBACK_ROOT/running"',
+    "stop": 'rm "$ROLLBACK_ROOT/running"',
+    "status": 'test -e "$ROLLBACK_ROOT/running"',
     "logs": 'echo "the log of $(basename "$(pwd -P)")"',
 }
 

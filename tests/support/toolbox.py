@@ -59,10 +59,11 @@ class Box:
 
     def run(self, command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command line as the program on the host does."""
-        given = {"PATH": self.path, "HOME": str(self.home), "CURRENT": str(self.home / "current"), "SUDO": ""}
+        given = {"PATH": self.path, "HOME": str(self.home), "ROLLBACK_SUDO": ""}
+        given |= {"ROLLBACK_CURRENT": str(self.home / "current")}
         return subprocess.run(
             [*self.shell, "-c", command],
-            env=given | {"LC_ALL": "C", "ROOT": str(self.home)} | variables,
+            env=given | {"LC_ALL": "C", "ROLLBACK_ROOT": str(self.home)} | variables,
             cwd=self.home,
             stdin=subprocess.DEVNULL,
             capture_output=True,

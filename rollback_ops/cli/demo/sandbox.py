@@ -35,8 +35,8 @@ root     = "{root}"
 requires = ["service.py"]
 manager  = "custom"
 commands.start  = {start}
-commands.stop   = 'flock -ns "$ROOT/lock" true || kill "$(cat "$ROOT/lock")"; flock -w 8 -s "$ROOT/lock" true'
-commands.status = '! flock -ns "$ROOT/lock" true'
+commands.stop   = 'cd "$ROLLBACK_ROOT"; flock -ns lock true || kill "$(cat lock)"; flock -w 8 -s lock true'
+commands.status = '! flock -ns "$ROLLBACK_ROOT/lock" true'
 checks.health   = {{ kind = "http", url = "{url}", json = {{ release = "{{release}}" }} }}
 verify.min_healthy_time = "500ms"
 
@@ -76,8 +76,8 @@ class Sandbox:
 
     @property
     def _start(self) -> str:
-        line = f'setsid {shlex.quote(sys.executable)} -IS service.py {self._port} "$ROOT/lock"'
-        return f'{line} </dev/null >>"$ROOT/log" 2>&1 &'
+        line = f'setsid {shlex.quote(sys.executable)} -IS service.py {self._port} "$ROLLBACK_ROOT/lock"'
+        return f'{line} </dev/null >>"$ROLLBACK_ROOT/log" 2>&1 &'
 
     def lay_out(self, address: str) -> str:
         """Create the releases, the newest of them live, and rollback.toml. Returns its text."""
@@ -103,7 +103,7 @@ class Sandbox:
 
     def start_service(self) -> None:
         """Start the live release with the start command of rollback.toml."""
-        environment = {**os.environ, "ROOT": str(self.root)}
+        environment = {**os.environ, "ROLLBACK_ROOT": str(self.root)}
         subprocess.run(["sh", "-c", self._start], cwd=self.root / "current", env=environment, check=True)
 
     def health(self) -> tuple[int, str]:
@@ -146,7 +146,7 @@ class Sandbox:
                 variables = (directory / "environ").read_bytes().split(b"\0")
                 arguments = (directory / "cmdline").read_bytes().split(b"\0")
                 program = any(_is_program(each, root) for each in arguments)
-                if program or b"ROOT=" + root in variables:
+                if program or b"ROLLBACK_ROOT=" + root in variables:
                     yield int(directory.name), program
 
 

@@ -15,7 +15,7 @@ from rollback_ops.core.model import Manager, ServiceId
 # The sections under sh/, in the order in which they are joined. Only ``env`` runs something; it changes nothing.
 _SECTIONS = (
     *("env", "lib", "survey", "current", "deployed", "state", "identity", "trust", "acl", "inspect"),
-    *("lock", "links", "transaction", "worker", "journal", "marks", "serve"),
+    *("lock", "links", "units", "processes", "transaction", "worker", "journal", "marks", "serve"),
 )
 _BREAK_GLASS = (
     "person",
@@ -73,6 +73,9 @@ def assignments(about: ServiceId, service: Service, manager: Manager) -> str:
         "STOPPED": manager.stopped,
         "STATE": manager.state,
         "LOGS": manager.logs or ":",
+        "RELATED": manager.related,
+        "REVIVE": manager.revive,
+        "RELOAD": manager.reload,
         "NEEDS": "\n".join(manager.needs),
         "STOP_LIMIT": whole(service.limits.stop),
         "START_LIMIT": whole(service.limits.start),
@@ -121,10 +124,11 @@ def _body() -> str:
 def installed_body() -> str:
     """The agent with break-glass: it stays on the host, and somebody may have to read it there.
 
-    The agent's own comments would not leave room for the settings in one command.
+    It has to leave room for the settings in one command, so it is indented with tabs, and without the agent's comments.
     """
     agent = re.sub("^ *#(?! shellcheck).*\n", "", _joined(_SECTIONS), flags=re.MULTILINE)
-    return f"{agent}\n{_joined(f'breakglass/{name}' for name in _BREAK_GLASS)}{_BREAK_GLASS_MAIN}"
+    text = f"{agent}\n{_joined(f'breakglass/{name}' for name in _BREAK_GLASS)}{_BREAK_GLASS_MAIN}"
+    return re.sub("^(?: {4})+", lambda spaces: "\t" * (len(spaces[0]) // 4), text, flags=re.MULTILINE)
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -133,10 +133,10 @@ class AgentHost:
         """Carry the transaction out. The host goes on when the connection drops: then it is asked how it ended."""
         deadline = time.monotonic() + self._switch_within
         progress = _Progress(on_step, self._parse_units)
-        flags = (order.break_lock, order.relink, order.reset)
-        broken, relink, reset = ("yes" if wanted else "no" for wanted in flags)
+        flags = (order.break_lock, order.relink, order.reset, order.look)
+        broken, *others = ("yes" if wanted else "no" for wanted in flags)
         about = (order.owner, order.run_url, order.intent)
-        arguments = (order.run, order.target, order.source, broken, *about, relink, reset)
+        arguments = (order.run, order.target, order.source, broken, *about, *others)
         try:
             return progress.of(self._operate("switch", *arguments, within=self._switch_within, on_line=progress.line))
         except (ConnectionLost, BadAnswer) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import get_args
 
 from rollback_ops.core.errors import BadAnswer, Refused
@@ -60,6 +60,12 @@ BLOCKERS = {
     "no-link-source": "{0} is missing, and the release is to be linked to it",
     "no-sudo": "the user {1} may not run `sudo {0}` without a password",
     "sudo-failed": "the user {1} cannot run `sudo {0}`: {2}",
+}
+
+# What does not hold a rollback back, and should be known.
+NOTES = {
+    "triggered-by": "{0} may start the service at any moment: name it in `units`, so that it is stopped, too",
+    "no-linger": "the user {0} does not linger, so the service ends with the last session: loginctl enable-linger {0}",
 }
 
 PROBLEMS = {
@@ -135,6 +141,8 @@ def survey(host: str, answer: Answer, units: tuple[Unit, ...], seconds: float = 
         blockers=tuple(_explained(f) for f in answer.of("blocker", 1)),
         warnings=tuple(_explained(f) for f in answer.of("warning", 1)),
         bad_revisions=tuple(BadRevision(*map(clean, f[:4])) for f in answer.of("bad-revision", 1)),
+        notes=tuple(_explained(f) for f in answer.of("note", 2)),
+        reaches=tuple(clean(f[0]) for f in answer.of("reaches", 1)),
     )
 
 
@@ -170,12 +178,15 @@ def switched(fields: Iterable[list[str]], units: tuple[Unit, ...] = ()) -> Switc
     """How a transaction ended, from its progress lines. Without a result its end is unknown."""
     steps: list[StepReport] = []
     log: list[str] = []
+    old: dict[str, str] = {}
     outcome, live, downtime, reason = "unknown", "", "", "the host's answer ends in the middle"
     for tag, *rest in fields:
         if tag == "step" and (step := step_report(rest)):
             steps.append(step)
         elif tag == "log":
             log.append(clean("\t".join(rest)))
+        elif tag == "old" and len(rest) >= 3:
+            old.setdefault(rest[0], f"process {clean(rest[1], 20)} ({clean(rest[2], 40)})")
         elif tag == "result" and len(rest) >= 4 and rest[0] in _SWITCH_OUTCOMES:
             outcome, live, downtime, reason = rest[:4]
     return SwitchResult(
@@ -185,7 +196,7 @@ def switched(fields: Iterable[list[str]], units: tuple[Unit, ...] = ()) -> Switc
         steps=tuple(steps),
         downtime=_number(downtime),
         log_tail=tuple(log),
-        units=units,
+        units=tuple(replace(unit, old=old.get(unit.name, "")) for unit in units),
     )
 
 
@@ -289,7 +300,8 @@ def _leases(answer: Answer) -> Iterator[Lease]:
 
 def _explained(fields: list[str]) -> str:
     code, *details = fields
-    return BLOCKERS[code].format(*map(clean, details)) if code in BLOCKERS else clean(code)
+    words = {**BLOCKERS, **NOTES}.get(code)
+    return words.format(*map(clean, details)) if words else clean(code)
 
 
 def _status(text: str) -> int:

@@ -9,8 +9,8 @@ from rollback_ops.hosts.transport import Transport
 
 # The path of the agent under the service's root, and the questions that every rollback may ask.
 PLACE = ".rollback/rollback"
-READ_STAMP = f'sed -n 2p "$ROOT/{PLACE}"'
-READ_LOGS = 'sh -c "$LOGS"'
+READ_STAMP = f'sed -n 2p "$ROLLBACK_ROOT/{PLACE}"'
+READ_LOGS = 'sh -c "$3"'
 
 # What no shell takes for more than a letter: where the key is not restricted after all, a login shell reads the words.
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@/+,=-")

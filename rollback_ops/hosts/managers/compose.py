@@ -40,7 +40,7 @@ READER = StateReader(identity='"ID":"[^"]*"')
 def commands(service: Service, name: str) -> Manager:
     units = _units(service, name)
     (project,) = checked(f"services.{name}.project", (service.project or name,), _PROJECT, _PROJECT_HINT)
-    compose = f'docker compose --project-directory "$CURRENT" -p {shlex.quote(project)}'
+    compose = f'docker compose --project-directory "$ROLLBACK_CURRENT" -p {shlex.quote(project)}'
     chosen = f" -- {shlex.join(units)}" if units else ""
     patience = max(1, int(service.limits.stop) - _SECONDS_TO_KILL)
     listing = f"{compose} ps --all --format json{chosen}"
@@ -61,7 +61,7 @@ def commands(service: Service, name: str) -> Manager:
 
 
 def _first_aid(service: Service, *commands: str) -> tuple[str, ...]:
-    return tuple(command.replace('"$CURRENT"', f"{service.root}/{service.current}") for command in commands)
+    return tuple(command.replace('"$ROLLBACK_CURRENT"', f"{service.root}/{service.current}") for command in commands)
 
 
 def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:

@@ -48,7 +48,7 @@ def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:
 
 
 def _in_release(command: str) -> str:
-    return f'cd "$CURRENT" && {command}'
+    return f'cd "$ROLLBACK_CURRENT" && {command}'
 
 
 def _shell(line: str) -> str:

@@ -30,14 +30,14 @@ READER = StateReader(identity=" pid [0-9]+", unstartable=r"s/^\(.*\): ERROR (no 
 def commands(service: Service, name: str) -> Manager:
     units = _units(service, name)
     quoted = shlex.join(units)
-    status = f"$SUDO supervisorctl status {quoted}"
+    status = f"$ROLLBACK_SUDO supervisorctl status {quoted}"
     return Manager(
         kind=service.manager,
-        stop=_each("stop", units),
+        stop=_each("$ROLLBACK_SUDO supervisorctl stop", units),
         # supervisorctl fails for a program that does not run any more; the others are signalled nevertheless.
-        kill=f"$SUDO supervisorctl signal KILL {quoted} || :",
+        kill=f"$ROLLBACK_SUDO supervisorctl signal KILL {quoted} || :",
         reset=":",
-        start=_each("start", units),
+        start=_START + _each("start", units),
         running=_all(status, "^[^ ]+ +RUNNING( |$)"),
         stopped=_all(status, r"^[^ ]+ +(STOPPED|EXITED|FATAL)( |$)|: ERROR \(no such (process|group)\)$"),
         state=status,
@@ -63,14 +63,31 @@ def _units(service: Service, name: str) -> tuple[str, ...]:
     return checked(f"services.{name}.units", service.units or (name,), _UNIT, _UNIT_HINT)
 
 
-def _each(verb: str, units: tuple[str, ...]) -> str:
-    """Run one supervisorctl for each unit at the same time. A single one goes through its names in turn, so a program
-    that hangs would keep the others from being stopped.
+# Somebody may have started the old release again since the stop.
+_START = """\
+start() {
+    told=$($ROLLBACK_SUDO supervisorctl start "$1")
+    status=$?
+    printf '%s\\n' "$told"
+    case $told in
+        *"ERROR (already started)"*)
+            $ROLLBACK_SUDO supervisorctl stop "$1" && $ROLLBACK_SUDO supervisorctl start "$1"
+            ;;
+        *) return "$status" ;;
+    esac
+}
+"""
+
+
+def _each(command: str, units: tuple[str, ...]) -> str:
+    """Run the command for each unit at the same time. A single supervisorctl goes through its names in turn, so a
+    program that hangs would keep the others from being stopped.
     """
     if len(units) == 1:
-        return f"$SUDO supervisorctl {verb} {shlex.join(units)}"
+        return f"{command} {shlex.join(units)}"
     return (
-        f'set --; for unit in {shlex.join(units)}; do $SUDO supervisorctl {verb} "$unit" & set -- "$@" "$!"; done; '
+        f"set --; for unit in {shlex.join(units)}; do "
+        f'{command} "$unit" & set -- "$@" "$!"; done; '
         'failed=0; for pid in "$@"; do wait "$pid" || failed=1; done; test "$failed" = 0'
     )
 
@@ -81,7 +98,7 @@ def _all(status: str, pattern: str) -> str:
 
 
 def _logs(status: str) -> str:
-    tail = '$SUDO supervisorctl tail -4000 "$program"'
+    tail = '$ROLLBACK_SUDO supervisorctl tail -4000 "$program"'
     each = f"{tail} </dev/null; {tail} stderr </dev/null"
     return f"{status} | while read -r program _; do {each}; done | tail -n 30"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator, Mapping
 
 from rollback_ops.config import Service
 from rollback_ops.core.model import Manager, StateReader, Unit, UnitState
@@ -17,7 +18,13 @@ _SUFFIXES = (".service", ".socket", ".target", ".timer", ".path", ".mount", ".au
 # A command over SSH is not always a login session, and only a login session sets XDG_RUNTIME_DIR.
 _AS_USER = 'XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/run/user/$(id -u)}" systemctl --user'
 
-_PROPERTIES = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID"
+_JUDGED = "Id,LoadState,ActiveState,Type,Result,ConditionResult"
+_PROCESSES = "MainPID,NRestarts,InvocationID,ControlGroup,KillMode,SendSIGKILL"
+# By these a stop of a unit stops others, too (systemd.unit(5)). A start of it does not start them again.
+_PULLED_DOWN = "RequiredBy,RequisiteOf,BoundBy,ConsistsOf,PropagatesStopTo"
+_PROPERTIES = f"{_JUDGED},Names,SubState,{_PROCESSES},FragmentPath,DropInPaths,TriggeredBy,{_PULLED_DOWN}"
+# What a target pulls in: systemd calls the target active whatever became of them.
+_MEMBERS = "Requires,BindsTo,Wants"
 _STATES: dict[str, UnitState] = {
     "active": "running",
     "reloading": "running",
@@ -36,20 +43,25 @@ _UNSTARTABLE = {
 }
 _MISSING = r"s/^\(.*\)\nLoadState=not-found\nActiveState=inactive$/the unit \1 does not exist/p"
 _OTHERS = [rf"s/^\(.*\)\nLoadState={state}\n.*/the unit \1 {words}/p" for state, words in _UNSTARTABLE.items()]
+_NO_ANSWER = "s/^Failed to /the state of its units is unknown: &/p"
 READER = StateReader(
     identity="^(MainPID|NRestarts|InvocationID)=.*",
     # `systemctl show` prints Id before LoadState before ActiveState.
-    unstartable="\n".join(["/^Id=/{s/^Id=//;h;}", "/^LoadState=/H", "/^ActiveState=/{H;g", _MISSING, *_OTHERS, "}"]),
+    unstartable="\n".join(
+        ["/^Id=/{s/^Id=//;h;}", "/^LoadState=/H", "/^ActiveState=/{H;g", _MISSING, *_OTHERS, "}", _NO_ANSWER]
+    ),
 )
 # Words that add nothing to the unit's state.
 _PLAIN = frozenset({"", "loaded", "active", "running", "dead", "failed", "success"})
+
+Block = Mapping[str, str]
 
 
 def commands(service: Service, name: str) -> Manager:
     units = _units(service, name)
     user = service.manager == "systemd-user"
     query = _AS_USER if user else "systemctl"
-    change = _AS_USER if user else "$SUDO systemctl"
+    change = _AS_USER if user else "$ROLLBACK_SUDO systemctl"
     quoted = shlex.join(units)
     return Manager(
         kind=service.manager,
@@ -58,22 +70,33 @@ def commands(service: Service, name: str) -> Manager:
         kill=f"{change} kill -s KILL -- {quoted} || :",
         # It fails for a unit that systemd has unloaded, and such a unit has nothing to reset.
         reset=f"{change} reset-failed -- {quoted} 2>/dev/null || :",
-        start=f"{change} start -- {quoted}",
-        running=_count(f"{query} is-active -- {quoted}", "active|reloading|refreshing", len(units)),
-        stopped=_count(f"{query} is-active -- {quoted}", "inactive|failed|unknown", len(units)),
-        state=f"{query} show -p {_PROPERTIES} -- {quoted}",
+        # Not "start": a socket, a timer or another unit may have started the old release again since the stop.
+        start=f"{change} restart -- {quoted}",
+        running=_running(_show(query, _JUDGED, units), len(units)),
+        stopped=f"test \"$({query} is-active -- {quoted} | grep -cxE 'inactive|failed|unknown')\" -eq {len(units)}",
+        state=_show(query, _PROPERTIES, units),
         logs=_logs(units, user),
+        related=f"{query} show -p Id,ActiveState,{_PULLED_DOWN} --",
+        # As they were before, and nothing else that they would pull in.
+        revive=f"{change} {_REVIVE}",
+        reload=f"{change} daemon-reload",
         first_aid=_first_aid("systemctl --user" if user else "systemctl", "" if user else "sudo ", quoted),
         needs=() if user else tuple(f"systemctl {verb} -- {' '.join(units)}" for verb in _PRIVILEGED),
     )
 
 
-_PRIVILEGED = ("stop", "kill -s KILL", "reset-failed", "start")
+_PRIVILEGED = ("stop", "kill -s KILL", "reset-failed", "restart")
+_REVIVE = "start --job-mode=ignore-requirements --"
 
 
 def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:
+    units = _units(service, name)
     blocks = [_properties(block) for block in re.split(r"\n\s*\n", text)]
-    return tuple(_unit(unit, blocks) for unit in _units(service, name))
+    found = {unit: _block(unit, blocks) for unit in units}
+    problem = next((line for line in text.split("\n") if line.strip() and "=" not in line), "")
+    shown = [_unit(unit, found[unit]) if found[unit] else Unit(unit, "unknown", detail=problem) for unit in units]
+    own = [block.get("Id") for block in found.values()]
+    return (*shown, *(_members(blocks, own) if any(map(_is_target, units)) else ()))
 
 
 def _units(service: Service, name: str) -> tuple[str, ...]:
@@ -81,9 +104,46 @@ def _units(service: Service, name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(unit if unit.endswith(_SUFFIXES) else f"{unit}.service" for unit in units))
 
 
-def _count(command: str, states: str, units: int) -> str:
-    """Count the states. ``is-active`` prints one for each unit, and succeeds when any unit is active."""
-    return f"test \"$({command} | grep -cxE '{states}')\" -eq {units}"
+def _is_target(unit: str) -> bool:
+    return unit.endswith(".target")
+
+
+def _show(systemctl: str, properties: str, units: tuple[str, ...]) -> str:
+    """Show the units and, behind them, the members of the targets among them."""
+    show = f"{systemctl} show -p {properties} -- {shlex.join(units)}"
+    targets = shlex.join(filter(_is_target, units))
+    if not targets:
+        return show
+    members = f"$({systemctl} show -p {_MEMBERS} --value -- {targets})"
+    return f"set -f\n# shellcheck disable=SC2046 # a word each\n{show} {members}"
+
+
+def _running(show: str, units: int) -> str:
+    """Judge each unit as ``_unit`` and ``_is_member_well`` do, from one systemctl."""
+    return f"{show} | {{\nunits={units}\n{_JUDGE}}}"
+
+
+_JUDGE = """\
+shown=0 well=0 absent='' active='' type='' result=''
+judge() {
+    shown=$((shown + 1))
+    [ "$shown" -gt "$units" ] || absent=''
+    case $active,$type,$result,$absent in
+        active,* | reloading,* | refreshing,* | inactive,oneshot,success,* | inactive,*,yes) well=$((well + 1)) ;;
+    esac
+    absent='' active='' type='' result=''
+}
+while IFS='=' read -r key value || [ -n "$active" ]; do
+    case $key,$value in
+        LoadState,not-found | LoadState,masked | ConditionResult,no) absent=yes ;;
+        ActiveState,*) active=$value ;;
+        Type,*) type=$value ;;
+        Result,*) result=$value ;;
+        ,) [ -z "$active" ] || judge ;;
+    esac
+done
+test "$shown" -ge "$units" && test "$well" -eq "$shown"
+"""
 
 
 def _first_aid(systemctl: str, sudo: str, quoted: str) -> tuple[str, ...]:
@@ -91,7 +151,7 @@ def _first_aid(systemctl: str, sudo: str, quoted: str) -> tuple[str, ...]:
     return (
         f"{systemctl} status -- {quoted}",
         f"{sudo}{systemctl} reset-failed -- {quoted}",
-        f"{sudo}{systemctl} start -- {quoted}",
+        f"{sudo}{systemctl} restart -- {quoted}",
     )
 
 
@@ -100,18 +160,32 @@ def _logs(units: tuple[str, ...], user: bool) -> str:
     chosen = shlex.join(f"{option}={unit}" for unit in units)
     read = f"journalctl -q --no-pager -n 30 -o short-iso ${{SINCE:+--since=@$SINCE}} {chosen}"
     # journalctl prints nothing for a user that may not read the journal; its exit status is 0 or 1.
-    return SET_SINCE + read if user else f"{SET_SINCE}{read} 2>/dev/null | grep '' || $SUDO {read}"
+    return SET_SINCE + read if user else f"{SET_SINCE}{read} 2>/dev/null | grep '' || $ROLLBACK_SUDO {read}"
 
 
-def _properties(block: str) -> dict[str, str]:
+def _properties(block: str) -> Block:
     return {key: value for key, _, value in (line.partition("=") for line in block.split("\n"))}
 
 
-def _unit(unit: str, blocks: list[dict[str, str]]) -> Unit:
-    found = next((b for b in blocks if unit in (b.get("Id"), *b.get("Names", "").split())), {})
+def _block(unit: str, blocks: list[Block]) -> Block:
+    return next((b for b in blocks if unit in (b.get("Id"), *b.get("Names", "").split())), {})
+
+
+def _members(blocks: list[Block], own: list[str | None]) -> Iterator[Unit]:
+    """Yield the members of targets that are not as they should be, or have a process."""
+    for name, block in {b["Id"]: b for b in blocks if b.get("Id") and b["Id"] not in own}.items():
+        absent = block.get("LoadState") in ("not-found", "masked") or block.get("ConditionResult") == "no"
+        unit = _unit(name, {**block, "LoadState": ""})
+        if not (absent and unit.state == "stopped") and (unit.state != "running" or unit.pid):
+            yield unit
+
+
+def _unit(unit: str, found: Block) -> Unit:
     state = _STATES.get(found.get("ActiveState", ""), "unknown")
     if found.get("LoadState") == "not-found" and state == "stopped":
         return Unit(unit, "missing")
+    if (found.get("Type"), state, found.get("Result")) == ("oneshot", "stopped", "success"):
+        state = "finished"
     words = (found.get(key, "") for key in ("LoadState", "SubState", "Result"))
     return Unit(
         name=unit,

@@ -143,7 +143,7 @@ def test_a_second_rollback_goes_further_back_and_never_to_what_was_left(sandbox:
 
 
 def test_an_emergency_asks_nothing_and_says_what_it_left_out(shell: str, tmp_path: Path) -> None:
-    sandbox = Standalone(tmp_path, shell, **check("never", "touch $ROOT/asked; exit 1"))
+    sandbox = Standalone(tmp_path, shell, **check("never", "touch $ROLLBACK_ROOT/asked; exit 1"))
     ended = sandbox.break_glass("--emergency")
     assert (ended.returncode, sandbox.running()) == (0, "r2")
     record = record_of(sandbox)
@@ -295,7 +295,7 @@ def test_no_secret_in_the_path_of_the_live_release_is_shown(sandbox: Standalone)
 
 def test_a_check_has_to_hold_for_the_whole_window(shell: str, tmp_path: Path) -> None:
     policy = {"min_healthy_time": "1s", "healthy_deadline": "8s", "failure_threshold": 1}
-    fails_once = "n=$(cat $ROOT/n 2>/dev/null || echo 0); echo $((n + 1)) >$ROOT/n; test $n -ne 2"
+    fails_once = "n=$(cat $ROLLBACK_ROOT/n 2>/dev/null || echo 0); echo $((n + 1)) >$ROLLBACK_ROOT/n; test $n -ne 2"
     sandbox = Standalone(tmp_path, shell, verify=policy, **check("health", fails_once))
     assert sandbox.break_glass(*WHY).returncode == 0
     (verify,) = (s for s in record_of(sandbox).hosts[0].steps if s.name == "verify")
@@ -322,7 +322,7 @@ def test_4_a_target_that_does_not_start_calls_for_a_person(shell: str, tmp_path:
 
 def test_4_a_target_that_dies_under_verification_is_down(shell: str, tmp_path: Path) -> None:
     policy = {"min_healthy_time": "2s", "healthy_deadline": "5s"}
-    dies = {"start": f'{COMMANDS["start"]}; (sleep 0.6; rm "$ROOT/running") >/dev/null 2>&1 &'}
+    dies = {"start": f'{COMMANDS["start"]}; (sleep 0.6; rm "$ROLLBACK_ROOT/running") >/dev/null 2>&1 &'}
     ended = (sandbox := Standalone(tmp_path, shell, dies, verify=policy)).break_glass(*WHY)
     assert (ended.returncode, record_of(sandbox).outcome) == (4, "failed")
 
@@ -374,7 +374,8 @@ def test_a_lease_that_nobody_renews_is_waited_for(sandbox: Standalone) -> None:
 def test_a_signal_in_the_middle_ends_it_when_the_host_has_finished(
     shell: str, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    slow = {"start": f'touch "$ROOT/starting"; until [ -e "$ROOT/go" ]; do sleep 0.05; done; {COMMANDS["start"]}'}
+    waits = 'cd "$ROLLBACK_ROOT" && touch starting && until [ -e go ]; do sleep 0.05; done; cd "$ROLLBACK_CURRENT"'
+    slow = {"start": f"{waits}; {COMMANDS['start']}"}
     sandbox = Standalone(tmp_path, shell, slow)
     process = sandbox.start(*WHY)
     wait_until((sandbox.root / "starting").exists, 20, "the start")
@@ -392,7 +393,8 @@ def test_a_signal_in_the_middle_ends_it_when_the_host_has_finished(
 def test_a_person_whose_connection_drops_still_has_it_on_the_record(
     shell: str, tmp_path: Path, number: signal.Signals | None
 ) -> None:
-    slow = {"start": f'touch "$ROOT/starting"; until [ -e "$ROOT/go" ]; do sleep 0.05; done; {COMMANDS["start"]}'}
+    waits = 'cd "$ROLLBACK_ROOT" && touch starting && until [ -e go ]; do sleep 0.05; done; cd "$ROLLBACK_CURRENT"'
+    slow = {"start": f"{waits}; {COMMANDS['start']}"}
     sandbox = Standalone(tmp_path, shell, slow)
     with sandbox.start(*WHY) as process:
         wait_until((sandbox.root / "starting").exists, 20, "the start")

@@ -107,8 +107,8 @@ def test_a_first_transaction_needs_no_lease_of_its_own(sandbox: Sandbox) -> None
 
 
 def test_what_is_deployed_while_the_service_stops_runs_at_the_end(tmp_path: Path) -> None:
-    move = 'ln -sfn "$ROOT/releases/r1" "$ROOT/current"'
-    sandbox = Sandbox(tmp_path, "dash", {"stop": f'rm "$ROOT/running"; {move}'})
+    move = 'ln -sfn "$ROLLBACK_ROOT/releases/r1" "$ROLLBACK_ROOT/current"'
+    sandbox = Sandbox(tmp_path, "dash", {"stop": f'rm "$ROLLBACK_ROOT/running"; {move}'})
     result, _ = sandbox.switch("r2")
     assert (result.outcome, result.live) == ("superseded", "r1")
     assert (sandbox.current.resolve().name, sandbox.running()) == ("r1", "r1")

@@ -163,11 +163,13 @@ def test_the_question_is_this_command() -> None:
     assert (
         check.question.command
         == """\
+RUN=$1 STATE=$2 SINCE=$4 LC_ALL=C
+export LC_ALL
 why() { printf 'why %s\\n' "$1"; exit 3; }
 wrong=$(echo | grep -aE -e 'it'"'"'s' -e 'x y' -e -z 2>&1)
 case $?$wrong in 0 | 1) ;; *) why "grep does not understand the patterns: $wrong" ;; esac
 critical() { grep -aE -e 'it'"'"'s' -e 'x y' | grep -avE -e -z | sed -e 's/^/line /' -e 5q | cut -b 1-600; }
-read_log() { sh -c 'docker compose logs '"'"'r2'"'"'' 2>&1; }
+read_log() { (unset LC_ALL; sh -c 'docker compose logs '"'"'r2'"'"'') 2>&1; }
 exec 3>&1
 status=$({ { read_log; echo "$?" >&4; } | critical >&3; } 4>&1)
 [ "$status" = 0 ] || { echo "status ${status:-?}"; exit 3; }
@@ -180,7 +182,7 @@ def test_shellcheck_has_nothing_to_say_about_the_question(given: dict[str, str],
     question = Logs(settings(**given), "r2").question
     assert question is not None
     (tmp_path / "question.sh").write_text(
-        "ROOT='' RUN='' STATE='' SUDO=''\n: $ROOT $RUN $STATE $SUDO\n" + question.command
+        "ROLLBACK_ROOT='' ROLLBACK_SUDO=''\n: $ROLLBACK_ROOT $ROLLBACK_SUDO\n" + question.command
     )
     # Words are split where they are meant to be; some readers do not use everything.
     words = [tool("shellcheck"), "--shell=sh", "--exclude=SC2086,SC2034,SC2317,SC2329", "--format=gcc"]

@@ -357,7 +357,7 @@ def test_a_service_that_cannot_be_stopped_stays_as_it_is(shell: str, tmp_path: P
 
 
 def test_a_worker_that_is_killed_in_the_middle_is_finished_forward(shell: str, tmp_path: Path) -> None:
-    held = 'rm -f "$ROOT/running"; touch "$ROOT/stopping"; until [ -e "$ROOT/go" ]; do sleep 0.02; done'
+    held = 'cd "$ROLLBACK_ROOT"; rm -f running; touch stopping; until [ -e go ]; do sleep 0.02; done'
     sandbox = Sandbox(tmp_path, shell, commands={"stop": held})
     arguments = (RUN, "r2", str(sandbox.releases / "r3"), "no", "tester", "", "{}")
     words = ["sh", "-c", bundle.command(sandbox.text, "switch", *arguments)]

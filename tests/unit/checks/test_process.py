@@ -35,6 +35,22 @@ def test_units_that_go_on_running_pass() -> None:
     assert last(BOT, BOT, BOT).verdict == "passed"
 
 
+def test_a_unit_that_ended_with_success_passes() -> None:
+    job = Unit("job", "finished")
+    assert last(job, job).verdict == "passed"
+    assert last((BOT, job)).verdict == "passed"
+    assert last(replace(BOT, name="job"), job).verdict == "passed"
+
+
+def test_a_process_from_before_the_start_makes_it_unknown_also_in_later_samples() -> None:
+    for later in ((), (BOT,)):
+        finding = last(replace(BOT, old="process 5 (python3)"), *later)
+        assert (finding.verdict, finding.final, finding.down) == ("unknown", False, False)
+        assert "process 5 (python3)" in finding.detail
+    starting = replace(WORKER, state="starting")
+    assert last((replace(BOT, old="process 5 (python3)"), starting)).verdict == "failed"
+
+
 @pytest.mark.parametrize("state", ["failed", "stopped", "missing"])
 def test_a_unit_that_does_not_run_is_hard_evidence(state: UnitState) -> None:
     for samples in ((replace(BOT, state=state),), (BOT, replace(BOT, state=state))):

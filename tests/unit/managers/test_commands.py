@@ -13,30 +13,47 @@ from rollback_ops.config import Service
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.model import Manager
 from rollback_ops.hosts import managers
+from rollback_ops.hosts.managers import supervisor, systemd
 from rollback_ops.hosts.managers.since import SET_SINCE
 from tests.support.toolbox import COMMANDS, Box, service, tool
 
 AS_USER = 'XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/run/user/$(id -u)}" systemctl --user'
-PROPERTIES = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID"
-COMPOSE = 'docker compose --project-directory "$CURRENT" -p rosey'
+PULLED = "RequiredBy,RequisiteOf,BoundBy,ConsistsOf,PropagatesStopTo"
+JUDGED = "Id,LoadState,ActiveState,Type,Result,ConditionResult"
+PROPERTIES = (
+    f"{JUDGED},Names,SubState,MainPID,NRestarts,InvocationID,ControlGroup,KillMode,SendSIGKILL,"
+    f"FragmentPath,DropInPaths,TriggeredBy,{PULLED}"
+)
+REVIVE = "start --job-mode=ignore-requirements --"
+MEMBERS_OF = (
+    "set -f\n# shellcheck disable=SC2046 # a word each\n"
+    + AS_USER.replace("{", "{{").replace("}", "}}")
+    + " show -p {} -- rosey.target $("
+    + AS_USER.replace("{", "{{").replace("}", "}}")
+    + " show -p Requires,BindsTo,Wants --value -- rosey.target)"
+)
+COMPOSE = 'docker compose --project-directory "$ROLLBACK_CURRENT" -p rosey'
 SHOWN = "shown() { printf '%s\\n' \"$text\" | grep -vF com.docker.compose.oneoff=True; }; "
 JOURNAL = "journalctl -q --no-pager -n 30 -o short-iso ${SINCE:+--since=@$SINCE} --unit=bot.service --unit=mail.timer"
 
 SYSTEMD = Manager(
     kind="systemd",
-    stop="$SUDO systemctl stop -- bot.service mail.timer",
-    kill="$SUDO systemctl kill -s KILL -- bot.service mail.timer || :",
-    reset="$SUDO systemctl reset-failed -- bot.service mail.timer 2>/dev/null || :",
-    start="$SUDO systemctl start -- bot.service mail.timer",
-    running="test \"$(systemctl is-active -- bot.service mail.timer | grep -cxE 'active|reloading|refreshing')\" -eq 2",
+    stop="$ROLLBACK_SUDO systemctl stop -- bot.service mail.timer",
+    kill="$ROLLBACK_SUDO systemctl kill -s KILL -- bot.service mail.timer || :",
+    reset="$ROLLBACK_SUDO systemctl reset-failed -- bot.service mail.timer 2>/dev/null || :",
+    start="$ROLLBACK_SUDO systemctl restart -- bot.service mail.timer",
+    running=f"systemctl show -p {JUDGED} -- bot.service mail.timer | {{\nunits=2\n{systemd._JUDGE}}}",
     stopped="test \"$(systemctl is-active -- bot.service mail.timer | grep -cxE 'inactive|failed|unknown')\" -eq 2",
     state=f"systemctl show -p {PROPERTIES} -- bot.service mail.timer",
-    logs=f"{SET_SINCE}{JOURNAL} 2>/dev/null | grep '' || $SUDO {JOURNAL}",
+    related=f"systemctl show -p Id,ActiveState,{PULLED} --",
+    revive=f"$ROLLBACK_SUDO systemctl {REVIVE}",
+    reload="$ROLLBACK_SUDO systemctl daemon-reload",
+    logs=f"{SET_SINCE}{JOURNAL} 2>/dev/null | grep '' || $ROLLBACK_SUDO {JOURNAL}",
     needs=(
         "systemctl stop -- bot.service mail.timer",
         "systemctl kill -s KILL -- bot.service mail.timer",
         "systemctl reset-failed -- bot.service mail.timer",
-        "systemctl start -- bot.service mail.timer",
+        "systemctl restart -- bot.service mail.timer",
     ),
 )
 
@@ -45,28 +62,41 @@ SYSTEMD_USER = Manager(
     stop=f"{AS_USER} stop -- rosey.service",
     kill=f"{AS_USER} kill -s KILL -- rosey.service || :",
     reset=f"{AS_USER} reset-failed -- rosey.service 2>/dev/null || :",
-    start=f"{AS_USER} start -- rosey.service",
-    running=f"test \"$({AS_USER} is-active -- rosey.service | grep -cxE 'active|reloading|refreshing')\" -eq 1",
+    start=f"{AS_USER} restart -- rosey.service",
+    running=f"{AS_USER} show -p {JUDGED} -- rosey.service | {{\nunits=1\n{systemd._JUDGE}}}",
     stopped=f"test \"$({AS_USER} is-active -- rosey.service | grep -cxE 'inactive|failed|unknown')\" -eq 1",
     state=f"{AS_USER} show -p {PROPERTIES} -- rosey.service",
+    related=f"{AS_USER} show -p Id,ActiveState,{PULLED} --",
+    revive=f"{AS_USER} {REVIVE}",
+    reload=f"{AS_USER} daemon-reload",
     logs=SET_SINCE + "journalctl -q --no-pager -n 30 -o short-iso ${SINCE:+--since=@$SINCE} --user-unit=rosey.service",
+)
+
+TARGET = dataclasses.replace(
+    SYSTEMD_USER,
+    **{
+        name: getattr(SYSTEMD_USER, name).replace("rosey.service", "rosey.target")
+        for name in ("stop", "kill", "reset", "start", "stopped", "logs")
+    },
+    running=f"{MEMBERS_OF.format(JUDGED)} | {{\nunits=1\n{systemd._JUDGE}}}",
+    state=MEMBERS_OF.format(PROPERTIES),
 )
 
 SUPERVISOR = Manager(
     kind="supervisor",
-    stop="$SUDO supervisorctl stop web",
-    kill="$SUDO supervisorctl signal KILL web || :",
+    stop="$ROLLBACK_SUDO supervisorctl stop web",
+    kill="$ROLLBACK_SUDO supervisorctl signal KILL web || :",
     reset=":",
-    start="$SUDO supervisorctl start web",
-    running='text=$($SUDO supervisorctl status web); test -n "$text" && '
+    start=f"{supervisor._START}start web",
+    running='text=$($ROLLBACK_SUDO supervisorctl status web); test -n "$text" && '
     "! printf '%s\\n' \"$text\" | grep -qvE '^[^ ]+ +RUNNING( |$)'",
-    stopped='text=$($SUDO supervisorctl status web); test -n "$text" && '
+    stopped='text=$($ROLLBACK_SUDO supervisorctl status web); test -n "$text" && '
     "! printf '%s\\n' \"$text\" | grep -qvE "
     "'^[^ ]+ +(STOPPED|EXITED|FATAL)( |$)|: ERROR \\(no such (process|group)\\)$'",
-    state="$SUDO supervisorctl status web",
-    logs="$SUDO supervisorctl status web | while read -r program _; do "
-    '$SUDO supervisorctl tail -4000 "$program" </dev/null; '
-    '$SUDO supervisorctl tail -4000 "$program" stderr </dev/null; done | tail -n 30',
+    state="$ROLLBACK_SUDO supervisorctl status web",
+    logs="$ROLLBACK_SUDO supervisorctl status web | while read -r program _; do "
+    '$ROLLBACK_SUDO supervisorctl tail -4000 "$program" </dev/null; '
+    '$ROLLBACK_SUDO supervisorctl tail -4000 "$program" stderr </dev/null; done | tail -n 30',
     needs=(
         "supervisorctl stop web",
         "supervisorctl start web",
@@ -77,14 +107,15 @@ SUPERVISOR = Manager(
 
 SUPERVISOR_SEVERAL = dataclasses.replace(
     SUPERVISOR,
-    stop='set --; for unit in web \'jobs:*\'; do $SUDO supervisorctl stop "$unit" & set -- "$@" "$!"; done; '
+    stop='set --; for unit in web \'jobs:*\'; do $ROLLBACK_SUDO supervisorctl stop "$unit" & set -- "$@" "$!"; done; '
     'failed=0; for pid in "$@"; do wait "$pid" || failed=1; done; test "$failed" = 0',
-    start='set --; for unit in web \'jobs:*\'; do $SUDO supervisorctl start "$unit" & set -- "$@" "$!"; done; '
+    start=f"{supervisor._START}set --; for unit in web 'jobs:*'; do "
+    'start "$unit" & set -- "$@" "$!"; done; '
     'failed=0; for pid in "$@"; do wait "$pid" || failed=1; done; test "$failed" = 0',
-    kill="$SUDO supervisorctl signal KILL web 'jobs:*' || :",
+    kill="$ROLLBACK_SUDO supervisorctl signal KILL web 'jobs:*' || :",
     running=SUPERVISOR.running.replace("status web", "status web 'jobs:*'"),
     stopped=SUPERVISOR.stopped.replace("status web", "status web 'jobs:*'"),
-    state="$SUDO supervisorctl status web 'jobs:*'",
+    state="$ROLLBACK_SUDO supervisorctl status web 'jobs:*'",
     logs=SUPERVISOR.logs.replace("status web", "status web 'jobs:*'"),
     needs=(
         "supervisorctl stop web",
@@ -110,38 +141,41 @@ COMPOSE_ALL = Manager(
     logs=f'{SET_SINCE}{COMPOSE} logs --no-color --tail 30 ${{SINCE:+"--since=$SINCE"}}',
 )
 
+SHOP = 'docker compose --project-directory "$ROLLBACK_CURRENT" -p shop'
+
 COMPOSE_SOME = Manager(
     kind="compose",
-    stop='docker compose --project-directory "$CURRENT" -p shop stop --timeout 28 -- web worker',
-    kill='docker compose --project-directory "$CURRENT" -p shop kill -- web worker',
+    stop='docker compose --project-directory "$ROLLBACK_CURRENT" -p shop stop --timeout 28 -- web worker',
+    kill='docker compose --project-directory "$ROLLBACK_CURRENT" -p shop kill -- web worker',
     reset=":",
-    start='docker compose --project-directory "$CURRENT" -p shop up --detach --no-build --pull missing '
+    start='docker compose --project-directory "$ROLLBACK_CURRENT" -p shop up --detach --no-build --pull missing '
     "--force-recreate -- web worker",
-    running=f'{SHOWN}text=$(docker compose --project-directory "$CURRENT" -p shop ps --all --format json -- web worker)'
+    running=f"{SHOWN}text=$({SHOP} ps --all --format json -- web worker)"
     ' && shown | grep -qF \'"Service":"web"\' && shown | grep -qF \'"Service":"worker"\' && '
     '! shown | grep -oE \'"State":"[a-z]+"|"Health":"(starting|unhealthy)"\' | grep -qvE \'"running"$\'',
-    stopped=f'{SHOWN}text=$(docker compose --project-directory "$CURRENT" -p shop ps --all --format json -- web worker)'
+    stopped=f"{SHOWN}text=$({SHOP} ps --all --format json -- web worker)"
     ' && ! shown | grep -oE \'"State":"[a-z]+"\' | grep -qvE \'"(created|exited|dead)"$\'',
-    state='docker compose --project-directory "$CURRENT" -p shop ps --all --format json -- web worker',
-    logs=f'{SET_SINCE}docker compose --project-directory "$CURRENT" -p shop logs --no-color --tail 30 '
+    state='docker compose --project-directory "$ROLLBACK_CURRENT" -p shop ps --all --format json -- web worker',
+    logs=f'{SET_SINCE}docker compose --project-directory "$ROLLBACK_CURRENT" -p shop logs --no-color --tail 30 '
     '${SINCE:+"--since=$SINCE"} -- web worker',
 )
 
 CUSTOM = Manager(
     kind="custom",
-    stop="cd \"$CURRENT\" && sh -c './bin/stop '\"'\"'all'\"'\"' # now'",
+    stop="cd \"$ROLLBACK_CURRENT\" && sh -c './bin/stop '\"'\"'all'\"'\"' # now'",
     kill=":",
     reset=":",
-    start='cd "$CURRENT" && sh -c ./bin/start',
-    running="cd \"$CURRENT\" && sh -c './bin/status | grep -q up' >/dev/null 2>&1",
-    stopped="cd \"$CURRENT\" && ! sh -c './bin/status | grep -q up' >/dev/null 2>&1",
-    state='cd "$CURRENT" && { sh -c \'./bin/status | grep -q up\' >/dev/null 2>&1; echo "status=$?"; }',
+    start='cd "$ROLLBACK_CURRENT" && sh -c ./bin/start',
+    running="cd \"$ROLLBACK_CURRENT\" && sh -c './bin/status | grep -q up' >/dev/null 2>&1",
+    stopped="cd \"$ROLLBACK_CURRENT\" && ! sh -c './bin/status | grep -q up' >/dev/null 2>&1",
+    state='cd "$ROLLBACK_CURRENT" && { sh -c \'./bin/status | grep -q up\' >/dev/null 2>&1; echo "status=$?"; }',
     logs=":",
 )
 
 CASES = {
     "systemd": (service("systemd", "bot", "mail.timer"), SYSTEMD),
     "systemd-user": (service("systemd-user"), SYSTEMD_USER),
+    "a target": (service("systemd-user", "rosey.target"), TARGET),
     "supervisor": (service("supervisor", "web"), SUPERVISOR),
     "supervisor, several": (service("supervisor", "web", "jobs:*"), SUPERVISOR_SEVERAL),
     "compose": (service("compose"), COMPOSE_ALL),
@@ -149,7 +183,7 @@ CASES = {
     "custom": (service("custom", commands=COMMANDS), CUSTOM),
     "custom with logs": (
         service("custom", commands=COMMANDS | {"logs": "tail log/*"}),
-        dataclasses.replace(CUSTOM, logs="cd \"$CURRENT\" && sh -c 'tail log/*'"),
+        dataclasses.replace(CUSTOM, logs="cd \"$ROLLBACK_CURRENT\" && sh -c 'tail log/*'"),
     ),
 }
 each_case = pytest.mark.parametrize(("settings", "manager"), CASES.values(), ids=CASES.keys())
@@ -170,7 +204,7 @@ def test_the_command_lines_are_exactly_these(settings: Service, manager: Manager
             (
                 "systemctl status -- bot.service worker@1.service",
                 "sudo systemctl reset-failed -- bot.service worker@1.service",
-                "sudo systemctl start -- bot.service worker@1.service",
+                "sudo systemctl restart -- bot.service worker@1.service",
             ),
         ),
         (
@@ -178,7 +212,7 @@ def test_the_command_lines_are_exactly_these(settings: Service, manager: Manager
             (
                 "systemctl --user status -- bot.service",
                 "systemctl --user reset-failed -- bot.service",
-                "systemctl --user start -- bot.service",
+                "systemctl --user restart -- bot.service",
             ),
         ),
         (
@@ -229,7 +263,7 @@ def test_every_command_through_sudo_is_among_the_needs(settings: Service, manage
         manager.stopped,
         manager.state,
     ):
-        box.run(line, SUDO="sudo -n")
+        box.run(line, ROLLBACK_SUDO="sudo -n")
     assert {" ".join(call[2:]) for call in box.calls() if call[:2] == ["sudo", "-n"]} == set(manager.needs)
 
 

@@ -129,6 +129,6 @@ def test_text_inside_a_field_is_not_read_as_a_state(box: Box) -> None:
 
 def test_docker_is_run_in_the_live_release_without_sudo(box: Box) -> None:
     manager = managers.build(service("compose", project="shop"), "rosey")
-    box.run(manager.start, SUDO="sudo -n", CURRENT="/srv/my app/current")
+    box.run(manager.start, ROLLBACK_SUDO="sudo -n", ROLLBACK_CURRENT="/srv/my app/current")
     (call,) = box.calls()
     assert call[:5] == ["docker", "compose", "--project-directory", "/srv/my app/current", "-p"]

@@ -28,7 +28,7 @@ HOSTILE = [
     "group:*",
     "a\\x2db",
     "worker@1",
-    "$CURRENT",
+    "$ROLLBACK_CURRENT",
     "~",
     "{a,b}",
     "#a",
@@ -97,7 +97,7 @@ def test_the_name_of_the_service_must_be_a_unit_name_when_units_is_not_set() -> 
 
 def test_a_custom_command_ends_where_its_line_ends(tmp_path: Path) -> None:
     box = make_box(tmp_path / "box", "dash")
-    commands = {"stop": "exit 0 # ) } '", "start": "echo 'it''s' \"$CURRENT\"", "status": "false; exit 3"}
+    commands = {"stop": "exit 0 # ) } '", "start": "echo 'it''s' \"$ROLLBACK_CURRENT\"", "status": "false; exit 3"}
     manager = managers.build(service("custom", commands=commands), "rosey")
     assert box.holds(manager.stop)
     assert box.run(manager.start).stdout == f"its {box.home}/current\n"

@@ -18,7 +18,7 @@ def since(directory: Path, shell: str, started: str | None) -> str:
         file.write_text(started)
     words = [tool("sh" if shell == "dash" else shell), *(["sh"] if shell == "busybox" else [])]
     command = f'{SET_SINCE}printf "%s" "$SINCE"'
-    environment = {"PATH": "/usr/bin:/bin", "RO_STARTED": str(file)}
+    environment = {"PATH": "/usr/bin:/bin", "ROLLBACK_STATE": str(file.parent)}
     return subprocess.run([*words, "-c", command], env=environment, text=True, stdout=-1, check=True).stdout
 
 

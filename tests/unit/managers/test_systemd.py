@@ -123,27 +123,118 @@ def test_only_the_units_of_the_settings_are_reported() -> None:
     assert managers.parse(service("systemd", "web"), "rosey", SHOWN) == (UNITS["web"],)
 
 
+def test_a_oneshot_that_ended_with_success_is_finished_and_one_that_failed_is_not() -> None:
+    text = "Id={0}.service\nLoadState=loaded\nActiveState={1}\nSubState=dead\nType={2}\nResult={3}\n"
+    cases = [("done", "inactive", "oneshot", "success"), ("simple", "inactive", "simple", "success")]
+    cases += [("bad", "failed", "oneshot", "exit-code")]
+    units = managers.parse(
+        service("systemd", *(case[0] for case in cases)), "rosey", "\n".join(text.format(*case) for case in cases)
+    )
+    assert [unit.state for unit in units] == ["finished", "stopped", "failed"]
+
+
+TARGET = """\
+Id=app.target
+LoadState=loaded
+ActiveState=active
+
+Id=web.service
+LoadState=loaded
+ActiveState={web}
+Type=simple
+Result={result}
+MainPID={pid}
+
+Id=absent.service
+LoadState=not-found
+ActiveState=inactive
+Type=simple
+Result=success
+
+Id=other.timer
+LoadState=loaded
+ActiveState=active
+
+Id=unmet.service
+LoadState=loaded
+ActiveState=inactive
+Type=simple
+Result=success
+ConditionResult=no
+"""
+
+
 @pytest.mark.parametrize(
-    ("words", "running", "stopped"),
+    ("web", "result", "pid", "state", "well"),
     [
-        ("active\nactive\n", True, False),
-        ("active\nreloading\n", True, False),
-        ("active\ninactive\n", False, False),
-        ("active\nactivating\n", False, False),
-        ("inactive\nfailed\n", False, True),
-        ("inactive\nunknown\n", False, True),
-        ("inactive\ndeactivating\n", False, False),
-        ("failed\nactivating\n", False, False),
-        ("active\n", False, False),
-        ("inactive\n", False, False),
-        ("", False, False),
+        ("active", "success", 7, "running", True),
+        ("failed", "exit-code", 0, "failed", False),
+        ("activating", "success", 8, "starting", False),
+        ("inactive", "success", 0, "stopped", False),
     ],
 )
-def test_running_and_stopped_judge_all_units_at_once(words: str, running: bool, stopped: bool, box: Box) -> None:
+def test_a_target_is_judged_with_its_members(web: str, result: str, pid: int, state: str, well: bool, box: Box) -> None:
+    settings, text = service("systemd", "app.target"), TARGET.format(web=web, result=result, pid=pid)
+    assert [(u.name, u.state) for u in managers.parse(settings, "app", text)] == [
+        ("app.target", "running"),
+        ("web.service", state),
+    ]
+    box.says(text)
+    assert box.holds(managers.build(settings, "app").running) == well
+
+
+def test_without_an_answer_the_reason_is_the_detail_of_each_unit() -> None:
+    units = managers.parse(service("systemd-user", "a", "b"), "x", "Failed to connect to bus: No such file\n")
+    assert [(u.state, u.detail) for u in units] == [("unknown", "Failed to connect to bus: No such file")] * 2
+
+
+SHORT = "Id={}.service\nLoadState=loaded\nActiveState={}\nType={}\nResult={}\nConditionResult=yes\n"
+
+
+@pytest.mark.parametrize(
+    ("web", "worker", "running"),
+    [
+        (("active", "simple", "success"), ("active", "simple", "success"), True),
+        (("active", "simple", "success"), ("reloading", "notify", "success"), True),
+        (("active", "simple", "success"), ("inactive", "oneshot", "success"), True),
+        (("active", "simple", "success"), ("failed", "oneshot", "exit-code"), False),
+        (("active", "simple", "success"), ("inactive", "simple", "success"), False),
+        (("active", "simple", "success"), ("activating", "simple", "success"), False),
+        (("inactive", "simple", "success"), ("failed", "simple", "success"), False),
+    ],
+)
+def test_running_judges_all_units_at_once(
+    web: tuple[str, ...], worker: tuple[str, ...], running: bool, box: Box
+) -> None:
     manager = managers.build(service("systemd", "web", "worker"), "rosey")
-    # systemctl is-active succeeds as soon as one unit is active.
-    box.says(words, status=0 if "active" in words.split() else 3)
-    assert (box.holds(manager.running), box.holds(manager.stopped)) == (running, stopped)
+    box.says("\n".join([SHORT.format("web", *web), SHORT.format("worker", *worker)]))
+    assert box.holds(manager.running) == running
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Failed to connect to bus: No such file\n", SHORT.format("web", "active", "", "")]
+)
+def test_what_shows_too_few_units_is_not_running(text: str, box: Box) -> None:
+    box.says(text)
+    assert not box.holds(managers.build(service("systemd", "web", "worker"), "rosey").running)
+
+
+@pytest.mark.parametrize(
+    ("words", "stopped"),
+    [
+        ("inactive\nfailed\n", True),
+        ("inactive\nunknown\n", True),
+        ("active\ninactive\n", False),
+        ("inactive\ndeactivating\n", False),
+        ("failed\nactivating\n", False),
+        ("inactive\n", False),
+        ("", False),
+    ],
+)
+def test_stopped_judges_all_units_at_once(words: str, stopped: bool, box: Box) -> None:
+    manager = managers.build(service("systemd", "web", "worker"), "rosey")
+    box.says(words, status=3)
+    assert box.holds(manager.stopped) == stopped
 
 
 def test_reset_and_kill_succeed_where_there_is_nothing_to_do(box: Box) -> None:
@@ -158,10 +249,10 @@ def test_reset_and_kill_succeed_where_there_is_nothing_to_do(box: Box) -> None:
 def test_the_journal_is_read_without_sudo_first(box: Box) -> None:
     manager = managers.build(service("systemd"), "web")
     box.says("2026-11-23T12:52:52+0000 vm systemd[1]: Started web.service.\n")
-    assert box.run(manager.logs, SUDO="sudo -n").stdout.endswith("Started web.service.\n")
+    assert box.run(manager.logs, ROLLBACK_SUDO="sudo -n").stdout.endswith("Started web.service.\n")
     assert [call[0] for call in box.calls()] == ["journalctl"]
     box.says("", status=1)
-    box.run(manager.logs, SUDO="sudo -n")
+    box.run(manager.logs, ROLLBACK_SUDO="sudo -n")
     assert [call[0] for call in box.calls()] == ["journalctl", "sudo"]
 
 
@@ -170,5 +261,5 @@ def test_a_user_s_own_systemd_is_found_without_a_login_session_and_without_sudo(
     show.write_text('#!/bin/sh\nprintf "%s\\n" "$XDG_RUNTIME_DIR" "$*"\n')
     state = managers.build(service("systemd-user", "bot"), "rosey").state
     uid = box.run("id -u").stdout.strip()
-    assert box.run(state, SUDO="sudo -n").stdout.startswith(f"/run/user/{uid}\n--user show -p ")
+    assert box.run(state, ROLLBACK_SUDO="sudo -n").stdout.startswith(f"/run/user/{uid}\n--user show -p ")
     assert box.run(state, XDG_RUNTIME_DIR="/elsewhere").stdout.startswith("/elsewhere\n")

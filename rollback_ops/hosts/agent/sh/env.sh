@@ -16,6 +16,7 @@ NL='
 : "${RO_ROOT:?}" "${RO_RELEASES:?}" "${RO_PATTERN:?}" "${RO_CURRENT:?}" "${RO_MANAGER:?}"
 : "${RO_STOP:?}" "${RO_KILL:?}" "${RO_RESET:?}" "${RO_START:?}" "${RO_RUNNING:?}" "${RO_STOPPED:?}" "${RO_STATE:?}"
 : "${RO_STOP_LIMIT:?}" "${RO_START_LIMIT:?}" "${RO_TOTAL_LIMIT:?}"
+: "${RO_RELATED:=:}" "${RO_REVIVE:=:}" "${RO_RELOAD:=:}"
 : "${RO_LOGS:=:}" "${RO_NEEDS:=}" "${RO_LINKS:=}" "${RO_REQUIRES:=}" "${RO_WATCHED:=}" "${RO_TRUSTED:=}"
 
 releases=$RO_ROOT/$RO_RELEASES
@@ -25,9 +26,6 @@ journal=$store/journal.jsonl
 # All but the journal belongs to one service in one environment. No name of either has an @ in it.
 state=$store/$RO_SERVICE@$RO_ENVIRONMENT
 marks=$state/marks
-# When the last transaction started the service: managers/since.py reads it.
-RO_STARTED=$state/started
-export RO_STARTED
 lives=$state/live
 manifests=$state/manifests
 # By revision, of releases that may be gone.
@@ -43,12 +41,36 @@ lease_seconds=10
 kept_runs=20
 
 # What the manager's command lines, and questions, may use.
-ROOT=$RO_ROOT
-LOGS=$RO_LOGS
-CURRENT=$current
-SUDO=
+ROLLBACK_ROOT=$RO_ROOT
+ROLLBACK_CURRENT=$current
 ROLLBACK_STATE=$state
+ROLLBACK_SUDO=
 # Our effective user, without a process for it.
 while read -r key _ uid _; do [ "$key" != Uid: ] || break; done </proc/self/status
-[ "$uid" = 0 ] || SUDO='sudo -n'
-export ROOT CURRENT SUDO LOGS ROLLBACK_STATE
+[ "$uid" = 0 ] || ROLLBACK_SUDO='sudo -n'
+export ROLLBACK_ROOT ROLLBACK_CURRENT ROLLBACK_STATE ROLLBACK_SUDO
+
+# What a login gives to the service's own commands, besides: the same to a question, to the worker and by hand.
+LOGIN='HOME USER LOGNAME SHELL PATH LANG XDG_RUNTIME_DIR DOCKER_HOST DOCKER_CONTEXT DOCKER_CONFIG'
+# What precedes each of these commands. Our own files are nobody else's to read; what the service makes is.
+prelude='umask 022; unset LC_ALL'
+names=$(export -p)
+set -f
+ifs=$IFS
+IFS=$NL
+# A value with several lines may look like more variables: to unset one that is not there does no harm.
+for name in $names; do
+    case $name in 'export '*) name=${name#export } name=${name%%=*} ;; *) continue ;; esac
+    case $name in '' | [0-9]* | *[!A-Za-z0-9_]*) continue ;; esac
+    # The last ones are bash's, which may not be unset.
+    case " $LOGIN ROLLBACK_ROOT ROLLBACK_CURRENT ROLLBACK_STATE ROLLBACK_SUDO PWD SHELLOPTS BASHOPTS UID EUID PPID " in
+        *" $name "*) ;;
+        *) prelude="$prelude $name" ;;
+    esac
+done
+IFS=$ifs
+set +f
+# What is empty counts as not set: so systemd's own LANG gives way to a login without one.
+for name in $LOGIN; do
+    eval "[ -n \"\${$name:-}\" ]" || prelude="$prelude $name"
+done

@@ -62,16 +62,14 @@ ask() {
     name_it "$real"
     say standing "$live_name" "$held"
     show_state
-    # What a question may use besides what a manager's command line may.
-    RUN=$run
-    export RUN STATE
     cd -- "$current" 2>/dev/null || cd /
     questions "$@"
 }
 
 # questions [TIMEOUT[,SINCE]… COMMAND]…: all at once; each answers with its exit status and its last lines.
 questions() {
-    number=0
+    number=0 shown=''
+    case $RO_MANAGER in systemd*) shown=${STATE:-} ;; esac
     while [ "$#" -gt 1 ]; do
         question "$number" "$1" "$2" &
         number=$((number + 1))
@@ -82,7 +80,6 @@ questions() {
 
 question() {
     case $2 in *,*) SINCE=${2#*,} ;; *) SINCE='' ;; esac
-    export SINCE
     set -- "$1" "${2%%,*}" "$3"
     now
     asked=$now
@@ -96,11 +93,12 @@ question() {
     say answered "$1" "$status" "$seconds"
 }
 
+# A question has as arguments: the run, what systemctl shows of the units, the manager's command for logs, and SINCE.
 # What the command leaves in the background goes with it: the answer would not end before that does.
 answer_to() {
     # BusyBox's timeout makes no process group, and takes less than a second for no limit.
     case $1 in 0.*) set -- 1 "$2" ;; esac
-    setsid timeout -k 1 "$1" sh -c "umask 022$NL$2" 2>&1 </dev/null &
+    setsid timeout -k 1 "$1" sh -c "$prelude$NL$2" rollback-ops "${run:-}" "$shown" "$RO_LOGS" "$SINCE" 2>&1 </dev/null &
     status=0
     wait "$!" || status=$?
     kill -KILL "-$!" 2>/dev/null

@@ -72,13 +72,16 @@ boot_id() {
     read -r boot </proc/sys/kernel/random/boot_id
 }
 
-# Our own files are nobody else's to read; what the service makes is.
+# manage COMMAND SECONDS [NAME…]: run a command line of the manager. The names follow it.
 manage() {
-    timeout -k 1 "$2" sh -c "umask 022$NL$1" 3>&- 4>&- 8>&- 9>&-
+    text=$1 within=$2
+    shift 2
+    [ "$#" = 0 ] || text="$text \"\$@\""
+    timeout -k 1 "$within" sh -c "$prelude$NL$text" rollback-ops "$@" 3>&- 4>&- 8>&- 9>&-
 }
 
 is() {
-    timeout 5 sh -c "$1" >/dev/null 2>&1 3>&- 4>&- 8>&- 9>&-
+    timeout 5 sh -c "$prelude$NL$1" >/dev/null 2>&1 3>&- 4>&- 8>&- 9>&-
 }
 
 # within HUNDREDTHS COMMAND: ask until the answer is yes.

@@ -1,13 +1,13 @@
 # The operations: how one is started, followed and answered.
 
-# switch RUN TARGET SOURCE BREAK-LOCK OWNER RUN-URL INTENT [RELINK [RESET]]: start the worker, and tell how it gets on.
+# switch RUN TARGET SOURCE BREAK-LOCK OWNER RUN-URL INTENT [RELINK [RESET [LOOK]]]: start the worker, and tell how it gets on.
 switch() {
     run=$1
     safe_name "$run" || return 64
     dir=$state/runs/$run
     if ! { own_directory "$state/runs" && mkdir -- "$dir" && printf '' >"$dir/progress" &&
         printf '%s\n' "$RO_SELF" >"$dir/program" && printf '%s\n' "$7" >"$dir/intent" &&
-        printf '%s\n' "$2" "$3" "$4" "$5" "$6" "${8:-yes}" "${9:-yes}" >"$dir/order"; } 2>/dev/null; then
+        printf '%s\n' "$2" "$3" "$4" "$5" "$6" "${8:-yes}" "${9:-yes}" "${10:-yes}" >"$dir/order"; } 2>/dev/null; then
         say result refused '' '' "cannot write to $store"
         return
     fi
@@ -24,8 +24,12 @@ launch() {
     [ "$RO_MANAGER" != custom ] || mode=process
     # A program that is not started costs nothing.
     unless_done="[ -e $dir/done ] || exec"
+    set --
+    for name in $LOGIN; do
+        eval "set -- \"\$@\" \"--setenv=$name=\${$name:-}\""
+    done
     if [ "$uid" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run >/dev/null &&
-        systemd-run --quiet --no-block --collect --unit="rollback-ops-$run" -p "KillMode=$mode" \
+        systemd-run --quiet --no-block --collect --unit="rollback-ops-$run" "$@" -p "KillMode=$mode" \
             -p "RuntimeMaxSec=$RO_TOTAL_LIMIT" -p "TimeoutStopSec=$RO_TOTAL_LIMIT" -p "ExecStopPost=/bin/sh -c \"$unless_done /bin/sh $dir/program aftermath $run\"" \
             /bin/sh "$dir/program" worker "$run" </dev/null >/dev/null 2>&1; then
         return

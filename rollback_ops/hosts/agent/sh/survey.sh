@@ -12,6 +12,7 @@ survey() {
     show_unfinished
     show_state
     show_bad_revisions
+    show_related
     list_releases
 }
 
@@ -94,11 +95,20 @@ show_unfinished() {
         say unfinished "$open_run" "$open_source" "$open_target" "$(release_behind "$open_source")"
 }
 
-show_state() {
+# Sets STATE.
+read_state() {
     # systemctl says no more than it is asked; what others say has to be bounded.
     case $RO_MANAGER in
-        systemd*) STATE=$(timeout 5 sh -c "$RO_STATE" 2>&1 </dev/null) ;;
-        *) STATE=$(timeout 5 sh -c "$RO_STATE" 2>&1 </dev/null | head -c 60000) ;;
+        systemd*) STATE=$(manage "$RO_STATE" 5 2>&1 </dev/null) ;;
+        *) STATE=$(manage "$RO_STATE" 5 2>&1 </dev/null | head -c 60000) ;;
     esac
+}
+
+show_state() {
+    read_state
+    print_state
+}
+
+print_state() {
     printf '%s\n' "$STATE" | prefixed state
 }

@@ -21,8 +21,10 @@ transaction() {
     fi
     holds_lease || { lost_lease; return; }
     relink_all
+    reload_units
     holds_lease || { lost_lease; return; }
     note_log_ends
+    mark_moment
     if start_service && is_whole "$target"; then
         finish switched ''
     elif ! is_whole "$target" && switch_back; then
@@ -104,12 +106,14 @@ log_end() {
 start_service() {
     now
     begun=$now
-    printf '%s %s\n' "$boot" "$now" >"$RO_STARTED"
+    printf '%s %s\n' "$boot" "$now" >"$state/started"
     if bring_up && started; then
         now
         seconds $((now - down_since))
         downtime=$seconds
         step start ok "$begun"
+        printf '' >"$dir/started"
+        start_dependents
     else
         step start failed "$begun"
         return 1
@@ -127,7 +131,7 @@ bring_up() {
 # systemd refuses a unit that was started too often; the survey could not know of that limit.
 is_limited() {
     [ "$reset" != yes ] || return 1
-    case $(timeout 5 sh -c "$RO_STATE" 2>/dev/null </dev/null 8>&- 9>&-) in *start-limit-hit*) ;; *) return 1 ;; esac
+    case $(manage "$RO_STATE" 5 2>/dev/null </dev/null) in *start-limit-hit*) ;; *) return 1 ;; esac
 }
 
 # systemctl has waited for its units, and a verification looks at them right after. It does not in an emergency,
@@ -156,7 +160,11 @@ comes_up() {
 put_back() {
     holds_lease || { lost_lease; return; }
     unprepare
-    if is "$RO_RUNNING" || { manage "$RO_START" "$RO_START_LIMIT" && comes_up; }; then
+    # Units that run to their end look well and stopped at the same time.
+    if { ! is "$RO_STOPPED" && is "$RO_RUNNING"; } || { manage "$RO_START" "$RO_START_LIMIT" && comes_up; }; then
+        now
+        begun=$now
+        start_dependents
         finish "${2:-put_back}" "$1"
     else
         finish failed "$1, and what was there does not run"
@@ -172,12 +180,15 @@ finish() {
     # What stands open, and the lease, are another run's by now.
     holds_lease || { lost_lease; return; }
     case $1 in switched | put_back | superseded) ;; *) manage "$RO_LOGS" 5 2>&1 </dev/null | tail -n 20 | prefixed log >&3 ;; esac
+    if [ "$1" = switched ]; then
+        read_state
+        old_processes
+    fi
     event "end" "$1"
     sync -- "${current%/*}" "$journal"
     mv -f -- "$state/open" "$dir/ended"
     write_lease
     # The verification's first look, without another operation.
-    # A `timeout` of BusyBox outlives its command, and must not hold the lock.
-    [ "$1" != switched ] || show_state >&3 8>&- 9>&-
+    [ "$1" != switched ] || print_state >&3
     result "$1" "$2" "$downtime"
 }

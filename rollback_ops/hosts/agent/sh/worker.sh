@@ -9,8 +9,8 @@ worker() {
     # The child of a killed worker, or a survey, may hold it for a moment.
     flock -w 5 8 || exit 0
     printf '%s\n' "$$" >"$dir/pid"
-    { IFS= read -r target && IFS= read -r source && IFS= read -r break_lock && IFS= read -r owner && IFS= read -r run_url && IFS= read -r relink && IFS= read -r reset; } <"$dir/order"
-    [ -z "$resumed" ] || break_lock=no reset=yes
+    { IFS= read -r target && IFS= read -r source && IFS= read -r break_lock && IFS= read -r owner && IFS= read -r run_url && IFS= read -r relink && IFS= read -r reset && IFS= read -r look; } <"$dir/order"
+    [ -z "$resumed" ] || break_lock=no reset=yes look=yes
     [ "$relink" = yes ] || RO_LINKS=''
     take_lock || return 0
     if [ -z "$resumed" ]; then
@@ -27,6 +27,7 @@ worker() {
         return
     else
         prepare
+        look_around
     fi
     transaction
 }
@@ -40,6 +41,8 @@ objection() {
         ! follows || refusal=superseded
     elif ! safe_name "$target" || ! is_whole "$target"; then
         objection="$target is no longer a complete release"
+    elif ! look_around; then
+        objection="$target lacks$moving, where systemd has the service's unit"
     elif ! claim; then
         objection="cannot write to $store"
         [ -z "$rival" ] || objection="its current belongs to ${rival%@*} (${rival#*@})"
@@ -64,7 +67,7 @@ begin() {
 is_done() {
     downtime=''
     look_at_current
-    [ "$live_state" = release ] && [ "$live_name" = "$target" ] && is "$RO_RUNNING"
+    [ "$live_state" = release ] && [ "$live_name" = "$target" ] && [ -e "$dir/started" ] && is "$RO_RUNNING"
 }
 
 # Finish what a killed worker began: forward, to the target.

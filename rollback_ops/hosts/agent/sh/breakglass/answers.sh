@@ -10,6 +10,7 @@ ask_process() {
         verdict=passed detail='it runs'
         first_identity=${first_identity:-$identity}
         [ "$identity" = "$first_identity" ] || verdict=failed final=yes detail='it was restarted since the rollback'
+        [ "$verdict" = failed ] || [ ! -s "$state/runs/$run/old" ] || verdict=unknown detail='a process that began before may still answer'
     elif is "$RO_STOPPED"; then
         verdict=failed final=yes down=yes detail='it does not run'
     elif [ -z "$STATE" ]; then
