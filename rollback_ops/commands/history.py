@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from rollback_ops.commands.context import Context, open_context, repository_of
 from rollback_ops.commands.result import sort_answers
+from rollback_ops.commands.run import info_of
 from rollback_ops.config import Settings
 from rollback_ops.config.request import Options
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError, UsageError
 from rollback_ops.core.journal import read_journal
+from rollback_ops.core.outcome import EXIT_CODES
 from rollback_ops.core.ports import Host
 from rollback_ops.core.record import HostRecord, Record, ReleaseRef
 from rollback_ops.core.redaction import Redactor
-from rollback_ops.core.run import RunInfo, new_run, rfc3339
+from rollback_ops.core.run import rfc3339
 from rollback_ops.core.statistics import Statistics, statistics
 from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.integrations.github.api import Repository
@@ -136,26 +138,16 @@ def _on_each(context: Context, work: Callable[[Host], T]) -> tuple[Mapping[str, 
 
 
 def _by_hand(context: Context, failed: bool) -> Record:
-    request, job, now = context.request, context.job, rfc3339(datetime.now(UTC))
-    info = RunInfo(
-        new_run(),
-        job.service_name,
-        job.environment_name,
-        "targeted",
-        request.trigger,
-        context.reason.text,
-        request.actor,
-        request.run_url,
-    )
-    to = ReleaseRef(release=request.backup)
-    outcome = "failed" if failed else "succeeded"
+    info, now = replace(info_of(context, context.reason), mode="targeted", dry_run=False), rfc3339(datetime.now(UTC))
+    to = ReleaseRef(release=context.request.backup)
+    outcome: Literal["failed", "succeeded"] = "failed" if failed else "succeeded"
     return Record(
         **info.facts(),
         started_at=now,
         finished_at=now,
         duration_seconds=0.0,
         outcome=outcome,
-        exit_code=Exit.FAILED if failed else Exit.OK,
+        exit_code=EXIT_CODES[outcome],
         to=to,
         hosts=tuple(HostRecord(host=host.name, outcome=outcome, to=to) for host in context.hosts),
         warnings=("recorded by hand",),

@@ -19,9 +19,25 @@ from rollback_ops.integrations.publish import Publisher
 
 
 def spec_of(context: Context, reason: Reason) -> RollbackSpec:
-    """Describe a new run: its facts are made here, once."""
+    """Describe a new run."""
+    request, service = context.request, context.job.service
+    return RollbackSpec(
+        info_of(context, reason),
+        selection_of(context),
+        partial(checks.build, service.checks),
+        service.verify,
+        checks.thresholds(service.checks, service.verify),
+        service.limits,
+        context.redact,
+        context.started_at,
+        request.wait,
+    )
+
+
+def info_of(context: Context, reason: Reason) -> RunInfo:
+    """Return the facts of a new run. They are made here, and nowhere else."""
     request, job = context.request, context.job
-    info = RunInfo(
+    return RunInfo(
         id=new_run(),
         service=job.service_name,
         environment=job.environment_name,
@@ -31,18 +47,6 @@ def spec_of(context: Context, reason: Reason) -> RollbackSpec:
         actor=request.actor,
         run_url=request.run_url,
         dry_run=request.dry_run,
-    )
-    service = job.service
-    return RollbackSpec(
-        info,
-        selection_of(context),
-        partial(checks.build, service.checks),
-        service.verify,
-        checks.thresholds(service.checks, service.verify),
-        service.limits,
-        context.redact,
-        context.started_at,
-        request.wait,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
 from pydantic_core import from_json
@@ -15,6 +16,7 @@ from pydantic_core import from_json
 from rollback_ops.core.model import ServiceId
 from rollback_ops.core.reading import composed, read_record
 from rollback_ops.core.record import Record
+from rollback_ops.core.run import RunInfo
 
 Event = dict[str, Any]
 
@@ -24,7 +26,7 @@ _LONGEST_LINE = 60_000
 _RECORD = re.compile(r'\{"schema_version":\d{1,9},"id":"([^"\\]{1,128})"')
 
 _ABOUT = ("service", "environment")
-_FACTS = ("id", "service", "environment", "mode", "trigger", "reason", "actor", "run_url")
+_FACTS = tuple(fact.name for fact in fields(RunInfo))
 
 
 def read_journal(lines: Iterable[str], about: ServiceId | None = None) -> tuple[list[Record], int]:
@@ -87,7 +89,7 @@ def _from_events(events: list[Event]) -> Record | None:
     first = _all(events, "intent")[0]
     events = [event for event in events if all(event.get(key, first.get(key)) == first.get(key) for key in _ABOUT)]
     intent = _all(events, "intent")[-1]
-    facts = {key: intent.get(key) for key in _FACTS}
+    facts = _part(intent, *_FACTS)
     origin, target = intent.get("from") or None, intent.get("to") or None
     verdicts = _all(events, "verdict")
     try:
