@@ -31,6 +31,7 @@ WORST = {
     "target-emptied": "switch:deploy",
     "release-added": "prepare:root",
     "target-unhealthy": "stop:root",
+    "socket-activated": "switch:root",
     "second-rollback": "lock:root",
     "second-emergency": "switch:root",
     "deployed-meanwhile": "start:deploy",

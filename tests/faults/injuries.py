@@ -132,6 +132,15 @@ def target_unhealthy(scene: Scene, running: Running) -> Iterator[None]:
     yield
 
 
+def socket_activated(scene: Scene, running: Running) -> Iterator[None]:
+    """A connection to the service's socket starts it again in the middle: the release that is being left, mostly."""
+    unit = scene.service.units[0]
+    scene.host.run(f"echo | timeout 1 bash -c 'cat >/dev/tcp/127.0.0.1/{scene.service.port + 5}'", check=False)
+    wait_for(lambda: scene.host.run(f"systemctl is-active {unit}", check=False).returncode == 0, 5)
+    yield
+    scene.host.run(f"systemctl stop {unit}.socket && rm /etc/systemd/system/{unit}.socket")
+
+
 def second_rollback(scene: Scene, running: Running) -> Iterator[None]:
     scene.others.append(second := scene.begin("second"))
     wait_for(lambda: second.process.poll() is not None, 6)
@@ -184,6 +193,7 @@ FAULTS: Mapping[str, Fault] = {
     "target-emptied": target_emptied,
     "release-added": release_added,
     "target-unhealthy": target_unhealthy,
+    "socket-activated": socket_activated,
     "second-rollback": second_rollback,
     "second-emergency": second_emergency,
     "deployed-meanwhile": deployed_meanwhile,
@@ -198,11 +208,15 @@ AT_RANDOM = "random"
 _NEEDING_WORKER = frozenset({"worker-killed", "all-killed"})
 # What is done to the release that runs when all is over is done to the service, and not to the rollback.
 _BEFORE_THE_END = frozenset({"target-removed", "target-emptied", "target-unhealthy"})
+# While the service is down.
+_DOWN = frozenset({"switch", "links", "start"})
 _OVER = frozenset(list(BOUNDARIES)[list(BOUNDARIES).index("start") + 1 :]) | {AT_RANDOM}
 
 
 def strikes(fault: str, boundary: str) -> bool:
     """Whether there is anything of the rollback to be hit."""
+    if fault == "socket-activated":
+        return boundary in _DOWN
     if fault in IN_WINDOW:
         return boundary == "verify"
     if fault in _NEEDING_WORKER:

@@ -122,7 +122,17 @@ class Stage:
         self._ops.settings(_settings(service, trial.fault, total))
         if trial.fault in IN_WINDOW:
             self.host.run(f"echo unhealthy >{scene.release(TARGET)}/behaviour")
+        if trial.fault == "socket-activated":
+            self._listen_for(service)
         return scene
+
+    def _listen_for(self, service: Deployed) -> None:
+        """Give the service a socket on which systemd listens. It has to be there before the service."""
+        (unit,) = service.units
+        socket = f"[Socket]\nListenStream=127.0.0.1:{service.port + 5}\n"
+        self.host.write(f"/etc/systemd/system/{unit}.socket", socket)
+        self.host.run(f"systemctl daemon-reload && systemctl stop {unit} && systemctl start {unit}.socket {unit}")
+        wait_for(service.listens, 15)
 
 
 def _settings(service: Deployed, fault: str, total: str) -> str:
