@@ -130,6 +130,34 @@ def mark(session: Session, typed: Typed) -> None:
 
 
 @app.command()
+@takes("env", "reason", "span", "lift", *HOSTS)
+def hold(session: Session, typed: Typed) -> None:
+    """Hold deployments for a while, lift what is held, or show it."""
+    context = _open(session, typed)
+    from rollback_ops.cli import show
+    from rollback_ops.commands.hold import hold as run
+    from rollback_ops.core.tasks import Cancellation
+
+    show.holds(session, run(context, Cancellation()), as_json=typed.json)
+
+
+@app.command()
+@takes("env", "revision", "to_deploy", "allow_bad", *HOSTS)
+def gate(session: Session, typed: Typed) -> None:
+    """Say whether a release may be deployed: nothing is held, and it is not known to be bad."""
+    context = _open(session, typed, survey=False)
+    from rollback_ops.cli import show
+    from rollback_ops.commands.context import load_settings
+    from rollback_ops.commands.gate import gate as run
+    from rollback_ops.commands.gate import other_environments
+    from rollback_ops.core.tasks import Cancellation
+
+    settings = load_settings(typed.config, session.environ)
+    others = other_environments(context, settings, session.environ, _options(typed), session.secrets)
+    show.gate(session, run(context, others, Cancellation()), as_json=typed.json)
+
+
+@app.command()
 @takes(*OF_AN_ENVIRONMENT)
 def install(session: Session, typed: Typed) -> None:
     """Install the break-glass program on the hosts. Run it again after you change settings."""
@@ -270,13 +298,17 @@ def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Op
     return Options(
         environment=_environment(typed),
         service=typed.service,
-        release=typed.release,
+        release=typed.release or typed.to_deploy,
         backup=typed.backup,
         reason=typed.reason,
         emergency=typed.emergency,
         dry_run=True if dry_run else typed.dry_run,
         if_current=typed.if_current,
         wait=typed.wait,
+        span=typed.span,
+        lift=typed.lift,
+        revision=typed.revision,
+        allow_bad=typed.allow_bad,
         resume=resume,
         hosts=tuple(typed.host),
         trigger=typed.trigger,

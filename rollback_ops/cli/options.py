@@ -78,6 +78,11 @@ class Typed:
         shell_complete=completion.hosts,
     )
     trigger: str | None = _option("--trigger", metavar="T", help="What started the rollback: deploy-failed, …")
+    span: str | None = _option("--for", metavar="TIME", help="For how long: 30m, 24h, 7d. [default: hold.for]")
+    lift: bool | None = _flag("--lift", help="Lift what is held.")
+    revision: str | None = _option("--revision", metavar="SHA", help="The commit that is to be deployed.")
+    to_deploy: str | None = _option("--release", metavar="NAME", help="The release that is to be deployed.")
+    allow_bad: bool | None = _flag("--allow-bad", help="Let one pass that is known to be bad.")
     failed: bool = _flag("--failed", help="Record the rollback as failed.", default=False)
     source: Source = _option(  # noqa: RUF009
         "--source",

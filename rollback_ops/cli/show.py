@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rollback_ops.cli import exit as process
 from rollback_ops.cli.output import documents, text
+from rollback_ops.cli.output import holds as holds_text
 from rollback_ops.cli.output.text import Line
 
 if TYPE_CHECKING:
     from rollback_ops.cli.session import Session
     from rollback_ops.commands.finish import Finished
+    from rollback_ops.commands.gate import Gate
     from rollback_ops.commands.history import History, Logged
+    from rollback_ops.commands.hold import Held
     from rollback_ops.commands.install import Installation
     from rollback_ops.commands.list import Releases
     from rollback_ops.commands.mark import Marked
@@ -55,9 +58,14 @@ def releases(session: Session, found: Releases, *, as_json: bool) -> NoReturn:
         for survey in found.surveys.values():
             session.console.show(text.live(survey))
             session.console.table(*text.releases(survey, found.decision, found.ranking, now))
+        session.console.show(holds_text.listed(found.holds, now))
         session.console.show((text.ordered(found.ranking),))
         session.console.show(text.decision(found.decision))
-    told = (*text.lost(found.lost), *text.listed(found.surveys.values(), found.decision, found.ranking, now))
+    told = (
+        *text.lost(found.lost),
+        *holds_text.listed(found.holds, now),
+        *text.listed(found.surveys.values(), found.decision, found.ranking, now),
+    )
     session.step.because((line.text for line in told), "Releases", found.environment)
     raise process.Ended(found.exit_code)
 
@@ -81,6 +89,22 @@ def marked(session: Session, done: Marked, *, as_json: bool) -> NoReturn:
     _lost(session, done.lost)
     _print(session, documents.marks(done), text.marks(done), as_json)
     raise process.Ended(done.exit_code)
+
+
+def holds(session: Session, held: Held, *, as_json: bool) -> NoReturn:
+    _lost(session, held.lost)
+    lines = list(holds_text.shown(held))
+    told = (*text.lost(held.lost), *lines)
+    session.step.because((line.text for line in told), "Holds", held.environment)
+    _print(session, documents.holds(held), lines, as_json)
+    raise process.Ended(held.exit_code)
+
+
+def gate(session: Session, found: Gate, *, as_json: bool) -> NoReturn:
+    lines = list(holds_text.gate(found))
+    session.step.because((line.text for line in lines), "Gate", found.environment)
+    _print(session, documents.gate(found), lines, as_json)
+    raise process.Ended(found.exit_code)
 
 
 def installation(session: Session, done: Installation, *, as_json: bool) -> NoReturn:

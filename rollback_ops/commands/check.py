@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.install import outdated
 from rollback_ops.commands.result import SURVEY_WITHIN, RunResult, sort_answers
 from rollback_ops.commands.run import fleet_of, publish, spec_of
+from rollback_ops.core.hold import about, merged, standing
+from rollback_ops.core.model import Hold
 from rollback_ops.core.ports import Progress
+from rollback_ops.core.run import rfc3339
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.readiness import doubts
 from rollback_ops.engine.rollback import roll_back
@@ -21,9 +25,21 @@ def check(context: Context, progress: Progress, cancellation: Cancellation) -> R
     with context.closing():
         reached = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation)).found
         spec, fleet = spec_of(context, reason), fleet_of(context, progress, cancellation)
-        warnings = [*outdated(context, reached), *_no_marker(context), *doubts(spec, fleet, [*reached.values()])]
+        held = standing(merged(reached.values()), context.started_at.timestamp())
+        warnings = [
+            *map(_held, held),
+            *outdated(context, reached),
+            *_no_marker(context),
+            *doubts(spec, fleet, [*reached.values()]),
+        ]
         record = roll_back(spec, fleet, publisher)
         return publish(context, publisher, warned(record, reason.warning, *warnings))
+
+
+def _held(hold: Hold) -> str:
+    """Say what is held. It keeps nobody from a rollback."""
+    by = f" (by {hold.by}, until {rfc3339(datetime.fromtimestamp(hold.until, UTC))})" if hold.readable else ""
+    return f"{about(hold)} is held{by}: {hold.reason}"
 
 
 def _no_marker(context: Context) -> Iterator[str]:

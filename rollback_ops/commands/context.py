@@ -74,6 +74,11 @@ class Context:
             allow_unchecked=request.emergency and environment.unchecked_emergency,
         )
 
+    def check_permission(self) -> None:
+        """Raise ``Refused`` where the person who asks does not have the permission that the environment requires."""
+        if self.permission and self.permission.refusal:
+            raise self.permission.refusal
+
     @cached_property
     def survey(self) -> Pending[str, Survey]:
         """The survey of the hosts. It begins when this is first read, and nobody waits for it here."""

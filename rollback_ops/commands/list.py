@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.core.errors import Exit, RollbackOpsError
-from rollback_ops.core.model import Survey
+from rollback_ops.core.hold import merged
+from rollback_ops.core.model import Hold, Survey
 from rollback_ops.core.order import Ranking
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Selection, make_plan
 from rollback_ops.core.tasks import Cancellation, each
@@ -24,6 +25,11 @@ class Releases:
     ranking: Ranking
     decision: Plan | NothingToDo | Refusal
     lost: Mapping[str, RollbackOpsError]
+
+    @property
+    def holds(self) -> tuple[Hold, ...]:
+        """What the hosts know of holds, together."""
+        return merged(self.surveys.values())
 
     @property
     def exit_code(self) -> int:

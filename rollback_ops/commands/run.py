@@ -8,6 +8,7 @@ from rollback_ops import checks
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import RunResult
 from rollback_ops.config.reason import Reason
+from rollback_ops.core.hold import HoldPolicy
 from rollback_ops.core.plan import Selection
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.record import Record
@@ -31,6 +32,7 @@ def spec_of(context: Context, reason: Reason) -> RollbackSpec:
         context.redact,
         context.started_at,
         request.wait,
+        HoldPolicy(service.hold.after_rollback, service.hold.seconds),
     )
 
 

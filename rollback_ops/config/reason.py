@@ -43,7 +43,7 @@ def reason_for(request: Request) -> Reason:
 def _required(text: str) -> str:
     count = f"{len(text):,} character{'s' * (len(text) != 1)}"
     if not text:
-        raise UsageError("a rollback needs a reason, and none was given", _HINT)
+        raise UsageError("a reason is needed, and none was given", _HINT)
     if len(text.splitlines()) > 1:
         raise UsageError(f"the reason has {len(text.splitlines())} lines; it should be one", _HINT)
     for position, character in enumerate(text, 1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -33,6 +33,10 @@ class Options:
     dry_run: bool | None = None
     if_current: str | None = None
     wait: str | None = None
+    span: str | None = None
+    lift: bool | None = None
+    revision: str | None = None
+    allow_bad: bool | None = None
     resume: bool = False
     hosts: tuple[str, ...] = ()
     trigger: str | None = None
@@ -46,6 +50,7 @@ class Request:
 
     ``release`` is the one that the command is about; ``backup`` is the one to roll back to.
     ``wait`` is how many seconds to wait for a host that another run holds; None: until a dead owner's lease is over.
+    ``span`` is for how many seconds to hold or to arm. ``revision`` is what ``gate`` is asked about.
     ``hosts`` limits the command to some hosts of the environment. ``record`` is the file to write the record to.
     ``webhook_format`` overrides the format in the settings. ``in_actions``: the command runs in a GitHub workflow.
     """
@@ -59,6 +64,10 @@ class Request:
     dry_run: bool = False
     if_current: str = ""
     wait: float | None = None
+    span: float | None = None
+    lift: bool = False
+    revision: str = ""
+    allow_bad: bool = False
     resume: bool = False
     hosts: tuple[str, ...] = ()
     trigger: Trigger = "manual"
@@ -95,7 +104,11 @@ class Request:
             emergency=asked.flag("EMERGENCY", given.emergency),
             dry_run=asked.flag("DRY_RUN", given.dry_run),
             if_current=asked.name("IF_CURRENT", given.if_current),
-            wait=_duration(asked.name("WAIT", given.wait)),
+            wait=_duration("--wait (ROLLBACK_WAIT)", asked.name("WAIT", given.wait), types.within_an_hour),
+            span=_duration("--for (ROLLBACK_FOR)", asked.name("FOR", given.span), types.within_a_month),
+            lift=asked.flag("LIFT", given.lift),
+            revision=asked.name("REVISION", given.revision),
+            allow_bad=asked.flag("ALLOW_BAD", given.allow_bad),
             resume=given.resume,
             hosts=asked.hosts(given.hosts),
             trigger=_trigger(asked.text("TRIGGER", given.trigger)) or _trigger_of(environ),
@@ -155,12 +168,12 @@ def _named(environment: str) -> str:
     return environment
 
 
-def _duration(text: str) -> float | None:
-    """Return the seconds of ``--wait`` or ROLLBACK_WAIT; None when neither was given."""
+def _duration(source: str, text: str, within: Callable[[float], float]) -> float | None:
+    """Return the seconds of an option or its variable; None when neither was given."""
     try:
-        return types.within_an_hour(types.parse_duration(text)) if text else None
+        return within(types.parse_duration(text)) if text else None
     except ValueError as error:
-        raise UsageError(f"--wait (ROLLBACK_WAIT) = {quoted(text)} {error}") from None
+        raise UsageError(f"{source} = {quoted(text)} {error}") from None
 
 
 def _trigger(text: str) -> Trigger | None:

@@ -16,6 +16,7 @@ from rollback_ops.config.types import (
     ExpectedText,
     HeaderName,
     HeaderValue,
+    HoldSpan,
     Limit,
     LinePatterns,
     LogFile,
@@ -33,6 +34,7 @@ from rollback_ops.config.types import (
     Units,
 )
 from rollback_ops.core.health import Thresholds
+from rollback_ops.core.hold import AfterRollback
 from rollback_ops.core.model import AutomaticTrigger
 from rollback_ops.core.order import Order
 
@@ -158,6 +160,13 @@ class Guard(Section):
     max_per_day: int = Field(3, ge=1, le=1000)
 
 
+class Hold(Section):
+    """The hold that a rollback sets by itself: what nobody should deploy, and for how long."""
+
+    after_rollback: AfterRollback = "bad"
+    seconds: HoldSpan = Field(86400.0, alias="for")
+
+
 class Notify(Section):
     """The events that are sent to the webhook, and the format of the messages."""
 
@@ -213,6 +222,7 @@ class Service(Section):
     checks: dict[Name, Check] = {}
     verify: Verify = Field(default_factory=Verify)
     guard: Guard = Field(default_factory=Guard)
+    hold: Hold = Field(default_factory=Hold)
     notify: Notify = Field(default_factory=Notify)
     limits: Limits = Field(default_factory=Limits)
     mask: tuple[SecretPattern, ...] = ()

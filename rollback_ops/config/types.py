@@ -15,11 +15,11 @@ from rollback_ops.config import mask_pattern
 from rollback_ops.config.addresses import each_host_once
 from rollback_ops.core.text import did_you_mean, listed
 
-_DURATION = re.compile(r"(?P<amount>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m)")
+_DURATION = re.compile(r"(?P<amount>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m|h|d)")
 # As it is written: seconds, or text. Python names groups in a way that JSON Schema does not know.
-_Duration = float | Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m)$")]
-_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}
-_DURATION_WORDS = 'should be a duration, a number with its unit: "500ms", "20s" or "2m"'
+_Duration = float | Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$")]
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION_WORDS = 'should be a duration, a number with its unit: "500ms", "20s", "2m", "24h" or "7d"'
 
 # Braces of the shell and of other templates (${x}, %{x}, {{x}}) are not placeholders.
 _PLACEHOLDER = re.compile(r"(?<![$%{])\{([a-z_]+)\}(?!\})")
@@ -50,6 +50,12 @@ def parse_duration(value: object) -> float:
 def within_an_hour(seconds: float) -> float:
     if not 0 <= seconds <= 3600:
         raise ValueError("should be from 0 seconds to one hour")
+    return seconds
+
+
+def within_a_month(seconds: float) -> float:
+    if not 0 < seconds <= 30 * 86400:
+        raise ValueError("should be longer than 0 seconds, and at most 30 days")
     return seconds
 
 
@@ -142,6 +148,9 @@ _unique = AfterValidator(_each_once)
 
 Seconds = Annotated[
     float, BeforeValidator(parse_duration, json_schema_input_type=_Duration), AfterValidator(within_an_hour)
+]
+HoldSpan = Annotated[
+    float, BeforeValidator(parse_duration, json_schema_input_type=_Duration), AfterValidator(within_a_month)
 ]
 Limit = Annotated[Seconds, AfterValidator(_positive)]
 

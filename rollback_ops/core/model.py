@@ -137,6 +137,33 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldRelease:
+    """A release that a hold is about, and its revision; empty where it has none."""
+
+    release: str
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What nobody should deploy, for how long, and who says so. Times are in seconds since the epoch.
+
+    ``id`` is the run that set it. ``releases``: those that were left; empty: everything. ``lifted_by``: who took it
+    back, with ``lifted_because``; empty while nobody has. ``readable``: False where what a host keeps is damaged.
+    """
+
+    id: str
+    by: str
+    reason: str
+    since: float
+    until: float
+    releases: tuple[HeldRelease, ...] = ()
+    lifted_by: str = ""
+    lifted_because: str = ""
+    readable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class OpenTransaction:
     """A transaction that a host began and did not finish. ``source`` is what ``current`` pointed at.
 
@@ -175,6 +202,7 @@ class Survey:
     reaches: tuple[str, ...] = ()
     seconds: float = 0.0
     bad_revisions: tuple[BadRevision, ...] = ()
+    holds: tuple[Hold, ...] = ()
 
     @property
     def interrupted(self) -> OpenTransaction | None:

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 
 from rollback_ops.core.errors import BadAnswer, Exit
 from rollback_ops.core.health import Health, Verification
-from rollback_ops.core.model import StepOutcome, Survey, SwitchResult
+from rollback_ops.core.model import Hold, StepOutcome, Survey, SwitchResult
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Rejected
 from rollback_ops.core.record import (
     CheckRecord,
+    HoldRecord,
     HostOutcome,
     HostRecord,
     Outcome,
@@ -76,6 +77,7 @@ def record_of(state: RunState) -> Record:
         rejected=tuple(RejectedRelease(release=r.release, why=r.why) for r in _rejected(state)),
         hosts=hosts,
         superseded_by=next((host.superseded_by for host in hosts if host.superseded_by), None),
+        hold=_hold(state.hold) if state.hold else None,
         warnings=tuple(state.warnings),
     )
     return record.redacted(state.redact)
@@ -274,6 +276,12 @@ def _checks(state: RunState, name: str) -> Iterator[CheckRecord]:
     if verified is None and state.last(name):
         for check_name, kind in state.skipped:
             yield CheckRecord(name=check_name, kind=kind, outcome="skipped")
+
+
+def _hold(hold: Hold) -> HoldRecord:
+    since, until = (rfc3339(datetime.fromtimestamp(at, UTC)) for at in (hold.since, hold.until))
+    releases = tuple(ReleaseRef(release=r.release, revision=r.revision or None) for r in hold.releases)
+    return HoldRecord(releases=releases, since=since, until=until)
 
 
 def _downtime(results: Sequence[SwitchResult]) -> float | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import (
+    Hold,
     HostCommand,
     Inspection,
     InstallOutcome,
@@ -62,8 +63,11 @@ class Host(Protocol):
     def logs(self) -> Sequence[str]:
         """Return the last lines that the service wrote."""
 
-    def record(self, run: str, marks: Mapping[str, Mark], line: str) -> None:
-        """Mark releases, append a line to the journal, and release the lease of ``run``."""
+    def record(self, run: str, marks: Mapping[str, Mark], line: str, hold: Hold | None = None) -> None:
+        """Mark releases, append a line to the journal, set a hold, and release the lease of ``run``."""
+
+    def write_holds(self, holds: Sequence[Hold], forget: Sequence[str] = ()) -> None:
+        """Write holds over what the host has of them, and forget others. Raises ``Refused`` where that fails."""
 
     def journal(self) -> Sequence[str]:
         """Return the journal's lines, oldest first."""

@@ -103,6 +103,14 @@ class Superseder(RecordPart):
     run_url: str | None = None
 
 
+class HoldRecord(RecordPart):
+    """A hold that the run set: nobody should deploy these releases until then. Empty: nobody should deploy at all."""
+
+    releases: tuple[ReleaseRef, ...] = ()
+    since: Timestamp
+    until: Timestamp
+
+
 class HostRecord(RecordPart):
     """What happened on one host. ``downtime_seconds``: from the stop until the service was started again."""
 
@@ -151,6 +159,7 @@ class Record(RecordPart):
     hosts: tuple[HostRecord, ...] = ()
     deployment: DeploymentRef = DeploymentRef()
     superseded_by: Superseder | None = None
+    hold: HoldRecord | None = None
     warnings: tuple[str, ...] = ()
 
     @property

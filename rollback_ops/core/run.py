@@ -10,7 +10,18 @@ from typing import Any
 
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Health, Verification
-from rollback_ops.core.model import PERSONAL_TRIGGERS, Mark, Mode, ServiceId, Survey, SwitchResult, Trigger
+from rollback_ops.core.hold import HoldPolicy
+from rollback_ops.core.model import (
+    PERSONAL_TRIGGERS,
+    HeldRelease,
+    Hold,
+    Mark,
+    Mode,
+    ServiceId,
+    Survey,
+    SwitchResult,
+    Trigger,
+)
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.record import Superseder
 from rollback_ops.core.redaction import Redactor
@@ -101,6 +112,7 @@ class RunState:
     logs: dict[str, Sequence[str]] = field(default_factory=dict)
     skipped: tuple[tuple[str, str], ...] = ()
     superseded: dict[str, Superseder] = field(default_factory=dict)
+    hold: Hold | None = None
     warnings: list[str] = field(default_factory=list)
     cancelled: int = 0
 
@@ -142,6 +154,24 @@ class RunState:
             marks.pop(self._left(host), None)
         return marks
 
+    def hold_after(self, policy: HoldPolicy) -> Hold | None:
+        """Return the hold of this run, on the releases that hosts left for an older one; None where none did."""
+        left = {ref: None for host in self.touched if (ref := self._went_back_from(host))}
+        if policy.after_rollback == "none" or not left:
+            return None
+        now = datetime.now(UTC).timestamp()
+        releases = () if policy.after_rollback == "all" else tuple(left)
+        info = self.info
+        return Hold(info.id, info.actor, self.redact(info.reason), now, now + policy.seconds, releases)
+
+    def _went_back_from(self, host: str) -> HeldRelease | None:
+        last, left = self.last(host), self.surveys[host].release(self._left(host)) if host in self.surveys else None
+        if last is None or left is None or host in self.superseded or last.goes_back:
+            return None
+        forward = any(each.host == host and each.forward for each in last.plan.hosts)
+        gone = last.switched[host].target_is_live and last.plan.target != left.name
+        return HeldRelease(left.name, left.revision) if gone and not forward else None
+
     def _is_verdict(self, host: str, attempt: Attempt) -> bool:
         """Whether going to the attempt's target says that the release which the host left is bad.
 
@@ -179,6 +209,14 @@ def mark_of(verification: Verification) -> Mark:
 def new_run() -> str:
     """Return the id of a new run. Ids sort by time."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def run_time(run: str) -> float:
+    """Return when a run began, in seconds since the epoch, as its id says; 0 where it does not."""
+    try:
+        return datetime.strptime(run[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def rfc3339(moment: datetime) -> str:

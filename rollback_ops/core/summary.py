@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from rollback_ops.core.record import Outcome, Record
+    from rollback_ops.core.record import HoldRecord, Outcome, Record
 
 
 class OutcomeSummary(NamedTuple):
@@ -80,6 +80,12 @@ def outcome_summary(record: Record) -> OutcomeSummary:
     if record.dry_run and record.to.release and record.outcome in ("nothing_to_do", "partial"):
         return _POSSIBLE if record.outcome == "nothing_to_do" else _POSSIBLE_IN_PART
     return summary
+
+
+def held(hold: HoldRecord) -> str:
+    """Say what nobody should deploy."""
+    names = [f"{r.release} ({r.revision[:12]})" if r.revision else f"{r.release}" for r in hold.releases]
+    return ", ".join(names) or "every deployment"
 
 
 def target_label(record: Record) -> str:

@@ -10,7 +10,8 @@ from rollback_ops.checks import HostProbe, NetworkProbe
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import ConnectionLost, RollbackOpsError
 from rollback_ops.core.health import Claim, Finding, Thresholds, Verification
-from rollback_ops.core.model import HostCommand, Inspection, Mark, Survey, SwitchOrder, SwitchResult, Unit
+from rollback_ops.core.hold import merged, repairs
+from rollback_ops.core.model import Hold, HostCommand, Inspection, Mark, Survey, SwitchOrder, SwitchResult, Unit
 from rollback_ops.core.ports import Host, Progress
 from rollback_ops.core.tasks import Cancellation, Pending
 from rollback_ops.engine.lease import LeaseKeeper
@@ -153,18 +154,30 @@ class Fleet:
         read = self._each(names, lambda name: self._hosts[name].journal(), _SURVEY_WITHIN)
         return {name: lines for name, lines in read.items() if not isinstance(lines, RollbackOpsError)}
 
-    def record(self, run: str, marks: Mapping[str, Mapping[str, Mark]], line: str) -> dict[str, RollbackOpsError]:
-        """Mark releases and append the line to each host's journal. Returns the errors, by host."""
+    def record(
+        self, run: str, marks: Mapping[str, Mapping[str, Mark]], line: str, hold: Hold | None = None
+    ) -> dict[str, RollbackOpsError]:
+        """Mark releases, append the line to each host's journal, and set the hold. Returns the errors, by host."""
 
         # What is renewed after that would have to be given up again.
         self._leases.stop()
 
         def write(name: str) -> None:
-            self._hosts[name].record(run, marks[name], line)
+            self._hosts[name].record(run, marks[name], line, hold)
 
         within = min(_RECORD_WITHIN, max(_LAST_WORDS, self._cancellation.leave_at - time.monotonic()))
         written = tasks.each(marks, write, within, Cancellation())
         return {name: error for name, error in written.items() if error is not None}
+
+    def share_holds(self, surveys: Sequence[Survey]) -> None:
+        """Give each host the holds that others know, so that all know the same. What fails is done by the next run."""
+        now = time.time()
+        known = merged(surveys)
+        wanted = {survey.host: found for survey in surveys if any(found := repairs(survey, known, now))}
+        if wanted:
+            tasks.each(
+                wanted, lambda name: self._hosts[name].write_holds(*wanted[name]), _RECORD_WITHIN, Cancellation()
+            )
 
     def release(self) -> None:
         """Renew no lease any more. What is not given up by ``record`` ends by itself, in seconds."""

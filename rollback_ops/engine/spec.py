@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from rollback_ops.checks import HostProbe, NetworkProbe
 from rollback_ops.config import Limits, Verify
 from rollback_ops.core.health import Thresholds
+from rollback_ops.core.hold import HoldPolicy
 from rollback_ops.core.model import Survey, SwitchOrder, Unit
 from rollback_ops.core.plan import HostPlan, Selection
 from rollback_ops.core.redaction import Redactor
@@ -32,6 +33,7 @@ class RollbackSpec:
     redact: Redactor = field(default_factory=Redactor)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     wait: float | None = None
+    hold: HoldPolicy = field(default_factory=HoldPolicy)
 
 
 def for_host(spec: RollbackSpec, host: HostPlan, state: RunState) -> SwitchOrder:

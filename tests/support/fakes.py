@@ -10,6 +10,7 @@ from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Finding, Verification
 from rollback_ops.core.model import (
     CommandResult,
+    Hold,
     HostCommand,
     Inspection,
     InstallOutcome,
@@ -99,6 +100,7 @@ class FakeHost:
     asked_by: list[str] = field(default_factory=list)
     dials: list[str] = field(default_factory=list)
     program: str = ""
+    holds: tuple[Hold, ...] = ()
 
     def _begin(self, operation: str, about: str = "") -> None:
         self.events.append((self.name, operation, about))
@@ -108,7 +110,15 @@ class FakeHost:
     def survey(self, *, sizes: bool = False) -> Survey:
         self._begin("survey")
         return Survey(
-            self.name, self.releases, self.live, self.units, self.lease, self.unfinished, self.blockers, self.warnings
+            self.name,
+            self.releases,
+            self.live,
+            self.units,
+            self.lease,
+            self.unfinished,
+            self.blockers,
+            self.warnings,
+            holds=self.holds,
         )
 
     def inspect(self, release: str, questions: Sequence[HostCommand] = ()) -> Inspection:
@@ -144,10 +154,16 @@ class FakeHost:
         self.dials.append(f"{host}:{port}")
         raise ConnectionRefusedError(111, "Connection refused")
 
-    def record(self, run: str, marks: Mapping[str, Mark], line: str) -> None:
+    def record(self, run: str, marks: Mapping[str, Mark], line: str, hold: Hold | None = None) -> None:
         self._begin("record", " ".join(f"{release}={mark}" for release, mark in sorted(marks.items())))
         self.releases = tuple(replace(r, mark=marks.get(r.name, r.mark)) for r in self.releases)
         self.lines.append(line)
+        self.holds += (hold,) if hold else ()
+
+    def write_holds(self, holds: Sequence[Hold], forget: Sequence[str] = ()) -> None:
+        self._begin("hold", " ".join(hold.id for hold in holds))
+        written = {hold.id: hold for hold in (*self.holds, *holds)}
+        self.holds = tuple(hold for run, hold in written.items() if run not in forget)
 
     def logs(self) -> Sequence[str]:
         self._begin("logs")

@@ -40,6 +40,11 @@ USUAL: dict[str, Any] = {
     ],
     "deployment": {"id": None, "url": None},
     "superseded_by": None,
+    "hold": {
+        "releases": [{"release": "b3", "revision": "sha-b3"}],
+        "since": "2024-01-02T03:04:07.178Z",
+        "until": "2024-01-03T03:04:07.178Z",
+    },
     "warnings": ["beware"],
 }
 

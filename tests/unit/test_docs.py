@@ -144,12 +144,15 @@ def test_the_table_of_options_is_what_the_commands_take() -> None:
     assert documented == taken
 
 
+FLAGS = ("EMERGENCY", "DRY_RUN", "LOCAL", "LIFT", "ALLOW_BAD")
+
+
 def test_the_variables_in_the_table_of_options_are_heeded() -> None:
     base = {"ROLLBACK_ENVIRONMENT": "prod"}
     for option, _, variable, _ in table(COMMANDS, "option"):
         for name in codes(variable):
-            value = "true" if name in ("ROLLBACK_EMERGENCY", "ROLLBACK_DRY_RUN", "ROLLBACK_LOCAL") else "log-error"
-            value = "2m" if name == "ROLLBACK_WAIT" else value
+            value = "true" if name.removeprefix("ROLLBACK_") in FLAGS else "log-error"
+            value = "2m" if name in ("ROLLBACK_WAIT", "ROLLBACK_FOR") else value
             if option == "`--config`":
                 assert settings_path({name: value}) == Path(value)
             else:
@@ -187,6 +190,7 @@ SECTIONS: dict[str, type[schema.Section]] = {
     "`[services.NAME.verify]`": schema.Verify,
     "`[services.NAME.limits]`": schema.Limits,
     "`[services.NAME.guard]`": schema.Guard,
+    "`[services.NAME.hold]`": schema.Hold,
     "`[services.NAME.notify]`": schema.Notify,
     "`[environments.NAME]`": schema.Environment,
 }

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from rollback_ops.cli.actions.markdown import bounded, code, link, table, words
 from rollback_ops.core.model import PERSONAL_TRIGGERS
 from rollback_ops.core.record import HostRecord, Record, ReleaseRef
-from rollback_ops.core.summary import outcome_summary, step_durations, target_label, verification_summary
+from rollback_ops.core.summary import held, outcome_summary, step_durations, target_label, verification_summary
 
 # Over 1 MiB GitHub drops the whole of it.
 _LONGEST = 256 * 1024
@@ -72,6 +72,9 @@ def _facts(record: Record, repository: str) -> Iterator[str]:
     yield f"- **{target_label(record)}:** {_release(record.to, repository)}{_difference(record, repository)}"
     yield f"- **Duration:** {record.duration_seconds:.1f} seconds"
     yield f"- **Verification:** {sign} {words(verdict)}{colon}{code(which)}"
+    if record.hold:
+        until = datetime.fromisoformat(record.hold.until).astimezone(UTC)
+        yield f"- **Held:** {code(held(record.hold))}, until {until:%Y-%m-%d %H:%M} UTC"
     if record.deployment.id is not None:
         yield f"- **Deployment:** {link(str(record.deployment.id), _page(record, repository))}"
     if record.run_url:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Verification
-from rollback_ops.core.model import Survey
+from rollback_ops.core.hold import standing
+from rollback_ops.core.model import Hold, Survey
 from rollback_ops.core.plan import NothingToDo, Plan
+from rollback_ops.core.run import rfc3339
 
 if TYPE_CHECKING:
+    from rollback_ops.commands.gate import Gate
     from rollback_ops.commands.history import History
+    from rollback_ops.commands.hold import Held
     from rollback_ops.commands.install import Installation
     from rollback_ops.commands.list import Releases
     from rollback_ops.commands.mark import Marked
@@ -30,8 +37,9 @@ def releases(found: Releases) -> Document:
         "why_none": None if isinstance(decision, Plan) else decision.why,
         "rejected": rejected,
         "order": {"by": found.ranking.order, "why": found.ranking.why},
+        "holds": [_hold(hold) for hold in found.holds],
         "hosts": [_survey(survey) for survey in found.surveys.values()],
-        "unreachable": [{"host": host, "detail": error.message} for host, error in found.lost.items()],
+        "unreachable": _unreachable(found.lost),
     }
 
 
@@ -39,6 +47,41 @@ def _survey(survey: Survey) -> Document:
     keys = ("host", "live", "releases", "units", "lease", "unfinished", "blockers", "warnings")
     whole = asdict(survey)
     return {key: whole[key] for key in keys}
+
+
+def holds(held: Held) -> Document:
+    return {
+        "environment": held.environment,
+        "done": held.done,
+        "held": bool(standing(held.holds, held.now)),
+        "holds": [_hold(hold) for hold in held.holds],
+        "unreachable": _unreachable(held.lost),
+    }
+
+
+def _hold(hold: Hold) -> Document:
+    return asdict(hold) | {"since": _moment(hold.since), "until": _moment(hold.until)}
+
+
+def gate(found: Gate) -> Document:
+    return {
+        "environment": found.environment,
+        "revision": found.candidate.revision,
+        "release": found.candidate.release,
+        "may_be_deployed": not found.objections,
+        "objections": [
+            asdict(each) | {"since": _moment(each.since), "until": _moment(each.until)} for each in found.objections
+        ],
+        "unreachable": _unreachable(found.lost),
+    }
+
+
+def _moment(at: float) -> str | None:
+    return rfc3339(datetime.fromtimestamp(at, UTC)) if at else None
+
+
+def _unreachable(lost: Mapping[str, RollbackOpsError]) -> list[Document]:
+    return [{"host": host, "detail": error.message} for host, error in lost.items()]
 
 
 def verification(found: Verified) -> Document:

@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from rollback_ops.core import summary
@@ -15,6 +15,7 @@ from rollback_ops.core.health import CheckResult, Verification
 from rollback_ops.core.model import InstallOutcome, Release, StepReport, Survey
 from rollback_ops.core.order import Ranking, live_at
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
+from rollback_ops.core.run import run_time
 from rollback_ops.core.trust import remedy
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ def _details(record: Record) -> Iterator[Line]:
         yield from _host(host, alone=len(record.hosts) == 1, would=record.dry_run)
     for rejected in record.not_chosen:
         yield Line(f"  not {rejected.release}: {rejected.why}", "faint")
+    if hold := record.hold:
+        yield Line(f"  held until {hold.until[:16].replace('T', ' ')} UTC: {summary.held(hold)}")
     for warning in record.warnings:
         yield Line(f"  ! {warning}", "warning")
 
@@ -271,11 +274,8 @@ def _why_not(release: Release, why: str) -> str:
 
 def _mark(release: Release, now: float) -> str:
     """Show the mark and its age, which the name of the run tells that set it."""
-    try:
-        marked = datetime.strptime(release.marked_by[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        return release.mark
-    return f"{release.mark} ({age(now - marked)})"
+    marked = run_time(release.marked_by)
+    return f"{release.mark} ({age(now - marked)})" if marked else release.mark
 
 
 def listed(

@@ -14,7 +14,9 @@ from rollback_ops.core.errors import (
     Refused,
     RollbackOpsError,
 )
+from rollback_ops.core.hold import line_of
 from rollback_ops.core.model import (
+    Hold,
     HostCommand,
     Inspection,
     InstallOutcome,
@@ -93,12 +95,19 @@ class AgentHost:
     def dial(self, host: str, port: int, timeout: float) -> Stream:
         return self._transport.dial(host, port, timeout)
 
-    def record(self, run: str, marks: Mapping[str, Mark], line: str) -> None:
+    def record(self, run: str, marks: Mapping[str, Mark], line: str, hold: Hold | None = None) -> None:
         pairs = [word for release, mark in marks.items() for word in (mark, release)]
+        pairs += ["hold", line_of(hold)] if hold else []
         answer = self._operate("record", run, line, *pairs)
         # Marks alone are a courtesy: who may look but not write can still verify.
         if line and answer.status != 0:
             raise Refused(f"{self.name}: .rollback could not be written to")
+
+    def write_holds(self, holds: Sequence[Hold], forget: Sequence[str] = ()) -> None:
+        pairs = [word for hold in holds for word in (hold.id, line_of(hold))]
+        pairs += [word for run in forget for word in (run, "")]
+        if self._operate("hold", *pairs).status != 0:
+            raise Refused(f"{self.name}: the hold could not be written", "May this user write to .rollback?")
 
     def journal(self) -> Sequence[str]:
         return protocol.text_of(self._operate("history", within=60.0), "journal").splitlines()

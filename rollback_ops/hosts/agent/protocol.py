@@ -8,9 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import get_args
 
 from rollback_ops.core.errors import BadAnswer, Refused
+from rollback_ops.core.hold import parse
 from rollback_ops.core.model import (
     BadRevision,
     CommandResult,
+    HeldRelease,
+    Hold,
     Inspection,
     InstallOutcome,
     Lease,
@@ -143,6 +146,7 @@ def survey(host: str, answer: Answer, units: tuple[Unit, ...], seconds: float = 
         bad_revisions=tuple(BadRevision(*map(clean, f[:4])) for f in answer.of("bad-revision", 1)),
         notes=tuple(_explained(f) for f in answer.of("note", 2)),
         reaches=tuple(clean(f[0]) for f in answer.of("reaches", 1)),
+        holds=tuple(_hold(f) for f in answer.of("hold", 2) if SAFE_NAME.fullmatch(f[0])),
     )
 
 
@@ -296,6 +300,18 @@ def _live(answer: Answer) -> Live:
 def _leases(answer: Answer) -> Iterator[Lease]:
     for run, owner, url, since, left, until, *_ in answer.of("lease", 5):
         yield Lease(clean(run), clean(owner), clean(url), clean(since), _number(left) or 0.0, clean(until))
+
+
+def _hold(fields: list[str]) -> Hold:
+    found = parse(*fields[:2])
+    return replace(
+        found,
+        by=clean(found.by),
+        reason=clean(found.reason, 1_000),
+        lifted_by=clean(found.lifted_by),
+        lifted_because=clean(found.lifted_because, 1_000),
+        releases=tuple(HeldRelease(clean(r.release, 128), clean(r.revision, 64)) for r in found.releases[:100]),
+    )
 
 
 def _explained(fields: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from rollback_ops.core.model import PERSONAL_TRIGGERS, Mode, Trigger
 from rollback_ops.core.record import HostRecord, Record, RecordPart, ReleaseRef, Timestamp
-from rollback_ops.core.summary import outcome_summary, target_label, verification_summary
+from rollback_ops.core.summary import held, outcome_summary, target_label, verification_summary
 from rollback_ops.core.text import joined
 
 
@@ -79,8 +79,14 @@ def _outcome_facts(record: Record) -> Iterator[tuple[str, str]]:
     yield target_label(record), _release(record.to)
     yield "Duration", f"{record.duration_seconds:.1f} seconds"
     yield "Verification", " ".join(verification_summary(record))
+    if record.hold:
+        yield "Held", f"{held(record.hold)}, until {_minute(record.hold.until)}"
     if record.warnings:
         yield "Warnings", joined("; ".join(record.warnings))
+
+
+def _minute(at: str) -> str:
+    return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _release(ref: ReleaseRef) -> str:

@@ -26,6 +26,8 @@ COMMANDS = (
     "guard",
     "seal",
     "resume",
+    "hold",
+    "gate",
     "history list",
     "history stats",
     "history log",

@@ -31,6 +31,8 @@ COMMANDS: dict[str, set[str]] = {
     "guard": ON_HOSTS | {"--wait", "--record"},
     "seal": ON_HOSTS,
     "mark": ON_HOSTS | {"--reason"},
+    "hold": ON_HOSTS | {"--reason", "--for", "--lift"},
+    "gate": ON_HOSTS | {"--revision", "--release", "--allow-bad"},
     "install": ON_HOSTS,
     "demo": set(),
     "completion": set(),

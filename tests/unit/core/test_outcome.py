@@ -225,6 +225,7 @@ def test_the_record_has_the_facts_of_the_run_and_its_results() -> None:
         "rejected": ({"release": "b3", "why": "it is live"},),
         "deployment": {"id": None, "url": None},
         "superseded_by": None,
+        "hold": None,
         "warnings": ("beware",),
     }
 

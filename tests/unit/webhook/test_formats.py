@@ -70,6 +70,7 @@ def test_the_plain_text_for_slack_has_every_fact() -> None:
         "*To:* b2 (sha-b2)",
         "*Duration:* 1.5 seconds",
         "*Verification:* ✅ Passed (1 check)",
+        "*Held:* b3 (sha-b3), until 2024-01-03 03:04 UTC",
         "*Warnings:* beware",
         "• deploy@bot1: succeeded, b3 → b2, down for 0.2 s",
     ]

@@ -20,7 +20,8 @@ end_last_line() {
     [ "$last" = "$NL." ] || printf '\n' >>"$journal"
 }
 
-# record RUN LINE [MARK[=WHY] RELEASE]…: write the record of a run and its marks, and drop its lease.
+# record RUN LINE [MARK[=WHY] RELEASE]…: write the record of a run and its marks, and drop its lease. The mark "hold" is
+# a hold of this run, and its line stands in the place of the release.
 record() {
     # What was verified without a rollback was deployed lately; what a rollback left or restored was live before.
     run=$1 last_word=$2 first_live=''
@@ -32,7 +33,9 @@ record() {
     [ "$#" = 0 ] || forget_gone "$2"
     written=0
     while [ "$#" -ge 2 ]; do
-        if safe_name "$2" && [ -d "$releases/$2" ]; then
+        if [ "$1" = hold ]; then
+            set_hold "${run%.*}" "$2" || written=1
+        elif safe_name "$2" && [ -d "$releases/$2" ]; then
             identify "$2"
             set_mark "$1" "$2" || written=1
             note_live "$2"

@@ -10,6 +10,7 @@ survey() {
     blockers
     show_lease
     show_unfinished
+    show_holds
     show_state
     show_bad_revisions
     show_related

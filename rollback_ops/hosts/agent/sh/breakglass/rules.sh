@@ -86,7 +86,8 @@ may_record() {
     done
     shift 2
     while [ "$#" -ge 2 ]; do
-        case $known in *" $2 "*) shift 2 ;; *) no_request ;; esac
+        # Its own hold only: a key that could write the others could lift them.
+        case $1,$known in hold,* | *" $2 "*) shift 2 ;; *) no_request ;; esac
     done
 }
 

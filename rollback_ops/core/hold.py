@@ -1,0 +1,104 @@
+"""Holds: what nobody should deploy for a while. Each host keeps them as lines of JSON, by the run that set them. Pure.
+
+Hosts may disagree, as one may have been down when a hold was set or lifted. All that any of them knows counts: a hold
+is there when one host has it, and it is lifted when one host knows that it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from rollback_ops.core.model import HeldRelease, Hold, Survey
+
+AfterRollback = Literal["bad", "all", "none"]
+
+# Seconds for which a hold that is over is still known, so that no host brings it back.
+_REMEMBERED = 30 * 86400.0
+# The end of the year 9999: what cannot be read has no end.
+_NEVER = 253_402_300_799.0
+_DAMAGED = "what this host keeps of the hold cannot be read"
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPolicy:
+    """The hold that a rollback sets by itself: on what it left, on everything, or none. ``seconds``: for how long."""
+
+    after_rollback: AfterRollback = "bad"
+    seconds: float = 86400.0
+
+
+def line_of(hold: Hold) -> str:
+    """Return a hold as a host keeps it: one line of JSON, without its id."""
+    return json.dumps({k: v for k, v in asdict(hold).items() if k not in ("id", "readable")}, separators=(",", ":"))
+
+
+def parse(run: str, line: str) -> Hold:
+    """Read what a host keeps of a hold. What cannot be read holds everything, until somebody lifts it."""
+    try:
+        found = json.loads(line)
+        releases = tuple(HeldRelease(_text(each, "release"), _text(each, "revision")) for each in found["releases"])
+        since, until = float(found["since"]), float(found["until"])
+        words = (_text(found, key) for key in ("by", "reason", "lifted_by", "lifted_because"))
+        by, reason, lifted_by, lifted_because = words
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return Hold(run, "", _DAMAGED, 0.0, _NEVER, readable=False)
+    if not 0 <= since <= until <= _NEVER:
+        return Hold(run, "", _DAMAGED, 0.0, _NEVER, readable=False)
+    return Hold(run, by, reason, since, until, releases, lifted_by, lifted_because)
+
+
+def _text(found: Mapping[str, Any], key: str) -> str:
+    value = found[key]
+    if not isinstance(value, str):
+        raise TypeError(key)
+    return value
+
+
+def merged(surveys: Iterable[Survey]) -> tuple[Hold, ...]:
+    """Return what the hosts know together, the latest first."""
+    known: dict[str, Hold] = {}
+    for survey in surveys:
+        for hold in survey.holds:
+            other = known.get(hold.id)
+            known[hold.id] = hold if other is None else max(other, hold, key=_precedence)
+    return tuple(sorted(known.values(), key=lambda hold: (hold.since, hold.id), reverse=True))
+
+
+def _precedence(hold: Hold) -> tuple[bool, bool, float]:
+    return bool(hold.lifted_by), hold.readable, hold.until
+
+
+def standing(holds: Iterable[Hold], now: float) -> tuple[Hold, ...]:
+    """Return the holds that are neither lifted nor expired."""
+    return tuple(hold for hold in holds if not hold.lifted_by and hold.until > now)
+
+
+def expired(holds: Iterable[Hold], now: float) -> tuple[Hold, ...]:
+    """Return the holds that nobody lifted, and whose time is over."""
+    return tuple(hold for hold in holds if not hold.lifted_by and hold.until <= now)
+
+
+def repairs(survey: Survey, known: Sequence[Hold], now: float) -> tuple[tuple[Hold, ...], tuple[str, ...]]:
+    """Return the holds that a host lacks or knows otherwise, and the ids of those that it can forget."""
+    has = set(survey.holds)
+    old = {hold.id for hold in known if hold.until + _REMEMBERED < now}
+    lacking = tuple(hold for hold in known if hold not in has and hold.id not in old and hold.readable)
+    return lacking, tuple(hold.id for hold in survey.holds if hold.id in old)
+
+
+def lift(hold: Hold, by: str, because: str, now: float) -> Hold:
+    """Return the hold as one that is lifted. What could not be read ends now."""
+    until = hold.until if hold.readable else now
+    return replace(hold, lifted_by=by, lifted_because=because, until=until, readable=True)
+
+
+def about(hold: Hold) -> str:
+    """Say what a hold is about."""
+    if not hold.releases:
+        return "everything"
+    return ", ".join(
+        f"{each.release} ({each.revision[:12]})" if each.revision else each.release for each in hold.releases
+    )
