@@ -64,15 +64,7 @@ def list_(session: Session, typed: Typed) -> None:
 @takes("env", "service", "backup", "host", "local", "json", "config")
 def check(session: Session, typed: Typed) -> None:
     """Say whether a rollback could be done now. Changes nothing."""
-    context = _open(session, typed, dry_run=True, change=True)
-    from rollback_ops.cli import show
-    from rollback_ops.cli.output import text
-    from rollback_ops.cli.output.terminal import TerminalProgress
-    from rollback_ops.commands.check import check as run
-
-    with session.listening() as cancellation:
-        result = run(context, TerminalProgress(session.console, quiet=True), cancellation)
-        show.run(session, result, text.checked, as_json=typed.json)
+    _check(session, typed)
 
 
 @app.command()
@@ -170,6 +162,21 @@ def install(session: Session, typed: Typed) -> None:
 
 
 @app.command()
+@takes("address", "root", "service", "for_env", "config")
+def init(session: Session, typed: Typed) -> None:
+    """Look at a host, write the settings for what is there, and check them. Changes nothing on the host."""
+    from rollback_ops.cli import show
+    from rollback_ops.commands.init import Wish
+    from rollback_ops.commands.init import init as run
+
+    wish = Wish(typed.address or "", typed.root or "", typed.service or "", typed.for_env or "", typed.config)
+    written = run(wish, session.environ, session.secrets)
+    show.settings(session, written)
+    proposal = written.proposal
+    _check(session, Typed(env=proposal.environment, service=proposal.service, config=str(written.file)))
+
+
+@app.command()
 def demo() -> None:
     """Show a whole rollback on this machine, in a sandbox: no server, no root."""
     from rollback_ops.cli.demo import run
@@ -252,6 +259,18 @@ def _change(session: Session, typed: Typed, *, resume: bool = False) -> None:
     with session.listening() as cancellation:
         result = run(context, TerminalProgress(session.console), cancellation)
         show.run(session, result, text.result, file=context.request.record, as_json=typed.json)
+
+
+def _check(session: Session, typed: Typed) -> None:
+    context = _open(session, typed, dry_run=True, change=True)
+    from rollback_ops.cli import show
+    from rollback_ops.cli.output import text
+    from rollback_ops.cli.output.terminal import TerminalProgress
+    from rollback_ops.commands.check import check as run
+
+    with session.listening() as cancellation:
+        result = run(context, TerminalProgress(session.console, quiet=True), cancellation)
+        show.run(session, result, text.checked, as_json=typed.json)
 
 
 def _history(session: Session, typed: Typed, limit: int | None) -> History:

@@ -57,8 +57,13 @@ class Typed:
     shell: str | None = _argument(
         "SHELL", help="bash, zsh or fish.", type=click.Choice(completion.SHELLS), required=True
     )
+    address: str | None = _argument("HOST", help="The host, like deploy@bot1.example.org.", required=True)
     only_env: str | None = _option(
         "--env", metavar="ENV", help="Only this environment.", shell_complete=completion.environments
+    )
+    for_env: str | None = _option("--env", metavar="ENV", help="The environment that the host is of. [default: prod]")
+    root: str | None = _option(
+        "--root", metavar="PATH", help="The directory of the releases and of the link to the live one."
     )
     service: str | None = _option(
         "--service", metavar="NAME", help="The service, where there are several.", shell_complete=completion.services

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.gate import Gate
     from rollback_ops.commands.history import History, Logged
     from rollback_ops.commands.hold import Held
+    from rollback_ops.commands.init import Written
     from rollback_ops.commands.install import Installation
     from rollback_ops.commands.list import Releases
     from rollback_ops.commands.mark import Marked
@@ -47,6 +48,12 @@ def run(
         _print(session, record.model_dump(mode="json", by_alias=True), lines, as_json)
     console.show(first_aid, err=True)
     raise process.Ended(result.exit_code)
+
+
+def settings(session: Session, written: Written) -> None:
+    """Show why the settings say what they say. It is no result yet: they are checked next."""
+    session.console.show((Line(f"  {why}") for why in written.proposal.reasons), err=True)
+    session.console.show((Line(f"✓ wrote {written.file}", "good"),), err=True)
 
 
 def releases(session: Session, found: Releases, *, as_json: bool) -> NoReturn:

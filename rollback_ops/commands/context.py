@@ -152,11 +152,9 @@ def open_context(
     if request.local:
         hosts = on_this_machine(job.about, service, manager, parse_units)
     else:
-        credentials, gateways = _credentials(secrets, environ), job.environment.gateways
+        login, gateways = credentials(secrets, environ), job.environment.gateways
         restricted = job.environment.restricted
-        hosts = on_servers(
-            job.hosts, gateways, credentials, job.about, service, manager, parse_units, restricted=restricted
-        )
+        hosts = on_servers(job.hosts, gateways, login, job.about, service, manager, parse_units, restricted=restricted)
     return Context(
         request=request,
         job=job,
@@ -202,7 +200,8 @@ def hurried(service: Service) -> Service:
     return service.model_copy(update={"limits": shorter})
 
 
-def _credentials(secrets: Secrets, environ: Mapping[str, str]) -> SshCredentials:
+def credentials(secrets: Secrets, environ: Mapping[str, str]) -> SshCredentials:
+    """Return how to log in to the hosts."""
     return SshCredentials(
         home=Path(environ.get("HOME") or Path.home()),
         key=secrets.ssh_key.get_secret_value() if secrets.ssh_key else "",

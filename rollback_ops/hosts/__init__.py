@@ -16,9 +16,10 @@ from rollback_ops.hosts.agent.restricted import PLACE
 from rollback_ops.hosts.transport import Transport
 
 if TYPE_CHECKING:
+    from rollback_ops.hosts.ssh.host_keys import KnownHosts
     from rollback_ops.hosts.ssh.identity import Identity
 
-__all__ = ["SshCredentials", "on_servers", "on_this_machine"]
+__all__ = ["SshCredentials", "machine", "on_servers", "on_this_machine"]
 
 # Seconds: the agent keeps the limit of the transaction by itself; the runner waits this much longer.
 _MARGIN = 4.0
@@ -51,11 +52,9 @@ def on_servers(
     With a ``restricted`` key, the break-glass program that is installed there answers instead of the agent.
     Raises ``UsageError`` for a key, known_hosts or SSH configuration that cannot be used.
     """
-    from rollback_ops.hosts.ssh.host_keys import KnownHosts
     from rollback_ops.hosts.ssh.transport import SshTransport
 
-    identity = _identity(login)
-    trust = KnownHosts.from_text(login.known_hosts) if login.known_hosts else KnownHosts.of_person(login.home)
+    identity, trust = _identity(login), _trust(login)
     text, place = render(about, service, manager), f"{service.root}/{PLACE}" if restricted else ""
     return [
         _host(
@@ -70,6 +69,13 @@ def on_servers(
     ]
 
 
+def machine(address: str, login: SshCredentials) -> Transport:
+    """Return one server, of which no service is known yet. Raises ``UsageError`` as ``on_servers`` does."""
+    from rollback_ops.hosts.ssh.transport import SshTransport
+
+    return SshTransport(address, (), _identity(login), _trust(login))
+
+
 def on_this_machine(
     about: ServiceId, service: Service, manager: Manager, parse_units: Callable[[str], tuple[Unit, ...]]
 ) -> list[AgentHost]:
@@ -77,6 +83,12 @@ def on_this_machine(
     from rollback_ops.hosts.local import LocalTransport
 
     return [_host(LocalTransport(), render(about, service, manager), about, service, parse_units)]
+
+
+def _trust(login: SshCredentials) -> KnownHosts:
+    from rollback_ops.hosts.ssh.host_keys import KnownHosts
+
+    return KnownHosts.from_text(login.known_hosts) if login.known_hosts else KnownHosts.of_person(login.home)
 
 
 def _identity(login: SshCredentials) -> Identity:

@@ -37,6 +37,7 @@ BLOCK = re.compile(r"^```console\n\$ ([^\n]*)\n.*?^```$", re.MULTILINE | re.DOTA
 
 # In the order in which a story makes sense of them. `deploy` is a deployment of a release that is unhealthy.
 STORY = (
+    "rollback-ops init deploy@bot1.example.org --config new.toml",
     "rollback-ops check prod --config typo.toml",
     "rollback-ops list prod --host deploy@bot1.example.org",
     "rollback-ops check prod",

@@ -1,0 +1,93 @@
+"""``init``: look at a host, and write settings that work for what is there. Nothing is changed on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from rollback_ops.checks.http import Http
+from rollback_ops.checks.tcp import Tcp
+from rollback_ops.commands.context import credentials
+from rollback_ops.config import HttpCheck, TcpCheck
+from rollback_ops.config.load import settings_path
+from rollback_ops.config.proposal import HealthCheck, Proposal, Site, choose, propose
+from rollback_ops.config.secrets import Secrets
+from rollback_ops.core.errors import UsageError
+from rollback_ops.core.ports import Stream
+from rollback_ops.hosts import machine
+from rollback_ops.hosts.discovery import discover
+
+# Where a service usually says how it is, in the order in which they are tried.
+_HEALTH_PATHS = ("/health", "/healthz", "/up", "/status", "/")
+_RELEASE_FIELDS = ("release", "version")
+_ANSWERS_WITHIN = 2.0
+_MOST_PORTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the person said: the host, and whatever should not be guessed. Empty: find it out."""
+
+    host: str
+    root: str = ""
+    service: str = ""
+    environment: str = ""
+    config: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The file that was written, and what it was made of."""
+
+    file: Path
+    proposal: Proposal
+
+
+def init(wish: Wish, environ: Mapping[str, str], secrets: Secrets) -> Written:
+    """Look at a host and write the settings.
+
+    Raises ``UsageError`` where the file exists already, before the host is contacted; ``HostUnreachable``; and
+    ``Refused`` where nothing, or more than one service, was found.
+    """
+    file = settings_path(environ, Path(wish.config) if wish.config else None)
+    if file.exists():
+        raise UsageError(f"{file} exists already; it is not overwritten", "Name another file with --config.")
+    with closing(machine(wish.host, credentials(secrets, environ))) as transport:
+        site = choose(discover(transport, wish.root), wish.host, wish.root)
+        answering = list(_answering(site, transport.dial))
+    proposal = propose(site, wish.host, answering, service=wish.service, environment=wish.environment)
+    _write(file, proposal.toml)
+    return Written(file, proposal)
+
+
+def _answering(site: Site, dial: Callable[[str, int, float], Stream]) -> Iterator[HealthCheck]:
+    for port in site.ports[:_MOST_PORTS]:
+        if _passes(TcpCheck(kind="tcp", address=f"localhost:{port}", timeout=_ANSWERS_WITHIN), dial):
+            yield _over_http(port, site.release, dial) or HealthCheck(port)
+
+
+def _over_http(port: int, release: str, dial: Callable[[str, int, float], Stream]) -> HealthCheck | None:
+    for path in _HEALTH_PATHS:
+        question = {"kind": "http", "url": f"http://localhost:{port}{path}", "timeout": _ANSWERS_WITHIN}
+        if not _passes(HttpCheck.model_validate(question), dial):
+            continue
+        for name in _RELEASE_FIELDS:
+            if _passes(HttpCheck.model_validate(question | {"json": {name: release}}), dial):
+                return HealthCheck(port, path, name)
+        return HealthCheck(port, path)
+    return None
+
+
+def _passes(check: HttpCheck | TcpCheck, dial: Callable[[str, int, float], Stream]) -> bool:
+    probe = Http(check, "") if isinstance(check, HttpCheck) else Tcp(check, "")
+    return probe.probe(dial).verdict == "passed"
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        with file.open("x") as new:
+            new.write(text)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}") from None
