@@ -82,6 +82,7 @@ class Typed:
         default=(),
         shell_complete=completion.hosts,
     )
+    ignore_deploy_lock: bool | None = _flag("--ignore-deploy-lock", help="Go on although a deployment is under way.")
     trigger: str | None = _option("--trigger", metavar="T", help="What started the rollback: deploy-failed, …")
     span: str | None = _option("--for", metavar="TIME", help="For how long: 30m, 24h, 7d. [default: hold.for]")
     lift: bool | None = _flag("--lift", help="Lift what is held.")

@@ -39,7 +39,11 @@ class Releases:
 def list_releases(context: Context, cancellation: Cancellation) -> Releases:
     """Survey the hosts. Changes nothing."""
     request, job = context.request, context.job
-    selection = Selection(request.backup, request.if_current, request.emergency, order=job.service.order)
+    ignored = request.ignore_deploy_lock or job.service.ignore_deploy_lock
+    order = job.service.order
+    selection = Selection(
+        request.backup, request.if_current, request.emergency, order=order, ignore_deploy_lock=ignored
+    )
     with context.closing():
         answers = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
         surveys = list(answers.found.values())

@@ -53,8 +53,15 @@ def info_of(context: Context, reason: Reason) -> RunInfo:
 
 
 def selection_of(context: Context) -> Selection:
-    request = context.request
-    return Selection(request.backup, request.if_current, request.emergency, request.resume, context.job.service.order)
+    request, service = context.request, context.job.service
+    return Selection(
+        request.backup,
+        request.if_current,
+        request.emergency,
+        request.resume,
+        service.order,
+        ignore_deploy_lock=request.ignore_deploy_lock or service.ignore_deploy_lock,
+    )
 
 
 def fleet_of(context: Context, progress: Progress, cancellation: Cancellation) -> Fleet:

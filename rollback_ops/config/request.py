@@ -37,6 +37,7 @@ class Options:
     lift: bool | None = None
     revision: str | None = None
     allow_bad: bool | None = None
+    ignore_deploy_lock: bool | None = None
     resume: bool = False
     hosts: tuple[str, ...] = ()
     trigger: str | None = None
@@ -51,6 +52,7 @@ class Request:
     ``release`` is the one that the command is about; ``backup`` is the one to roll back to.
     ``wait`` is how many seconds to wait for a host that another run holds; None: until a dead owner's lease is over.
     ``span`` is for how many seconds to hold or to arm. ``revision`` is what ``gate`` is asked about.
+    ``ignore_deploy_lock``: change hosts even where a deployment is under way.
     ``hosts`` limits the command to some hosts of the environment. ``record`` is the file to write the record to.
     ``webhook_format`` overrides the format in the settings. ``in_actions``: the command runs in a GitHub workflow.
     """
@@ -68,6 +70,7 @@ class Request:
     lift: bool = False
     revision: str = ""
     allow_bad: bool = False
+    ignore_deploy_lock: bool = False
     resume: bool = False
     hosts: tuple[str, ...] = ()
     trigger: Trigger = "manual"
@@ -109,6 +112,7 @@ class Request:
             lift=asked.flag("LIFT", given.lift),
             revision=asked.name("REVISION", given.revision),
             allow_bad=asked.flag("ALLOW_BAD", given.allow_bad),
+            ignore_deploy_lock=asked.flag("IGNORE_DEPLOY_LOCK", given.ignore_deploy_lock),
             resume=given.resume,
             hosts=asked.hosts(given.hosts),
             trigger=_trigger(asked.text("TRIGGER", given.trigger)) or _trigger_of(environ),

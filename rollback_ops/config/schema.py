@@ -218,6 +218,7 @@ class Service(Section):
     links: dict[PathInRelease, PathInRoot] = {}
     requires: tuple[PathInRelease, ...] = ()
     order: Order | None = None
+    ignore_deploy_lock: bool = False
     trusted: tuple[Trusted, ...] = ()
     checks: dict[Name, Check] = {}
     verify: Verify = Field(default_factory=Verify)

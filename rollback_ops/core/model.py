@@ -186,8 +186,9 @@ class Survey:
     """Everything that a plan needs to know about one host, read in one operation.
 
     ``blockers`` say why nothing can be changed there. ``warnings`` hold back everything but an
-    emergency. ``notes`` hold back nothing. ``reaches``: other units, and unit files, that a rollback reaches there.
-    ``seconds`` is the duration of the survey.
+    emergency. ``deploying`` says that a deployment is under way: it holds back what does not ignore it. ``notes`` hold
+    back nothing. ``reaches``: other units, and unit files, that a rollback reaches there. ``seconds`` is the duration
+    of the survey.
     """
 
     host: str
@@ -200,6 +201,7 @@ class Survey:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     reaches: tuple[str, ...] = ()
+    deploying: tuple[str, ...] = ()
     seconds: float = 0.0
     bad_revisions: tuple[BadRevision, ...] = ()
     holds: tuple[Hold, ...] = ()

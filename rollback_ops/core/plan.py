@@ -30,6 +30,7 @@ class Selection:
     """Which release a run is to go to. Empty: not asked. ``resume``: finish interrupted rollbacks, and nothing else.
 
     ``order``: that of the releases; None: the one that their names have. ``unfinished``: a rollback to go on with.
+    ``ignore_deploy_lock``: go on even where a deployment is under way.
     """
 
     backup: str = ""
@@ -38,6 +39,11 @@ class Selection:
     resume: bool = False
     order: Order | None = None
     unfinished: Unfinished | None = None
+    ignore_deploy_lock: bool = False
+
+    def anew(self, if_current: str = "") -> Selection:
+        """Return the selection of a rollback that follows by itself: it names no target."""
+        return Selection(if_current=if_current, order=self.order, ignore_deploy_lock=self.ignore_deploy_lock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +174,7 @@ def _unfit(survey: Survey, selection: Selection) -> str:
         reasons.append("current is not a link, so it cannot be switched")
     if not selection.emergency:
         reasons += survey.warnings
+        reasons += () if selection.ignore_deploy_lock else survey.deploying
         if survey.lease:
             reasons.append(_locked(survey))
         if survey.live.state in NOT_LIVE and not (selection.backup or survey.interrupted or survey.blockers):
@@ -205,6 +212,8 @@ def _not_live(live: Live) -> str:
 def _hint_for(surveys: Sequence[Survey]) -> str:
     if any(s.blockers for s in surveys):
         return ""
+    if any(s.deploying for s in surveys) and not any(s.warnings for s in surveys):
+        return "Wait until it has ended. If it ended long ago, remove what it left, or use --ignore-deploy-lock."
     if any(s.lease for s in surveys):
         return "Wait for it; an --emergency rollback takes the lock over."
     if any(s.live.state == "directory" for s in surveys):
@@ -358,6 +367,8 @@ def _warnings(surveys: Sequence[Survey], target: str, selection: Selection) -> l
         f"{s.host}: an interrupted rollback to {s.interrupted.target} is taken up" for s in surveys if s.interrupted
     ]
     warnings += [f"{s.host}: {note}" for s in surveys for note in s.notes]
+    if selection.emergency or selection.ignore_deploy_lock:
+        warnings += [f"{s.host}: {'; '.join(s.deploying)}" for s in surveys if s.deploying]
     if selection.emergency:
         warnings += [f"{s.host}: {doubt}" for s in surveys for doubt in s.warnings]
         warnings += [f"{s.host}: {_locked(s)}; the lock is taken over" for s in surveys if s.lease]

@@ -14,7 +14,7 @@ from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import AutomaticTrigger, Mark, Survey
 from rollback_ops.core.order import Ranking
 from rollback_ops.core.outcome import record_of
-from rollback_ops.core.plan import NothingToDo, Refusal, Selection
+from rollback_ops.core.plan import NothingToDo, Refusal
 from rollback_ops.core.ports import Announcer
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import RunState
@@ -113,9 +113,7 @@ def _roll_back(
 ) -> Record:
     reason = fitting(f"automatic: {trigger.replace('-', ' ')} of {failed}: {'; '.join(evidence)}").text
     info = replace(spec.info, trigger=trigger, reason=reason, guarded=True)
-    return roll_back(
-        replace(spec, info=info, selection=Selection(if_current=failed, order=spec.selection.order)), fleet, announcer
-    )
+    return roll_back(replace(spec, info=info, selection=spec.selection.anew(failed)), fleet, announcer)
 
 
 def _mark_good(spec: RollbackSpec, fleet: Fleet, state: RunState) -> None:

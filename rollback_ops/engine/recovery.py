@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rollback_ops.core.plan import Plan, Selection, way_back
+from rollback_ops.core.plan import Plan, way_back
 from rollback_ops.core.run import Attempt, RunState
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.preflight import choose
@@ -46,5 +46,5 @@ def _older(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt) 
         return None
     left = dict.fromkeys((survey.origin for survey in state.surveys.values()), "this rollback left it")
     tried = left | {a.plan.target: "it was tried and is unhealthy" for a in state.attempts}
-    plan = choose(replace(spec, selection=Selection(order=spec.selection.order)), fleet, surveys, tried)
+    plan = choose(replace(spec, selection=spec.selection.anew()), fleet, surveys, tried)
     return plan if isinstance(plan, Plan) else plan.why

@@ -227,7 +227,7 @@ def live(survey: Survey) -> Iterator[Line]:
     """Show what is live on a host, and what prevents a change there."""
     now = survey.live.name if survey.live.state == "release" else f"{survey.live.state} {survey.live.path}".strip()
     yield Line(f"{survey.host}: live is {now}", "strong")
-    for trouble in (*survey.blockers, *survey.warnings):
+    for trouble in (*survey.blockers, *survey.warnings, *survey.deploying):
         yield Line(f"  ! {trouble}", "warning")
     if lease := survey.lease:
         yield Line(f"  ! locked by {lease.owner or 'another run'} since {lease.since} (run {lease.run})", "warning")

@@ -14,7 +14,7 @@ from rollback_ops.core.model import Manager, ServiceId
 
 # The sections under sh/, in the order in which they are joined. Only ``env`` runs something; it changes nothing.
 _SECTIONS = (
-    *("env", "lib", "survey", "current", "deployed", "state", "identity", "trust", "acl", "inspect"),
+    *("env", "lib", "survey", "current", "deployed", "tools", "state", "identity", "trust", "acl", "inspect"),
     *("lock", "links", "units", "processes", "transaction", "worker", "journal", "marks", "holds", "serve"),
 )
 _BREAK_GLASS = (

@@ -94,6 +94,7 @@ def _settings(wanted: Installation) -> str:
         "UNSTARTABLE": wanted.reader.unstartable,
         "BAD_NAME": protocol.BAD_NAME,
         "ORDER": service.order or "",
+        "IGNORE_DEPLOY_LOCK": "yes" if service.ignore_deploy_lock else "",
         "VERSION": VERSION,
         "COMMIT": COMMIT,
         "KINDS": _KINDS,

@@ -357,6 +357,17 @@ def test_a_lease_whose_owner_renews_it_is_respected_and_an_emergency_breaks_it(s
     assert any("the lock is taken over" in warning for warning in record.warnings)
 
 
+def test_a_deployment_under_way_holds_it_back_until_a_person_says_otherwise(sandbox: Standalone) -> None:
+    (sandbox.root / "deploy.lock").touch()
+    held = sandbox.break_glass(*WHY)
+    assert (held.returncode, sandbox.running()) == (1, "r3")
+    assert "deploy.lock" in held.stdout
+    assert "deploy.lock" in sandbox.break_glass("--list").stdout
+    assert sandbox.break_glass("--ignore-deploy-lock", *WHY).returncode == 0
+    assert sandbox.running() == "r2"
+    assert any("deploy.lock" in warning for warning in record_of(sandbox).warnings)
+
+
 def test_a_lease_that_nobody_renews_is_waited_for(sandbox: Standalone) -> None:
     sandbox.switch(intent='{"event":"intent","id":"another"}')
     assert sandbox.break_glass("--check").returncode == 1

@@ -59,6 +59,7 @@ class Case:
             "backup": self.selection.backup,
             "if_current": self.selection.if_current,
             "emergency": "yes" if self.selection.emergency else "",
+            "ignore_deploy_lock": "yes" if self.selection.ignore_deploy_lock else "",
             "RO_ORDER": self.selection.order or "",
             "broken": "".join(f"{name}\x01{why}\n" for name, why in self.broken.items()),
         }
@@ -125,12 +126,15 @@ def cases(draw: st.DrawFn) -> Case:
         "blocker\tno-tool\tflock",
         "blocker\tnot-writable\t/srv/bot\tdeploy",
         "warning\tno-link-source\t/srv/bot/x",
+        "deploying\t.dep/deploy.lock\t2024-01-01T00:00:00Z",
     )
     lines += draw(st.lists(st.sampled_from(trouble), max_size=2, unique=True)) if draw(rarely) else []
     sometimes = st.one_of(st.just(""), st.just(""), some_name, names)
     if_current = draw(st.sampled_from(("", "", "", live, "b1")))
     order: Order | None = draw(st.sampled_from((None, None, "natural", "semver", "deployed")))
-    selection = Selection(draw(sometimes), if_current, draw(st.booleans()), order=order)
+    selection = Selection(
+        draw(sometimes), if_current, draw(st.booleans()), order=order, ignore_deploy_lock=draw(rarely)
+    )
     broken = draw(st.dictionaries(some_name, st.just("its files are not the sealed ones on bot1: x"), max_size=2))
     return Case(tuple(lines), (state, live, path), selection, broken)
 

@@ -23,12 +23,13 @@ ON_HOSTS = {"--service", "--host", "--local", "--json", "--config"}
 # The contract: the options of each command, besides --help.
 COMMANDS: dict[str, set[str]] = {
     "rollback": ON_HOSTS
-    | {"--backup", "--to", "--reason", "--emergency", "--dry-run", "--if-current", "--wait", "--trigger", "--record"},
-    "resume": ON_HOSTS | {"--reason", "--wait", "--record"},
+    | {"--backup", "--to", "--reason", "--emergency", "--dry-run", "--if-current", "--wait", "--ignore-deploy-lock"}
+    | {"--trigger", "--record"},
+    "resume": ON_HOSTS | {"--reason", "--wait", "--ignore-deploy-lock", "--record"},
     "list": ON_HOSTS,
-    "check": ON_HOSTS | {"--backup", "--to"},
+    "check": ON_HOSTS | {"--backup", "--to", "--ignore-deploy-lock"},
     "verify": ON_HOSTS,
-    "guard": ON_HOSTS | {"--wait", "--record"},
+    "guard": ON_HOSTS | {"--wait", "--ignore-deploy-lock", "--record"},
     "seal": ON_HOSTS,
     "mark": ON_HOSTS | {"--reason"},
     "hold": ON_HOSTS | {"--reason", "--for", "--lift"},

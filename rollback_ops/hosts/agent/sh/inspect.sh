@@ -124,9 +124,9 @@ seal() {
     fi
 }
 
-# Where a link of the settings belongs, a rollback puts it: it is no part of the release.
+# Where a link of the settings belongs, a rollback puts it: it is no part of the release. Nor is Deployer's mark.
 leave_links_out() {
-    linked=''
+    linked='! -path ./BAD_RELEASE'
     lines "$RO_LINKS" leave_out
 }
 

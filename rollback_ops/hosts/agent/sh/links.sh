@@ -15,6 +15,7 @@ prepare_link() {
     fi
     # A release that was removed just now must not come back as a directory with nothing but a link.
     [ -d "$releases/$target" ] || return 1
+    [ -e "$dir/times" ] || keep_time "$releases/$target" "$dir/times" || :
     { [ -d "${link_place%/*}" ] || (umask 022 && mkdir -p -- "${link_place%/*}"); } && make_link "$link_source" "$link_place"
 }
 
@@ -25,7 +26,7 @@ unprepare() {
 
 unprepare_link() {
     link_parts "$1"
-    rm -f -- "$link_place.rollback-$run"
+    [ ! -L "$link_place.rollback-$run" ] || { rm -f -- "$link_place.rollback-$run" && put_time_back "$releases/$target" "$dir/times"; }
 }
 
 # Print the new text of current: relative where it was relative, if that leads to the target.
@@ -60,5 +61,5 @@ link_is_right() {
 
 relink() {
     link_parts "$1"
-    [ ! -L "$link_place.rollback-$run" ] || place_link "$link_place"
+    [ ! -L "$link_place.rollback-$run" ] || { place_link "$link_place" && put_time_back "$releases/$target" "$dir/times"; }
 }

@@ -9,8 +9,14 @@ noted() {
     is_of "$noted_of"
 }
 
-# mark_of NAME: set mark, noted_by and noted_why. What was said of the release itself counts before its revision.
+# mark_of NAME: set mark, noted_by and noted_why. Of two who said something of the release, the later counts.
 mark_of() {
+    our_mark_of "$1"
+    heed_deployer "$1"
+}
+
+# What was said of the release itself counts before its revision.
+our_mark_of() {
     for place in "$marks" "$old_marks"; do
         for mark in bad good; do ! noted "$place/$1.$mark" || return 0; done
     done
@@ -32,6 +38,7 @@ set_mark() {
     case $1 in *=*) noted_why=${1#*=} ;; esac
     set -- "${1%%=*}" "$2"
     case $1 in good | bad | left) ;; *) return 0 ;; esac
+    tell_deployer "$1" "$2" || :
     [ "$1" != good ] || unmark "$2" bad left || return
     printf '%s\n' "$run" "$noted_why" "$identity" >"$marks/$2.$1" || return
     if [ "$1" != bad ] || ! safe_name "$revision"; then return 0; fi
@@ -60,7 +67,10 @@ mark() {
     identify "$2"
     case $3 in
         good | bad) set_mark "$3=$4" "$2" ;;
-        clear) unmark "$2" good bad left ;;
+        clear)
+            tell_deployer clear "$2" || :
+            unmark "$2" good bad left
+            ;;
         *) return 64 ;;
     esac
 }

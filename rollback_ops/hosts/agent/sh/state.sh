@@ -7,7 +7,9 @@ own_directory() {
     if [ ! -d "$store" ] && mkdir -m 0700 -- "$store" 2>/dev/null && command -v setfacl >/dev/null; then
         setfacl -b -k -- "$store" 2>/dev/null
     fi
-    mkdir -p -- "$1"
+    mkdir -p -- "$1" || return 1
+    # The root may be a clone.
+    [ -e "$store/.gitignore" ] || printf '*\n' >"$store/.gitignore" || :
 }
 
 # Set manifest: the file; empty for a release that is not sealed. A file beside it, whose name no release can have, says

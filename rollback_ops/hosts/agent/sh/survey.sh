@@ -8,6 +8,7 @@ survey() {
     say about "$RO_SERVICE" "$RO_ENVIRONMENT"
     say live "$live_state" "$live_name" "$live_path" "$revision"
     blockers
+    show_deploying
     show_lease
     show_unfinished
     show_holds
@@ -22,9 +23,6 @@ list_releases() {
     # shellcheck disable=SC2086 # the pattern is a glob
     set -- $RO_PATTERN
     if [ ! -e "$1" ] && [ ! -L "$1" ]; then return 0; fi
-    # Deployer keeps a link named "release" to what it has not finished deploying.
-    deploying=''
-    [ ! -L "$RO_ROOT/release" ] || deploying=$(basename -- "$(readlink -- "$RO_ROOT/release")")
     odd=''
     for name; do safe_name "$name" || odd=yes; done
     for name in ${odd:+"$@"}; do
@@ -62,7 +60,7 @@ problem_of() {
         problem=unreadable
     elif is_empty "$1"; then
         problem=empty
-    elif [ "$1" = "$deploying" ] && [ "$1" != "$live_name" ]; then
+    elif [ "$1" = "$deploying" ]; then
         problem=being-deployed
     else
         is_complete "$1" || problem="lacks $wanted"
@@ -76,10 +74,13 @@ is_whole() {
 
 revision_of() {
     revision=''
-    if [ -f "$1/REVISION" ] && [ -r "$1/REVISION" ]; then
-        IFS= read -r revision <"$1/REVISION" || :
-        case $revision in *[!A-Za-z0-9._/+-]*) revision='' ;; esac
-    fi
+    for wanted in REVISION .mina_git_revision; do
+        if [ -f "$1/$wanted" ] && [ -r "$1/$wanted" ]; then
+            IFS= read -r revision <"$1/$wanted" || :
+            case $revision in *[!A-Za-z0-9._/+-]*) revision='' ;; esac
+            return
+        fi
+    done
 }
 
 show_lease() {

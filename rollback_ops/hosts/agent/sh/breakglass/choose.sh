@@ -26,6 +26,7 @@ make_plan() {
         rejected='' why=$unfit
         [ -z "$blockers_found" ] || hint=''
         [ -z "$lease_found" ] || hint='Wait for it; an --emergency rollback takes the lock over.'
+        [ -z "$locked" ] || hint='Wait until it has ended. If it ended long ago, remove what it left, or use --ignore-deploy-lock.'
     elif [ -n "$equal" ]; then
         why="it cannot be told which of $target and $equal is newer" target=''
     elif [ -n "$target" ]; then
@@ -106,9 +107,10 @@ ${before%"$NL"}
 END
 }
 
-# Set unfit: why nothing may be changed here. An emergency ignores all but the blockers.
+# Set unfit: why nothing may be changed here. An emergency ignores all but the blockers. Set locked where a deployment is
+# under way, and is not ignored.
 unfit() {
-    absent=''
+    absent='' locked=''
     if [ "$live_state" != release ]; then
         in_words "live-$live_state" "$live_path"
         absent=$words
@@ -116,7 +118,8 @@ unfit() {
     unfit=$blockers_found
     [ -z "$emergency" ] || return 0
     [ -z "$backup$interrupted_to$blockers_found" ] || absent=''
-    for words in "$doubts" "$lease_found" "$absent"; do
+    [ -n "$ignore_deploy_lock" ] || locked=$under_way
+    for words in "$doubts" "$locked" "$lease_found" "$absent"; do
         [ -z "$words" ] || unfit=$unfit${unfit:+; }$words
     done
 }
@@ -128,6 +131,7 @@ warn() {
 warn_of_target() {
     [ "$marked_bad" != bad ] || warn "$target is marked bad; it was asked for by name"
     [ -z "$interrupted_to" ] || warn "$this_host: an interrupted rollback to $interrupted_to is taken up"
+    [ -z "$emergency$ignore_deploy_lock" ] || [ -z "$under_way" ] || warn "$this_host: $under_way"
     for words in "$doubts" "${lease_found:+$lease_found; the lock is taken over}" "$absent"; do
         [ -z "$emergency" ] || [ -z "$words" ] || warn "$this_host: $words"
     done

@@ -3,7 +3,7 @@
 show_list() {
     make_plan
     show "$this_host: live is ${live:-$live_state $live_path}"
-    for words in "$blockers_found" "$doubts" "$lease_found" \
+    for words in "$blockers_found" "$doubts" "$under_way" "$lease_found" \
         "${interrupted_to:+a rollback to $interrupted_to was interrupted; the next run continues it}"; do
         [ -z "$words" ] || show "  ! $words"
     done

@@ -1,9 +1,9 @@
 # Surveys this host, and reads the answer into variables.
 
 # Set live_*, origin, interrupted_to, releases_found (newest first: key, name, problem, revision, mark, sealed),
-# anchor and its anchor_key, blockers_found, doubts (what an emergency ignores) and lease_found.
+# anchor and its anchor_key, blockers_found, doubts (what an emergency ignores), under_way and lease_found.
 look() {
-    found='' names=$NL usable='' blockers_found='' doubts='' lease_found='' interrupted_to=''
+    found='' names=$NL usable='' blockers_found='' doubts='' under_way='' lease_found='' interrupted_to=''
     logged=$NL times=$NL noted=$NL was_live=$NL place=0
     surveyed=$(survey no)
     while IFS=$SEP read -r tag first second third fourth fifth; do
@@ -26,6 +26,10 @@ look() {
                 in_words "$first" "$second" "$third"
                 [ "$tag" = warning ] || block "$words"
                 [ "$tag" = blocker ] || doubts=$doubts${doubts:+; }$words
+                ;;
+            deploying)
+                in_words deploying "$first" "$second"
+                under_way=$under_way${under_way:+; }$words
                 ;;
             lease)
                 first=$first${third:+, $third}

@@ -1,7 +1,7 @@
 # Break-glass (installed.py): a person on the server rolls back without Python or a network. It uses the agent's
 # functions, chooses the target as plan.py does, and writes events that core/journal.py composes into a record.
 
-doing=rollback backup='' if_current='' reason='' emergency='' said_why='' stopped='' changing=''
+doing=rollback backup='' if_current='' reason='' emergency='' ignore_deploy_lock=$RO_IGNORE_DEPLOY_LOCK said_why='' stopped='' changing=''
 release='' target='' warnings='' rejected='' was_left='' broken=''
 
 usage() {
@@ -15,6 +15,7 @@ Without an option it does so now, and asks for the reason. An unhealthy target s
   --check            say whether a rollback could be done now; change nothing
   --dry-run          say what would happen; change nothing
   --emergency        fewer questions, no verification, breaks a lock
+  --ignore-deploy-lock  go on although a deployment is under way
   --backup NAME      go to this release (--to is the same)
   --reason TEXT      why; it goes on the record
   --if-current NAME  only where this release is live
@@ -73,6 +74,7 @@ options() {
         case $1 in
             --list | --check | --dry-run) doing=${1#--} ;;
             --emergency) emergency=yes ;;
+            --ignore-deploy-lock) ignore_deploy_lock=yes ;;
             --backup | --to | --reason | --if-current)
                 [ "$#" -gt 1 ] || misused "$1 needs something behind it"
                 take_value "${1#--}" "$2"

@@ -30,10 +30,10 @@ refuse_switch() {
 # object RUN EMERGENCY INTENT: set objection, why a plan would not take target. As in a plan, who names a release (or is
 # in an emergency) may take one that is marked bad, and what was interrupted, or is put back, is finished.
 object() {
-    objection='' deploying=''
+    objection=''
     [ -z "$(guarded)" ] || { objection='files of its root are not trusted' && return; }
     cd -- "$releases" || return
-    [ ! -L "$RO_ROOT/release" ] || deploying=$(basename -- "$(readlink -- "$RO_ROOT/release")")
+    find_deploying
     problem_of "$target"
     objection=$problem
     [ -z "$problem" ] || return 0
