@@ -312,6 +312,7 @@ class SwitchResult:
     ``still_starting``: it is live, and its start was not over at ``limits.start``. ``refused``: nothing
     was changed. ``put_back``: the release that was live before runs again. ``superseded``: another run or a deployment
     took the host over. ``unknown``: the host could not be reached. ``units``: their states right after the start.
+    ``locked``: it was refused because another run had the lock.
     """
 
     outcome: SwitchOutcome
@@ -321,6 +322,7 @@ class SwitchResult:
     downtime: float | None = None
     log_tail: tuple[str, ...] = ()
     units: tuple[Unit, ...] = ()
+    locked: bool = False
 
     @property
     def target_is_live(self) -> bool:

@@ -25,6 +25,10 @@ class Patience:
     _first: dict[str, Lease] = field(default_factory=dict)
     _over_at: dict[str, float] = field(default_factory=dict)
 
+    def lasts(self, tries: int, now: float) -> bool:
+        """Whether a run that lost a lock to another one, and had lost it ``tries`` times before, tries it again."""
+        return tries == 0 if self.wait is None else self.began + self.wait > now
+
     def left(self, leases: Mapping[str, Lease], now: float) -> float:
         """Return the seconds that are left to wait for the hosts with these leases. 0 or less: none."""
         if self.wait is not None:

@@ -82,6 +82,12 @@ class Attempt:
         return bool(self.unhealthy) or any(result.outcome == "not_started" for result in self.switched.values())
 
     @property
+    def locked_out(self) -> bool:
+        """Whether nothing was changed, and another run had the lock of a host."""
+        results = self.switched.values()
+        return all(result.outcome == "refused" for result in results) and any(result.locked for result in results)
+
+    @property
     def taken_over(self) -> list[str]:
         """The hosts that somebody else took over before their transaction could be carried out."""
         return [name for name, result in self.switched.items() if result.outcome == "superseded"]
@@ -96,7 +102,8 @@ class Attempt:
 class RunState:
     """What became of one run so far, host by host. ``cancelled`` is the exit code of the signal that ended it.
 
-    ``superseded`` has the hosts that somebody else took over from this run, and who did.
+    ``superseded`` has the hosts that somebody else took over from this run, and who did. ``locked_out``: how often
+    another run took the lock between the survey and the switch.
     """
 
     info: RunInfo
@@ -115,6 +122,7 @@ class RunState:
     hold: Hold | None = None
     warnings: list[str] = field(default_factory=list)
     cancelled: int = 0
+    locked_out: int = 0
 
     @property
     def origin(self) -> str:

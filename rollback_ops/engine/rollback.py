@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -9,6 +10,7 @@ from rollback_ops import checks
 from rollback_ops.core.errors import Cancelled, RollbackOpsError
 from rollback_ops.core.health import Claim
 from rollback_ops.core.outcome import overtime, provisional, record_of
+from rollback_ops.core.patience import Patience
 from rollback_ops.core.plan import Plan
 from rollback_ops.core.ports import Announcer
 from rollback_ops.core.record import Record
@@ -19,7 +21,7 @@ from rollback_ops.engine.preflight import choose
 from rollback_ops.engine.recovery import next_attempt
 from rollback_ops.engine.spec import RollbackSpec, for_host
 from rollback_ops.engine.superseded import note_superseded
-from rollback_ops.engine.waiting import wait_for_hosts
+from rollback_ops.engine.waiting import begin_anew, wait_for_hosts
 
 # Steps of a transaction whose warnings are about more than the transaction.
 _SIDE_EFFECTS = ("dependents", "processes", "reload")
@@ -30,11 +32,16 @@ def roll_back(spec: RollbackSpec, fleet: Fleet, announcer: Announcer) -> Record:
     state = RunState(spec.info, fleet.names, spec.redact, spec.started_at)
     try:
         survey(fleet, state)
-        wait_for_hosts(spec, fleet, state)
-        _plan(spec, fleet, state)
-        attempt = _first(state)
+        patience = Patience(time.monotonic(), spec.wait)
+        attempt = _plan(spec, fleet, state, patience)
         while attempt:
             _switch(spec, fleet, state, attempt, announcer)
+            if attempt.locked_out and (anew := begin_anew(spec, fleet, state, patience)):
+                spec = anew
+                attempt = _plan(spec, fleet, state, patience)
+                continue
+            announcer.changed()
+            note_superseded(fleet, state, attempt.taken_over)
             fleet.heed_signals()
             _verify(spec, fleet, state, attempt)
             state.logs |= fleet.logs(attempt.unhealthy)
@@ -56,19 +63,17 @@ def survey(fleet: Fleet, state: RunState) -> None:
             state.surveys[name] = found
 
 
-def _plan(spec: RollbackSpec, fleet: Fleet, state: RunState) -> None:
+def _plan(spec: RollbackSpec, fleet: Fleet, state: RunState, patience: Patience) -> Attempt | None:
+    """Decide what to do, once no other run holds a host. Returns the first attempt, where one is to be made."""
+    wait_for_hosts(spec, fleet, state, patience)
     surveys = list(state.surveys.values())
     journals = lambda: (line for lines in fleet.journals(state.surveys).values() for line in lines)  # noqa: E731
     selection = going_on(spec.selection, spec.info.about, surveys, state.lost, journals)
     state.decision = decision = choose(replace(spec, selection=selection), fleet, surveys, {})
     if isinstance(decision, Plan):
-        state.warnings += decision.warnings
+        state.warnings += [warning for warning in decision.warnings if warning not in state.warnings]
         fleet.progress.phase("plan", f"{state.origin or 'nothing'} → {decision.target}")
-
-
-def _first(state: RunState) -> Attempt | None:
-    plan = state.decision
-    return Attempt(plan) if isinstance(plan, Plan) and not state.info.dry_run else None
+    return Attempt(decision) if isinstance(decision, Plan) and not state.info.dry_run else None
 
 
 def _switch(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt, announcer: Announcer) -> None:
@@ -82,8 +87,6 @@ def _switch(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt,
     # The way back is finished even when the time is up.
     attempt.switched.update(fleet.switch(orders, spec.limits.stop + spec.limits.start if attempt.goes_back else 1.0))
     state.warnings += _side_effects(attempt)
-    announcer.changed()
-    note_superseded(fleet, state, attempt.taken_over)
 
 
 def _side_effects(attempt: Attempt) -> list[str]:

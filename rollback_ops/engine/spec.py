@@ -48,7 +48,7 @@ def for_host(spec: RollbackSpec, host: HostPlan, state: RunState) -> SwitchOrder
         "at": rfc3339(state.started_at),
     }
     return SwitchOrder(
-        run=info.id if number == 1 else f"{info.id}.{number}",
+        run=info.id + _suffix(state),
         source=host.source.path,
         target=host.target,
         owner=info.actor,
@@ -59,6 +59,14 @@ def for_host(spec: RollbackSpec, host: HostPlan, state: RunState) -> SwitchOrder
         reset=number > 1 or not _is_steady(state.surveys[host.host].units),
         look=number > 1 or bool(state.surveys[host.host].reaches),
     )
+
+
+def _suffix(state: RunState) -> str:
+    """Return what a further transaction of this run on the host has behind the run's id."""
+    number, again = len(state.attempts), state.locked_out
+    if number > 1:
+        return f".{number}"
+    return f".again{again}" if again else ""
 
 
 def without_own_lease(survey: Survey, run: str) -> Survey:

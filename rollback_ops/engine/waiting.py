@@ -1,4 +1,4 @@
-"""Waits for hosts that another run holds, before anything is planned."""
+"""Waits for hosts that another run holds: before anything is planned, or where that run was first to take a lock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rollback_ops.engine.spec import RollbackSpec
 _LOOK_EVERY = 1.0
 
 
-def wait_for_hosts(spec: RollbackSpec, fleet: Fleet, state: RunState) -> None:
+def wait_for_hosts(spec: RollbackSpec, fleet: Fleet, state: RunState, patience: Patience) -> None:
     """Wait until no other run holds a host, or the patience is over. Then the hosts are surveyed again.
 
     Nobody waits in an emergency, which breaks the lock, in a dry run, nor where something else stands in the way, too.
@@ -25,7 +25,7 @@ def wait_for_hosts(spec: RollbackSpec, fleet: Fleet, state: RunState) -> None:
     """
     if spec.selection.emergency or spec.info.dry_run:
         return
-    began, patience, told = time.monotonic(), Patience(time.monotonic(), spec.wait), ""
+    began, told = time.monotonic(), ""
     while (held := _held(spec, state)) and (left := patience.left(held, time.monotonic())) > 0:
         if told != (told := _told(held)):
             fleet.progress.phase("wait", f"for at most {left:.0f} s: {told}")
@@ -36,6 +36,24 @@ def wait_for_hosts(spec: RollbackSpec, fleet: Fleet, state: RunState) -> None:
             _look_again(fleet, state, state.surveys)
     if told:
         fleet.extend(time.monotonic() - began)
+
+
+def begin_anew(spec: RollbackSpec, fleet: Fleet, state: RunState, patience: Patience) -> RollbackSpec | None:
+    """Survey the hosts again after another run took a lock between the survey and the switch.
+
+    Returns what is to be done now: the release that was planned to be left is left, unless the other run has left it.
+    None: nothing, since the patience is over, or since the hosts are not on one release.
+    """
+    left = {host.source.name for host in state.attempts[0].plan.with_action("switch")}
+    if len(state.attempts) > 1 or len(left) > 1 or not patience.lasts(state.locked_out, time.monotonic()):
+        return None
+    state.attempts.clear()
+    state.locked_out += 1
+    _look_again(fleet, state, state.surveys)
+    selection = spec.selection
+    if not (selection.backup or selection.if_current or selection.resume):
+        selection = replace(selection, if_current=left.pop())
+    return replace(spec, selection=selection)
 
 
 def _held(spec: RollbackSpec, state: RunState) -> dict[str, Lease]:
@@ -51,7 +69,7 @@ def _held(spec: RollbackSpec, state: RunState) -> dict[str, Lease]:
 
 
 def _look_again(fleet: Fleet, state: RunState, names: Mapping[str, object]) -> None:
-    for name, found in fleet.survey_again(list(names)).items():
+    for name, found in fleet.survey_again(tuple(names)).items():
         if isinstance(found, Survey):
             state.surveys[name] = found
         else:

@@ -12,6 +12,8 @@ from tests.faults.judge import losses
 from tests.faults.scene import SOURCE, TARGET
 from tests.faults.trial import Seen, Stage, Trial, reach
 from tests.support.lab.lab import Lab
+from tests.support.waiting import Running, go_on, hear, lingering
+from tests.support.waiting import reach as reach_step
 
 # While the service is down, where that is possible.
 WORST = {
@@ -125,6 +127,27 @@ def test_a_worker_that_lost_its_lease_stops_before_its_next_mutation(
     assert [event["id"] for event in events if event.get("event") == "lost-lease"] == [run]
     assert not [event for event in events if event.get("event") == "end"]
     assert ((store / "lease").read_text(), (store / "open").read_text()) == (taken, others)
+
+
+def test_who_finds_a_host_free_and_then_loses_its_lock_waits_for_it(stage: Stage) -> None:
+    trial = Trial("second-rollback", "lock", "root", 1)
+    scene = stage.set_up(trial, total="50s", options=lingering("stop"))
+    scene.gates.arm("lock")
+    loser = scene.begin("first", ROLLBACK_WAIT="2m")
+    assert reach(scene, trial, loser)
+    winner = scene.begin("second")
+    reach_step(Running(winner.process), scene.service, "stop")
+    scene.go()
+    hear(Running(loser.process), "wait")
+    go_on(scene.service)
+    won, lost = winner.end(), loser.end()
+    scene.service.remove()
+
+    assert (won.code, won.to) == (0, TARGET), won.said
+    # The release that it was to leave is left.
+    assert (lost.code, lost.record["outcome"]) == (0, "nothing_to_do"), lost.said
+    intents = [event["id"] for event in map(json.loads, scene.journal().splitlines()) if event.get("event") == "intent"]
+    assert intents == [won.record["id"]]
 
 
 def test_a_lock_names_its_owner_its_run_and_when_it_expires(stage: Stage) -> None:

@@ -6,7 +6,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,9 +113,9 @@ class Stage:
             scene.service.remove()
             self.host.run(f"rm -rf {scene.root}", check=False)
 
-    def set_up(self, trial: Trial, total: str = LIMITS["total"]) -> Scene:
+    def set_up(self, trial: Trial, total: str = LIMITS["total"], options: Sequence[str] = ()) -> Scene:
         """A service of its own for a trial, with a time for the whole of it. Whoever plays it alone removes it."""
-        service = self.host.deploy(owner=trial.owner, layout="releases", releases=RELEASES)
+        service = self.host.deploy(owner=trial.owner, layout="releases", releases=RELEASES, options=options)
         # So that the step that makes the links has something to do.
         self.host.run(f"rm {service.releases_directory}/b[34]/config.json")
         scene = Scene(self.host, self._gates, service, self._ops)

@@ -74,8 +74,8 @@ class FakeHost:
     """A server that keeps its releases in memory.
 
     ``before`` is what happens when an operation arrives, before it does anything: it may raise, hang, or send a
-    signal. ``ends`` is how a switch ends, ``broken`` which releases are not what was sealed, ``says`` the exit
-    status of every question but those in ``answers``.
+    signal. ``ends`` is how a switch ends (``locked``: another run had the lock), ``broken`` which releases are not
+    what was sealed, ``says`` the exit status of every question but those in ``answers``.
     ``events`` may be shared by several hosts and a listener: who did what, in order.
     """
 
@@ -88,6 +88,7 @@ class FakeHost:
     blockers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     ends: SwitchOutcome = "switched"
+    locked: bool = False
     broken: Mapping[str, str] = field(default_factory=dict)
     says: int = 0
     answers: Mapping[str, int] = field(default_factory=dict)
@@ -137,7 +138,8 @@ class FakeHost:
         self.events.append((self.name, "switched", order.target))
         known = "" if self.ends == "unknown" else self.live.name
         reason = "" if self.ends == "switched" else f"it {self.ends}"
-        return SwitchResult(self.ends, reason, known, (StepReport("stop", "ok", 0.1),), downtime=0.2)
+        steps = (StepReport("stop", "ok", 0.1),)
+        return SwitchResult(self.ends, reason, known, steps, downtime=0.2, locked=self.locked)
 
     def ask(self, run: str, questions: Sequence[HostCommand] = ()) -> ServiceState:
         self._begin("ask")

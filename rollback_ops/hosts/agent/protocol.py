@@ -185,6 +185,7 @@ def switched(fields: Iterable[list[str]], units: tuple[Unit, ...] = ()) -> Switc
     steps: list[StepReport] = []
     log: list[str] = []
     old: dict[str, str] = {}
+    locked = False
     outcome, live, downtime, reason = "unknown", "", "", "the host's answer ends in the middle"
     for tag, *rest in fields:
         if tag == "step" and (step := step_report(rest)):
@@ -193,6 +194,8 @@ def switched(fields: Iterable[list[str]], units: tuple[Unit, ...] = ()) -> Switc
             log.append(clean("\t".join(rest)))
         elif tag == "old" and len(rest) >= 3:
             old.setdefault(rest[0], f"process {clean(rest[1], 20)} ({clean(rest[2], 40)})")
+        elif tag == "locked":
+            locked = True
         elif tag == "result" and len(rest) >= 4 and rest[0] in _SWITCH_OUTCOMES:
             outcome, live, downtime, reason = rest[:4]
     return SwitchResult(
@@ -203,6 +206,7 @@ def switched(fields: Iterable[list[str]], units: tuple[Unit, ...] = ()) -> Switc
         downtime=_number(downtime),
         log_tail=tuple(log),
         units=tuple(replace(unit, old=old.get(unit.name, "")) for unit in units),
+        locked=locked,
     )
 
 

@@ -326,10 +326,14 @@ def test_what_is_held_by_somebody_else_is_not_touched(sandbox: Sandbox) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         result, told = sandbox.switch()
         lease = sandbox.host.survey().lease
-    assert (result.outcome, told, sandbox.running()) == ("refused", [], "r3")
+    assert (result.outcome, result.locked, told, sandbox.running()) == ("refused", True, [], "r3")
     assert result.reason.startswith("locked by another run since an unknown time")
     assert lease is not None
     assert sandbox.host.survey().lease is None
+    # The same run begins anew: it is no transaction that follows one of its own.
+    moved = sandbox.switch(run=f"{RUN}.again1", source=str(sandbox.releases / "r1"))[0]
+    assert (moved.outcome, moved.locked, sandbox.running()) == ("refused", False, "r3")
+    assert sandbox.switch(run=f"{RUN}.again2")[0].outcome == "switched"
 
 
 def test_a_file_in_the_place_of_the_store_is_refused(sandbox: Sandbox) -> None:

@@ -959,3 +959,55 @@ def test_an_unknown_health_neither_restores_nor_goes_on(stage: Stage, policy: Li
     record = stage.roll_back(policy=IN_VAIN.model_copy(update={"on_failure": policy}))
     assert (record.outcome, stage["h1"].did("switch")) == ("health_unknown", ["b2"])
     assert (stage["h1"].live.name, stage["h1"].mark("b2")) == ("b2", "")
+
+
+def outrun(host: FakeHost, live: str, *, times: int = 1) -> None:
+    """Another run takes the lock of the host between the survey and so many switches, and makes ``live`` live."""
+
+    def taken() -> None:
+        host.ends, host.locked = "refused", True
+        host.live = live_at(live)
+
+    def free() -> None:
+        host.ends, host.locked = "switched", False
+
+    host.before = {"switch": in_turn(*[taken] * times, free)}
+
+
+def test_a_run_that_lost_the_lock_begins_anew(stage: Stage) -> None:
+    outrun(stage["h1"], "b3")
+    stage["h1"].before = {**stage["h1"].before, "survey": look_by_look(stage["h1"], None, HELD, None)}
+    record = stage.roll_back(wait=None)
+    assert (record.outcome, record.from_.release, record.to.release) == ("succeeded", "b3", "b2")
+    assert "wait" in stage.listener.phases
+    first, second = stage["h1"].orders
+    assert first.run == "run-1" != second.run
+    assert second.run.partition(".")[0] == "run-1"
+    assert len(record.warnings) == len(set(record.warnings))
+
+
+@pytest.mark.parametrize(
+    ("selection", "end"),
+    [(ANY, ("nothing_to_do", 0, None)), (Selection(backup="b1"), ("succeeded", 0, "b1"))],
+    ids=["the next older one", "a named one"],
+)
+def test_what_the_run_that_had_the_lock_has_left_is_not_left_again(
+    stage: Stage, selection: Selection, end: tuple[str, int, str | None]
+) -> None:
+    outrun(stage["h1"], "b2")
+    record = stage.roll_back(selection, wait=60)
+    assert (record.outcome, record.exit_code, record.to.release) == end
+
+
+@pytest.mark.parametrize(("wait", "tries"), [(0.0, 1), (None, 2)])
+def test_the_lock_is_not_tried_for_ever(stage: Stage, wait: float | None, tries: int) -> None:
+    outrun(stage["h1"], "b3", times=5)
+    record = stage.roll_back(wait=wait)
+    assert (record.outcome, record.exit_code, len(stage["h1"].orders)) == ("refused", 1, tries)
+    assert not stage.happened("record")
+
+
+def test_nobody_waits_for_a_lock_while_another_host_was_changed(two: Stage) -> None:
+    outrun(two["h2"], "b3")
+    record = two.roll_back(wait=60)
+    assert [(h.outcome, len(two[h.host].orders)) for h in record.hosts] == [("succeeded", 1), ("refused", 1)]

@@ -17,6 +17,7 @@ take_lock() {
             lost_lease
             return 1
         elif [ "$break_lock" != yes ]; then
+            tell locked
             result refused "locked by $holder"
             return 1
         fi
@@ -99,8 +100,9 @@ is_ours() {
 }
 
 # Whether this transaction follows another one of the same run. It may change only what is still that run's own: a lease
-# that expired and that nobody else took is.
+# that expired and that nobody else took is. One that begins anew (RUN.again), as another run had the lock, follows none.
 follows() {
+    case $run in *.again*) return 1 ;; esac
     [ "${run%.*}" != "$run" ]
 }
 
