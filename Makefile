@@ -8,7 +8,7 @@ SECONDS_EACH ?= 60
 # Our own, and those that the documents offer to copy.
 WORKFLOWS := .github/workflows/*.yml docs/workflows/*.yml
 
-.PHONY: demo picture outputs unit test check fuzz bench faults lock dist schema clean
+.PHONY: demo picture outputs unit test check fuzz bench simulate faults lock dist schema clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.installed: pyproject.toml
@@ -58,6 +58,10 @@ fuzz: $(VENV)/.installed
 bench: $(VENV)/.installed
 	tests/packages.sh
 	$(BIN)/python -m tests.bench
+
+# How often the judge of metrics is wrong, and how fast it is: the tables of docs/evidence.md.
+simulate: $(VENV)/.installed
+	$(BIN)/python -m tests.simulate
 
 lock: $(VENV)/.installed
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
