@@ -31,8 +31,8 @@ AutomaticTrigger = Literal[
     "config-invalid",
     "database-unreachable",
 ]
-# finished: it ran to its end with success, as it should.
-UnitState = Literal["running", "starting", "stopping", "stopped", "finished", "failed", "missing", "unknown"]
+# finished: it ran to its end with success, as it should. paused: somebody froze it, nobody knows for how long.
+UnitState = Literal["running", "starting", "paused", "stopping", "stopped", "finished", "failed", "missing", "unknown"]
 LiveState = Literal["release", "missing", "dangling", "directory", "elsewhere"]
 Mark = Literal["", "good", "bad"]
 # What a person may say of a release. "clear": nothing any more.
@@ -236,6 +236,8 @@ class Manager:
 
     Where a stop reaches other units: ``related`` shows the units whose names follow it, ``revive`` starts one that the
     stop pulled down, and ``reload`` makes the manager read its files again.
+
+    The command lines find ``functions``, a shell text that they share, in ROLLBACK_FUNCTIONS.
     """
 
     kind: str
@@ -252,6 +254,7 @@ class Manager:
     reload: str = ":"
     needs: tuple[str, ...] = ()
     first_aid: tuple[str, ...] = ()
+    functions: str = ""
 
 
 @dataclass(frozen=True, slots=True)

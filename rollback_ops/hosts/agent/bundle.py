@@ -65,6 +65,7 @@ def assignments(about: ServiceId, service: Service, manager: Manager) -> str:
         "WATCHED": "\n".join(_watched(service)),
         "TRUSTED": " ".join(service.trusted),
         "MANAGER": manager.kind,
+        "FUNCTIONS": manager.functions,
         "STOP": manager.stop,
         "KILL": manager.kill,
         "RESET": manager.reset,

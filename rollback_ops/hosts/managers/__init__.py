@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from rollback_ops.config import Service
+from rollback_ops.config import Check, Service
 from rollback_ops.core.model import Manager, StateReader, Unit
 from rollback_ops.core.text import one_line
 from rollback_ops.hosts.managers import compose, custom, supervisor, systemd
@@ -42,6 +43,12 @@ def build(service: Service, name: str) -> Manager:
     return KINDS[service.manager].commands(service, name)
 
 
+def with_checks(service: Service, name: str) -> Service:
+    """Return the service with the checks that its manager has, too. A check of the settings with such a name stays."""
+    own: Mapping[str, Check] = compose.checks(service, name) if service.manager == "compose" else {}
+    return service.model_copy(update={"checks": {**own, **service.checks}})
+
+
 def reader(service: Service) -> StateReader:
     """Return how break-glass reads what ``Manager.state`` prints."""
     return KINDS[service.manager].READER
@@ -56,7 +63,7 @@ def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:
 
 
 def _printable(unit: Unit) -> Unit:
-    name, invocation, detail = (
-        one_line(text, _LONGEST_TEXT, spaces=True) for text in (unit.name, unit.invocation, unit.detail)
+    name, invocation, detail, blocker = (
+        one_line(text, _LONGEST_TEXT, spaces=True) for text in (unit.name, unit.invocation, unit.detail, unit.blocker)
     )
-    return replace(unit, name=name, invocation=invocation, detail=detail)
+    return replace(unit, name=name, invocation=invocation, detail=detail, blocker=blocker)

@@ -1,16 +1,18 @@
-"""docker compose, version 2: the containers of one project, as each release's compose file describes them."""
+"""docker compose, version 2 or later: the containers of one project, as each release's compose file describes them."""
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Self
 
-from rollback_ops.config import Service
+from rollback_ops.config import Check, CommandCheck, Service
 from rollback_ops.core.model import Manager, StateReader, Unit, UnitState
-from rollback_ops.hosts.managers.names import checked
+from rollback_ops.hosts.managers.names import checked, number
 from rollback_ops.hosts.managers.since import SET_SINCE
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -21,104 +23,164 @@ _UNIT_HINT = "units are the services of the compose file: letters, digits and . 
 # Seconds of the limit for a stop that are left for docker to kill the containers that did not stop.
 _SECONDS_TO_KILL = 2
 
+# What docker says of a container. Podman, which serves Docker's API too, says "stopped" for one that ended just now.
 _STATES: dict[str, UnitState] = {
     "running": "running",
+    "paused": "paused",
     "restarting": "starting",
     "removing": "stopping",
     "created": "stopped",
     "exited": "stopped",
+    "stopped": "stopped",
     "dead": "failed",
 }
-_UNHEALTHY: dict[str, UnitState] = {"starting": "starting", "unhealthy": "failed"}
+_HEALTH: dict[str, UnitState] = {
+    "": "running",
+    "none": "running",
+    "healthy": "running",
+    "starting": "starting",
+    "unhealthy": "failed",
+}
+_ENDED = ("exited", "stopped")
 # Exit codes of a container that ended by itself (0) or by a signal of `stop` (128 + SIGINT, 128 + SIGTERM).
-_CLEAN_EXITS = (0, 130, 143)
-# The label of a container of `docker compose run`: it has the service's name, but is not the service.
-_ONE_OFF = "com.docker.compose.oneoff=True"
-READER = StateReader(identity='"ID":"[^"]*"')
+_CLEAN_EXITS = ("0", "130", "143")
+_LIBRARY = 'eval "$ROLLBACK_FUNCTIONS"; '
+_STARTABLE = "compose"
+_ELSEWHERE = "is not what runs: stop what runs, or set `project`; this service runs in the compose project"
+
+READER = StateReader(
+    # Up to the time of the start: see _Container.
+    identity=r"^container(\|[^|]*){5}",
+    unstartable="\n".join(
+        [
+            r"s/^silent|\([^|]*\)|\(.*\)/the state of the unit \1 is unknown: \2/p",
+            rf"s/^elsewhere|\([^|]*\)|\(.*\)/the unit \1 {_ELSEWHERE} \2/p",
+            "s/^services|$/its compose file has none of the units/p",
+            "1s/^$/docker did not answer/p",
+        ]
+    ),
+)
 
 
 def commands(service: Service, name: str) -> Manager:
-    units = _units(service, name)
-    (project,) = checked(f"services.{name}.project", (service.project or name,), _PROJECT, _PROJECT_HINT)
-    compose = f'docker compose --project-directory "$ROLLBACK_CURRENT" -p {shlex.quote(project)}'
-    chosen = f" -- {shlex.join(units)}" if units else ""
-    patience = max(1, int(service.limits.stop) - _SECONDS_TO_KILL)
-    listing = f"{compose} ps --all --format json{chosen}"
+    units, project = _units(service, name), _project(service, name)
+    compose = f"docker compose -p {shlex.quote(project)}"
+    values = {
+        "project": project,
+        "releases": f"{service.root}/{service.releases}",
+        "units": " ".join(units),
+        "patience": str(max(1, int(service.limits.stop) - _SECONDS_TO_KILL)),
+    }
     return Manager(
         kind=service.manager,
-        stop=f"{compose} stop --timeout {patience}{chosen}",
-        kill=f"{compose} kill{chosen}",
+        stop=f"{_LIBRARY}stop",
+        kill=f"{_LIBRARY}end kill",
         reset=":",
-        # --force-recreate: no file of the other release stays mounted. --pull missing: an image is fetched only where
-        # the start would fail without it. No --wait: it fails for a container that ends when its work is done.
-        start=f"{compose} up --detach --no-build --pull missing --force-recreate{chosen}",
-        running=_running(listing, units),
-        stopped=_judge(listing, _none('"State":"[a-z]+"', '"(created|exited|dead)"$')),
-        state=listing,
-        logs=f'{SET_SINCE}{compose} logs --no-color --tail 30 ${{SINCE:+"--since=$SINCE"}}{chosen}',
-        first_aid=_first_aid(service, listing, f"{compose} up --detach{chosen}"),
+        start=f"{_LIBRARY}start",
+        running=f"{_LIBRARY}is_running",
+        stopped=f"{_LIBRARY}is_stopped",
+        state=f"{_LIBRARY}show",
+        logs=f'{SET_SINCE}{_LIBRARY}logs "$SINCE"',
+        first_aid=(
+            f"cd {service.root}/{service.current}",
+            f"{compose} ps --all",
+            shlex.join([*shlex.split(compose), "up", "--detach", "--force-recreate", *units]),
+        ),
+        functions="".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items()) + _functions(),
     )
 
 
-def _first_aid(service: Service, *commands: str) -> tuple[str, ...]:
-    return tuple(command.replace('"$ROLLBACK_CURRENT"', f"{service.root}/{service.current}") for command in commands)
+def checks(service: Service, name: str) -> Mapping[str, Check]:
+    """Return the check that the target's compose file can be used, and that the host has its images."""
+    return {_STARTABLE: CommandCheck(kind="command", run=f"{_LIBRARY}is_startable", phase="before")}
 
 
 def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:
-    containers = [c for c in _containers(text) if _ONE_OFF not in _word(c, "Labels")]
-    known = {_word(c, "Service") for c in containers}
-    units = _units(service, name)
-    expected = units or (() if containers else (service.project or name,))
-    # `up` creates missing containers, so a container that was removed counts as stopped.
-    absent: UnitState = "stopped" if containers or not text.strip(" \n[]") else "unknown"
+    units, project = _units(service, name), _project(service, name)
+    lines = [line.split("|") for line in text.split("\n")]
+    containers = [c for c in map(_Container.of, lines) if c and (not units or c.service in units)]
+    services = next((line[1].split(" ") for line in lines if line[0] == "services" and len(line) == 2), None)
+    unusable = [line for line in lines if line[0] == "unusable"]
+    if services is None and not unusable:
+        said = next((line[-1] for line in lines if line[0] == "silent"), "docker did not answer")
+        return (Unit(project, "unknown", detail=said),)
+    if services == [""]:
+        return tuple(Unit(unit, "missing") for unit in units or (project,))
+    if services is not None:
+        containers = [c for c in containers if c.service in services]
+    jobs = {job for c in containers for job in c.waits_for}
+    there = {c.service for c in containers}
     return (
-        *(_unit(c) for c in containers if not units or _word(c, "Service") in units),
-        *(Unit(unit, absent, detail="no container") for unit in expected if unit not in known),
+        *(c.unit(is_job=c.service in jobs) for c in containers),
+        # `up` creates missing containers, so a container that was removed counts as stopped.
+        *(Unit(s, "stopped", detail="no container") for s in services or () if s not in there),
+        # Whatever runs, it is not this release, or could not be started again. It can be left.
+        *(Unit(project, "failed", detail=f"its compose file cannot be used: {line[-1]}") for line in unusable),
+        *(Unit(project, "stopped", blocker=f"{_ELSEWHERE} {line[2]}") for line in lines if _is_elsewhere(line)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Container:
+    """A line that `containers` of compose.sh prints: these fields, in this order, with | between them."""
+
+    service: str
+    name: str
+    id: str
+    restarts: str
+    started: str
+    pid: str
+    state: str
+    health: str
+    code: str
+    depends: str
+
+    @classmethod
+    def of(cls, line: list[str]) -> Self | None:
+        return cls(*line[1:]) if line[0] == "container" and len(line) == len(cls.__slots__) + 1 else None
+
+    @property
+    def waits_for(self) -> Iterator[str]:
+        """The services whose end this container waits for: the label reads db:service_healthy:true,…"""
+        for each in self.depends.split(","):
+            if (fields := each.split(":"))[1:2] == ["service_completed_successfully"]:
+                yield fields[0]
+
+    def unit(self, *, is_job: bool) -> Unit:
+        state = _STATES.get(self.state, "unknown")
+        detail = "" if self.state in ("running", "paused", "exited") else self.state
+        if self.state == "running":
+            state = _HEALTH.get(self.health, "unknown")
+            detail = "" if state == "running" else self.health
+        elif self.state in _ENDED and self.code == "0" and is_job:
+            state, detail = "finished", ""
+        elif self.state in _ENDED and self.code not in _CLEAN_EXITS:
+            state, detail = "failed", f"exit code {self.code}"
+        return Unit(
+            self.name.removeprefix("/") or self.service,
+            state,
+            pid=number(self.pid),
+            restarts=number(self.restarts),
+            invocation=f"{self.id[:12]} {self.started}",
+            detail=detail,
+        )
+
+
+def _is_elsewhere(line: list[str]) -> bool:
+    return line[0] == "elsewhere" and len(line) == 3
 
 
 def _units(service: Service, name: str) -> tuple[str, ...]:
     return checked(f"services.{name}.units", service.units, _UNIT, _UNIT_HINT)
 
 
-def _judge(listing: str, *conditions: str) -> str:
-    """Test conditions on the output of the listing (the function ``shown``). All fail where docker cannot list."""
-    shown = f"shown() {{ printf '%s\\n' \"$text\" | grep -vF {_ONE_OFF}; }}"
-    return f"{shown}; text=$({listing}) && {' && '.join(conditions)}"
+def _project(service: Service, name: str) -> str:
+    (project,) = checked(f"services.{name}.project", (service.project or name,), _PROJECT, _PROJECT_HINT)
+    return project
 
 
-def _running(listing: str, units: tuple[str, ...]) -> str:
-    wanted = [f'"Service":"{unit}"' for unit in units] or ['"State":"running"']
-    there = [f"shown | grep -qF {shlex.quote(text)}" for text in wanted]
-    return _judge(listing, *there, _none('"State":"[a-z]+"|"Health":"(starting|unhealthy)"', '"running"$'))
-
-
-def _none(pattern: str, allowed: str) -> str:
-    return f"! shown | grep -oE '{pattern}' | grep -qvE '{allowed}'"
-
-
-def _containers(text: str) -> Iterator[dict[str, Any]]:
-    """Parse the listing: since version 2.21 it has one object on each line, before that it is one array."""
-    for chunk in text.split("\n"):
-        try:
-            value = json.loads(chunk)
-        except (ValueError, RecursionError):
-            continue
-        yield from (item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict))
-
-
-def _unit(container: dict[str, Any]) -> Unit:
-    word, health, code = _word(container, "State"), _word(container, "Health"), container.get("ExitCode")
-    state = _STATES.get(word, "unknown")
-    detail = "" if word in ("running", "exited") else word
-    if word == "running" and health in _UNHEALTHY:
-        state, detail = _UNHEALTHY[health], health
-    if word == "exited" and isinstance(code, int) and code not in _CLEAN_EXITS:
-        state, detail = "failed", f"exit code {code}"
-    name = _word(container, "Name") or _word(container, "Service")
-    return Unit(name, state, invocation=_word(container, "ID"), detail=detail)
-
-
-def _word(container: dict[str, Any], key: str) -> str:
-    value = container.get(key)
-    return value if isinstance(value, str) else ""
+@cache
+def _functions() -> str:
+    """The functions without comments and indentation, which need not cross the network."""
+    lines = (line.lstrip(" ") for line in (Path(__file__).parent / "compose.sh").read_text("utf-8").splitlines())
+    return "".join(f"{line}\n" for line in lines if line and (not line.startswith("#") or "shellcheck" in line))

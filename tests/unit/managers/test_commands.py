@@ -32,8 +32,6 @@ MEMBERS_OF = (
     + AS_USER.replace("{", "{{").replace("}", "}}")
     + " show -p Requires,BindsTo,Wants --value -- rosey.target)"
 )
-COMPOSE = 'docker compose --project-directory "$ROLLBACK_CURRENT" -p rosey'
-SHOWN = "shown() { printf '%s\\n' \"$text\" | grep -vF com.docker.compose.oneoff=True; }; "
 JOURNAL = "journalctl -q --no-pager -n 30 -o short-iso ${SINCE:+--since=@$SINCE} --unit=bot.service --unit=mail.timer"
 
 SYSTEMD = Manager(
@@ -127,37 +125,18 @@ SUPERVISOR_SEVERAL = dataclasses.replace(
     ),
 )
 
-COMPOSE_ALL = Manager(
+# What the functions do is in compose.sh, which is checked with the lines.
+CALL = 'eval "$ROLLBACK_FUNCTIONS"; '
+COMPOSE = Manager(
     kind="compose",
-    stop=f"{COMPOSE} stop --timeout 8",
-    kill=f"{COMPOSE} kill",
+    stop=f"{CALL}stop",
+    kill=f"{CALL}end kill",
     reset=":",
-    start=f"{COMPOSE} up --detach --no-build --pull missing --force-recreate",
-    running=f'{SHOWN}text=$({COMPOSE} ps --all --format json) && shown | grep -qF \'"State":"running"\' && '
-    '! shown | grep -oE \'"State":"[a-z]+"|"Health":"(starting|unhealthy)"\' | grep -qvE \'"running"$\'',
-    stopped=f"{SHOWN}text=$({COMPOSE} ps --all --format json) && "
-    '! shown | grep -oE \'"State":"[a-z]+"\' | grep -qvE \'"(created|exited|dead)"$\'',
-    state=f"{COMPOSE} ps --all --format json",
-    logs=f'{SET_SINCE}{COMPOSE} logs --no-color --tail 30 ${{SINCE:+"--since=$SINCE"}}',
-)
-
-SHOP = 'docker compose --project-directory "$ROLLBACK_CURRENT" -p shop'
-
-COMPOSE_SOME = Manager(
-    kind="compose",
-    stop='docker compose --project-directory "$ROLLBACK_CURRENT" -p shop stop --timeout 28 -- web worker',
-    kill='docker compose --project-directory "$ROLLBACK_CURRENT" -p shop kill -- web worker',
-    reset=":",
-    start='docker compose --project-directory "$ROLLBACK_CURRENT" -p shop up --detach --no-build --pull missing '
-    "--force-recreate -- web worker",
-    running=f"{SHOWN}text=$({SHOP} ps --all --format json -- web worker)"
-    ' && shown | grep -qF \'"Service":"web"\' && shown | grep -qF \'"Service":"worker"\' && '
-    '! shown | grep -oE \'"State":"[a-z]+"|"Health":"(starting|unhealthy)"\' | grep -qvE \'"running"$\'',
-    stopped=f"{SHOWN}text=$({SHOP} ps --all --format json -- web worker)"
-    ' && ! shown | grep -oE \'"State":"[a-z]+"\' | grep -qvE \'"(created|exited|dead)"$\'',
-    state='docker compose --project-directory "$ROLLBACK_CURRENT" -p shop ps --all --format json -- web worker',
-    logs=f'{SET_SINCE}docker compose --project-directory "$ROLLBACK_CURRENT" -p shop logs --no-color --tail 30 '
-    '${SINCE:+"--since=$SINCE"} -- web worker',
+    start=f"{CALL}start",
+    running=f"{CALL}is_running",
+    stopped=f"{CALL}is_stopped",
+    state=f"{CALL}show",
+    logs=f'{SET_SINCE}{CALL}logs "$SINCE"',
 )
 
 CUSTOM = Manager(
@@ -178,8 +157,8 @@ CASES = {
     "a target": (service("systemd-user", "rosey.target"), TARGET),
     "supervisor": (service("supervisor", "web"), SUPERVISOR),
     "supervisor, several": (service("supervisor", "web", "jobs:*"), SUPERVISOR_SEVERAL),
-    "compose": (service("compose"), COMPOSE_ALL),
-    "compose, some": (service("compose", "web", "worker", project="shop", limits={"stop": "30s"}), COMPOSE_SOME),
+    "compose": (service("compose"), COMPOSE),
+    "compose, some": (service("compose", "web", "worker", project="shop", limits={"stop": "30s"}), COMPOSE),
     "custom": (service("custom", commands=COMMANDS), CUSTOM),
     "custom with logs": (
         service("custom", commands=COMMANDS | {"logs": "tail log/*"}),
@@ -193,7 +172,7 @@ each_case = pytest.mark.parametrize(("settings", "manager"), CASES.values(), ids
 def test_the_command_lines_are_exactly_these(settings: Service, manager: Manager) -> None:
     built = managers.build(settings, "rosey")
 
-    assert dataclasses.replace(built, first_aid=()) == manager
+    assert dataclasses.replace(built, first_aid=(), functions="") == manager
 
 
 @pytest.mark.parametrize(
@@ -222,8 +201,9 @@ def test_the_command_lines_are_exactly_these(settings: Service, manager: Manager
         (
             Service(root="/srv/bot", manager="compose"),
             (
-                "docker compose --project-directory /srv/bot/current -p rosey ps --all --format json",
-                "docker compose --project-directory /srv/bot/current -p rosey up --detach",
+                "cd /srv/bot/current",
+                "docker compose -p rosey ps --all",
+                "docker compose -p rosey up --detach --force-recreate",
             ),
         ),
     ],
@@ -279,4 +259,6 @@ def test_custom_without_commands_names_the_missing_table() -> None:
 
 
 def test_docker_gets_less_time_to_stop_than_the_limit_and_never_none() -> None:
-    assert "--timeout 1" in managers.build(service("compose", limits={"stop": "2s"}), "rosey").stop
+    for limit, patience in (("2s", 1), ("30s", 28)):
+        functions = managers.build(service("compose", limits={"stop": limit}), "rosey").functions
+        assert f"patience={patience}" in functions.splitlines()

@@ -29,13 +29,12 @@ def garbled(draw: st.DrawFn) -> str:
 @given(text=garbled() | st.text())
 @settings(deadline=None)
 @example(text="[" * 100_000)
-@example(text='{"State":' * 1_000)
-@example(text='{"Service":"web","State":{"a":1},"Name":[],"ExitCode":"x","ID":9,"Labels":null}')
-@example(text='{"Service":"web","State":"exited","ExitCode":' + "9" * 5000 + "}")
+@example(text="container|web|||9|||exited||" + "9" * 5000 + "|:::,,\nservices|web")
+@example(text="services|\nservices|a|b\nelsewhere||\x1b[2J\nunusable|\u202e|\nsilent")
 @example(text="Id=web.service\nActiveState=active\nMainPID=" + "9" * 5000 + "\nNRestarts=\u0663")
 @example(text="web RUNNING pid " + "9" * 5000 + ", uptime 0:00:01")
 @example(text="Id=web.service\nActiveState=failed\nResult=\x1b[31m\u202ered\nInvocationID=\x07\x00")
-@example(text='{"Service":"web","Name":"\\u001b[2J\\n::error::x","State":"\\u202e","ID":"\\u0000"}')
+@example(text="container|web|\x1b[2J|\x00|9|then|9|\u202e|\x07|0|\nservices|web\nelsewhere|shop|\x1b")
 def test_any_text_gives_units_that_can_be_shown(kind: str, text: str) -> None:
     units = managers.parse(service(kind, *UNITS, commands=COMMANDS), "rosey", text)
     assert units
@@ -43,7 +42,7 @@ def test_any_text_gives_units_that_can_be_shown(kind: str, text: str) -> None:
         assert unit.state in get_args(UnitState)
         assert unit.pid >= 0
         assert unit.restarts >= 0
-        for shown in (unit.name, unit.invocation, unit.detail):
+        for shown in (unit.name, unit.invocation, unit.detail, unit.blocker):
             assert fits_one_line(shown)
             assert len(shown) <= 200
 

@@ -18,6 +18,7 @@ NL='
 : "${RO_STOP_LIMIT:?}" "${RO_START_LIMIT:?}" "${RO_TOTAL_LIMIT:?}"
 : "${RO_RELATED:=:}" "${RO_REVIVE:=:}" "${RO_RELOAD:=:}"
 : "${RO_LOGS:=:}" "${RO_NEEDS:=}" "${RO_LINKS:=}" "${RO_REQUIRES:=}" "${RO_WATCHED:=}" "${RO_TRUSTED:=}"
+: "${RO_FUNCTIONS:=}"
 
 releases=$RO_ROOT/$RO_RELEASES
 current=$RO_ROOT/$RO_CURRENT
@@ -49,6 +50,7 @@ ROLLBACK_SUDO=
 while read -r key _ uid _; do [ "$key" != Uid: ] || break; done </proc/self/status
 [ "$uid" = 0 ] || ROLLBACK_SUDO='sudo -n'
 export ROLLBACK_ROOT ROLLBACK_CURRENT ROLLBACK_STATE ROLLBACK_SUDO
+if [ -n "$RO_FUNCTIONS" ]; then export "ROLLBACK_FUNCTIONS=$RO_FUNCTIONS"; fi
 
 # What a login gives to the service's own commands, besides: the same to a question, to the worker and by hand.
 LOGIN='HOME USER LOGNAME SHELL PATH LANG XDG_RUNTIME_DIR DOCKER_HOST DOCKER_CONTEXT DOCKER_CONFIG'
@@ -63,7 +65,7 @@ for name in $names; do
     case $name in 'export '*) name=${name#export } name=${name%%=*} ;; *) continue ;; esac
     case $name in '' | [0-9]* | *[!A-Za-z0-9_]*) continue ;; esac
     # The last ones are bash's, which may not be unset.
-    case " $LOGIN ROLLBACK_ROOT ROLLBACK_CURRENT ROLLBACK_STATE ROLLBACK_SUDO PWD SHELLOPTS BASHOPTS UID EUID PPID " in
+    case " $LOGIN ROLLBACK_ROOT ROLLBACK_CURRENT ROLLBACK_STATE ROLLBACK_SUDO ROLLBACK_FUNCTIONS PWD SHELLOPTS BASHOPTS UID EUID PPID " in
         *" $name "*) ;;
         *) prelude="$prelude $name" ;;
     esac

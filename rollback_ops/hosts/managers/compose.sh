@@ -1,0 +1,184 @@
+# What the command lines of the Compose manager call. compose.py writes the assignments of `project`, `releases` (the
+# directory), `units` and `patience` (seconds for a stop) in front of this.
+said=$ROLLBACK_STATE/up
+
+compose() { docker compose -p "$project" "$@"; }
+if command -v docker-compose >/dev/null && ! docker compose version >/dev/null 2>&1; then
+    compose() { docker-compose -p "$project" "$@"; }
+fi
+
+is_chosen() {
+    case " ${units:-$1} " in *" $1 "*) ;; *) return 1 ;; esac
+}
+
+# list [-a]: set ids to the containers that run (or all of them), and places to the directories they were started from.
+# It asks for labels and not for what a compose file says: containers of another release may still be there.
+list() {
+    ids='' places=''
+    listed=$(docker ps "$@" --no-trunc --filter "label=com.docker.compose.project=$project" \
+        --filter label=com.docker.compose.oneoff=False --format \
+        '{{.ID}}|{{.Label "com.docker.compose.service"}}|{{.Label "com.docker.compose.project.working_dir"}}') || return
+    while IFS='|' read -r id name place; do
+        if [ -n "$id" ] && is_chosen "$name"; then ids="$ids $id" places="$places|$place"; fi
+    done <<END
+$listed
+END
+}
+
+# Print a line for each container. The position of each field is also in compose.py.
+containers() {
+    list -a || return
+    # shellcheck disable=SC2086 # ids
+    [ -z "$ids" ] || docker inspect --type container --format \
+        'container|{{index .Config.Labels "com.docker.compose.service"}}|{{.Name}}|{{.ID}}|{{.RestartCount}}|{{.State.StartedAt}}|{{.State.Pid}}|{{.State.Status}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.State.ExitCode}}|{{index .Config.Labels "com.docker.compose.depends_on"}}' $ids
+}
+
+# Set services to the chosen ones of the compose file in the working directory, without those that have no container
+# (scale: 0). Fails where the file cannot be used, and why is in text.
+read_file() {
+    services='' found=''
+    text=$(compose config 2>&1) || return
+    for name in $(printf '%s\n' "$text" | sed -n '
+/^[^ ]/{h;d;}
+G
+/\nservices:$/!d
+s/\n.*//
+s/^  "\{0,1\}\([A-Za-z0-9._-]*\)"\{0,1\}:$/\1/p
+s/^    scale: 0$/-/p
+s/^      replicas: 0$/-/p'); do
+        if [ "$name" = - ]; then found=${found% *}; else found="$found $name"; fi
+    done
+    for name in $found; do ! is_chosen "$name" || services="$services $name"; done
+}
+
+last_line() {
+    printf '%s\n' "$1" | tail -n 1
+}
+
+show() {
+    lines=$(containers 2>&1) || { printf 'silent|%s|%s\n' "$project" "$(last_line "$lines")"; return; }
+    [ -z "$lines" ] || printf '%s\n' "$lines"
+    text="there is no release in $ROLLBACK_CURRENT"
+    if cd "$ROLLBACK_CURRENT" && read_file; then
+        printf 'services|%s\n' "${services# }"
+    elif compose version >/dev/null 2>&1; then
+        printf 'unusable|%s\n' "$(last_line "$text")"
+    else
+        printf 'silent|%s|%s\n' "$project" "$(last_line "$text")"
+    fi
+    case "$lines" in *'|running|'*) ;; *) show_elsewhere ;; esac
+}
+
+# The containers of this service that run in another project, which a stop would not find.
+show_elsewhere() {
+    docker ps --format '{{.Label "com.docker.compose.project"}}|{{.Label "com.docker.compose.project.working_dir"}}' |
+        while IFS='|' read -r other place; do
+            [ "$other" != "$project" ] || continue
+            case $place in "$ROLLBACK_CURRENT" | "$releases"/*) printf 'elsewhere|%s|%s\n' "$project" "$other" ;; esac
+        done
+}
+
+# Whether each service that the live release has, and that is chosen, runs with all its containers.
+is_running() {
+    lines=$(containers) && cd "$ROLLBACK_CURRENT" && read_file || return
+    seen=' '
+    while IFS='|' read -r _ name _ _ _ _ _ state health code _; do
+        case " $services " in *" $name "*) ;; *) continue ;; esac
+        case $state,$health in
+            running, | running,none | running,healthy) ;;
+            exited,* | stopped,*) is_finished || return ;;
+            *) return 1 ;;
+        esac
+        seen="$seen$name "
+    done <<END
+$lines
+END
+    for name in $services; do case $seen in *" $name "*) ;; *) return 1 ;; esac done
+    [ "$seen" != ' ' ]
+}
+
+# A job that ended well: only another service that waits for that shows that it is one.
+is_finished() {
+    case $code,$lines in 0,*[\|,]"$name:service_completed_successfully:"*) ;; *) return 1 ;; esac
+}
+
+is_stopped() {
+    lines=$(containers) || return
+    while IFS='|' read -r kind _ _ _ _ _ _ state _; do
+        case $kind,$state in container,created | container,exited | container,stopped | container,dead | ,) ;; *) return 1 ;; esac
+    done <<END
+$lines
+END
+}
+
+# As the live release says (order, hooks), and then what it does not know of.
+stop() {
+    : >"$said"
+    # shellcheck disable=SC2086 # names
+    (cd "$ROLLBACK_CURRENT" && compose stop --timeout "$patience" -- $units)
+    end stop -t "$patience"
+}
+
+end() {
+    # shellcheck disable=SC2086 # ids
+    list && { [ -z "$ids" ] || docker "$@" $ids; }
+}
+
+# Relative paths in a compose file mean what they meant at the deployment: in current, or in the release itself.
+enter() {
+    list -a
+    real=$(cd -P "$releases" && pwd)
+    case $places in *"|$releases/"* | *"|${real:-/}/"*) cd -P "$ROLLBACK_CURRENT" || return ;; *) cd "$ROLLBACK_CURRENT" || return ;; esac
+}
+
+# --force-recreate: no file of the other release stays mounted. --pull missing: an image is fetched only where the
+# start would fail without it. No --wait: it fails for a container that ends when its work is done.
+start() {
+    enter || return
+    services='' gone=''
+    set -- --detach --no-build --pull missing --force-recreate
+    if [ -z "$units" ]; then
+        set -- "$@" --remove-orphans
+    else
+        read_file && [ -n "$services" ] || { last_line "$text" | tee "$said"; return 1; }
+        for name in $units; do case " $services " in *" $name "*) ;; *) gone="$gone $name" ;; esac done
+    fi
+    # shellcheck disable=SC2086 # names
+    if compose up "$@" -- $services >"$said" 2>&1; then
+        : >"$said"
+        [ -z "$gone" ] || remove
+    else
+        set -- "$?"
+        cat "$said"
+        return "$1"
+    fi
+}
+
+# The containers of the chosen services that this release does not have: docker would start them when it starts.
+remove() {
+    units=$gone
+    # shellcheck disable=SC2086 # ids
+    if list -a && [ -n "$ids" ]; then docker rm -f $ids; fi
+    return 0
+}
+
+# logs SINCE: why the last start failed, and what the containers said since.
+logs() {
+    [ ! -s "$said" ] || grep -v '^ ' "$said" | tail -n 5
+    # shellcheck disable=SC2086 # names
+    cd "$ROLLBACK_CURRENT" && compose logs --no-color --tail 30 ${1:+"--since=$1"} -- $units
+}
+
+# Whether the release in this directory can be started: asked before anything is stopped.
+is_startable() {
+    read_file || { printf '%s\n' "$text" | tail -n 2; return 1; }
+    [ -n "$services" ] || { echo "its compose file has none of the services ${units:-at all}"; return 1; }
+    # shellcheck disable=SC2086 # names
+    images=$(compose config --images -- $services 2>/dev/null | sort -u) || return 126
+    # shellcheck disable=SC2086 # images
+    text=$(docker image inspect --format '{{.ID}}' $images 2>&1) && return
+    missing=$(printf '%s\n' "$text" | grep -i 'no such image') || { last_line "$text"; return 126; }
+    printf '%s\n' "$missing" | sed 's/^Error response from daemon: //'
+    echo "run \`docker compose pull\` in $PWD"
+    return 1
+}
