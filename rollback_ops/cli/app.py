@@ -17,7 +17,7 @@ import click
 
 from rollback_ops import __version__
 from rollback_ops.cli import exit as process
-from rollback_ops.cli.options import HOSTS, OF_AN_ENVIRONMENT, OF_HISTORY, Commands, Source, Typed, takes
+from rollback_ops.cli.options import HOSTS, OF_AN_ENVIRONMENT, OF_HISTORY, WHERE, Commands, Source, Typed, takes
 from rollback_ops.cli.session import Session
 from rollback_ops.core.errors import UsageError
 
@@ -35,14 +35,14 @@ def app() -> None:
 
 @app.command()
 @takes("env", "service", "backup", "reason", "emergency", "dry_run", "if_current", "wait",
-       "ignore_deploy_lock", "host", "trigger", "local", "json", "record", "config")  # fmt: skip
+       "ignore_deploy_lock", *WHERE, "trigger", "json", "record", "config")  # fmt: skip
 def rollback(session: Session, typed: Typed) -> None:
     """Go back to the last known good release, and prove that it works."""
     _change(session, typed)
 
 
 @app.command()
-@takes("env", "service", "reason", "wait", "ignore_deploy_lock", "host", "local", "json", "record", "config")
+@takes("env", "service", "reason", "wait", "ignore_deploy_lock", *WHERE, "json", "record", "config")
 def resume(session: Session, typed: Typed) -> None:
     """Finish a rollback that was interrupted."""
     _change(session, typed, resume=True)
@@ -61,7 +61,7 @@ def list_(session: Session, typed: Typed) -> None:
 
 
 @app.command()
-@takes("env", "service", "backup", "ignore_deploy_lock", "host", "local", "json", "config")
+@takes("env", "service", "backup", "ignore_deploy_lock", *WHERE, "json", "config")
 def check(session: Session, typed: Typed) -> None:
     """Say whether a rollback could be done now. Changes nothing."""
     _check(session, typed)
@@ -80,7 +80,7 @@ def verify(session: Session, typed: Typed) -> None:
 
 
 @app.command()
-@takes("env", "service", "wait", "ignore_deploy_lock", "host", "local", "json", "record", "config")
+@takes("env", "service", "wait", "ignore_deploy_lock", *WHERE, "json", "record", "config")
 def guard(session: Session, typed: Typed) -> None:
     """Watch what was just deployed, and roll it back when it is unhealthy."""
     context = _open(session, typed)
@@ -331,6 +331,8 @@ def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Op
         ignore_deploy_lock=typed.ignore_deploy_lock,
         resume=resume,
         hosts=tuple(typed.host),
+        regions=typed.region,
+        exclude_regions=typed.exclude_region,
         trigger=typed.trigger,
         local=typed.local,
         record=Path(typed.record) if typed.record else None,

@@ -83,6 +83,12 @@ class Typed:
         shell_complete=completion.hosts,
     )
     ignore_deploy_lock: bool | None = _flag("--ignore-deploy-lock", help="Go on although a deployment is under way.")
+    region: tuple[str, ...] = _option(
+        "--region", metavar="NAME", help="Only this region; may be repeated.", multiple=True, default=()
+    )
+    exclude_region: tuple[str, ...] = _option(
+        "--exclude-region", metavar="NAME", help="Without this region; may be repeated.", multiple=True, default=()
+    )
     trigger: str | None = _option("--trigger", metavar="T", help="What started the rollback: deploy-failed, …")
     span: str | None = _option("--for", metavar="TIME", help="For how long: 30m, 24h, 7d. [default: hold.for]")
     lift: bool | None = _flag("--lift", help="Lift what is held.")
@@ -109,7 +115,8 @@ class Typed:
     )
 
 
-HOSTS = ("service", "host", "local", "json", "config")
+WHERE = ("host", "region", "exclude_region", "local")
+HOSTS = ("service", *WHERE, "json", "config")
 OF_AN_ENVIRONMENT = ("env", *HOSTS)
 OF_HISTORY = ("of_env", "only_env", "limit", "source", *HOSTS)
 _DECLARED = {declared.name: declared.metadata["declare"] for declared in fields(Typed)}

@@ -187,7 +187,7 @@ def deployment_recorder(
         return None
     from rollback_ops.integrations.github.deployments import DeploymentRecorder
 
-    return DeploymentRecorder(repository, redact, environment_url, whole=not request.hosts)
+    return DeploymentRecorder(repository, redact, environment_url, whole=request.whole)
 
 
 def hurried(service: Service) -> Service:

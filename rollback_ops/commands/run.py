@@ -21,7 +21,8 @@ from rollback_ops.integrations.publish import Publisher
 
 def spec_of(context: Context, reason: Reason) -> RollbackSpec:
     """Describe a new run."""
-    request, service = context.request, context.job.service
+    request, job = context.request, context.job
+    service = job.service
     return RollbackSpec(
         info_of(context, reason),
         selection_of(context),
@@ -33,6 +34,9 @@ def spec_of(context: Context, reason: Reason) -> RollbackSpec:
         context.started_at,
         request.wait,
         HoldPolicy(service.hold.after_rollback, service.hold.seconds),
+        job.strategy,
+        job.environment.region_of,
+        job.excluded,
     )
 
 

@@ -14,6 +14,7 @@ from rollback_ops.config.schema import (
     ProcessCheck,
     Service,
     Settings,
+    Strategy,
     TcpCheck,
     Verify,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "ProcessCheck",
     "Service",
     "Settings",
+    "Strategy",
     "TcpCheck",
     "Verify",
 ]

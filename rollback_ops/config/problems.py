@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
-from rollback_ops.config.schema import Check, Environment, Section, Service, Settings
+from rollback_ops.config.schema import Check, Environment, Region, Section, Service, Settings, Strategy
 from rollback_ops.config.secrets import variable_of
 from rollback_ops.core.text import did_you_mean, listed, names_a_secret, one_line, quoted, short
 
@@ -132,8 +132,8 @@ def _without_kind(location: Location) -> Location:
 
 def _section_at(location: Location) -> type[Section]:
     match location:
-        case ("environments", _):
-            return Environment
+        case ("environments", *rest):
+            return _section_of_environment(rest)
         case ("services", _):
             return Service
         case ("services", _, "checks", _, kind):
@@ -141,6 +141,12 @@ def _section_at(location: Location) -> type[Section]:
         case ("services", _, name):
             return _section_in(Service.model_fields[str(name)].annotation)
     return Settings
+
+
+def _section_of_environment(rest: list[str | int]) -> type[Section]:
+    if rest[1:2] == ["regions"]:
+        return Region
+    return Strategy if rest[1:2] == ["strategy"] else Environment
 
 
 def _section_in(annotation: Any) -> type[Section]:

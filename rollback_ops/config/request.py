@@ -40,6 +40,8 @@ class Options:
     ignore_deploy_lock: bool | None = None
     resume: bool = False
     hosts: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    exclude_regions: tuple[str, ...] = ()
     trigger: str | None = None
     local: bool | None = None
     record: Path | None = None
@@ -53,7 +55,8 @@ class Request:
     ``wait`` is how many seconds to wait for a host that another run holds; None: until a dead owner's lease is over.
     ``span`` is for how many seconds to hold or to arm. ``revision`` is what ``gate`` is asked about.
     ``ignore_deploy_lock``: change hosts even where a deployment is under way.
-    ``hosts`` limits the command to some hosts of the environment. ``record`` is the file to write the record to.
+    ``hosts`` limits the command to some hosts of the environment, ``regions`` to some of its regions, and
+    ``exclude_regions`` leaves some out. ``record`` is the file to write the record to.
     ``webhook_format`` overrides the format in the settings. ``in_actions``: the command runs in a GitHub workflow.
     """
 
@@ -73,6 +76,8 @@ class Request:
     ignore_deploy_lock: bool = False
     resume: bool = False
     hosts: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    exclude_regions: tuple[str, ...] = ()
     trigger: Trigger = "manual"
     local: bool = False
     record: Path | None = None
@@ -81,6 +86,11 @@ class Request:
     webhook_format: MessageFormat | None = None
     in_actions: bool = False
     record_deployment: bool | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether the command is about all hosts of its environment."""
+        return not (self.hosts or self.regions or self.exclude_regions)
 
     @property
     def mode(self) -> Mode:
@@ -92,8 +102,8 @@ class Request:
     def build(cls, environ: Mapping[str, str], options: Options | None = None) -> Request:
         """Combine variables and options; the options win. An empty variable was not given.
 
-        ``ROLLBACK_HOST`` may name several hosts, with commas or spaces between them. Raises ``UsageError`` for a
-        trigger, a format or a yes-or-no that is none, when no environment was named, and when a release or a host
+        ``ROLLBACK_HOST`` and those of regions may name several, with commas or spaces between. Raises ``UsageError``
+        for a trigger, a format or a yes-or-no that is none, when no environment was named, and when a release or a host
         was given but is blank: without it, the command would do more than was asked.
         """
         given, asked = options or Options(), _Asked(environ)
@@ -114,7 +124,9 @@ class Request:
             allow_bad=asked.flag("ALLOW_BAD", given.allow_bad),
             ignore_deploy_lock=asked.flag("IGNORE_DEPLOY_LOCK", given.ignore_deploy_lock),
             resume=given.resume,
-            hosts=asked.hosts(given.hosts),
+            hosts=asked.several("HOST", given.hosts),
+            regions=asked.several("REGION", given.regions),
+            exclude_regions=asked.several("EXCLUDE_REGION", given.exclude_regions),
             trigger=_trigger(asked.text("TRIGGER", given.trigger)) or _trigger_of(environ),
             local=asked.flag("LOCAL", given.local),
             record=Path(record) if record else None,
@@ -143,15 +155,15 @@ class _Asked:
             raise _blank(f"ROLLBACK_{name}")
         return text
 
-    def hosts(self, options: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the hosts that were given, each once."""
+    def several(self, name: str, options: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the names that were given, each once. A variable has them with commas or spaces between them."""
         if options:
-            return tuple(dict.fromkeys(self.name("HOST", option) for option in options))
-        text = self.name("HOST", None)
-        hosts = text.replace(",", " ").split()
-        if text and not hosts:
-            raise _blank("ROLLBACK_HOST")
-        return tuple(dict.fromkeys(hosts))
+            return tuple(dict.fromkeys(self.name(name, option) for option in options))
+        text = self.name(name, None)
+        names = text.replace(",", " ").split()
+        if text and not names:
+            raise _blank(f"ROLLBACK_{name}")
+        return tuple(dict.fromkeys(names))
 
     def flag(self, name: str, option: bool | None) -> bool:
         if option is not None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from rollback_ops.config import Environment, Service, Settings
+from rollback_ops.config import Environment, Service, Settings, Strategy
 from rollback_ops.config.problems import problems_in
 from rollback_ops.config.request import Request
 from rollback_ops.config.types import fill
@@ -30,7 +30,8 @@ _MANAGERS_OF_UNITS = ("systemd", "systemd-user", "supervisor")
 class Job:
     """The service, environment and hosts of a command.
 
-    ``{release}`` is not filled in yet. ``hosts`` is empty with ``--local``.
+    ``{release}`` is not filled in yet. ``hosts`` is empty with ``--local``. ``excluded`` are the regions that were left
+    out.
     """
 
     service_name: str
@@ -38,10 +39,17 @@ class Job:
     service: Service
     environment: Environment
     hosts: tuple[str, ...]
+    excluded: tuple[str, ...] = ()
 
     @property
     def about(self) -> ServiceId:
         return ServiceId(self.service_name, self.environment_name)
+
+    @property
+    def strategy(self) -> Strategy | None:
+        """How the hosts are changed. Regions alone go one after the other. None: all hosts at the same time."""
+        environment = self.environment
+        return environment.strategy or (Strategy() if environment.regions else None)
 
 
 def resolve(settings: Settings, request: Request) -> Job:
@@ -50,12 +58,14 @@ def resolve(settings: Settings, request: Request) -> Job:
     service_name = request.service or _only_service(settings)
     service = _existing("service", settings.services, service_name)
     _check_manager(service_name, service)
+    excluded = _excluded(environment, request)
     return Job(
         service_name,
         request.environment,
         _filled(service_name, service, request.environment),
         environment.model_copy(update={"url": fill(environment.url, {"environment": request.environment})}),
-        _hosts(environment, request),
+        _hosts(environment, request, excluded),
+        excluded,
     )
 
 
@@ -117,21 +127,42 @@ def _fill(value: Any, environment: str) -> Any:
     return value
 
 
-def _hosts(environment: Environment, request: Request) -> tuple[str, ...]:
+def _excluded(environment: Environment, request: Request) -> tuple[str, ...]:
+    """Return the regions that the request leaves out, in the order of the settings."""
+    for region in (*request.regions, *request.exclude_regions):
+        if region not in environment.regions:
+            raise UsageError(
+                f"{quoted(region)} is not a region of {request.environment}{did_you_mean(region, environment.regions)}",
+                f"Its regions are: {listed(environment.regions)}.",
+            )
+    if both := set(request.regions) & set(request.exclude_regions):
+        raise UsageError(f"the region {listed(sorted(both))} is both named and excluded", "Leave one of them out.")
+    chosen = [name for name in environment.regions if name in request.regions or not request.regions]
+    kept = [name for name in chosen if name not in request.exclude_regions]
+    if environment.regions and not kept:
+        raise UsageError("every region is excluded, so no host is left", "Exclude fewer regions.")
+    return tuple(name for name in environment.regions if name not in kept)
+
+
+def _hosts(environment: Environment, request: Request, excluded: tuple[str, ...]) -> tuple[str, ...]:
     """Return the requested hosts of the environment, in the order of the settings."""
     if request.local:
         if request.hosts:
             raise UsageError("--local works on this machine only, and --host names another", "Leave one of them out.")
         return ()
-    if not environment.hosts:
+    hosts = environment.all_hosts
+    if not hosts:
         raise UsageError(
             f"environments.{request.environment} has no hosts",
             f'Add hosts = ["user@host"] under [environments.{request.environment}], or use --local on the host itself.',
         )
     for host in request.hosts:
-        if host not in environment.hosts:
+        if host not in hosts:
             raise UsageError(
-                f"{quoted(host)} is not a host of {request.environment}{did_you_mean(host, environment.hosts)}",
-                f"Its hosts are: {listed(environment.hosts)}.",
+                f"{quoted(host)} is not a host of {request.environment}{did_you_mean(host, hosts)}",
+                f"Its hosts are: {listed(hosts)}.",
             )
-    return tuple(host for host in environment.hosts if host in request.hosts or not request.hosts)
+        if (region := environment.region_of.get(host)) in excluded:
+            raise UsageError(f"{quoted(host)} is in the region {region}, which is left out", "Leave one of them out.")
+    there = [host for host in hosts if environment.region_of.get(host) not in excluded]
+    return tuple(host for host in there if host in request.hosts or not request.hosts)

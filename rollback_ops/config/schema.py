@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from rollback_ops.config.addresses import each_host_once
+from rollback_ops.config.amounts import Hosts, LongLimit, SomeHosts
 from rollback_ops.config.types import (
     Addresses,
     CheckLine,
@@ -37,6 +39,7 @@ from rollback_ops.core.health import Thresholds
 from rollback_ops.core.hold import AfterRollback
 from rollback_ops.core.model import AutomaticTrigger
 from rollback_ops.core.order import Order
+from rollback_ops.core.rollout import Amount
 
 MessageFormat = Literal["slack", "teams", "json"]
 Event = Literal["start", "success", "failure"]
@@ -274,13 +277,87 @@ class Service(Section):
         return self
 
 
+class Strategy(Section):
+    """The waves of a rollback. Without this table all hosts are changed at the same time.
+
+    ``deadline`` is for the whole rollback, pauses included; None: no limit. ``limits.total`` counts for each wave.
+    """
+
+    canary: Hosts = Amount(0)
+    max_parallel: SomeHosts = Amount(100, percent=True)
+    max_failures: Hosts = Amount(0)
+    pause: Seconds = 0.0
+    bake: Seconds = 0.0
+    progress_deadline: Limit = 600.0
+    deadline: LongLimit | None = None
+    after_canary: Literal["continue", "stop"] = "continue"
+    on_exceeded: Literal["stop", "restore"] = "stop"
+    order: Literal["unhealthy-first", "listed"] = "unhealthy-first"
+
+    @model_validator(mode="after")
+    def _waits_fit_the_deadline(self) -> Strategy:
+        for name in ("pause", "bake"):
+            seconds: float = getattr(self, name)
+            if self.deadline is not None and seconds >= self.deadline:
+                raise ValueError(
+                    f"has a {name} ({seconds:g}s) that is not shorter than its deadline ({self.deadline:g}s)"
+                )
+        return self
+
+
+class Region(Section):
+    """A part of an environment's hosts. Regions are rolled back one after the other."""
+
+    hosts: Addresses
+
+    @model_validator(mode="after")
+    def _has_hosts(self) -> Region:
+        if not self.hosts:
+            raise ValueError("has no hosts: add one, or remove the region")
+        return self
+
+
 class Environment(Section):
+    """``hosts``, or ``regions`` with their hosts. ``strategy``: None where neither it nor a region is set."""
+
     hosts: Addresses = ()
     gateways: Addresses = ()
     restricted: bool = False
     url: PageUrl = ""
     require_permission: Permission = ""
     unchecked_emergency: bool = False
+    regions: dict[Name, Region] = {}
+    strategy: Strategy | None = None
+
+    @property
+    def all_hosts(self) -> tuple[str, ...]:
+        """The hosts of the environment, or of its regions, in the order of the settings."""
+        return self.hosts or tuple(self.region_of)
+
+    @property
+    def region_of(self) -> dict[str, str]:
+        """The region of each host; empty where there are no regions."""
+        return {host: name for name, region in self.regions.items() for host in region.hosts}
+
+    @model_validator(mode="after")
+    def _hosts_are_in_one_place(self) -> Environment:
+        if self.hosts and self.regions:
+            raise ValueError("has hosts and regions: move every host into a region")
+        try:
+            each_host_once(tuple(host for region in self.regions.values() for host in region.hosts))
+        except ValueError as error:
+            raise ValueError(f"{error}, in its regions: a host is in one region") from None
+        return self
+
+    @model_validator(mode="after")
+    def _hosts_follow_the_canary(self) -> Environment:
+        count, canary = len(self.all_hosts), self.strategy.canary if self.strategy else None
+        all_of_them = canary is not None and (canary.number >= (100 if canary.percent else count))
+        if count and all_of_them:
+            raise ValueError(
+                f"has a strategy.canary of {canary}, which is all of its {count} hosts: nothing would follow"
+            )
+        return self
 
 
 class Settings(Section):

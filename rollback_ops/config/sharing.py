@@ -29,5 +29,5 @@ def _links(settings: Settings) -> Iterator[tuple[str, str, str]]:
     for environment_name, environment in settings.environments.items():
         for service_name, service in settings.services.items():
             link = fill(f"{service.root}/{service.current}", {"environment": environment_name})
-            for host in environment.hosts:
+            for host in environment.all_hosts:
                 yield host, link, f"services.{service_name} in environments.{environment_name}"

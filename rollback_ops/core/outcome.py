@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from rollback_ops.core.errors import BadAnswer, Exit
@@ -19,8 +19,11 @@ from rollback_ops.core.record import (
     Record,
     RejectedRelease,
     ReleaseRef,
+    ShareRecord,
     StepRecord,
+    StrategyRecord,
     Superseder,
+    WaveRecord,
 )
 from rollback_ops.core.run import Attempt, RunInfo, RunState, rfc3339
 
@@ -56,6 +59,7 @@ _OF_ALL: dict[HostOutcome, Outcome] = {
     "unreachable": "refused",
     "superseded": "superseded",
     "cancelled": "cancelled",
+    "not_begun": "partial",
 }
 
 
@@ -78,6 +82,9 @@ def record_of(state: RunState) -> Record:
         hosts=hosts,
         superseded_by=next((host.superseded_by for host in hosts if host.superseded_by), None),
         hold=_hold(state.hold) if state.hold else None,
+        plan=state.plan,
+        strategy=_strategy(state),
+        waves=tuple(_waves(state, hosts)),
         warnings=tuple(state.warnings),
     )
     return record.redacted(state.redact)
@@ -85,7 +92,7 @@ def record_of(state: RunState) -> Record:
 
 def provisional(state: RunState) -> Record:
     """Return the record that holds if the run is killed in the attempt that begins now: its hosts are unknown."""
-    attempted = {host.host for host in state.attempts[-1].plan.with_action("switch")}
+    attempted = set(state.changing)
     unknown = {"outcome": "unknown", "to": ReleaseRef(), "detail": KILLED}
     record = record_of(replace(state, cancelled=Exit.TERMINATED))
     hosts = tuple(host.model_copy(update=unknown) if host.host in attempted else host for host in record.hosts)
@@ -109,6 +116,9 @@ def _exit_code(info: RunInfo, outcome: Outcome) -> Exit:
 def overall(outcomes: Sequence[HostOutcome]) -> Outcome:
     """Return one outcome for all hosts. Hosts with nothing to do count only when all are like that."""
     met = {_OF_ALL[outcome] for outcome in outcomes if outcome != "nothing_to_do"}
+    if met - {"partial"} in ({"restored"}, {"refused"}):
+        # Hosts whose wave did not begin are unchanged, as these are.
+        met -= {"partial"}
     if met == {"verification_failed", "health_unknown"}:
         return "verification_failed"
     if len(met) > 1 or (met == {"refused"} and "nothing_to_do" in outcomes):
@@ -155,6 +165,7 @@ def _host(state: RunState, name: str) -> HostRecord:
         steps=tuple(_steps(state, name)),
         checks=tuple(_checks(state, name)),
         detail=detail,
+        region=state.regions.get(name),
         superseded_by=superseder,
     )
 
@@ -207,6 +218,8 @@ def _planned_outcome(state: RunState, plan: Plan, name: str) -> tuple[HostOutcom
         return outcome_of(verified), host.why
     if host.action == "leave" or state.info.dry_run:
         return "nothing_to_do", host.why
+    if state.rollout:
+        return "not_begun", "its wave did not begin"
     return "cancelled", host.why
 
 
@@ -282,6 +295,38 @@ def _hold(hold: Hold) -> HoldRecord:
     since, until = (rfc3339(datetime.fromtimestamp(at, UTC)) for at in (hold.since, hold.until))
     releases = tuple(ReleaseRef(release=r.release, revision=r.revision or None) for r in hold.releases)
     return HoldRecord(releases=releases, since=since, until=until)
+
+
+def _strategy(state: RunState) -> StrategyRecord | None:
+    rollout = state.rollout
+    if rollout is None:
+        return None
+    shares = (asdict(share) | {"region": share.region or None} for share in rollout.shares)
+    said = {key: value for key, value in asdict(rollout).items() if key not in ("waves", "shares")}
+    return StrategyRecord(
+        **said,
+        hosts=len(rollout.hosts),
+        shares=tuple(ShareRecord(**share) for share in shares),
+        stopped=state.stopped,
+        then=f"rollback-ops resume {state.info.environment}" if state.unfinished else "",
+    )
+
+
+def _waves(state: RunState, hosts: Sequence[HostRecord]) -> Iterator[WaveRecord]:
+    """Yield every wave: those that began, with what their hosts came to, and those that did not."""
+    outcomes = {host.host: host.outcome for host in hosts}
+    begun = {run.wave.number: run for run in state.waves}
+    for wave in state.rollout.waves if state.rollout else ():
+        run = begun.get(wave.number)
+        yield WaveRecord(
+            number=wave.number,
+            role=wave.role,
+            region=wave.region or None,
+            hosts=wave.hosts,
+            outcome=overall([outcomes[host] for host in wave.hosts]) if run else "not_begun",
+            started_at=rfc3339(run.started_at) if run else None,
+            finished_at=rfc3339(run.finished_at) if run and run.finished_at else None,
+        )
 
 
 def _downtime(results: Sequence[SwitchResult]) -> float | None:

@@ -101,8 +101,8 @@ class Announcer(Protocol):
 class Progress(Protocol):
     """Shows what happens, as it happens. Called from several threads."""
 
-    def phase(self, name: str, detail: str) -> None:
-        """A phase of the run begins."""
+    def phase(self, name: str, detail: str, hosts: int = 0) -> None:
+        """A phase of the run begins. ``hosts``: of how many hosts an end is to be expected."""
 
     def lost(self, host: str, error: RollbackOpsError) -> None:
         """A host cannot be surveyed."""

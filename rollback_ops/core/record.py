@@ -42,6 +42,7 @@ HostOutcome = Literal[
     "cancelled",
     "unreachable",
     "unknown",
+    "not_begun",
 ]
 
 
@@ -122,12 +123,65 @@ class HostRecord(RecordPart):
     steps: tuple[StepRecord, ...] = ()
     checks: tuple[CheckRecord, ...] = ()
     detail: str = ""
+    region: str | None = None
     superseded_by: Superseder | None = None
 
     def redacted(self, redact: Callable[[str], str]) -> HostRecord:
         steps = tuple(step.model_copy(update={"detail": redact(step.detail)}) for step in self.steps)
         checks = tuple(check.model_copy(update={"detail": redact(check.detail)}) for check in self.checks)
         return self.model_copy(update={"steps": steps, "checks": checks, "detail": redact(self.detail)})
+
+
+class PlanRef(RecordPart):
+    """The plan that was carried out: the run that made it, and a hash of all that it says."""
+
+    id: str
+    hash: str
+
+
+class ShareRecord(RecordPart):
+    """What the amounts of a strategy come to in one region (None: there are none), as numbers of hosts."""
+
+    region: str | None = None
+    hosts: int
+    canary: int
+    max_parallel: int
+    max_failures: int
+
+
+class StrategyRecord(RecordPart):
+    """The strategy as it was resolved before anything was changed. Durations in seconds.
+
+    ``excluded`` are the regions that were left out. ``stopped`` says why no new wave began (empty: all did), ``then``
+    which command goes on.
+    """
+
+    told: tuple[str, ...] = ()
+    hosts: int
+    max_failures: int
+    shares: tuple[ShareRecord, ...] = ()
+    pause: float = 0.0
+    bake: float = 0.0
+    progress_deadline: float = 0.0
+    deadline: float | None = None
+    after_canary: str = "continue"
+    on_exceeded: str = "stop"
+    order: str = "unhealthy-first"
+    excluded: tuple[str, ...] = ()
+    stopped: str = ""
+    then: str = ""
+
+
+class WaveRecord(RecordPart):
+    """What one wave came to. The outcome is that of its hosts together. None: it did not begin, or did not end."""
+
+    number: int
+    role: str = "rest"
+    region: str | None = None
+    hosts: tuple[str, ...] = ()
+    outcome: Outcome | Literal["not_begun"] = "not_begun"
+    started_at: Timestamp | None = None
+    finished_at: Timestamp | None = None
 
 
 class DeploymentRef(RecordPart):
@@ -160,6 +214,9 @@ class Record(RecordPart):
     deployment: DeploymentRef = DeploymentRef()
     superseded_by: Superseder | None = None
     hold: HoldRecord | None = None
+    plan: PlanRef | None = None
+    strategy: StrategyRecord | None = None
+    waves: tuple[WaveRecord, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property

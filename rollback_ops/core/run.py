@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,8 +23,9 @@ from rollback_ops.core.model import (
     Trigger,
 )
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
-from rollback_ops.core.record import Superseder
+from rollback_ops.core.record import PlanRef, Superseder
 from rollback_ops.core.redaction import Redactor
+from rollback_ops.core.rollout import Rollout, Wave
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,15 @@ class RunInfo:
 class Attempt:
     """One plan as it was carried out: the first one, or one that followed because its target was unhealthy.
 
-    ``goes_back``: the attempt puts every host back on the release that the run started from.
+    ``goes_back``: the attempt puts every host back on the release that the run started from. ``waves``: the steps in
+    which its hosts are changed; without any, all are at the same time.
     """
 
     plan: Plan
     goes_back: bool = False
     switched: dict[str, SwitchResult] = field(default_factory=dict)
     verified: dict[str, Verification] = field(default_factory=dict)
+    waves: Sequence[Wave] = ()
 
     @property
     def running(self) -> list[str]:
@@ -99,11 +102,22 @@ class Attempt:
 
 
 @dataclass
+class WaveRun:
+    """A wave that began. ``finished_at`` is None until all of its hosts are verified."""
+
+    wave: Wave
+    started_at: datetime
+    finished_at: datetime | None = None
+
+
+@dataclass
 class RunState:
     """What became of one run so far, host by host. ``cancelled`` is the exit code of the signal that ended it.
 
     ``superseded`` has the hosts that somebody else took over from this run, and who did. ``locked_out``: how often
-    another run took the lock between the survey and the switch.
+    another run took the lock between the survey and the switch. ``rollout`` has the waves,
+    where hosts are not changed all at once, ``waves`` those that began, and ``stopped`` why no new one does.
+    ``regions`` maps hosts to their region, where there are any.
     """
 
     info: RunInfo
@@ -120,6 +134,12 @@ class RunState:
     skipped: tuple[tuple[str, str], ...] = ()
     superseded: dict[str, Superseder] = field(default_factory=dict)
     hold: Hold | None = None
+    plan: PlanRef | None = None
+    rollout: Rollout | None = None
+    regions: Mapping[str, str] = field(default_factory=dict)
+    waves: list[WaveRun] = field(default_factory=list)
+    stopped: str = ""
+    restores: bool = False
     warnings: list[str] = field(default_factory=list)
     cancelled: int = 0
     locked_out: int = 0
@@ -134,6 +154,22 @@ class RunState:
     def forward(self) -> list[Attempt]:
         """The attempts that went to another release, not back."""
         return [attempt for attempt in self.attempts if not attempt.goes_back]
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether waves are left that another run could go on with."""
+        begun = {run.wave.number for run in self.waves if run.finished_at}
+        left = self.rollout and any(wave.number not in begun for wave in self.rollout.waves)
+        return bool(left) and not self.info.dry_run and not any(attempt.goes_back for attempt in self.attempts)
+
+    @property
+    def changing(self) -> list[str]:
+        """The hosts that are changed now: those of the last wave, or of the last attempt."""
+        attempt = self.attempts[-1]
+        hosts = [host.host for host in attempt.plan.with_action("switch")]
+        if self.waves and not attempt.goes_back:
+            return [host for host in hosts if host in self.waves[-1].wave.hosts]
+        return hosts
 
     def last(self, host: str) -> Attempt | None:
         """Return the last attempt in which the host was switched."""

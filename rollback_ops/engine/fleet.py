@@ -95,6 +95,15 @@ class Fleet:
         """Move the deadline: time in which the run only waited for others is not its own."""
         self._deadline += seconds
 
+    def renew(self, seconds: float) -> None:
+        """Give what comes next so many seconds from now: each wave of a rollback has its own time."""
+        self._deadline = time.monotonic() + seconds
+
+    def note(self, run: str, names: Iterable[str], line: str) -> dict[str, RollbackOpsError]:
+        """Append a line to the journals of hosts that are not changed yet. Returns the errors, by host."""
+        written = self._each(names, lambda name: self._hosts[name].record(run, {}, line), _RECORD_WITHIN)
+        return {name: error for name, error in written.items() if error is not None}
+
     def heed_signals(self) -> None:
         """Raise ``Cancelled`` if a signal came."""
         self._cancellation.check()

@@ -8,12 +8,15 @@ from rollback_ops.core.plan import Plan, way_back
 from rollback_ops.core.run import Attempt, RunState
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.preflight import choose
+from rollback_ops.engine.rollout import waves_back
 from rollback_ops.engine.spec import RollbackSpec
 from rollback_ops.engine.superseded import still_own
 
 
 def next_attempt(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt) -> Attempt | None:
     """Return the attempt that ``on_failure`` asks for when the target is unhealthy. Each release is tried once."""
+    if state.rollout:
+        return _back_in_waves(fleet, state, attempt) if state.restores and not attempt.goes_back else None
     if not attempt.failed or attempt.goes_back or spec.selection.emergency or spec.policy.on_failure == "report":
         return None
     why = f"{attempt.plan.target} is unhealthy"
@@ -30,6 +33,14 @@ def next_attempt(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Att
         return Attempt(plan)
     state.warnings.append(f"{why}, and no older release was tried: {plan}")
     return None
+
+
+def _back_in_waves(fleet: Fleet, state: RunState, attempt: Attempt) -> Attempt | None:
+    """Return the way back of all hosts that are done, as ``on_exceeded = "restore"`` asks for."""
+    fleet.progress.phase("restore", f"back to {state.origin}")
+    origins = {name: survey.origin for name, survey in state.surveys.items()}
+    plan = way_back(still_own(fleet, state, attempt), origins, state.stopped)
+    return Attempt(plan, goes_back=True, waves=waves_back(state, attempt, plan)) if plan.hosts else None
 
 
 def _older(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt) -> Plan | str | None:

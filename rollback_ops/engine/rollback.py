@@ -6,44 +6,40 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from rollback_ops import checks
 from rollback_ops.core.errors import Cancelled, RollbackOpsError
-from rollback_ops.core.health import Claim
-from rollback_ops.core.outcome import overtime, provisional, record_of
+from rollback_ops.core.outcome import overtime, record_of
 from rollback_ops.core.patience import Patience
 from rollback_ops.core.plan import Plan
 from rollback_ops.core.ports import Announcer
 from rollback_ops.core.record import Record
+from rollback_ops.core.rollout import named
 from rollback_ops.core.run import Attempt, RunState
 from rollback_ops.core.unfinished import going_on
+from rollback_ops.engine.change import change_all
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.preflight import choose
 from rollback_ops.engine.recovery import next_attempt
-from rollback_ops.engine.spec import RollbackSpec, for_host
-from rollback_ops.engine.superseded import note_superseded
+from rollback_ops.engine.rollout import go_back, plan_waves, roll_out
+from rollback_ops.engine.spec import RollbackSpec
 from rollback_ops.engine.waiting import begin_anew, wait_for_hosts
-
-# Steps of a transaction whose warnings are about more than the transaction.
-_SIDE_EFFECTS = ("dependents", "processes", "reload")
 
 
 def roll_back(spec: RollbackSpec, fleet: Fleet, announcer: Announcer) -> Record:
-    """Roll all hosts back at once. The record says what became of it, whatever that is; nothing is raised."""
-    state = RunState(spec.info, fleet.names, spec.redact, spec.started_at)
+    """Roll the hosts back, all at once or in the waves of a strategy. Nothing is raised.
+
+    The record says what became of it, whatever that is.
+    """
+    state = RunState(spec.info, fleet.names, spec.redact, spec.started_at, regions=spec.regions)
     try:
         survey(fleet, state)
         patience = Patience(time.monotonic(), spec.wait)
         attempt = _plan(spec, fleet, state, patience)
         while attempt:
-            _switch(spec, fleet, state, attempt, announcer)
+            _carry_out(spec, fleet, state, attempt, announcer)
             if attempt.locked_out and (anew := begin_anew(spec, fleet, state, patience)):
                 spec = anew
                 attempt = _plan(spec, fleet, state, patience)
                 continue
-            announcer.changed()
-            note_superseded(fleet, state, attempt.taken_over)
-            fleet.heed_signals()
-            _verify(spec, fleet, state, attempt)
             state.logs |= fleet.logs(attempt.unhealthy)
             attempt = next_attempt(spec, fleet, state, attempt)
     except Cancelled as cancelled:
@@ -55,7 +51,7 @@ def roll_back(spec: RollbackSpec, fleet: Fleet, announcer: Announcer) -> Record:
 
 def survey(fleet: Fleet, state: RunState) -> None:
     """Survey the hosts. A host that cannot be surveyed does not hold up the others."""
-    fleet.progress.phase("survey", f"looking at {', '.join(fleet.names)}")
+    fleet.progress.phase("survey", f"looking at {named(fleet.names)}")
     for name, found in fleet.survey().items():
         if isinstance(found, RollbackOpsError):
             state.lost[name] = found
@@ -73,50 +69,20 @@ def _plan(spec: RollbackSpec, fleet: Fleet, state: RunState, patience: Patience)
     if isinstance(decision, Plan):
         state.warnings += [warning for warning in decision.warnings if warning not in state.warnings]
         fleet.progress.phase("plan", f"{state.origin or 'nothing'} → {decision.target}")
-    return Attempt(decision) if isinstance(decision, Plan) and not state.info.dry_run else None
+        state.decision = plan_waves(spec, fleet, state, decision) or decision
+    plan = state.decision
+    return Attempt(plan) if isinstance(plan, Plan) and not state.info.dry_run else None
 
 
-def _switch(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt, announcer: Announcer) -> None:
-    """Run the transaction on every host. From here on each host finishes what it began, whatever happens to us."""
+def _carry_out(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt, announcer: Announcer) -> None:
+    """Change the hosts of an attempt, wave by wave where there is a strategy, and verify them."""
     state.attempts.append(attempt)
-    orders = {host.host: for_host(spec, host, state) for host in attempt.plan.with_action("switch")}
-    if not orders:
-        return
-    fleet.progress.phase("switch", f"{', '.join(orders)} to {attempt.plan.target}")
-    announcer.changing(provisional(state))
-    # The way back is finished even when the time is up.
-    attempt.switched.update(fleet.switch(orders, spec.limits.stop + spec.limits.start if attempt.goes_back else 1.0))
-    state.warnings += _side_effects(attempt)
-
-
-def _side_effects(attempt: Attempt) -> list[str]:
-    """Name what a stop and a start left besides: other units that are down, processes that are still there."""
-    return [
-        f"{host}: {step.detail}"
-        for host, result in attempt.switched.items()
-        for step in result.steps
-        if step.name in _SIDE_EFFECTS and step.outcome == "warning"
-    ]
-
-
-def _verify(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt) -> None:
-    """Run the checks on every host that runs the target."""
-    if attempt.goes_back:
-        return
-    after = checks.after(spec.checks(attempt.plan.target))
-    if spec.selection.emergency:
-        state.skipped = tuple((name, check.kind) for name, check in after.items())
-        state.warnings.append("the verification was skipped (emergency): run `rollback-ops verify` now")
-        return
-    if not attempt.running:
-        return
-    target = attempt.plan.target
-    fleet.progress.phase("verify", f"checking {target} on {', '.join(attempt.running)}")
-    claims = {name: Claim(spec.info.id, target, leased=name in attempt.switched) for name in attempt.running}
-    units = {name: result.units for name, result in attempt.switched.items()}
-    found = fleet.verify(lambda _: checks.after(spec.checks(target)), spec.thresholds, claims, units)
-    attempt.verified.update(found)
-    note_superseded(fleet, state, [name for name, each in found.items() if each.superseded])
+    if attempt.waves:
+        go_back(spec, fleet, state, attempt, announcer)
+    elif state.rollout:
+        roll_out(spec, fleet, state, attempt, announcer)
+    else:
+        change_all(spec, fleet, state, attempt, announcer)
 
 
 def _record(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Record:

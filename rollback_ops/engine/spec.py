@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from rollback_ops.checks import HostProbe, NetworkProbe
-from rollback_ops.config import Limits, Verify
+from rollback_ops.config import Limits, Strategy, Verify
 from rollback_ops.core.health import Thresholds
 from rollback_ops.core.hold import HoldPolicy
 from rollback_ops.core.model import Survey, SwitchOrder, Unit
@@ -22,6 +22,8 @@ class RollbackSpec:
     """What a run was asked to do. ``checks`` makes the checks for a release, anew for each host.
 
     ``wait``: seconds to wait for a host that another run holds. None: until the lease of a dead owner is over.
+    ``strategy``: None changes all hosts at the same time. ``regions`` maps hosts to their region, ``excluded`` are the
+    regions that were left out.
     """
 
     info: RunInfo
@@ -34,6 +36,9 @@ class RollbackSpec:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     wait: float | None = None
     hold: HoldPolicy = field(default_factory=HoldPolicy)
+    strategy: Strategy | None = None
+    regions: Mapping[str, str] = field(default_factory=dict)
+    excluded: tuple[str, ...] = ()
 
 
 def for_host(spec: RollbackSpec, host: HostPlan, state: RunState) -> SwitchOrder:

@@ -48,6 +48,8 @@ def begin_anew(spec: RollbackSpec, fleet: Fleet, state: RunState, patience: Pati
     if len(state.attempts) > 1 or len(left) > 1 or not patience.lasts(state.locked_out, time.monotonic()):
         return None
     state.attempts.clear()
+    state.waves.clear()
+    state.stopped, state.restores = "", False
     state.locked_out += 1
     _look_again(fleet, state, state.surveys)
     selection = spec.selection

@@ -211,7 +211,7 @@ class Listener:
     hears: Mapping[str, Callable[[], None]] = field(default_factory=dict)
     provisional: list[Record] = field(default_factory=list)
 
-    def phase(self, name: str, detail: str) -> None:
+    def phase(self, name: str, detail: str, hosts: int = 0) -> None:
         self.events.append(("phase", name, detail))
         if act := self.hears.get(name):
             act()

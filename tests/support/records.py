@@ -35,6 +35,7 @@ USUAL: dict[str, Any] = {
             "steps": [{"name": "stop", "seconds": 0.1, "outcome": "ok", "detail": ""}],
             "checks": [{"name": "health", "kind": "http", "outcome": "passed", "detail": "status 200", "seconds": 0.5}],
             "detail": "",
+            "region": None,
             "superseded_by": None,
         }
     ],
@@ -45,6 +46,9 @@ USUAL: dict[str, Any] = {
         "since": "2024-01-02T03:04:07.178Z",
         "until": "2024-01-03T03:04:07.178Z",
     },
+    "plan": None,
+    "strategy": None,
+    "waves": [],
     "warnings": ["beware"],
 }
 

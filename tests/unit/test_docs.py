@@ -28,6 +28,7 @@ from rollback_ops.config.resolve import LAYOUTS, Job, resolve
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.config.types import parse_duration
 from rollback_ops.core.errors import Exit
+from rollback_ops.core.rollout import Amount
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import protocol
 from tests.support.project import PROJECT
@@ -194,6 +195,8 @@ SECTIONS: dict[str, type[schema.Section]] = {
     "`[services.NAME.hold]`": schema.Hold,
     "`[services.NAME.notify]`": schema.Notify,
     "`[environments.NAME]`": schema.Environment,
+    "`[environments.NAME.regions.REGION]`": schema.Region,
+    "`[environments.NAME.strategy]`": schema.Strategy,
 }
 
 
@@ -251,7 +254,8 @@ def test_the_default_and_the_form_of_a_key_are_the_ones_it_has(model: type[schem
     if said:
         value = tomllib.loads(f"it = {said[0]}")["it"]
         expected = field.get_default(call_default_factory=True)
-        assert (parse_duration(value) if is_duration(field) else value) == (
+        value = parse_duration(value) if is_duration(field) else value
+        assert (taken(field, value) if isinstance(expected, Amount) else value) == (
             list(expected) if isinstance(expected, tuple) else expected
         )
     elif default == "required":

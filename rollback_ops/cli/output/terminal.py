@@ -77,7 +77,7 @@ class TerminalProgress:
         self._quiet = quiet
         self._lock = threading.Lock()
 
-    def phase(self, name: str, detail: str) -> None:
+    def phase(self, name: str, detail: str, hosts: int = 0) -> None:
         if self._quiet or not self._console.step.group(self._console.redact(f"{name}: {detail}")):
             self._show([Line(f"▸ {name}: {detail}", "strong")])
 

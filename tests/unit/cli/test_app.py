@@ -19,7 +19,8 @@ from rollback_ops.cli.app import app
 from rollback_ops.cli.session import Session
 from tests.support.command import Ended, RollbackOps
 
-ON_HOSTS = {"--service", "--host", "--local", "--json", "--config"}
+WHERE = {"--host", "--region", "--exclude-region", "--local"}
+ON_HOSTS = {"--service", *WHERE, "--json", "--config"}
 # The contract: the options of each command, besides --help.
 COMMANDS: dict[str, set[str]] = {
     "rollback": ON_HOSTS
@@ -104,7 +105,18 @@ def test_a_process_ends_like_the_command_inside_it(tmp_path: Path, rollback_ops:
 # --- mistakes --------------------------------------------------------------------------------------------
 
 
-OTHERS = {"--host", "--json", "--local", "--emergency", "--dry-run", "--failed", "--help", "-h"}
+OTHERS = {
+    "--host",
+    "--region",
+    "--exclude-region",
+    "--json",
+    "--local",
+    "--emergency",
+    "--dry-run",
+    "--failed",
+    "--help",
+    "-h",
+}
 WITH_ONE_VALUE = [(command, option) for command, options in COMMANDS.items() for option in sorted(options - OTHERS)]
 
 

@@ -60,8 +60,23 @@ def test_two_hosts_share_an_outcome_or_the_run_is_partial(words: tuple[HostOutco
     assert {overall(spec) for spec in permutations(words)} == {expected}
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("succeeded", "not_begun"), "partial"),
+        (("verification_failed", "not_begun"), "partial"),
+        (("unreachable", "not_begun"), "refused"),
+        (("restored", "not_begun"), "restored"),
+    ],
+)
+def test_a_wave_that_did_not_begin_makes_a_run_partial_unless_nothing_has_changed(
+    words: tuple[HostOutcome, ...], expected: Outcome
+) -> None:
+    assert {overall(spec) for spec in permutations(words)} == {expected}
+
+
 def test_every_outcome_of_a_host_is_known_to_the_table() -> None:
-    assert set(get_args(HostOutcome)) == {*ALONE, "cancelled"}
+    assert set(get_args(HostOutcome)) == {*ALONE, "cancelled", "not_begun"}
     assert {*get_args(Outcome)} == {*EXIT_CODES, "cancelled"}
     assert all(overall([word]) in get_args(Outcome) for word in get_args(HostOutcome))
 
@@ -226,6 +241,9 @@ def test_the_record_has_the_facts_of_the_run_and_its_results() -> None:
         "deployment": {"id": None, "url": None},
         "superseded_by": None,
         "hold": None,
+        "plan": None,
+        "strategy": None,
+        "waves": (),
         "warnings": ("beware",),
     }
 

@@ -1,0 +1,76 @@
+"""Change hosts and verify them, all at the same time: a whole rollback, or one wave of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from rollback_ops import checks
+from rollback_ops.core.health import Claim
+from rollback_ops.core.model import SwitchResult
+from rollback_ops.core.outcome import provisional
+from rollback_ops.core.ports import Announcer
+from rollback_ops.core.rollout import named
+from rollback_ops.core.run import Attempt, RunState
+from rollback_ops.engine.fleet import Fleet
+from rollback_ops.engine.spec import RollbackSpec, for_host
+from rollback_ops.engine.superseded import note_superseded
+
+# Steps of a transaction whose warnings are about more than the transaction.
+_SIDE_EFFECTS = ("dependents", "processes", "reload")
+
+
+def switch(
+    spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt, names: Collection[str], announcer: Announcer
+) -> None:
+    """Run the transaction on these hosts. From here on each host finishes what it began, whatever happens to us."""
+    plans = [host for host in attempt.plan.with_action("switch") if host.host in names]
+    orders = {host.host: for_host(spec, host, state) for host in plans}
+    if not orders:
+        return
+    fleet.progress.phase("switch", f"{named(orders)} to {attempt.plan.target}", len(orders))
+    announcer.changing(provisional(state))
+    # The way back is finished even when the time is up.
+    switched = fleet.switch(orders, spec.limits.stop + spec.limits.start if attempt.goes_back else 1.0)
+    attempt.switched.update(switched)
+    state.warnings += _side_effects(switched)
+    if not attempt.locked_out:
+        announcer.changed()
+    note_superseded(fleet, state, [name for name in attempt.taken_over if name in orders])
+
+
+def _side_effects(switched: Mapping[str, SwitchResult]) -> list[str]:
+    """Name what a stop and a start left besides: other units that are down, processes that are still there."""
+    return [
+        f"{host}: {step.detail}"
+        for host, result in switched.items()
+        for step in result.steps
+        if step.name in _SIDE_EFFECTS and step.outcome == "warning"
+    ]
+
+
+def verify(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt, names: Sequence[str]) -> None:
+    """Run the checks on those of these hosts that run the target."""
+    running = [name for name in attempt.running if name in names]
+    if not running:
+        return
+    target = attempt.plan.target
+    fleet.progress.phase("verify", f"checking {target} on {named(running)}", len(running))
+    claims = {name: Claim(spec.info.id, target, leased=name in attempt.switched) for name in running}
+    units = {name: result.units for name, result in attempt.switched.items() if name in running}
+    found = fleet.verify(lambda _: checks.after(spec.checks(target)), spec.thresholds, claims, units)
+    attempt.verified.update(found)
+    note_superseded(fleet, state, [name for name, each in found.items() if each.superseded])
+
+
+def change_all(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt, announcer: Announcer) -> None:
+    """Change all hosts of an attempt at the same time, and verify those that run its target."""
+    names = [host.host for host in attempt.plan.hosts]
+    switch(spec, fleet, state, attempt, names, announcer)
+    fleet.heed_signals()
+    if attempt.goes_back:
+        return
+    if spec.selection.emergency:
+        state.skipped = tuple((n, check.kind) for n, check in checks.after(spec.checks(attempt.plan.target)).items())
+        state.warnings.append("the verification was skipped (emergency): run `rollback-ops verify` now")
+        return
+    verify(spec, fleet, state, attempt, names)

@@ -1,0 +1,185 @@
+"""A rollback in waves: one after the other, as long as the strategy lets another one begin."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from rollback_ops import checks
+from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.health import Finding
+from rollback_ops.core.plan import Plan, Refusal
+from rollback_ops.core.ports import Announcer
+from rollback_ops.core.rollout import Rollout, Wave, named
+from rollback_ops.core.run import Attempt, RunState, WaveRun
+from rollback_ops.engine.change import switch, verify
+from rollback_ops.engine.fleet import Fleet
+from rollback_ops.engine.observer import Observer
+from rollback_ops.engine.spec import RollbackSpec
+from rollback_ops.engine.strategy import GO_ON, Decision, back, decide, resolve, rest_before
+
+# Seconds. During a pause, new evidence is acted upon within this time.
+_LOOK_EVERY = 0.2
+
+
+def plan_waves(spec: RollbackSpec, fleet: Fleet, state: RunState, plan: Plan) -> Refusal | None:
+    """Resolve the strategy for the hosts that the plan changes, and show the waves before anything is changed.
+
+    Returns why not even the first wave may begin. In an emergency the strategy is ignored, with a warning.
+    """
+    state.rollout, hosts = None, [host.host for host in plan.with_action("switch")]
+    if spec.strategy is None or not hosts:
+        return None
+    if spec.selection.emergency:
+        state.warnings.append(f"the strategy was ignored (emergency): {named(hosts)} at the same time")
+        return None
+    down = _unhealthy_before(spec, fleet, state, hosts)
+    state.rollout = resolve(spec.strategy, hosts, down, spec.regions, spec.excluded)
+    for told in state.rollout.told:
+        fleet.progress.phase("strategy", told)
+    return _refusal(state, state.rollout)
+
+
+def _refusal(state: RunState, rollout: Rollout) -> Refusal | None:
+    """Return why no wave may begin: hosts that cannot be surveyed have failed already."""
+    failed = _failed(state, None)
+    decision = decide(rollout, None, failed)
+    if decision == GO_ON:
+        return None
+    gone = {host: error.message.removeprefix(f"{host}: ") for host, error in state.lost.items()}
+    hint = "Repair the hosts, leave them out (--host, --exclude-region), or raise max_failures."
+    return Refusal(f"no wave may begin: {decision.why}", hint, hosts=gone)
+
+
+def roll_out(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt, announcer: Announcer) -> None:
+    """Change the hosts of an attempt wave by wave, until all are done or the strategy lets no other wave begin."""
+    if state.rollout is None:
+        raise ValueError("the attempt has no waves")
+    target = attempt.plan.target
+    with Observer(fleet, lambda _: checks.after(spec.checks(target)), spec.thresholds) as observer:
+        _Roll(spec, fleet, state, attempt, announcer, state.rollout, observer).run()
+
+
+def go_back(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt, announcer: Announcer) -> None:
+    """Put the hosts of an attempt back, with no more of them down at once than on the way there."""
+    for wave in attempt.waves:
+        fleet.renew(spec.limits.total)
+        switch(spec, fleet, state, attempt, wave.hosts, announcer)
+        fleet.heed_signals()
+
+
+def waves_back(state: RunState, attempt: Attempt, plan: Plan) -> list[Wave]:
+    """Return the waves of the way back from an attempt."""
+    hosts = [host.host for host in plan.hosts]
+    failed = _failed(state, attempt)
+    return back(state.rollout, hosts, failed, state.regions) if state.rollout else []
+
+
+@dataclass
+class _Roll:
+    """One attempt as it goes on. ``stalled``: seconds of waves since a host last became healthy."""
+
+    spec: RollbackSpec
+    fleet: Fleet
+    state: RunState
+    attempt: Attempt
+    announcer: Announcer
+    rollout: Rollout
+    observer: Observer
+    began: float = field(default_factory=time.monotonic)
+    stalled: float = 0.0
+
+    def run(self) -> None:
+        decision = self._take_up()
+        for wave, following in pairwise((*self.rollout.waves, None)):
+            if wave is None or decision != GO_ON:
+                break
+            self._change(wave)
+            decision = self._rest(wave, following) if following else self._decide(wave)
+        if decision.then == "restore" or (decision != GO_ON and self.state.unfinished):
+            self.state.stopped, self.state.restores = decision.why, decision.then == "restore"
+            self.fleet.progress.phase("stop", decision.why)
+
+    def _take_up(self) -> Decision:
+        """Verify the hosts that run the target already: they count, too."""
+        self.fleet.renew(self._wave_within)
+        there = [host.host for host in self.attempt.plan.with_action("leave")]
+        verify(self.spec, self.fleet, self.state, self.attempt, there)
+        self.observer.add(_healthy(self.attempt, there))
+        return self._decide(None)
+
+    def _change(self, wave: Wave) -> None:
+        """Change the hosts of a wave, and verify them. Raises ``Cancelled``."""
+        began, run = time.monotonic(), WaveRun(wave, datetime.now(UTC))
+        self.state.waves.append(run)
+        self.fleet.progress.phase("wave", _heading(wave, self.rollout))
+        self.fleet.renew(self._wave_within)
+        switch(self.spec, self.fleet, self.state, self.attempt, wave.hosts, self.announcer)
+        self.fleet.heed_signals()
+        verify(self.spec, self.fleet, self.state, self.attempt, wave.hosts)
+        run.finished_at = datetime.now(UTC)
+        healthy = _healthy(self.attempt, wave.hosts)
+        self.stalled = 0.0 if healthy else self.stalled + time.monotonic() - began
+        self.observer.add(healthy)
+
+    def _rest(self, wave: Wave, following: Wave) -> Decision:
+        """Wait before the following wave. Evidence against a host that is done ends the pause."""
+        seconds = rest_before(self.rollout, wave, following)
+        until = time.monotonic() + seconds
+        self.fleet.renew(seconds + self._wave_within)
+        if seconds and self._decide(wave) == GO_ON:
+            what = "pause" if wave.region == following.region else "bake"
+            self.fleet.progress.phase(what, f"{seconds:g} s before wave {following.number}")
+        while (decision := self._decide(wave)) == GO_ON and (left := until - time.monotonic()) > 0:
+            self.fleet.pause(min(_LOOK_EVERY, left))
+        return decision
+
+    def _decide(self, wave: Wave | None) -> Decision:
+        for host, found in self.observer.take().items():
+            self.attempt.verified[host] = found
+            self.fleet.progress.verified(host, found)
+        failed = _failed(self.state, self.attempt)
+        return decide(self.rollout, wave, failed, stalled=self.stalled, elapsed=time.monotonic() - self.began)
+
+    @property
+    def _wave_within(self) -> float:
+        return min(self.spec.limits.total, self.rollout.progress_deadline)
+
+
+def _failed(state: RunState, attempt: Attempt | None) -> dict[str, str]:
+    """Return the hosts that have failed so far, each with its region.
+
+    A host that was changed and not found healthy has failed, whatever the reason.
+    """
+    failed = [name for name in state.host_names if name in state.lost]
+    if attempt:
+        asked = [name for name in state.host_names if name in attempt.switched or name in attempt.verified]
+        healthy = _healthy(attempt, asked)
+        failed += [name for name in asked if name not in healthy]
+    return {name: state.regions.get(name, "") for name in failed}
+
+
+def _healthy(attempt: Attempt, hosts: Iterable[str]) -> list[str]:
+    return [name for name in hosts if (found := attempt.verified.get(name)) and found.healthy]
+
+
+def _unhealthy_before(spec: RollbackSpec, fleet: Fleet, state: RunState, hosts: Iterable[str]) -> set[str]:
+    """Return the hosts whose service is down, or fails a check now. What could not be asked counts as healthy."""
+    lives = {name: state.surveys[name].live.name for name in hosts}
+    down = {n for n in lives if any(unit.state in ("stopped", "failed") for unit in state.surveys[n].units)}
+    up = [name for name in lives if name not in down]
+    found = fleet.ask_once(up, lambda name: checks.after(spec.checks(lives[name])))
+    return down | {name for name, each in found.items() if _fails(each)}
+
+
+def _fails(found: Mapping[str, Finding] | RollbackOpsError) -> bool:
+    return not isinstance(found, RollbackOpsError) and any(each.verdict == "failed" for each in found.values())
+
+
+def _heading(wave: Wave, rollout: Rollout) -> str:
+    role = {"unhealthy": " (unhealthy before)", "canary": " (canary)", "rest": ""}[wave.role]
+    region = f" in {wave.region}" if wave.region else ""
+    return f"{wave.number} of {rollout.waves[-1].number}{role}{region}: {named(wave.hosts)}"

@@ -1,0 +1,244 @@
+"""A rollback in waves on fake hosts: when the next one begins, what stops it, and what the record says then."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from rollback_ops import checks
+from rollback_ops.config import Check, CommandCheck, Strategy, Verify
+from rollback_ops.core import tasks
+from rollback_ops.core.errors import HostUnreachable
+from rollback_ops.core.model import ServiceState, Unit
+from rollback_ops.core.plan import Selection
+from rollback_ops.core.record import Record
+from rollback_ops.core.run import RunInfo
+from rollback_ops.core.tasks import Cancellation
+from rollback_ops.engine.fleet import Fleet
+from rollback_ops.engine.rollback import roll_back
+from rollback_ops.engine.spec import RollbackSpec
+from tests.support.fakes import Events, FakeHost, Listener, live_at, raising, releases
+
+HEALTH = "curl -f localhost"
+AFTER: dict[str, Check] = {"health": CommandCheck(kind="command", run=HEALTH)}
+VERIFY = Verify(healthy_deadline=0.2, min_healthy_time=0, failure_threshold=1)
+
+
+class Checked(FakeHost):
+    """A host whose health is that of the release that is live. ``sick``: releases that are unhealthy here."""
+
+    sick: frozenset[str] = frozenset()
+    seen: threading.Event
+
+    def ask(self, run: str, questions: Any = ()) -> ServiceState:
+        self.says = 1 if self.live.name in self.sick else 0
+        return super().ask(run, questions)
+
+
+class Stage:
+    """Fake hosts ``h1`` to ``hN``, with b3 live. ``events`` has everything that they did, in order."""
+
+    def __init__(self, count: int = 4) -> None:
+        self.events: Events = []
+        self.cancellation = Cancellation()
+        found = releases("b1", "b2", "b3")
+        names = [f"h{number}" for number in range(1, count + 1)]
+        self.hosts = {name: Checked(name, found, live_at("b3"), events=self.events) for name in names}
+        self.listener = Listener(self.events)
+
+    def __getitem__(self, name: str) -> Checked:
+        return self.hosts[name]
+
+    def roll_back(
+        self,
+        selection: Selection = Selection(),  # noqa: B008
+        *,
+        regions: Mapping[str, str] | None = None,
+        dry_run: bool = False,
+        **said: Any,
+    ) -> Record:
+        info = RunInfo("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice", dry_run=dry_run)
+        survey = tasks.begin(self.hosts, lambda name: self.hosts[name].survey())
+        fleet = Fleet(list(self.hosts.values()), survey, self.listener, self.cancellation, 30.0)
+        spec = RollbackSpec(
+            info,
+            selection,
+            lambda release: checks.build(AFTER, release),
+            VERIFY,
+            checks.thresholds(AFTER, VERIFY),
+            wait=0.0,
+            strategy=Strategy.model_validate(said),
+            regions=regions or {},
+        )
+        return roll_back(spec, fleet, self.listener)
+
+    @property
+    def switched(self) -> list[str]:
+        """The hosts that were switched, in order."""
+        return [host for host, done, _ in self.events if host in self.hosts and done == "switch"]
+
+    @property
+    def live(self) -> list[str]:
+        return [host.live.name for host in self.hosts.values()]
+
+
+def outcomes(record: Record) -> list[str]:
+    return [host.outcome for host in record.hosts]
+
+
+def waves(record: Record) -> list[tuple[int, str, str]]:
+    return [(wave.number, " ".join(wave.hosts), wave.outcome) for wave in record.waves]
+
+
+def test_hosts_are_changed_and_verified_wave_by_wave() -> None:
+    stage = Stage()
+    record = stage.roll_back(canary=1, max_parallel=2)
+    assert (record.outcome, record.exit_code) == ("succeeded", 0)
+    assert waves(record) == [(1, "h1", "succeeded"), (2, "h2 h3", "succeeded"), (3, "h4", "succeeded")]
+    done = [
+        (host, what)
+        for host, what, _ in stage.events
+        if host in stage.hosts and what in ("switch", "reported verified")
+    ]
+    assert done[:2] == [("h1", "switch"), ("h1", "reported verified")]
+    assert {host for host, _ in done[2:6]} == {"h2", "h3"}
+    assert done[6:] == [("h4", "switch"), ("h4", "reported verified")]
+    assert all(wave.started_at and wave.finished_at for wave in record.waves)
+    assert record.strategy is not None
+    assert (record.strategy.hosts, record.strategy.shares[0].max_parallel, record.strategy.stopped) == (4, 2, "")
+
+
+def test_without_a_strategy_the_record_has_no_waves() -> None:
+    stage = Stage(1)
+    record = stage.roll_back()
+    assert record.waves[0].hosts == ("h1",)
+    assert record.outcome == "succeeded"
+
+
+def test_a_canary_that_fails_stops_it_before_any_other_host() -> None:
+    stage = Stage()
+    stage["h1"].sick = frozenset({"b2"})
+    record = stage.roll_back(canary=1, max_failures=3)
+    assert (record.outcome, record.exit_code) == ("partial", 5)
+    assert outcomes(record) == ["verification_failed", "not_begun", "not_begun", "not_begun"]
+    assert stage.live == ["b2", "b3", "b3", "b3"]
+    assert record.strategy is not None
+    assert "h1" in record.strategy.stopped
+    assert record.strategy.then == "rollback-ops resume prod"
+
+
+def test_failures_within_the_budget_do_not_stop_it() -> None:
+    stage = Stage()
+    stage["h2"].sick = frozenset({"b2"})
+    record = stage.roll_back(max_parallel=1, max_failures=1)
+    assert outcomes(record) == ["succeeded", "verification_failed", "succeeded", "succeeded"]
+    assert record.exit_code == 5
+
+
+def test_no_new_wave_begins_beyond_the_budget() -> None:
+    stage = Stage()
+    stage["h2"].ends = "refused"
+    record = stage.roll_back(max_parallel=1)
+    assert stage.switched == ["h1", "h2"]
+    assert outcomes(record) == ["succeeded", "refused", "not_begun", "not_begun"]
+    assert (record.exit_code, stage.live) == (5, ["b2", "b3", "b3", "b3"])
+
+
+def test_what_is_done_goes_back_where_that_is_asked_for_and_not_all_at_once() -> None:
+    stage = Stage()
+    stage["h3"].sick = frozenset({"b2"})
+    record = stage.roll_back(max_parallel=1, on_exceeded="restore")
+    assert (record.outcome, record.exit_code) == ("restored", 3)
+    assert outcomes(record) == ["restored", "restored", "restored", "not_begun"]
+    assert stage.live == ["b3"] * 4
+    there, first, last = stage.switched[:3], stage.switched[3:5], stage.switched[5:]
+    assert (there, set(first), last) == (["h1", "h2", "h3"], {"h1", "h3"}, ["h2"]), "one healthy host at a time"
+    assert record.strategy is not None
+    assert record.strategy.then == "", "there is nothing to go on with"
+
+
+def test_hosts_that_are_down_or_fail_their_checks_go_first_together() -> None:
+    stage = Stage()
+    stage["h3"].units = (Unit("bot", "failed"),)
+    stage["h4"].sick = frozenset({"b3"})
+    stage["h3"].before = {"switch": lambda: setattr(stage["h3"], "units", (Unit("bot", "running", pid=8),))}
+    record = stage.roll_back(canary=1, max_parallel=1)
+    assert [(wave.role, wave.hosts) for wave in record.waves] == [
+        ("unhealthy", ("h3", "h4")),
+        ("canary", ("h1",)),
+        ("rest", ("h2",)),
+    ]
+    assert record.outcome == "succeeded"
+
+
+def test_a_done_host_that_becomes_unhealthy_during_a_pause_ends_it() -> None:
+    stage = Stage(3)
+    stage.listener.hears = {"pause": lambda: setattr(stage["h1"], "sick", frozenset({"b2"}))}
+    record = stage.roll_back(max_parallel=1, pause=3600.0)
+    assert outcomes(record) == ["verification_failed", "not_begun", "not_begun"]
+    assert {check.name: check.outcome for check in record.hosts[0].checks}["health"] == "failed"
+    assert stage.switched == ["h1"]
+
+
+def test_a_host_that_cannot_be_surveyed_is_a_failure_before_anything_is_changed() -> None:
+    stage = Stage()
+    stage["h4"].before = {"survey": raising(HostUnreachable("h4: no route"))}
+    record = stage.roll_back(max_parallel=1)
+    assert (record.outcome, record.exit_code, stage.switched) == ("refused", 1, [])
+    assert stage.live == ["b3"] * 4
+    tolerated = Stage()
+    tolerated["h4"].before = {"survey": raising(HostUnreachable("h4: no route"))}
+    assert outcomes(tolerated.roll_back(max_parallel=1, max_failures=1)) == [*["succeeded"] * 3, "unreachable"]
+
+
+def test_it_stops_after_the_canary_where_somebody_is_to_look() -> None:
+    stage = Stage()
+    record = stage.roll_back(canary=1, after_canary="stop")
+    assert (outcomes(record), record.exit_code) == (["succeeded", *["not_begun"] * 3], 5)
+
+
+def test_regions_go_one_after_the_other() -> None:
+    stage = Stage()
+    record = stage.roll_back(regions={"h1": "us", "h2": "eu", "h3": "us", "h4": "eu"}, canary=1)
+    assert [(wave.region, wave.hosts) for wave in record.waves] == [
+        ("us", ("h1",)),
+        ("us", ("h3",)),
+        ("eu", ("h2",)),
+        ("eu", ("h4",)),
+    ]
+    assert [host.region for host in record.hosts] == ["us", "eu", "us", "eu"]
+
+
+def test_an_emergency_changes_all_hosts_at_once_and_says_so() -> None:
+    stage = Stage()
+    record = stage.roll_back(Selection(emergency=True), canary=1, max_parallel=1, pause=3600.0)
+    assert (record.exit_code, record.strategy, record.waves) == (0, None, ())
+    assert any("strategy" in warning for warning in record.warnings)
+
+
+def test_a_dry_run_shows_the_waves_and_changes_nothing() -> None:
+    stage = Stage()
+    record = stage.roll_back(dry_run=True, canary=1)
+    assert (record.exit_code, stage.switched) == (0, [])
+    assert waves(record) == [(1, "h1", "not_begun"), (2, "h2 h3 h4", "not_begun")]
+    assert [detail for what, name, detail in stage.events if name == "strategy"] == list(record.strategy.told)  # type: ignore[union-attr]
+
+
+def test_a_signal_between_waves_leaves_the_others_alone() -> None:
+    stage = Stage()
+    stage.listener.hears = {"pause": lambda: stage.cancellation.ask(signal.SIGTERM, 5.0)}
+    record = stage.roll_back(max_parallel=2, pause=3600.0)
+    assert (record.outcome, record.exit_code) == ("cancelled", 143)
+    assert outcomes(record) == ["succeeded", "succeeded", "not_begun", "not_begun"]
+    assert record.strategy is not None
+    assert record.strategy.then == "rollback-ops resume prod"
+
+
+def test_a_killed_runner_leaves_a_record_that_says_how_far_it_came() -> None:
+    stage = Stage()
+    stage.roll_back(max_parallel=2)
+    first, second = stage.listener.provisional
+    assert outcomes(first) == ["unknown", "unknown", "not_begun", "not_begun"]
+    assert outcomes(second) == ["succeeded", "succeeded", "unknown", "unknown"]
