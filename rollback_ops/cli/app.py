@@ -37,7 +37,7 @@ def app() -> None:
 @takes("env", "service", "backup", "reason", "emergency", "dry_run", "if_current", "wait",
        "ignore_deploy_lock", *WHERE, "trigger", "json", "record", "config")  # fmt: skip
 def rollback(session: Session, typed: Typed) -> None:
-    """Go back to the last known good release, and prove that it works."""
+    """Go back to the last known good release, and verify it."""
     _change(session, typed)
 
 
@@ -51,7 +51,7 @@ def resume(session: Session, typed: Typed) -> None:
 @app.command("list")
 @takes(*OF_AN_ENVIRONMENT)
 def list_(session: Session, typed: Typed) -> None:
-    """Show the releases on each host, and what a rollback would choose."""
+    """Show the releases on each host, and the next target."""
     context = _open(session, typed, sizes=True)
     from rollback_ops.cli import show
     from rollback_ops.commands.list import list_releases
@@ -70,7 +70,7 @@ def check(session: Session, typed: Typed) -> None:
 @app.command()
 @takes(*OF_AN_ENVIRONMENT)
 def verify(session: Session, typed: Typed) -> None:
-    """Run the checks against the live release, and mark it good or bad."""
+    """Check the live release, and mark it good or bad."""
     context = _open(session, typed)
     from rollback_ops.cli import show
     from rollback_ops.commands.verify import verify as run
@@ -82,7 +82,7 @@ def verify(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("env", "service", "wait", "ignore_deploy_lock", *WHERE, "json", "record", "config")
 def guard(session: Session, typed: Typed) -> None:
-    """Watch what was just deployed, and roll it back when it is unhealthy."""
+    """Verify a deployment, and roll it back when it is unhealthy."""
     context = _open(session, typed)
     from rollback_ops.cli import show
     from rollback_ops.cli.output import text
@@ -178,7 +178,7 @@ def init(session: Session, typed: Typed) -> None:
 
 @app.command()
 def demo() -> None:
-    """Show a whole rollback on this machine, in a sandbox: no server, no root."""
+    """Show a whole rollback in a sandbox on this machine."""
     from rollback_ops.cli.demo import run
 
     raise process.Ended(run())
@@ -243,7 +243,7 @@ def completion(_: Session, typed: Typed) -> None:
 @app.command()
 @takes()
 def schema(session: Session, _: Typed) -> None:
-    """Print the JSON Schema of rollback.toml, by which an editor completes and checks it."""
+    """Print the JSON Schema of rollback.toml. An editor completes and checks it."""
     from rollback_ops.config.json_schema import json_schema
 
     session.console.document(json_schema())

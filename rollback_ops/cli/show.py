@@ -79,7 +79,11 @@ def releases(session: Session, found: Releases, *, as_json: bool) -> NoReturn:
 
 def verified(session: Session, found: Verified, *, as_json: bool) -> NoReturn:
     _lost(session, found.lost)
-    lines = [line for name, verification in found.found.items() for line in text.verified(name, verification)]
+    lines = [
+        line
+        for name, verification in found.found.items()
+        for line in text.verified(name, verification, found.lives[name], found.marks[name])
+    ]
     told = (*text.lost(found.lost), *lines)
     session.step.because((line.text for line in told), "Verification", found.environment)
     _print(session, documents.verification(found), lines, as_json)

@@ -10,7 +10,7 @@ from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Claim, Verification
-from rollback_ops.core.model import Survey
+from rollback_ops.core.model import Mark, Survey
 from rollback_ops.core.outcome import EXIT_CODES, outcome_of, overall
 from rollback_ops.core.ports import Host
 from rollback_ops.core.record import HostOutcome, Outcome
@@ -21,11 +21,16 @@ from rollback_ops.engine import verify as engine
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """``outcomes`` has every host, ``found`` those that could be verified, ``lost`` the others."""
+    """``outcomes`` has every host, ``found`` those that could be verified, ``lost`` the others.
+
+    ``lives`` and ``marks``: the live release of each host that was verified, and its mark; empty: none.
+    """
 
     environment: str
     outcomes: Mapping[str, HostOutcome]
     found: Mapping[str, Verification]
+    lives: Mapping[str, str]
+    marks: Mapping[str, Mark]
     lost: Mapping[str, RollbackOpsError]
 
     @property
@@ -51,7 +56,9 @@ def verify(context: Context, cancellation: Cancellation) -> Verified:
     lost = {**surveyed.lost, **verified.lost}
     outcomes: dict[str, HostOutcome] = dict.fromkeys(lost, "unreachable")
     outcomes |= {name: outcome_of(verification) for name, verification in verified.found.items()}
-    return Verified(context.job.environment_name, outcomes, verified.found, lost)
+    lives = {name: surveyed.found[name].live.name for name in verified.found}
+    marks = {name: _mark(lives[name], verification) for name, verification in verified.found.items()}
+    return Verified(context.job.environment_name, outcomes, verified.found, lives, marks, lost)
 
 
 def _prove(
@@ -68,8 +75,12 @@ def _prove(
         release = surveys[name].live.name
         after = checks.after(checks.build(service.checks, release))
         found = engine.verify(hosts[name], after, thresholds, within, Claim(run, release), cancellation)
-        if release and (mark := mark_of(found)):
+        if mark := _mark(release, found):
             hosts[name].record(run, {release: mark}, "")
         return found
 
     return prove
+
+
+def _mark(release: str, verification: Verification) -> Mark:
+    return mark_of(verification) if release else ""

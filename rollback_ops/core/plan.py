@@ -166,8 +166,12 @@ def _host_plan(
 
 def _unfit(survey: Survey, selection: Selection) -> str:
     """Return why nothing may be changed on a host; empty when it may."""
-    reasons = list(survey.blockers)
-    reasons += [f"the unit {unit.name} does not exist" for unit in survey.units if unit.state == "missing"]
+    reasons = [
+        f"the unit {unit.name} does not exist: correct `units` in rollback.toml, or install it"
+        for unit in survey.units
+        if unit.state == "missing"
+    ]
+    reasons += survey.blockers
     reasons += [f"the unit {unit.name} {unit.blocker}" for unit in survey.units if unit.blocker]
     reasons += [_state_unknown(unit) for unit in survey.units if unit.state == "unknown"]
     if survey.live.state == "directory":
@@ -265,6 +269,8 @@ class _Candidates:
             hint = _NAME_IT
         elif len(self._why) <= 1:
             hint = "A first deployment cannot be rolled back: deploy a release that works."
+        elif problem := next(filter(None, map(self._unusable, self._anchors)), ""):
+            hint = f"The live release has a fault, too ({problem}): look at `requires` and `trusted` in rollback.toml."
         else:
             hint = "Name one with --backup, or deploy a release that works."
         return Refusal("no eligible release", hint, self.rejected())

@@ -111,7 +111,7 @@ def _roll_back(
     fleet: Fleet,
     announcer: Announcer,
 ) -> Record:
-    reason = fitting(f"automatic: {trigger.replace('-', ' ')} of {failed}: {'; '.join(evidence)}").text
+    reason = fitting(f"automatic rollback of {failed} ({trigger}): {'; '.join(evidence)}").text
     info = replace(spec.info, trigger=trigger, reason=reason, guarded=True)
     return roll_back(replace(spec, info=info, selection=spec.selection.anew(failed)), fleet, announcer)
 

@@ -13,7 +13,8 @@ from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.spec import RollbackSpec
 
 _TOLD = {
-    "failed": "the check {name} does not pass on {live}, which is live: {detail}",
+    "failed": "the check {name} does not pass on {live}, which is live: {detail}. "
+    "If that release works, correct the check",
     "unknown": "the check {name} could not be run, so after a rollback the health would be unknown: {detail}",
 }
 

@@ -101,6 +101,7 @@ def test_verify_marks_what_is_live_as_good(rollback_ops: RollbackOps, deploy: De
     assert (ended.code, told.code, pid(service)) == (0, 0, process)
     assert ended.document["outcome"] == "succeeded"
     assert checks(ended.document)["health"] == ("passed", 'release is "b3"')
+    assert [(host["release"], host["mark"]) for host in ended.document["hosts"]] == [("b3", "good")]
     assert told.out.startswith("✓ healthy")
     assert marks(rollback_ops) == {"b1": "", "b2": "", "b3": "good", "b4": ""}
 

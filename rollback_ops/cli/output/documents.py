@@ -89,7 +89,13 @@ def verification(found: Verified) -> Document:
         "environment": found.environment,
         "outcome": found.outcome,
         "hosts": [
-            {"host": host, "outcome": word, "checks": _checks(found.found[host]) if host in found.found else []}
+            {
+                "host": host,
+                "outcome": word,
+                "release": found.lives.get(host) or None,
+                "mark": found.marks.get(host) or None,
+                "checks": _checks(found.found[host]) if host in found.found else [],
+            }
             for host, word in found.outcomes.items()
         ],
     }

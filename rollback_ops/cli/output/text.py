@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from rollback_ops.core import summary
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Verification
-from rollback_ops.core.model import InstallOutcome, Release, StepReport, Survey
+from rollback_ops.core.model import InstallOutcome, Mark, Release, StepReport, Survey
 from rollback_ops.core.order import Ranking, live_at
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.run import run_time
@@ -171,10 +171,12 @@ def explained(error: RollbackOpsError) -> Iterator[Line]:
         yield Line(f"  {error.hint}")
 
 
-def verified(host: str, found: Verification) -> Iterator[Line]:
-    """Show the result of a verification: the verdict, and each check."""
+def verified(host: str, found: Verification, release: str = "", mark: Mark = "") -> Iterator[Line]:
+    """Show the result of a verification: the verdict, the mark that the live release has now, and each check."""
     sign, style = _HEALTH[found.verdict]
-    yield Line(f"{sign} {found.verdict}: {host}  ({found.seconds:.1f} s)", style)
+    what = f"{release} on {host}" if release else host
+    marked = f", marked {mark}" if mark else ""
+    yield Line(f"{sign} {found.verdict}: {what}{marked}  ({found.seconds:.1f} s)", style)
     if not found.reachable:
         yield Line(f"  {host} does not answer, so its checks show nothing", "warning")
     yield from verification(host, found)

@@ -51,8 +51,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 BLOCKERS = {
     "no-tool": "the command {0} is missing",
-    "no-root": "there is no directory {0}",
-    "no-releases": "there is no releases directory {0}",
+    "no-root": "there is no directory {0}: correct `root` in rollback.toml, or deploy first",
+    "no-releases": "there is no releases directory {0}: correct `layout` in rollback.toml, or deploy first",
     "no-place-to-run": "{0} leads to no release, where the custom commands run: make it a link to what runs now",
     "not-writable": "the user {1} may not write to {0}",
     "read-only": "the file system of {0} is read-only",
@@ -62,7 +62,7 @@ BLOCKERS = {
     "claimed": "its current belongs to {0} ({1}): two that share one would undo each other",
     "deploying": "a deployment is under way: {0} has been there since {1}",
     "no-link-source": "{0} is missing, and the release is to be linked to it",
-    "no-sudo": "the user {1} may not run `sudo {0}` without a password",
+    "no-sudo": "the user {1} may not run `sudo {0}` without a password: allow that in sudoers",
     "sudo-failed": "the user {1} cannot run `sudo {0}`: {2}",
 }
 
@@ -142,7 +142,7 @@ def survey(host: str, answer: Answer, units: tuple[Unit, ...], seconds: float = 
         seconds=seconds,
         lease=next(_leases(answer), None),
         unfinished=next((OpenTransaction(*map(clean, f[:4])) for f in answer.of("unfinished", 3)), None),
-        blockers=tuple(_explained(f) for f in answer.of("blocker", 1)),
+        blockers=tuple(_blockers(answer)),
         warnings=tuple(_explained(f) for f in answer.of("warning", 1)),
         deploying=tuple(_explained(["deploying", *f]) for f in answer.of("deploying", 1)),
         bad_revisions=tuple(BadRevision(*map(clean, f[:4])) for f in answer.of("bad-revision", 1)),
@@ -318,6 +318,19 @@ def _hold(fields: list[str]) -> Hold:
         lifted_because=clean(found.lifted_because, 1_000),
         releases=tuple(HeldRelease(clean(r.release, 128), clean(r.revision, 64)) for r in found.releases[:100]),
     )
+
+
+def _blockers(answer: Answer) -> Iterator[str]:
+    """Explain what prevents a change. The commands that sudo refuses to a user are one blocker: one edit ends it."""
+    refused: dict[str, list[str]] = {}
+    for fields in answer.of("blocker", 1):
+        code, command, user = fields[:3]
+        if code == "no-sudo":
+            refused.setdefault(clean(user), []).append(clean(command))
+        else:
+            yield _explained(fields)
+    for user, commands in refused.items():
+        yield BLOCKERS["no-sudo"].format("`, `sudo ".join(commands), user)
 
 
 def _explained(fields: list[str]) -> str:

@@ -127,7 +127,10 @@ class Handshake:
                 f"{label}: the name {host!r} cannot be resolved{_because(error)}", "Check its spelling, and the DNS."
             )
         reason = error.strerror if isinstance(error, OSError) else None
-        return HostUnreachable(f"{label}: {host} port {port}: {reason or 'the connection to its gateway was lost'}")
+        hint = "Is it up, and is this its address?"
+        return HostUnreachable(
+            f"{label}: {host} port {port}: {reason or 'the connection to its gateway was lost'}", hint
+        )
 
     def _broken(self, error: Exception, transport: NegotiatingTransport | None) -> HostUnreachable:
         label = self._hop.label

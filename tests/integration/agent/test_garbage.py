@@ -176,9 +176,15 @@ def test_a_seal_with_a_count_that_is_none_was_not_made() -> None:
 
 
 def test_text_is_data_also_where_it_looks_like_a_format_or_a_command() -> None:
-    found = survey("blocker\tno-root\t{0.__class__} %s \x1b]0;x\x07\u202e", "blocker\t{0}", "warning\t::error::x")
-    assert found.blockers == ("there is no directory {0.__class__} %s  ]0;x", "{0}")
+    found = survey("blocker\tread-only\t{0.__class__} %s \x1b]0;x\x07\u202e", "blocker\t{0}", "warning\t::error::x")
+    assert found.blockers == ("the file system of {0.__class__} %s  ]0;x is read-only", "{0}")
     assert found.warnings == ("::error::x",)
+
+
+def test_the_commands_that_sudo_refuses_are_one_blocker() -> None:
+    lines = [f"blocker\tno-sudo\tsystemctl {verb} -- {{a}}.service\tme" for verb in ("stop", "start")]
+    (blocker,) = survey(*lines).blockers
+    assert "`sudo systemctl stop -- {a}.service`, `sudo systemctl start -- {a}.service`" in blocker
 
 
 def test_what_comes_after_the_end_is_no_part_of_the_answer() -> None:

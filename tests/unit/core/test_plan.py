@@ -92,6 +92,11 @@ def test_without_an_eligible_release_each_candidate_has_its_reason() -> None:
     assert "first deployment" not in found.hint
 
 
+def test_a_fault_that_the_live_release_has_too_points_at_the_settings() -> None:
+    found = refused(host(live="b2", releases=tuple(Release(name, problem="it lacks x") for name in ("b1", "b2"))))
+    assert ("it lacks x" in found.hint, "`requires`" in found.hint) == (True, True)
+
+
 @pytest.mark.parametrize("live", ["a-hotfix", "2-hotfix", "z-hotfix"])
 def test_when_the_live_release_is_not_among_the_candidates_the_newest_eligible_one_is_chosen(live: str) -> None:
     plan = planned(host(live=live, releases=releases("b1", "b2", "b10", b10="bad")))
