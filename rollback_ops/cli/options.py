@@ -74,6 +74,7 @@ class Typed:
     dry_run: bool | None = _flag("--dry-run", help="Show what would happen; change nothing.")
     if_current: str | None = _option("--if-current", metavar="NAME", help="Only where this release is live.")
     wait: str | None = _option("--wait", metavar="TIME", help="Wait so long for a host that another run holds: 2m.")
+    ignore_schema: bool | None = _flag("--ignore-schema", help="Go to a release that does not know the database.")
     host: tuple[str, ...] = _option(
         "--host",
         metavar="HOST",

@@ -37,6 +37,8 @@ def spec_of(context: Context, reason: Reason) -> RollbackSpec:
         job.strategy,
         job.environment.region_of,
         job.excluded,
+        service.database,
+        request.ignore_schema,
     )
 
 

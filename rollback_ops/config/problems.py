@@ -139,7 +139,8 @@ def _section_at(location: Location) -> type[Section]:
         case ("services", _, "checks", _, kind):
             return _CHECKS[str(kind)]
         case ("services", _, name):
-            return _section_in(Service.model_fields[str(name)].annotation)
+            fields = {field.alias or key: field for key, field in Service.model_fields.items()}
+            return _section_in(fields[str(name)].annotation)
     return Settings
 
 

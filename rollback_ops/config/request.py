@@ -33,6 +33,7 @@ class Options:
     dry_run: bool | None = None
     if_current: str | None = None
     wait: str | None = None
+    ignore_schema: bool | None = None
     span: str | None = None
     lift: bool | None = None
     revision: str | None = None
@@ -69,6 +70,7 @@ class Request:
     dry_run: bool = False
     if_current: str = ""
     wait: float | None = None
+    ignore_schema: bool = False
     span: float | None = None
     lift: bool = False
     revision: str = ""
@@ -118,6 +120,7 @@ class Request:
             dry_run=asked.flag("DRY_RUN", given.dry_run),
             if_current=asked.name("IF_CURRENT", given.if_current),
             wait=_duration("--wait (ROLLBACK_WAIT)", asked.name("WAIT", given.wait), types.within_an_hour),
+            ignore_schema=asked.flag("IGNORE_SCHEMA", given.ignore_schema),
             span=_duration("--for (ROLLBACK_FOR)", asked.name("FOR", given.span), types.within_a_month),
             lift=asked.flag("LIFT", given.lift),
             revision=asked.name("REVISION", given.revision),

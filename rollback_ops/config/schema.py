@@ -22,6 +22,7 @@ from rollback_ops.config.types import (
     Limit,
     LinePatterns,
     LogFile,
+    MigrationPattern,
     Name,
     PageUrl,
     PathInRelease,
@@ -170,6 +171,24 @@ class Hold(Section):
     seconds: HoldSpan = Field(86400.0, alias="for")
 
 
+class Schema(Section):
+    """How to find out what the database has been migrated to, and what a release knows of that."""
+
+    current: Command | Literal[""] = ""
+    understands: PathInRelease | Literal[""] = ""
+    migrations: tuple[MigrationPattern, ...] = ()
+    on_ahead: Literal["refuse", "warn"] = "refuse"
+    timeout: Limit = 10.0
+
+    @model_validator(mode="after")
+    def _can_be_compared(self) -> Schema:
+        if bool(self.understands) == bool(self.migrations):
+            raise ValueError("needs either understands or migrations: what a release knows of the database")
+        if self.understands and not self.current:
+            raise ValueError("has understands, and needs current, too: the command that prints the database's version")
+        return self
+
+
 class Notify(Section):
     """The events that are sent to the webhook, and the format of the messages."""
 
@@ -227,6 +246,7 @@ class Service(Section):
     verify: Verify = Field(default_factory=Verify)
     guard: Guard = Field(default_factory=Guard)
     hold: Hold = Field(default_factory=Hold)
+    database: Schema | None = Field(None, alias="schema")
     notify: Notify = Field(default_factory=Notify)
     limits: Limits = Field(default_factory=Limits)
     mask: tuple[SecretPattern, ...] = ()

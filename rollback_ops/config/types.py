@@ -163,6 +163,12 @@ Root = Annotated[
 ]
 PathInRoot = Annotated[str, _shape(_RELATIVE, f"should be a relative path, {_PATH_WORDS}", "environment"), _no_dots]
 PathInRelease = Annotated[str, _shape(_RELATIVE, f"should be a relative path, {_PATH_WORDS}"), _no_dots]
+_GLOB = r"[A-Za-z0-9._+:@~=,*?\[\]!^-]+"
+MigrationPattern = Annotated[
+    str,
+    _shape(rf"(?!-){_GLOB}(?:/{_GLOB})*", 'should be a pattern for files in a release, like "db/migrate/*.rb"'),
+    _no_dots,
+]
 Pattern = Annotated[str, _shape(r"(?!-)[A-Za-z0-9._+:@~=,*?\[\]!^-]+", _PATTERN_WORDS, "environment")]
 Unit = Annotated[
     str, _shape(r"[A-Za-z0-9_][A-Za-z0-9:_.@+*\\-]*", "should be the name of a unit, like cytube-bot", "environment")

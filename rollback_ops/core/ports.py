@@ -23,6 +23,7 @@ from rollback_ops.core.model import (
 
 if TYPE_CHECKING:
     from rollback_ops.core.record import Record
+    from rollback_ops.core.schema import SchemaAnswer
 
 
 class Stream(Protocol):
@@ -65,6 +66,9 @@ class Host(Protocol):
 
     def record(self, run: str, marks: Mapping[str, Mark], line: str, hold: Hold | None = None) -> None:
         """Mark releases, append a line to the journal, set a hold, and release the lease of ``run``."""
+
+    def schema(self, releases: Sequence[str], timeout: float | None) -> SchemaAnswer:
+        """Ask for the database's versions, within ``timeout`` seconds (None: not), and for what releases know."""
 
     def write_holds(self, holds: Sequence[Hold], forget: Sequence[str] = ()) -> None:
         """Write holds over what the host has of them, and forget others. Raises ``Refused`` where that fails."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from rollback_ops.checks import HostProbe, NetworkProbe
@@ -13,6 +14,7 @@ from rollback_ops.core.health import Claim, Finding, Thresholds, Verification
 from rollback_ops.core.hold import merged, repairs
 from rollback_ops.core.model import Hold, HostCommand, Inspection, Mark, Survey, SwitchOrder, SwitchResult, Unit
 from rollback_ops.core.ports import Host, Progress
+from rollback_ops.core.schema import SchemaAnswer
 from rollback_ops.core.tasks import Cancellation, Pending
 from rollback_ops.engine.lease import LeaseKeeper
 from rollback_ops.engine.verify import ask_once, verify
@@ -52,6 +54,7 @@ class Fleet:
         self._cancellation = cancellation
         self._deadline = time.monotonic() + total
         self._leases = LeaseKeeper()
+        self._schema: dict[str, SchemaAnswer] = {}
         self._survey_within = min(_SURVEY_WITHIN, total * _PART_FOR_SURVEY)
 
     @property
@@ -75,6 +78,17 @@ class Fleet:
     ) -> dict[str, Inspection | RollbackOpsError]:
         """Inspect a release on some of the hosts, before any service is stopped."""
         return self._each(names, lambda name: self._hosts[name].inspect(release, questions), self.left())
+
+    def schema(self, name: str, releases: Sequence[str], timeout: float | None) -> SchemaAnswer | RollbackOpsError:
+        """Ask one host for the versions that the database has, once in a run, and for what releases know of them."""
+        asked = self._schema.get(name)
+        answer = self._each(
+            [name], lambda host: self._hosts[host].schema(releases, None if asked else timeout), self.left()
+        )[name]
+        if isinstance(answer, SchemaAnswer) and timeout:
+            first = self._schema.setdefault(name, answer)
+            return replace(answer, versions=first.versions, why=first.why)
+        return answer
 
     def switch(self, orders: Mapping[str, SwitchOrder], at_least: float = 1.0) -> dict[str, SwitchResult]:
         """Run the transactions. A signal does not stop them: hosts finish by themselves.

@@ -9,6 +9,7 @@ from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.model import Survey
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, make_plan, resume_plan
 from rollback_ops.engine.fleet import Fleet
+from rollback_ops.engine.schema import check_schema
 from rollback_ops.engine.spec import RollbackSpec
 
 
@@ -27,7 +28,7 @@ def choose(
         if isinstance(objection, Refusal):
             return objection
         broken[plan.target] = objection
-    return plan
+    return check_schema(spec, fleet, surveys, plan) if isinstance(plan, Plan) else plan
 
 
 def _inspect(spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey], plan: Plan) -> str | Refusal | None:

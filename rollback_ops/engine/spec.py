@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from rollback_ops.checks import HostProbe, NetworkProbe
-from rollback_ops.config import Limits, Strategy, Verify
+from rollback_ops.config import Limits, Schema, Strategy, Verify
 from rollback_ops.core.health import Thresholds
 from rollback_ops.core.hold import HoldPolicy
 from rollback_ops.core.model import Survey, SwitchOrder, Unit
@@ -39,6 +39,8 @@ class RollbackSpec:
     strategy: Strategy | None = None
     regions: Mapping[str, str] = field(default_factory=dict)
     excluded: tuple[str, ...] = ()
+    schema: Schema | None = None
+    ignore_schema: bool = False
 
 
 def for_host(spec: RollbackSpec, host: HostPlan, state: RunState) -> SwitchOrder:

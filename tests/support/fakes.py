@@ -30,6 +30,7 @@ from rollback_ops.core.model import (
 )
 from rollback_ops.core.ports import Stream
 from rollback_ops.core.record import Record
+from rollback_ops.core.schema import KnownSchema, SchemaAnswer
 
 Events = list[tuple[str, str, str]]
 ROOT = "/srv/bot"
@@ -102,6 +103,8 @@ class FakeHost:
     dials: list[str] = field(default_factory=list)
     program: str = ""
     holds: tuple[Hold, ...] = ()
+    versions: tuple[str, ...] | None = ()
+    knows: Mapping[str, KnownSchema] = field(default_factory=dict)
 
     def _begin(self, operation: str, about: str = "") -> None:
         self.events.append((self.name, operation, about))
@@ -161,6 +164,11 @@ class FakeHost:
         self.releases = tuple(replace(r, mark=marks.get(r.name, r.mark)) for r in self.releases)
         self.lines.append(line)
         self.holds += (hold,) if hold else ()
+
+    def schema(self, releases: Sequence[str], timeout: float | None) -> SchemaAnswer:
+        self._begin("schema", " ".join(releases) if timeout is None else f"database {' '.join(releases)}")
+        known = {name: self.knows[name] for name in releases if name in self.knows}
+        return SchemaAnswer(self.versions, known, "" if self.versions is not None else "it ended with 1")
 
     def write_holds(self, holds: Sequence[Hold], forget: Sequence[str] = ()) -> None:
         self._begin("hold", " ".join(hold.id for hold in holds))

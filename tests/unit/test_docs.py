@@ -146,7 +146,7 @@ def test_the_table_of_options_is_what_the_commands_take() -> None:
     assert documented == taken
 
 
-FLAGS = ("EMERGENCY", "DRY_RUN", "LOCAL", "IGNORE_DEPLOY_LOCK", "LIFT", "ALLOW_BAD")
+FLAGS = ("EMERGENCY", "DRY_RUN", "LOCAL", "IGNORE_DEPLOY_LOCK", "LIFT", "ALLOW_BAD", "IGNORE_SCHEMA")
 
 
 def test_the_variables_in_the_table_of_options_are_heeded() -> None:
@@ -193,6 +193,7 @@ SECTIONS: dict[str, type[schema.Section]] = {
     "`[services.NAME.limits]`": schema.Limits,
     "`[services.NAME.guard]`": schema.Guard,
     "`[services.NAME.hold]`": schema.Hold,
+    "`[services.NAME.schema]`": schema.Schema,
     "`[services.NAME.notify]`": schema.Notify,
     "`[environments.NAME]`": schema.Environment,
     "`[environments.NAME.regions.REGION]`": schema.Region,
@@ -430,6 +431,7 @@ KNOWN_PLACES = (
     "/home/ana",
     "/srv/elsewhere",
     "/etc/",
+    "/migrations/",
     "/usr/bin",
     "/health",
     "/slack",

@@ -15,7 +15,8 @@ from rollback_ops.core.model import Manager, ServiceId
 # The sections under sh/, in the order in which they are joined. Only ``env`` runs something; it changes nothing.
 _SECTIONS = (
     *("env", "lib", "survey", "current", "deployed", "tools", "state", "identity", "trust", "acl", "inspect"),
-    *("lock", "links", "units", "processes", "transaction", "worker", "journal", "marks", "holds", "serve"),
+    *("lock", "links", "units", "processes", "transaction", "worker", "journal", "marks", "holds", "schema"),
+    "serve",
 )
 _BREAK_GLASS = (
     "person",
@@ -82,6 +83,12 @@ def assignments(about: ServiceId, service: Service, manager: Manager) -> str:
         "START_LIMIT": whole(service.limits.start),
         "TOTAL_LIMIT": whole(service.limits.total),
     }
+    if schema := service.database:
+        values |= {
+            "SCHEMA_CURRENT": schema.current,
+            "SCHEMA_FILE": schema.understands,
+            "SCHEMA_MIGRATIONS": "\n".join(schema.migrations),
+        }
     return "".join(f"RO_{name}={shlex.quote(value)}\n" for name, value in values.items())
 
 

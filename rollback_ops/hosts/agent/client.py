@@ -31,6 +31,7 @@ from rollback_ops.core.model import (
     Unit,
 )
 from rollback_ops.core.ports import Stream
+from rollback_ops.core.schema import SchemaAnswer
 from rollback_ops.hosts.agent import bundle, protocol, restricted
 from rollback_ops.hosts.agent.session import AgentSession
 from rollback_ops.hosts.transport import Transport
@@ -102,6 +103,11 @@ class AgentHost:
         # Marks alone are a courtesy: who may look but not write can still verify.
         if line and answer.status != 0:
             raise Refused(f"{self.name}: .rollback could not be written to")
+
+    def schema(self, releases: Sequence[str], timeout: float | None) -> SchemaAnswer:
+        within = _LOOK_WITHIN + (timeout or 0.0)
+        words = (bundle.whole(timeout) if timeout else "", *releases)
+        return protocol.schema(self._operate("schema", *words, within=within))
 
     def write_holds(self, holds: Sequence[Hold], forget: Sequence[str] = ()) -> None:
         pairs = [word for hold in holds for word in (hold.id, line_of(hold))]

@@ -30,6 +30,7 @@ from rollback_ops.core.model import (
     SwitchResult,
     Unit,
 )
+from rollback_ops.core.schema import KnownSchema, SchemaAnswer
 
 # The words that a host may use where a noun allows only some.
 _LIVE_STATES: dict[str, LiveState] = {word: word for word in get_args(LiveState)}
@@ -306,6 +307,21 @@ def _live(answer: Answer) -> Live:
 def _leases(answer: Answer) -> Iterator[Lease]:
     for run, owner, url, since, left, until, *_ in answer.of("lease", 5):
         yield Lease(clean(run), clean(owner), clean(url), clean(since), _number(left) or 0.0, clean(until))
+
+
+def schema(answer: Answer) -> SchemaAnswer:
+    """What a host says of the schema of its database."""
+    *said, status = ["", *(clean(fields[0], 200) for fields in answer.of("version", 1) if fields[0].strip())]
+    complaints = [clean(fields[0]) for fields in answer.of("complaint", 1) if fields[0].strip()]
+    versions, why = tuple(filter(None, said)), ""
+    if status != "0":
+        how = "it took too long" if status == "124" else f"it ended with {status or 'nothing'}"
+        why = f"the command of schema.current failed: {how}{f': {complaints[-1]}' if complaints else ''}"
+    lines: dict[str, list[str]] = {name: [] for name, *_ in answer.of("schema", 1)}
+    for name, line, *_ in answer.of("knows", 2):
+        lines.setdefault(name, []).append(clean(line))
+    known = {name: KnownSchema(tuple(found)) for name, found in lines.items()}
+    return SchemaAnswer(None if why else versions, known, why)
 
 
 def _hold(fields: list[str]) -> Hold:

@@ -25,7 +25,7 @@ ON_HOSTS = {"--service", *WHERE, "--json", "--config"}
 COMMANDS: dict[str, set[str]] = {
     "rollback": ON_HOSTS
     | {"--backup", "--to", "--reason", "--emergency", "--dry-run", "--if-current", "--wait", "--ignore-deploy-lock"}
-    | {"--trigger", "--record"},
+    | {"--ignore-schema", "--trigger", "--record"},
     "resume": ON_HOSTS | {"--reason", "--wait", "--ignore-deploy-lock", "--record"},
     "list": ON_HOSTS,
     "check": ON_HOSTS | {"--backup", "--to", "--ignore-deploy-lock"},

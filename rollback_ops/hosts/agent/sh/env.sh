@@ -18,7 +18,7 @@ NL='
 : "${RO_STOP_LIMIT:?}" "${RO_START_LIMIT:?}" "${RO_TOTAL_LIMIT:?}"
 : "${RO_RELATED:=:}" "${RO_REVIVE:=:}" "${RO_RELOAD:=:}"
 : "${RO_LOGS:=:}" "${RO_NEEDS:=}" "${RO_LINKS:=}" "${RO_REQUIRES:=}" "${RO_WATCHED:=}" "${RO_TRUSTED:=}"
-: "${RO_FUNCTIONS:=}"
+: "${RO_FUNCTIONS:=}" "${RO_SCHEMA_CURRENT:=}" "${RO_SCHEMA_FILE:=}" "${RO_SCHEMA_MIGRATIONS:=}"
 
 releases=$RO_ROOT/$RO_RELEASES
 current=$RO_ROOT/$RO_CURRENT

@@ -137,7 +137,7 @@ converse() {
 main() {
     case ${1:-} in
         converse) converse "$2" ;;
-        survey | inspect | switch | follow | ask | record | mark | hold | history | seal) operate "$@" ;;
+        survey | inspect | switch | follow | ask | record | mark | hold | schema | history | seal) operate "$@" ;;
         worker | aftermath) "$@" ;;
         *) exit 64 ;;
     esac

@@ -89,11 +89,11 @@ request() {
     done
     # The first argument, a run or a release, becomes part of a path.
     case $operation,${1:-} in
-        survey,* | history,* | ask,) ;;
+        survey,* | history,* | schema,* | ask,) ;;
         *) safe_name "${1:-}" || no_request ;;
     esac
     case $operation in
-        survey | history | follow) is_plain "$@" ;;
+        survey | history | schema | follow) is_plain "$@" ;;
         record) may_record "$@" ;;
         switch) may_switch "$@" ;;
         inspect | ask)
