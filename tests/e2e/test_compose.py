@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,12 +46,13 @@ def test_what_runs_after_a_rollback_has_the_files_of_the_target(
     project.release("r2", web=web)
     project.deploy("r1", within=within)
     project.deploy("r2", "--force-recreate", within=within)
-    assert project.ran() == "r2"
+    assert project.runs("r2")
 
     ended = rollback_ops(*ROLLBACK)
 
     assert (ended.code, ended.document["outcome"]) == (0, "succeeded"), ended.err
-    assert (project.live, project.ran(), project.containers()) == ("r1", "r1", {"web": "running"})
+    assert project.runs("r1")
+    assert (project.live, project.containers()) == ("r1", {"web": "running"})
 
 
 def test_a_service_that_only_the_newer_release_has_is_gone_afterwards(
@@ -117,7 +119,8 @@ def test_a_target_that_crashes_again_and_again_is_seen_and_the_origin_is_restore
     ended = rollback_ops(*ROLLBACK)
 
     assert (ended.code, ended.document["outcome"]) == (3, "restored"), ended.err
-    assert (project.live, project.ran(), project.containers()) == ("r2", "r2", {"web": "running"})
+    assert project.runs("r2")
+    assert (project.live, project.containers()) == ("r2", {"web": "running"})
 
 
 def test_guard_sees_that_the_live_release_crashes_again_and_again(
@@ -152,6 +155,7 @@ def test_a_target_that_cannot_be_started_is_refused_before_anything_is_stopped(
     project.log_as_deployed("r1")
     before = project.started("web")
 
+    assert rollback_ops("check", "prod", "--local").code == 1
     ended = rollback_ops(*ROLLBACK)
 
     assert (ended.code, ended.document["outcome"]) == (1, "refused"), ended.err
@@ -206,6 +210,58 @@ def test_where_the_engine_does_not_answer_nothing_is_changed(
     assert (project.live, project.containers()) == ("r2", {"web": "running"})
 
 
+def test_the_files_and_the_profiles_that_a_release_chooses_in_its_env_are_its_own(
+    project: ComposeProject, rollback_ops: RollbackOps
+) -> None:
+    """Nor does a variable of ours, or of whoever rolls back, hide one of the file."""
+    for name, profiles in (("r1", "night"), ("r2", "")):
+        place = project.release(name, web=server(command=["sh", "-c", "exit 7"]))
+        services = {
+            "web": server(environment={"SAYS": "$ROOT $LOGS $STATE"}),
+            "jobs": server(volumes=[], command=["sleep", "1000"], profiles=["night"]),
+        }
+        (place / "production.yaml").write_text(json.dumps({"services": services}))
+        chosen = {
+            "COMPOSE_FILE": "production.yaml",
+            "COMPOSE_PROFILES": profiles,
+            "ROOT": name,
+            "LOGS": "b",
+            "STATE": "c",
+        }
+        (place / ".env").write_text("".join(f"{key}={value}\n" for key, value in chosen.items()))
+    project.deploy("r2")
+    project.log_as_deployed("r1")
+    assert set(project.containers()) == {"web"}
+
+    ended = rollback_ops(*ROLLBACK, ROOT="of whoever rolls back", COMPOSE_PROJECT_NAME="other", STATE="ours")
+
+    assert ended.code == 0, ended.err
+    assert project.containers() == {"web": "running", "jobs": "running"}
+    environment = project.inspected("web", "{{json .Config.Env}}")
+    assert "SAYS=r1 b c" in json.loads(environment)
+
+
+def test_break_glass_refuses_and_rolls_back_as_the_command_does(
+    project: ComposeProject, rollback_ops: RollbackOps
+) -> None:
+    project.release("r1", web=server())
+    project.release("r2", web=server(image=NO_IMAGE))
+    project.release("r3", web=server(), worker=server(volumes=[]))
+    project.deploy("r1")
+    project.deploy("r3")
+    project.log_as_deployed("r2")
+    assert rollback_ops("install", "prod", "--local").code == 0
+
+    refused = project.break_glass("--backup", "r2", "--reason", "it fails")
+    assert (refused.returncode, project.live) == (1, "r3"), refused.stderr
+    assert NO_IMAGE in refused.stdout + refused.stderr
+
+    done = project.break_glass("--backup", "r1", "--reason", "it fails")
+    assert (done.returncode, project.live) == (0, "r1"), done.stderr
+    assert project.runs("r1")
+    assert project.containers() == {"web": "running"}
+
+
 def test_a_live_release_whose_compose_file_is_broken_can_be_left(
     project: ComposeProject, rollback_ops: RollbackOps
 ) -> None:
@@ -218,4 +274,5 @@ def test_a_live_release_whose_compose_file_is_broken_can_be_left(
     ended = rollback_ops(*ROLLBACK)
 
     assert ended.code == 0, ended.err
-    assert (project.live, project.ran(), project.containers()) == ("r1", "r1", {"web": "running"})
+    assert project.runs("r1")
+    assert (project.live, project.containers()) == ("r1", {"web": "running"})

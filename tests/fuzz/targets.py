@@ -291,7 +291,7 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
     "states": (
         b"Id=web.service\nLoadState=loaded\nActiveState=active\nMainPID=12\nNRestarts=0\n",
         b"web RUNNING pid 5, uptime 0:00:01\nweb:a BACKOFF Exited too quickly",
-        b'{"Service":"web","State":"exited","ExitCode":1,"ID":"abc","Name":"x-web-1"}\nstatus=0',
+        b"container|web|/x-web-1|abc|0|then|7|exited||1||/srv\nservices|web\nstatus=0",
     ),
     "http": (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"a":\r\n0\r\n\r\n', b'{"release":"r1"}'),
     "judges": (b"line CRITICAL x\nwhy it is gone\nfrom - 0 abc 1\nstatus 3",),

@@ -93,11 +93,11 @@ class Engine:
         self._log.close()
 
     def docker(self, *words: str, cwd: Path | None = None) -> str:
-        """What docker printed. It has to succeed."""
+        """What docker printed. It has to succeed. A shell in ``cwd`` says in PWD how one got there."""
         done = subprocess.run(
             [tool("docker"), *words],
-            env={"PATH": os.environ["PATH"], "HOME": str(self.home), **self.environment},
-            cwd=cwd,
+            env={"PATH": os.environ["PATH"], "HOME": str(self.home), "PWD": str(cwd or "/"), **self.environment},
+            cwd=cwd or "/",
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -166,11 +166,9 @@ class ComposeProject:
         """As a person does it: ``within`` the release itself, or ``current``."""
         self.current.unlink(missing_ok=True)
         self.current.symlink_to(f"releases/{name}")
-        place = self.current if within == "current" else self.root / "releases" / name
-        # What was typed is where the shell is: a path with a link in it.
-        where = ["--project-directory", str(place)]
-        self.engine.docker("compose", *where, "-p", project or self.name, "up", "-d", *words)
         self.log_as_deployed(name)
+        place = self.current if within == "current" else self.root / "releases" / name
+        self.engine.docker("compose", "-p", project or self.name, "up", "-d", *words, cwd=place)
 
     def log_as_deployed(self, name: str) -> None:
         with (self.root / "revisions.log").open("a") as log:
@@ -184,9 +182,10 @@ class ComposeProject:
     def live(self) -> str:
         return self.current.readlink().name
 
-    def ran(self) -> str:
-        """The release whose files the server saw that was started last."""
-        return (self.shared / "ran").read_text().strip()
+    def runs(self, release: str) -> bool:
+        """Whether the server that was started last sees the files of this release. It may have started just now."""
+        said = self.shared / "ran"
+        return eventually(lambda: said.exists() and said.read_text().strip() == release)
 
     def containers(self) -> dict[str, str]:
         """The state of each container, by its service."""
@@ -194,8 +193,23 @@ class ComposeProject:
 
     def started(self, service: str) -> str:
         """What changes when its container is started, or made, again."""
+        return self.inspected(service, "{{.Id}} {{.State.StartedAt}}")
+
+    def inspected(self, service: str, form: str) -> str:
         named = dict(self._listed('{{.Label "com.docker.compose.service"}} {{.ID}}'))
-        return self.engine.docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", named[service])
+        return self.engine.docker("inspect", "--format", form, named[service])
+
+    def break_glass(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run the installed program, as a person on the host does."""
+        return subprocess.run(
+            ["sh", self.root / ".rollback" / "rollback", *options],
+            env={"PATH": os.environ["PATH"], **self.engine.environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
 
     def remove(self, project: str = "") -> None:
         containers = [container for container, _ in self._listed("{{.ID}} -", project)]

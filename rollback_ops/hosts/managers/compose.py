@@ -46,15 +46,13 @@ _ENDED = ("exited", "stopped")
 _CLEAN_EXITS = ("0", "130", "143")
 _LIBRARY = 'eval "$ROLLBACK_FUNCTIONS"; '
 _STARTABLE = "compose"
-_ELSEWHERE = "is not what runs: stop what runs, or set `project`; this service runs in the compose project"
 
 READER = StateReader(
     # Up to the time of the start: see _Container.
     identity=r"^container(\|[^|]*){5}",
     unstartable="\n".join(
         [
-            r"s/^silent|\([^|]*\)|\(.*\)/the state of the unit \1 is unknown: \2/p",
-            rf"s/^elsewhere|\([^|]*\)|\(.*\)/the unit \1 {_ELSEWHERE} \2/p",
+            r"s/^unknown|\([^|]*\)|\(.*\)/the state of the unit \1 is unknown: \2/p",
             "s/^services|$/its compose file has none of the units/p",
             "1s/^$/docker did not answer/p",
         ]
@@ -102,8 +100,8 @@ def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:
     services = next((line[1].split(" ") for line in lines if line[0] == "services" and len(line) == 2), None)
     unusable = [line for line in lines if line[0] == "unusable"]
     if services is None and not unusable:
-        said = next((line[-1] for line in lines if line[0] == "silent"), "docker did not answer")
-        return (Unit(project, "unknown", detail=said),)
+        why = next((line[-1] for line in lines if line[0] == "unknown"), "docker did not answer")
+        return (Unit(project, "unknown", detail=why),)
     if services == [""]:
         return tuple(Unit(unit, "missing") for unit in units or (project,))
     if services is not None:
@@ -116,7 +114,7 @@ def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:
         *(Unit(s, "stopped", detail="no container") for s in services or () if s not in there),
         # Whatever runs, it is not this release, or could not be started again. It can be left.
         *(Unit(project, "failed", detail=f"its compose file cannot be used: {line[-1]}") for line in unusable),
-        *(Unit(project, "stopped", blocker=f"{_ELSEWHERE} {line[2]}") for line in lines if _is_elsewhere(line)),
+        *(Unit(project, "unknown", detail=line[-1]) for line in lines if line[0] == "unknown"),
     )
 
 
@@ -134,6 +132,7 @@ class _Container:
     health: str
     code: str
     depends: str
+    place: str
 
     @classmethod
     def of(cls, line: list[str]) -> Self | None:
@@ -164,10 +163,6 @@ class _Container:
             invocation=f"{self.id[:12]} {self.started}",
             detail=detail,
         )
-
-
-def _is_elsewhere(line: list[str]) -> bool:
-    return line[0] == "elsewhere" and len(line) == 3
 
 
 def _units(service: Service, name: str) -> tuple[str, ...]:

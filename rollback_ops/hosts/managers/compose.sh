@@ -30,7 +30,7 @@ containers() {
     list -a || return
     # shellcheck disable=SC2086 # ids
     [ -z "$ids" ] || docker inspect --type container --format \
-        'container|{{index .Config.Labels "com.docker.compose.service"}}|{{.Name}}|{{.ID}}|{{.RestartCount}}|{{.State.StartedAt}}|{{.State.Pid}}|{{.State.Status}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.State.ExitCode}}|{{index .Config.Labels "com.docker.compose.depends_on"}}' $ids
+        'container|{{index .Config.Labels "com.docker.compose.service"}}|{{.Name}}|{{.ID}}|{{.RestartCount}}|{{.State.StartedAt}}|{{.State.Pid}}|{{.State.Status}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.State.ExitCode}}|{{index .Config.Labels "com.docker.compose.depends_on"}}|{{index .Config.Labels "com.docker.compose.project.working_dir"}}' $ids
 }
 
 # Set services to the chosen ones of the compose file in the working directory, without those that have no container
@@ -55,8 +55,9 @@ last_line() {
     printf '%s\n' "$1" | tail -n 1
 }
 
+# Print what compose.py parses. A line "unknown" says why the state cannot be known: then nothing may be changed.
 show() {
-    lines=$(containers 2>&1) || { printf 'silent|%s|%s\n' "$project" "$(last_line "$lines")"; return; }
+    lines=$(containers 2>&1) || { unknown "$(last_line "$lines")"; return; }
     [ -z "$lines" ] || printf '%s\n' "$lines"
     text="there is no release in $ROLLBACK_CURRENT"
     if cd "$ROLLBACK_CURRENT" && read_file; then
@@ -64,17 +65,40 @@ show() {
     elif compose version >/dev/null 2>&1; then
         printf 'unusable|%s\n' "$(last_line "$text")"
     else
-        printf 'silent|%s|%s\n' "$project" "$(last_line "$text")"
+        unknown "$(last_line "$text")"
     fi
-    case "$lines" in *'|running|'*) ;; *) show_elsewhere ;; esac
+    is_alone && is_here
 }
 
-# The containers of this service that run in another project, which a stop would not find.
-show_elsewhere() {
-    docker ps --format '{{.Label "com.docker.compose.project"}}|{{.Label "com.docker.compose.project.working_dir"}}' |
+unknown() {
+    printf 'unknown|%s|%s\n' "$project" "$1"
+}
+
+is_inside() {
+    case $1/ in "$ROLLBACK_ROOT"/* | "$(cd -P "$ROLLBACK_ROOT" && pwd)"/*) ;; *) return 1 ;; esac
+}
+
+# Two roots with one project: each rollback would replace the containers of the other one.
+is_alone() {
+    while IFS='|' read -r _ _ _ _ _ _ _ _ _ _ _ place; do
+        if [ -d "$place" ] && ! is_inside "$place"; then
+            unknown "it is also started from $place: give each service and environment a project of its own"
+            return 1
+        fi
+    done <<END
+$lines
+END
+}
+
+# What runs of this service in another project would go on running beside the target.
+is_here() {
+    case $lines in *'|running|'*) return ;; '') set -- -a ;; esac
+    docker ps "$@" --format '{{.Label "com.docker.compose.project"}}|{{.Label "com.docker.compose.project.working_dir"}}' |
         while IFS='|' read -r other place; do
             [ "$other" != "$project" ] || continue
-            case $place in "$ROLLBACK_CURRENT" | "$releases"/*) printf 'elsewhere|%s|%s\n' "$project" "$other" ;; esac
+            case $place in "$ROLLBACK_CURRENT" | "$releases"/*) ;; *) continue ;; esac
+            unknown "its containers are those of the compose project $other: set project, or remove them"
+            break
         done
 }
 

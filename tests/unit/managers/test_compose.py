@@ -12,8 +12,8 @@ from tests.support.toolbox import Box, service
 
 # As the agent prints it of a real project: a server, and a job that it waits for.
 REAL = """\
-container|web|/shop-web-1|3838757bca5f7024651c|2|2026-11-27T08:21:00.322244127Z|14574|running||0|job:service_completed_successfully:false
-container|job|/shop-job-1|f7bc056ab390a3cbae2f|0|2026-11-27T08:20:59.689988168Z|0|exited||0|
+container|web|/shop-web-1|3838757bca5f7024651c|2|2026-11-27T08:21:00.322244127Z|14574|running||0|job:service_completed_successfully:false|/srv/shop/current
+container|job|/shop-job-1|f7bc056ab390a3cbae2f|0|2026-11-27T08:20:59.689988168Z|0|exited||0||/srv/shop/current
 services|job web
 """
 # The canonical form of a compose file, with what looks like other services.
@@ -45,8 +45,10 @@ esac
 """
 
 
-def container(state: str, name: str = "web", code: int = 0, health: str = "", waits_for: str = "") -> str:
-    return f"container|{name}|/shop-{name}-1|id-{name}|0|then|7|{state}|{health}|{code}|{waits_for}"
+def container(
+    state: str, name: str = "web", code: int = 0, health: str = "", waits_for: str = "", place: str = "/srv/rosey"
+) -> str:
+    return f"container|{name}|/shop-{name}-1|id-{name}|0|then|7|{state}|{health}|{code}|{waits_for}|{place}"
 
 
 def web(state: UnitState, detail: str = "") -> Unit:
@@ -197,6 +199,17 @@ def test_a_compose_file_that_cannot_be_used_is_a_failure_and_can_be_left(box: Bo
     assert (file.state, file.blocker) == ("failed", "")
     assert "bad yaml" in file.detail
     assert not holds(box, manager, manager.running)
+
+
+def test_a_project_that_is_also_started_from_another_root_is_not_touched(box: Box) -> None:
+    settings = service("compose", project="shop")
+    manager = managers.build(settings, "rosey")
+    elsewhere = str(box.home.parent)
+    docker_says(box, container("running", place=elsewhere))
+    running, project = managers.parse(settings, "rosey", says(box, manager, manager.state))
+    assert running == web("running")
+    assert (project.name, project.state) == ("shop", "unknown")
+    assert elsewhere in project.detail
 
 
 def test_units_that_the_live_release_does_not_have_are_missing(box: Box) -> None:

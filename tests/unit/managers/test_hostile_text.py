@@ -29,12 +29,12 @@ def garbled(draw: st.DrawFn) -> str:
 @given(text=garbled() | st.text())
 @settings(deadline=None)
 @example(text="[" * 100_000)
-@example(text="container|web|||9|||exited||" + "9" * 5000 + "|:::,,\nservices|web")
-@example(text="services|\nservices|a|b\nelsewhere||\x1b[2J\nunusable|\u202e|\nsilent")
+@example(text="container|web|||9|||exited||" + "9" * 5000 + "|:::,,|\nservices|web")
+@example(text="services|\nservices|a|b\nunknown||\x1b[2J\nunusable|\u202e|\nunknown")
 @example(text="Id=web.service\nActiveState=active\nMainPID=" + "9" * 5000 + "\nNRestarts=\u0663")
 @example(text="web RUNNING pid " + "9" * 5000 + ", uptime 0:00:01")
 @example(text="Id=web.service\nActiveState=failed\nResult=\x1b[31m\u202ered\nInvocationID=\x07\x00")
-@example(text="container|web|\x1b[2J|\x00|9|then|9|\u202e|\x07|0|\nservices|web\nelsewhere|shop|\x1b")
+@example(text="container|web|\x1b[2J|\x00|9|then|9|\u202e|\x07|0||/srv\nservices|web\nunknown|shop|\x1b")
 def test_any_text_gives_units_that_can_be_shown(kind: str, text: str) -> None:
     units = managers.parse(service(kind, *UNITS, commands=COMMANDS), "rosey", text)
     assert units
