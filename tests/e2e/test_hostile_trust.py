@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
+from tests.support.lab.ground import command
 from tests.support.scene import FIRST, QUICK, SECOND, THIRD, WHY, listing
 from tests.support.untouched import refusal, untouched
 
@@ -75,6 +77,29 @@ def test_a_release_that_somebody_else_could_have_put_there_is_not_chosen(
     ended = rollback_ops(*ROLLBACK)
     assert (ended.code, ended.document["to"]["release"]) == (0, FIRST), ended.err
     assert why in {rejected["release"]: rejected["why"] for rejected in ended.document["rejected"]}[SECOND]
+
+
+@pytest.mark.parametrize("tool", [True, False], ids=["with getfacl", "without getfacl"])
+def test_a_release_that_a_list_lets_somebody_else_write_to_is_not_chosen(
+    rollback_ops: RollbackOps, deploy: Deploy, tool: bool
+) -> None:
+    service = prepared(deploy, rollback_ops, ":")
+    # The host's file system is this machine's, and the host has neither of the tools.
+    release, getfacl = (
+        service.host.path(f"{service.releases_directory}/{SECOND}"),
+        service.host.path("/usr/bin/getfacl"),
+    )
+    command("setfacl", "-m", "u:nobody:rwX", str(release))
+    if tool:
+        shutil.copy("/usr/bin/getfacl", getfacl)
+    try:
+        with untouched(service):
+            named = rollback_ops(*ROLLBACK, "--backup", SECOND)
+        ended = rollback_ops(*ROLLBACK)
+    finally:
+        getfacl.unlink(missing_ok=True)
+    assert (refusal(named).startswith(SECOND), "nobody" in refusal(named)) == (True, tool)
+    assert (ended.code, ended.document["to"]["release"]) == (0, FIRST), ended.err
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from rollback_ops.hosts.agent.restricted import request
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.ground import command
@@ -232,6 +234,24 @@ def test_a_question_that_is_not_among_the_settings_is_not_put_to_anybody(service
     assert "answered\t0\t126" in ended.stdout
     assert "uid=" not in ended.stdout
     assert service.host.run("test -e /tmp/canary", check=False).returncode == 1
+
+
+def test_a_request_for_a_release_that_the_plan_refuses_is_refused_on_the_host(service: Deployed, key: Key) -> None:
+    service.host.run(f"cd {service.releases_directory} && chown plain b3 && chmod o+w b2")
+
+    def ask(target: str) -> str:
+        run = f"20240101T000000Z-0000000{target[-1]}"
+        about = {"event": "intent", "id": run, "service": service.name, "environment": "prod", "mode": "targeted"}
+        intent = json.dumps(about | {"from": "b4", "to": target, "at": "2024-01-01T00:00:00Z"}, separators=(",", ":"))
+        source = f"{service.releases_directory}/b4"
+        words = request(f"{service.root}/.rollback/rollback", "switch", run, target, source, "no", "me", "", intent)
+        return key.ssh("--", words).stdout
+
+    for target, why in (("b3", "plain"), ("b2", "everybody")):
+        answer = ask(target)
+        assert "result\trefused\t" in answer, answer
+        assert (why in answer, service.live()) == (True, "b4")
+    assert ("result\tswitched\tb1" in ask("b1"), service.live()) == (True, "b1")
 
 
 def test_it_opens_no_shell_no_terminal_no_files_and_no_other_port(service: Deployed, key: Key) -> None:

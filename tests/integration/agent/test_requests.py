@@ -172,6 +172,15 @@ def test_who_names_a_release_may_take_one_that_is_marked_bad(sandbox: Standalone
     assert asked.switch(order(sandbox, mode=mode), lambda _: None).outcome == "switched"
 
 
+def test_a_run_that_was_refused_puts_nothing_back(sandbox: Standalone, asked: AgentHost) -> None:
+    sandbox.host.record("another-run", {"r1": "bad"}, "")
+    pretended = replace(order(sandbox), source=str(sandbox.releases / "r1"))
+    assert asked.switch(pretended, lambda _: None).outcome == "refused"
+    for number in ("2", "again1"):
+        result = asked.switch(order(sandbox, "r1", f"{RUN}.{number}"), lambda _: None)
+        assert (result.outcome, sandbox.running()) in (("refused", "r3"), ("superseded", "r3"))
+
+
 def test_a_run_may_put_back_what_it_started_from_though_it_is_marked_bad(sandbox: Standalone, asked: AgentHost) -> None:
     sandbox.host.record("another-run", {"r3": "bad"}, "")
     assert asked.switch(order(sandbox), lambda _: None).outcome == "switched"

@@ -62,7 +62,8 @@ trusted_release() {
 
 # Whether the run started from target, and goes back to it.
 is_put_back() {
-    if [ "$1" = "${1%.*}" ] || [ ! -r "$state/runs/${1%.*}/order" ]; then return 1; fi
+    case ${1#*.} in "$1" | again*) return 1 ;; esac
+    [ -r "$state/runs/${1%.*}/order" ] || return 1
     { read -r _ && IFS= read -r before; } <"$state/runs/${1%.*}/order"
     [ "$(release_behind "$before")" = "$target" ]
 }
