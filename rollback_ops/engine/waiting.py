@@ -49,7 +49,7 @@ def begin_anew(spec: RollbackSpec, fleet: Fleet, state: RunState, patience: Pati
         return None
     state.attempts.clear()
     state.waves.clear()
-    state.stopped, state.restores = "", False
+    state.rollout, state.stopped, state.restores = None, "", False
     state.locked_out += 1
     _look_again(fleet, state, state.surveys)
     selection = spec.selection

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from rollback_ops import checks
 from rollback_ops.config import Check, CommandCheck, Strategy, Verify
 from rollback_ops.core import tasks
@@ -57,6 +59,7 @@ class Stage:
         *,
         regions: Mapping[str, str] | None = None,
         dry_run: bool = False,
+        wait: float | None = 0.0,
         **said: Any,
     ) -> Record:
         info = RunInfo("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice", dry_run=dry_run)
@@ -68,7 +71,7 @@ class Stage:
             lambda release: checks.build(AFTER, release),
             VERIFY,
             checks.thresholds(AFTER, VERIFY),
-            wait=0.0,
+            wait=wait,
             strategy=Strategy.model_validate(said),
             regions=regions or {},
         )
@@ -127,6 +130,25 @@ def test_a_canary_that_fails_stops_it_before_any_other_host() -> None:
     assert record.strategy is not None
     assert "h1" in record.strategy.stopped
     assert record.strategy.then == "rollback-ops resume prod"
+
+
+@pytest.mark.parametrize(("live", "end"), [("b3", "succeeded"), ("b2", "nothing_to_do")])
+def test_a_canary_whose_lock_another_run_took_is_no_failure_of_it(live: str, end: str) -> None:
+    stage = Stage()
+
+    def taken() -> None:
+        stage["h1"].ends, stage["h1"].locked = "refused", True
+        stage["h1"].before = {"switch": free}
+        for host in stage.hosts.values():
+            host.live = live_at(live)
+
+    def free() -> None:
+        stage["h1"].ends, stage["h1"].locked = "switched", False
+
+    stage["h1"].before = {"switch": taken}
+    record = stage.roll_back(wait=60, canary=1)
+    assert (record.outcome, record.exit_code) == (end, 0)
+    assert [number for number, *_ in waves(record)] == ([1, 2] if end == "succeeded" else [])
 
 
 def test_failures_within_the_budget_do_not_stop_it() -> None:
