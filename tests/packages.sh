@@ -5,11 +5,25 @@ set -eu
 missing=''
 for pair in systemd-nspawn:systemd-container mmdebstrap:mmdebstrap ip:iproute2 ssh:openssh-client \
     /usr/sbin/sshd:openssh-server dash:dash busybox:busybox-static supervisord:supervisor pg_ctlcluster:postgresql \
-    getfacl:acl git:git npm:npm openssl:openssl pgrep:procps docker:docker.io podman:podman crun:crun; do
+    getfacl:acl git:git npm:npm openssl:openssl pgrep:procps docker:docker.io podman:podman crun:crun cap:capistrano \
+    rsync:rsync; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
-[ -n "$missing" ] || exit 0
 
+# The deployment tool Shipit, into the cache in which the images of the hosts are.
+install_shipit() {
+    pinned=$(dirname "$0")/support/trees/shipit_project
+    shipit=${ROLLBACK_OPS_CACHE:-$HOME/.cache/rollback-ops/lab}/shipit
+    if cmp -s "$pinned/package-lock.json" "$shipit/package-lock.json" && [ -d "$shipit/node_modules" ]; then return; fi
+    mkdir -p "$shipit"
+    cp "$pinned/package.json" "$pinned/package-lock.json" "$shipit"
+    npm ci --loglevel=error --ignore-scripts --no-audit --no-fund --prefix "$shipit"
+}
+
+if [ -z "$missing" ]; then
+    install_shipit
+    exit
+fi
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     echo "note: these packages are missing, and only root on Debian or Ubuntu can install them:$missing" >&2
     echo "note: tests that need them are skipped; pytest names them at the end" >&2
@@ -19,3 +33,4 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 # shellcheck disable=SC2086 # a list of plain names
 apt-get install -qq -y --no-install-recommends $missing
+install_shipit

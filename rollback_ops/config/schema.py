@@ -30,6 +30,7 @@ from rollback_ops.config.types import (
     Pattern,
     Permission,
     Project,
+    RequiredPath,
     Root,
     Seconds,
     SecretPattern,
@@ -238,7 +239,7 @@ class Service(Section):
     commands: CustomCommands | None = None
     project: Project = ""
     links: dict[PathInRelease, PathInRoot] = {}
-    requires: tuple[PathInRelease, ...] = ()
+    requires: tuple[RequiredPath, ...] = ()
     order: Order | None = None
     ignore_deploy_lock: bool = False
     trusted: tuple[Trusted, ...] = ()

@@ -14,30 +14,21 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.support.lab import service as program
 from tests.support.lab.ground import wait_until
 from tests.support.lab.toml import dump
 
 
-class OwnService:
-    """``releases`` names the behaviour of each, oldest first; the newest is live. It ends with the context."""
+class LocalService:
+    """The service in ``root/current``. It ends with the context."""
 
-    def __init__(self, root: Path, releases: Mapping[str, str]) -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root
         self._pid_file = root / "pid"
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        for name, behaviour in releases.items():
-            release = root / "releases" / name
-            release.mkdir(parents=True)
-            shutil.copy(str(program.__file__), release / "service.py")
-            (release / "behaviour").write_text(behaviour)
-        # As Capistrano would have written it: every release was live once.
-        deployed = (f"Branch main (at 0) deployed as release {name} by ana\n" for name in releases)
-        (root / "revisions.log").write_text("".join(deployed))
-        (root / "current").symlink_to(f"releases/{name}")
         self.start = f"setsid {sys.executable} -ISB service.py {self.port} >{root}/log 2>&1 & echo $! >{self._pid_file}"
         read = f"pid=$(cat {self._pid_file}) && kill -0 $pid"
         self.commands = {
@@ -46,13 +37,11 @@ class OwnService:
             "status": read,
         }
 
-    def __enter__(self) -> OwnService:
-        subprocess.run(["sh", "-c", self.start], cwd=self.root / "current", check=True, stdin=subprocess.DEVNULL)
-        wait_until(lambda: self.health() is not None, 10, "the service listening")
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
             os.kill(self.pid(), signal.SIGKILL)
 
     def pid(self) -> int:
@@ -71,13 +60,37 @@ class OwnService:
             return None
         return said["status"], said["release"]
 
+    @property
+    def health_check(self) -> dict[str, Any]:
+        return {"kind": "http", "url": f"http://127.0.0.1:{self.port}/health", "json": {"release": "{release}"}}
+
     def toml(self, **service: Any) -> str:
-        health = {"kind": "http", "url": f"http://127.0.0.1:{self.port}/health", "json": {"release": "{release}"}}
         section = {
             "root": str(self.root),
             "manager": "custom",
             "commands": self.commands,
-            "checks": {"health": health},
+            "checks": {"health": self.health_check},
             **service,
         }
         return dump({"services": {self.root.name: section}, "environments": {"prod": {}}})
+
+
+class OwnService(LocalService):
+    """``releases`` names the behaviour of each, oldest first; the newest is live."""
+
+    def __init__(self, root: Path, releases: Mapping[str, str]) -> None:
+        super().__init__(root)
+        for name, behaviour in releases.items():
+            release = root / "releases" / name
+            release.mkdir(parents=True)
+            shutil.copy(str(program.__file__), release / "service.py")
+            (release / "behaviour").write_text(behaviour)
+        # As Capistrano would have written it: every release was live once.
+        deployed = (f"Branch main (at 0) deployed as release {name} by ana\n" for name in releases)
+        (root / "revisions.log").write_text("".join(deployed))
+        (root / "current").symlink_to(f"releases/{name}")
+
+    def __enter__(self) -> Self:
+        subprocess.run(["sh", "-c", self.start], cwd=self.root / "current", check=True, stdin=subprocess.DEVNULL)
+        wait_until(lambda: self.health() is not None, 10, "the service listening")
+        return self

@@ -154,3 +154,13 @@ def test_links_that_a_refused_switch_takes_back_do_not_change_the_time_of_the_re
 def test_our_own_state_is_no_part_of_a_clone(sandbox: Sandbox) -> None:
     sandbox.host.record(RUN, {"r2": "good"}, "")
     assert (sandbox.store / ".gitignore").read_text() == "*\n"
+
+
+def test_a_marker_with_the_releases_name_is_none_of_a_copy(shell: str, tmp_path: Path) -> None:
+    sandbox = Sandbox(tmp_path, shell, requires=["app", ".done-{release}"])
+    for name in ("r1", "r2", "r3"):
+        (sandbox.releases / name / f".done-{name}").touch()
+    (sandbox.releases / "r2" / ".done-r2").rename(sandbox.releases / "r2" / ".done-r1")
+    survey = sandbox.host.survey()
+    assert [(r.name, r.problem) for r in survey.releases] == [("r1", ""), ("r2", "it lacks .done-r2"), ("r3", "")]
+    assert sandbox.switch("r1")[0].outcome == "switched"

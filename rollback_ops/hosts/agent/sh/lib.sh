@@ -62,9 +62,11 @@ lines() {
     done
 }
 
+# has RELEASE PATH: sets wanted, the path with the release's name in it.
 has() {
     wanted=$2
-    [ -e "$1/$2" ]
+    case $2 in *'{release}'*) wanted=${2%%'{release}'*}${1##*/}${2#*'{release}'} ;; esac
+    [ -e "$1/$wanted" ]
 }
 
 # Sets boot.
