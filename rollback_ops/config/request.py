@@ -14,7 +14,8 @@ from rollback_ops.core.errors import UsageError
 from rollback_ops.core.model import Mode, Trigger
 from rollback_ops.core.text import did_you_mean, listed, one_line, quoted
 
-TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)
+# Only a drill is started by "drill".
+TRIGGERS: tuple[Trigger, ...] = tuple(trigger for trigger in get_args(Trigger) if trigger != "drill")
 _FORMATS: tuple[MessageFormat, ...] = get_args(MessageFormat)
 _YES = ("true", "yes", "on", "1")
 _NO = ("false", "no", "off", "0")

@@ -19,6 +19,8 @@ Trigger = Literal[
     "process-crash",
     "config-invalid",
     "database-unreachable",
+    "metric-degraded",
+    "drill",
 ]
 # A person started the rollback; every other trigger is automatic.
 PERSONAL_TRIGGERS: tuple[Trigger, ...] = ("manual", "workflow")
@@ -30,6 +32,7 @@ AutomaticTrigger = Literal[
     "process-crash",
     "config-invalid",
     "database-unreachable",
+    "metric-degraded",
 ]
 # finished: it ran to its end with success, as it should. paused: somebody froze it, nobody knows for how long.
 UnitState = Literal["running", "starting", "paused", "stopping", "stopped", "finished", "failed", "missing", "unknown"]

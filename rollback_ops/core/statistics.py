@@ -2,50 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from rollback_ops.core.intervals import share_at_least, share_at_most
 
 if TYPE_CHECKING:
     from rollback_ops.core.record import Record
 
 # The specification: target above 99 %, acceptable above 95 %, alert below 90 %.
 ALERT_BELOW = 0.90
+CONFIDENCE = 0.95
+# With fewer rollbacks, not even a success of all of them shows more than 90 % (0.9^29 < 0.05).
+_FEW = 29
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How long something took, in seconds. Percentiles are nearest ranks: values that were measured."""
+
+    mean: float = 0.0
+    median: float = 0.0
+    p95: float = 0.0
+    worst: float = 0.0
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Spread | None:
+        ranked = sorted(values)
+        if not ranked:
+            return None
+        median, p95 = (ranked[math.ceil(len(ranked) * part) - 1] for part in (0.5, 0.95))
+        return cls(sum(ranked) / len(ranked), median, p95, ranked[-1])
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Statistics of a set of rollbacks. Durations are in seconds; ``success_rate`` is from 0 to 1."""
+    """Statistics of a set of rollbacks. Rates are from 0 to 1.
+
+    ``duration``: of each rollback; ``downtime``: of each host that was changed. None: nothing was measured. ``drills``
+    are counted by themselves, and nowhere else.
+    """
 
     total: int
     succeeded: int
-    mean_seconds: float
-    slowest_seconds: float
-    by_environment: dict[str, Statistics]
-    by_trigger: dict[str, Statistics]
+    duration: Spread | None = None
+    downtime: Spread | None = None
+    by_environment: Mapping[str, Statistics] = field(default_factory=dict)
+    by_trigger: Mapping[str, Statistics] = field(default_factory=dict)
+    by_month: Mapping[str, Statistics] = field(default_factory=dict)
+    drills: Statistics | None = None
 
     @property
     def success_rate(self) -> float | None:
         return self.succeeded / self.total if self.total else None
 
     @property
+    def at_least(self) -> float:
+        """The exact one-sided lower bound on the success rate, with 95 % confidence."""
+        return share_at_least(self.succeeded, self.total, CONFIDENCE)
+
+    @property
+    def at_most(self) -> float:
+        """The exact one-sided upper bound on the success rate, with 95 % confidence."""
+        return share_at_most(self.succeeded, self.total, CONFIDENCE)
+
+    @property
+    def sure(self) -> bool:
+        """Whether the success rate is below 90 % with 95 % confidence, and not by chance."""
+        return self.at_most < ALERT_BELOW
+
+    @property
     def alert(self) -> bool:
-        return self.success_rate is not None and self.success_rate < ALERT_BELOW
+        """Whether it is below 90 % for sure, or so far, where the rollbacks are too few to show the contrary."""
+        below = self.success_rate is not None and self.success_rate < ALERT_BELOW
+        return self.sure or (below and self.total < _FEW)
 
 
-def statistics(records: Iterable[Record], *, grouped: bool = True) -> Statistics:
+def statistics(records: Iterable[Record]) -> Statistics:
     """Count the rollbacks that changed a host. Dry runs, refusals, no-ops and runs that go on do not count."""
     counted = [r for r in records if not r.dry_run and r.outcome not in ("refused", "nothing_to_do") and _ended(r)]
-    timed = [r.duration_seconds for r in counted if r.duration_seconds > 0]
+    drills = [r for r in counted if r.trigger == "drill"]
+    real = [r for r in counted if r.trigger != "drill"]
+    whole = _counted(real)
     return Statistics(
-        total=len(counted),
-        succeeded=sum(r.outcome == "succeeded" for r in counted),
-        mean_seconds=sum(timed) / len(timed) if timed else 0.0,
-        slowest_seconds=max(timed, default=0.0),
-        by_environment=_by(counted, "environment") if grouped else {},
-        by_trigger=_by(counted, "trigger") if grouped else {},
+        whole.total,
+        whole.succeeded,
+        whole.duration,
+        whole.downtime,
+        by_environment=_by(real, lambda record: record.environment),
+        by_trigger=_by(real, lambda record: record.trigger),
+        by_month=_by(real, _month),
+        drills=_counted(drills) if drills else None,
+    )
+
+
+def _counted(records: Sequence[Record]) -> Statistics:
+    return Statistics(
+        total=len(records),
+        succeeded=sum(r.outcome == "succeeded" for r in records),
+        duration=Spread.of(r.duration_seconds for r in records if r.duration_seconds > 0),
+        downtime=Spread.of(h.downtime_seconds for r in records for h in r.hosts if h.downtime_seconds is not None),
     )
 
 
@@ -54,7 +113,12 @@ def _ended(record: Record) -> bool:
     return record.outcome != "cancelled" or bool(record.hosts)
 
 
-def _by(records: Sequence[Record], attribute: str) -> dict[str, Statistics]:
-    key = attrgetter(attribute)
-    groups = groupby(sorted(records, key=key), key=key)
-    return {name: statistics(group, grouped=False) for name, group in groups}
+def _month(record: Record) -> str:
+    return datetime.fromisoformat(record.started_at).astimezone(UTC).strftime("%Y-%m")
+
+
+def _by(records: Sequence[Record], key: Callable[[Record], str]) -> dict[str, Statistics]:
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(key(record), []).append(record)
+    return {name: _counted(groups[name]) for name in sorted(groups)}

@@ -18,6 +18,7 @@ _FROM_CAUSE_TO_EFFECT: tuple[AutomaticTrigger, ...] = (
     "log-error",
     "health-timeout",
     "verification-failed",
+    "metric-degraded",
 )
 # The outcomes of hosts on which a run changed nothing.
 _LEFT_ALONE: tuple[HostOutcome, ...] = ("nothing_to_do", "refused", "unreachable")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.mark import Marked
     from rollback_ops.commands.seal import Sealed
     from rollback_ops.commands.verify import Verified
-    from rollback_ops.core.statistics import Statistics
+    from rollback_ops.core.statistics import Spread, Statistics
 
 Document = dict[str, Any]
 
@@ -131,13 +131,26 @@ def history(found: History) -> Document:
 
 
 def statistics(found: Statistics) -> Document:
-    groups = {"by_environment": found.by_environment, "by_trigger": found.by_trigger}
+    from rollback_ops.core.statistics import CONFIDENCE
+
+    groups = {"by_environment": found.by_environment, "by_trigger": found.by_trigger, "by_month": found.by_month}
     return {
         "total": found.total,
         "succeeded": found.succeeded,
         "success_rate": found.success_rate,
-        "mean_seconds": round(found.mean_seconds, 3),
-        "slowest_seconds": round(found.slowest_seconds, 3),
+        "at_least": round(found.at_least, 6),
+        "at_most": round(found.at_most, 6),
+        "confidence": CONFIDENCE,
+        "mean_seconds": round(found.duration.mean, 3) if found.duration else 0.0,
+        "slowest_seconds": round(found.duration.worst, 3) if found.duration else 0.0,
+        "duration": _spread(found.duration),
+        "downtime": _spread(found.downtime),
         "alert": found.alert,
+        "sure": found.sure,
         **{title: {name: statistics(g) for name, g in group.items()} for title, group in groups.items() if group},
+        **({"drills": statistics(found.drills)} if found.drills else {}),
     }
+
+
+def _spread(found: Spread | None) -> Document | None:
+    return {name: round(seconds, 3) for name, seconds in asdict(found).items()} if found else None

@@ -351,17 +351,31 @@ def history(records: Iterable[Record]) -> tuple[Sequence[str], list[list[str]]]:
 
 
 def stats(found: Statistics) -> Iterator[Line]:
-    if not found.total:
+    if found.total:
+        yield from _rate("all", found)
+    else:
         yield Line("No rollback has changed a host yet.")
-        return
-    yield _rate("all", found)
-    for title, groups in (("by environment", found.by_environment), ("by trigger", found.by_trigger)):
-        yield Line(f"{title}:", "strong")
-        yield from (_rate(name, group) for name, group in groups.items())
+    groups = {"environment": found.by_environment, "trigger": found.by_trigger, "month": found.by_month}
+    for title, group in groups.items():
+        yield from [Line(f"by {title}:", "strong")] if group else []
+        for name, each in group.items():
+            yield from _rate(name, each)
+    if found.drills:
+        yield Line("drills, which count nowhere else:", "strong")
+        yield from _rate("all", found.drills)
     if found.alert:
-        yield Line(f"ALERT: only {found.success_rate:.1%} of the rollbacks succeeded, fewer than 90 %", "bad")
+        few = "" if found.sure else f"; {found.total} are few: it may be chance (at most {found.at_most:.1%})"
+        yield Line(f"ALERT: only {found.success_rate:.1%} of the rollbacks succeeded, fewer than 90 %{few}", "bad")
 
 
-def _rate(name: str, found: Statistics) -> Line:
-    times = f"mean {found.mean_seconds:.1f} s, slowest {found.slowest_seconds:.1f} s"
-    return Line(f"  {name:<20} {found.succeeded} of {found.total} succeeded ({found.success_rate:.1%}), {times}")
+def _rate(name: str, found: Statistics) -> Iterator[Line]:
+    """Show a rate with its bound, and under it how long it took."""
+    proven = f"with 95 % confidence at least {found.at_least:.1%}"
+    yield Line(f"  {name:<20} {found.succeeded} of {found.total} succeeded ({found.success_rate:.1%}, {proven})")
+    told = [
+        f"{word}: median {each.median:.2f} s, p95 {each.p95:.2f} s, worst {each.worst:.2f} s"
+        for word, each in {"duration": found.duration, "downtime": found.downtime}.items()
+        if each
+    ]
+    if told:
+        yield Line(f"  {'':<20} {'; '.join(told)}", "faint")

@@ -321,11 +321,22 @@ def test_the_history_has_a_row_for_each_record() -> None:
 
 def test_statistics_end_with_an_alert_below_90_percent() -> None:
     lines = list(shown.stats(statistics([record()] * 8 + [record(outcome="failed", trigger="workflow")])))
-    assert has(lines[0], "all", "8 of 9", "88.9%", "1.5 s")
-    assert one_with(lines, "workflow", "0 of 1", "0.0%", "1.5 s")
-    assert has(lines[-1], "ALERT", "88.9%")
+    assert has(lines[0], "all", "8 of 9", "88.9%", "57.1%")
+    assert has(lines[1], "1.50 s")
+    assert one_with(lines, "workflow", "0 of 1", "0.0%")
+    assert one_with(lines, "2024-01", "8 of 9")
+    assert has(lines[-1], "ALERT", "88.9%", "9 are few")
     assert lines[-1].style == "bad"
     assert not any("ALERT" in text for text in texts(shown.stats(statistics([record()] * 9))))
+    sure = list(shown.stats(statistics([record(outcome="failed")] * 9)))
+    assert has(sure[-1], "ALERT")
+    assert not has(sure[-1], "are few")
+
+
+def test_drills_have_their_own_lines() -> None:
+    lines = list(shown.stats(statistics([record(trigger="drill")])))
+    assert one_with(lines, "1 of 1", "5.0%")
+    assert one_with(lines, "drills")
 
 
 def test_without_a_rollback_there_is_no_rate() -> None:

@@ -304,4 +304,5 @@ def test_whatever_a_line_was_made_into_what_is_read_makes_sense(lines: list[str]
         assert read_record(found.model_dump_json(by_alias=True)) == found
     assert objection({"h1": records}, ["h1"], "b3", now, 3) is not None
     assert unrecorded(records, [], record(), "https://github.com/acme/bot/actions/runs/", now) is not None
-    assert statistics(records).mean_seconds <= 1e6
+    took = statistics(records).duration
+    assert took is None or took.worst <= 1e6

@@ -1,4 +1,4 @@
-"""Success rate, mean and slowest duration of rollbacks, by environment and by trigger."""
+"""Success rate with its exact bounds, and how long rollbacks took, by environment, trigger and month."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollback_ops.core.record import Record
-from rollback_ops.core.statistics import statistics
+from rollback_ops.core.record import HostRecord, Record
+from rollback_ops.core.statistics import Spread, statistics
 from tests.support.records import record
 
 
@@ -16,33 +16,45 @@ def records(succeeded: int, failed: int) -> list[Record]:
 
 
 @pytest.mark.parametrize(
-    ("succeeded", "failed", "alert"),
+    ("succeeded", "failed", "alert", "sure"),
     [
-        (1, 0, False),
-        (0, 1, True),
-        (9, 1, False),
-        (90, 10, False),
-        (900, 100, False),
-        (899, 101, True),
-        (8, 1, True),
-        (10, 1, False),
+        (1, 0, False, False),
+        (0, 1, True, False),
+        (0, 2, True, True),
+        (9, 1, False, False),
+        (8, 1, True, False),
+        (10, 1, False, False),
+        (900, 100, False, False),
+        (899, 101, False, False),
+        (880, 120, True, True),
     ],
 )
-def test_fewer_than_ninety_in_a_hundred_is_an_alert_and_ninety_is_not(succeeded: int, failed: int, alert: bool) -> None:
+def test_a_rate_below_ninety_percent_is_an_alert_where_it_is_sure_or_the_count_is_small(
+    succeeded: int, failed: int, alert: bool, sure: bool
+) -> None:
     found = statistics(records(succeeded, failed))
-    assert (found.total, found.succeeded, found.alert) == (succeeded + failed, succeeded, alert)
+    assert (found.total, found.succeeded, found.alert, found.sure) == (succeeded + failed, succeeded, alert, sure)
     assert found.success_rate == pytest.approx(succeeded / (succeeded + failed))
 
 
 @given(st.integers(0, 60), st.integers(0, 20))
-def test_the_alert_is_exact(succeeded: int, failed: int) -> None:
-    assert statistics(records(succeeded, failed)).alert == (10 * succeeded < 9 * (succeeded + failed))
+def test_the_bounds_hold_the_rate_and_an_alert_is_below_ninety_percent(succeeded: int, failed: int) -> None:
+    found = statistics(records(succeeded, failed))
+    rate = 1.0 if found.success_rate is None else found.success_rate
+    assert 0 <= found.at_least <= rate <= found.at_most <= 1
+    assert not found.alert or 10 * succeeded < 9 * (succeeded + failed)
+    assert not found.sure or found.alert
+
+
+def test_four_of_four_prove_forty_seven_percent() -> None:
+    assert statistics(records(4, 0)).at_least == pytest.approx(0.473, abs=0.0005)
 
 
 def test_no_rollback_has_no_rate_and_is_no_alert() -> None:
     found = statistics([])
     assert (found.total, found.success_rate, found.alert) == (0, None, False)
-    assert (found.mean_seconds, found.slowest_seconds) == (0, 0)
+    assert (found.duration, found.downtime, found.drills) == (None, None, None)
+    assert (found.at_least, found.at_most) == (0, 1)
 
 
 @pytest.mark.parametrize("outcome", ["verification_failed", "restored", "failed", "partial", "cancelled"])
@@ -58,7 +70,33 @@ def test_a_run_that_changed_nothing_does_not_count(facts: dict[str, object]) -> 
 
 def test_unknown_durations_are_left_out() -> None:
     found = statistics([record(duration_seconds=seconds) for seconds in (1.0, 0.0, 4.0)])
-    assert (found.mean_seconds, found.slowest_seconds) == (2.5, 4.0)
+    assert found.duration == Spread(mean=2.5, median=1.0, p95=4.0, worst=4.0)
+
+
+def test_percentiles_are_values_that_were_measured() -> None:
+    found = statistics([record(duration_seconds=float(seconds)) for seconds in range(100, 0, -1)])
+    assert found.duration == Spread(mean=50.5, median=50.0, p95=95.0, worst=100.0)
+
+
+def test_the_downtime_is_that_of_every_host_that_was_changed() -> None:
+    hosts = [
+        HostRecord(host="bot1", outcome="succeeded", downtime_seconds=0.5),
+        HostRecord(host="bot2", outcome="failed", downtime_seconds=3.5),
+        HostRecord(host="bot3", outcome="refused"),
+    ]
+    assert statistics([record(hosts=hosts)]).downtime == Spread(mean=2.0, median=0.5, p95=3.5, worst=3.5)
+
+
+def test_drills_are_counted_apart() -> None:
+    found = statistics([record(), record(trigger="drill", outcome="failed", duration_seconds=99)])
+    assert (found.total, found.succeeded, list(found.by_trigger)) == (1, 1, ["manual"])
+    assert found.drills
+    assert (found.drills.total, found.drills.succeeded) == (1, 0)
+
+
+def test_a_month_is_the_one_of_the_start_in_utc() -> None:
+    found = statistics([record(started_at="2026-10-31T23:30:00-01:00"), record(started_at="2026-10-31T23:30:00Z")])
+    assert {month: group.total for month, group in found.by_month.items()} == {"2026-10": 1, "2026-11": 1}
 
 
 def test_each_environment_and_each_trigger_is_counted_by_itself() -> None:
@@ -69,7 +107,9 @@ def test_each_environment_and_each_trigger_is_counted_by_itself() -> None:
             record(environment="test", trigger="deploy-failed", duration_seconds=3),
         ]
     )
-    assert {name: (g.succeeded, g.total, g.mean_seconds) for name, g in found.by_environment.items()} == {
+    assert {
+        name: (g.succeeded, g.total, g.duration and g.duration.mean) for name, g in found.by_environment.items()
+    } == {
         "prod": (1, 1, 1.5),
         "test": (1, 2, 6.0),
     }
@@ -98,10 +138,11 @@ some = st.lists(
 @given(some)
 def test_the_groups_add_up_to_the_whole(told: list[Record]) -> None:
     found = statistics(told)
-    for groups in (found.by_environment, found.by_trigger):
+    slowest = found.duration.worst if found.duration else 0
+    for groups in (found.by_environment, found.by_trigger, found.by_month):
         assert sum(group.total for group in groups.values()) == found.total
         assert sum(group.succeeded for group in groups.values()) == found.succeeded
-        assert max((group.slowest_seconds for group in groups.values()), default=0) == found.slowest_seconds
+        assert max((group.duration.worst for group in groups.values() if group.duration), default=0) == slowest
         assert not any(group.by_environment or group.by_trigger for group in groups.values())
 
 
