@@ -34,7 +34,7 @@ def app() -> None:
 
 
 @app.command()
-@takes("env", "service", "backup", "reason", "emergency", "dry_run", "if_current", "ignore_schema", "wait",
+@takes("env", "service", "backup", "reason", "bad", "emergency", "dry_run", "if_current", "ignore_schema", "wait",
        "ignore_deploy_lock", *WHERE, "trigger", "json", "record", "config")  # fmt: skip
 def rollback(session: Session, typed: Typed) -> None:
     """Go back to the last known good release, and verify it."""
@@ -321,6 +321,7 @@ def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Op
         backup=typed.backup,
         reason=typed.reason,
         emergency=typed.emergency,
+        bad=typed.bad,
         dry_run=True if dry_run else typed.dry_run,
         if_current=typed.if_current,
         wait=typed.wait,

@@ -71,6 +71,7 @@ class Typed:
     backup: str | None = _option("--backup", "--to", metavar="NAME", help="Go to this release.")
     reason: str | None = _option("--reason", metavar="TEXT", help="Why; it is recorded.")
     emergency: bool | None = _flag("--emergency", help="Skip the checks before and after, and break a lock.")
+    bad: bool | None = _flag("--bad", help="The release that is left is bad: no rollback chooses it any more.")
     dry_run: bool | None = _flag("--dry-run", help="Show what would happen; change nothing.")
     if_current: str | None = _option("--if-current", metavar="NAME", help="Only where this release is live.")
     wait: str | None = _option("--wait", metavar="TIME", help="Wait so long for a host that another run holds: 2m.")

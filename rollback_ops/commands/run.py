@@ -9,6 +9,7 @@ from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import RunResult
 from rollback_ops.config.reason import Reason
 from rollback_ops.core.hold import HoldPolicy
+from rollback_ops.core.model import PERSONAL_TRIGGERS
 from rollback_ops.core.plan import Selection
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.record import Record
@@ -55,6 +56,7 @@ def info_of(context: Context, reason: Reason) -> RunInfo:
         actor=request.actor,
         run_url=request.run_url,
         dry_run=request.dry_run,
+        bad=request.bad,
     )
 
 
@@ -67,6 +69,7 @@ def selection_of(context: Context) -> Selection:
         request.resume,
         service.order,
         ignore_deploy_lock=request.ignore_deploy_lock or service.ignore_deploy_lock,
+        automatic=request.trigger not in PERSONAL_TRIGGERS,
     )
 
 

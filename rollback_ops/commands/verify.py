@@ -10,11 +10,11 @@ from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Claim, Verification
-from rollback_ops.core.model import Mark, Survey
+from rollback_ops.core.model import Note, Survey
 from rollback_ops.core.outcome import EXIT_CODES, outcome_of, overall
 from rollback_ops.core.ports import Host
 from rollback_ops.core.record import HostOutcome, Outcome
-from rollback_ops.core.run import mark_of, new_run
+from rollback_ops.core.run import evidence, new_run, note_of
 from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.engine import verify as engine
 
@@ -23,14 +23,14 @@ from rollback_ops.engine import verify as engine
 class Verified:
     """``outcomes`` has every host, ``found`` those that could be verified, ``lost`` the others.
 
-    ``lives`` and ``marks``: the live release of each host that was verified, and its mark; empty: none.
+    ``lives`` and ``marks``: the live release of each host that was verified, and its mark; None: none.
     """
 
     environment: str
     outcomes: Mapping[str, HostOutcome]
     found: Mapping[str, Verification]
     lives: Mapping[str, str]
-    marks: Mapping[str, Mark]
+    marks: Mapping[str, Note | None]
     lost: Mapping[str, RollbackOpsError]
 
     @property
@@ -57,7 +57,7 @@ def verify(context: Context, cancellation: Cancellation) -> Verified:
     outcomes: dict[str, HostOutcome] = dict.fromkeys(lost, "unreachable")
     outcomes |= {name: outcome_of(verification) for name, verification in verified.found.items()}
     lives = {name: surveyed.found[name].live.name for name in verified.found}
-    marks = {name: _mark(lives[name], verification) for name, verification in verified.found.items()}
+    marks = {name: _note(lives[name], verification) for name, verification in verified.found.items()}
     return Verified(context.job.environment_name, outcomes, verified.found, lives, marks, lost)
 
 
@@ -75,12 +75,12 @@ def _prove(
         release = surveys[name].live.name
         after = checks.after(checks.build(service.checks, release))
         found = engine.verify(hosts[name], after, thresholds, within, Claim(run, release), cancellation)
-        if mark := _mark(release, found):
-            hosts[name].record(run, {release: mark}, "")
+        if note := _note(release, found):
+            hosts[name].record(run, {release: (note, context.redact("; ".join(evidence(found))))}, "")
         return found
 
     return prove
 
 
-def _mark(release: str, verification: Verification) -> Mark:
-    return mark_of(verification) if release else ""
+def _note(release: str, verification: Verification) -> Note | None:
+    return note_of(verification) if release else None

@@ -31,6 +31,7 @@ class Options:
     backup: str | None = None
     reason: str | None = None
     emergency: bool | None = None
+    bad: bool | None = None
     dry_run: bool | None = None
     if_current: str | None = None
     wait: str | None = None
@@ -57,6 +58,7 @@ class Request:
     ``wait`` is how many seconds to wait for a host that another run holds; None: until a dead owner's lease is over.
     ``span`` is for how many seconds to hold or to arm. ``revision`` is what ``gate`` is asked about.
     ``ignore_deploy_lock``: change hosts even where a deployment is under way.
+    ``bad``: a person says that the release that is left is bad.
     ``hosts`` limits the command to some hosts of the environment, ``regions`` to some of its regions, and
     ``exclude_regions`` leaves some out. ``record`` is the file to write the record to.
     ``webhook_format`` overrides the format in the settings. ``in_actions``: the command runs in a GitHub workflow.
@@ -68,6 +70,7 @@ class Request:
     backup: str = ""
     reason: str = ""
     emergency: bool = False
+    bad: bool = False
     dry_run: bool = False
     if_current: str = ""
     wait: float | None = None
@@ -118,6 +121,7 @@ class Request:
             backup=asked.name("BACKUP", given.backup),
             reason=asked.text("REASON", given.reason, as_written=True),
             emergency=asked.flag("EMERGENCY", given.emergency),
+            bad=asked.flag("BAD", given.bad),
             dry_run=asked.flag("DRY_RUN", given.dry_run),
             if_current=asked.name("IF_CURRENT", given.if_current),
             wait=_duration("--wait (ROLLBACK_WAIT)", asked.name("WAIT", given.wait), types.within_an_hour),

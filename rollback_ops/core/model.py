@@ -38,6 +38,8 @@ AutomaticTrigger = Literal[
 UnitState = Literal["running", "starting", "paused", "stopping", "stopped", "finished", "failed", "missing", "unknown"]
 LiveState = Literal["release", "missing", "dangling", "directory", "elsewhere"]
 Mark = Literal["", "good", "bad"]
+# What a run notes of a release: how it was found, or only that a rollback left it.
+Note = Literal["good", "bad", "left"]
 # What a person may say of a release. "clear": nothing any more.
 Opinion = Literal["good", "bad", "clear"]
 InstallOutcome = Literal["installed", "replaced", "unchanged"]
@@ -84,9 +86,14 @@ class Release:
         return Identity(self.name, self.revision, self.created)
 
     @property
+    def was_left(self) -> bool:
+        """Whether a rollback left it without evidence against it, and nothing has proven it since."""
+        return bool(self.left_by)
+
+    @property
     def was_live(self) -> bool:
         """Whether anything says that it was ever live: a verification, a rollback, or a deployment tool's log."""
-        return self.mark == "good" or self.live_since is not None or self.logged > 0
+        return self.mark == "good" or self.was_left or self.live_since is not None or self.logged > 0
 
 
 @dataclass(frozen=True, slots=True)

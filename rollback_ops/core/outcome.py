@@ -25,7 +25,7 @@ from rollback_ops.core.record import (
     Superseder,
     WaveRecord,
 )
-from rollback_ops.core.run import Attempt, RunInfo, RunState, rfc3339
+from rollback_ops.core.run import Attempt, RunInfo, RunState, evidence, rfc3339
 
 EXIT_CODES: dict[Outcome, Exit] = {
     "succeeded": Exit.OK,
@@ -38,8 +38,6 @@ EXIT_CODES: dict[Outcome, Exit] = {
     "partial": Exit.PARTIAL,
     "superseded": Exit.SUPERSEDED,
 }
-# The checks that a host's line shows at most. All are in its record.
-_MOST_EVIDENCE = 3
 # The detail of a host whose run was killed before the host's transaction ended.
 KILLED = "rollback-ops was killed before this host finished"
 _VERIFY_OUTCOMES: dict[Health, StepOutcome] = {"healthy": "ok", "unhealthy": "failed", "unknown": "warning"}
@@ -225,8 +223,9 @@ def _planned_outcome(state: RunState, plan: Plan, name: str) -> tuple[HostOutcom
 
 def _switch_outcome(attempt: Attempt, name: str, logs: Sequence[str]) -> tuple[HostOutcome, str]:
     result = attempt.switched[name]
-    evidence = _evidence(attempt.verified.get(name))
-    detail = " | ".join(filter(None, (result.reason, *evidence, *(*logs, *result.log_tail)[-3:])))
+    verification = attempt.verified.get(name)
+    against = evidence(verification) if verification else []
+    detail = " | ".join(filter(None, (result.reason, *against, *(*logs, *result.log_tail)[-3:])))
     match result.outcome:
         case "switched" if attempt.goes_back:
             return "restored", f"the target was unhealthy; {result.live} was started again"
@@ -239,16 +238,6 @@ def _switch_outcome(attempt: Attempt, name: str, logs: Sequence[str]) -> tuple[H
         case "put_back":
             return "restored", detail
     return "failed", detail
-
-
-def _evidence(verification: Verification | None) -> list[str]:
-    """Return what the checks say against the release, those that failed first: before any line of a log."""
-    if verification is None or verification.healthy:
-        return []
-    order = ("failed", "unknown")
-    against = [check for check in verification.checks if check.finding.verdict in order]
-    against.sort(key=lambda check: order.index(check.finding.verdict))
-    return [f"{check.name}: {check.finding.detail or check.finding.verdict}" for check in against[:_MOST_EVIDENCE]]
 
 
 def _proven(attempt: Attempt, name: str) -> HostOutcome:

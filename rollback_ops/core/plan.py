@@ -1,13 +1,14 @@
 """Choose the release to go back to, and say why not another: a pure function of the hosts' surveys.
 
 The rule: the newest eligible release that is strictly older than the live one (``core.order``). The live release is
-the anchor, so a second rollback never returns to the release that the first one left. Several hosts go to one release
-that all of them have.
+the anchor, so a second rollback never returns to the release that the first one left. Releases that are known to have
+been live come first, then those that a rollback left without evidence against them, then those of which nothing is
+known. Several hosts go to one release that all of them have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -31,6 +32,7 @@ class Selection:
 
     ``order``: that of the releases; None: the one that their names have. ``unfinished``: a rollback to go on with.
     ``ignore_deploy_lock``: go on even where a deployment is under way.
+    ``automatic``: no person chooses, so nobody can say that a release of which nothing is known is the right one.
     """
 
     backup: str = ""
@@ -40,10 +42,15 @@ class Selection:
     order: Order | None = None
     unfinished: Unfinished | None = None
     ignore_deploy_lock: bool = False
+    automatic: bool = False
 
-    def anew(self, if_current: str = "") -> Selection:
+    def anew(self, if_current: str = "", *, automatic: bool = False) -> Selection:
         """Return the selection of a rollback that follows by itself: it names no target."""
-        return Selection(if_current=if_current, order=self.order, ignore_deploy_lock=self.ignore_deploy_lock)
+        return replace(
+            Selection(order=self.order, ignore_deploy_lock=self.ignore_deploy_lock),
+            if_current=if_current,
+            automatic=automatic or self.automatic,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +76,14 @@ class HostPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """``eligible``: the target, and what could be chosen in its place; empty where a release was asked for."""
+
     target: str
     revision: str
     hosts: tuple[HostPlan, ...]
     rejected: tuple[Rejected, ...] = ()
     warnings: tuple[str, ...] = ()
+    eligible: tuple[str, ...] = ()
 
     def with_action(self, action: str) -> tuple[HostPlan, ...]:
         return tuple(host for host in self.hosts if host.action == action)
@@ -122,6 +132,7 @@ def make_plan(
         hosts=tuple(_host_plan(s, target, meant, unfit, choice) for s in surveys),
         rejected=tuple(r for r in choice.rejected() if r.release != target),
         warnings=(*_warnings(fit, target, selection), *choice.doubts(target)),
+        eligible=choice.eligible,
     )
 
 
@@ -137,7 +148,7 @@ def resume_plan(
         going = {host: f"its interrupted rollback goes to {target}" for host, target in begun.items()}
         hint = "Resume the hosts one by one, with --host."
         return Refusal("the interrupted rollbacks of the hosts go to different releases", hint, hosts=going)
-    named = replace(selection, resume=False, backup=targets[0])
+    named = replace(selection, resume=False, backup=targets[0], automatic=False)
     plan = make_plan([s for s in surveys if s.host in begun], named, broken)
     if not isinstance(plan, Plan):
         return plan
@@ -200,6 +211,10 @@ def _locked(survey: Survey) -> str:
 
 
 UNCLEAR = "it cannot be told whether it is older than the live one"
+NEWER = "it is newer than the live one"
+NEVER_LIVE = "nothing says that it was ever live, and {} was"
+LEFT_TOO = "an earlier rollback left it, and none left {}"
+LAST_RESORT = "{0} is the last resort: an earlier rollback left it{1}, and no better one is eligible"
 NEVER = "nothing says that {} was ever live: run `guard` or `verify` after each deployment"
 _NAME_IT = "Name the release with --to; `order` in rollback.toml says how releases are ordered."
 NOT_LIVE = {
@@ -236,6 +251,8 @@ class _Candidates:
     broken: Mapping[str, str]
     _why: dict[str, str] = field(default_factory=dict)
     _anchors: tuple[str, ...] = ()
+    # Eligible ones to which the target is preferred.
+    _passed: set[str] = field(default_factory=set)
     # By host and name: there may be thousands of releases, and each is looked up several times.
     _releases: dict[str, dict[str, Release]] = field(default_factory=dict)
     _ranking: Ranking = field(init=False)
@@ -256,40 +273,67 @@ class _Candidates:
             return self._named()
         if (again := self.selection.unfinished) and self._may_go_on_to(again.target):
             return again.target
-        eligible = [name for name, why in self._why.items() if not why]
-        known = [name for name in eligible if self._was_live(name)]
-        newest = self._ranking.latest(known or eligible)
+        best = self._best()
+        newest = self._ranking.latest(best)
         if len(newest) == 1:
-            self._pass_over(set(eligible) - set(known), newest[0])
+            self._pass_over(set(self.eligible) - set(best), newest[0])
             return newest[0]
         if newest:
             why = f"it cannot be told which of {newest[0]} and {newest[1]} is newer"
             return Refusal(why, _NAME_IT, self.rejected())
-        if any(why == UNCLEAR for why in self._why.values()):
-            hint = _NAME_IT
-        elif len(self._why) <= 1:
-            hint = "A first deployment cannot be rolled back: deploy a release that works."
-        elif problem := next(filter(None, map(self._unusable, self._anchors)), ""):
-            hint = f"The live release has a fault, too ({problem}): look at `requires` and `trusted` in rollback.toml."
-        else:
-            hint = "Name one with --backup, or deploy a release that works."
-        return Refusal("no eligible release", hint, self.rejected())
+        return Refusal("no eligible release", self._way_out(), self.rejected())
 
-    def _pass_over(self, unknown: set[str], target: str) -> None:
-        """Give the reason to those that would have been chosen if the target were not known to have been live."""
-        for name in unknown:
-            if name != target and self._ranking.newer(name, target) is not False:
-                self._why[name] = f"nothing says that it was ever live, and {target} was"
+    @property
+    def eligible(self) -> tuple[str, ...]:
+        """The releases that nothing speaks against, newest first; none where one was asked for."""
+        return () if self.selection.backup else tuple(n for n, why in self._why.items() if not why or n in self._passed)
+
+    def _best(self) -> list[str]:
+        """Return the eligible releases of the best kind that there is."""
+        known = [name for name in self.eligible if self._was_live(name)]
+        return [name for name in known if not self._left(name)] or known or list(self.eligible)
+
+    def _way_out(self) -> str:
+        """Return what to do where no release is eligible."""
+        if any(why == UNCLEAR for why in self._why.values()):
+            return _NAME_IT
+        if len(self._why) <= 1:
+            return "A first deployment cannot be rolled back: deploy a release that works."
+        newer = [n for n, why in self._why.items() if why == NEWER and not self._unusable(n) and not self._bad(n)]
+        if ahead := next((name for name in reversed(newer) if self._was_live(name)), ""):
+            return f"{ahead} is newer, was live, and is not known to be bad: go forward to it with --to {ahead}."
+        if problem := next(filter(None, map(self._unusable, self._anchors)), ""):
+            return f"The live release has a fault, too ({problem}): look at `requires` and `trusted` in rollback.toml."
+        return "Name one with --backup, or deploy a release that works."
+
+    def _pass_over(self, others: set[str], target: str) -> None:
+        """Give the reason to those that would have been chosen if the target were of no better kind."""
+        for name in others:
+            if self._ranking.newer(name, target) is not False:
+                self._passed.add(name)
+                reason = LEFT_TOO if self._was_live(name) else NEVER_LIVE
+                self._why[name] = reason.format(target)
 
     def _was_live(self, name: str) -> bool:
-        return any((r := self._releases[s.host].get(name)) and r.was_live for s in self.surveys)
+        return any(release.was_live for release in self._each(name))
+
+    def _left(self, name: str) -> Release | None:
+        """Return a release that a rollback left, as the host knows it where that was last."""
+        left = (release for release in self._each(name) if release.was_left)
+        return max(left, key=lambda release: (release.left_by, release.left_why), default=None)
+
+    def _bad(self, name: str) -> bool:
+        return any(release.mark == "bad" for release in self._each(name))
+
+    def _each(self, name: str) -> Iterator[Release]:
+        """Yield this release as each host that has it knows it."""
+        return (r for s in self.surveys if (r := self._releases[s.host].get(name)))
 
     def is_forward(self, survey: Survey, target: str) -> bool:
         return bool(survey.origin) and self._ranking.newer(target, survey.origin) is True
 
     def _may_go_on_to(self, name: str) -> bool:
-        bad = any((r := self._releases[s.host].get(name)) and r.mark == "bad" for s in self.surveys)
-        return name in self._why and not bad and not self._unusable(name)
+        return name in self._why and not self._bad(name) and not self._unusable(name)
 
     def rejected(self) -> tuple[Rejected, ...]:
         return tuple(Rejected(name, why) for name, why in self._why.items() if why)
@@ -301,6 +345,9 @@ class _Candidates:
         if all(_live_name(s) == name and s.interrupted is None for s in self.surveys):
             return Refusal(f"{name} is the live release already", "`list` shows the others.", self.rejected())
         why = self._unusable(name)
+        if not why and self.selection.automatic and not self._was_live(name):
+            known = next((n for n, against in self._why.items() if not against and self._was_live(n)), "")
+            why = NEVER_LIVE.format(known) if known else ""
         return Refusal(f"{name} cannot be used: {why}", "`list` shows the others.", self.rejected()) if why else name
 
     def doubts(self, target: str) -> list[str]:
@@ -308,7 +355,9 @@ class _Candidates:
         never = "" if self._was_live(target) else NEVER.format(target)
         if self.selection.backup:
             return [never] if never else []
-        return list(filter(None, (never, self._ranking.warning, self._ranking.doubt(target, *self._anchors))))
+        left = self._left(target)
+        last = LAST_RESORT.format(target, f" ({left.left_why})" if left.left_why else "") if left else ""
+        return list(filter(None, (never, last, self._ranking.warning, self._ranking.doubt(target, *self._anchors))))
 
     def _against(self, name: str, lives: set[str]) -> str:
         if {name} == lives:
@@ -317,7 +366,7 @@ class _Candidates:
             return "it is the live one on some hosts"
         newer = [self._ranking.newer(name, anchor) for anchor in self._anchors]
         if True in newer:
-            return "it is newer than the live one"
+            return NEWER
         if None in newer:
             return UNCLEAR
         return self._unusable(name) or self._where(name, lambda release: release.mark == "bad", "it is marked bad")

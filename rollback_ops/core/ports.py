@@ -12,7 +12,7 @@ from rollback_ops.core.model import (
     HostCommand,
     Inspection,
     InstallOutcome,
-    Mark,
+    Note,
     Opinion,
     ServiceState,
     StepReport,
@@ -64,8 +64,8 @@ class Host(Protocol):
     def logs(self) -> Sequence[str]:
         """Return the last lines that the service wrote."""
 
-    def record(self, run: str, marks: Mapping[str, Mark], line: str, hold: Hold | None = None) -> None:
-        """Mark releases, append a line to the journal, set a hold, and release the lease of ``run``."""
+    def record(self, run: str, notes: Mapping[str, tuple[Note, str]], line: str, hold: Hold | None = None) -> None:
+        """Note how releases were found, and why; append a line to the journal, set a hold, and release the lease."""
 
     def schema(self, releases: Sequence[str], timeout: float | None) -> SchemaAnswer:
         """Ask for the database's versions, within ``timeout`` seconds (None: not), and for what releases know."""

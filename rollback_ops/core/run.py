@@ -15,8 +15,8 @@ from rollback_ops.core.model import (
     PERSONAL_TRIGGERS,
     HeldRelease,
     Hold,
-    Mark,
     Mode,
+    Note,
     ServiceId,
     Survey,
     SwitchResult,
@@ -27,13 +27,16 @@ from rollback_ops.core.record import PlanRef, Superseder
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.rollout import Rollout, Wave
 
+# The checks that speak against a release in a host's line, or in a note. All are in the record.
+_MOST_EVIDENCE = 3
+
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
     """The facts of a run that are known before it begins. Made once, and carried from there on.
 
     ``guarded``: the run takes back what was just deployed, so even a rollback that worked is no success of the
-    deployment.
+    deployment. ``bad``: a person says that what is left is bad.
     """
 
     id: str
@@ -46,6 +49,7 @@ class RunInfo:
     run_url: str = ""
     dry_run: bool = False
     guarded: bool = False
+    bad: bool = False
 
     @property
     def about(self) -> ServiceId:
@@ -54,7 +58,7 @@ class RunInfo:
     def facts(self) -> dict[str, Any]:
         """Return the fields that the record and the journal's intent share, under their names there."""
         shared = asdict(self) | {"run_url": self.run_url or None}
-        del shared["guarded"]
+        del shared["guarded"], shared["bad"]
         return shared
 
 
@@ -181,22 +185,26 @@ class RunState:
         changed = {n for a in self.attempts for n, r in a.switched.items() if r.outcome not in ("refused", "unknown")}
         return [name for name in self.host_names if name in changed]
 
-    def marks(self, host: str) -> dict[str, Mark]:
-        """Return the marks for a host: one that passed its verification is good, and one that it left may be bad."""
-        marks: dict[str, Mark] = {}
+    def notes(self, host: str) -> dict[str, tuple[Note, str]]:
+        """Return what is noted of the releases of a host, each with the reason.
+
+        One that passed its verification is good, and one that failed it, or did not start, is bad. One that the host
+        left is bad with evidence only: without, it was left.
+        """
+        notes: dict[str, tuple[Note, str]] = {}
         if host in self.superseded:
-            return marks
+            return notes
         for attempt in self.forward:
             result, target = attempt.switched.get(host), attempt.plan.target
-            if result and result.target_is_live and self._is_verdict(host, attempt):
-                marks[self._left(host)] = "bad"
+            if result and result.target_is_live and (note := self._note_of_left(host, attempt)):
+                notes[self._left(host)] = note, self.redact(self.info.reason)
             if result and result.outcome == "not_started":
-                marks[target] = "bad"
-            if (verification := attempt.verified.get(host)) and (mark := mark_of(verification)):
-                marks[target] = mark
+                notes[target] = "bad", self.redact(result.reason or "it did not start")
+            if (found := attempt.verified.get(host)) and (proven := note_of(found)):
+                notes[target] = proven, self.redact("; ".join(evidence(found)))
         if any(attempt.goes_back for attempt in self.attempts):
-            marks.pop(self._left(host), None)
-        return marks
+            notes.pop(self._left(host), None)
+        return notes
 
     def hold_after(self, policy: HoldPolicy) -> Hold | None:
         """Return the hold of this run, on the releases that hosts left for an older one; None where none did."""
@@ -216,23 +224,23 @@ class RunState:
         gone = last.switched[host].target_is_live and last.plan.target != left.name
         return HeldRelease(left.name, left.revision) if gone and not forward else None
 
-    def _is_verdict(self, host: str, attempt: Attempt) -> bool:
-        """Whether going to the attempt's target says that the release which the host left is bad.
+    def _note_of_left(self, host: str, attempt: Attempt) -> Note | None:
+        """Return what going to the attempt's target says of the release that the host left.
 
-        A person who goes to a newer release says nothing about the one that is left, and one who leaves a release
-        whose last verification was good has perhaps other reasons. A failure that was seen is evidence.
+        A failure that was seen is evidence, and a person may say that it is bad. A person who goes to a newer release
+        says nothing about the one that is left.
         """
         left, target = self._left(host), attempt.plan.target
         if left in ("", target):
-            return False
-        if self.info.guarded or self.info.trigger not in PERSONAL_TRIGGERS or self._was_down(host):
-            return True
-        forward = any(each.host == host and each.forward for each in attempt.plan.hosts)
-        release = self.surveys[host].release(left)
-        return not forward and not (release and release.mark == "good")
+            return None
+        if self.info.bad or self.info.guarded or self.info.trigger not in PERSONAL_TRIGGERS or self._was_down(host):
+            return "bad"
+        return None if any(each.host == host and each.forward for each in attempt.plan.hosts) else "left"
 
     def _was_down(self, host: str) -> bool:
-        return any(unit.state in ("stopped", "failed") for unit in self.surveys[host].units)
+        """Whether the survey found the service down: stopped, failed, or started again after a crash."""
+        units = self.surveys[host].units
+        return any(u.state in ("stopped", "failed") or (u.state == "starting" and u.restarts) for u in units)
 
     @property
     def left_alone(self) -> list[str]:
@@ -244,10 +252,20 @@ class RunState:
         return self.surveys[host].origin if host in self.surveys else ""
 
 
-def mark_of(verification: Verification) -> Mark:
-    """Return the mark that a verification gives its release; empty when it found nothing out."""
-    marks: dict[Health, Mark] = {"healthy": "good", "unhealthy": "bad", "unknown": ""}
-    return marks[verification.verdict]
+def note_of(verification: Verification) -> Note | None:
+    """Return the note that a verification makes of its release; None when it found nothing out."""
+    notes: dict[Health, Note] = {"healthy": "good", "unhealthy": "bad"}
+    return notes.get(verification.verdict)
+
+
+def evidence(verification: Verification) -> list[str]:
+    """Return what the checks say against the release, those that failed first: a few of them."""
+    if verification.healthy:
+        return []
+    order = ("failed", "unknown")
+    against = [check for check in verification.checks if check.finding.verdict in order]
+    against.sort(key=lambda check: order.index(check.finding.verdict))
+    return [f"{check.name}: {check.finding.detail or check.finding.verdict}" for check in against[:_MOST_EVIDENCE]]
 
 
 def new_run() -> str:

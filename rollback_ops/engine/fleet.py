@@ -12,7 +12,7 @@ from rollback_ops.core import tasks
 from rollback_ops.core.errors import ConnectionLost, RollbackOpsError
 from rollback_ops.core.health import Claim, Finding, Thresholds, Verification
 from rollback_ops.core.hold import merged, repairs
-from rollback_ops.core.model import Hold, HostCommand, Inspection, Mark, Survey, SwitchOrder, SwitchResult, Unit
+from rollback_ops.core.model import Hold, HostCommand, Inspection, Note, Survey, SwitchOrder, SwitchResult, Unit
 from rollback_ops.core.ports import Host, Progress
 from rollback_ops.core.schema import SchemaAnswer
 from rollback_ops.core.tasks import Cancellation, Pending
@@ -178,18 +178,22 @@ class Fleet:
         return {name: lines for name, lines in read.items() if not isinstance(lines, RollbackOpsError)}
 
     def record(
-        self, run: str, marks: Mapping[str, Mapping[str, Mark]], line: str, hold: Hold | None = None
+        self,
+        run: str,
+        notes: Mapping[str, Mapping[str, tuple[Note, str]]],
+        line: str,
+        hold: Hold | None = None,
     ) -> dict[str, RollbackOpsError]:
-        """Mark releases, append the line to each host's journal, and set the hold. Returns the errors, by host."""
+        """Note how releases were found, append the line to each journal, and set the hold. Returns the errors."""
 
         # What is renewed after that would have to be given up again.
         self._leases.stop()
 
         def write(name: str) -> None:
-            self._hosts[name].record(run, marks[name], line, hold)
+            self._hosts[name].record(run, notes[name], line, hold)
 
         within = min(_RECORD_WITHIN, max(_LAST_WORDS, self._cancellation.leave_at - time.monotonic()))
-        written = tasks.each(marks, write, within, Cancellation())
+        written = tasks.each(notes, write, within, Cancellation())
         return {name: error for name, error in written.items() if error is not None}
 
     def share_holds(self, surveys: Sequence[Survey]) -> None:

@@ -11,7 +11,7 @@ from rollback_ops.config.reason import fitting
 from rollback_ops.core.errors import Cancelled
 from rollback_ops.core.health import Claim, Verification
 from rollback_ops.core.journal import read_journal
-from rollback_ops.core.model import AutomaticTrigger, Mark, Survey
+from rollback_ops.core.model import AutomaticTrigger, Note, Survey
 from rollback_ops.core.order import Ranking
 from rollback_ops.core.outcome import record_of
 from rollback_ops.core.plan import NothingToDo, Refusal
@@ -113,11 +113,14 @@ def _roll_back(
 ) -> Record:
     reason = fitting(f"automatic rollback of {failed} ({trigger}): {'; '.join(evidence)}").text
     info = replace(spec.info, trigger=trigger, reason=reason, guarded=True)
-    return roll_back(replace(spec, info=info, selection=spec.selection.anew(failed)), fleet, announcer)
+    selection = spec.selection.anew(failed, automatic=True)
+    return roll_back(replace(spec, info=info, selection=selection), fleet, announcer)
 
 
 def _mark_good(spec: RollbackSpec, fleet: Fleet, state: RunState) -> None:
     healthy = [name for name, found in state.watched.items() if found.healthy]
-    marks: dict[str, dict[str, Mark]] = {name: {state.surveys[name].live.name: "good"} for name in healthy}
-    errors = fleet.record(spec.info.id, marks, "")
+    notes: dict[str, dict[str, tuple[Note, str]]] = {
+        name: {state.surveys[name].live.name: ("good", "")} for name in healthy
+    }
+    errors = fleet.record(spec.info.id, notes, "")
     state.warnings += [f"{name}: it could not be marked good: {error.message}" for name, error in errors.items()]

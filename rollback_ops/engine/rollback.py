@@ -92,11 +92,11 @@ def _record(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Record:
     state.hold = state.hold_after(spec.hold)
     state.warnings += overtime(record_of(state), {"find": spec.limits.find, "switch": spec.limits.switch})
     record = record_of(state)
-    errors = fleet.record(record.id, {name: state.marks(name) for name in state.touched}, record.line(), state.hold)
+    errors = fleet.record(record.id, {name: state.notes(name) for name in state.touched}, record.line(), state.hold)
     if not spec.selection.if_current:
         # Hosts that are done already belong to the rollback, too: the next one reads there how far it came.
-        marks = {name: state.marks(name) for name in state.left_alone}
-        errors |= fleet.record(record.id, marks, record.line() if state.touched else "", state.hold)
+        notes = {name: state.notes(name) for name in state.left_alone}
+        errors |= fleet.record(record.id, notes, record.line() if state.touched else "", state.hold)
     missing = {name: error.message.removeprefix(f"{name}: ") for name, error in errors.items()}
     state.warnings += [f"{name}: its journal lacks this record: {why}" for name, why in missing.items()]
     if not state.cancelled and not spec.info.dry_run:

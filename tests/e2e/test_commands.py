@@ -29,7 +29,7 @@ def test_list_shows_what_is_known_of_each_release_and_changes_nothing(
     service = deploy(releases={**FOUR, "b5": "unhealthy"})
     service.host.run(f"rm -r {service.releases_directory}/b2/*")
     rollback_ops.settings(quick(service, pattern="b*"))
-    assert rollback_ops("rollback", "prod", *WHY).code == 0
+    assert rollback_ops("rollback", "prod", "--bad", *WHY).code == 0
     assert rollback_ops("seal", "prod", "b1").code == 0
     files = listing(service)
 

@@ -54,7 +54,7 @@ OPERATIONS: dict[str, Callable[[AgentHost], Any]] = {
     "survey": lambda host: make_plan([host.survey()], Selection()),
     "inspect": lambda host: host.inspect("r1", [HostCommand("true", 1.0)]),
     "ask": lambda host: host.ask("run", [HostCommand("true", 1.0)]),
-    "record": lambda host: host.record("run", {"r1": "bad"}, "{}"),
+    "record": lambda host: host.record("run", {"r1": ("bad", "it fails")}, "{}"),
     "history": lambda host: read_journal(host.journal()),
     "seal": lambda host: host.seal("r1"),
     "switch": lambda host: host.switch(SwitchOrder("run", "/srv/x/releases/r2", "r1", "me", "{}"), lambda _: None),

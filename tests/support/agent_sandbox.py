@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any, Self
 
 from rollback_ops.config import Service
-from rollback_ops.core.model import ServiceId, StepReport, SwitchOrder, SwitchResult
+from rollback_ops.core.model import Note, ServiceId, StepReport, SwitchOrder, SwitchResult
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import bundle
 from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.local import LocalTransport
 from tests.support.toolbox import tool
 
+# What a run notes of a release, without a reason.
+GOOD: tuple[Note, str] = ("good", "")
+BAD: tuple[Note, str] = ("bad", "")
 RUN = "20240101T000000Z-00000001"
 # The service is a file that names the release that it was started from.
 COMMANDS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Finding, Verification
@@ -17,6 +18,7 @@ from rollback_ops.core.model import (
     Lease,
     Live,
     Mark,
+    Note,
     OpenTransaction,
     Opinion,
     Release,
@@ -68,6 +70,14 @@ def hanging(until: threading.Event) -> Callable[[], None]:
         until.wait(30)
 
     return act
+
+
+def _noted(run: str, release: Release, note: Note | Literal[""], why: str) -> Release:
+    if note == "left":
+        return replace(release, left_by=run, left_why=why)
+    if note == "good":
+        release = replace(release, left_by="", left_why="")
+    return replace(release, mark=note, marked_by=run, marked_why=why) if note else release
 
 
 @dataclass
@@ -159,9 +169,9 @@ class FakeHost:
         self.dials.append(f"{host}:{port}")
         raise ConnectionRefusedError(111, "Connection refused")
 
-    def record(self, run: str, marks: Mapping[str, Mark], line: str, hold: Hold | None = None) -> None:
-        self._begin("record", " ".join(f"{release}={mark}" for release, mark in sorted(marks.items())))
-        self.releases = tuple(replace(r, mark=marks.get(r.name, r.mark)) for r in self.releases)
+    def record(self, run: str, notes: Mapping[str, tuple[Note, str]], line: str, hold: Hold | None = None) -> None:
+        self._begin("record", " ".join(f"{release}={note}" for release, (note, _) in sorted(notes.items())))
+        self.releases = tuple(_noted(run, r, *notes.get(r.name, ("", ""))) for r in self.releases)
         self.lines.append(line)
         self.holds += (hold,) if hold else ()
 

@@ -146,7 +146,7 @@ def test_the_table_of_options_is_what_the_commands_take() -> None:
     assert documented == taken
 
 
-FLAGS = ("EMERGENCY", "DRY_RUN", "LOCAL", "IGNORE_DEPLOY_LOCK", "LIFT", "ALLOW_BAD", "IGNORE_SCHEMA")
+FLAGS = ("BAD", "EMERGENCY", "DRY_RUN", "LOCAL", "IGNORE_DEPLOY_LOCK", "LIFT", "ALLOW_BAD", "IGNORE_SCHEMA")
 
 
 def test_the_variables_in_the_table_of_options_are_heeded() -> None:

@@ -119,7 +119,12 @@ def seals(done: Sealed) -> Document:
 
 
 def marks(done: Marked) -> Document:
-    return {"release": done.release, "mark": done.opinion, "hosts": [{"host": host} for host in done.hosts]}
+    return {
+        "release": done.release,
+        "mark": done.opinion,
+        "hosts": [{"host": host} for host in done.hosts],
+        "unreachable": [{"host": host, "detail": error.message} for host, error in done.lost.items()],
+    }
 
 
 def installation(done: Installation) -> Document:

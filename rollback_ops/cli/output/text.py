@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from rollback_ops.core import summary
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Verification
-from rollback_ops.core.model import InstallOutcome, Mark, Release, StepReport, Survey
+from rollback_ops.core.model import InstallOutcome, Note, Release, StepReport, Survey
 from rollback_ops.core.order import Ranking, live_at
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.run import run_time
@@ -171,7 +171,7 @@ def explained(error: RollbackOpsError) -> Iterator[Line]:
         yield Line(f"  {error.hint}")
 
 
-def verified(host: str, found: Verification, release: str = "", mark: Mark = "") -> Iterator[Line]:
+def verified(host: str, found: Verification, release: str = "", mark: Note | None = None) -> Iterator[Line]:
     """Show the result of a verification: the verdict, the mark that the live release has now, and each check."""
     sign, style = _HEALTH[found.verdict]
     what = f"{release} on {host}" if release else host
@@ -255,7 +255,7 @@ def releases(
             age(now - deployed) if (deployed := live_at(r) or r.modified) else "",
             size(r.size_kib),
             r.revision[:12],
-            ", ".join(filter(None, (_mark(r, now), "sealed" if r.sealed else "", _state(r)))),
+            ", ".join(filter(None, (_marks(r, now), "sealed" if r.sealed else "", _state(r)))),
             "a rollback would choose this one" if r.name == target else _why_not(r, why.get(r.name, "")),
         ]
         for r in map(found.__getitem__, ranking.newest_first(found))
@@ -269,15 +269,23 @@ def _state(release: Release) -> str:
 
 
 def _why_not(release: Release, why: str) -> str:
-    """Show why a release is not chosen: with what to do where it is not trusted, and with what a person said."""
-    more = remedy(release.problem) or (release.marked_why if release.mark == "bad" else "")
-    return f"{why or release.problem or 'it is marked bad'}: {more}" if more else why
+    """Show why a release is not chosen: with what to do where it is not trusted, and with the reason of its note."""
+    if more := remedy(release.problem):
+        return f"{why or release.problem}: {more}"
+    if release.mark == "bad":
+        return ": ".join(filter(None, (why or "it is marked bad", release.marked_why)))
+    return f"{why} ({release.left_why})" if why and release.was_left and release.left_why else why
 
 
-def _mark(release: Release, now: float) -> str:
-    """Show the mark and its age, which the name of the run tells that set it."""
-    marked = run_time(release.marked_by)
-    return f"{release.mark} ({age(now - marked)})" if marked else release.mark
+def _marks(release: Release, now: float) -> str:
+    """Show the mark and that it was left, each with its age, which the name of the run tells that set it."""
+    marks = [(release.mark, release.marked_by), ("left" if release.was_left else "", release.left_by)]
+    return ", ".join(f"{mark}{_ago(run, now)}" for mark, run in marks if mark)
+
+
+def _ago(run: str, now: float) -> str:
+    moment = run_time(run)
+    return f" ({age(now - moment)})" if moment else ""
 
 
 def listed(

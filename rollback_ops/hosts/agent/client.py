@@ -20,7 +20,7 @@ from rollback_ops.core.model import (
     HostCommand,
     Inspection,
     InstallOutcome,
-    Mark,
+    Note,
     Opinion,
     ServiceId,
     ServiceState,
@@ -32,6 +32,7 @@ from rollback_ops.core.model import (
 )
 from rollback_ops.core.ports import Stream
 from rollback_ops.core.schema import SchemaAnswer
+from rollback_ops.core.text import one_line, short
 from rollback_ops.hosts.agent import bundle, protocol, restricted
 from rollback_ops.hosts.agent.session import AgentSession
 from rollback_ops.hosts.transport import Transport
@@ -41,6 +42,8 @@ _LOOK_WITHIN = 10.0
 _LOGS_WITHIN = 5.0
 _RECONNECT_EVERY = 0.5
 _FULL_KEY = "put one into ROLLBACK_SSH_KEY, or leave that variable out to use your own OpenSSH set-up."
+# Characters of a reason that is kept with a note.
+_LONGEST_REASON = 200
 _BY_ITSELF = "what the host has begun it finishes by itself"
 
 
@@ -96,8 +99,9 @@ class AgentHost:
     def dial(self, host: str, port: int, timeout: float) -> Stream:
         return self._transport.dial(host, port, timeout)
 
-    def record(self, run: str, marks: Mapping[str, Mark], line: str, hold: Hold | None = None) -> None:
-        pairs = [word for release, mark in marks.items() for word in (mark, release)]
+    def record(self, run: str, notes: Mapping[str, tuple[Note, str]], line: str, hold: Hold | None = None) -> None:
+        reasons = {release: one_line(short(why, _LONGEST_REASON)) for release, (_, why) in notes.items()}
+        pairs = [word for name, (note, _) in notes.items() for word in (f"{note}={reasons[name]}", name)]
         pairs += ["hold", line_of(hold)] if hold else []
         answer = self._operate("record", run, line, *pairs)
         # Marks alone are a courtesy: who may look but not write can still verify.

@@ -115,6 +115,7 @@ def _words() -> str:
     blockers = [f"{code}) words={_template(text)} ;;" for code, text in protocol.BLOCKERS.items()]
     states = [f"live-{state}) words={_template(text)} ;;" for state, text in plan.NOT_LIVE.items()]
     order = {"mixed": MIXED, "created": CREATED, "unclear": plan.UNCLEAR, "never": plan.NEVER}
+    order |= {"passed-0": plan.NEVER_LIVE, "passed-1": plan.LEFT_TOO, "last": plan.LAST_RESORT}
     orders = [f"order-{code}) words={_template(text.replace('{}', '{0}'))} ;;" for code, text in order.items()]
     problems = [f"{code}) words={shlex.quote(text)} ;;" for code, text in protocol.PROBLEMS.items()]
     problem = ["problem) case $2 in '') words='' ;;", *problems, '*) words="it $2" ;;', "esac ;;"]

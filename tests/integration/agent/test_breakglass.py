@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.record import Record
 from rollback_ops.hosts.agent import installed
-from tests.support.agent_sandbox import COMMANDS, RUN
+from tests.support.agent_sandbox import COMMANDS, GOOD, RUN
 from tests.support.breakglass_sandbox import Standalone, text_of
 from tests.support.http_server import answer, serving
 from tests.support.lab.ground import wait_until
@@ -46,7 +46,7 @@ def marks(sandbox: Standalone) -> set[str]:
 
 
 def mark_good(sandbox: Standalone, release: str) -> None:
-    sandbox.host.record("20240101T000000Z-00000009", {release: "good"}, "")
+    sandbox.host.record("20240101T000000Z-00000009", {release: GOOD}, "")
 
 
 def check(name: str, run: str, **more: Any) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def test_a_break_glass_rollback_ends_on_the_same_record_as_any_other(sandbox: St
     assert [(c.name, c.outcome) for c in host.checks] == [("process", "passed")]
     assert [(r.release, r.why) for r in record.rejected] == [("r3", "it is the live one")]
     assert host.downtime_seconds is not None
-    assert marks(sandbox) == {"r3.bad", "r2.good"}
+    assert marks(sandbox) == {"r3.left", "r2.good"}
     assert not (sandbox.state / "lease").exists()
     assert ended.stdout.startswith("✓ rolled back: r3 → r2  (prod, ")
     assert "  not r3:" not in ended.stdout
@@ -151,7 +151,7 @@ def test_an_emergency_asks_nothing_and_says_what_it_left_out(shell: str, tmp_pat
     assert {c.outcome for c in record.hosts[0].checks} == {"skipped"}
     assert "verification was skipped" in record.warnings[-1]
     assert not (sandbox.root / "asked").exists()
-    assert marks(sandbox) == {"r3.bad"}
+    assert marks(sandbox) == {"r3.left"}
 
 
 @pytest.mark.parametrize("option", ["--backup", "--to"])
@@ -261,7 +261,7 @@ def test_2_a_check_that_fails_is_a_verification_that_failed(shell: str, tmp_path
         "process": ("passed", "it runs"),
         "health": ("failed", "exit status 1: no r2"),
     }
-    assert marks(sandbox) == {"r3.bad", "r2.bad"}
+    assert marks(sandbox) == {"r3.left", "r2.bad"}
 
 
 def test_no_secret_that_a_check_or_a_person_let_out_is_remembered(shell: str, tmp_path: Path) -> None:
@@ -317,7 +317,7 @@ def test_4_a_target_that_does_not_start_calls_for_a_person(shell: str, tmp_path:
     assert "r2 does not start" in ended.stdout
     assert "What to try first:" in ended.stderr
     assert "the log of r2" in ended.stderr
-    assert marks(sandbox) == {"r3.bad", "r2.bad"}
+    assert marks(sandbox) == {"r3.left", "r2.bad"}
 
 
 def test_4_a_target_that_dies_under_verification_is_down(shell: str, tmp_path: Path) -> None:
@@ -418,7 +418,7 @@ def test_a_person_whose_connection_drops_still_has_it_on_the_record(
         assert (process.wait(30), sandbox.running()) == (0, "r2")
     record = record_of(sandbox)
     assert (record.outcome, [step.name for step in record.hosts[0].steps][-1]) == ("succeeded", "verify")
-    assert marks(sandbox) == {"r3.bad", "r2.good"}
+    assert marks(sandbox) == {"r3.left", "r2.good"}
 
 
 def test_what_was_interrupted_is_taken_up(sandbox: Standalone) -> None:
@@ -472,7 +472,7 @@ def test_what_this_host_has_no_tool_for_is_left_out_and_said(tmp_path: Path) -> 
     assert told["outside"] == ("skipped", "it is asked from the runner")
     assert all(name in record_of(sandbox).warnings[-1] for name in ("page", "outside"))
     # What was not asked has not passed.
-    assert marks(sandbox) == {"r3.bad"}
+    assert marks(sandbox) == {"r3.left"}
 
 
 def tools_but(directory: Path, *missing: str) -> Path:
@@ -518,10 +518,23 @@ def test_any_text_without_control_characters_is_in_its_event_as_it_was(sandbox: 
     assert [json.loads(line)["text"] for line in done.stdout.decode().split("\n")] == texts
 
 
-def test_leaving_a_release_whose_last_verification_was_good_says_nothing_about_it(sandbox: Standalone) -> None:
+def test_a_release_that_was_left_keeps_the_mark_of_its_verification(sandbox: Standalone) -> None:
     mark_good(sandbox, "r3")
     assert sandbox.break_glass(*WHY).returncode == 0
-    assert marks(sandbox) == {"r3.good", "r2.good"}
+    assert marks(sandbox) == {"r3.good", "r3.left", "r2.good"}
+    left = sandbox.host.survey().release("r3")
+    assert left is not None
+    assert (left.mark, left.left_by, left.left_why) == ("good", record_of(sandbox).id, WHY[1])
+
+
+@pytest.mark.parametrize("evidence", ["a person says so", "it did not run", "its status could not be read"])
+def test_a_release_that_was_left_is_bad_with_evidence_only(tmp_path: Path, evidence: str) -> None:
+    status = "exit 127" if evidence == "its status could not be read" else 'test -e "$ROOT/running"'
+    sandbox = Standalone(tmp_path, "dash", {"status": status})
+    if evidence == "it did not run":
+        (sandbox.root / "running").unlink()
+    sandbox.break_glass(*WHY, *(["--bad"] if evidence == "a person says so" else []))
+    assert ("r3.bad" in marks(sandbox)) == (evidence != "its status could not be read")
 
 
 def test_going_to_a_newer_release_says_nothing_about_the_one_that_is_left(sandbox: Standalone) -> None:

@@ -92,13 +92,14 @@ commits = st.from_regex(r"\A(?:[0-9a-f]{7}|[0-9]{7}|[0-9]{7}|2024011)\Z")
 kinds = (words, words, versions, commits, words | versions | commits)
 
 
-def facts(draw: st.DrawFn, name: str) -> tuple[str, str]:
+def facts(draw: st.DrawFn, name: str) -> tuple[str, ...]:
     """What a survey says of one release."""
     mark, created, noted = (
         draw(st.sampled_from(f)) for f in (("", "good", "bad"), "-0123456789", ("", "", "0", "7", "8"))
     )
     problem = draw(st.sampled_from(PROBLEMS))
-    return f"release\t{name}\t{problem}\t\t{mark}\t", f"modified\t{name}\t9\t{created}\t{noted}"
+    left = draw(st.sampled_from(([], [], [f"left\t{name}\ta-run\ta drill"], [f"left\t{name}\ta-run\t"])))
+    return f"release\t{name}\t{problem}\t\t{mark}\t", f"modified\t{name}\t9\t{created}\t{noted}", *left
 
 
 @st.composite

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.agent_sandbox import Sandbox
+from tests.support.agent_sandbox import BAD, GOOD, Sandbox
 
 CAPISTRANO = """\
 Branch main (at 5c6a1f) deployed as release r2 by ana
@@ -59,17 +59,17 @@ def test_a_log_that_cannot_be_read_gives_no_order_and_holds_up_nothing(sandbox: 
 
 def test_a_verification_notes_once_when_a_release_was_live(sandbox: Sandbox) -> None:
     before = int(time.time())
-    sandbox.host.record("20240101T000000Z-00000001", {"r3": "good"}, "")
+    sandbox.host.record("20240101T000000Z-00000001", {"r3": GOOD}, "")
     first = live_since(sandbox)
     (sandbox.state / "live" / "r3").write_text("1700000000\n")
-    sandbox.host.record("20240101T000000Z-00000002", {"r3": "bad"}, "")
+    sandbox.host.record("20240101T000000Z-00000002", {"r3": BAD}, "")
     assert first["r3"] is not None
     assert before <= first["r3"] <= time.time()
     assert live_since(sandbox) == {"r1": None, "r2": None, "r3": 1700000000}
 
 
 def test_a_rollback_notes_that_releases_were_live_and_not_when(sandbox: Sandbox) -> None:
-    sandbox.host.record("20240101T000000Z-00000001", {"r3": "bad", "r2": "good"}, '{"id":"x"}')
+    sandbox.host.record("20240101T000000Z-00000001", {"r3": BAD, "r2": GOOD}, '{"id":"x"}')
     assert live_since(sandbox) == {"r1": None, "r2": 0, "r3": 0}
 
 

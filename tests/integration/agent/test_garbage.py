@@ -28,7 +28,7 @@ OPERATIONS: dict[str, Callable[[AgentHost], Any]] = {
     "survey": lambda host: host.survey(),
     "inspect": lambda host: host.inspect("r1", [HostCommand("true", 1.0)]),
     "ask": lambda host: host.ask("run", [HostCommand("true", 1.0)]),
-    "record": lambda host: host.record("run", {"r1": "bad"}, "{}"),
+    "record": lambda host: host.record("run", {"r1": ("bad", "it fails")}, "{}"),
     "history": lambda host: host.journal(),
     "seal": lambda host: host.seal("r1"),
 }

@@ -9,7 +9,7 @@ import pytest
 from rollback_ops.core.errors import Refused
 from rollback_ops.core.hold import lift
 from rollback_ops.core.model import HeldRelease, Hold
-from tests.support.agent_sandbox import RUN, Sandbox
+from tests.support.agent_sandbox import BAD, RUN, Sandbox
 
 LEFT = (HeldRelease("r3", "c27d5e9b18"),)
 HOLD = Hold(RUN, "ana", "it loses $(messages) & 'quotes' \\n", 1_800_000_000.0, 1_800_086_400.0, LEFT)
@@ -31,7 +31,7 @@ def test_holds_are_kept_written_over_and_forgotten(sandbox: Sandbox) -> None:
 
 
 def test_a_record_sets_the_hold_of_its_run_beside_its_marks(sandbox: Sandbox) -> None:
-    sandbox.host.record(RUN, {"r3": "bad"}, '{"schema_version":2}', HOLD)
+    sandbox.host.record(RUN, {"r3": BAD}, '{"schema_version":2}', HOLD)
     found = sandbox.host.survey()
     assert (found.holds, found.release("r3").mark) == ((HOLD,), "bad")  # type: ignore[union-attr]
     assert sandbox.journal() == [{"schema_version": 2}]

@@ -8,7 +8,7 @@ import pytest
 
 from rollback_ops.core.errors import Refused
 from rollback_ops.core.model import Release
-from tests.support.agent_sandbox import Sandbox
+from tests.support.agent_sandbox import BAD, GOOD, Sandbox
 
 RUN, LATER = "20240101T000000Z-00000001", "20240102T000000Z-00000002"
 
@@ -45,7 +45,7 @@ def test_a_mark_by_a_person_is_no_note_that_the_release_was_live(sandbox: Sandbo
 
 def test_a_verification_leaves_the_name_of_its_run_and_no_reason(sandbox: Sandbox) -> None:
     sandbox.host.mark_as(RUN, "r3", "bad", "it loses messages")
-    sandbox.host.record(LATER, {"r3": "good"}, "")
+    sandbox.host.record(LATER, {"r3": GOOD}, "")
     assert told(sandbox, "r3") == ("good", LATER, "")
 
 
@@ -58,7 +58,7 @@ def test_what_is_no_release_cannot_be_marked(sandbox: Sandbox, name: str) -> Non
 
 
 def test_a_mark_without_a_second_line_is_one_of_an_earlier_version(sandbox: Sandbox) -> None:
-    sandbox.host.record(RUN, {"r2": "bad"}, "")
+    sandbox.host.record(RUN, {"r2": BAD}, "")
     (sandbox.state / "marks" / "r2.bad").write_text(f"{RUN}\n")
     assert told(sandbox, "r2") == ("bad", RUN, "")
 
@@ -79,14 +79,14 @@ def revise(sandbox: Sandbox, name: str, revision: str) -> None:
 
 
 def test_a_new_release_inherits_nothing_from_a_removed_one_of_its_name(sandbox: Sandbox) -> None:
-    sandbox.host.record(RUN, {"r1": "good", "r2": "bad"}, "")
+    sandbox.host.record(RUN, {"r1": GOOD, "r2": BAD}, "")
     for name in ("r1", "r2"):
         sandbox.host.seal(name)
         replaced(sandbox, name)
         (sandbox.root / "removed").rename(sandbox.root / f"removed-{name}")
     found = [release(sandbox, name) for name in ("r1", "r2")]
     assert [(r.mark, r.marked_by, r.live_since, r.sealed) for r in found] == [("", "", None, False)] * 2
-    sandbox.host.record(LATER, {"r1": "bad"}, "")
+    sandbox.host.record(LATER, {"r1": BAD}, "")
     assert told(sandbox, "r1") == ("bad", LATER, "")
     assert release(sandbox, "r1").live_since is not None
 
@@ -94,7 +94,7 @@ def test_a_new_release_inherits_nothing_from_a_removed_one_of_its_name(sandbox: 
 def test_a_revision_that_is_bad_is_bad_under_every_name_but_one_that_was_proven(sandbox: Sandbox) -> None:
     for name, revision in (("r1", "aaa"), ("r2", "bbb"), ("r3", "aaa")):
         revise(sandbox, name, revision)
-    sandbox.host.record(RUN, {"r1": "good"}, "")
+    sandbox.host.record(RUN, {"r1": GOOD}, "")
     sandbox.host.mark_as(LATER, "r3", "bad", "it loses messages")
     replaced(sandbox, "r2", "aaa")
     survey = sandbox.host.survey()
@@ -102,38 +102,38 @@ def test_a_revision_that_is_bad_is_bad_under_every_name_but_one_that_was_proven(
     assert told(sandbox, "r2") == ("bad", LATER, "it loses messages")
     (known,) = survey.bad_revisions
     assert (known.revision, known.release, known.run, known.why) == ("aaa", "r3", LATER, "it loses messages")
-    sandbox.host.record(LATER, {"r2": "good"}, "")
+    sandbox.host.record(LATER, {"r2": GOOD}, "")
     assert {r.name: r.mark for r in sandbox.host.survey().releases} == {"r1": "good", "r2": "good", "r3": "bad"}
     assert sandbox.host.survey().bad_revisions == ()
 
 
 def test_what_was_noted_goes_with_the_release_and_a_bad_revision_stays_known(sandbox: Sandbox) -> None:
     revise(sandbox, "r1", "aaa")
-    sandbox.host.record(RUN, {"r1": "bad", "r2": "good"}, "")
+    sandbox.host.record(RUN, {"r1": BAD, "r2": GOOD}, "")
     for name in ("r1", "r2"):
         sandbox.host.seal(name)
         (sandbox.releases / name).rename(sandbox.root / f"removed-{name}")
-    sandbox.host.record(LATER, {"r3": "good"}, "")
+    sandbox.host.record(LATER, {"r3": GOOD}, "")
     left = [path.name for place in ("marks", "live", "manifests") for path in (sandbox.state / place).iterdir()]
     assert sorted(left) == ["r3", "r3.good"]
     assert [known.revision for known in sandbox.host.survey().bad_revisions] == ["aaa"]
 
 
 def test_nothing_is_forgotten_while_the_releases_are_not_there(sandbox: Sandbox) -> None:
-    sandbox.host.record(RUN, {"r1": "bad", "r3": "good"}, "")
+    sandbox.host.record(RUN, {"r1": BAD, "r3": GOOD}, "")
     sandbox.releases.rename(sandbox.root / "elsewhere")
     sandbox.releases.mkdir()
-    sandbox.host.record(LATER, {"r3": "good"}, "")
+    sandbox.host.record(LATER, {"r3": GOOD}, "")
     sandbox.releases.rmdir()
     (sandbox.root / "elsewhere").rename(sandbox.releases)
     assert [release(sandbox, name).mark for name in ("r1", "r3")] == ["bad", "good"]
 
 
 def test_a_note_that_a_release_was_left_ends_when_it_is_proven(sandbox: Sandbox) -> None:
-    sandbox.host.record(RUN, {"r3": "good"}, "")
+    sandbox.host.record(RUN, {"r3": GOOD}, "")
     assert sandbox.execute("record", RUN, "", "left=a drill", "r3").returncode == 0
     found = release(sandbox, "r3")
     assert (found.mark, found.left_by, found.left_why) == ("good", RUN, "a drill")
-    sandbox.host.record(LATER, {"r3": "good"}, "")
+    sandbox.host.record(LATER, {"r3": GOOD}, "")
     found = release(sandbox, "r3")
     assert (found.mark, found.left_by) == ("good", "")

@@ -12,7 +12,7 @@ import pytest
 from rollback_ops.core.errors import Refused
 from rollback_ops.core.model import HostCommand, Live, Unit
 from rollback_ops.hosts.agent import bundle
-from tests.support.agent_sandbox import RUN, Sandbox
+from tests.support.agent_sandbox import BAD, GOOD, RUN, Sandbox
 from tests.support.lab.ground import wait_until
 from tests.support.toolbox import tool
 
@@ -483,28 +483,28 @@ def test_asking_tells_the_state_and_keeps_the_lease_of_its_run_only(sandbox: San
 def test_a_record_is_kept_literally_and_marks_are_made(sandbox: Sandbox) -> None:
     sandbox.switch()
     line = r"""{"reason":"it's \"$(touch x)\" `id` \\n %s \u0041 🦄; rm -rf /"}"""
-    sandbox.host.record(RUN, {"r3": "bad", "r2": "good"}, line)
+    sandbox.host.record(RUN, {"r3": BAD, "r2": GOOD}, line)
     assert sandbox.host.journal()[-1] == line
     survey = sandbox.host.survey()
     assert {r.name: r.mark for r in survey.releases} == {"r1": "", "r2": "good", "r3": "bad"}
     assert survey.lease is None
-    sandbox.host.record(RUN, {"r3": "good"}, "")
+    sandbox.host.record(RUN, {"r3": GOOD}, "")
     assert sandbox.host.survey().releases[2].mark == "good"
     assert sandbox.host.journal()[-1] == line
 
 
 @pytest.mark.parametrize("name", ["..", "../x", "/etc/x", "-x", "a b", "$(id)"])
 def test_what_is_no_name_is_not_marked(sandbox: Sandbox, name: str) -> None:
-    sandbox.host.record(RUN, {name: "bad"}, "")
+    sandbox.host.record(RUN, {name: BAD}, "")
     assert list((sandbox.state / "marks").rglob("*.bad")) == []
 
 
 def test_a_record_that_cannot_be_kept_is_an_error_and_a_mark_is_not(sandbox: Sandbox) -> None:
     (sandbox.state / "marks").mkdir(parents=True)
     (sandbox.store / "journal.jsonl").mkdir()
-    sandbox.host.record(RUN, {"r3": "bad"}, "")
+    sandbox.host.record(RUN, {"r3": BAD}, "")
     with pytest.raises(Refused, match=r"here: \.rollback could not be written to"):
-        sandbox.host.record(RUN, {"r3": "bad"}, "{}")
+        sandbox.host.record(RUN, {"r3": BAD}, "{}")
 
 
 @pytest.mark.parametrize("end", [b'{"half":', b"\0" * 4096, b"\0" * 100_000, b"\xff\xfe"])

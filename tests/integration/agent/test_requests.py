@@ -8,19 +8,19 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rollback_ops.core.errors import BadAnswer, Refused
-from rollback_ops.core.model import HostCommand, Mark, SwitchOrder
+from rollback_ops.core.model import HostCommand, SwitchOrder
 from rollback_ops.core.record import Record
 from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.agent.restricted import request
 from rollback_ops.hosts.local import LocalTransport
-from tests.support.agent_sandbox import RUN
+from tests.support.agent_sandbox import BAD, GOOD, RUN
 from tests.support.any_record import records
 from tests.support.breakglass_sandbox import Standalone
 from tests.support.records import record
@@ -67,7 +67,7 @@ def test_every_operation_of_a_rollback_can_be_asked_for(sandbox: Standalone, ask
     steps: list[str] = []
     result = asked.switch(order, lambda step: steps.append(step.name))
     assert (result.outcome, result.live, steps) == ("switched", "r2", ["stop", "switch", "start"])
-    asked.record(RUN, {"r2": "good", "r3": "bad"}, record_line(reason=NASTY))
+    asked.record(RUN, {"r2": GOOD, "r3": BAD}, record_line(reason=NASTY))
     journal = asked.journal()
     assert journal[0] == intent
     assert journal[-1] == record_line(reason=NASTY)
@@ -143,7 +143,7 @@ UNFIT: dict[str, Callable[[Standalone], object]] = {
     "an owner who is not trusted": lambda sandbox: os.chown(sandbox.releases / "r2", 54321, 54321),
     "writable by everybody": lambda sandbox: (sandbox.releases / "r2").chmod(0o777),
     "incomplete": lambda sandbox: (sandbox.releases / "r2" / "app").unlink(),
-    "marked bad": lambda sandbox: sandbox.host.record("another-run", {"r2": "bad"}, ""),
+    "marked bad": lambda sandbox: sandbox.host.record("another-run", {"r2": BAD}, ""),
     "the root is not trusted": lambda sandbox: sandbox.root.chmod(0o777),
 }
 
@@ -168,7 +168,7 @@ def test_a_switch_to_a_release_that_differs_from_its_manifest_is_refused(sandbox
 
 @pytest.mark.parametrize("mode", ["targeted", "emergency"])
 def test_who_names_a_release_may_take_one_that_is_marked_bad(sandbox: Standalone, asked: AgentHost, mode: str) -> None:
-    sandbox.host.record("another-run", {"r2": "bad"}, "")
+    sandbox.host.record("another-run", {"r2": BAD}, "")
     assert asked.switch(order(sandbox, mode=mode), lambda _: None).outcome == "switched"
 
 
@@ -182,7 +182,7 @@ def test_a_run_that_was_refused_puts_nothing_back(sandbox: Standalone, asked: Ag
 
 
 def test_a_run_may_put_back_what_it_started_from_though_it_is_marked_bad(sandbox: Standalone, asked: AgentHost) -> None:
-    sandbox.host.record("another-run", {"r3": "bad"}, "")
+    sandbox.host.record("another-run", {"r3": BAD}, "")
     assert asked.switch(order(sandbox), lambda _: None).outcome == "switched"
     back = replace(
         order(sandbox, "r3", f"{RUN}.2", **{"from": "r2"}), source=str(sandbox.releases / "r2"), relink=False
@@ -240,7 +240,7 @@ def test_a_line_that_is_not_this_runs_record_is_not_written(sandbox: Standalone,
     assert asked.switch(order(sandbox), lambda _: None).outcome == "switched"
     before = sandbox.journal()
     with pytest.raises(BadAnswer):
-        asked.record(RUN, {"r2": "good"}, text)
+        asked.record(RUN, {"r2": GOOD}, text)
     assert sandbox.journal() == before
     assert not (sandbox.state / "marks").exists()
 
@@ -253,19 +253,19 @@ def test_a_record_of_a_run_that_this_host_never_had_is_not_written(sandbox: Stan
 
 def test_only_releases_of_the_own_run_are_marked(sandbox: Standalone, asked: AgentHost) -> None:
     assert asked.switch(order(sandbox), lambda _: None).outcome == "switched"
-    for marks in ({"r1": "bad"}, {"r2": "good", "r1": "good"}):
+    for notes in ({"r1": BAD}, {"r2": GOOD, "r1": GOOD}):
         with pytest.raises(BadAnswer):
-            asked.record(RUN, cast("dict[str, Mark]", marks), record_line())
+            asked.record(RUN, notes, record_line())
     assert not (sandbox.state / "marks").exists()
-    asked.record(RUN, {"r2": "good", "r3": "bad"}, record_line())
+    asked.record(RUN, {"r2": GOOD, "r3": BAD}, record_line())
     assert sorted(path.name for path in (sandbox.state / "marks").iterdir()) == ["r2.good", "r3.bad"]
 
 
 def test_a_run_that_changed_nothing_marks_only_what_is_live(sandbox: Standalone, asked: AgentHost) -> None:
     """``verify`` and ``guard`` do."""
-    asked.record("a-look", {"r3": "good"}, "")
+    asked.record("a-look", {"r3": GOOD}, "")
     with pytest.raises(BadAnswer):
-        asked.record("a-look", {"r2": "bad"}, "")
+        asked.record("a-look", {"r2": BAD}, "")
     assert [path.name for path in (sandbox.state / "marks").iterdir()] == ["r3.good"]
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rollback_ops.core.model import Mark, Release
+from rollback_ops.core.model import Release
 from rollback_ops.core.plan import Plan, Refusal, Selection, make_plan
-from tests.support.agent_sandbox import Sandbox
+from tests.support.agent_sandbox import BAD, GOOD, Sandbox
 
 RUN = "20240101T000000Z-00000001"
 LONG_AGO = 1_500_000_000
@@ -39,23 +39,22 @@ def aged(path: Path) -> Path:
 
 @pytest.mark.parametrize("word", ["BAD_RELEASE", "DIRTY_RELEASE"])
 def test_a_word_of_deployer_counts_as_the_mark_bad_until_something_newer_says_good(sandbox: Sandbox, word: str) -> None:
-    sandbox.host.record(RUN, {"r1": "good"}, "")
+    sandbox.host.record(RUN, {"r1": GOOD}, "")
     (sandbox.releases / "r1" / word).write_text("ana\n")
     aged(sandbox.state / "marks" / "r1.good")
     found = release(sandbox, "r1")
     assert (found.mark, found.marked_by) == ("bad", "")
     assert word in found.marked_why
     aged(sandbox.releases / "r1" / word)
-    sandbox.host.record(RUN, {"r1": "good"}, "")
+    sandbox.host.record(RUN, {"r1": GOOD}, "")
     assert release(sandbox, "r1").mark == "good"
 
 
 def test_deployer_is_told_of_each_mark_and_the_time_of_the_release_stays(deployer: Sandbox) -> None:
     place = aged(deployer.releases / "r2")
     told = []
-    for mark in ("bad", "bad", "good", "good"):
-        said: dict[str, Mark] = {"r2": mark}
-        deployer.host.record(RUN, said, "")
+    for note in (BAD, BAD, GOOD, GOOD):
+        deployer.host.record(RUN, {"r2": note}, "")
         told.append((place / "BAD_RELEASE").exists())
     deployer.host.mark_as(RUN, "r2", "bad", "it loses messages")
     told.append((place / "BAD_RELEASE").exists())
@@ -67,21 +66,21 @@ def test_deployer_is_told_of_each_mark_and_the_time_of_the_release_stays(deploye
 
 
 def test_other_tools_than_deployer_find_no_file_of_it(sandbox: Sandbox) -> None:
-    sandbox.host.record(RUN, {"r2": "bad"}, "")
+    sandbox.host.record(RUN, {"r2": BAD}, "")
     assert not (sandbox.releases / "r2" / "BAD_RELEASE").exists()
 
 
 def test_a_link_in_place_of_the_mark_is_not_followed(deployer: Sandbox) -> None:
     victim = deployer.root / "victim"
     (deployer.releases / "r2" / "BAD_RELEASE").symlink_to(victim)
-    deployer.host.record(RUN, {"r2": "bad"}, "")
+    deployer.host.record(RUN, {"r2": BAD}, "")
     assert not victim.exists()
     assert release(deployer, "r2").mark == "bad"
 
 
 def test_the_mark_that_deployer_is_given_breaks_no_seal(deployer: Sandbox) -> None:
     deployer.host.seal("r2")
-    deployer.host.record(RUN, {"r2": "bad"}, "")
+    deployer.host.record(RUN, {"r2": BAD}, "")
     assert deployer.host.inspect("r2").broken == ""
     (deployer.releases / "r2" / "DIRTY_RELEASE").write_text("ana\n")
     assert "DIRTY_RELEASE" in deployer.host.inspect("r2").broken
@@ -152,7 +151,7 @@ def test_links_that_a_refused_switch_takes_back_do_not_change_the_time_of_the_re
 
 
 def test_our_own_state_is_no_part_of_a_clone(sandbox: Sandbox) -> None:
-    sandbox.host.record(RUN, {"r2": "good"}, "")
+    sandbox.host.record(RUN, {"r2": GOOD}, "")
     assert (sandbox.store / ".gitignore").read_text() == "*\n"
 
 

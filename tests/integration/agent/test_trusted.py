@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.agent_sandbox import Sandbox
+from tests.support.agent_sandbox import GOOD, Sandbox
 from tests.support.toolbox import tool
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes root: files are given to others")
@@ -93,7 +93,7 @@ def test_a_release_that_a_list_lets_somebody_else_write_to_is_not_eligible(
 
 @pytest.mark.parametrize("place", [".", "releases", ".rollback", ".rollback/rosey@prod", ".rollback/journal.jsonl"])
 def test_a_place_that_a_list_lets_somebody_else_write_to_refuses_the_rollback(sandbox: Sandbox, place: str) -> None:
-    sandbox.host.record("a-run", {"r1": "good"}, '{"some":"line"}')
+    sandbox.host.record("a-run", {"r1": GOOD}, '{"some":"line"}')
     assert sandbox.host.survey().blockers == ()
     setfacl("-m", "u:nobody:rwX", sandbox.root / place)
     (blocker,) = sandbox.host.survey().blockers

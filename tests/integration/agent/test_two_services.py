@@ -16,7 +16,7 @@ from rollback_ops.core.model import ServiceId
 from rollback_ops.hosts.agent import bundle
 from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.local import LocalTransport
-from tests.support.agent_sandbox import RUN, Sandbox
+from tests.support.agent_sandbox import BAD, GOOD, RUN, Sandbox
 from tests.support.breakglass_sandbox import Standalone, text_of
 
 OTHERS = [("rosey", "test"), ("other", "prod")]
@@ -51,7 +51,7 @@ def begun(sandbox: Sandbox, place: Path, service: str, environment: str) -> None
 
 
 def test_marks_of_one_say_nothing_about_the_others_releases(sandbox: Sandbox, other: Sandbox) -> None:
-    sandbox.host.record(RUN, {"r2": "bad", "r1": "good"}, "")
+    sandbox.host.record(RUN, {"r2": BAD, "r1": GOOD}, "")
     assert {r.name: r.mark for r in sandbox.host.survey().releases} == {"r1": "good", "r2": "bad", "r3": ""}
     assert {r.mark for r in other.host.survey().releases} == {""}
 
@@ -114,7 +114,7 @@ def test_the_second_that_would_switch_the_same_link_is_refused_and_told_whose_it
 
 def test_state_that_is_renamed_with_its_service_stays_its_state(sandbox: Sandbox) -> None:
     assert sandbox.switch()[0].outcome == "switched"
-    sandbox.host.record(RUN, {"r3": "bad"}, "")
+    sandbox.host.record(RUN, {"r3": BAD}, "")
     renamed = sandbox.beside("rosey-bot", "prod", current="current")
     sandbox.state.rename(renamed.state)
     survey = renamed.host.survey()
@@ -135,7 +135,7 @@ def test_marks_and_manifests_of_an_earlier_version_hold_until_newer_ones_are_wri
     (manifests / "r2").write_text(f"{'0' * 64} *./app\n")
     assert {r.name: r.mark for r in sandbox.host.survey().releases} == {"r1": "bad", "r2": "bad", "r3": ""}
     assert sandbox.host.inspect("r2").broken
-    sandbox.host.record(RUN, {"r2": "good"}, "")
+    sandbox.host.record(RUN, {"r2": GOOD}, "")
     sandbox.host.seal("r2")
     survey = sandbox.host.survey()
     assert {r.name: (r.mark, r.sealed) for r in survey.releases if r.name != "r3"} == {

@@ -29,10 +29,11 @@ def test_a_service_of_this_machine_is_rolled_back_without_ssh(tmp_path: Path, ow
     assert (ended.document["outcome"], ended.document["hosts"][0]["host"]) == ("succeeded", "localhost")
     assert own_service.health() == ("ok", "b2")
     listed = rollback_ops("list", "prod", "--local", "--json").document
-    assert [(r["name"], r["mark"]) for r in listed["hosts"][0]["releases"]] == [
-        ("b1", ""),
-        ("b2", "good"),
-        ("b3", "bad"),
+    found = listed["hosts"][0]["releases"]
+    assert [(r["name"], r["mark"], r["left_by"]) for r in found] == [
+        ("b1", "", ""),
+        ("b2", "good", ""),
+        ("b3", "", ended.document["id"]),
     ]
 
 

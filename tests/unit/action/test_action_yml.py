@@ -27,8 +27,8 @@ ACTION = yaml.safe_load((PROJECT / "action.yml").read_text())
 
 # From the contract, to the letter.
 INPUTS = [
-    "environment", "command", "service", "release", "backup", "reason", "emergency", "dry-run", "if-current", "region",
-    "exclude-region", "wait", "ignore-deploy-lock", "trigger", "for", "lift", "revision", "config", "ssh-key",
+    "environment", "command", "service", "release", "backup", "reason", "bad", "emergency", "dry-run", "if-current",
+    "region", "exclude-region", "wait", "ignore-deploy-lock", "trigger", "for", "lift", "revision", "config", "ssh-key",
     "ssh-key-passphrase", "ssh-certificate", "known-hosts",
     "webhook-url", "webhook-format", "token", "record-deployment", "upload-artifact", "artifact-name", "python-path",
 ]  # fmt: skip
@@ -86,7 +86,7 @@ def test_every_step_gives_an_input_the_same_variable() -> None:
 @pytest.mark.parametrize("name", [name for name in INPUTS if name not in OF_THE_STEPS])
 def test_the_program_understands_the_variable_of_each_input(name: str) -> None:
     words = {"trigger": "log-error", "webhook-format": "teams", "wait": "2m", "for": "2m"}
-    words |= dict.fromkeys(("emergency", "dry-run", "lift", "ignore-deploy-lock", "record-deployment"), "true")
+    words |= dict.fromkeys(("bad", "emergency", "dry-run", "lift", "ignore-deploy-lock", "record-deployment"), "true")
     value = words.get(name, "x")
     asked, base = {variable_of(name): value}, {"ROLLBACK_ENVIRONMENT": "prod"}
     if name == "config":

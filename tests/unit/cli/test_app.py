@@ -24,8 +24,8 @@ ON_HOSTS = {"--service", *WHERE, "--json", "--config"}
 # The contract: the options of each command, besides --help.
 COMMANDS: dict[str, set[str]] = {
     "rollback": ON_HOSTS
-    | {"--backup", "--to", "--reason", "--emergency", "--dry-run", "--if-current", "--wait", "--ignore-deploy-lock"}
-    | {"--ignore-schema", "--trigger", "--record"},
+    | {"--backup", "--to", "--reason", "--bad", "--emergency", "--dry-run", "--if-current", "--wait"}
+    | {"--ignore-deploy-lock", "--ignore-schema", "--trigger", "--record"},
     "resume": ON_HOSTS | {"--reason", "--wait", "--ignore-deploy-lock", "--record"},
     "list": ON_HOSTS,
     "check": ON_HOSTS | {"--backup", "--to", "--ignore-deploy-lock"},

@@ -141,6 +141,44 @@ def test_one_host_knows_for_all_that_a_release_was_live() -> None:
     assert plan.target == "b1"
 
 
+def test_an_automatic_rollback_does_not_go_by_name_to_a_release_that_was_perhaps_never_live() -> None:
+    found = (Release("b1"), Release("b2"), Release("b3"))
+    asked = Selection(backup="b2", automatic=True)
+    assert planned(host(releases=found), selection=asked).target == "b2"
+    why = refused(host(releases=(replace(found[0], live_since=0.0), *found[1:])), selection=asked).why
+    assert has(why, "b2", "b1")
+
+
+# --- releases that a rollback left without evidence against them -------------------------------------------
+
+
+def left(name: str, **facts: Any) -> Release:
+    return Release(name, left_by="20240101T000000Z-00000001", left_why="a drill", **facts)
+
+
+def test_a_release_that_was_left_is_not_chosen_before_an_older_one_that_was_not() -> None:
+    plan = planned(host(releases=(*releases("b1", "b3"), left("b2", mark="good"))))
+    assert (plan.target, plan.warnings, plan.eligible) == ("b1", (), ("b2", "b1"))
+    assert has(reasons(plan)["b2"], "left", "b1")
+
+
+@pytest.mark.parametrize("other", [Release("b1", mark="bad"), Release("b1", problem="it is empty"), Release("b1")])
+def test_a_release_that_was_left_is_the_last_resort_and_that_is_said(other: Release) -> None:
+    plan = planned(host(releases=(*releases("b3"), left("b2"), other)))
+    assert plan.target == "b2"
+    (warning,) = plan.warnings
+    assert has(warning, "b2", "last resort", "a drill")
+
+
+def test_a_release_that_was_left_and_is_bad_is_no_resort() -> None:
+    refused(host(releases=(*releases("b3"), left("b2", mark="bad"))))
+
+
+def test_the_release_that_was_just_left_is_not_chosen_and_the_way_forward_to_it_is_named() -> None:
+    found = refused(host(live="b1", releases=(*releases("b1"), left("b2"), left("b3"))))
+    assert has(found.hint, "--to b2")
+
+
 # --- what was asked for ----------------------------------------------------------------------------------
 
 
@@ -333,7 +371,11 @@ problems = st.sampled_from(["", "", "", "it is empty"])
 
 @st.composite
 def one_release(draw: st.DrawFn, name: str) -> Release:
-    return Release(name, mark=draw(marks), problem=draw(problems), sealed=draw(st.booleans()))
+    facts: dict[str, Any] = {
+        "left_by": draw(st.sampled_from(("", "run-1"))),
+        "live_since": draw(st.sampled_from((None, 0.0))),
+    }
+    return Release(name, mark=draw(marks), problem=draw(problems), sealed=draw(st.booleans()), **facts)
 
 
 @st.composite
@@ -374,6 +416,7 @@ def test_the_target_is_eligible_on_every_host_and_older_than_the_live_release(
             assert release is not None
             assert (release.mark != "bad", release.problem) == (True, "")
         assert found.with_action("switch"), "a plan always changes something"
+        assert found.target in found.eligible
 
 
 @given(some_hosts(), some_broken, st.sampled_from(["", *NAMES]))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rollback_ops.core.model import Mark, Release, Survey, SwitchOutcome, SwitchResult, Unit
+from rollback_ops.core.model import Note, Release, Survey, SwitchOutcome, SwitchResult, Unit
 from rollback_ops.core.plan import HostPlan, Plan
 from rollback_ops.core.run import Attempt, RunInfo, RunState, new_run
 from tests.support.fakes import live_at, releases, verification
@@ -27,73 +27,90 @@ def attempt(target: str, ended: SwitchOutcome, healthy: bool | None = None, *, g
     return Attempt(plan, goes_back, {"h1": SwitchResult(ended, live=target)}, verified)
 
 
+def noted(run: RunState) -> dict[str, Note]:
+    return {release: note for release, (note, _) in run.notes("h1").items()}
+
+
 @pytest.mark.parametrize(
     ("ended", "healthy", "marks"),
     [
-        ("switched", True, {"b3": "bad", "b2": "good"}),
-        ("switched", False, {"b3": "bad", "b2": "bad"}),
-        ("switched", None, {"b3": "bad"}),
-        ("not_started", None, {"b3": "bad", "b2": "bad"}),
-        ("still_starting", None, {"b3": "bad"}),
+        ("switched", True, {"b3": "left", "b2": "good"}),
+        ("switched", False, {"b3": "left", "b2": "bad"}),
+        ("switched", None, {"b3": "left"}),
+        ("not_started", None, {"b3": "left", "b2": "bad"}),
+        ("still_starting", None, {"b3": "left"}),
         ("put_back", None, {}),
         ("failed", None, {}),
         ("refused", None, {}),
         ("unknown", None, {}),
     ],
 )
-def test_the_release_that_was_left_is_bad_and_the_verified_one_is_good(
-    ended: SwitchOutcome, healthy: bool | None, marks: dict[str, Mark]
+def test_the_release_that_was_left_is_noted_and_the_verified_one_is_good(
+    ended: SwitchOutcome, healthy: bool | None, marks: dict[str, Note]
 ) -> None:
     run = state()
     run.attempts.append(attempt("b2", ended, healthy))
-    assert run.marks("h1") == marks
-    assert run.marks("h2") == {}
+    assert noted(run) == marks
+    assert run.notes("h2") == {}
 
 
 @pytest.mark.parametrize(
-    ("facts", "heading", "forward", "bad"),
+    ("facts", "heading", "forward", "note"),
     [
-        ({}, {}, False, True),
-        ({"mark": "bad"}, {}, False, True),
-        ({"mark": "good"}, {}, False, False),
-        ({}, {}, True, False),
-        ({"mark": "good"}, {"guarded": True}, False, True),
-        ({"mark": "good"}, {"trigger": "deploy-failed"}, False, True),
+        ({}, {}, False, "left"),
+        ({"mark": "bad"}, {}, False, "left"),
+        ({"mark": "good"}, {}, False, "left"),
+        ({}, {}, True, None),
+        ({"mark": "good"}, {"bad": True}, False, "bad"),
+        ({}, {"bad": True}, True, "bad"),
+        ({"mark": "good"}, {"guarded": True}, False, "bad"),
+        ({"mark": "good"}, {"trigger": "deploy-failed"}, False, "bad"),
     ],
 )
-def test_leaving_a_release_is_a_verdict_only_with_evidence_or_where_nothing_spoke_for_it(
-    facts: dict[str, Any], heading: dict[str, Any], forward: bool, bad: bool
+def test_leaving_a_release_is_a_verdict_only_with_evidence(
+    facts: dict[str, Any], heading: dict[str, Any], forward: bool, note: Note | None
 ) -> None:
     found = (*releases("b1", "b2"), Release("b3", **facts))
     run = RunState(replace(HEADING, **heading), ["h1"], surveys={"h1": Survey("h1", found, live_at("b3"))})
     plan = Plan("b2", "", (HostPlan("h1", live_at("b3"), "switch", "b2", forward=forward),))
     run.attempts.append(Attempt(plan, switched={"h1": SwitchResult("switched", live="b2")}))
-    assert run.marks("h1") == ({"b3": "bad"} if bad else {})
+    assert run.notes("h1") == ({"b3": (note, "logins fail")} if note else {})
 
 
-def test_a_release_that_did_not_run_when_it_was_left_is_bad() -> None:
-    survey = Survey("h1", releases("b1", "b2", "b3", b3="good"), live_at("b3"), (Unit("bot", "failed"),))
+@pytest.mark.parametrize(
+    ("unit", "note"),
+    [
+        (Unit("bot", "failed"), "bad"),
+        (Unit("bot", "stopped"), "bad"),
+        (Unit("bot", "starting", restarts=3), "bad"),
+        (Unit("bot", "starting"), "left"),
+        (Unit("bot", "running", restarts=3), "left"),
+        (Unit("bot", "unknown"), "left"),
+    ],
+)
+def test_a_release_that_did_not_run_when_it_was_left_is_bad(unit: Unit, note: Note) -> None:
+    survey = Survey("h1", releases("b1", "b2", "b3", b3="good"), live_at("b3"), (unit,))
     run = RunState(HEADING, ["h1"], surveys={"h1": survey})
     run.attempts.append(attempt("b2", "switched"))
-    assert run.marks("h1") == {"b3": "bad"}
+    assert noted(run) == {"b3": note}
 
 
 def test_a_release_that_was_restored_to_itself_is_marked_by_its_verification_only() -> None:
     run = state(live="b2")
     run.attempts.append(attempt("b2", "switched", healthy=True))
-    assert run.marks("h1") == {"b2": "good"}
+    assert noted(run) == {"b2": "good"}
 
 
 def test_each_unhealthy_target_is_bad_and_the_healthy_one_is_good() -> None:
     run = state()
     run.attempts += [attempt("b2", "switched", healthy=False), attempt("b1", "switched", healthy=True)]
-    assert run.marks("h1") == {"b3": "bad", "b2": "bad", "b1": "good"}
+    assert noted(run) == {"b3": "left", "b2": "bad", "b1": "good"}
 
 
 def test_a_release_that_a_host_returned_to_is_not_marked() -> None:
     run = state()
     run.attempts += [attempt("b2", "switched", healthy=False), attempt("b3", "switched", goes_back=True)]
-    assert run.marks("h1") == {"b2": "bad"}
+    assert noted(run) == {"b2": "bad"}
 
 
 @pytest.mark.parametrize(

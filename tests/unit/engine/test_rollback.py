@@ -150,9 +150,9 @@ def test_the_hosts_journal_has_the_record_that_is_returned(stage: Stage) -> None
     assert read_journal(stage["h1"].lines) == ([record], 0)
 
 
-def test_the_release_that_was_left_is_marked_bad_and_the_verified_one_good(stage: Stage) -> None:
+def test_what_was_left_and_what_was_verified_is_noted(stage: Stage) -> None:
     stage.roll_back()
-    assert stage["h1"].did("record") == ["b2=good b3=bad"]
+    assert stage["h1"].did("record") == ["b2=good b3=left"]
 
 
 def test_a_second_rollback_on_the_same_host_goes_further_back(stage: Stage) -> None:
@@ -327,7 +327,7 @@ def test_an_emergency_neither_inspects_nor_verifies_the_target(stage: Stage) -> 
     (warning,) = record.warnings
     assert "rollback-ops verify" in warning
     # A release without a verification is not known to be good.
-    assert stage["h1"].did("record") == ["b3=bad"]
+    assert stage["h1"].did("record") == ["b3=left"]
 
 
 def test_an_emergency_takes_a_lock_over_and_the_warning_names_its_owner(stage: Stage) -> None:
@@ -567,9 +567,9 @@ def test_a_dry_run_with_a_host_that_is_down_is_partial(two: Stage) -> None:
 @pytest.mark.parametrize(
     ("ends", "outcome", "code", "live", "marks"),
     [
-        ("switched", "succeeded", 0, "b2", ["b2=good b3=bad"]),
-        ("not_started", "failed", 4, "b2", ["b2=bad b3=bad"]),
-        ("still_starting", "health_unknown", 2, "b2", ["b3=bad"]),
+        ("switched", "succeeded", 0, "b2", ["b2=good b3=left"]),
+        ("not_started", "failed", 4, "b2", ["b2=bad b3=left"]),
+        ("still_starting", "health_unknown", 2, "b2", ["b3=left"]),
         ("put_back", "restored", 3, "b3", [""]),
         ("failed", "failed", 4, "b3", [""]),
         ("refused", "refused", 1, "b3", []),
@@ -608,7 +608,7 @@ def test_hosts_with_different_outcomes_are_a_partial_run(two: Stage) -> None:
     record = two.roll_back()
     assert (record.outcome, record.exit_code) == ("partial", 5)
     assert [(h.outcome, h.to.release) for h in record.hosts] == [("succeeded", "b2"), ("restored", "b3")]
-    assert (two["h1"].did("record"), two["h2"].did("record")) == (["b2=good b3=bad"], [""])
+    assert (two["h1"].did("record"), two["h2"].did("record")) == (["b2=good b3=left"], [""])
 
 
 def test_an_unhealthy_target_stays_live_and_is_marked_bad(stage: Stage) -> None:
@@ -616,7 +616,7 @@ def test_an_unhealthy_target_stays_live_and_is_marked_bad(stage: Stage) -> None:
     record = stage.roll_back(asked=AFTER, policy=IN_VAIN)
     assert (record.outcome, record.exit_code) == ("verification_failed", 2)
     assert record.hosts[0].to.release == "b2"
-    assert stage["h1"].did("record") == ["b2=bad b3=bad"]
+    assert stage["h1"].did("record") == ["b2=bad b3=left"]
 
 
 def test_a_target_that_does_not_run_is_a_failed_rollback(stage: Stage) -> None:
@@ -760,7 +760,7 @@ def test_with_older_an_unhealthy_target_is_left_for_an_older_release(stage: Stag
     assert (record.outcome, record.exit_code) == ("succeeded", 0)
     assert (record.from_.release, record.to.release, record.hosts[0].to.release) == ("b3", "b1", "b1")
     assert stage["h1"].did("switch") == ["b2", "b1"]
-    assert stage["h1"].did("record") == ["b1=good b2=bad b3=bad"]
+    assert stage["h1"].did("record") == ["b1=good b2=bad b3=left"]
 
 
 def test_the_oldest_release_stays_live_when_none_is_healthy(stage: Stage) -> None:
@@ -833,7 +833,7 @@ def test_an_interrupted_rollback_is_finished_and_its_releases_are_marked(stage: 
     stage["h1"].unfinished = OpenTransaction("run-0", "/srv/bot/releases/b3", "b2")
     record = stage.roll_back()
     assert (record.outcome, record.from_.release, record.to.release) == ("succeeded", "b3", "b2")
-    assert stage["h1"].did("record") == ["b2=good b3=bad"]
+    assert stage["h1"].did("record") == ["b2=good b3=left"]
 
 
 def test_resume_goes_on_to_the_target_of_the_interrupted_rollback(stage: Stage) -> None:
@@ -919,8 +919,8 @@ def test_a_signal_during_the_switch_lets_every_host_finish_and_record_it(two: St
     assert {host.live.name for host in two.hosts.values()} == {"b2"}
     assert two.happened("ask") == []
     assert [h.to.release for h in record.hosts] == ["b2", "b2"]
-    # The release that was left is bad. The new one has no verification, so it is not known to be good.
-    assert [host.did("record") for host in two.hosts.values()] == [["b3=bad"], ["b3=bad"]]
+    # Nothing was seen of the release that was left. The new one has no verification, so it is not known to be good.
+    assert [host.did("record") for host in two.hosts.values()] == [["b3=left"], ["b3=left"]]
 
 
 def test_a_host_that_outlasts_the_grace_is_unknown(two: Stage, for_ever: threading.Event) -> None:
@@ -943,7 +943,7 @@ def test_a_signal_ends_the_verification_and_marks_nothing_good(stage: Stage, for
     assert (record.outcome, record.exit_code) == ("cancelled", 130)
     assert record.duration_seconds < 10
     assert record.hosts[0].to.release == "b2"
-    assert stage["h1"].did("record") == ["b3=bad"]
+    assert stage["h1"].did("record") == ["b3=left"]
 
 
 def test_the_journal_has_the_record_of_a_cancelled_rollback_too(stage: Stage) -> None:

@@ -17,7 +17,7 @@ make_plan() {
     live=''
     [ "$live_state" != release ] || live=$live_name
     weigh
-    [ -z "$equal" ] || lived=''
+    [ -z "$equal" ] || target_kind=0
     reject_others
     unfit
     if [ -n "$if_current" ] && [ "$if_current" != "$live" ] && [ "$if_current" != "$origin" ]; then
@@ -46,7 +46,7 @@ make_plan() {
 # Set target, and equal where nobody can tell which of both is newer; weighed (newest first: name, what speaks against
 # it, key, revision, marks); known, unusable and marked_bad of the release that was asked for.
 weigh() {
-    weighed='' target='' equal='' forward='' known='' unusable='' marked_bad='' newer=$anchor lived=''
+    weighed='' target='' equal='' forward='' known='' unusable='' marked_bad='' newer=$anchor target_kind=0
     while IFS=$SEP read -r key name problem revision mark sealed; do
         [ -n "$name" ] || continue
         case $NL$broken in *"$NL$name$SEP"*)
@@ -81,24 +81,38 @@ $releases_found
 END
 }
 
-# The first one is the newest. One that is known to have been live comes before all others.
+# The first one of its kind is the newest.
 take_eligible() {
-    # No name has a slash.
-    case $was_live/$target/$lived in
-        *"$NL$name$NL"*/*/) target=$name target_key=$key equal='' lived=yes ;;
-        *//) target=$name target_key=$key ;;
-        *"$NL$name$NL"*/*/yes | */*/) [ -n "$equal" ] || [ "$target_key" != "${key:-$target_key}" ] || equal=$name ;;
+    kind_of "$name"
+    if [ -z "$target" ] || [ "$kind" -gt "$target_kind" ]; then
+        target=$name target_key=$key target_kind=$kind equal=''
+    elif [ "$kind" = "$target_kind" ] && [ -z "$equal" ] && [ "$target_key" = "${key:-$target_key}" ]; then
+        equal=$name
+    fi
+}
+
+# kind_of NAME: set kind: 2 for a release that is known to have been live, 1 for one that a rollback left without evidence
+# against it, 0 where nothing is known. A higher one is preferred. No name has a slash.
+kind_of() {
+    case $left_before/$was_live in
+        *"$NL$1$SEP"*/*) kind=1 ;;
+        */*"$NL$1$NL"*) kind=2 ;;
+        *) kind=0 ;;
     esac
 }
 
-# Set rejected (name, why), and put the reason into weighed for those of which nothing says that they were ever live.
+# Set rejected (name, why), and put the reason into weighed for those to which the target is preferred.
 reject_others() {
     rejected='' older='' before=$weighed weighed=''
     while IFS=$SEP read -r name against key fields; do
         if [ "$name" = "$target" ]; then
             older=yes
-        elif [ -z "$backup$against" ] && [ -n "$lived" ] && { [ -z "$older" ] || [ "$target_key" = "${key:-$target_key}" ]; }; then
-            case $was_live in *"$NL$name$NL"*) ;; *) against="nothing says that it was ever live, and $target was" ;; esac
+        elif [ -z "$backup$against" ] && { [ -z "$older" ] || [ "$target_key" = "${key:-$target_key}" ]; }; then
+            kind_of "$name"
+            if [ "$kind" -lt "$target_kind" ]; then
+                in_words "order-passed-$kind" "$target"
+                against=$words
+            fi
         fi
         [ -z "$against" ] || [ "$name" = "$target" ] || rejected=$rejected$name$SEP$against$NL
         weighed=$weighed$name$SEP$against$SEP$key$SEP$fields$NL
@@ -137,7 +151,15 @@ warn_of_target() {
     done
     in_words order-never "$target"
     case $was_live in *"$NL$target$NL"*) ;; *) warn "$words" ;; esac
-    [ -n "$backup" ] || warn_of_order
+    [ -z "$backup" ] || return 0
+    case $left_before in *"$NL$target$SEP"*)
+        left_why=${left_before#*"$NL$target$SEP"}
+        left_why=${left_why%%"$NL"*}
+        in_words order-last "$target" "${left_why:+ ($left_why)}"
+        warn "$words"
+        ;;
+    esac
+    warn_of_order
 }
 
 warn_of_order() {

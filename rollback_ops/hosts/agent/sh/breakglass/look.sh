@@ -4,7 +4,7 @@
 # anchor and its anchor_key, blockers_found, doubts (what an emergency ignores), under_way and lease_found.
 look() {
     found='' names=$NL usable='' blockers_found='' doubts='' under_way='' lease_found='' interrupted_to=''
-    logged=$NL times=$NL noted=$NL was_live=$NL place=0
+    logged=$NL times=$NL noted=$NL was_live=$NL left_before=$NL place=0
     surveyed=$(survey no)
     while IFS=$SEP read -r tag first second third fourth fifth; do
         case $tag in
@@ -21,6 +21,7 @@ look() {
                 found="$found'$(one_line "$decoded" | head -c 128)'"$SEP$RO_BAD_NAME$SEP$SEP$SEP$NL
                 ;;
             logged) place=$((place + 1)) logged=$logged$first$SEP$place$NL noted=$noted$first$NL was_live=$was_live$first$NL ;;
+            left) left_before=$left_before$first$SEP$third$NL was_live=$was_live$first$NL ;;
             modified) note_times "$first" "$third" "$fourth" ;;
             blocker | warning)
                 in_words "$first" "$second" "$third"

@@ -1,7 +1,8 @@
 # Break-glass (installed.py): a person on the server rolls back without Python or a network. It uses the agent's
 # functions, chooses the target as plan.py does, and writes events that core/journal.py composes into a record.
 
-doing=rollback backup='' if_current='' reason='' emergency='' ignore_deploy_lock=$RO_IGNORE_DEPLOY_LOCK said_why='' stopped='' changing=''
+doing=rollback backup='' if_current='' reason='' bad='' was_down='' emergency='' said_why='' stopped='' changing=''
+ignore_deploy_lock=$RO_IGNORE_DEPLOY_LOCK
 release='' target='' warnings='' rejected='' was_left='' broken=''
 
 usage() {
@@ -14,6 +15,7 @@ Without an option it does so now, and asks for the reason. An unhealthy target s
   --list             show the releases, and what a rollback would choose
   --check            say whether a rollback could be done now; change nothing
   --dry-run          say what would happen; change nothing
+  --bad              the release that is left is bad: no rollback chooses it any more
   --emergency        fewer questions, no verification, breaks a lock
   --ignore-deploy-lock  go on although a deployment is under way
   --backup NAME      go to this release (--to is the same)
@@ -55,11 +57,18 @@ person() {
     esac
     tell_phase plan "${origin:-nothing} → $target"
     [ "$doing" = rollback ] || end_with 0 "DRY RUN, nothing was changed. A rollback would go: ${origin:-nothing} → $target"
+    see_whether_down
     carry_out
     prove
     write_down
     [ "$live_now" = "$origin" ] || was_left=$origin
     end_with "$exit_code" "$headline: ${origin:-nothing} → $target" "$result"
+}
+
+# Set was_down. A status command that could not be run shows nothing.
+see_whether_down() {
+    case $surveyed in *"state${TAB}status=12"[67]*) return ;; esac
+    ! is "$RO_STOPPED" || was_down=yes
 }
 
 options() {
@@ -73,6 +82,7 @@ options() {
         esac
         case $1 in
             --list | --check | --dry-run) doing=${1#--} ;;
+            --bad) bad=yes ;;
             --emergency) emergency=yes ;;
             --ignore-deploy-lock) ignore_deploy_lock=yes ;;
             --backup | --to | --reason | --if-current)

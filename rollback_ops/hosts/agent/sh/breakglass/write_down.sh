@@ -4,25 +4,32 @@
 write_down() {
     is_still_ours
     judge_host
-    marked=''
-    case $outcome in switched | not_started | still_starting) ! is_verdict || marked="bad $origin" ;; esac
+    set --
+    case $outcome in switched | not_started | still_starting)
+        note_of_left
+        [ -z "$note" ] || set -- "$note=$(redacted "$reason" | head -c 200)" "$origin"
+        ;;
+    esac
     case $outcome,$healthy in
-        not_started,* | switched,no) marked="$marked bad $target" ;;
+        not_started,* | switched,no) set -- "$@" "bad=$(printf '%s' "$why" | head -c 200)" "$target" ;;
         # What was not asked has not passed.
-        switched,yes) [ -n "$unasked" ] || marked="$marked good $target" ;;
+        switched,yes) [ -n "$unasked" ] || set -- "$@" good "$target" ;;
     esac
     case $outcome in refused | unknown) return ;; esac
     add_events
-    # shellcheck disable=SC2086 # marks and names of releases, which have no blanks
-    record "$run" "$events" $marked || warn "$this_host: its journal lacks the end of this run"
+    record "$run" "$events" "$@" || warn "$this_host: its journal lacks the end of this run"
 }
 
-# Whether going to the target says that the release which was left is bad: not where the target is newer, nor where the
-# last verification of the other one was good.
-is_verdict() {
-    identify "$origin"
-    mark_of "$origin"
-    [ -n "$origin" ] && [ "$origin" != "$target" ] && [ -z "$forward" ] && [ "$mark" != good ]
+# Set note, as core/run.py does: bad where a person says so or the service did not run when it was left, else left; empty
+# where the target is newer, which says nothing of the other one.
+note_of_left() {
+    note=''
+    if [ -z "$origin" ] || [ "$origin" = "$target" ]; then return; fi
+    if [ -n "$bad$was_down" ]; then
+        note=bad
+    elif [ -z "$forward" ]; then
+        note='left'
+    fi
 }
 
 # Whoever took the host over since the switch is left alone, and what was verified was theirs.
@@ -77,5 +84,5 @@ END
     revision_of "$releases/$live_now"
     add_event verdict host "$this_host" host_outcome "$host_outcome" outcome "$overall" exit_code "$exit_code" live "$live_now" \
         from_revision "$origin_revision" to_revision "$target_revision" live_revision "$revision" downtime "$downtime" \
-        detail "$why" duration "$seconds" find "$find_seconds" at "$(date -u +%Y-%m-%dT%H:%M:%SZ)" marks "$marked"
+        detail "$why" duration "$seconds" find "$find_seconds" at "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 }
