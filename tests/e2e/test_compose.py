@@ -176,6 +176,33 @@ def test_a_start_that_fails_is_told_in_the_words_of_compose(project: ComposeProj
     assert "r2 runs" not in ended.err
 
 
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_start_that_takes_longer_than_its_limit_goes_on_until_something_else_is_started(
+    ends: bool, project: ComposeProject, rollback_ops: RollbackOps
+) -> None:
+    """Compose, and not the engine, waits for dependencies."""
+    limits = {"start": "3s"}
+    rollback_ops.settings(project.toml(verify=QUICK, limits=limits))
+    job = server(command=["sh", "-c", "until [ -e /shared/ready ]; do sleep 0.1; done"])
+    web = server(depends_on={"job": {"condition": "service_completed_successfully"}})
+    project.release("r1", job=job, web=web)
+    project.release("r2", web=server())
+    project.deploy("r2")
+    project.log_as_deployed("r1")
+
+    ended = rollback_ops(*ROLLBACK)
+
+    assert (ended.code, ended.document["outcome"], project.live) == (2, "health_unknown", "r1"), ended.out
+    if ends:
+        (project.shared / "ready").touch()
+        assert project.runs("r1")
+    else:
+        back = rollback_ops(*ROLLBACK, "--to", "r2")
+        assert back.code == 0, back.err
+        assert project.runs("r2")
+        assert (project.live, project.containers()) == ("r2", {"web": "running"})
+
+
 def test_a_project_that_was_started_under_another_name_is_refused_and_the_name_is_told(
     project: ComposeProject, rollback_ops: RollbackOps
 ) -> None:

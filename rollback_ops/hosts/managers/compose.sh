@@ -2,10 +2,12 @@
 # directory), `units` and `patience` (seconds for a stop) in front of this.
 said=$ROLLBACK_STATE/up
 
-compose() { docker compose -p "$project" "$@"; }
-if command -v docker-compose >/dev/null && ! docker compose version >/dev/null 2>&1; then
-    compose() { docker-compose -p "$project" "$@"; }
-fi
+tool='docker compose'
+! command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || tool=docker-compose
+
+compose() {
+    $tool -p "$project" "$@"
+}
 
 is_chosen() {
     case " ${units:-$1} " in *" $1 "*) ;; *) return 1 ;; esac
@@ -127,7 +129,7 @@ is_finished() {
 }
 
 is_stopped() {
-    lines=$(containers) || return
+    ! is_starting && lines=$(containers) || return
     while IFS='|' read -r kind _ _ _ _ _ _ state _; do
         case $kind,$state in container,created | container,exited | container,stopped | container,dead | ,) ;; *) return 1 ;; esac
     done <<END
@@ -135,8 +137,28 @@ $lines
 END
 }
 
+# Whether the last `up` goes on. Sets pid.
+is_starting() {
+    pid=''
+    [ ! -s "$said.pid" ] || read -r pid <"$said.pid"
+    [ -n "$pid" ] && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "-p $project up "
+}
+
+# It would start again what a stop has stopped.
+interrupt() {
+    is_starting || return 0
+    kill "$pid"
+    tries=0
+    while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 40 ]; do
+        sleep 0.05
+        tries=$((tries + 1))
+    done
+    kill -KILL "$pid" 2>/dev/null || :
+}
+
 # As the live release says (order, hooks), and then what it does not know of.
 stop() {
+    interrupt
     : >"$said"
     # shellcheck disable=SC2086 # names
     (cd "$ROLLBACK_CURRENT" && compose stop --timeout "$patience" -- $units)
@@ -167,12 +189,17 @@ start() {
         read_file && [ -n "$services" ] || { last_line "$text" | tee "$said"; return 1; }
         for name in $units; do case " $services " in *" $name "*) ;; *) gone="$gone $name" ;; esac done
     fi
-    # shellcheck disable=SC2086 # names
-    if compose up "$@" -- $services >"$said" 2>&1; then
+    # In a session of its own: Compose waits for dependencies, and goes on where the limit of the start is over.
+    # shellcheck disable=SC2086 # words
+    setsid $tool -p "$project" up "$@" -- $services >"$said" 2>&1 </dev/null &
+    printf '%s\n' "$!" >"$said.pid"
+    wait "$!"
+    set -- "$?"
+    : >"$said.pid"
+    if [ "$1" = 0 ]; then
         : >"$said"
         [ -z "$gone" ] || remove
     else
-        set -- "$?"
         cat "$said"
         return "$1"
     fi

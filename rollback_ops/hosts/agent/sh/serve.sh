@@ -18,10 +18,10 @@ switch() {
 
 # The worker must not depend on the session that it is started from. A unit of its own is best: systemd
 # itself then finishes what a killed worker left. KillMode=process spares a service that a custom start
-# command left running in the worker's control group.
+# command left running in the worker's control group, and a start of Compose that goes on.
 launch() {
     mode=control-group
-    [ "$RO_MANAGER" != custom ] || mode=process
+    case $RO_MANAGER in custom | compose) mode=process ;; esac
     # A program that is not started costs nothing.
     unless_done="[ -e $dir/done ] || exec"
     set --
