@@ -43,7 +43,7 @@ def receiver(*answers: tuple[int, dict[str, str]]) -> Iterator[Receiver]:
         def do_POST(self) -> None:
             status, headers = there.answer(self.rfile.read(int(self.headers["Content-Length"])))
             if not status:
-                there.closed.wait(60)
+                there.closed.wait()
                 return
             there.closed.wait(there.latency)
             self.send_response(status)

@@ -14,19 +14,22 @@ from rollback_ops.hosts.lines import TICK, OutputReader, Silence, Source, lost, 
 from rollback_ops.hosts.ssh.watchdog import GRACE, Watchdog
 
 _PIECE = 65536
-_RETRY_FOR = 1.0
 _RETRY_PAUSE = 0.05
 
 
 class RemoteCommand:
     """One session with one command, read as bytes. It has the interface of ``LocalCommand``."""
 
-    def __init__(self, transport: paramiko.Transport, command: str, *, listens: bool = False) -> None:
+    def __init__(
+        self, transport: paramiko.Transport, command: str, *, retry_for: float = 0.0, listens: bool = False
+    ) -> None:
         """Start the command. Its standard input is empty unless it ``listens``.
+
+        A session that sshd refuses is requested again for ``retry_for`` seconds.
 
         Raises ``SSHException``, ``EOFError`` or ``OSError``, like all of paramiko.
         """
-        self._channel = _open_session(transport)
+        self._channel = _open_session(transport, retry_for)
         self._channel.settimeout(TICK)
         self._channel.exec_command(command)
         if not listens:
@@ -138,9 +141,9 @@ class _LastLine:
         self.came = self._on_line(line) or self.came
 
 
-def _open_session(transport: paramiko.Transport) -> paramiko.Channel:
-    # sshd counts sessions that have just ended (MaxSessions) until its next cleanup.
-    give_up = monotonic() + _RETRY_FOR
+def _open_session(transport: paramiko.Transport, retry_for: float) -> paramiko.Channel:
+    # sshd counts sessions that have just ended (MaxSessions) until its next cleanup, which is late on a busy host.
+    give_up = monotonic() + retry_for
     while True:
         try:
             return transport.open_session()

@@ -128,7 +128,8 @@ class SshTransport:
         """Start a command. A connection that does not start it within ``seconds`` is closed as lost."""
         with Watchdog(seconds, transport.close) as watchdog:
             try:
-                return RemoteCommand(transport, command, listens=listens)
+                # Half of the time: the watchdog would end the other sessions, too.
+                return RemoteCommand(transport, command, retry_for=seconds / 2, listens=listens)
             except _PARAMIKO_FAILURES:
                 refused = transport.is_active()
         if refused:

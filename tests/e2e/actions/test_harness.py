@@ -57,7 +57,7 @@ runs:
     - id: last
       if: always()
       shell: sh
-      run: echo "after it" && echo "# Last" >>"$GITHUB_STEP_SUMMARY"
+      run: test ! -t 1 && echo "after it" && echo "# Last" >>"$GITHUB_STEP_SUMMARY"
 """
 PROGRAM = """
 import json, os, pathlib, signal, sys, time
