@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from rollback_ops.core.errors import BadAnswer, Exit
 from rollback_ops.core.health import Health, Verification
 from rollback_ops.core.model import Hold, StepOutcome, Survey, SwitchResult
+from rollback_ops.core.order import live_at
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Rejected
 from rollback_ops.core.record import (
     CheckRecord,
@@ -145,7 +146,10 @@ def _from(state: RunState, hosts: Sequence[HostRecord]) -> ReleaseRef:
 
 def _to(state: RunState) -> ReleaseRef:
     plan = state.forward[-1].plan if state.forward else state.decision
-    return ReleaseRef(release=plan.target, revision=plan.revision or None) if isinstance(plan, Plan) else ReleaseRef()
+    if not isinstance(plan, Plan):
+        return ReleaseRef()
+    found = _common([_reference(survey, plan.target) for survey in state.surveys.values()])
+    return ReleaseRef(release=plan.target, revision=plan.revision or None, deployed_at=found.deployed_at)
 
 
 def _host(state: RunState, name: str) -> HostRecord:
@@ -325,10 +329,24 @@ def _downtime(results: Sequence[SwitchResult]) -> float | None:
 
 def _reference(survey: Survey | None, name: str) -> ReleaseRef:
     release = survey.release(name) if survey else None
-    return ReleaseRef(release=name or None, revision=(release.revision or None) if release else None)
+    if release is None:
+        return ReleaseRef(release=name or None)
+    return ReleaseRef(release=name, revision=release.revision or None, deployed_at=_moment(live_at(release)))
+
+
+def _moment(at: float) -> str | None:
+    """Format a time that a host told, which may be any number. 0: unknown."""
+    try:
+        return rfc3339(datetime.fromtimestamp(at, UTC)) if at else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _common(references: Sequence[ReleaseRef]) -> ReleaseRef:
-    """Return the reference that most hosts share."""
+    """Return the reference that most hosts share, with the time of the first host that it was deployed to."""
     known = [reference for reference in references if reference.release]
-    return max(known, key=known.count) if known else ReleaseRef()
+    if not known:
+        return ReleaseRef()
+    what = [(reference.release, reference.revision) for reference in known]
+    alike = [reference for reference, each in zip(known, what, strict=True) if each == max(what, key=what.count)]
+    return min(alike, key=lambda reference: reference.deployed_at or "9")

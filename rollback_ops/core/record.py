@@ -66,10 +66,11 @@ class RecordPart(BaseModel):
 
 
 class ReleaseRef(RecordPart):
-    """A release, and the revision in its REVISION file. None: unknown, or there is none."""
+    """A release, its revision, and when it was deployed, as far as the host knows. None: unknown, or there is none."""
 
     release: str | None = None
     revision: str | None = None
+    deployed_at: Timestamp | None = None
 
 
 class RejectedRelease(RecordPart):

@@ -22,15 +22,15 @@ USUAL: dict[str, Any] = {
     "duration_seconds": 1.5,
     "outcome": "succeeded",
     "exit_code": 0,
-    "from": {"release": "b3", "revision": "sha-b3"},
-    "to": {"release": "b2", "revision": "sha-b2"},
+    "from": {"release": "b3", "revision": "sha-b3", "deployed_at": None},
+    "to": {"release": "b2", "revision": "sha-b2", "deployed_at": "2024-01-01T02:03:04.000Z"},
     "rejected": [{"release": "b3", "why": "it is the live one"}],
     "hosts": [
         {
             "host": "deploy@bot1",
             "outcome": "succeeded",
-            "from": {"release": "b3", "revision": "sha-b3"},
-            "to": {"release": "b2", "revision": "sha-b2"},
+            "from": {"release": "b3", "revision": "sha-b3", "deployed_at": None},
+            "to": {"release": "b2", "revision": "sha-b2", "deployed_at": "2024-01-01T02:03:04.000Z"},
             "downtime_seconds": 0.2,
             "steps": [{"name": "stop", "seconds": 0.1, "outcome": "ok", "detail": ""}],
             "checks": [{"name": "health", "kind": "http", "outcome": "passed", "detail": "status 200", "seconds": 0.5}],
@@ -42,7 +42,7 @@ USUAL: dict[str, Any] = {
     "deployment": {"id": None, "url": None},
     "superseded_by": None,
     "hold": {
-        "releases": [{"release": "b3", "revision": "sha-b3"}],
+        "releases": [{"release": "b3", "revision": "sha-b3", "deployed_at": None}],
         "since": "2024-01-02T03:04:07.178Z",
         "until": "2024-01-03T03:04:07.178Z",
     },

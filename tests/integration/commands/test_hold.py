@@ -42,7 +42,8 @@ def test_a_rollback_holds_what_it_left_and_says_so(rollback_ops: RollbackOps, tm
         (service.root / "releases/b3/REVISION").write_text(f"{COMMIT}\n")
         rollback_ops.settings(service.toml(verify=QUICK, hold={"for": "1h"}))
         done = rollback_ops("rollback", *LOCAL, *WHY, "--json").document
-        assert (done["outcome"], done["hold"]["releases"]) == ("succeeded", [{"release": "b3", "revision": COMMIT}])
+        (held,) = done["hold"]["releases"]
+        assert (done["outcome"], held["release"], held["revision"]) == ("succeeded", "b3", COMMIT)
         (hold,) = rollback_ops("hold", *LOCAL, "--json").document["holds"]
         assert (hold["id"], hold["until"], hold["reason"]) == (done["id"], done["hold"]["until"], "loses messages")
         assert rollback_ops("gate", *LOCAL, "--revision", COMMIT[:7], "--allow-bad").code == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import combinations_with_replacement, permutations
 from typing import Any, get_args
@@ -17,7 +18,7 @@ from rollback_ops.core.errors import (
     RollbackOpsError,
 )
 from rollback_ops.core.health import CheckResult, Finding, Verdict, Verification
-from rollback_ops.core.model import StepReport, Survey, SwitchOutcome, SwitchResult
+from rollback_ops.core.model import Release, StepReport, Survey, SwitchOutcome, SwitchResult
 from rollback_ops.core.outcome import EXIT_CODES, overall, record_of
 from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal, Rejected
 from rollback_ops.core.record import HostOutcome, Outcome, Record
@@ -235,8 +236,8 @@ def test_the_record_has_the_facts_of_the_run_and_its_results() -> None:
         "duration_seconds": 1.5,
         "outcome": "succeeded",
         "exit_code": 0,
-        "from": {"release": "b3", "revision": "sha-b3"},
-        "to": {"release": "b2", "revision": "sha-b2"},
+        "from": {"release": "b3", "revision": "sha-b3", "deployed_at": None},
+        "to": {"release": "b2", "revision": "sha-b2", "deployed_at": None},
         "rejected": ({"release": "b3", "why": "it is live"},),
         "deployment": {"id": None, "url": None},
         "superseded_by": None,
@@ -297,3 +298,13 @@ def test_the_rollback_starts_from_the_release_that_most_hosts_ran() -> None:
     surveys = {name: Survey(name, releases("b2", "b3"), live_at(live)) for name, live in lives.items()}
     record = record_of(RunState(state().info, list(lives), surveys=surveys, decision=NothingToDo("")))
     assert (record.from_.release, record.from_.revision) == ("b3", "sha-b3")
+
+
+def test_a_release_was_deployed_when_the_first_host_had_it_or_at_no_time_that_can_be_told() -> None:
+    times = {"h1": {"b2": 1_700_000_060.0, "b3": 9e11}, "h2": {"b2": 1_700_000_000.0, "b3": 0.0}}
+    found = {h: tuple(Release(name, created=at) for name, at in each.items()) for h, each in times.items()}
+    surveys = {name: Survey(name, each, live_at("b3")) for name, each in found.items()}
+    both = replace(plan(), hosts=tuple(HostPlan(name, live_at("b3"), "switch", "b2") for name in times))
+    record = record_of(RunState(replace(state().info, dry_run=True), list(times), surveys=surveys, decision=both))
+    assert record.to.deployed_at == "2023-11-14T22:13:20.000Z"
+    assert [host.from_.deployed_at for host in record.hosts] == [None, None]
