@@ -49,7 +49,7 @@ is_manifest() {
     [ -s "$1" ] && ! grep -qvE '^\\?[0-9a-f]{64} [ *].' "$1"
 }
 
-# ask RUN [TIMEOUT COMMAND]…: how the service is, what is live, and whether RUN still has its lease, which is renewed.
+# ask RUN [TIMEOUT COMMAND]…: print the state of the service, what is live, and whether RUN has its lease; renew it.
 ask() {
     run=$1
     shift
@@ -66,7 +66,7 @@ ask() {
     questions "$@"
 }
 
-# questions [TIMEOUT[,SINCE]… COMMAND]…: all at once; each answers with its exit status and its last lines.
+# questions [TIMEOUT[,SINCE]… COMMAND]…: ask all at the same time; print the exit status and the last lines of each.
 questions() {
     number=0 shown=''
     case $RO_MANAGER in systemd*) shown=${STATE:-} ;; esac
@@ -94,7 +94,7 @@ question() {
 }
 
 # A question has as arguments: the run, what systemctl shows of the units, the manager's command for logs, and SINCE.
-# What the command leaves in the background goes with it: the answer would not end before that does.
+# Kill what the command left in the background: the answer would end only when that does.
 answer_to() {
     # BusyBox's timeout makes no process group, and takes less than a second for no limit.
     case $1 in 0.*) set -- 1 "$2" ;; esac
@@ -105,7 +105,7 @@ answer_to() {
     printf '\n%s' "$status"
 }
 
-# seal NAME: a manifest for inspect to compare with: every file, and the tree.
+# seal NAME: write a manifest of every file and of the tree, which inspect compares.
 seal() {
     safe_name "$1" && [ -z "$(guarded)" ] && cd -- "$releases/$1" || return 1
     own_directory "$manifests" || return 1
@@ -124,7 +124,7 @@ seal() {
     fi
 }
 
-# Where a link of the settings belongs, a rollback puts it: it is no part of the release. Nor is Deployer's mark.
+# The links of the settings, which a rollback makes, and Deployer's mark are no part of the release: leave them out.
 leave_links_out() {
     linked='! -path ./BAD_RELEASE'
     lines "$RO_LINKS" leave_out

@@ -14,7 +14,7 @@ now() {
     now=${uptime%.*}${uptime#*.}
 }
 
-# Sets seconds, from hundredths. Without a process: some of this runs while the service is down.
+# Set seconds, from hundredths. Without a process: some of this runs while the service is down.
 seconds() {
     hundredths=$(($1 % 100))
     [ "$hundredths" -ge 10 ] || hundredths=0$hundredths
@@ -27,7 +27,7 @@ prefixed() {
     done
 }
 
-# The names that we are ready to hand to other programs. protocol.py holds the same rule.
+# Whether a name may be given to other programs. protocol.py has the same rule.
 safe_name() {
     case $1 in
         '' | [!A-Za-z0-9_]* | *[!A-Za-z0-9._+:@~=,-]*) return 1 ;;
@@ -35,7 +35,7 @@ safe_name() {
     [ "${#1}" -le 128 ]
 }
 
-# Sets real: where a directory really is, or nothing. Without a process, as some of this runs while the service is down.
+# Set real: where a directory really is, or nothing. Without a process, as some of this runs while the service is down.
 really() {
     real='' here=$PWD
     if cd -P -- "$1" 2>/dev/null; then
@@ -62,14 +62,14 @@ lines() {
     done
 }
 
-# has RELEASE PATH: sets wanted, the path with the release's name in it.
+# has RELEASE PATH: set wanted, the path with the release's name in it.
 has() {
     wanted=$2
     case $2 in *'{release}'*) wanted=${2%%'{release}'*}${1##*/}${2#*'{release}'} ;; esac
     [ -e "$1/$wanted" ]
 }
 
-# Sets boot.
+# Set boot.
 boot_id() {
     read -r boot </proc/sys/kernel/random/boot_id
 }

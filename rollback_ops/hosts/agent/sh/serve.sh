@@ -1,6 +1,6 @@
 # The operations: how one is started, followed and answered.
 
-# switch RUN TARGET SOURCE BREAK-LOCK OWNER RUN-URL INTENT [RELINK [RESET [LOOK]]]: start the worker, and tell how it gets on.
+# switch RUN TARGET SOURCE BREAK-LOCK OWNER RUN-URL INTENT [RELINK [RESET [LOOK]]]: start the worker, and print its progress.
 switch() {
     run=$1
     safe_name "$run" || return 64
@@ -22,7 +22,7 @@ switch() {
 launch() {
     mode=control-group
     case $RO_MANAGER in custom | compose) mode=process ;; esac
-    # A program that is not started costs nothing.
+    # Without work for it, the second program is not started.
     unless_done="[ -e $dir/done ] || exec"
     set --
     for name in $LOGIN; do
@@ -39,7 +39,7 @@ launch() {
         </dev/null >/dev/null 2>&1 &
 }
 
-# forget_oldest RUN…: by age, as the name of a run says what somebody's clock said. Never the own run.
+# forget_oldest RUN…: remove the oldest runs, but not the own one. The time in a run's name may come from a wrong clock.
 forget_oldest() {
     while [ "$#" -gt "$kept_runs" ]; do
         oldest=''
@@ -59,7 +59,7 @@ follow() {
     run=$1
     dir=$state/runs/$run
     safe_name "$run" || return 64
-    # Who takes the name decides: an order that a bad line delivers after this is refused by `switch`. What only asks
+    # Whoever takes the name first wins: `switch` refuses an order that arrives after this. What only asks
     # makes a file, which makes no run forgotten.
     own_directory "$state/runs" 2>/dev/null
     if (set -C && : >"$dir") 2>/dev/null || [ ! -d "$dir" ]; then
@@ -100,7 +100,7 @@ tell_progress() {
     done
 }
 
-# Who follows is woken by a bell, a named pipe: to look again every few milliseconds costs a process each time.
+# A bell (a named pipe) wakes those who follow: a poll every few milliseconds would cost a process each time.
 open_progress() {
     [ -p "$dir/bell" ] || mkfifo -- "$dir/bell"
     exec 3>>"$dir/progress" 4<>"$dir/bell"
@@ -111,15 +111,15 @@ tell() {
     printf '\n' >&4
 }
 
-# A worker that was killed rings no more.
+# A killed worker does not ring.
 ring_now_and_then() {
     while sleep 1 && kill -0 "$$"; do printf '\n' >&4; done
 }
 
-# converse TOKEN: several operations in one session, each in a shell of its own. What a login shell costs, and
-# reading this program, is then paid for once. A request is a line with its length, and so many bytes: the words,
-# quoted, and the token. One that was cut on its way does not end with the token, and nothing of it is done.
-# A short one on one line is read without a process, which takes a byte at a time: its length is "line".
+# converse TOKEN: several operations in one session, each in a shell of its own, so that the login shell and this program
+# start once. A request is a line with its length, then so many bytes: the words, quoted, and the token. One that was cut
+# on its way does not end with the token, and nothing of it is done. A short one is on one line, without a process to
+# read it (the shell reads it byte by byte): its length is "line".
 converse() {
     while IFS= read -r length; do
         if [ "$length" = line ]; then IFS= read -r request || return; else request=$(head -c "$length"); fi

@@ -49,7 +49,7 @@ show_release() {
     say modified "$1" "$2" "${3%.*}" "$live_since"
 }
 
-# Why the host would not run this release, as a word that protocol.py explains; empty when it would.
+# Set problem: why the host would not run this release, as a word that protocol.py explains; empty if it would.
 problem_of() {
     problem=''
     if [ -L "$1" ]; then
@@ -67,7 +67,7 @@ problem_of() {
     fi
 }
 
-# As far as can be told while the service is down: without a process.
+# Without a process, because the service is down.
 is_whole() {
     [ ! -L "$releases/$1" ] && [ -d "$releases/$1" ] && ! is_empty "$releases/$1" && is_complete "$releases/$1"
 }
@@ -97,9 +97,9 @@ show_unfinished() {
         say unfinished "$open_run" "$open_source" "$open_target" "$(release_behind "$open_source")"
 }
 
-# Sets STATE.
+# Set STATE.
 read_state() {
-    # systemctl says no more than it is asked; what others say has to be bounded.
+    # The question bounds what systemctl prints. The output of others is cut.
     case $RO_MANAGER in
         systemd*) STATE=$(manage "$RO_STATE" 5 2>&1 </dev/null) ;;
         *) STATE=$(manage "$RO_STATE" 5 2>&1 </dev/null | head -c 60000) ;;

@@ -45,7 +45,7 @@ stop_service() {
         step stop ok "$begun"
         return
     fi
-    # A host with a service that misbehaves may be slow itself.
+    # A service that misbehaves may make the whole host slow.
     manage "$RO_KILL" 4
     manage "$RO_RESET" 2
     if within 300 "$RO_STOPPED"; then
@@ -56,7 +56,7 @@ stop_service() {
     fi
 }
 
-# Somebody deploys: what they started would go on running while current says something else.
+# Whether somebody deployed meanwhile: what they started would go on running while current names another release.
 is_moved() {
     [ -n "$began_at" ] && [ -d "$current" ] && ! [ "$current" -ef "$began_at" ]
 }
@@ -64,7 +64,7 @@ is_moved() {
 switch_current() {
     now
     begun=$now
-    # Somebody may have cleaned up since it was looked at.
+    # Somebody may have removed the target since the survey.
     if is_whole "$target" && place_link "$current"; then
         step switch ok "$begun"
     else
@@ -80,12 +80,12 @@ relink_all() {
     if lines "$RO_LINKS" relink; then step links ok "$begun"; else step links warning "$begun" "$link_place"; fi
 }
 
-# Somebody took the target away just now: nothing else is left to run than what ran before.
+# Go back to the source where somebody removed the target just now.
 switch_back() {
     holds_lease && stop_service && make_link "$source" "$current" && place_link "$current"
 }
 
-# Where the logs that are watched end, so that nothing of the old release is taken for the new one's.
+# Note where the watched logs end, so that no line of the old release counts as one of the new release.
 note_log_ends() {
     [ -n "$RO_WATCHED" ] || return 0
     {
@@ -120,7 +120,7 @@ start_service() {
     fi
 }
 
-# Sets slow: the command did not end within the limit. BusyBox's timeout ends with the status of what it killed.
+# Set slow: the command did not end within the limit. BusyBox's timeout ends with the status of what it killed.
 bring_up() {
     slow=no
     manage "$RO_START" "$RO_START_LIMIT" && return
@@ -134,13 +134,13 @@ is_limited() {
     case $(manage "$RO_STATE" 5 2>/dev/null </dev/null) in *start-limit-hit*) ;; *) return 1 ;; esac
 }
 
-# systemctl has waited for its units, and a verification looks at them right after. It does not in an emergency,
-# nor when nobody is there any more.
+# systemctl has waited for its units, and the verification looks at them next. There is none in an emergency, and none
+# when the runner is gone.
 started() {
     case $RO_MANAGER in systemd*) [ "$break_lock$resumed" = no ] || comes_up ;; *) comes_up ;; esac
 }
 
-# Running, or at least on its way: a service that stays stopped for two seconds is not coming.
+# Wait until the service runs, or until it has been stopped for two seconds.
 comes_up() {
     now
     patience=$((now + 200))
@@ -156,7 +156,7 @@ comes_up() {
     done
 }
 
-# put_back REASON [OUTCOME]: what is live now runs again.
+# put_back REASON [OUTCOME]: start what is live now again.
 put_back() {
     holds_lease || { lost_lease; return; }
     unprepare
@@ -177,7 +177,7 @@ lost_lease() {
 }
 
 finish() {
-    # What stands open, and the lease, are another run's by now.
+    # Another run has the lease, and its own open transaction.
     holds_lease || { lost_lease; return; }
     case $1 in switched | put_back | superseded) ;; *) manage "$RO_LOGS" 5 2>&1 </dev/null | tail -n 20 | prefixed log >&3 ;; esac
     if [ "$1" = switched ]; then

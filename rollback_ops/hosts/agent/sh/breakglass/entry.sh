@@ -30,7 +30,7 @@ break_glass() {
 
 # Install this program as .rollback/rollback.
 install() {
-    # Without the newline that its way here may have left at its end.
+    # Drop the newline that the transfer may have added at the end.
     place=$store/rollback RO_SELF=${RO_SELF%"$NL"} how=installed
     [ -d "$RO_ROOT" ] && [ -z "$(guarded)" ] && own_directory "$store" || return 1
     ! is_anothers "$place" || return 1

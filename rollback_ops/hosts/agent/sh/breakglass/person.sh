@@ -65,7 +65,7 @@ person() {
     end_with "$exit_code" "$headline: ${origin:-nothing} → $target" "$result"
 }
 
-# Set was_down. A status command that could not be run shows nothing.
+# Set was_down. A status command that could not be run does not show that the service was down.
 see_whether_down() {
     case $surveyed in *"state${TAB}status=12"[67]*) return ;; esac
     ! is "$RO_STOPPED" || was_down=yes

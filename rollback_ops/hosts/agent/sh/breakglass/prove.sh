@@ -85,7 +85,7 @@ END
 $before
 END
     checks=${checks%"$NL"} goal=$NEVER
-    # When one more pass is all that is missing, it is asked for as soon as it counts.
+    # When only one more pass is missing, ask as soon as it counts.
     [ -n "$missing" ] || goal=$((together + widest))
     [ "$goal" -ge "$next_due" ] || next_due=$goal
     if [ -z "$missing$final" ] && [ "$passed_until" -ge "$together" ]; then healthy=yes; fi

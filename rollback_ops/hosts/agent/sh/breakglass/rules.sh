@@ -1,4 +1,4 @@
-# What a restricted key may have done: what a plan would do, and no word about anything but its own run.
+# What a restricted key may request: what a plan would do, and records of its own run only.
 
 # may_switch RUN TARGET SOURCE BREAK-LOCK OWNER RUN-URL INTENT [RELINK [RESET]]
 may_switch() {
@@ -27,8 +27,8 @@ refuse_switch() {
     exit
 }
 
-# object RUN EMERGENCY INTENT: set objection, why a plan would not take target. As in a plan, who names a release (or is
-# in an emergency) may take one that is marked bad, and what was interrupted, or is put back, is finished.
+# object RUN EMERGENCY INTENT: set objection, why a plan would not take target. As in a plan, a release that was named, and
+# any release in an emergency, may be marked bad. A transaction that was interrupted, or goes back, is finished.
 object() {
     objection=''
     [ -z "$(guarded)" ] || { objection='files of its root are not trusted' && return; }
@@ -107,7 +107,7 @@ is_own_line() {
     printf '%s\n' "$outline" | grep -qE "^\{${KEY}[a-z_]+:$VALUE(,${KEY}[a-z_]+:$VALUE)*\}$"
 }
 
-# outline JSON: the keys of an object, with VALUE for every value. What is no JSON leaves something else over.
+# outline JSON: the keys of an object, with VALUE for every value. Text that is not JSON gives another outline.
 outline() {
     printf '%s\n' "$1" | sed -E "
 s@\"([a-z_]+)\":@$KEY\1:@g

@@ -12,7 +12,7 @@ write_down() {
     esac
     case $outcome,$healthy in
         not_started,* | switched,no) set -- "$@" "bad=$(printf '%s' "$why" | head -c 200)" "$target" ;;
-        # What was not asked has not passed.
+        # A check that was not run has not passed.
         switched,yes) [ -n "$unasked" ] || set -- "$@" good "$target" ;;
     esac
     case $outcome in refused | unknown) return ;; esac
@@ -32,7 +32,7 @@ note_of_left() {
     fi
 }
 
-# Whoever took the host over since the switch is left alone, and what was verified was theirs.
+# If somebody took the host over since the switch, leave it alone: the verification was of their release.
 is_still_ours() {
     [ "$outcome" = switched ] || return 0
     really "$current"
@@ -66,7 +66,7 @@ ends_as() {
     host_outcome=$1 overall=$1 exit_code=$2 headline=${3:-✗ failed: a person is needed now}
 }
 
-# Add what the verification has not added: the checks are there.
+# Add all events but those of the checks, which the verification has added.
 add_events() {
     case $healthy in yes) proven=ok ;; unknown) proven=warning ;; *) proven=failed ;; esac
     [ -z "$verified" ] || add_event step step verify outcome "$proven" seconds "$verified"
