@@ -31,6 +31,8 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
+# Since Debian 13, docker.io is the daemon alone.
+if apt-cache show docker-cli >/dev/null 2>&1; then missing=$(echo "$missing" | sed 's/docker\.io/docker-cli/'); fi
 # shellcheck disable=SC2086 # a list of plain names
 apt-get install -qq -y --no-install-recommends $missing
 install_shipit

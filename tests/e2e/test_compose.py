@@ -181,8 +181,7 @@ def test_a_start_that_takes_longer_than_its_limit_goes_on_until_something_else_i
     ends: bool, project: ComposeProject, rollback_ops: RollbackOps
 ) -> None:
     """Compose, and not the engine, waits for dependencies."""
-    limits = {"start": "3s"}
-    rollback_ops.settings(project.toml(verify=QUICK, limits=limits))
+    rollback_ops.settings(project.toml(verify=QUICK, limits={"start": "3s"}))
     job = server(command=["sh", "-c", "until [ -e /shared/ready ]; do sleep 0.1; done"])
     web = server(depends_on={"job": {"condition": "service_completed_successfully"}})
     project.release("r1", job=job, web=web)
@@ -197,6 +196,7 @@ def test_a_start_that_takes_longer_than_its_limit_goes_on_until_something_else_i
         (project.shared / "ready").touch()
         assert project.runs("r1")
     else:
+        rollback_ops.settings(project.toml(verify=QUICK))
         back = rollback_ops(*ROLLBACK, "--to", "r2")
         assert back.code == 0, back.err
         assert project.runs("r2")

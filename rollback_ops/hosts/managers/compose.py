@@ -177,5 +177,6 @@ def _project(service: Service, name: str) -> str:
 @cache
 def _functions() -> str:
     """The functions without comments and indentation, which need not cross the network."""
-    lines = (line.lstrip(" ") for line in (Path(__file__).parent / "compose.sh").read_text("utf-8").splitlines())
+    texts = ((Path(__file__).parent / name).read_text("utf-8") for name in ("compose.sh", "compose_change.sh"))
+    lines = (line.lstrip(" ") for text in texts for line in text.splitlines())
     return "".join(f"{line}\n" for line in lines if line and (not line.startswith("#") or "shellcheck" in line))
