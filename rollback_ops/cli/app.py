@@ -134,6 +134,30 @@ def hold(session: Session, typed: Typed) -> None:
 
 
 @app.command()
+@takes("env", "span", *HOSTS)
+def arm(session: Session, typed: Typed) -> None:
+    """Let the hosts go back by themselves to what is live now, unless it is confirmed in time."""
+    context = _open(session, typed)
+    from rollback_ops.cli import show
+    from rollback_ops.commands.arm import arm as run
+    from rollback_ops.core.tasks import Cancellation
+
+    show.armed(session, run(context, Cancellation()), as_json=typed.json)
+
+
+@app.command()
+@takes(*OF_AN_ENVIRONMENT)
+def confirm(session: Session, typed: Typed) -> None:
+    """Let what was deployed since `arm` stay."""
+    context = _open(session, typed)
+    from rollback_ops.cli import show
+    from rollback_ops.commands.arm import confirm as run
+    from rollback_ops.core.tasks import Cancellation
+
+    show.confirmed(session, run(context, Cancellation()), as_json=typed.json)
+
+
+@app.command()
 @takes("env", "revision", "to_deploy", "allow_bad", *HOSTS)
 def gate(session: Session, typed: Typed) -> None:
     """Say whether a release may be deployed: nothing is held, and it is not known to be bad."""

@@ -92,7 +92,9 @@ class Typed:
         "--exclude-region", metavar="NAME", help="Without this region; may be repeated.", multiple=True, default=()
     )
     trigger: str | None = _option("--trigger", metavar="T", help="What started the rollback: deploy-failed, …")
-    span: str | None = _option("--for", metavar="TIME", help="For how long: 30m, 24h, 7d. [default: hold.for]")
+    span: str | None = _option(
+        "--for", metavar="TIME", help="For how long: 30m, 24h, 7d. [default: hold.for; arm: 10m]"
+    )
     lift: bool | None = _flag("--lift", help="Lift what is held.")
     revision: str | None = _option("--revision", metavar="SHA", help="The commit that is to be deployed.")
     to_deploy: str | None = _option("--release", metavar="NAME", help="The release that is to be deployed.")

@@ -14,6 +14,7 @@ from rollback_ops.cli.output.text import Line
 
 if TYPE_CHECKING:
     from rollback_ops.cli.session import Session
+    from rollback_ops.commands.arm import Arming, Confirmation
     from rollback_ops.commands.finish import Finished
     from rollback_ops.commands.gate import Gate
     from rollback_ops.commands.history import History, Logged
@@ -109,6 +110,22 @@ def holds(session: Session, held: Held, *, as_json: bool) -> NoReturn:
     session.step.because((line.text for line in told), "Holds", held.environment)
     _print(session, documents.holds(held), lines, as_json)
     raise process.Ended(held.exit_code)
+
+
+def armed(session: Session, done: Arming, *, as_json: bool) -> NoReturn:
+    _lost(session, done.lost)
+    lines = list(holds_text.armed(done))
+    session.step.because((line.text for line in (*text.lost(done.lost), *lines)), "Armed", done.environment)
+    _print(session, documents.arming(done), lines, as_json)
+    raise process.Ended(done.exit_code)
+
+
+def confirmed(session: Session, done: Confirmation, *, as_json: bool) -> NoReturn:
+    _lost(session, done.lost)
+    lines = list(holds_text.confirmed(done))
+    session.step.because((line.text for line in (*text.lost(done.lost), *lines)), "Confirmed", done.environment)
+    _print(session, documents.confirmation(done), lines, as_json)
+    raise process.Ended(done.exit_code)
 
 
 def gate(session: Session, found: Gate, *, as_json: bool) -> NoReturn:

@@ -20,6 +20,7 @@ Trigger = Literal[
     "config-invalid",
     "database-unreachable",
     "metric-degraded",
+    "unconfirmed",
     "drill",
 ]
 # A person started the rollback; every other trigger is automatic.
@@ -174,6 +175,33 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Armed:
+    """A host that goes back to ``target`` by itself at ``until``, unless somebody confirms before."""
+
+    run: str
+    target: str
+    until: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ArmOrder:
+    """What a host needs to go back by itself after ``seconds``.
+
+    ``intent`` and ``hold`` are JSON objects without their ends: only then it is known what is left. ``hold`` is empty
+    where none is to be set; a tab and its seconds stand behind it.
+    """
+
+    run: str
+    seconds: float
+    until: str
+    owner: str
+    run_url: str
+    intent: str
+    hold: str
+
+
+@dataclass(frozen=True, slots=True)
 class OpenTransaction:
     """A transaction that a host began and did not finish. ``source`` is what ``current`` pointed at.
 
@@ -215,6 +243,7 @@ class Survey:
     seconds: float = 0.0
     bad_revisions: tuple[BadRevision, ...] = ()
     holds: tuple[Hold, ...] = ()
+    armed: Armed | None = None
 
     @property
     def interrupted(self) -> OpenTransaction | None:

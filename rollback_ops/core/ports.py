@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import (
+    Armed,
+    ArmOrder,
     Hold,
     HostCommand,
     Inspection,
@@ -66,6 +68,12 @@ class Host(Protocol):
 
     def record(self, run: str, notes: Mapping[str, tuple[Note, str]], line: str, hold: Hold | None = None) -> None:
         """Note how releases were found, and why; append a line to the journal, set a hold, and release the lease."""
+
+    def arm(self, order: ArmOrder) -> Armed:
+        """Let the host go back by itself, unless somebody confirms. Raises ``Refused`` where that is not possible."""
+
+    def confirm(self) -> bool:
+        """Let what is live stay. Returns whether the host was armed."""
 
     def schema(self, releases: Sequence[str], timeout: float | None) -> SchemaAnswer:
         """Ask for the database's versions, within ``timeout`` seconds (None: not), and for what releases know."""

@@ -196,6 +196,11 @@ class Fleet:
         written = tasks.each(notes, write, within, Cancellation())
         return {name: error for name, error in written.items() if error is not None}
 
+    def confirm(self, names: Iterable[str]) -> dict[str, RollbackOpsError]:
+        """Let what is live on these hosts stay. Returns the errors, by host."""
+        done = tasks.each(list(names), lambda name: self._hosts[name].confirm(), _RECORD_WITHIN, Cancellation())
+        return {name: error for name, error in done.items() if isinstance(error, RollbackOpsError)}
+
     def share_holds(self, surveys: Sequence[Survey]) -> None:
         """Give each host the holds that others know, so that all know the same. What fails is done by the next run."""
         now = time.time()

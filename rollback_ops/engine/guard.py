@@ -124,3 +124,5 @@ def _mark_good(spec: RollbackSpec, fleet: Fleet, state: RunState) -> None:
     }
     errors = fleet.record(spec.info.id, notes, "")
     state.warnings += [f"{name}: it could not be marked good: {error.message}" for name, error in errors.items()]
+    errors = fleet.confirm(name for name in healthy if state.surveys[name].armed)
+    state.warnings += [f"{name}: it could not be confirmed: {error.message}" for name, error in errors.items()]

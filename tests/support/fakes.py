@@ -10,6 +10,8 @@ from typing import Literal
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Finding, Verification
 from rollback_ops.core.model import (
+    Armed,
+    ArmOrder,
     CommandResult,
     Hold,
     HostCommand,
@@ -113,6 +115,7 @@ class FakeHost:
     dials: list[str] = field(default_factory=list)
     program: str = ""
     holds: tuple[Hold, ...] = ()
+    armed: Armed | None = None
     versions: tuple[str, ...] | None = ()
     knows: Mapping[str, KnownSchema] = field(default_factory=dict)
 
@@ -133,6 +136,7 @@ class FakeHost:
             self.blockers,
             self.warnings,
             holds=self.holds,
+            armed=self.armed,
         )
 
     def inspect(self, release: str, questions: Sequence[HostCommand] = ()) -> Inspection:
@@ -174,6 +178,16 @@ class FakeHost:
         self.releases = tuple(_noted(run, r, *notes.get(r.name, ("", ""))) for r in self.releases)
         self.lines.append(line)
         self.holds += (hold,) if hold else ()
+
+    def arm(self, order: ArmOrder) -> Armed:
+        self._begin("arm", order.run)
+        self.armed = Armed(order.run, self.live.name, order.until, order.owner)
+        return self.armed
+
+    def confirm(self) -> bool:
+        self._begin("confirm")
+        was, self.armed = self.armed, None
+        return was is not None
 
     def schema(self, releases: Sequence[str], timeout: float | None) -> SchemaAnswer:
         self._begin("schema", " ".join(releases) if timeout is None else f"database {' '.join(releases)}")

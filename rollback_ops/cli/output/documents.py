@@ -15,6 +15,7 @@ from rollback_ops.core.plan import NothingToDo, Plan
 from rollback_ops.core.run import rfc3339
 
 if TYPE_CHECKING:
+    from rollback_ops.commands.arm import Arming, Confirmation
     from rollback_ops.commands.gate import Gate
     from rollback_ops.commands.history import History
     from rollback_ops.commands.hold import Held
@@ -61,6 +62,24 @@ def holds(held: Held) -> Document:
 
 def _hold(hold: Hold) -> Document:
     return asdict(hold) | {"since": _moment(hold.since), "until": _moment(hold.until)}
+
+
+def arming(done: Arming) -> Document:
+    armed = [{"host": host, **asdict(each)} for host, each in done.armed.items()]
+    return {
+        "environment": done.environment,
+        "armed": armed,
+        "nothing_live": list(done.bare),
+        "not_armed": _unreachable(done.lost),
+    }
+
+
+def confirmation(done: Confirmation) -> Document:
+    return {
+        "environment": done.environment,
+        "confirmed": [{"host": host} for host in done.confirmed],
+        "not_confirmed": _unreachable(done.lost),
+    }
 
 
 def gate(found: Gate) -> Document:

@@ -11,6 +11,7 @@ from rollback_ops.core.hold import about, expired, standing
 from rollback_ops.core.model import Hold
 
 if TYPE_CHECKING:
+    from rollback_ops.commands.arm import Arming, Confirmation
     from rollback_ops.commands.gate import Gate
     from rollback_ops.commands.hold import Held
 
@@ -54,6 +55,22 @@ def gate(found: Gate) -> Iterator[Line]:
         Line(f"  ! not asked: {host}: {error.without(host).splitlines()[0]}", "warning")
         for host, error in found.lost.items()
     )
+
+
+def armed(done: Arming) -> Iterator[Line]:
+    """Show the result of ``arm``."""
+    for host, each in done.armed.items():
+        yield Line(f"✓ {host}  goes back to {each.target} at {each.until}, unless it is confirmed", "good")
+    for host in done.bare:
+        yield Line(f"! {host}  nothing is live, so there is nothing to go back to: it is not armed", "warning")
+    if done.lost:
+        yield Line("✗ no host is armed", "bad")
+
+
+def confirmed(done: Confirmation) -> Iterator[Line]:
+    """Show the result of ``confirm``."""
+    for host in done.confirmed:
+        yield Line(f"✓ {host}  stays as it is", "good")
 
 
 def moment(at: float) -> str:

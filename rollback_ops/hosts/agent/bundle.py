@@ -15,7 +15,7 @@ from rollback_ops.core.model import Manager, ServiceId
 # The sections under sh/, in the order in which they are joined. Only ``env`` runs something; it changes nothing.
 _SECTIONS = (
     *("env", "lib", "survey", "current", "deployed", "tools", "state", "identity", "trust", "acl", "inspect"),
-    *("lock", "links", "units", "processes", "transaction", "worker", "journal", "marks", "holds", "schema"),
+    *("lock", "links", "units", "processes", "transaction", "worker", "journal", "marks", "holds", "arm", "schema"),
     "serve",
 )
 _BREAK_GLASS = (

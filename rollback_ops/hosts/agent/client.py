@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -16,6 +17,8 @@ from rollback_ops.core.errors import (
 )
 from rollback_ops.core.hold import line_of
 from rollback_ops.core.model import (
+    Armed,
+    ArmOrder,
     Hold,
     HostCommand,
     Inspection,
@@ -107,6 +110,20 @@ class AgentHost:
         # Marks alone are a courtesy: who may look but not write can still verify.
         if line and answer.status != 0:
             raise Refused(f"{self.name}: .rollback could not be written to")
+
+    def arm(self, order: ArmOrder) -> Armed:
+        words = (order.run, bundle.whole(order.seconds), order.until, order.owner, order.run_url)
+        answer = self._operate("arm", *words, json.dumps(self.name), order.intent, order.hold)
+        armed = protocol.armed(answer)
+        if armed and armed.run != order.run:
+            hint = "Confirm it first, or wait until then."
+            raise Refused(f"{self.name}: it is armed already, by {armed.by} until {armed.until}", hint)
+        if armed is None or answer.status != 0:
+            raise Refused(f"{self.name}: it could not be armed", "May this user write to .rollback?")
+        return armed
+
+    def confirm(self) -> bool:
+        return self._operate("confirm").status == 0
 
     def schema(self, releases: Sequence[str], timeout: float | None) -> SchemaAnswer:
         within = _LOOK_WITHIN + (timeout or 0.0)

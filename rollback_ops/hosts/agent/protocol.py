@@ -10,6 +10,7 @@ from typing import get_args
 from rollback_ops.core.errors import BadAnswer, Refused
 from rollback_ops.core.hold import parse
 from rollback_ops.core.model import (
+    Armed,
     BadRevision,
     CommandResult,
     HeldRelease,
@@ -70,6 +71,9 @@ BLOCKERS = {
 # What does not hold a rollback back, and should be known.
 NOTES = {
     "triggered-by": "{0} may start the service at any moment: name it in `units`, so that it is stopped, too",
+    "armed": "it goes back to {0} by itself at {1}, unless `confirm` or a healthy `guard` comes before (armed by {2})",
+    "armed-lost": "it was armed by {2} to go back to {0} at {1}, and was booted since: it stays as it is now",
+    "unconfirmed": "nobody confirmed {0}, so it went back to {1} by itself at {2} ({3}): nobody has verified it",
     "no-linger": "the user {0} does not linger, so the service ends with the last session: loginctl enable-linger {0}",
 }
 
@@ -149,6 +153,7 @@ def survey(host: str, answer: Answer, units: tuple[Unit, ...], seconds: float = 
         bad_revisions=tuple(BadRevision(*map(clean, f[:4])) for f in answer.of("bad-revision", 1)),
         notes=tuple(_explained(f) for f in answer.of("note", 2)),
         reaches=tuple(clean(f[0]) for f in answer.of("reaches", 1)),
+        armed=armed(answer),
         holds=tuple(_hold(f) for f in answer.of("hold", 2) if SAFE_NAME.fullmatch(f[0])),
     )
 
@@ -307,6 +312,11 @@ def _live(answer: Answer) -> Live:
 def _leases(answer: Answer) -> Iterator[Lease]:
     for run, owner, url, since, left, until, *_ in answer.of("lease", 5):
         yield Lease(clean(run), clean(owner), clean(url), clean(since), _number(left) or 0.0, clean(until))
+
+
+def armed(answer: Answer) -> Armed | None:
+    """Whether a host goes back by itself unless somebody confirms, and to what."""
+    return next((Armed(*map(clean, fields[:4])) for fields in answer.of("armed", 3)), None)
 
 
 def schema(answer: Answer) -> SchemaAnswer:

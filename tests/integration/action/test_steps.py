@@ -28,6 +28,8 @@ COMMANDS = (
     "resume",
     "hold",
     "gate",
+    "arm",
+    "confirm",
     "history list",
     "history stats",
     "history log",

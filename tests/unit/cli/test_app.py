@@ -34,6 +34,8 @@ COMMANDS: dict[str, set[str]] = {
     "seal": ON_HOSTS,
     "mark": ON_HOSTS | {"--reason"},
     "hold": ON_HOSTS | {"--reason", "--for", "--lift"},
+    "arm": ON_HOSTS | {"--for"},
+    "confirm": ON_HOSTS,
     "gate": ON_HOSTS | {"--revision", "--release", "--allow-bad"},
     "install": ON_HOSTS,
     "demo": set(),

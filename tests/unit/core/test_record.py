@@ -29,7 +29,7 @@ OUTCOMES = """
 """
 TRIGGERS = """
     manual workflow deploy-failed verification-failed health-timeout log-error process-crash config-invalid
-    database-unreachable metric-degraded drill
+    database-unreachable metric-degraded unconfirmed drill
 """
 
 

@@ -19,23 +19,27 @@ switch() {
 # The worker must not depend on the session that it is started from. A unit of its own is best: systemd
 # itself then finishes what a killed worker left. KillMode=process spares a service that a custom start
 # command left running in the worker's control group, and a start of Compose that goes on.
+# launch [SECONDS]: after so many, it goes back by itself (arm.sh).
 launch() {
-    mode=control-group
+    delay=${1:-} what=worker mode=control-group
     case $RO_MANAGER in custom | compose) mode=process ;; esac
     # Without work for it, the second program is not started.
     unless_done="[ -e $dir/done ] || exec"
     set --
+    [ -z "$delay" ] || what=fire
+    [ -z "$delay" ] || set -- "--on-active=$delay" --timer-property=AccuracySec=100ms
     for name in $LOGIN; do
         eval "set -- \"\$@\" \"--setenv=$name=\${$name:-}\""
     done
     if [ "$uid" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run >/dev/null &&
         systemd-run --quiet --no-block --collect --unit="rollback-ops-$run" "$@" -p "KillMode=$mode" \
             -p "RuntimeMaxSec=$RO_TOTAL_LIMIT" -p "TimeoutStopSec=$RO_TOTAL_LIMIT" -p "ExecStopPost=/bin/sh -c \"$unless_done /bin/sh $dir/program aftermath $run\"" \
-            /bin/sh "$dir/program" worker "$run" </dev/null >/dev/null 2>&1; then
+            /bin/sh "$dir/program" "$what" "$run" </dev/null >/dev/null 2>&1; then
         return
     fi
     # shellcheck disable=SC2016 # the inner shell expands these
-    setsid sh -c 'sh "$1" worker "$2"; eval "$3" sh "$1" aftermath "$2"' rollback-ops "$dir/program" "$run" "$unless_done" \
+    setsid sh -c '[ -z "$4" ] || { printf "%s\n" "$$" >"${1%/*}/sleeper"; sleep "$4"; }
+sh "$1" "$5" "$2"; eval "$3" sh "$1" aftermath "$2"' rollback-ops "$dir/program" "$run" "$unless_done" "$delay" "$what" \
         </dev/null >/dev/null 2>&1 &
 }
 
@@ -137,8 +141,8 @@ converse() {
 main() {
     case ${1:-} in
         converse) converse "$2" ;;
-        survey | inspect | switch | follow | ask | record | mark | hold | schema | history | seal) operate "$@" ;;
-        worker | aftermath) "$@" ;;
+        survey | inspect | switch | follow | ask | record | mark | hold | arm | confirm | schema | history | seal) operate "$@" ;;
+        worker | aftermath | fire) "$@" ;;
         *) exit 64 ;;
     esac
 }

@@ -12,6 +12,7 @@ survey() {
     show_lease
     show_unfinished
     show_holds
+    show_armed
     show_state
     show_bad_revisions
     show_related

@@ -5,7 +5,7 @@ break_glass() {
     case $0,${1:-} in
         rollback-ops,install) operate install ;;
         # Sent here by `rollback-ops`, or by ourselves, having become root.
-        rollback-ops,* | *,worker | *,aftermath) main "$@" ;;
+        rollback-ops,* | *,worker | *,aftermath | *,fire) main "$@" ;;
         *)
             RO_SELF=$(cat -- "$0") || exit 64
             case ${1:-} in
