@@ -45,7 +45,7 @@ def releases(found: Releases) -> Document:
 
 
 def _survey(survey: Survey) -> Document:
-    keys = ("host", "live", "releases", "units", "lease", "unfinished", "blockers", "warnings", "deploying")
+    keys = ("host", "live", "releases", "units", "lease", "unfinished", "armed", "blockers", "warnings", "deploying")
     whole = asdict(survey)
     return {key: whole[key] for key in keys}
 
