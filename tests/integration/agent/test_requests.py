@@ -173,7 +173,7 @@ def test_who_names_a_release_may_take_one_that_is_marked_bad(sandbox: Standalone
 
 
 def test_a_run_that_was_refused_puts_nothing_back(sandbox: Standalone, asked: AgentHost) -> None:
-    sandbox.host.record("another-run", {"r1": "bad"}, "")
+    sandbox.host.record("another-run", {"r1": BAD}, "")
     pretended = replace(order(sandbox), source=str(sandbox.releases / "r1"))
     assert asked.switch(pretended, lambda _: None).outcome == "refused"
     for number in ("2", "again1"):
