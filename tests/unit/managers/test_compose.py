@@ -248,3 +248,31 @@ def test_where_compose_itself_does_not_answer_the_state_is_unknown(box: Box) -> 
     (box.home / "bin" / "docker").write_text(broken)
     (unit,) = managers.parse(settings, "rosey", says(box, manager, manager.state))
     assert (unit.state, unit.detail) == ("unknown", "no such command")
+
+
+@pytest.mark.parametrize(
+    ("printed", "blocked"),
+    [
+        (REAL, ""),
+        ("unknown|shop|permission denied\n", "the state of the unit shop is unknown: permission denied\n"),
+        ("services|\n", "its compose file has none of the units\n"),
+        ("\n", "docker did not answer\n"),
+    ],
+)
+def test_break_glass_reads_why_nothing_may_be_changed(printed: str, blocked: str) -> None:
+    script = managers.reader(service("compose")).unstartable
+    found = subprocess.run(["sed", "-n", script], input=printed, capture_output=True, text=True, check=True)
+    assert found.stdout == blocked
+
+
+def test_break_glass_sees_a_start_and_not_a_change_of_health() -> None:
+    expression = managers.reader(service("compose")).identity
+
+    def identity(line: str) -> str:
+        words = ["grep", "-oE", "-e", expression]
+        return subprocess.run(words, input=line, capture_output=True, text=True, check=True).stdout
+
+    first = identity(container("running", health="starting"))
+    assert identity(container("running", health="healthy")) == first
+    assert identity(container("running").replace("|then|", "|later|")) != first
+    assert identity(container("running").replace("|0|then", "|1|then")) != first
