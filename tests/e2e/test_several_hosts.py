@@ -166,3 +166,27 @@ def test_one_rollback_is_one_line_of_the_history_of_both_hosts(rollback_ops: Rol
     assert rollback_ops("rollback", "prod", *WHY).code == 0
     records = rollback_ops("history", "list", "--json").document["records"]
     assert [len(record["hosts"]) for record in records] == [2]
+
+
+def test_a_host_that_was_down_learns_what_is_held_and_what_was_lifted(rollback_ops: RollbackOps, twins: Twins) -> None:
+    one, two = twins({}, {})
+    rollback_ops.settings(quick(one, hosts=logins(one, two), limits={"connect": "1s"}))
+    gate, why = ("gate", "prod", "--release", "b9"), ("--reason", "wait for the fix")
+    only_two = ("--host", logins(two)[0])
+    two.host.cut_network()
+    try:
+        assert rollback_ops("hold", "prod", *why).code == 1
+        assert rollback_ops(*gate).code == 1
+    finally:
+        two.host.restore_network()
+    assert (rollback_ops(*gate).code, rollback_ops(*gate, *only_two).code) == (1, 0)
+    assert rollback_ops("hold", "prod").code == 0
+    assert rollback_ops(*gate, *only_two).code == 1
+    two.host.cut_network()
+    try:
+        assert rollback_ops("hold", "prod", "--lift", *why).code == 1
+    finally:
+        two.host.restore_network()
+    assert (rollback_ops(*gate).code, rollback_ops(*gate, *only_two).code) == (0, 1)
+    assert rollback_ops("hold", "prod").code == 0
+    assert rollback_ops(*gate, *only_two).code == 0

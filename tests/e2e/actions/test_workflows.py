@@ -10,12 +10,13 @@ import pytest
 
 from tests.support.act.act import Workflows
 from tests.support.act.callers import REASON, Bot, filed, states
+from tests.support.command import RollbackOps
 from tests.support.github_api.server import GitHubApi
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.lab import Lab
 from tests.support.project import PROJECT
 from tests.support.receiver import Receiver
-from tests.support.scene import FIRST, SECOND, THIRD, listing, pid, released
+from tests.support.scene import FIRST, SECOND, THIRD, listing, pid, quick, released
 
 # Each deployed release is this one with a behaviour of its own.
 DEPLOY = """#!/bin/sh
@@ -88,6 +89,18 @@ def deployment(service: Deployed, lab: Lab, here: Path, behaviour: str, before: 
     )
 
 
+def test_what_is_held_is_not_deployed(own: Workflows, bot: Bot, lab: Lab, rollback_ops: RollbackOps) -> None:
+    service = bot()
+    rollback_ops.settings(quick(service))
+    assert rollback_ops("hold", "prod", "--reason", "wait for the fix").code == 0
+    use(own, "deploy-example.yml")
+    own.write("deploy.sh", deployment(service, lab, own.directory, "healthy"))
+    ran = own(environment="prod")
+    assert (ran.journal.job, service.live()) == ("failure", THIRD)
+    assert "wait for the fix" in ran.journal.said("1/rollback")
+    assert rollback_ops("list", "prod", "--json").document["hosts"][0]["armed"] is None
+
+
 @pytest.mark.parametrize(
     ("deployed", "outcomes", "trigger"),
     [
@@ -113,7 +126,7 @@ def test_a_deployment_undoes_itself_once(
     own.write("deploy.sh", deployment(service, lab, own.directory, **deployed))
     (own.repository / "deploy.sh").chmod(0o755)
     ran = own(environment="prod")
-    guard, last = "guard", "4"
+    guard, last = "guard", "6"
     assert {"guard": ran.journal.result(guard), "last": ran.journal.result(last)} == outcomes, (
         ran.journal.failed,
         ran.journal.text,

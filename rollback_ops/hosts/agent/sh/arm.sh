@@ -22,6 +22,7 @@ arm() {
         [ -n "$armed_lost" ] && say "$run" "$boot" "$live_name" "$3" "$4" >"$state/armed" || return 1
     }
     launch "$2"
+    forget_oldest "$state"/runs/*/
     say armed "$run" "$live_name" "$3" "$4"
 }
 
