@@ -97,7 +97,9 @@ def command(program: str, operation: str, *arguments: str) -> str:
     line = f"{_BOOTSTRAP} {shlex.quote(program)} {shlex.join([operation, *arguments])}"
     if len(line.encode()) > _LONGEST_COMMAND:
         hint = "Are there very long commands in the settings? Put them into scripts on the host."
-        raise Refused(f"what the host is to be told has {len(line):,} characters, more than one command may have", hint)
+        raise Refused(
+            f"the remote command is too long ({len(line):,} characters; the limit is {_LONGEST_COMMAND:,})", hint
+        )
     return line
 
 
@@ -130,12 +132,13 @@ def _body() -> str:
 
 @cache
 def installed_body() -> str:
-    """The agent with break-glass: it stays on the host, and somebody may have to read it there.
+    """The agent with break-glass. It stays on the host, so it can be read there: indented, with tabs.
 
-    It has to leave room for the settings in one command, so it is indented with tabs, and without the agent's comments.
+    It has to leave room for the settings in one command, so its comments are here only.
     """
-    agent = re.sub("^ *#(?! shellcheck).*\n", "", _joined(_SECTIONS), flags=re.MULTILINE)
-    text = f"{agent}\n{_joined(f'breakglass/{name}' for name in _BREAK_GLASS)}{_BREAK_GLASS_MAIN}"
+    sections = (*_SECTIONS, *(f"breakglass/{name}" for name in _BREAK_GLASS))
+    text = re.sub("^ *#(?! shellcheck).*\n", "", _joined(sections) + _BREAK_GLASS_MAIN, flags=re.MULTILINE)
+    text = re.sub("(# shellcheck [^ \n]+) #.*", r"\1", text)
     return re.sub("^(?: {4})+", lambda spaces: "\t" * (len(spaces[0]) // 4), text, flags=re.MULTILINE)
 
 

@@ -34,7 +34,7 @@ def request(place: str, operation: str, *arguments: str) -> str:
     """A request as sh/breakglass/entry.sh takes it. Raises ``Refused`` for one that is too long."""
     line = " ".join([place, "--request", operation, *map(_encoded, arguments)])
     if len(line) > _LONGEST_REQUEST:
-        raise Refused(f"what the host is to be told has {len(line):,} characters, more than one command may have")
+        raise Refused(f"the remote command is too long ({len(line):,} characters; the limit is {_LONGEST_REQUEST:,})")
     return line
 
 

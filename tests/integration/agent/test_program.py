@@ -64,7 +64,7 @@ def test_an_operation_that_there_is_not_is_an_error_and_does_nothing(sandbox: Sa
 
 
 def test_what_is_too_long_for_one_command_is_refused_and_not_cut(sandbox: Sandbox) -> None:
-    with pytest.raises(Refused, match="characters, more than one command may have"):
+    with pytest.raises(Refused, match="too long"):
         sandbox.host.inspect("r2", [HostCommand("x" * 130_000, 1.0)])
 
 
