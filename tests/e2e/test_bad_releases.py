@@ -86,7 +86,7 @@ def test_each_release_that_cannot_be_gone_back_to_is_told_with_its_reason(
         chown -R deploy {service.root}; chown root 5; chmod 700 5"""
     )
     with untouched(service):
-        ended = rollback_ops(*ROLLBACK)
+        ended = rollback_ops(*ROLLBACK, "--ignore-deploy-lock")
     assert "--backup" in refusal(ended)
     words = {
         "11": "newer",
@@ -105,7 +105,7 @@ def test_each_release_that_cannot_be_gone_back_to_is_told_with_its_reason(
     assert len(set(why.values())) == len(why)
 
     service.host.run(f"mv {service.root}/nine {service.releases_directory}/0")
-    ended = rollback_ops(*ROLLBACK)
+    ended = rollback_ops(*ROLLBACK, "--ignore-deploy-lock")
     assert (ended.code, service.live(), len(rejected(ended))) == (0, "0", 9)
 
 

@@ -137,3 +137,15 @@ def test_a_note_that_a_release_was_left_ends_when_it_is_proven(sandbox: Sandbox)
     sandbox.host.record(LATER, {"r3": GOOD}, "")
     found = release(sandbox, "r3")
     assert (found.mark, found.left_by) == ("good", "")
+
+
+@pytest.mark.parametrize("revision", ["", "another"])
+def test_a_seal_holds_where_the_revision_of_the_release_was_changed(sandbox: Sandbox, revision: str) -> None:
+    place = sandbox.releases / "r2" / "REVISION"
+    place.write_text("sha-r2\n")
+    sandbox.host.seal("r2")
+    place.unlink()
+    if revision:
+        place.write_text(f"{revision}\n")
+    assert next(release.sealed for release in sandbox.host.survey().releases if release.name == "r2")
+    assert sandbox.host.inspect("r2").broken

@@ -1,18 +1,28 @@
 # What a release is, besides its name: names are used again. Its revision, or, where it has none, when its directory was
 # made, or, where the host cannot say that, the inode.
 
-# identify NAME [CREATED INODE]: set revision and identity. What stat says of the directory saves a process.
+# identify NAME [CREATED INODE]: set revision, identity, and born where it is known. What stat says of the directory saves
+# a process.
 identify() {
     revision_of "$releases/$1"
+    born=''
+    [ "$#" = 1 ] || is_born "$2" "$3"
     if [ -n "$revision" ]; then
         identity=revision:$revision
         return
     fi
-    [ "$#" -gt 1 ] || {
-        both=$(stat -c '%.6W %i' -- "$releases/$1" 2>/dev/null)
-        set -- "$1" "${both% *}" "${both#* }"
-    }
-    case $2 in [1-9]*.*) identity=created:$2 ;; *) identity=inode:$3 ;; esac
+    [ -n "$born" ] || find_born "$1"
+    identity=$born
+}
+
+# find_born NAME: set born, which a directory keeps whatever is changed in it.
+find_born() {
+    both=$(stat -c '%.6W %i' -- "$releases/$1" 2>/dev/null)
+    is_born "${both% *}" "${both#* }"
+}
+
+is_born() {
+    case $1 in [1-9]*.*) born=created:$1 ;; *) born=inode:$2 ;; esac
 }
 
 # is_of IDENTITY: whether what was noted under this name is about the release that was identified. An earlier version

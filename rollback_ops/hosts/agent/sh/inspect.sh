@@ -115,7 +115,8 @@ seal() {
     if find . -type f $linked -print0 | sort -z | xargs -0 -r sha256sum -b >"$new" && is_manifest "$new" &&
         files=$(wc -l <"$new") && tree | sha256sum -b >>"$new"; then
         identify "$1"
-        printf '%s\n' "$identity" >"$manifests/.$1"
+        find_born "$1"
+        printf '%s\n' "$identity" "$born" >"$manifests/.$1"
         mv -f -- "$new" "$manifests/$1"
         say sealed "$1" "$files"
     else

@@ -15,11 +15,13 @@ own_directory() {
 # Set manifest: the file; empty for a release that is not sealed. A file beside it, whose name no release can have, says
 # of what it is.
 manifest_of() {
-    manifest=$manifests/$1 sealed_as=''
+    manifest=$manifests/$1 sealed_as='' sealed_born=''
     [ -e "$manifest" ] || manifest=$old_manifests/$1
     [ -e "$manifest" ] || manifest=''
-    [ -z "$manifest" ] || [ ! -r "$manifests/.$1" ] || IFS= read -r sealed_as <"$manifests/.$1" || :
-    is_of "$sealed_as" || manifest=''
+    [ -n "$manifest" ] && [ -r "$manifests/.$1" ] || return 0
+    { IFS= read -r sealed_as && IFS= read -r sealed_born; } <"$manifests/.$1"
+    # A sealed directory whose REVISION was changed or removed since is no other release: it is damaged.
+    is_of "$sealed_as" || { [ -n "$born" ] || find_born "$1" && [ "$sealed_born" = "$born" ]; } || manifest=''
 }
 
 # Set open_run, open_target and open_source: the transaction that was begun and did not end. Empty without one.
