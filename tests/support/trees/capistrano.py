@@ -10,6 +10,14 @@ from tests.support.trees.tool import Repository, Tool, run, wait_for_another_sec
 PROJECT = Path(__file__).parent / "capistrano_project"
 
 
+def cap(task: str, **variables: object) -> bool:
+    """Run a task of the project, and return whether it succeeded. DEPLOY_TO is the root on the server.
+
+    REPOSITORY is the repository as the server sees it, and RESTART the command that restarts the service there.
+    """
+    return run([tool("cap"), "prod", task], PROJECT, {"USER": "ana", **variables})
+
+
 class Capistrano(Tool):
     """Deploys to this machine with its local backend, and from a repository here."""
 
@@ -18,7 +26,6 @@ class Capistrano(Tool):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        self._cap = tool("cap")
         self._repository = Repository(directory / "repository")
 
     def deploy(self, behaviour: str) -> str:
@@ -36,5 +43,5 @@ class Capistrano(Tool):
         assert self._run("deploy:rollback")
 
     def _run(self, task: str, **variables: str) -> bool:
-        given: dict[str, object] = {"REPOSITORY": self._repository.place, "DEPLOY_TO": self.root}
-        return run([self._cap, "prod", task], PROJECT, {**given, "RESTART": self.restart, "USER": "ana", **variables})
+        place = self._repository.place
+        return cap(task, REPOSITORY=place, DEPLOY_TO=self.root, RESTART=self.restart, **variables)

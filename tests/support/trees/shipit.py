@@ -15,6 +15,19 @@ from tests.support.trees.tool import Repository, Tool, run, wait_for_another_sec
 HERE = Path(__file__).parent
 
 
+def shipit(task: str, **variables: object) -> bool:
+    """Run a task of the project, and return whether it succeeded; see ``capistrano.cap``.
+
+    REPOSITORY is on this machine.
+    """
+    modules = cache() / "shipit" / "node_modules"
+    if not modules.is_dir():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("Shipit is not installed: run tests/packages.sh")
+    command = [tool("node"), str(modules / "shipit-cli" / "bin" / "shipit"), "prod", task]
+    path = f"{HERE}:{os.environ['PATH']}"
+    return run(command, HERE / "shipit_project", {"NODE_PATH": modules, "PATH": path, **variables})
+
+
 class Shipit(Tool):
     """Deploys with rsync and ``ssh``, which runs its commands on this machine here."""
 
@@ -24,11 +37,7 @@ class Shipit(Tool):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        self._node = tool("node")
         tool("rsync")
-        self._modules = cache() / "shipit" / "node_modules"
-        if not self._modules.is_dir():
-            (pytest.fail if os.environ.get("CI") else pytest.skip)("Shipit is not installed: run tests/packages.sh")
         self._repository = Repository(directory / "repository")
 
     def deploy(self, behaviour: str) -> str:
@@ -47,12 +56,5 @@ class Shipit(Tool):
         assert self._run("rollback")
 
     def _run(self, task: str, **variables: str) -> bool:
-        given: dict[str, object] = {
-            "REPOSITORY": self._repository.place,
-            "DEPLOY_TO": self.root,
-            "RESTART": self.restart,
-            "NODE_PATH": self._modules,
-            "PATH": f"{HERE}:{os.environ['PATH']}",
-        }
-        command = [self._node, str(self._modules / "shipit-cli" / "bin" / "shipit"), "prod", task]
-        return run(command, HERE / "shipit_project", {**given, **variables})
+        place = self._repository.place
+        return shipit(task, REPOSITORY=place, DEPLOY_TO=self.root, RESTART=self.restart, **variables)
