@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import rollback_ops
-from rollback_ops.hosts.agent.__main__ import text
+from rollback_ops.core.redaction import Redactor
+from rollback_ops.hosts.agent.__main__ import text as agent
 
 PACKAGE = Path(rollback_ops.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -23,6 +24,22 @@ LONGEST_FUNCTION = 60
 
 def name(module: Path) -> str:
     return str(module.relative_to(PACKAGE.parent))
+
+
+def messages(module: Path) -> list[str]:
+    """The texts with blanks in a module, without docstrings, and with a word in the place of what is filled in."""
+    nodes = list(ast.walk(ast.parse(module.read_text(encoding="utf-8"))))
+    docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    texts = []
+    for node in nodes:
+        parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+        if id(node) not in docstrings and all(isinstance(part, ast.Constant | ast.FormattedValue) for part in parts):
+            texts.append("".join(str(part.value) if isinstance(part, ast.Constant) else "it" for part in parts))
+    return [text for text in texts if " " in text]
+
+
+def test_no_message_looks_like_a_secret() -> None:
+    assert [(name(module), text) for module in MODULES for text in messages(module) if Redactor()(text) != text] == []
 
 
 def test_imports_point_one_way(tmp_path: Path) -> None:
@@ -59,7 +76,7 @@ def test_functions_fit_on_a_screen() -> None:
 @pytest.mark.parametrize("product", ["sent", "installed"])
 def test_no_function_of_the_agent_replaces_another_one_of_the_same_name(product: str) -> None:
     """The sections become one text, and a shell takes the last definition of a name without a word."""
-    names = Counter(re.findall(r"^[ \t]*(\w+) *\(\)", text(product), re.MULTILINE))
+    names = Counter(re.findall(r"^[ \t]*(\w+) *\(\)", agent(product), re.MULTILINE))
     assert len(names) > 80
     assert [name for name, count in names.items() if count > 1] == []
 

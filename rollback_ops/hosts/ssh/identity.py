@@ -193,7 +193,7 @@ def _load_file(path: Path) -> PKey | str | None:
     except OSError as error:
         return f"{path} cannot be read: {error.strerror}"
     except PassphraseNeeded:
-        return f"{path} is encrypted with a passphrase: unlock it with `ssh-add {path}`"
+        return f"{path} is encrypted with a passphrase (unlock it with `ssh-add {path}`)"
     except UsageError as error:
         return error.message
 
