@@ -50,7 +50,7 @@ def build(settings: Mapping[str, Check], release: str) -> dict[str, HostProbe | 
 
 
 def _build(check: Check, release: str) -> HostProbe | NetworkProbe:
-    """The table of kinds. mypy reports a kind of ``config.Check`` that has no case here."""
+    """Build one check. mypy reports a kind of ``config.Check`` that has no case here."""
     match check:
         case HttpCheck():
             return http.Http(check, release)

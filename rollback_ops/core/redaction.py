@@ -1,4 +1,4 @@
-"""Secrets in free text (log lines, answers, messages), put out of sight.
+"""Hides secrets in free text: log lines, answers, messages.
 
 It errs on the side of hiding: a harmless word after ``password:`` is hidden too. Every pattern looks at a bounded
 number of characters again at most, so that the time is linear in the length of the text, whoever wrote it.
@@ -26,7 +26,7 @@ _VALUE = (
 
 
 def _keep(match: re.Match[str]) -> str:
-    """What stands before the secret stays, an opening quote too."""
+    """Replace the secret, and keep what stands before it, an opening quote too."""
     return "".join(group or "" for group in match.groups()) + _MASK
 
 
@@ -35,7 +35,7 @@ def _hide(match: re.Match[str]) -> str:
 
 
 def _line_by_line(match: re.Match[str]) -> str:
-    """A block keeps its lines, so that what stands on the next one stays where it is."""
+    """Replace each line of a block, so that the number of lines stays."""
     return "\n".join(_MASK for _ in match[0].split("\n"))
 
 
@@ -188,7 +188,7 @@ def _for_printf(character: str) -> str:
 
 
 def _forms(secrets: Iterable[str]) -> list[str]:
-    """Every text that gives a known secret away, the longest first."""
+    """Return every text that gives a known secret away, the longest first."""
     forms = set()
     for secret in secrets:
         lines = [line.strip() for line in secret.splitlines()]
@@ -212,7 +212,7 @@ class Redactor:
         self._expressions = tuple(re.compile(each) for each in dict.fromkeys((known, *patterns)) if each)
 
     def __call__(self, text: str) -> str:
-        """The text with ``***`` in the place of every secret in it."""
+        """Return the text with ``***`` in the place of every secret in it."""
         if not text:
             return text
         for expression in self._expressions:
@@ -222,7 +222,7 @@ class Redactor:
         return text
 
     def document(self, value: Any) -> Any:
-        """A JSON document with every text in it redacted. Keys stay as they are."""
+        """Return a JSON document with every text in it redacted. Keys stay as they are."""
         if isinstance(value, str):
             return self(value)
         if isinstance(value, dict):

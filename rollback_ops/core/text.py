@@ -46,7 +46,7 @@ def _fits(character: str) -> bool:
 
 
 def joined(text: str) -> str:
-    """The lines of a message as one: its hint follows its sentence."""
+    """Join the lines of a message: its hint follows its sentence."""
     return re.sub(r" *\n *", " ", text)
 
 
@@ -55,7 +55,7 @@ def short(text: str, longest: int = _LONGEST) -> str:
 
 
 def quoted(value: object) -> str:
-    """A value as its file would spell it. Empty for a table or a list, which a few words cannot show."""
+    """Return a value as its file would spell it. Empty for a table or a list, which a few words cannot show."""
     if isinstance(value, str):
         return "(not shown)" if holds_a_secret(value) else f'"{one_line(value, _LONGEST)}"'
     if isinstance(value, bool):
@@ -66,7 +66,7 @@ def quoted(value: object) -> str:
 
 
 def did_you_mean(wrong: str, names: Iterable[str]) -> str:
-    """The nearest right name as a question that can follow a message; empty when none is near."""
+    """Return the nearest right name as a question that can follow a message; empty when none is near."""
     from difflib import get_close_matches
 
     by_lower_case = {name.lower(): name for name in names}

@@ -48,7 +48,7 @@ _BOOTSTRAP = """sh -c 'RO_SELF=$1; shift; eval "$RO_SELF"' rollback-ops"""
 
 
 def render(about: ServiceId, service: Service, manager: Manager) -> str:
-    """The program with this service's settings in front of it."""
+    """Return the program with this service's settings in front of it."""
     return assignments(about, service, manager) + _body()
 
 
@@ -104,7 +104,7 @@ def command(program: str, operation: str, *arguments: str) -> str:
 
 
 def request(token: str, operation: str, *arguments: str) -> bytes:
-    """One operation as ``converse TOKEN``, an operation itself, reads it from its standard input."""
+    """Return one operation as ``converse TOKEN``, an operation itself, reads it from its standard input."""
     words = f"{shlex.join([operation, *arguments])} {token}".encode()
     if len(words) <= _SHORT and b"\n" not in words:
         return b"line\n%b\n" % words
@@ -112,7 +112,7 @@ def request(token: str, operation: str, *arguments: str) -> bytes:
 
 
 def _watched(service: Service) -> Iterator[str]:
-    """The log files that checks read, whose ends are to be noted before a start."""
+    """Yield the log files that checks read. The worker notes their ends before a start."""
     files = dict.fromkeys(
         check.file for check in service.checks.values() if isinstance(check, LogsCheck) and check.file
     )
@@ -125,14 +125,14 @@ def whole(seconds: float) -> str:
 
 @cache
 def _body() -> str:
-    """The agent without comments and indentation, which is half of it and need not cross the network."""
+    """Return the agent without comments and indentation, which are half of it and need not cross the network."""
     lines = (line.lstrip(" ") for line in _joined(_SECTIONS).splitlines())
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("#")) + _MAIN
 
 
 @cache
 def installed_body() -> str:
-    """The agent with break-glass. It stays on the host, so it can be read there: indented, with tabs.
+    """Return the agent with break-glass. It stays on the host, so it can be read there: indented, with tabs.
 
     It has to leave room for the settings in one command, so its comments are here only.
     """

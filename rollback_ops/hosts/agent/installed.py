@@ -64,7 +64,7 @@ class Installation:
 
 
 def render(installation: Installation) -> str:
-    """The text of the file. It holds no secrets, and is only definitions up to its last line."""
+    """Return the text of the file. It holds no secrets, and only definitions up to its last line."""
     settings, functions = _settings(installation), bundle.installed_body()
     # The rules of redaction and the words are in the settings' place, and yet they are the program's.
     program = _digest(functions + redaction.sed_script(()) + _words())
@@ -73,7 +73,7 @@ def render(installation: Installation) -> str:
 
 
 def difference(found: str, text: str) -> str:
-    """How the file whose second line is ``found`` differs from ``text``, in words; empty where it does not."""
+    """Say how the file whose second line is ``found`` differs from ``text``; empty where it does not."""
     there, here = _STAMP.fullmatch(found.strip()), _STAMP.fullmatch(text.split("\n", 2)[1])
     if here is None:
         raise AssertionError("every text has its stamp")
@@ -111,7 +111,7 @@ def _hurry(limits: Limits) -> str:
 
 
 def _words() -> str:
-    """What the codes of a survey mean, as a function that sets ``words``."""
+    """Return a function that sets ``words`` to what a code of the survey means."""
     blockers = [f"{code}) words={_template(text)} ;;" for code, text in protocol.BLOCKERS.items()]
     states = [f"live-{state}) words={_template(text)} ;;" for state, text in plan.NOT_LIVE.items()]
     order = {"mixed": MIXED, "created": CREATED, "unclear": plan.UNCLEAR, "never": plan.NEVER}
@@ -125,7 +125,7 @@ def _words() -> str:
 
 
 def _template(text: str) -> str:
-    """A text with {0} and {1} in it, as a word of the shell: the code's details are behind it."""
+    """Return a text with {0} and {1} in it as a word of the shell. The code's details are its positional parameters."""
     pieces = (
         f'"${int(piece) + 2}"' if n % 2 else shlex.quote(piece) for n, piece in enumerate(re.split(r"\{(\d)\}", text))
     )
@@ -196,7 +196,7 @@ def _how(name: str, check: Check | None, questions: Mapping[str, HostCommand]) -
 
 
 def _word(text: str) -> str:
-    """A word of the shell, in which the release's name is filled in when it is known."""
+    """Return a word of the shell. The host fills in the release's name when it knows it."""
     return '"$release"'.join(shlex.quote(piece) if piece else "" for piece in text.split(RELEASE)) or "''"
 
 

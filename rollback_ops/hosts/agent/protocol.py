@@ -89,7 +89,7 @@ BAD_NAME = "a release's name has at most 128 letters, digits and ._+:@~=,- and b
 
 
 def clean(text: str, longest: int = 400) -> str:
-    """Text from a host, fit for one line on a terminal: no control or direction characters, bounded."""
+    """Return text from a host as one bounded line, without control and direction characters."""
     text = _CONTROL.sub(" ", text).strip()
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
@@ -108,7 +108,7 @@ class Answer:
     before: str = ""
 
     def feed(self, line: str) -> list[str] | None:
-        """The fields of a line, or None where it carries nothing."""
+        """Return the fields of a line; None: it carries nothing."""
         fields = line.split("\t")
         if not self.begun:
             self.begun = fields == ["rollback-ops", "1", self.operation]
@@ -123,7 +123,7 @@ class Answer:
         return fields
 
     def whole(self) -> Answer:
-        """This answer, or ``BadAnswer`` where it is not one from its heading to its end."""
+        """Return this answer. Raises ``BadAnswer`` if it is not complete, from its heading to its end."""
         if not self.begun:
             raise BadAnswer("the host did not run the agent: its answer has no heading")
         if self.status is None:
@@ -131,14 +131,14 @@ class Answer:
         return self
 
     def of(self, tag: str, least: int) -> Iterator[list[str]]:
-        """The fields behind a tag, for each line that has at least that many (missing ones are filled)."""
+        """Yield the fields behind a tag, for each line that has at least that many (missing ones are filled)."""
         for tagged, *fields in self.lines:
             if tagged == tag and len(fields) >= least:
                 yield [*fields, "", "", "", "", ""]
 
 
 def survey(host: str, answer: Answer, units: tuple[Unit, ...], seconds: float = 0.0) -> Survey:
-    """A host's survey. The units are the manager's to read."""
+    """Return a host's survey. The manager has read the units."""
     return Survey(
         host=host,
         releases=tuple(_releases(answer)),
@@ -182,12 +182,12 @@ def _serves_another(host: str, installed_for: ServiceId) -> Refused:
 
 
 def text_of(answer: Answer, tag: str) -> str:
-    """The raw text that stood behind a tag, line by line."""
+    """Return the raw text behind a tag, line by line."""
     return "\n".join("\t".join(fields) for tagged, *fields in answer.lines if tagged == tag)
 
 
 def switched(fields: Iterable[list[str]], units: tuple[Unit, ...] = ()) -> SwitchResult:
-    """How a transaction ended, from its progress lines. Without a result its end is unknown."""
+    """Return how a transaction ended, from its progress lines. Without a result, its end is unknown."""
     steps: list[StepReport] = []
     log: list[str] = []
     old: dict[str, str] = {}
@@ -217,7 +217,7 @@ def switched(fields: Iterable[list[str]], units: tuple[Unit, ...] = ()) -> Switc
 
 
 def inspected(answer: Answer) -> Inspection:
-    """What a host found out about a release before anything was stopped."""
+    """Return what a host found out about a release before anything was stopped."""
     manifest = next((f for f in answer.of("manifest", 1)), None)
     broken = (
         "" if manifest is None or manifest[0] == "ok" else clean(manifest[1]) or "its files are not the sealed ones"
@@ -226,17 +226,17 @@ def inspected(answer: Answer) -> Inspection:
 
 
 def sealed(answer: Answer) -> int | None:
-    """The number of files in the manifest that was written, or None where none was."""
+    """Return the number of files in the manifest that was written; None: none was."""
     return next((_count(fields[1]) for fields in answer.of("sealed", 2)), None)
 
 
 def installed(answer: Answer) -> InstallOutcome | None:
-    """What became of the file that was to be installed, or None where it was not."""
+    """Return what became of the file that was to be installed; None: it was not."""
     return next((word for tag, *_ in answer.lines if (word := _INSTALLED.get(tag))), None)
 
 
 def answers(answer: Answer) -> dict[int, CommandResult]:
-    """What each question was answered with, by its number."""
+    """Return the answer to each question, by its number."""
     said: dict[int, list[str]] = {}
     for number, *words in answer.of("said", 2):
         said.setdefault(_status(number), []).append(clean("\t".join(words)))
@@ -256,7 +256,7 @@ def standing(answer: Answer) -> tuple[str | None, bool | None]:
 
 
 def step_report(fields: list[str]) -> StepReport | None:
-    """One step of a transaction, or None where the line is none."""
+    """Return one step of a transaction; None: the line is none."""
     if len(fields) < 3 or fields[1] not in _STEP_OUTCOMES or not SAFE_NAME.fullmatch(fields[0]):
         return None
     detail = clean(fields[3]) if len(fields) > 3 else ""
@@ -315,12 +315,12 @@ def _leases(answer: Answer) -> Iterator[Lease]:
 
 
 def armed(answer: Answer) -> Armed | None:
-    """Whether a host goes back by itself unless somebody confirms, and to what."""
+    """Return whether a host goes back by itself unless somebody confirms, and to what."""
     return next((Armed(*map(clean, fields[:4])) for fields in answer.of("armed", 3)), None)
 
 
 def schema(answer: Answer) -> SchemaAnswer:
-    """What a host says of the schema of its database."""
+    """Return what a host says of the schema of its database."""
     *said, status = ["", *(clean(fields[0], 200) for fields in answer.of("version", 1) if fields[0].strip())]
     complaints = [clean(fields[0]) for fields in answer.of("complaint", 1) if fields[0].strip()]
     versions, why = tuple(filter(None, said)), ""

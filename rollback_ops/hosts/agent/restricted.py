@@ -26,12 +26,12 @@ class RestrictedSession:
         self._place = place
 
     def run(self, words: tuple[str, ...], on_line: Callable[[str], None], timeout: float) -> str:
-        """Run one operation, handing over its lines; what came on standard error. See ``Transport.execute``."""
+        """Run one operation and hand over its lines. Returns its standard error. See ``Transport.execute``."""
         return self._transport.execute(request(self._place, *words), on_line, timeout).stderr
 
 
 def request(place: str, operation: str, *arguments: str) -> str:
-    """A request as sh/breakglass/entry.sh takes it. Raises ``Refused`` for one that is too long."""
+    """Return a request as sh/breakglass/entry.sh takes it. Raises ``Refused`` for one that is too long."""
     line = " ".join([place, "--request", operation, *map(_encoded, arguments)])
     if len(line) > _LONGEST_REQUEST:
         raise Refused(f"the remote command is too long ({len(line):,} characters; the limit is {_LONGEST_REQUEST:,})")

@@ -176,7 +176,7 @@ def _project(service: Service, name: str) -> str:
 
 @cache
 def _functions() -> str:
-    """The functions without comments and indentation, which need not cross the network."""
+    """Return the functions without comments and indentation, which need not cross the network."""
     texts = ((Path(__file__).parent / name).read_text("utf-8") for name in ("compose.sh", "compose_change.sh"))
     lines = (line.lstrip(" ") for text in texts for line in text.splitlines())
     return "".join(f"{line}\n" for line in lines if line and (not line.startswith("#") or "shellcheck" in line))
