@@ -134,6 +134,18 @@ def hold(session: Session, typed: Typed) -> None:
 
 
 @app.command()
+@takes("env", "service", "backup", *WHERE, "json", "config")
+def preview(session: Session, typed: Typed) -> None:
+    """Show what a rollback would take away, and what it would bring back. Changes nothing."""
+    context = _open(session, typed, dry_run=True)
+    from rollback_ops.cli import show
+    from rollback_ops.commands.preview import preview as run
+    from rollback_ops.core.tasks import Cancellation
+
+    show.preview(session, run(context, Cancellation()), as_json=typed.json)
+
+
+@app.command()
 @takes("env", "span", *HOSTS)
 def arm(session: Session, typed: Typed) -> None:
     """Let the hosts go back by themselves to what is live now, unless it is confirmed in time."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from rollback_ops.cli import exit as process
 from rollback_ops.cli.output import documents, text
 from rollback_ops.cli.output import holds as holds_text
+from rollback_ops.cli.output import preview as preview_text
 from rollback_ops.cli.output.text import Line
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.install import Installation
     from rollback_ops.commands.list import Releases
     from rollback_ops.commands.mark import Marked
+    from rollback_ops.commands.preview import Preview
     from rollback_ops.commands.result import RunResult
     from rollback_ops.commands.seal import Sealed
     from rollback_ops.commands.verify import Verified
@@ -110,6 +112,14 @@ def holds(session: Session, held: Held, *, as_json: bool) -> NoReturn:
     session.step.because((line.text for line in told), "Holds", held.environment)
     _print(session, documents.holds(held), lines, as_json)
     raise process.Ended(held.exit_code)
+
+
+def preview(session: Session, found: Preview, *, as_json: bool) -> NoReturn:
+    _lost(session, found.lost)
+    lines = list(preview_text.lines(found))
+    session.step.because((line.text for line in (*text.lost(found.lost), *lines)), "Preview", found.environment)
+    _print(session, documents.preview(found), lines, as_json)
+    raise process.Ended(found.exit_code)
 
 
 def armed(session: Session, done: Arming, *, as_json: bool) -> NoReturn:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.install import Installation
     from rollback_ops.commands.list import Releases
     from rollback_ops.commands.mark import Marked
+    from rollback_ops.commands.preview import Preview
     from rollback_ops.commands.seal import Sealed
     from rollback_ops.commands.verify import Verified
     from rollback_ops.core.statistics import Spread, Statistics
@@ -62,6 +63,23 @@ def holds(held: Held) -> Document:
 
 def _hold(hold: Hold) -> Document:
     return asdict(hold) | {"since": _moment(hold.since), "until": _moment(hold.until)}
+
+
+def preview(found: Preview) -> Document:
+    decision = found.decision
+    return {
+        "environment": found.environment,
+        "leaves": asdict(found.leaves) if found.leaves else None,
+        "returns_to": asdict(found.returns_to) if found.returns_to else None,
+        "why_none": None if isinstance(decision, Plan) else decision.why,
+        "commits": asdict(found.commits),
+        "migrations": None if found.migrations is None else list(found.migrations),
+        "hosts": [{"host": h.host, "action": h.action, "why": h.why} for h in decision.hosts]
+        if isinstance(decision, Plan)
+        else [],
+        "warnings": list(decision.warnings) if isinstance(decision, Plan) else [],
+        "unreachable": _unreachable(found.lost),
+    }
 
 
 def arming(done: Arming) -> Document:

@@ -34,6 +34,7 @@ COMMANDS: dict[str, set[str]] = {
     "seal": ON_HOSTS,
     "mark": ON_HOSTS | {"--reason"},
     "hold": ON_HOSTS | {"--reason", "--for", "--lift"},
+    "preview": ON_HOSTS | {"--backup", "--to"},
     "arm": ON_HOSTS | {"--for"},
     "confirm": ON_HOSTS,
     "gate": ON_HOSTS | {"--revision", "--release", "--allow-bad"},
