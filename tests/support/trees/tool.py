@@ -73,14 +73,16 @@ class Repository:
         shutil.copy(str(program.__file__), place / "service.py")
         self._git("init", "--quiet", "--initial-branch=main")
 
-    def commit(self, behaviour: str) -> None:
+    def commit(self, behaviour: str) -> str:
+        """Commit a release that behaves like this, and return its revision."""
         (self.place / "behaviour").write_text(f"{behaviour}\n")
         self._git("add", "--all")
         person = ("-c", "user.name=ana", "-c", "user.email=ana@example.org")
         self._git(*person, "commit", "--quiet", "--allow-empty", f"--message={behaviour}")
+        return self._git("rev-parse", "HEAD").strip()
 
-    def _git(self, *words: str) -> None:
-        subprocess.run(["git", "-C", self.place, *words], check=True)
+    def _git(self, *words: str) -> str:
+        return subprocess.run(["git", "-C", self.place, *words], check=True, capture_output=True, text=True).stdout
 
 
 def run(command: Sequence[str], where: Path, variables: Mapping[str, object]) -> bool:
