@@ -219,6 +219,17 @@ class Limits(Section):
         return self
 
 
+class Traffic(Section):
+    """Shell command lines that take a host out of the load balancer, before the stop, and put it back after the start.
+
+    Each runs on the host, in the transaction, for ``timeout`` seconds at most.
+    """
+
+    drain: Command
+    undrain: Command
+    timeout: Limit = 30.0
+
+
 class CustomCommands(Section):
     """Shell command lines of ``manager = "custom"``. Each runs on the host, in the directory of the live release."""
 
@@ -241,6 +252,7 @@ class Service(Section):
     links: dict[PathInRelease, PathInRoot] = {}
     requires: tuple[RequiredPath, ...] = ()
     order: Order | None = None
+    traffic: Traffic | None = None
     ignore_deploy_lock: bool = False
     trusted: tuple[Trusted, ...] = ()
     checks: dict[Name, Check] = {}
@@ -280,6 +292,15 @@ class Service(Section):
             for key, deadline in deadlines.items():
                 if deadline > limit:
                     raise ValueError(f"has a {key} ({deadline:g}s) that is longer than its limits.{name} ({limit:g}s)")
+        return self
+
+    @model_validator(mode="after")
+    def _traffic_fits(self) -> Service:
+        if self.traffic and self.traffic.timeout >= self.limits.total:
+            raise ValueError(
+                f"has a traffic.timeout ({self.traffic.timeout:g}s) that is not shorter "
+                f"than its limits.total ({self.limits.total:g}s)"
+            )
         return self
 
     @model_validator(mode="after")

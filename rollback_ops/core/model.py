@@ -367,6 +367,11 @@ class SwitchResult:
     locked: bool = False
 
     @property
+    def undrained(self) -> str:
+        """Why the load balancer sends the host nothing although its service was started; empty where it does."""
+        return next((step.detail for step in self.steps if (step.name, step.outcome) == ("undrain", "failed")), "")
+
+    @property
     def target_is_live(self) -> bool:
         """Whether ``current`` leads to the target now, started or not."""
         return self.outcome in ("switched", "not_started", "still_starting")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from rollback_ops.core.errors import BadAnswer, Exit
 from rollback_ops.core.health import Health, Verification
-from rollback_ops.core.model import Hold, StepOutcome, Survey, SwitchResult
+from rollback_ops.core.model import Hold, StepOutcome, Survey, SwitchOutcome, SwitchResult
 from rollback_ops.core.order import live_at
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Rejected
 from rollback_ops.core.record import (
@@ -229,8 +229,10 @@ def _switch_outcome(attempt: Attempt, name: str, logs: Sequence[str]) -> tuple[H
     result = attempt.switched[name]
     verification = attempt.verified.get(name)
     against = evidence(verification) if verification else []
-    detail = " | ".join(filter(None, (result.reason, *against, *(*logs, *result.log_tail)[-3:])))
-    match result.outcome:
+    detail = " | ".join(filter(None, (result.reason, result.undrained, *against, *(*logs, *result.log_tail)[-3:])))
+    # A service that runs without its traffic is as good as down.
+    outcome: SwitchOutcome = "failed" if result.undrained else result.outcome
+    match outcome:
         case "switched" if attempt.goes_back:
             return "restored", f"the target was unhealthy; {result.live} was started again"
         case "switched":
@@ -238,7 +240,7 @@ def _switch_outcome(attempt: Attempt, name: str, logs: Sequence[str]) -> tuple[H
         case "still_starting" if not attempt.goes_back:
             return "health_unknown", detail
         case "refused" | "unknown":
-            return ("failed" if attempt.goes_back else result.outcome), detail
+            return ("failed" if attempt.goes_back else outcome), detail
         case "put_back":
             return "restored", detail
     return "failed", detail

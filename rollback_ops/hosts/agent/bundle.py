@@ -7,15 +7,17 @@ import shlex
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from rollback_ops.config import LogsCheck, Service
+from rollback_ops.config import Check, HttpCheck, LogsCheck, Service, TcpCheck
 from rollback_ops.core.errors import Refused
 from rollback_ops.core.model import Manager, ServiceId
 
 # The sections under sh/, in the order in which they are joined. Only ``env`` runs something; it changes nothing.
 _SECTIONS = (
     *("env", "lib", "survey", "current", "deployed", "tools", "state", "identity", "trust", "acl", "inspect"),
-    *("lock", "links", "units", "processes", "transaction", "worker", "journal", "marks", "holds", "arm", "schema"),
+    *("lock", "links", "units", "processes", "traffic", "transaction", "worker", "journal", "marks", "holds", "arm"),
+    "schema",
     "serve",
 )
 _BREAK_GLASS = (
@@ -40,6 +42,8 @@ _BREAK_GLASS_MAIN = 'break_glass "$@"\n'
 
 # Linux takes at most 128 KiB in one argument, and quoting makes a program longer.
 _LONGEST_COMMAND = 120_000
+_THIS_HOST = ("localhost", "127.0.0.1", "::1")
+
 # Bytes that a shell reads one by one in less time than a process takes to start.
 _SHORT = 2_000
 
@@ -82,6 +86,7 @@ def assignments(about: ServiceId, service: Service, manager: Manager) -> str:
         "STOP_LIMIT": whole(service.limits.stop),
         "START_LIMIT": whole(service.limits.start),
         "TOTAL_LIMIT": whole(service.limits.total),
+        **_traffic(service),
     }
     if schema := service.database:
         values |= {
@@ -117,6 +122,32 @@ def _watched(service: Service) -> Iterator[str]:
         check.file for check in service.checks.values() if isinstance(check, LogsCheck) and check.file
     )
     yield from (file if file.startswith("/") else f"{service.root}/{file}" for file in files)
+
+
+def _traffic(service: Service) -> dict[str, str]:
+    if service.traffic is None:
+        return {}
+    ports = sorted({port for check in service.checks.values() if (port := _own_port(check))})
+    return {
+        "DRAIN": service.traffic.drain,
+        "UNDRAIN": service.traffic.undrain,
+        "TRAFFIC_LIMIT": whole(service.traffic.timeout),
+        "PORTS": " ".join(map(str, ports)),
+    }
+
+
+def _own_port(check: Check) -> int | None:
+    """Return the port of the host itself that a check asks on the host."""
+    match check:
+        case HttpCheck(source="host"):
+            url = urlsplit(check.url)
+            host, port = url.hostname, url.port or (443 if url.scheme == "https" else 80)
+        case TcpCheck(source="host") if not check.address.startswith("/"):
+            host, _, digits = check.address.rpartition(":")
+            port = int(digits)
+        case _:
+            return None
+    return port if (host or "").strip("[]") in _THIS_HOST else None
 
 
 def whole(seconds: float) -> str:

@@ -5,6 +5,7 @@ transaction() {
     now
     down_since=$now
     [ "$reset" != yes ] || manage "$RO_RESET" 5
+    drain || return
     holds_lease || { lost_lease; return; }
     if ! stop_service; then
         put_back "it could not be stopped"
@@ -26,6 +27,7 @@ transaction() {
     note_log_ends
     mark_moment
     if start_service && is_whole "$target"; then
+        undrain || :
         finish switched ''
     elif ! is_whole "$target" && switch_back; then
         put_back "$target is no longer a complete release"
@@ -165,6 +167,7 @@ put_back() {
         now
         begun=$now
         start_dependents
+        undrain || :
         finish "${2:-put_back}" "$1"
     else
         finish failed "$1, and what was there does not run"
@@ -179,7 +182,7 @@ lost_lease() {
 finish() {
     # Another run has the lease, and its own open transaction.
     holds_lease || { lost_lease; return; }
-    case $1 in switched | put_back | superseded) ;; *) manage "$RO_LOGS" 5 2>&1 </dev/null | tail -n 20 | prefixed log >&3 ;; esac
+    case $1 in switched | refused | put_back | superseded) ;; *) manage "$RO_LOGS" 5 2>&1 </dev/null | tail -n 20 | prefixed log >&3 ;; esac
     if [ "$1" = switched ]; then
         read_state
         old_processes

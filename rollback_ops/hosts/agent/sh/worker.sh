@@ -23,6 +23,7 @@ worker() {
         fi
         begin || return 0
     elif is_done; then
+        undrain || :
         finish switched 'finished after an interruption'
         return
     else

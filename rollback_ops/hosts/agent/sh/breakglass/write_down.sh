@@ -42,6 +42,9 @@ is_still_ours() {
 }
 
 judge_host() {
+    if grep -q "^step${TAB}undrain${TAB}failed" "$state/runs/$run/progress" 2>/dev/null; then
+        outcome=drained why="it is given no traffic${why:+: $why}"
+    fi
     case $outcome,$healthy,$down in
         switched,no,yes) ends_as failed 4 ;;
         switched,no,*) ends_as verification_failed 2 '✗ rolled back, but the verification failed' ;;
