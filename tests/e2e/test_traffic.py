@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,16 @@ from tests.support.lab.ground import wait_until
 from tests.support.lab.host import LabHost
 from tests.support.scene import SECOND, THIRD, WHY, quick, released
 
+_NUMBERS = count(1)
 TRAFFIC = {"drain": "/usr/local/bin/balancer drain", "undrain": "/usr/local/bin/balancer ready", "timeout": "20s"}
 
 
 @pytest.fixture
 def services(hosts: Callable[[int], list[LabHost]]) -> Iterator[list[Deployed]]:
+    # Its files stay on the hosts, so each test has a service of its own.
+    name = f"web{next(_NUMBERS)}"
     with ExitStack() as running:
-        deployed = [host.deploy("web", owner="deploy") for host in hosts(3)]
+        deployed = [host.deploy(name, owner="deploy") for host in hosts(3)]
         for service in deployed:
             running.callback(service.remove)
         yield deployed
@@ -40,10 +44,10 @@ def in_front(services: list[Deployed], tmp_path: Path) -> Iterator[Balancer]:
 def roll(rollback_ops: RollbackOps, services: list[Deployed], **settings: object) -> None:
     """One host after the other."""
     logins = [f"deploy@{service.host.address}" for service in services]
-    rollback_ops.settings(quick(services[0], hosts=logins, **settings))
-    for login in logins:
-        ended = rollback_ops("rollback", "prod", "--host", login, *WHY, "--json")
-        assert ended.code == 0, ended.err
+    one_by_one = {"strategy": {"max_parallel": 1}}
+    rollback_ops.settings(quick(services[0], hosts=logins, environment=one_by_one, **settings))
+    ended = rollback_ops("rollback", "prod", *WHY, "--json")
+    assert ended.code == 0, ended.err
     assert [released(service) for service in services] == [SECOND] * 3
 
 
@@ -79,11 +83,12 @@ def test_whoever_is_killed_while_the_host_is_drained_it_gets_its_traffic_back(
     services: list[Deployed], in_front: Balancer, rollback_ops: RollbackOps, killed: str
 ) -> None:
     service = services[0]
-    slow = TRAFFIC["drain"] + " && touch /run/drained && sleep 2"
-    service.host.run("rm -f /run/drained")
+    slow = TRAFFIC["drain"] + " && touch $ROLLBACK_ROOT/drained && sleep 2"
     rollback_ops.settings(quick(service, traffic={**TRAFFIC, "drain": slow}))
     process = rollback_ops.start("rollback", "prod", *WHY)
-    wait_until(lambda: service.host.run("test -e /run/drained", check=False).returncode == 0, 30, "the drain")
+    wait_until(
+        lambda: service.host.run(f"test -e {service.root}/drained", check=False).returncode == 0, 30, "the drain"
+    )
     if killed == "worker":
         service.host.run(f"kill -KILL $(cat {service.state}/runs/*/pid)")
     else:

@@ -191,6 +191,7 @@ SECTIONS: dict[str, type[schema.Section]] = {
     '`kind = "command"`': schema.CommandCheck,
     "`[services.NAME.verify]`": schema.Verify,
     "`[services.NAME.limits]`": schema.Limits,
+    "`[services.NAME.traffic]`": schema.Traffic,
     "`[services.NAME.guard]`": schema.Guard,
     "`[services.NAME.hold]`": schema.Hold,
     "`[services.NAME.schema]`": schema.Schema,
@@ -424,7 +425,16 @@ def test_every_relative_link_leads_somewhere(document: str) -> None:
         assert not anchor or anchor in anchors(there), target
 
 
-KNOWN_SITES = {"localhost", "127.0.0.1", "cytu.be", "github.com", "keepachangelog.com", "semver.org", "img.shields.io"}
+KNOWN_SITES = {
+    "localhost",
+    "127.0.0.1",
+    "cytu.be",
+    "docs.haproxy.org",
+    "github.com",
+    "keepachangelog.com",
+    "semver.org",
+    "img.shields.io",
+}
 KNOWN_PLACES = (
     "/opt/rosey-bot",
     "/srv/shop",
@@ -433,6 +443,8 @@ KNOWN_PLACES = (
     "/etc/",
     "/migrations/",
     "/usr/bin",
+    "/usr/local",
+    "/bin/sh",
     "/health",
     "/slack",
     "/dev/null",

@@ -49,6 +49,8 @@ _SHORT = 2_000
 
 # The program is given to the shell whole, as an argument: on standard input a cut connection would run half of it.
 _BOOTSTRAP = """sh -c 'RO_SELF=$1; shift; eval "$RO_SELF"' rollback-ops"""
+# A program that is packed (gzip, base64) has a third of its length. One that was damaged on its way is not unpacked.
+_UNPACKING = """sh -c 'RO_SELF=$(printf %s "$1" | base64 -d | gzip -dc) || exit; shift; eval "$RO_SELF"' rollback-ops"""
 
 
 def render(about: ServiceId, service: Service, manager: Manager) -> str:
@@ -97,15 +99,26 @@ def assignments(about: ServiceId, service: Service, manager: Manager) -> str:
     return "".join(f"RO_{name}={shlex.quote(value)}\n" for name, value in values.items())
 
 
-def command(program: str, operation: str, *arguments: str) -> str:
-    """Return a shell command line that runs one operation of the agent. Raises ``Refused`` if it is too long."""
-    line = f"{_BOOTSTRAP} {shlex.quote(program)} {shlex.join([operation, *arguments])}"
+def command(program: str, operation: str, *arguments: str, packed: bool = False) -> str:
+    """Return a shell command line that runs one operation of the agent. Raises ``Refused`` if it is too long.
+
+    ``packed`` is for a long program, and needs gzip on the host.
+    """
+    start = f"{_UNPACKING} {_packed(program)}" if packed else f"{_BOOTSTRAP} {shlex.quote(program)}"
+    line = f"{start} {shlex.join([operation, *arguments])}"
     if len(line.encode()) > _LONGEST_COMMAND:
         hint = "Are there very long commands in the settings? Put them into scripts on the host."
         raise Refused(
             f"the remote command is too long ({len(line):,} characters; the limit is {_LONGEST_COMMAND:,})", hint
         )
     return line
+
+
+def _packed(program: str) -> str:
+    import gzip
+    from base64 import b64encode
+
+    return b64encode(gzip.compress(program.encode(), mtime=0)).decode()
 
 
 def request(token: str, operation: str, *arguments: str) -> bytes:

@@ -155,7 +155,7 @@ class AgentHost:
 
     def install(self, text: str) -> InstallOutcome:
         """Install break-glass. Needs a full key: the whole text is sent, whoever answers other requests."""
-        answer = self._send(text, "install")
+        answer = self._send(text, "install", packed=True)
         how = protocol.installed(answer)
         if how is None:
             raise protocol.not_installed(self.name, answer)
@@ -195,8 +195,10 @@ class AgentHost:
     def close(self) -> None:
         self._transport.close()
 
-    def _send(self, text: str, operation: str, *arguments: str, within: float = _LOOK_WITHIN) -> protocol.Answer:
-        command = bundle.command(text, operation, *arguments)
+    def _send(
+        self, text: str, operation: str, *arguments: str, within: float = _LOOK_WITHIN, packed: bool = False
+    ) -> protocol.Answer:
+        command = bundle.command(text, operation, *arguments, packed=packed)
         try:
             return self._hear(operation, lambda take: self._transport.execute(command, take, within).stderr)
         except BadAnswer as error:
