@@ -162,7 +162,7 @@ comes_up() {
 put_back() {
     holds_lease || { lost_lease; return; }
     unprepare
-    # Units that run to their end look well and stopped at the same time.
+    # Units that run to their end count as running and as stopped at the same time.
     if { ! is "$RO_STOPPED" && is "$RO_RUNNING"; } || { manage "$RO_START" "$RO_START_LIMIT" && comes_up; }; then
         now
         begun=$now
