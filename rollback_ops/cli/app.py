@@ -136,7 +136,7 @@ def hold(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("env", "service", "backup", *WHERE, "json", "config")
 def preview(session: Session, typed: Typed) -> None:
-    """Show what a rollback would take away, and what it would bring back. Changes nothing."""
+    """Show what a rollback takes away and brings back. Changes nothing."""
     context = _open(session, typed, dry_run=True)
     from rollback_ops.cli import show
     from rollback_ops.commands.preview import preview as run
@@ -148,7 +148,7 @@ def preview(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("env", "span", *HOSTS)
 def arm(session: Session, typed: Typed) -> None:
-    """Let the hosts go back by themselves to what is live now, unless it is confirmed in time."""
+    """Let hosts go back by themselves without `confirm`. They go to what is live now."""
     context = _open(session, typed)
     from rollback_ops.cli import show
     from rollback_ops.commands.arm import arm as run
@@ -172,7 +172,7 @@ def confirm(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("env", "revision", "to_deploy", "allow_bad", *HOSTS)
 def gate(session: Session, typed: Typed) -> None:
-    """Say whether a release may be deployed: nothing is held, and it is not known to be bad."""
+    """Say whether a release may be deployed: no hold, not bad."""
     context = _open(session, typed, survey=False)
     from rollback_ops.cli import show
     from rollback_ops.commands.context import load_settings
@@ -200,7 +200,7 @@ def install(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("address", "root", "service", "for_env", "config")
 def init(session: Session, typed: Typed) -> None:
-    """Look at a host, write the settings for what is there, and check them. Changes nothing on the host."""
+    """Look at a host, and write settings for it. Checks them, and changes nothing on the host."""
     from rollback_ops.cli import show
     from rollback_ops.commands.init import Wish
     from rollback_ops.commands.init import init as run
