@@ -67,14 +67,14 @@ def releases(session: Session, found: Releases, *, as_json: bool) -> NoReturn:
     else:
         for survey in found.surveys.values():
             session.console.show(text.live(survey))
-            session.console.table(*text.releases(survey, found.decision, found.ranking, now))
+            session.console.table(*text.releases(survey, found.decision, found.ranking, now, found.versions))
         session.console.show(holds_text.listed(found.holds, now))
         session.console.show((text.ordered(found.ranking),))
         session.console.show(text.decision(found.decision))
     told = (
         *text.lost(found.lost),
         *holds_text.listed(found.holds, now),
-        *text.listed(found.surveys.values(), found.decision, found.ranking, now),
+        *text.listed(found.surveys.values(), found.decision, found.ranking, now, found.versions),
     )
     session.step.because((line.text for line in told), "Releases", found.environment)
     raise process.Ended(found.exit_code)

@@ -14,6 +14,7 @@ from rollback_ops.core.order import Ranking
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Selection, make_plan
 from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.core.unfinished import going_on
+from rollback_ops.core.versions import Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Releases:
     environment: str
     surveys: Mapping[str, Survey]
     ranking: Ranking
+    versions: Versions
     decision: Plan | NothingToDo | Refusal
     lost: Mapping[str, RollbackOpsError]
 
@@ -50,8 +52,9 @@ def list_releases(context: Context, cancellation: Cancellation) -> Releases:
         journals = lambda: _journals(context, answers.found, cancellation)  # noqa: E731
         selection = going_on(selection, job.about, surveys, answers.lost, journals)
     decision = make_plan(surveys, selection) if surveys else Refusal("no host can be reached")
-    ranking = Ranking(surveys, selection.order)
-    return Releases(context.job.environment_name, answers.found, ranking, decision, answers.lost)
+    versions = Versions(surveys)
+    ranking = Ranking(versions.labelled(), selection.order, None if versions.are_names else versions.name)
+    return Releases(context.job.environment_name, answers.found, ranking, versions, decision, answers.lost)
 
 
 def _journals(context: Context, reached: Mapping[str, Survey], cancellation: Cancellation) -> list[str]:

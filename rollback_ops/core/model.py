@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rollback_ops.core.identity import Identity
-
 Mode = Literal["standard", "emergency", "targeted"]
 Trigger = Literal[
     "manual",
@@ -81,10 +79,6 @@ class Release:
     marked_why: str = ""
     left_by: str = ""
     left_why: str = ""
-
-    @property
-    def identity(self) -> Identity:
-        return Identity(self.name, self.revision, self.created)
 
     @property
     def was_left(self) -> bool:

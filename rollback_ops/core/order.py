@@ -8,13 +8,15 @@ notes, or the creation of the directories.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, cmp_to_key
 from typing import Any, Literal
 
 from rollback_ops.core.model import Release, Survey
 
 Order = Literal["natural", "semver", "deployed"]
+# From a host and the label of a release to the name that the host has for it.
+Spelling = Callable[[str, str], str]
 SemverKey = tuple[tuple[int, ...], bool, tuple[tuple[int, int, str], ...]]
 
 # POSIX extended regular expressions: break-glass classifies names by the same ones, with grep.
@@ -83,15 +85,20 @@ def _kind(name: str) -> str:
 
 
 class Ranking:
-    """The releases of all hosts in one order. ``why`` says why it is this order; ``warning`` is empty or a doubt."""
+    """The releases of all hosts in one order. ``why`` says why it is this order; ``warning`` is empty or a doubt.
 
-    def __init__(self, surveys: Sequence[Survey], wanted: Order | None = None) -> None:
-        names = {r.name for s in surveys for r in s.releases if not r.problem or r.name == s.origin}
-        names |= {s.origin for s in surveys if s.live.state == "dangling" or s.interrupted} - {""}
+    ``spell`` returns the name that a host has for a release, where hosts name one release differently.
+    """
+
+    def __init__(self, surveys: Sequence[Survey], wanted: Order | None = None, spell: Spelling | None = None) -> None:
+        found = {(s.host, r.name) for s in surveys for r in s.releases if not r.problem or r.name == s.origin}
+        found |= {(s.host, s.origin) for s in surveys if s.origin and (s.live.state == "dangling" or s.interrupted)}
+        names = {spell(host, name) if spell else name for host, name in found}
         self.order, self.why, self.warning = detect(names)
         if wanted is not None:
             self.order, self.why, self.warning = wanted, "rollback.toml says so", ""
         self._hosts = [{r.name: r for r in reversed(s.releases)} for s in surveys]
+        self._names = [{r.name: spell(s.host, r.name) for r in s.releases} for s in surveys] if spell else []
 
     def newer(self, one: str, two: str) -> bool | None:
         """Return whether release ``one`` is newer than release ``two``; None where that cannot be told."""
@@ -110,7 +117,9 @@ class Ranking:
 
     def newest_first(self, names: Iterable[str]) -> list[str]:
         ordered = sorted(names, key=natural, reverse=True)
-        return ordered if self.order == "natural" else sorted(ordered, key=cmp_to_key(self._compare), reverse=True)
+        if self.order == "natural" and not self._names:
+            return ordered
+        return sorted(ordered, key=cmp_to_key(self._compare), reverse=True)
 
     def doubt(self, *names: str) -> str:
         """Return a warning where the place of one of these releases is known from its directory's creation only."""
@@ -121,13 +130,16 @@ class Ranking:
 
     def _compare(self, one: str, two: str) -> int:
         """Return 1 where ``one`` is newer, -1 where it is older, 0 where that cannot be told."""
+        if self.order != "deployed":
+            spelled = {(names[one], names[two]) for names in self._names if one in names and two in names}
+            return _agreed(self._by_name(*pair) for pair in spelled or {(one, two)})
+        return _agreed(_on_host(host[one], host[two]) for host in self._hosts if one in host and two in host)
+
+    def _by_name(self, one: str, two: str) -> int:
         if self.order == "natural":
             return _sign(natural(one), natural(two))
-        if self.order == "semver":
-            a, b = semver(one), semver(two)
-            return 0 if a is None or b is None else _sign(a, b)
-        found = {_on_host(host[one], host[two]) for host in self._hosts if one in host and two in host} - {0}
-        return found.pop() if len(found) == 1 else 0
+        a, b = semver(one), semver(two)
+        return 0 if a is None or b is None else _sign(a, b)
 
 
 def live_at(release: Release) -> float:
@@ -148,6 +160,12 @@ def _on_host(one: Release, two: Release) -> int:
         return _sign(one.logged, two.logged)
     a, b = live_at(one), live_at(two)
     return _sign(a, b) if a and b else 0
+
+
+def _agreed(found: Iterable[int]) -> int:
+    """Return what all hosts say that can tell; 0 where they do not agree, or none can."""
+    signs = set(found) - {0}
+    return signs.pop() if len(signs) == 1 else 0
 
 
 def _sign(one: Any, two: Any) -> int:

@@ -148,8 +148,8 @@ def _to(state: RunState) -> ReleaseRef:
     plan = state.forward[-1].plan if state.forward else state.decision
     if not isinstance(plan, Plan):
         return ReleaseRef()
-    found = _common([_reference(survey, plan.target) for survey in state.surveys.values()])
-    return ReleaseRef(release=plan.target, revision=plan.revision or None, deployed_at=found.deployed_at)
+    found = _common([reference(survey, plan.target_on(name)) for name, survey in state.surveys.items()])
+    return ReleaseRef(release=plan.release or None, revision=plan.revision or None, deployed_at=found.deployed_at)
 
 
 def _host(state: RunState, name: str) -> HostRecord:
@@ -161,8 +161,8 @@ def _host(state: RunState, name: str) -> HostRecord:
     return HostRecord(
         host=name,
         outcome=outcome,
-        from_=_reference(survey, survey.origin if survey else ""),
-        to=_reference(survey, (superseder.release or "") if superseder else live),
+        from_=reference(survey, survey.origin if survey else ""),
+        to=reference(survey, (superseder.release or "") if superseder else live),
         downtime_seconds=_downtime(results),
         steps=tuple(_steps(state, name)),
         checks=tuple(_checks(state, name)),
@@ -329,7 +329,8 @@ def _downtime(results: Sequence[SwitchResult]) -> float | None:
     return round(sum(known), 3) if known else None
 
 
-def _reference(survey: Survey | None, name: str) -> ReleaseRef:
+def reference(survey: Survey | None, name: str) -> ReleaseRef:
+    """Return what the record says of a release of a host."""
     release = survey.release(name) if survey else None
     if release is None:
         return ReleaseRef(release=name or None)
@@ -345,10 +346,15 @@ def _moment(at: float) -> str | None:
 
 
 def _common(references: Sequence[ReleaseRef]) -> ReleaseRef:
-    """Return the reference that most hosts share, with the time of the first host that it was deployed to."""
-    known = [reference for reference in references if reference.release]
+    """Return the reference that most hosts share, with the time of the first host that it was deployed to.
+
+    Where one revision has several names, none of them is told.
+    """
+    known = [each for each in references if each.release]
     if not known:
         return ReleaseRef()
-    what = [(reference.release, reference.revision) for reference in known]
-    alike = [reference for reference, each in zip(known, what, strict=True) if each == max(what, key=what.count)]
-    return min(alike, key=lambda reference: reference.deployed_at or "9")
+    what = [(each.release, each.revision) for each in known]
+    alike = [ref for ref, each in zip(known, what, strict=True) if each == max(what, key=what.count)]
+    first = min(alike, key=lambda each: each.deployed_at or "9")
+    names = {each.release for each in known if first.revision and each.revision == first.revision}
+    return first if len(names) < 2 else first.model_copy(update={"release": None})

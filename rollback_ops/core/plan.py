@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from rollback_ops.core.model import Live, Release, Survey, Unit
-from rollback_ops.core.order import Order, Ranking
+from rollback_ops.core.order import Order, Ranking, Spelling
 from rollback_ops.core.text import one_line, short
+from rollback_ops.core.versions import Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,16 @@ class Plan:
     warnings: tuple[str, ...] = ()
     eligible: tuple[str, ...] = ()
 
+    @property
+    def release(self) -> str:
+        """The name of the target; empty where the hosts have several names for it."""
+        changed = [host for host in self.hosts if host.action != "exclude"]
+        return self.target if all(host.target == self.target for host in changed) else ""
+
+    def target_on(self, host: str) -> str:
+        """Return the name that the target has on a host."""
+        return next((each.target for each in self.hosts if each.host == host), self.target)
+
     def with_action(self, action: str) -> tuple[HostPlan, ...]:
         return tuple(host for host in self.hosts if host.action == action)
 
@@ -115,6 +126,26 @@ def make_plan(
 
     ``broken`` maps releases that were found unfit since the survey (they differ from their manifest) to the reason.
     """
+    versions = Versions(surveys)
+    asked = {name: versions.find(name) for name in (selection.backup, selection.if_current) if name}
+    for name, labels in asked.items():
+        if len(labels) > 1:
+            return Refusal(_several(name, versions), _ONE_BY_ONE)
+    meant = {name: labels[0] for name, labels in asked.items() if labels}
+    asked_for = replace(
+        selection,
+        backup=meant.get(selection.backup, selection.backup),
+        if_current=meant.get(selection.if_current, selection.if_current),
+        unfinished=_labelled(selection.unfinished, versions),
+    )
+    unfit = {label: why for name, why in (broken or {}).items() for label in versions.find(name) or [name]}
+    plan = _plan(versions.labelled(), asked_for, unfit, None if versions.are_names else versions.name)
+    return _spelled(plan, surveys, versions) if isinstance(plan, Plan) else plan
+
+
+def _plan(
+    surveys: Sequence[Survey], selection: Selection, broken: Mapping[str, str], spell: Spelling | None
+) -> Plan | NothingToDo | Refusal:
     meant = [s for s in surveys if not selection.if_current or selection.if_current in (_live_name(s), s.origin)]
     if not meant:
         lives = ", ".join(sorted({_live_name(s) or s.live.state for s in surveys}))
@@ -123,7 +154,7 @@ def make_plan(
     fit = [s for s in meant if s.host not in unfit]
     if unfit and (not selection.emergency or not fit):
         return Refusal(_each(unfit), _hint_for(meant), hosts=unfit)
-    choice = _Candidates(fit, selection, broken or {})
+    choice = _Candidates(fit, selection, broken, spell)
     if isinstance(target := choice.target(), Refusal):
         return target
     return Plan(
@@ -136,11 +167,29 @@ def make_plan(
     )
 
 
+def _spelled(plan: Plan, surveys: Sequence[Survey], versions: Versions) -> Plan:
+    """Return the plan with the names that each host has for its releases."""
+    lives = {survey.host: survey.live for survey in surveys}
+    hosts = (replace(h, source=lives[h.host], target=versions.name(h.host, h.target)) for h in plan.hosts)
+    return replace(plan, hosts=tuple(hosts))
+
+
+def _labelled(unfinished: Unfinished | None, versions: Versions) -> Unfinished | None:
+    found = versions.find(unfinished.target) if unfinished else []
+    return replace(unfinished, target=found[0]) if unfinished and len(found) == 1 else unfinished
+
+
+def _several(name: str, versions: Versions) -> str:
+    """Say that a name means several versions."""
+    found = ", ".join(f"{revision[:12]} on {host}" for host, revision in versions.revisions(name).items())
+    return f"{_shown(name)} is not one release: it is {found}"
+
+
 def resume_plan(
     surveys: Sequence[Survey], selection: Selection, broken: Mapping[str, str] | None = None
 ) -> Plan | NothingToDo | Refusal:
     """Plan to finish interrupted rollbacks, each to its own target. Hosts without one are left alone."""
-    begun = {survey.host: survey.interrupted.target for survey in surveys if survey.interrupted}
+    begun = {survey.host: survey.interrupted.target for survey in Versions(surveys).labelled() if survey.interrupted}
     targets = list(dict.fromkeys(begun.values()))
     if not targets:
         return NothingToDo("no rollback was interrupted")
@@ -216,6 +265,7 @@ NEVER_LIVE = "nothing says that it was ever live, and {} was"
 LEFT_TOO = "an earlier rollback left it, and none left {}"
 LAST_RESORT = "{0} is the last resort: an earlier rollback left it{1}, and no better one is eligible"
 NEVER = "nothing says that {} was ever live: run `guard` or `verify` after each deployment"
+_ONE_BY_ONE = "Name the revision with --to, or roll the hosts back one by one, with --host."
 _NAME_IT = "Name the release with --to; `order` in rollback.toml says how releases are ordered."
 NOT_LIVE = {
     "missing": "current does not exist",
@@ -249,6 +299,7 @@ class _Candidates:
     surveys: Sequence[Survey]
     selection: Selection
     broken: Mapping[str, str]
+    spell: Spelling | None = None
     _why: dict[str, str] = field(default_factory=dict)
     _anchors: tuple[str, ...] = ()
     # Eligible ones to which the target is preferred.
@@ -260,7 +311,7 @@ class _Candidates:
     def __post_init__(self) -> None:
         self._releases = {s.host: {r.name: r for r in reversed(s.releases)} for s in self.surveys}
         names = {release.name for survey in self.surveys for release in survey.releases}
-        self._ranking = Ranking(self.surveys, self.selection.order)
+        self._ranking = Ranking(self.surveys, self.selection.order, self.spell)
         # A release that is gone is still the one that was left: what is newer must not be chosen.
         gone = {s.origin for s in self.surveys if s.live.state == "dangling" or s.interrupted} - {""}
         lives = {name for survey in self.surveys if (name := survey.origin) in names or name in gone}

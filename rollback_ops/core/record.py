@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from rollback_ops.core.identity import Identity
 from rollback_ops.core.model import Mode, ServiceId, Trigger
 
 SCHEMA_VERSION = 2
@@ -66,11 +67,24 @@ class RecordPart(BaseModel):
 
 
 class ReleaseRef(RecordPart):
-    """A release, its revision, and when it was deployed, as far as the host knows. None: unknown, or there is none."""
+    """A release, its revision, and when it was deployed, as far as the host knows. None: unknown, or there is none.
+
+    Of several hosts that have several names for one revision, only the revision is told.
+    """
 
     release: str | None = None
     revision: str | None = None
     deployed_at: Timestamp | None = None
+
+    @property
+    def label(self) -> str:
+        """What to call it: its name, else the beginning of its revision; empty where nothing is known."""
+        return self.release or (self.revision or "")[:12]
+
+    @property
+    def identity(self) -> Identity:
+        made = datetime.fromisoformat(self.deployed_at).timestamp() if self.deployed_at else 0.0
+        return Identity(self.release or "", self.revision or "", made)
 
 
 class RejectedRelease(RecordPart):
@@ -234,7 +248,7 @@ class Record(RecordPart):
     @property
     def not_chosen(self) -> tuple[RejectedRelease, ...]:
         """The releases that were not chosen. The one that was left is none of them: it is not live any more."""
-        return tuple(r for r in self.rejected if not (self.rolled_back and r.release == self.from_.release))
+        return tuple(r for r in self.rejected if not (self.rolled_back and r.release == self.from_.label))
 
     def redacted(self, redact: Callable[[str], str]) -> Record:
         """Return the record with ``***`` for secrets in what people and hosts wrote. Names stay as they are."""

@@ -80,7 +80,7 @@ class Attempt:
     def running(self) -> list[str]:
         """The hosts that run its target, as far as they know."""
         started = [name for name, result in self.switched.items() if result.outcome == "switched"]
-        there = [h.host for h in self.plan.with_action("leave") if h.source.name == self.plan.target]
+        there = [h.host for h in self.plan.with_action("leave") if h.source.name == h.target]
         return started + there
 
     @property
@@ -195,7 +195,7 @@ class RunState:
         if host in self.superseded:
             return notes
         for attempt in self.forward:
-            result, target = attempt.switched.get(host), attempt.plan.target
+            result, target = attempt.switched.get(host), attempt.plan.target_on(host)
             if result and result.target_is_live and (note := self._note_of_left(host, attempt)):
                 notes[self._left(host)] = note, self.redact(self.info.reason)
             if result and result.outcome == "not_started":
@@ -221,7 +221,7 @@ class RunState:
         if last is None or left is None or host in self.superseded or last.goes_back:
             return None
         forward = any(each.host == host and each.forward for each in last.plan.hosts)
-        gone = last.switched[host].target_is_live and last.plan.target != left.name
+        gone = last.switched[host].target_is_live and last.plan.target_on(host) != left.name
         return HeldRelease(left.name, left.revision) if gone and not forward else None
 
     def _note_of_left(self, host: str, attempt: Attempt) -> Note | None:
@@ -230,7 +230,7 @@ class RunState:
         A failure that was seen is evidence, and a person may say that it is bad. A person who goes to a newer release
         says nothing about the one that is left.
         """
-        left, target = self._left(host), attempt.plan.target
+        left, target = self._left(host), attempt.plan.target_on(host)
         if left in ("", target):
             return None
         if self.info.bad or self.info.guarded or self.info.trigger not in PERSONAL_TRIGGERS or self._was_down(host):
@@ -238,8 +238,11 @@ class RunState:
         return None if any(each.host == host and each.forward for each in attempt.plan.hosts) else "left"
 
     def _was_down(self, host: str) -> bool:
-        """Whether the survey found the service down: stopped, failed, or started again after a crash."""
-        units = self.surveys[host].units
+        """Whether the survey found the service down: stopped, failed, or started again after a crash.
+
+        Where a rollback was interrupted, it was that which stopped the service.
+        """
+        units = () if self.surveys[host].interrupted else self.surveys[host].units
         return any(u.state in ("stopped", "failed") or (u.state == "starting" and u.restarts) for u in units)
 
     @property

@@ -77,7 +77,7 @@ def outcome_summary(record: Record) -> OutcomeSummary:
     if record.outcome == "succeeded" and verification_summary(record)[0] != "✅":
         steps = (f"Run rollback-ops verify {record.environment} now", *summary.next_steps)
         return summary._replace(status="⚠️ Service started, and not verified yet", next_steps=steps)
-    if record.dry_run and record.to.release and record.outcome in ("nothing_to_do", "partial"):
+    if record.dry_run and record.to.label and record.outcome in ("nothing_to_do", "partial"):
         return _POSSIBLE if record.outcome == "nothing_to_do" else _POSSIBLE_IN_PART
     return summary
 

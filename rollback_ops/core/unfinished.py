@@ -8,6 +8,7 @@ from dataclasses import replace
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import ServiceId, Survey
 from rollback_ops.core.plan import Selection, Unfinished
+from rollback_ops.core.record import ReleaseRef
 
 
 def going_on(
@@ -35,13 +36,17 @@ def _unfinished(
     """Return the last rollback, where its target is still live on the hosts that it reached, and others lack it."""
     records, _ = read_journal(lines, about)
     last = next((r for r in records if r.rolled_back), None)
-    if last is None or not last.to.release:
+    if last is None or not last.to.label:
         return None
-    target = last.to.release
-    reached = {host.host for host in last.hosts if host.to.release == target}
+    reached = {host.host: host.to.release for host in last.hosts if _is_target(host.to, last.to)}
     lives = {survey.host: survey.live.name for survey in surveys}
     done = [name for name in lives if name in reached]
     lacking = tuple(name for name in (*lives, *lost) if name not in reached)
-    if not done or not lacking or any(lives[name] != target for name in done):
+    if not done or not lacking or any(lives[name] != reached[name] for name in done):
         return None
-    return Unfinished(last.id, target, lacking)
+    return Unfinished(last.id, last.to.label, lacking)
+
+
+def _is_target(ref: ReleaseRef, target: ReleaseRef) -> bool:
+    """Whether a host went to the target; where hosts have several names for it, only its revision is known."""
+    return ref.release == target.release if target.release else ref.revision == target.revision

@@ -53,11 +53,11 @@ def verify(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt, 
     running = [name for name in attempt.running if name in names]
     if not running:
         return
-    target = attempt.plan.target
-    fleet.progress.phase("verify", f"checking {target} on {named(running)}", len(running))
-    claims = {name: Claim(spec.info.id, target, leased=name in attempt.switched) for name in running}
+    on = attempt.plan.target_on
+    fleet.progress.phase("verify", f"checking {attempt.plan.target} on {named(running)}", len(running))
+    claims = {name: Claim(spec.info.id, on(name), leased=name in attempt.switched) for name in running}
     units = {name: result.units for name, result in attempt.switched.items() if name in running}
-    found = fleet.verify(lambda _: checks.after(spec.checks(target)), spec.thresholds, claims, units)
+    found = fleet.verify(lambda host: checks.after(spec.checks(on(host))), spec.thresholds, claims, units)
     attempt.verified.update(found)
     note_superseded(fleet, state, [name for name, each in found.items() if each.superseded])
 

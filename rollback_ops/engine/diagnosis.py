@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rollback_ops.core.health import Thresholds, Verification
+from rollback_ops.core.identity import Identity
 from rollback_ops.core.model import PERSONAL_TRIGGERS, AutomaticTrigger
 from rollback_ops.core.record import HostOutcome, Record
 
@@ -73,16 +74,21 @@ def _unknown(host: str, verification: Verification) -> list[str]:
 
 
 def objection(
-    journals: Mapping[str, Iterable[Record]], failing: Collection[str], release: str, now: datetime, max_per_day: int
+    journals: Mapping[str, Iterable[Record]],
+    failing: Mapping[str, Identity],
+    release: str,
+    now: datetime,
+    max_per_day: int,
 ) -> str:
     """Return why no automatic rollback away from this release may start; empty when it may.
 
-    ``journals`` has the records of each host, ``failing`` the hosts on which the release is unhealthy. A release is
-    rolled back automatically once on each host: one that an earlier rollback left alone still needs its own. A service
-    is at most ``max_per_day`` times in 24 hours: a failure that comes and goes all day is not the fault of a release.
+    ``journals`` has the records of each host, ``failing`` what the release is on each host on which it is unhealthy. A
+    release is rolled back automatically once on each host: one that an earlier rollback left alone still needs its own,
+    and so does another release of the same name. A service is at most ``max_per_day`` times in 24 hours: a failure that
+    comes and goes all day is not the fault of a release.
     """
     automatic = {h: [r for r in records if r.trigger not in PERSONAL_TRIGGERS] for h, records in journals.items()}
-    earlier = next((r for host in failing for r in automatic.get(host, ()) if _tried(r, host, release)), None)
+    earlier = next((r for host, it in failing.items() for r in automatic.get(host, ()) if _tried(r, host, it)), None)
     if earlier:
         return f"{release} was rolled back automatically before (run {earlier.id}), and is live again"
     runs = {r.id: r for records in automatic.values() for r in records}
@@ -92,12 +98,12 @@ def objection(
     return ""
 
 
-def _tried(record: Record, host: str, release: str) -> bool:
+def _tried(record: Record, host: str, release: Identity) -> bool:
     """Whether this run took the host away from the release, even if it had to go back.
 
     A record of very many hosts names only some of them.
     """
     own = next((found for found in record.hosts if found.host == host), None)
     if own is None:
-        return record.from_.release == release
-    return own.from_.release == release and own.outcome not in _LEFT_ALONE
+        return record.from_.identity.is_same_as(release)
+    return own.from_.identity.is_same_as(release) and own.outcome not in _LEFT_ALONE

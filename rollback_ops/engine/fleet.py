@@ -74,10 +74,12 @@ class Fleet:
         return self._each(names, lambda name: self._hosts[name].survey(), self._survey_within)
 
     def inspect(
-        self, names: Iterable[str], release: str, questions: Sequence[HostCommand]
+        self, releases: Mapping[str, str], questions: Callable[[str], Sequence[HostCommand]]
     ) -> dict[str, Inspection | RollbackOpsError]:
-        """Inspect a release on some of the hosts, before any service is stopped."""
-        return self._each(names, lambda name: self._hosts[name].inspect(release, questions), self.left())
+        """Inspect a release on each of some hosts, before any service is stopped. ``questions`` are about a release."""
+        return self._each(
+            releases, lambda name: self._hosts[name].inspect(releases[name], questions(releases[name])), self.left()
+        )
 
     def schema(self, name: str, releases: Sequence[str], timeout: float | None) -> SchemaAnswer | RollbackOpsError:
         """Ask one host for the versions that the database has, once in a run, and for what releases know of them."""

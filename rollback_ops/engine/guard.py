@@ -13,11 +13,12 @@ from rollback_ops.core.health import Claim, Verification
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import AutomaticTrigger, Note, Survey
 from rollback_ops.core.order import Ranking
-from rollback_ops.core.outcome import record_of
+from rollback_ops.core.outcome import record_of, reference
 from rollback_ops.core.plan import NothingToDo, Refusal
 from rollback_ops.core.ports import Announcer
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import RunState
+from rollback_ops.core.versions import Versions
 from rollback_ops.engine.diagnosis import Diagnosis, diagnose, objection
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.rollback import roll_back, survey
@@ -81,8 +82,9 @@ def _diagnose(spec: RollbackSpec, fleet: Fleet, state: RunState) -> tuple[str, D
     surveys = fleet.survey_again(unhealthy)
     found |= {n: replace(found[n], reachable=False) for n, again in surveys.items() if not isinstance(again, Survey)}
     shown = {name: each for name, each in found.items() if each.verdict == "unhealthy"} or found
-    ranking = Ranking(list(state.surveys.values()), spec.selection.order)
-    newest = ranking.latest({state.surveys[name].live.name for name in shown})
+    versions = Versions(list(state.surveys.values()))
+    ranking = Ranking(versions.labelled(), spec.selection.order, None if versions.are_names else versions.name)
+    newest = ranking.latest({versions.label(name, state.surveys[name].live.name) for name in shown})
     return newest[0], diagnose(shown, spec.thresholds)
 
 
@@ -98,7 +100,13 @@ def _why_not(
     if not failed:
         return f"{what} is unhealthy, and was not rolled back: no release is live"
     journals = {name: read_journal(lines, spec.info.about)[0] for name, lines in fleet.journals(fleet.names).items()}
-    failing = [n for n, found in state.watched.items() if not found.healthy and state.surveys[n].live.name == failed]
+    versions = Versions(list(state.surveys.values()))
+    lives = {name: survey.live.name for name, survey in state.surveys.items()}
+    failing = {
+        name: reference(state.surveys[name], lives[name]).identity
+        for name, found in state.watched.items()
+        if not found.healthy and versions.label(name, lives[name]) == failed
+    }
     why = objection(journals, failing, failed, datetime.now(UTC), max_per_day)
     return f"{what} is unhealthy, and was not rolled back: {why}" if why else ""
 

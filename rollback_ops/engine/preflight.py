@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rollback_ops import checks
 from rollback_ops.core.errors import RollbackOpsError
-from rollback_ops.core.model import Survey
+from rollback_ops.core.model import HostCommand, Survey
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, make_plan, resume_plan
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.schema import check_schema
@@ -39,12 +39,16 @@ def _inspect(spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey], plan: 
     """
     before = checks.before(spec.checks(plan.target))
     to_switch = [host.host for host in plan.with_action("switch")]
-    sealed = {survey.host for survey in surveys if (r := survey.release(plan.target)) and r.sealed}
+    sealed = {s.host for s in surveys if (r := s.release(plan.target_on(s.host))) and r.sealed}
     names = to_switch if before else [name for name in to_switch if name in sealed]
     if not names or spec.selection.emergency:
         return None
+
+    def questions(release: str) -> list[HostCommand]:
+        return [check.question for check in checks.before(spec.checks(release)).values()]
+
     fleet.progress.phase("inspect", f"checking {plan.target} before any service is stopped")
-    for host, found in fleet.inspect(names, plan.target, [c.question for c in before.values()]).items():
+    for host, found in fleet.inspect({name: plan.target_on(name) for name in names}, questions).items():
         if isinstance(found, RollbackOpsError):
             return Refusal(f"{host}: {plan.target} could not be inspected: {found.message}")
         if found.broken:

@@ -58,8 +58,8 @@ def roll_out(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt
     """Change the hosts of an attempt wave by wave, until all are done or the strategy lets no other wave begin."""
     if state.rollout is None:
         raise ValueError("the attempt has no waves")
-    target = attempt.plan.target
-    with Observer(fleet, lambda _: checks.after(spec.checks(target)), spec.thresholds) as observer:
+    on = attempt.plan.target_on
+    with Observer(fleet, lambda host: checks.after(spec.checks(on(host))), spec.thresholds) as observer:
         _Roll(spec, fleet, state, attempt, announcer, state.rollout, observer).run()
 
 

@@ -52,10 +52,10 @@ def _tolerated(spec: RollbackSpec) -> str:
 
 def _objection(schema: Schema, spec: RollbackSpec, fleet: Fleet, asked: Survey, plan: Plan) -> Refusal | None:
     timeout = min(schema.timeout, _IN_A_HURRY) if spec.selection.emergency else schema.timeout
-    answer = fleet.schema(asked.host, [plan.target, asked.origin], timeout)
+    answer = fleet.schema(asked.host, [plan.target_on(asked.host), asked.origin], timeout)
     if isinstance(answer, RollbackOpsError):
         return _unknown(f"{asked.host}: {answer.message}")
-    target = answer.known.get(plan.target, KnownSchema(readable=False))
+    target = answer.known.get(plan.target_on(asked.host), KnownSchema(readable=False))
     versions, why = _versions(schema, answer, asked.origin)
     if versions is None:
         return _unknown(f"{asked.host}: {why}")
@@ -64,7 +64,7 @@ def _objection(schema: Schema, spec: RollbackSpec, fleet: Fleet, asked: Survey, 
     ahead = unknown_to(target, versions, by_file=bool(schema.understands))
     if not ahead:
         return None
-    nearest = _nearest(schema, fleet, asked, plan.target, versions)
+    nearest = _nearest(schema, fleet, asked, plan.target_on(asked.host), versions)
     why = f"the database is ahead of {plan.target}, which does not know {named(ahead)}"
     hint = f"The nearest release that knows it is {nearest}: name it with --to." if nearest else "No release knows it."
     return Refusal(why, f"{hint} {_GO_ON}")

@@ -34,7 +34,7 @@ def still_own(fleet: Fleet, state: RunState, attempt: Attempt) -> list[Survey]:
     }
     surveys = fleet.survey_again([n for n in fleet.names if n in switched and n not in state.superseded])
     found = {n: without_own_lease(s, state.info.id) for n, s in surveys.items() if isinstance(s, Survey)}
-    own = [s for s in found.values() if s.live.name == attempt.plan.target and s.lease is None]
+    own = [s for s in found.values() if s.live.name == attempt.plan.target_on(s.host) and s.lease is None]
     there = {survey.host for survey in own}
     # Where the end of a transaction is unknown, current may be as it was.
     gone = {n: s for n, s in found.items() if n not in there and switched[n].outcome != "unknown"}

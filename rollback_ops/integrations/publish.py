@@ -121,5 +121,5 @@ def warned(record: Record, *warnings: str) -> Record:
 
 def _start(record: Record) -> StartEvent:
     shared = record.model_dump(include=set(StartEvent.model_fields) - {"event", "at", "change"})
-    change = f"{record.from_.release or 'nothing'} → {record.to.release}"
+    change = f"{record.from_.label or 'nothing'} → {record.to.label}"
     return StartEvent(**shared, at=rfc3339(datetime.now(UTC)), change=change)

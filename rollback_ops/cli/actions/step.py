@@ -148,8 +148,8 @@ def _outputs(record: Record, file: Path | None) -> dict[str, str]:
     return {
         "outcome": record.outcome,
         "exit-code": str(record.exit_code),
-        "from": record.from_.release or "",
-        "to": record.to.release or "",
+        "from": record.from_.label or "",
+        "to": record.to.label or "",
         "rolled-back": str(record.rolled_back).lower(),
         "deployment-id": "" if record.deployment.id is None else str(record.deployment.id),
         "deployment-url": record.deployment.url or "",

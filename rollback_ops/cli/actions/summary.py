@@ -115,7 +115,7 @@ def _hosts(record: Record) -> Iterator[str]:
 
 
 def _host(host: HostRecord) -> tuple[str, ...]:
-    way = f"{code(host.from_.release or 'none')} → {code(host.to.release)}" if host.to.release else ""
+    way = f"{code(host.from_.label or 'none')} → {code(host.to.label)}" if host.to.label else ""
     down = f"{host.downtime_seconds:.2f} s" if host.downtime_seconds is not None else ""
     return code(host.host), _sign(host.outcome), host.outcome.replace("_", " "), way, down, code(host.detail)
 

@@ -17,6 +17,7 @@ from rollback_ops.core.order import Ranking, live_at
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.run import run_time
 from rollback_ops.core.trust import remedy
+from rollback_ops.core.versions import Versions
 
 if TYPE_CHECKING:
     from rollback_ops.commands.mark import Marked
@@ -53,7 +54,7 @@ _VERDICTS: dict[str, tuple[str, Style]] = {"passed": ("✓", "good"), "failed": 
 def result(record: Record) -> Iterator[Line]:
     """Show the result of a rollback."""
     headline, style = _HEADLINES[record.outcome]
-    if record.dry_run and record.outcome in ("nothing_to_do", "partial") and record.to.release:
+    if record.dry_run and record.outcome in ("nothing_to_do", "partial") and record.to.label:
         headline, style = "DRY RUN, nothing was changed. A rollback would go", "warning"
     way = _way(record)
     yield Line(f"{headline}{way}  ({record.environment}, {record.duration_seconds:.1f} s)", style)
@@ -63,15 +64,15 @@ def result(record: Record) -> Iterator[Line]:
 
 def _way(record: Record) -> str:
     """Show from which release to which; where the first one is live again, which one was tried."""
-    origin = record.from_.release or "nothing"
-    if not record.to.release:
+    origin = record.from_.label or "nothing"
+    if not record.to.label:
         return ""
-    if record.to.release == origin:
+    if record.to.label == origin:
         return f": {origin}"
     return (
-        f": {origin} (tried {record.to.release})"
+        f": {origin} (tried {record.to.label})"
         if record.outcome in ("restored", "superseded")
-        else f": {origin} → {record.to.release}"
+        else f": {origin} → {record.to.label}"
     )
 
 
@@ -91,10 +92,10 @@ def guarded(record: Record) -> Iterator[Line]:
     """Show the result of a guard: healthy, or what became of the rollback."""
     if record.outcome == "nothing_to_do":
         told = record.hosts[0].detail if record.hosts else "nothing to do"
-        yield Line(f"✓ {told}: {record.from_.release}  ({record.environment}, {record.duration_seconds:.1f} s)", "good")
+        yield Line(f"✓ {told}: {record.from_.label}  ({record.environment}, {record.duration_seconds:.1f} s)", "good")
         return
     if record.outcome == "succeeded":
-        yield Line(f"✗ {record.from_.release} was unhealthy and was rolled back ({record.trigger})", "bad")
+        yield Line(f"✗ {record.from_.label} was unhealthy and was rolled back ({record.trigger})", "bad")
     yield from result(record)
 
 
@@ -184,9 +185,9 @@ def verified(host: str, found: Verification, release: str = "", mark: Note | Non
 
 def checked(record: Record) -> Iterator[Line]:
     """Show the result of a check: could a rollback be done now?"""
-    if record.exit_code == 0 and record.to.release:
-        yield Line(f"✓ a rollback can be done: {record.from_.release or 'nothing'} → {record.to.release}", "good")
-    elif record.outcome == "partial" and record.to.release:
+    if record.exit_code == 0 and record.to.label:
+        yield Line(f"✓ a rollback can be done: {record.from_.label or 'nothing'} → {record.to.label}", "good")
+    elif record.outcome == "partial" and record.to.label:
         yield Line(_in_part(record), "warning")
     else:
         yield Line("✗ a rollback cannot be done now", "bad")
@@ -197,8 +198,8 @@ def _in_part(record: Record) -> str:
     """Say what a rollback would do with the hosts that are there."""
     would = [host for host in record.hosts if host.outcome == "nothing_to_do" and not host.detail]
     if not would:
-        return f"! a rollback would change nothing now: the hosts that are there run {record.to.release} already"
-    way = f"{record.from_.release or 'nothing'} → {record.to.release}"
+        return f"! a rollback would change nothing now: the hosts that are there run {record.to.label} already"
+    way = f"{record.from_.label or 'nothing'} → {record.to.label}"
     return f"! a rollback can be done on {len(would)} of {len(record.hosts)} hosts: {way}"
 
 
@@ -242,12 +243,20 @@ _RELEASE_COLUMNS = ("", "RELEASE", "AGE", "SIZE", "REVISION", "MARKS", "")
 
 
 def releases(
-    survey: Survey, decision: Plan | NothingToDo | Refusal, ranking: Ranking, now: float
+    survey: Survey,
+    decision: Plan | NothingToDo | Refusal,
+    ranking: Ranking,
+    now: float,
+    versions: Versions | None = None,
 ) -> tuple[Sequence[str], list[list[str]]]:
-    """Return the table of a host's releases, newest first: its columns and its rows."""
-    target = decision.target if isinstance(decision, Plan) else ""
+    """Return the table of a host's releases, newest first: its columns and its rows.
+
+    Decision and ranking call releases by their labels of all hosts (``versions``).
+    """
+    labels = versions or Versions(())
+    target = decision.target_on(survey.host) if isinstance(decision, Plan) else ""
     why = {} if isinstance(decision, NothingToDo) else {r.release: r.why for r in decision.rejected}
-    found = {release.name: release for release in survey.releases}
+    found = {labels.label(survey.host, release.name): release for release in survey.releases}
     return _RELEASE_COLUMNS, [
         [
             "●" if r.name == survey.live.name else "→" if r.name == target else "",
@@ -256,7 +265,9 @@ def releases(
             size(r.size_kib),
             r.revision[:12],
             ", ".join(filter(None, (_marks(r, now), "sealed" if r.sealed else "", _state(r)))),
-            "a rollback would choose this one" if r.name == target else _why_not(r, why.get(r.name, "")),
+            "a rollback would choose this one"
+            if r.name == target
+            else _why_not(r, why.get(labels.label(survey.host, r.name), "")),
         ]
         for r in map(found.__getitem__, ranking.newest_first(found))
     ]
@@ -289,12 +300,18 @@ def _ago(run: str, now: float) -> str:
 
 
 def listed(
-    surveys: Iterable[Survey], found: Plan | NothingToDo | Refusal, ranking: Ranking, now: float
+    surveys: Iterable[Survey],
+    found: Plan | NothingToDo | Refusal,
+    ranking: Ranking,
+    now: float,
+    versions: Versions | None = None,
 ) -> Iterator[Line]:
     """Show the hosts' releases where there is no room for tables."""
     for survey in surveys:
         yield from live(survey)
-        yield from (Line("  ".join(filter(None, cells))) for cells in releases(survey, found, ranking, now)[1])
+        yield from (
+            Line("  ".join(filter(None, cells))) for cells in releases(survey, found, ranking, now, versions)[1]
+        )
     yield ordered(ranking)
     yield from decision(found)
 
@@ -347,8 +364,8 @@ def history(records: Iterable[Record]) -> tuple[Sequence[str], list[list[str]]]:
         [
             datetime.fromisoformat(r.started_at).strftime("%Y-%m-%d %H:%M:%S"),
             r.environment,
-            r.from_.release or "",
-            r.to.release or "",
+            r.from_.label or "",
+            r.to.label or "",
             r.outcome.replace("_", " "),
             f"{r.duration_seconds:.1f}",
             r.actor,

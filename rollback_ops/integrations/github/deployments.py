@@ -198,7 +198,10 @@ def _safely(work: Callable[[], T]) -> T:
 
 def _is_left(record: Record) -> bool:
     """Whether no host runs the release any more that the rollback left: one that was left alone may."""
-    return all(host.to.release != record.from_.release for host in record.hosts)
+    left = record.from_
+    if left.release is None:
+        return all(host.to.revision != left.revision for host in record.hosts)
+    return all(host.to.release != left.release for host in record.hosts)
 
 
 def unrecorded(

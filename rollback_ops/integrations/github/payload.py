@@ -57,7 +57,7 @@ def refs(record: Record, sha: str) -> Iterator[tuple[str, str]]:
 
 def deployment(record: Record, ref: str, ref_is: str, redact: Redactor) -> dict[str, Any]:
     """Build the request for a deployment. It merges nothing and requires no status check: the release ran before."""
-    way = f"{record.from_.release or 'nothing'} → {record.to.release or 'unknown'}"
+    way = f"{record.from_.label or 'nothing'} → {record.to.label or 'unknown'}"
     return {
         "ref": ref,
         "task": TASK,
@@ -71,8 +71,8 @@ def deployment(record: Record, ref: str, ref_is: str, redact: Redactor) -> dict[
 
 def status(record: Record, state: str, environment_url: str, redact: Redactor) -> dict[str, Any]:
     """Build the request for a status. GitHub marks no other deployment inactive: ``inactive_status`` does that."""
-    what = f"{record.outcome.replace('_', ' ')} in {record.duration_seconds:.1f} s: {record.to.release or 'unknown'}"
-    words = what if state in STATES.values() else f"to {record.to.release or 'unknown'}: {record.reason}"
+    what = f"{record.outcome.replace('_', ' ')} in {record.duration_seconds:.1f} s: {record.to.label or 'unknown'}"
+    words = what if state in STATES.values() else f"to {record.to.label or 'unknown'}: {record.reason}"
     addresses = {"log_url": record.run_url, "target_url": record.run_url, "environment_url": environment_url}
     return {
         "state": state,
@@ -84,7 +84,7 @@ def status(record: Record, state: str, environment_url: str, redact: Redactor) -
 
 def inactive_status(record: Record, redact: Redactor) -> dict[str, Any]:
     """Build the request for the status of the deployment whose release was left."""
-    return {"state": "inactive", "description": _description(f"rolled back to {record.to.release}", redact)}
+    return {"state": "inactive", "description": _description(f"rolled back to {record.to.label}", redact)}
 
 
 def core(record: Record, redact: Redactor) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def _release(ref: ReleaseRef) -> str:
 
 
 def _host(host: HostRecord) -> str:
-    way = f", {host.from_.release or 'none'} → {host.to.release}" if host.to.release else ""
+    way = f", {host.from_.label or 'none'} → {host.to.label}" if host.to.label else ""
     down = f", down for {host.downtime_seconds:.1f} s" if host.downtime_seconds is not None else ""
     why = f": {joined(host.detail)}" if host.detail and host.outcome != "succeeded" else ""
     return f"{host.host}: {host.outcome.replace('_', ' ')}{way}{down}{why}"

@@ -477,3 +477,68 @@ def test_repeated_rollbacks_never_return_to_a_release_that_one_of_them_left(
         assert plan.target not in abandoned
         surveys = after(surveys, plan, marked=marked)
     assert isinstance(plan, Refusal)
+
+
+# --- names that mean other versions on other hosts ---------------------------------------------------------
+
+
+def counted(name: str, live: str, **revisions: str) -> Survey:
+    """A host whose deployment tool counts releases: ``_3="aaa"`` is release 3 with the revision aaa."""
+    found = tuple(Release(n[1:], revision=revision, live_since=0.0) for n, revision in revisions.items())
+    return Survey(name, found, Live("release", live, f"/srv/bot/releases/{live}"), (Unit("bot", "running"),))
+
+
+def targets(plan: Plan) -> dict[str, str]:
+    return {host.host: host.target for host in plan.hosts}
+
+
+def test_hosts_that_count_differently_go_to_one_revision() -> None:
+    h1 = counted("h1", "3", _1="aaa", _2="bbb", _3="ccc")
+    h2 = counted("h2", "5", _3="aaa", _4="bbb", _5="ccc")
+    plan = planned(h1, h2)
+    assert (plan.revision, plan.release, targets(plan)) == ("bbb", "", {"h1": "2", "h2": "4"})
+    assert [host.source.name for host in plan.hosts] == ["3", "5"]
+    bad = replace(h2, releases=tuple(replace(r, mark="bad" if r.name == "4" else "") for r in h2.releases))
+    assert targets(planned(h1, bad)) == {"h1": "1", "h2": "3"}
+
+
+def test_a_name_that_means_two_versions_is_never_one_release() -> None:
+    h1 = counted("h1", "4", _2="aaa", _3="bbb", _4="ddd")
+    h2 = counted("h2", "4", _2="aaa", _3="ccc", _4="ddd")
+    plan = planned(h1, h2)
+    assert (plan.target, plan.release, targets(plan)) == ("2", "2", {"h1": "2", "h2": "2"})
+    found = refused(h1, h2, selection=Selection(backup="3"))
+    assert has(found.why, "3", "bbb", "ccc", "h1", "h2")
+
+
+def test_a_revision_may_be_asked_for_where_names_differ() -> None:
+    one, two, three = (letter * 40 for letter in "abc")
+    h1 = counted("h1", "3", _1=one, _2=two, _3=three)
+    h2 = counted("h2", "5", _3=one, _4=two, _5=three)
+    assert targets(planned(h1, h2, selection=Selection(backup="aaaaaaa"))) == {"h1": "1", "h2": "3"}
+    assert isinstance(make_plan([h1, h2], Selection(if_current="bbbbbbb")), NothingToDo)
+    assert targets(planned(h1, h2, selection=Selection(if_current="ccccccc"))) == {"h1": "2", "h2": "4"}
+
+
+def test_of_two_directories_with_one_revision_the_live_one_is_meant() -> None:
+    h1 = counted("h1", "3", _1="aaa", _2="bbb", _3="ccc")
+    h2 = counted("h2", "5", _3="aaa", _4="bbb", _5="ccc", _6="ccc")
+    plan = planned(h1, h2)
+    assert targets(plan) == {"h1": "2", "h2": "4"}
+
+
+@given(st.permutations(("aaa", "bbb", "ccc", "ddd")), st.integers(0, 3), st.randoms(use_true_random=False))
+def test_with_counted_names_every_host_goes_to_the_same_revision(
+    order: list[str], offset: int, chance: random.Random
+) -> None:
+    """Whatever the hosts call it, in whatever order they answer, and never to what was just left."""
+    h1 = counted("h1", "4", **{f"_{n}": revision for n, revision in enumerate(order, start=1)})
+    h2 = counted("h2", str(4 + offset), **{f"_{n}": r for n, r in enumerate(order, start=1 + offset)})
+    hosts = [h1, h2]
+    chance.shuffle(hosts)
+    for left in (order[3], order[2], order[1]):
+        plan = planned(*hosts)
+        went = {s.host: s.release(plan.target_on(s.host)) for s in hosts}
+        assert {release.revision for release in went.values() if release} == {order[order.index(left) - 1]}
+        hosts = [replace(s, live=live_at(plan.target_on(s.host))) for s in hosts]
+    refused(*hosts)

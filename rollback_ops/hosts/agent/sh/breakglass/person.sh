@@ -65,8 +65,9 @@ person() {
     end_with "$exit_code" "$headline: ${origin:-nothing} → $target" "$result"
 }
 
-# Set was_down. A status command that could not be run does not show that the service was down.
+# Set was_down. A status command that could not be run does not show that the service was down, nor does a stop of ours.
 see_whether_down() {
+    [ -z "$interrupted_to" ] || return 0
     case $surveyed in *"state${TAB}status=12"[67]*) return ;; esac
     ! is "$RO_STOPPED" || was_down=yes
 }
