@@ -14,7 +14,7 @@ from rollback_ops.core.model import Hold
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.run import rfc3339
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.engine.readiness import doubts
+from rollback_ops.engine.readiness import doubts, few_left
 from rollback_ops.engine.rollback import roll_back
 from rollback_ops.integrations.publish import warned
 
@@ -31,6 +31,7 @@ def check(context: Context, progress: Progress, cancellation: Cancellation) -> R
             *outdated(context, reached),
             *_no_marker(context),
             *doubts(spec, fleet, [*reached.values()]),
+            *few_left([*reached.values()], spec.selection),
         ]
         record = roll_back(spec, fleet, publisher)
         return publish(context, publisher, warned(record, reason.warning, *warnings))

@@ -98,6 +98,11 @@ class Ranking:
         if wanted is not None:
             self.order, self.why, self.warning = wanted, "rollback.toml says so", ""
         self._hosts = [{r.name: r for r in reversed(s.releases)} for s in surveys]
+        # A log that lacks some of the releases says nothing of their place.
+        self._logs = [
+            all(host[n].logged for h, n in found if h == s.host and n in host)
+            for s, host in zip(surveys, self._hosts, strict=True)
+        ]
         self._names = [{r.name: spell(s.host, r.name) for r in s.releases} for s in surveys] if spell else []
 
     def newer(self, one: str, two: str) -> bool | None:
@@ -133,7 +138,8 @@ class Ranking:
         if self.order != "deployed":
             spelled = {(names[one], names[two]) for names in self._names if one in names and two in names}
             return _agreed(self._by_name(*pair) for pair in spelled or {(one, two)})
-        return _agreed(_on_host(host[one], host[two]) for host in self._hosts if one in host and two in host)
+        hosts = [pair for pair in zip(self._hosts, self._logs, strict=True) if one in pair[0] and two in pair[0]]
+        return _agreed(_on_host(host[one], host[two], by_log) for host, by_log in hosts)
 
     def _by_name(self, one: str, two: str) -> int:
         if self.order == "natural":
@@ -155,8 +161,8 @@ def _is_noted(release: Release) -> bool:
     return bool(release.logged or release.live_since)
 
 
-def _on_host(one: Release, two: Release) -> int:
-    if one.logged and two.logged:
+def _on_host(one: Release, two: Release, by_log: bool) -> int:
+    if by_log and one.logged and two.logged:
         return _sign(one.logged, two.logged)
     a, b = live_at(one), live_at(two)
     return _sign(a, b) if a and b else 0

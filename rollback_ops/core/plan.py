@@ -113,6 +113,7 @@ class Refusal:
     hint: str = ""
     rejected: tuple[Rejected, ...] = ()
     hosts: Mapping[str, str] = field(default_factory=dict)
+    eligible: tuple[str, ...] = ()
 
     def about(self, host: str) -> str:
         """Return the reason and the hint for one host."""
@@ -331,7 +332,7 @@ class _Candidates:
             return newest[0]
         if newest:
             why = f"it cannot be told which of {newest[0]} and {newest[1]} is newer"
-            return Refusal(why, _NAME_IT, self.rejected())
+            return Refusal(why, _NAME_IT, self.rejected(), eligible=self.eligible)
         return Refusal("no eligible release", self._way_out(), self.rejected())
 
     @property

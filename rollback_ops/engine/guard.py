@@ -21,6 +21,7 @@ from rollback_ops.core.run import RunState
 from rollback_ops.core.versions import Versions
 from rollback_ops.engine.diagnosis import Diagnosis, diagnose, objection
 from rollback_ops.engine.fleet import Fleet
+from rollback_ops.engine.readiness import few_left
 from rollback_ops.engine.rollback import roll_back, survey
 from rollback_ops.engine.spec import RollbackSpec
 from rollback_ops.engine.superseded import note_superseded
@@ -41,6 +42,7 @@ def guard(
     decision: Decision = "unknown"
     try:
         survey(fleet, state)
+        state.warnings += few_left(list(state.surveys.values()), spec.selection)
         state.watched = _watch(spec, fleet, state)
         note_superseded(fleet, state, [name for name, found in state.watched.items() if found.superseded])
         if not state.surveys:

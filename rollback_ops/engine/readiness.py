@@ -9,9 +9,11 @@ from rollback_ops import checks
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Finding
 from rollback_ops.core.model import Survey
+from rollback_ops.core.plan import Plan, Refusal, Selection, make_plan
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.spec import RollbackSpec
 
+FEW_LEFT = "{} left that a rollback could go to: let the clean-up of deployments keep more releases"
 _TOLD = {
     "failed": "the check {name} does not pass on {live}, which is live: {detail}. "
     "If that release works, correct the check",
@@ -49,3 +51,17 @@ def _by_text(
             if words := _TOLD.get(finding.verdict):
                 told[spec.redact(words.format(name=name, live=lives[host], detail=finding.detail))].append(host)
     return told
+
+
+def few_left(surveys: Sequence[Survey], selection: Selection) -> Iterator[str]:
+    """Yield a warning where fewer than two releases are eligible: the clean-up of a deployment may remove the last one.
+
+    Nothing is said of a first deployment, nor where something else keeps a plan from being made.
+    """
+    if all(len(survey.releases) < 2 for survey in surveys):
+        return
+    plan = make_plan(surveys, selection.anew())
+    if isinstance(plan, Plan) and len(plan.eligible) == 1:
+        yield FEW_LEFT.format(f"only {plan.target} is")
+    elif isinstance(plan, Refusal) and plan.rejected and not plan.eligible:
+        yield FEW_LEFT.format("none is")

@@ -72,6 +72,7 @@ sort_releases() {
         ;;
     esac
     detect_order "$usable"
+    see_log "$usable"
     versions=$NL$(printf '%s' "$names$anchor$NL" | grep -E -e "$RO_VERSION")$NL
     releases_found=$(
         printf '%s' "$found" | while IFS=$SEP read -r name fields; do

@@ -23,17 +23,23 @@ detect_order() {
     esac
 }
 
+# Set by_log: whether the log of a deployment tool has all of these releases. Otherwise it says nothing of their place.
+see_log() {
+    by_log=yes
+    lines "$1" is_logged || by_log=''
+}
+
+is_logged() {
+    case $logged in *"$NL$1$SEP"*) ;; *) return 1 ;; esac
+}
+
 # key_of NAME: set key.
 key_of() {
     case $order in
         natural) natural_key "$1" ;;
         semver) case $versions in *"$NL$1$NL"*) version_key "$1" ;; *) key='' ;; esac ;;
         deployed)
-            # Where what is live is in the log of a deployment tool, only what is in it has a place.
-            case $anchor,$logged in
-                ,"$NL"?* | *,*"$NL$anchor$SEP"*) place_in "$logged" "$1" ;;
-                *) place_in "$times" "$1" ;;
-            esac
+            if [ -n "$by_log" ]; then place_in "$logged" "$1"; else place_in "$times" "$1"; fi
             natural_key "${place#0}"
             ;;
     esac
