@@ -10,8 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Protocol, assert_never
 
-from rollback_ops.checks import command, http, logs, process, tcp
-from rollback_ops.config import Check, CommandCheck, HttpCheck, LogsCheck, ProcessCheck, TcpCheck, Verify
+from rollback_ops.checks import command, http, logs, metric, process, tcp
+from rollback_ops.config import (
+    AskedCheck,
+    Check,
+    CommandCheck,
+    HttpCheck,
+    LogsCheck,
+    MetricCheck,
+    ProcessCheck,
+    TcpCheck,
+    Verify,
+)
 from rollback_ops.core.health import Finding, Thresholds
 from rollback_ops.core.model import CommandResult, HostCommand, Unit
 from rollback_ops.core.ports import Stream
@@ -43,13 +53,14 @@ class NetworkProbe(Protocol):
 
 def build(settings: Mapping[str, Check], release: str) -> dict[str, HostProbe | NetworkProbe]:
     """Build the checks of a service for one release. ``process`` is always among them."""
-    checks = {name: _build(check, release) for name, check in settings.items()}
+    asked = {name: check for name, check in settings.items() if not isinstance(check, MetricCheck)}
+    checks = {name: _build(check, release) for name, check in asked.items()}
     if not any(check.kind == "process" for check in checks.values()):
         checks = {"process": process.Process(), **checks}
     return checks
 
 
-def _build(check: Check, release: str) -> HostProbe | NetworkProbe:
+def _build(check: AskedCheck, release: str) -> HostProbe | NetworkProbe:
     """Build one check. mypy reports a kind of ``config.Check`` that has no case here."""
     match check:
         case HttpCheck():
@@ -64,6 +75,17 @@ def _build(check: Check, release: str) -> HostProbe | NetworkProbe:
             return process.Process()
         case _:
             assert_never(check)
+
+
+def metrics(settings: Mapping[str, Check]) -> dict[str, MetricCheck]:
+    """Return the metrics, which are no questions with an answer: ``engine.metrics`` watches them."""
+    return {name: check for name, check in settings.items() if isinstance(check, MetricCheck)}
+
+
+def counters(settings: Mapping[str, Check]) -> dict[str, HostCommand]:
+    """Return what hosts are asked for the counts of metrics."""
+    asked = {name: metric.question_of(check) for name, check in metrics(settings).items()}
+    return {name: question for name, question in asked.items() if question}
 
 
 def thresholds(settings: Mapping[str, Check], policy: Verify) -> dict[str, Thresholds]:

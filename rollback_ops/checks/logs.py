@@ -22,6 +22,11 @@ _SHOWN = 3
 _END = re.compile(r"(?:-|[0-9]+:[0-9]+) [0-9]+ [0-9a-f]{64} [0-9]+")
 
 
+def journal_reader() -> str:
+    """Return the shell function ``read_log`` that prints all lines of the units since their start. It calls ``why``."""
+    return f"most=''\n{_JOURNAL}"
+
+
 class Logs:
     """Notes the end of a log file at the first question, in case the agent did not note it before the start."""
 
@@ -44,7 +49,7 @@ class Logs:
         if self._command:
             return f"read_log() {{ (unset LC_ALL; sh -c {shlex.quote(self._command)}) 2>&1; }}\n"
         if not self._settings.file:
-            return _JOURNAL
+            return f"most='-n 10000'\n{_JOURNAL}"
         path = shlex.quote(self._settings.file)
         log = path if self._settings.file.startswith("/") else f'"$ROLLBACK_ROOT"/{path}'
         return f"log={log}\n{_FILE}"
@@ -138,7 +143,7 @@ elif ! shows '' "$started" 2>/dev/null; then
     sudo=$ROLLBACK_SUDO
     shows "$sudo" "$all" || why "$(id -un) sees no line of this start (group systemd-journal, or sudo journalctl)"
 fi
-read_log() { $sudo journalctl -q --no-pager -o cat --all -n 10000 $all; }
+read_log() { $sudo journalctl -q --no-pager -o cat --all $most $all; }
 """
 
 # `from` is the end of the log before the start: device and inode (- for no file), size, checksum of the last bytes

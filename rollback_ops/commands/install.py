@@ -59,6 +59,7 @@ def program_for(context: Context) -> str:
     job = context.job
     probes = checks.build(job.service.checks, installed.RELEASE)
     questions = {name: question for name, check in probes.items() if (question := getattr(check, "question", None))}
+    questions |= checks.counters(job.service.checks)
     return installed.render(
         installed.Installation(
             about=job.about,

@@ -7,6 +7,7 @@ from functools import partial
 from rollback_ops import checks
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import RunResult
+from rollback_ops.config import MetricCheck
 from rollback_ops.config.reason import Reason
 from rollback_ops.core.hold import HoldPolicy
 from rollback_ops.core.model import PERSONAL_TRIGGERS
@@ -15,6 +16,7 @@ from rollback_ops.core.ports import Progress
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import RunInfo, new_run
 from rollback_ops.core.tasks import Cancellation
+from rollback_ops.engine.analysis.series import Series
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.spec import RollbackSpec
 from rollback_ops.integrations.publish import Publisher
@@ -40,7 +42,16 @@ def spec_of(context: Context, reason: Reason) -> RollbackSpec:
         job.excluded,
         service.database,
         request.ignore_schema,
+        checks.metrics(service.checks),
+        partial(fetched, context),
     )
+
+
+def fetched(context: Context, check: MetricCheck, query: str, seconds: float) -> Series:
+    """Read a metric from Prometheus, with the token of the variable ROLLBACK_METRICS_TOKEN where there is one."""
+    from rollback_ops.integrations.prometheus import samples
+
+    return samples(check.url, query, seconds, context.secrets.metrics_token, check.timeout)
 
 
 def info_of(context: Context, reason: Reason) -> RunInfo:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rollback_ops import checks
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
+from rollback_ops.commands.run import fetched
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Claim, Verification
-from rollback_ops.core.model import Note, Survey
+from rollback_ops.core.model import HostCommand, Note, ServiceState, Survey
 from rollback_ops.core.outcome import EXIT_CODES, outcome_of, overall
 from rollback_ops.core.ports import Host
 from rollback_ops.core.record import HostOutcome, Outcome
 from rollback_ops.core.run import evidence, new_run, note_of
 from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.engine import verify as engine
+from rollback_ops.engine.metrics import World, deployed_on, watch_metrics, with_evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,39 +50,84 @@ def verify(context: Context, cancellation: Cancellation) -> Verified:
 
     Raises ``Cancelled`` when a signal comes.
     """
-    within = context.job.service.limits.verification
+    run, within = new_run(), context.job.service.limits.verification
     with context.closing():
         surveyed = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
         hosts = {host.name: host for host in context.hosts if host.name in surveyed.found}
-        prove = _prove(context, hosts, surveyed.found, within, cancellation)
+        prove = _prove(context, run, hosts, surveyed.found, within, cancellation)
         verified = sort_answers(each(hosts, prove, within + SURVEY_WITHIN, cancellation))
-    lost = {**surveyed.lost, **verified.lost}
+        found = _judged(context, hosts, surveyed.found, verified.found, cancellation)
+        notes = {name: _note(surveyed.found[name].live.name, verification) for name, verification in found.items()}
+        noting = _noting(context, run, hosts, surveyed.found, found)
+        noted = sort_answers(each([n for n in found if notes[n]], noting, SURVEY_WITHIN, cancellation))
+    lost = {**surveyed.lost, **verified.lost, **noted.lost}
+    found = {name: verification for name, verification in found.items() if name not in lost}
     outcomes: dict[str, HostOutcome] = dict.fromkeys(lost, "unreachable")
-    outcomes |= {name: outcome_of(verification) for name, verification in verified.found.items()}
-    lives = {name: surveyed.found[name].live.name for name in verified.found}
-    marks = {name: _note(lives[name], verification) for name, verification in verified.found.items()}
-    return Verified(context.job.environment_name, outcomes, verified.found, lives, marks, lost)
+    outcomes |= {name: outcome_of(verification) for name, verification in found.items()}
+    lives = {name: surveyed.found[name].live.name for name in found}
+    return Verified(context.job.environment_name, outcomes, found, lives, notes, lost)
 
 
 def _prove(
     context: Context,
+    run: str,
     hosts: Mapping[str, Host],
     surveys: Mapping[str, Survey],
     within: float,
     cancellation: Cancellation,
 ) -> Callable[[str], Verification]:
-    run, service = new_run(), context.job.service
+    service = context.job.service
     thresholds = checks.thresholds(service.checks, service.verify)
 
     def prove(name: str) -> Verification:
         release = surveys[name].live.name
         after = checks.after(checks.build(service.checks, release))
-        found = engine.verify(hosts[name], after, thresholds, within, Claim(run, release), cancellation)
-        if note := _note(release, found):
-            hosts[name].record(run, {release: (note, context.redact("; ".join(evidence(found))))}, "")
-        return found
+        return engine.verify(hosts[name], after, thresholds, within, Claim(run, release), cancellation)
 
     return prove
+
+
+def _judged(
+    context: Context,
+    hosts: Mapping[str, Host],
+    surveys: Mapping[str, Survey],
+    found: Mapping[str, Verification],
+    cancellation: Cancellation,
+) -> Mapping[str, Verification]:
+    """Watch the metrics of a release whose checks pass. The hosts that run the newest one get what they show."""
+    metrics = checks.metrics(context.job.service.checks)
+    if not metrics or not found or not all(verification.healthy for verification in found.values()):
+        return found
+
+    def ask(questions: Sequence[HostCommand]) -> Mapping[str, ServiceState | RollbackOpsError]:
+        return each(found, lambda name: hosts[name].ask("", questions), SURVEY_WITHIN, cancellation)
+
+    def pause(seconds: float) -> None:
+        cancellation.wait(seconds)
+        cancellation.check()
+
+    deployed = deployed_on([surveys[name] for name in found], context.job.service.order)
+    shown = watch_metrics(metrics, deployed, World(ask, partial(fetched, context), pause))
+    newest = {name for name in found if deployed.lives[name] == deployed.newest}
+    return {n: with_evidence(v, shown) if n in newest else v for n, v in found.items()}
+
+
+def _noting(
+    context: Context,
+    run: str,
+    hosts: Mapping[str, Host],
+    surveys: Mapping[str, Survey],
+    found: Mapping[str, Verification],
+) -> Callable[[str], None]:
+    """Return what notes on a host what its verification found out of the live release."""
+
+    def note(name: str) -> None:
+        release, verification = surveys[name].live.name, found[name]
+        if said := _note(release, verification):
+            why = context.redact("; ".join(evidence(verification)))
+            hosts[name].record(run, {release: (said, why)}, "")
+
+    return note
 
 
 def _note(release: str, verification: Verification) -> Note | None:

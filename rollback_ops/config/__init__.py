@@ -1,6 +1,7 @@
 """Settings of rollback.toml and the ``ROLLBACK_*`` variables. ``schema`` has the keys, ``load`` reads the file."""
 
 from rollback_ops.config.schema import (
+    AskedCheck,
     Check,
     CommandCheck,
     CustomCommands,
@@ -10,6 +11,7 @@ from rollback_ops.config.schema import (
     Limits,
     LogsCheck,
     MessageFormat,
+    MetricCheck,
     Notify,
     ProcessCheck,
     Schema,
@@ -21,6 +23,7 @@ from rollback_ops.config.schema import (
 )
 
 __all__ = [
+    "AskedCheck",
     "Check",
     "CommandCheck",
     "CustomCommands",
@@ -30,6 +33,7 @@ __all__ = [
     "Limits",
     "LogsCheck",
     "MessageFormat",
+    "MetricCheck",
     "Notify",
     "ProcessCheck",
     "Schema",

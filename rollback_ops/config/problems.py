@@ -31,6 +31,9 @@ _WORDS = {
     "int_parsing": _WHOLE_NUMBER,
     "int_parsing_size": _WHOLE_NUMBER,
     "int_from_float": _WHOLE_NUMBER,
+    "float_type": "should be a number",
+    "float_parsing": "should be a number",
+    "finite_number": "should be a number",
     "greater_than_equal": "should be at least {ge}",
     "less_than_equal": "should be at most {le}",
 }

@@ -131,7 +131,76 @@ class LogsCheck(CheckSettings):
         return self
 
 
-Check = Annotated[HttpCheck | TcpCheck | ProcessCheck | LogsCheck | CommandCheck, Field(discriminator="kind")]
+# The keys that each source of a metric needs; it takes no others of these.
+_KEYS_OF_SOURCE = {
+    "prometheus": ("url", "errors", "total"),
+    "log": ("file", "errors", "total"),
+    "journal": ("errors", "total"),
+    "command": ("run",),
+}
+# Without the time before, the counts of so many ticks have to show how much errors come in bursts.
+_LEAST_TICKS = {"control": 8, "before": 2}
+
+
+class MetricCheck(CheckSettings):
+    """A check of counts of events, and of the bad ones among them, which ``guard`` and ``verify`` watch for a while.
+
+    ``errors`` and ``total`` are series of Prometheus, or patterns of lines. Only differences count.
+    """
+
+    kind: Literal["metric"]
+    source: Literal["prometheus", "log", "journal", "command"]
+    baseline: Literal["control", "before"] = "control"
+    url: PageUrl = ""
+    file: LogFile = ""
+    run: Command = ""
+    errors: CheckLine = ""
+    total: CheckLine = ""
+    alpha: float = Field(0.01, ge=0.0001, le=0.2)
+    floor: float = Field(0.001, ge=0, le=0.5)
+    tick: Limit = 15.0
+    warm_up: Seconds = 60.0
+    window: Limit = 600.0
+    timeout: Limit = 5.0
+
+    @model_validator(mode="after")
+    def _only_what_the_source_takes(self) -> MetricCheck:
+        needed = _KEYS_OF_SOURCE[self.source]
+        for key in ("url", "file", "run", "errors", "total"):
+            if (key in needed) != bool(getattr(self, key)):
+                said = f"lacks {key}" if key in needed else f"has {key}"
+                raise ValueError(f'{said}: source = "{self.source}" takes {", ".join(needed)}')
+        for key in CheckSettings.model_fields:
+            if key in self.model_fields_set:
+                raise ValueError(f"has {key}, which a metric does not have: it has tick, warm_up and window")
+        return self
+
+    @model_validator(mode="after")
+    def _baseline_can_be_had(self) -> MetricCheck:
+        if self.source != "prometheus":
+            if self.baseline == "before":
+                raise ValueError('has baseline = "before", which only source = "prometheus" knows')
+            return self
+        filled = [key for key in ("errors", "total") if "{release}" in getattr(self, key)]
+        if self.baseline == "control" and len(filled) < 2:
+            raise ValueError('lacks {release} in errors or total: baseline = "control" compares two releases')
+        if self.baseline == "before" and filled:
+            raise ValueError(f'has {{release}} in {filled[0]}: baseline = "before" compares the service with itself')
+        return self
+
+    @model_validator(mode="after")
+    def _window_has_ticks(self) -> MetricCheck:
+        least = _LEAST_TICKS[self.baseline]
+        if self.window < least * self.tick:
+            raise ValueError(
+                f"has a window ({self.window:g}s) that is shorter than {least} ticks ({self.tick:g}s each)"
+            )
+        return self
+
+
+# The checks that are questions with an answer.
+AskedCheck = HttpCheck | TcpCheck | ProcessCheck | LogsCheck | CommandCheck
+Check = Annotated[AskedCheck | MetricCheck, Field(discriminator="kind")]
 
 
 class Verify(Section):
@@ -281,6 +350,8 @@ class Service(Section):
         for name, check in self.checks.items():
             if isinstance(check, LogsCheck) and not (check.file or check.command or self.manager in _JOURNALED):
                 raise ValueError(f'needs a file or a command in checks.{name}: "{self.manager}" keeps no journal')
+            if isinstance(check, MetricCheck) and check.source == "journal" and self.manager not in _JOURNALED:
+                raise ValueError(f'needs another source in checks.{name}: "{self.manager}" keeps no journal')
         return self
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ _VARIABLES = {
     "ssh_certificate": "ROLLBACK_SSH_CERTIFICATE",
     "known_hosts": "ROLLBACK_KNOWN_HOSTS",
     "webhook_url": "ROLLBACK_WEBHOOK_URL",
+    "metrics_token": "ROLLBACK_METRICS_TOKEN",
     "token": "GITHUB_TOKEN",
 }
 
@@ -29,6 +30,7 @@ class Secrets:
     ssh_certificate: SecretStr | None = None
     known_hosts: SecretStr | None = None
     webhook_url: SecretStr | None = None
+    metrics_token: SecretStr | None = None
     token: SecretStr | None = None
 
     @classmethod
@@ -47,7 +49,7 @@ class Secrets:
 
         Host keys and certificates are public.
         """
-        hidden = (self.ssh_key, self.ssh_key_passphrase, self.webhook_url, self.token)
+        hidden = (self.ssh_key, self.ssh_key_passphrase, self.webhook_url, self.metrics_token, self.token)
         whole = [each.get_secret_value() for each in hidden if each]
         address = self.webhook_url.get_secret_value() if self.webhook_url else ""
         path = address.strip().partition("://")[2].partition("/")[2]

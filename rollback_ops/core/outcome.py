@@ -84,6 +84,7 @@ def record_of(state: RunState) -> Record:
         plan=state.plan,
         strategy=_strategy(state),
         waves=tuple(_waves(state, hosts)),
+        evidence=state.evidence,
         warnings=tuple(state.warnings),
     )
     return record.redacted(state.redact)

@@ -199,6 +199,35 @@ class WaveRecord(RecordPart):
     finished_at: Timestamp | None = None
 
 
+class CountRecord(RecordPart):
+    """``bad`` events among ``total``."""
+
+    bad: float = 0.0
+    total: float = 0.0
+
+
+class EvidenceRecord(RecordPart):
+    """What a metric shows. ``e_worse`` and ``e_not_worse`` are e-values: it takes ``needed`` to decide, at this alpha.
+
+    ``new`` and ``old``: what was compared, in so many ``ticks`` and ``seconds``; ``bursts``: what divided the counts.
+    """
+
+    check: str
+    source: str
+    baseline: str
+    verdict: Literal["worse", "not_worse", "undecided"]
+    detail: str = ""
+    alpha: float
+    needed: float
+    e_worse: float
+    e_not_worse: float
+    new: CountRecord = CountRecord()
+    old: CountRecord = CountRecord()
+    bursts: float = 1.0
+    ticks: int = 0
+    seconds: float = 0.0
+
+
 class DeploymentRef(RecordPart):
     id: int | None = None
     url: str | None = None
@@ -232,6 +261,7 @@ class Record(RecordPart):
     plan: PlanRef | None = None
     strategy: StrategyRecord | None = None
     waves: tuple[WaveRecord, ...] = ()
+    evidence: tuple[EvidenceRecord, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -257,6 +287,7 @@ class Record(RecordPart):
                 "reason": redact(self.reason),
                 "rejected": tuple(r.model_copy(update={"why": redact(r.why)}) for r in self.rejected),
                 "hosts": tuple(host.redacted(redact) for host in self.hosts),
+                "evidence": tuple(e.model_copy(update={"detail": redact(e.detail)}) for e in self.evidence),
                 "warnings": tuple(map(redact, self.warnings)),
             }
         )

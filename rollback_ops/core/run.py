@@ -23,7 +23,7 @@ from rollback_ops.core.model import (
     Trigger,
 )
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
-from rollback_ops.core.record import PlanRef, Superseder
+from rollback_ops.core.record import EvidenceRecord, PlanRef, Superseder
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.rollout import Rollout, Wave
 
@@ -142,6 +142,7 @@ class RunState:
     rollout: Rollout | None = None
     regions: Mapping[str, str] = field(default_factory=dict)
     waves: list[WaveRun] = field(default_factory=list)
+    evidence: tuple[EvidenceRecord, ...] = ()
     stopped: str = ""
     restores: bool = False
     warnings: list[str] = field(default_factory=list)

@@ -12,7 +12,17 @@ from rollback_ops.core import tasks
 from rollback_ops.core.errors import ConnectionLost, RollbackOpsError
 from rollback_ops.core.health import Claim, Finding, Thresholds, Verification
 from rollback_ops.core.hold import merged, repairs
-from rollback_ops.core.model import Hold, HostCommand, Inspection, Note, Survey, SwitchOrder, SwitchResult, Unit
+from rollback_ops.core.model import (
+    Hold,
+    HostCommand,
+    Inspection,
+    Note,
+    ServiceState,
+    Survey,
+    SwitchOrder,
+    SwitchResult,
+    Unit,
+)
 from rollback_ops.core.ports import Host, Progress
 from rollback_ops.core.schema import SchemaAnswer
 from rollback_ops.core.tasks import Cancellation, Pending
@@ -165,6 +175,10 @@ class Fleet:
         return self._each(
             names, lambda name: ask_once(self._hosts[name], checks(name), within, self._cancellation), within + _MARGIN
         )
+
+    def sample(self, questions: Sequence[HostCommand]) -> dict[str, ServiceState | RollbackOpsError]:
+        """Ask every host that was surveyed something, without a lease."""
+        return self._each(self.names, lambda name: self._hosts[name].ask("", questions), _ASK_WITHIN)
 
     def logs(self, names: Iterable[str]) -> dict[str, Sequence[str]]:
         """Return the last lines of the service, from the hosts that answer."""

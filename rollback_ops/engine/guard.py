@@ -21,6 +21,7 @@ from rollback_ops.core.run import RunState
 from rollback_ops.core.versions import Versions
 from rollback_ops.engine.diagnosis import Diagnosis, diagnose, objection
 from rollback_ops.engine.fleet import Fleet
+from rollback_ops.engine.metrics import World, deployed_on, longest, unknown, watch_metrics, with_evidence
 from rollback_ops.engine.readiness import few_left
 from rollback_ops.engine.rollback import roll_back, survey
 from rollback_ops.engine.spec import RollbackSpec
@@ -45,18 +46,19 @@ def guard(
         state.warnings += few_left(list(state.surveys.values()), spec.selection)
         state.watched = _watch(spec, fleet, state)
         note_superseded(fleet, state, [name for name, found in state.watched.items() if found.superseded])
+        failed, diagnosis = _judge(spec, fleet, state)
         if not state.surveys:
             state.decision = Refusal("no host can be reached")
-        elif all(found.healthy or found.superseded for found in state.watched.values()):
+        elif diagnosis is None:
             state.decision = NothingToDo("the live release is healthy")
             decision = "unknown" if state.superseded else "healthy"
             if not spec.info.dry_run:
                 _mark_good(spec, fleet, state)
         else:
-            failed, diagnosis = _diagnose(spec, fleet, state)
             why_not = _why_not(spec, fleet, state, failed, diagnosis, max_per_day)
             if diagnosis.trigger and not why_not:
-                record = _roll_back(spec, diagnosis.trigger, diagnosis.evidence, failed, anew(), announcer)
+                judged = replace(spec, evidence=state.evidence)
+                record = _roll_back(judged, diagnosis.trigger, diagnosis.evidence, failed, anew(), announcer)
                 return record, "rolled_back" if record.rolled_back else "left_alone"
             decision = "left_alone" if diagnosis.trigger else "unknown"
             state.warnings += diagnosis.evidence
@@ -71,6 +73,29 @@ def _watch(spec: RollbackSpec, fleet: Fleet, state: RunState) -> dict[str, Verif
     fleet.progress.phase("watch", ", ".join(f"{live or 'nothing'} on {name}" for name, live in lives.items()))
     claims = {name: Claim(spec.info.id, live) for name, live in lives.items()}
     return fleet.verify(lambda name: spec.checks(lives[name]), spec.thresholds, claims, {})
+
+
+def _judge(spec: RollbackSpec, fleet: Fleet, state: RunState) -> tuple[str, Diagnosis | None]:
+    """Return the release in question, and its diagnosis: None where its checks pass, and no metric says otherwise.
+
+    Metrics are watched only where all checks pass. One that is undecided neither passes nor is a reason to roll back.
+    """
+    if not all(found.healthy or found.superseded for found in state.watched.values()):
+        return _diagnose(spec, fleet, state)
+    if not spec.metrics or state.superseded or not state.surveys:
+        return "", None
+    deployed = deployed_on(state.surveys.values(), spec.selection.order)
+    fleet.progress.phase("metrics", f"{', '.join(spec.metrics)} of {deployed.newest}")
+    fleet.extend(longest(spec.metrics))
+    found = watch_metrics(spec.metrics, deployed, World(fleet.sample, spec.fetch or unknown, fleet.pause))
+    state.evidence = found
+    judged = {n: each for n, each in state.watched.items() if deployed.lives[n] == deployed.newest}
+    state.watched |= {name: with_evidence(each, found) for name, each in judged.items()}
+    worse = tuple(f"{each.check}: {each.detail}" for each in found if each.verdict == "worse")
+    if worse:
+        return deployed.newest, Diagnosis("metric-degraded", worse)
+    undecided = tuple(f"{each.check}: {each.detail}" for each in found if each.verdict == "undecided")
+    return deployed.newest, Diagnosis(None, undecided) if undecided else None
 
 
 def _diagnose(spec: RollbackSpec, fleet: Fleet, state: RunState) -> tuple[str, Diagnosis]:

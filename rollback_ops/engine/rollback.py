@@ -29,7 +29,7 @@ def roll_back(spec: RollbackSpec, fleet: Fleet, announcer: Announcer) -> Record:
 
     The record says what became of it, whatever that is.
     """
-    state = RunState(spec.info, fleet.names, spec.redact, spec.started_at, regions=spec.regions)
+    state = RunState(spec.info, fleet.names, spec.redact, spec.started_at, regions=spec.regions, evidence=spec.evidence)
     try:
         survey(fleet, state)
         patience = Patience(time.monotonic(), spec.wait)

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from rollback_ops.checks import HostProbe, NetworkProbe
-from rollback_ops.config import Limits, Schema, Strategy, Verify
+from rollback_ops.config import Limits, MetricCheck, Schema, Strategy, Verify
 from rollback_ops.core.health import Thresholds
 from rollback_ops.core.hold import HoldPolicy
 from rollback_ops.core.model import Survey, SwitchOrder, Unit
 from rollback_ops.core.plan import HostPlan, Selection
+from rollback_ops.core.record import EvidenceRecord
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.run import RunInfo, RunState, rfc3339
+from rollback_ops.engine.analysis.series import Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,8 @@ class RollbackSpec:
 
     ``wait``: seconds to wait for a host that another run holds. None: until the lease of a dead owner is over.
     ``strategy``: None changes all hosts at the same time. ``regions`` maps hosts to their region, ``excluded`` are the
-    regions that were left out.
+    regions that were left out. ``metrics`` are watched by a guard, ``fetch`` reads those that are not on the hosts
+    (``engine.metrics``), and ``evidence`` is what a guard saw in them before this run.
     """
 
     info: RunInfo
@@ -41,6 +44,9 @@ class RollbackSpec:
     excluded: tuple[str, ...] = ()
     schema: Schema | None = None
     ignore_schema: bool = False
+    metrics: Mapping[str, MetricCheck] = field(default_factory=dict)
+    fetch: Callable[[MetricCheck, str, float], Series] | None = None
+    evidence: tuple[EvidenceRecord, ...] = ()
 
 
 def for_host(spec: RollbackSpec, host: HostPlan, state: RunState) -> SwitchOrder:

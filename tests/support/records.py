@@ -49,6 +49,7 @@ USUAL: dict[str, Any] = {
     "plan": None,
     "strategy": None,
     "waves": [],
+    "evidence": [],
     "warnings": ["beware"],
 }
 

@@ -188,6 +188,7 @@ SECTIONS: dict[str, type[schema.Section]] = {
     '`kind = "tcp"`': schema.TcpCheck,
     '`kind = "process"`': schema.ProcessCheck,
     '`kind = "logs"`': schema.LogsCheck,
+    '`kind = "metric"`': schema.MetricCheck,
     '`kind = "command"`': schema.CommandCheck,
     "`[services.NAME.verify]`": schema.Verify,
     "`[services.NAME.limits]`": schema.Limits,

@@ -16,6 +16,7 @@ from rollback_ops.config import (
     HttpCheck,
     Limits,
     LogsCheck,
+    MetricCheck,
     ProcessCheck,
     Service,
     TcpCheck,
@@ -178,8 +179,8 @@ def _how(name: str, check: Check | None, questions: Mapping[str, HostCommand]) -
 
     mypy reports a kind of ``config.Check`` that has no case here.
     """
-    if isinstance(check, HttpCheck | TcpCheck) and check.source == "runner":
-        return "ask_nobody", "it is asked from the runner"
+    if isinstance(check, MetricCheck) or (isinstance(check, HttpCheck | TcpCheck) and check.source == "runner"):
+        return "ask_nobody", f"it is {'watched for minutes' if check.kind == 'metric' else 'asked'} from the runner"
     match check:
         case None | ProcessCheck():
             return "ask_process", ""

@@ -16,6 +16,7 @@ ENVIRON = {
     "ROLLBACK_SSH_CERTIFICATE": "ssh-ed25519-cert-v01@openssh.com AAAA",
     "ROLLBACK_KNOWN_HOSTS": "bot1 ssh-ed25519 AAAAC3Nza",
     "ROLLBACK_WEBHOOK_URL": "https://hooks.example.org/T0/B0",
+    "ROLLBACK_METRICS_TOKEN": "glsa_abcdef",
     "GITHUB_TOKEN": "ghs_abcdef",
 }
 

@@ -307,3 +307,61 @@ def test_a_long_value_is_cut() -> None:
     message = complaint(f"[services.s]\nroot = '{'x' * 5000}'")
     assert "x…" in message
     assert len(message) < 250
+
+
+# --- metric ----------------------------------------------------------------------------------------------
+
+METRIC = f"{SERVICE}[services.s.checks.c]\nkind = 'metric'\n"
+BY_COMMAND = f"{METRIC}source = 'command'\nrun = 'count'\n"
+OF_PROMETHEUS = f"{METRIC}source = 'prometheus'\nurl = 'http://p:9090'\n"
+BOTH_QUERIES = "errors = 'e{r=\"{release}\"}'\ntotal = 't{r=\"{release}\"}'\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BY_COMMAND,
+        f"{METRIC}source = 'log'\nfile = 'log/access.log'\nerrors = ' 5[0-9][0-9] '\ntotal = ' HTTP/'\n",
+        f"{METRIC}source = 'journal'\nerrors = 'ERROR'\ntotal = 'request'\n",
+        f"{OF_PROMETHEUS}{BOTH_QUERIES}",
+        f"{OF_PROMETHEUS}baseline = 'before'\nerrors = 'e'\ntotal = 't'\nwindow = '30s'\n",
+        f"{BY_COMMAND}alpha = 0.2\n",
+        f"{BY_COMMAND}alpha = 0.0001\n",
+    ],
+)
+def test_a_metric_that_can_be_read_is_accepted(text: str) -> None:
+    assert read(text).services["s"].checks["c"].kind == "metric"
+
+
+@pytest.mark.parametrize(
+    ("text", "facts"),
+    [
+        (METRIC, "services.s.checks.c.source … missing"),
+        (f"{METRIC}source = 'statsd'\n", "services.s.checks.c.source … prometheus"),
+        (f"{METRIC}source = 'command'\n", "services.s.checks.c … lacks run … command"),
+        (f"{BY_COMMAND}total = 'x'\n", "services.s.checks.c … has total … command … run"),
+        (f"{METRIC}source = 'log'\nerrors = 'a'\ntotal = 'b'\n", "lacks file"),
+        (f"{METRIC}source = 'journal'\nerrors = 'a'\n", "lacks total"),
+        (f"{METRIC}source = 'prometheus'\nerrors = 'a'\ntotal = 'b'\n", "lacks url"),
+        (f"{OF_PROMETHEUS}errors = 'a'\ntotal = 'b'\n", "lacks {release} … control"),
+        (f"{OF_PROMETHEUS}baseline = 'before'\n{BOTH_QUERIES}", "has {release} in errors … before"),
+        (f"{BY_COMMAND}baseline = 'before'\n", "before … prometheus"),
+        (f"{BY_COMMAND}alpha = 0.3\n", "services.s.checks.c.alpha … 0.3 … 0.2"),
+        (f"{BY_COMMAND}alpha = 0.00001\n", "services.s.checks.c.alpha … 0.0001"),
+        (f"{BY_COMMAND}alpha = nan\n", "services.s.checks.c.alpha"),
+        (f"{BY_COMMAND}alpha = 'much'\n", "services.s.checks.c.alpha … number"),
+        (f"{BY_COMMAND}window = '90s'\n", "window (90s) … 8 ticks"),
+        (
+            f"{OF_PROMETHEUS}baseline = 'before'\nerrors = 'e'\ntotal = 't'\nwindow = '20s'\n",
+            "window (20s) … 2 ticks",
+        ),
+        (f"{BY_COMMAND}min_healthy_time = '5s'\n", "has min_healthy_time"),
+    ],
+)
+def test_a_metric_that_cannot_be_read_is_refused_with_the_reason(text: str, facts: str) -> None:
+    assert holds(complaint(text), facts)
+
+
+def test_a_manager_without_a_journal_has_none_to_count_in() -> None:
+    text = "[services.s]\nroot = '/s'\nmanager = 'supervisor'\n[services.s.checks.c]\nkind = 'metric'\n"
+    assert holds(complaint(f"{text}source = 'journal'\nerrors = 'a'\ntotal = 'b'\n"), "checks.c … supervisor … journal")

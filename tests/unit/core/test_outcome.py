@@ -245,6 +245,7 @@ def test_the_record_has_the_facts_of_the_run_and_its_results() -> None:
         "plan": None,
         "strategy": None,
         "waves": (),
+        "evidence": (),
         "warnings": ("beware",),
     }
 

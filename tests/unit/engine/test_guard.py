@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from rollback_ops import checks
-from rollback_ops.config import Check, CommandCheck, Service, Verify
+from rollback_ops.config import Check, CommandCheck, MetricCheck, Service, Verify
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import ConnectionLost, HostUnreachable
 from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verification
@@ -24,6 +25,7 @@ from rollback_ops.core.plan import Selection
 from rollback_ops.core.record import HostOutcome, HostRecord, Record, ReleaseRef
 from rollback_ops.core.run import RunInfo
 from rollback_ops.core.tasks import Cancellation
+from rollback_ops.engine.analysis.series import Series
 from rollback_ops.engine.diagnosis import diagnose, objection
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.guard import guard
@@ -71,10 +73,13 @@ class Stage:
         policy: Verify = POLICY,
         max_per_day: int = 3,
         dry_run: bool = False,
+        metrics: Mapping[str, MetricCheck] | None = None,
+        fetch: Callable[[MetricCheck, str, float], Series] | None = None,
     ) -> Record:
         info = RunInfo("run-1", "bot", "prod", "standard", "manual", "is it healthy?", "alice", dry_run=dry_run)
         thresholds = checks.thresholds(asked, policy)
         spec = RollbackSpec(info, Selection(), lambda release: checks.build(asked, release), policy, thresholds)
+        spec = replace(spec, metrics=metrics or {}, fetch=fetch)
         record, self.decision = guard(spec, self.fleet(), self.fleet, max_per_day, self.listener)
         return record
 
@@ -546,3 +551,76 @@ def test_a_line_that_makes_no_sense_does_not_keep_an_unhealthy_release_live(
     stage["h1"].lines = [json.dumps(forged)]
     stage["h1"].answers = UNHEALTHY
     assert (stage.guard().exit_code, stage.lives) == (2, ["b2"])
+
+
+# --- metrics ---------------------------------------------------------------------------------------------
+
+METRIC = MetricCheck(
+    kind="metric", source="prometheus", baseline="before", url="http://p:9090", errors="errors", total="total"
+)
+
+
+def stored(failing: float) -> Callable[[MetricCheck, str, float], Series]:
+    """Return an hour of half a percent of errors, and then eleven minutes with so many a tick."""
+
+    def fetch(check: MetricCheck, query: str, seconds: float) -> Series:
+        samples, value, now = [], 0.0, time.time()
+        for number in range(int(seconds // 15)):
+            at = now - seconds + number * 15
+            value += 750 if query == "total" else failing if at > now - 670 else 4
+            samples.append((at, value))
+        return [samples]
+
+    return fetch
+
+
+@pytest.fixture
+def since_eleven_minutes(stage: Stage) -> Stage:
+    live_since = time.time() - 670
+    host = stage["h1"]
+    host.releases = tuple(replace(r, live_since=live_since if r.name == "b3" else 1.0) for r in host.releases)
+    return stage
+
+
+def test_a_release_that_is_worse_by_a_metric_is_rolled_back_with_the_evidence(since_eleven_minutes: Stage) -> None:
+    stage = since_eleven_minutes
+    record = stage.guard(metrics={"errors": METRIC}, fetch=stored(40))
+    assert (stage.lives, stage.decision, record.exit_code) == (["b2"], "rolled_back", 2)
+    assert record.trigger == "metric-degraded"
+    (evidence,) = record.evidence
+    assert (evidence.check, evidence.verdict, evidence.needed) == ("errors", "worse", 200)
+    assert evidence.e_worse >= 200
+    assert stage["h1"].mark("b3") == "bad"
+    assert json.loads(stage["h1"].lines[-1])["evidence"][0]["verdict"] == "worse"
+
+
+def test_a_release_that_is_not_worse_by_a_metric_is_marked_good(since_eleven_minutes: Stage) -> None:
+    stage = since_eleven_minutes
+    record = stage.guard(metrics={"errors": METRIC}, fetch=stored(4))
+    assert (stage.lives, stage.decision, record.exit_code) == (["b3"], "healthy", 0)
+    assert [each.verdict for each in record.evidence] == ["not_worse"]
+    assert stage["h1"].mark("b3") == "good"
+
+
+def test_an_undecided_metric_rolls_nothing_back_and_marks_nothing(since_eleven_minutes: Stage) -> None:
+    stage = since_eleven_minutes
+    shorter = METRIC.model_copy(update={"window": 0.02, "tick": 0.01, "warm_up": 0.0})
+    record = stage.guard(metrics={"errors": shorter}, fetch=lambda *_: [])
+    assert (stage.lives, stage.decision, record.exit_code) == (["b3"], "unknown", 1)
+    assert [each.verdict for each in record.evidence] == ["undecided"]
+    assert stage["h1"].mark("b3") == ""
+    assert any("errors: undecided" in warning for warning in record.warnings)
+
+
+def test_a_release_whose_checks_fail_is_rolled_back_without_a_look_at_metrics(stage: Stage) -> None:
+    stage["h1"].answers = UNHEALTHY
+    record = stage.guard(metrics={"errors": METRIC}, fetch=lambda *_: pytest.fail("it was asked"))
+    assert (stage.lives, record.trigger, record.evidence) == (["b2"], "verification-failed", ())
+
+
+def test_what_a_metric_had_rolled_back_is_not_rolled_back_again(since_eleven_minutes: Stage) -> None:
+    stage = since_eleven_minutes
+    stage.guard(metrics={"errors": METRIC}, fetch=stored(40))
+    stage["h1"].live = live_at("b3")
+    stage.guard(metrics={"errors": METRIC}, fetch=stored(40))
+    assert (stage.lives, stage.decision) == (["b3"], "left_alone")

@@ -1,0 +1,39 @@
+"""From the raw samples of counters to counts, tick by tick. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from rollback_ops.engine.analysis.values import Count
+
+# The samples of each series: its times, in seconds since the epoch, and the values of its counter.
+Series = Sequence[Sequence[tuple[float, float]]]
+
+
+def increase(before: float, now: float) -> float:
+    """Return by how much a counter grew. One that fell began anew, from 0 (as Prometheus has it)."""
+    return now - before if now >= before else now
+
+
+def increases(series: Series, since: float, tick: float) -> dict[int, float]:
+    """Return by how much all counters grew in each tick; tick 0 begins at ``since``, earlier ones are negative.
+
+    The growth between two samples belongs to the tick of the later one. ``increase()`` of Prometheus guesses the parts
+    outside (prometheus#3746).
+    """
+    found: dict[int, float] = {}
+    for samples in series:
+        for (_, before), (at, now) in pairwise(sorted(samples)):
+            number = math.floor((at - since) / tick)
+            found[number] = found.get(number, 0.0) + increase(before, now)
+    return found
+
+
+def counts(bad: Mapping[int, float], total: Mapping[int, float]) -> dict[int, Count]:
+    """Return the count of each tick that ``total`` knows. No bad ones beside a total are none; more than all are all.
+
+    (Two series are not scraped at the same instant.)
+    """
+    return {number: Count(min(bad.get(number, 0.0), all_), all_) for number, all_ in total.items()}

@@ -1,0 +1,216 @@
+"""Metrics that are watched on a clock of their own: hosts that count, and a Prometheus that keeps counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from rollback_ops.config import MetricCheck
+from rollback_ops.core.errors import BadAnswer, HostUnreachable, RollbackOpsError
+from rollback_ops.core.model import CommandResult, HostCommand, ServiceState
+from rollback_ops.core.record import EvidenceRecord
+from rollback_ops.engine.analysis.series import Series, increases
+from rollback_ops.engine.metrics import Deployed, World, watch_metrics
+
+COUNTED = MetricCheck(kind="metric", source="command", run="count")
+STORED = MetricCheck(
+    kind="metric", source="prometheus", baseline="before", url="http://p:9090", errors="errors", total="total"
+)
+BY_RELEASE = MetricCheck(
+    kind="metric", source="prometheus", url="http://p:9090", errors='e{r="{release}"}', total='t{r="{release}"}'
+)
+LIVE = 100_000.0
+# What a host answers at a time: its lines, another release that is live, or an error.
+Answer = Callable[[float], str | ServiceState | RollbackOpsError]
+
+
+@dataclass
+class Clock:
+    """Time that passes only in pauses. ``paused`` counts them."""
+
+    hosts: Mapping[str, Answer] = field(default_factory=dict)
+    series: Callable[[str, float], Series] = lambda _query, _now: []
+    now: float = LIVE
+    paused: int = 0
+
+    def ask(self, questions: Sequence[HostCommand]) -> Mapping[str, ServiceState | RollbackOpsError]:
+        return {name: self._state(answer(self.now)) for name, answer in self.hosts.items()}
+
+    @staticmethod
+    def _state(said: str | ServiceState | RollbackOpsError) -> ServiceState | RollbackOpsError:
+        return ServiceState((), {0: CommandResult(0, 0.1, (said,))}) if isinstance(said, str) else said
+
+    def fetch(self, check: MetricCheck, query: str, seconds: float) -> Series:
+        found = self.series(query, self.now)
+        return [[(at, value) for at, value in each if self.now - seconds < at <= self.now] for each in found]
+
+    def pause(self, seconds: float) -> None:
+        self.paused += 1
+        self.now += seconds
+
+    def watch(self, check: MetricCheck, lives: Mapping[str, str], **words: Any) -> EvidenceRecord:
+        deployed = Deployed(lives, "b3", **{"since": LIVE, **words})
+        (found,) = watch_metrics({"errors": check}, deployed, World(self.ask, self.fetch, self.pause, lambda: self.now))
+        return found
+
+
+def count(now: float, bad: float, began: float = 0) -> str:
+    """Return the count of 50 events a second since ``began``, of which ``bad`` are bad."""
+    return f"{bad * (now - began):.0f} {50 * (now - began):.0f}"
+
+
+def counting(bad: float) -> Answer:
+    return lambda now: count(now, bad)
+
+
+TWO = {"h1": "b3", "h2": "b2"}
+
+
+@pytest.mark.parametrize(("bad", "verdict"), [(2.5, "worse"), (0.25, "not_worse")])
+def test_a_release_is_compared_with_the_hosts_that_still_run_the_old_one(bad: float, verdict: str) -> None:
+    found = Clock({"h1": counting(bad), "h2": counting(0.25)}).watch(COUNTED, TWO)
+    assert (found.verdict, found.check, found.source, found.baseline) == (verdict, "errors", "command", "control")
+    assert found.seconds <= 660
+    assert found.new.bad / found.new.total == pytest.approx(bad / 50, rel=0.1)
+    assert found.old.total > 0
+
+
+def test_a_counter_that_begins_anew_is_neither_worse_nor_lost() -> None:
+    def restarting(now: float) -> str:
+        return count(now, 0.25, began=now // 100 * 100)
+
+    found = Clock({"h1": restarting, "h2": counting(0.25)}).watch(COUNTED, TWO)
+    assert found.verdict == "not_worse"
+
+
+def test_without_a_host_to_compare_with_nothing_is_waited_for() -> None:
+    clock = Clock({"h1": counting(25)})
+    found = clock.watch(COUNTED, {"h1": "b3"})
+    assert (found.verdict, found.ticks, clock.paused) == ("undecided", 0, 0)
+    assert "no host runs another release" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (lambda _: "oops", "oops"),
+        (lambda _: "3 2", "3 2"),
+        (lambda _: "nan nan", "nan nan"),
+        (lambda _: "1 inf", "1 inf"),
+        (lambda _: "1 2 3", "1 2 3"),
+        (lambda _: HostUnreachable("h1: no route"), "no route"),
+        (lambda _: ServiceState(live="b9"), "another release"),
+        (lambda _: ServiceState(), "did not report"),
+        (lambda _: ServiceState((), {0: CommandResult(1, 0.1, ("no such file",))}), "no such file"),
+        (lambda _: ServiceState((), {0: CommandResult(124, 5.0)}), "within 5 s"),
+    ],
+)
+def test_what_cannot_be_read_decides_nothing_and_is_said(answer: Answer, told: str) -> None:
+    found = Clock({"h1": answer, "h2": counting(0.25)}).watch(COUNTED, TWO)
+    assert (found.verdict, found.ticks) == ("undecided", 0)
+    assert told in found.detail
+
+
+def test_a_host_that_does_not_answer_for_a_while_costs_nothing() -> None:
+    def away(now: float) -> str | HostUnreachable:
+        return HostUnreachable("h2: no route") if LIVE + 90 < now < LIVE + 150 else count(now, 0.25)
+
+    assert Clock({"h1": counting(0.25), "h2": away}).watch(COUNTED, TWO).verdict == "not_worse"
+
+
+def test_without_traffic_it_is_undecided_and_says_so() -> None:
+    found = Clock({"h1": lambda _: "0 0", "h2": lambda _: "0 0"}).watch(COUNTED, TWO)
+    assert (found.verdict, "traffic" in found.detail) == ("undecided", True)
+
+
+def test_metrics_share_alpha() -> None:
+    clock = Clock({"h1": counting(0.25), "h2": counting(0.25)})
+    world = World(clock.ask, clock.fetch, clock.pause, lambda: clock.now)
+    found = watch_metrics({"one": COUNTED, "two": COUNTED}, Deployed(TWO, "b3", LIVE), world)
+    assert [each.alpha for each in found] == [0.005, 0.005]
+    assert [each.needed for each in found] == [200, 200]
+
+
+# --- Prometheus ------------------------------------------------------------------------------------------
+
+
+def scraped(bad: Callable[[float], float], *, without: Iterable[int] = (), anew: float = 0) -> Callable[..., Series]:
+    """Return what is scraped every 5 s of a service with 50 requests a second. ``bad``: how many fail, by time.
+
+    ``without``: scrapes that failed; ``anew``: when the counters began anew.
+    """
+    samples: dict[str, list[tuple[float, float]]] = {"errors": [], "total": []}
+    failed = total = 0.0
+    for number in range(2 * 3600 // 5):
+        now = LIVE - 3600 + number * 5
+        if anew and now == anew:
+            failed = total = 0.0
+        failed, total = failed + 5 * bad(now), total + 250
+        if number not in set(without):
+            samples["errors"].append((now, failed))
+            samples["total"].append((now, total))
+    return lambda query, _now: [samples[query]]
+
+
+def steady(_: float) -> float:
+    return 0.25
+
+
+def worse(now: float) -> float:
+    return 2.5 if now >= LIVE else 0.25
+
+
+@pytest.mark.parametrize(
+    ("series", "verdict"),
+    [
+        (scraped(worse), "worse"),
+        (scraped(steady), "not_worse"),
+        (scraped(steady, without=range(740, 746)), "not_worse"),
+        (scraped(steady, anew=LIVE + 100), "not_worse"),
+        (scraped(worse, anew=LIVE + 100), "worse"),
+        (lambda _query, _now: [], "undecided"),
+    ],
+    ids=["worse", "healthy", "a scrape fails for 30 s", "a counter reset", "a counter reset, worse", "no series"],
+)
+def test_a_release_is_compared_with_the_hour_before_it(series: Callable[..., Series], verdict: str) -> None:
+    found = Clock(series=series).watch(STORED, {"h1": "b3"})
+    assert found.verdict == verdict
+    if verdict != "undecided":
+        assert found.old.total == pytest.approx(180_000, rel=0.01)
+
+
+def test_the_hour_before_begins_with_the_release_before() -> None:
+    def deployed_badly(now: float) -> float:
+        return 5.0 if now < LIVE - 1800 else 0.25
+
+    found = Clock(series=scraped(deployed_badly)).watch(STORED, {"h1": "b3"}, before=LIVE - 1800)
+    assert found.old.bad / found.old.total == pytest.approx(0.005, rel=0.05)
+
+
+def test_a_query_has_the_name_of_each_release_where_they_are_compared() -> None:
+    asked = []
+
+    def by_release(query: str, now: float) -> Series:
+        asked.append(query)
+        return scraped(worse if '"b3"' in query else steady)("errors" if query.startswith("e") else "total", now)
+
+    found = Clock(series=by_release).watch(BY_RELEASE, TWO)
+    assert found.verdict == "worse"
+    assert set(asked) == {'e{r="b3"}', 't{r="b3"}', 'e{r="b2"}', 't{r="b2"}'}
+
+
+def test_a_prometheus_that_is_down_decides_nothing() -> None:
+    def down(_query: str, _now: float) -> Series:
+        raise BadAnswer("Prometheus does not answer (ConnectTimeout)")
+
+    clock = Clock(series=down)
+    found = clock.watch(STORED, {"h1": "b3"})
+    assert (found.verdict, "does not answer" in found.detail, clock.paused > 40) == ("undecided", True, True)
+
+
+def test_growth_belongs_to_the_tick_of_its_later_sample() -> None:
+    samples = [[(0.0, 10.0), (14.0, 15.0), (16.0, 17.0), (31.0, 2.0)], [(-3.0, 1.0), (3.0, 2.0)]]
+    assert increases(samples, since=0.0, tick=15.0) == {0: 6.0, 1: 2.0, 2: 2.0}

@@ -1,0 +1,76 @@
+"""What Prometheus may answer, and what is made of it."""
+
+from __future__ import annotations
+
+import json
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from rollback_ops.core.errors import BadAnswer
+from rollback_ops.integrations.prometheus import MOST_SAMPLES, samples
+from tests.support.http_server import serving
+
+TOKEN = SecretStr("s3cr3t-token")
+
+
+def answer(document: Any, status: str = "200 OK", date: str = "") -> bytes:
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    head = f"HTTP/1.1 {status}\r\nDate: {date or formatdate(usegmt=True)}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def matrix(*series: list[tuple[float, str]]) -> dict[str, Any]:
+    result = [{"metric": {}, "values": values} for values in series]
+    return {"status": "success", "data": {"resultType": "matrix", "result": result}}
+
+
+def ask(said: bytes, token: SecretStr | None = None) -> tuple[Any, bytes]:
+    with serving(said) as server:
+        found = samples(f"http://127.0.0.1:{server.port}/", 'up{a="b"}', 90.2, token, 5.0)
+        return found, server.heard[0]
+
+
+def test_the_samples_of_every_series_are_read_with_a_range_and_the_token() -> None:
+    found, heard = ask(answer(matrix([(1.5, "2"), (16.5, "4e1")], [(2.0, "0")])), TOKEN)
+    assert found == [[(1.5, 2.0), (16.5, 40.0)], [(2.0, 0.0)]]
+    assert heard.startswith(b"POST /api/v1/query ")
+    assert b"Authorization: Bearer s3cr3t-token" in heard
+
+
+def test_without_a_token_none_is_sent() -> None:
+    assert b"Authorization" not in ask(answer(matrix()))[1]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (answer(matrix([(1, "NaN")])), "'NaN'"),
+        (answer(matrix([(1, "+Inf")])), "Inf"),
+        (answer(matrix([(1, "-1")])), "'-1'"),
+        (answer(matrix([(1, "many")])), "no range"),
+        (answer({"status": "success", "data": {"resultType": "vector", "result": []}}), "no range"),
+        (answer({"status": "error"}), "no range"),
+        (answer(b"<html>"), "no range"),
+        (answer([]), "no range"),
+        (answer(matrix([(1, "1")] * (MOST_SAMPLES + 1))), f"{MOST_SAMPLES:,}"),
+        (answer({}, "401 Unauthorized"), "401: it refuses the token"),
+        (answer({}, "400 Bad Request"), "400: it does not understand the query"),
+        (answer({}, "302 Found"), "302"),
+        (answer({}, "503 Unavailable"), "503"),
+        (answer(matrix(), date="Thu, 01 Jan 2004 00:00:00 GMT"), "clock differs"),
+        (b"", "does not answer"),
+    ],
+)
+def test_what_is_no_range_of_counts_is_one_clear_message(said: bytes, told: str) -> None:
+    with pytest.raises(BadAnswer) as caught:
+        ask(said, TOKEN)
+    assert told in caught.value.message
+    assert "s3cr3t" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_clock_that_differs_a_little_is_no_trouble() -> None:
+    assert ask(answer(matrix()))[0] == []
