@@ -301,3 +301,33 @@ def test_what_a_command_leaves_in_the_background_does_not_hold_up_its_answer_and
     assert ended.code == 0, ended.err
     assert checks(ended.document)["careless"] == ("passed", "fine")
     assert service.host.run("exec pgrep -f 'sleep 65.5'", check=False).stdout == ""
+
+
+# --- metrics ---------------------------------------------------------------------------------------------
+
+# 50 requests a second, of which as many fail as the release's file says; the other host keeps the old release.
+COUNT = 'n=$(cat "$ROLLBACK_CURRENT"/failing); t=$(date +%s); echo "$((t * n)) $((t * 50))"'
+METRIC = {"kind": "metric", "source": "command", "run": COUNT, "tick": "1s", "warm_up": "0s", "window": "40s"}
+
+
+def test_a_canary_whose_errors_are_worse_goes_back_and_one_that_is_not_stays(
+    rollback_ops: RollbackOps, twins: Twins
+) -> None:
+    three = dict.fromkeys(("b1", "b2", "b3"), "healthy")
+    canary, control = twins({"releases": three, "live": "b3"}, {"releases": three, "live": "b2"})
+    for service in (canary, control):
+        service.host.run(f"for each in {service.plan.releases_directory}/b*; do echo 1 >$each/failing; done")
+    rollback_ops.settings(quick(canary, hosts=logins(canary, control), pattern="b*", checks={"errors": METRIC}))
+
+    calm = rollback_ops("guard", "prod", "--json")
+    assert (calm.code, canary.live()) == (0, "b3"), calm.err
+    assert [each["verdict"] for each in calm.document["evidence"]] == ["not_worse"]
+
+    canary.host.run(f"echo 10 >{canary.plan.releases_directory}/b3/failing")
+    caught = rollback_ops("guard", "prod", "--json")
+    assert (caught.code, caught.document["trigger"]) == (2, "metric-degraded"), caught.err
+    assert [canary.live(), control.live()] == ["b2", "b2"]
+    (evidence,) = caught.document["evidence"]
+    assert evidence["verdict"] == "worse"
+    assert evidence["e_worse"] >= evidence["needed"]
+    assert journal(canary)[-1]["evidence"] == caught.document["evidence"]
