@@ -65,8 +65,8 @@ def releases(session: Session, found: Releases, *, as_json: bool) -> NoReturn:
     if as_json:
         session.console.document(documents.releases(found))
     else:
-        for survey in found.surveys.values():
-            session.console.show(text.live(survey))
+        for survey, *others in text.alike(found.surveys.values()):
+            session.console.show(text.live(survey, 1 + len(others)))
             session.console.table(*text.releases(survey, found.decision, found.ranking, now, found.versions))
         session.console.show(holds_text.listed(found.holds, now))
         session.console.show((text.ordered(found.ranking),))

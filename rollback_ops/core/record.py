@@ -186,6 +186,9 @@ class StrategyRecord(RecordPart):
     stopped: str = ""
     then: str = ""
 
+    def redacted(self, redact: Callable[[str], str]) -> StrategyRecord:
+        return self.model_copy(update={"stopped": redact(self.stopped)})
+
 
 class WaveRecord(RecordPart):
     """What one wave came to. The outcome is that of its hosts together. None: it did not begin, or did not end."""
@@ -288,6 +291,7 @@ class Record(RecordPart):
                 "rejected": tuple(r.model_copy(update={"why": redact(r.why)}) for r in self.rejected),
                 "hosts": tuple(host.redacted(redact) for host in self.hosts),
                 "evidence": tuple(e.model_copy(update={"detail": redact(e.detail)}) for e in self.evidence),
+                "strategy": self.strategy.redacted(redact) if self.strategy else None,
                 "warnings": tuple(map(redact, self.warnings)),
             }
         )
@@ -318,7 +322,13 @@ class Record(RecordPart):
         said = f"the journal names only some of the {len(self.hosts)} hosts: they are too many"
         outline = self._in_outline()
         some = {host.outcome: host for host in outline.hosts}
-        return outline.model_copy(update={"hosts": tuple(some.values()), "warnings": (*outline.warnings, said)})
+        return outline.without_names_in_waves().model_copy(
+            update={"hosts": tuple(some.values()), "warnings": (*outline.warnings, said)}
+        )
+
+    def without_names_in_waves(self) -> Record:
+        """Return the record with waves that do not name their hosts."""
+        return self.model_copy(update={"waves": tuple(w.model_copy(update={"hosts": ()}) for w in self.waves)})
 
 
 def schema() -> str:

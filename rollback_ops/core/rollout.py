@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from rollback_ops.core.agreeing import FEW
+
 # "unhealthy": hosts that were unhealthy before. "canary": hosts that go first, alone.
 Role = Literal["unhealthy", "canary", "rest"]
 
@@ -82,11 +84,7 @@ class Rollout:
         return next(share for share in self.shares if share.region == region)
 
 
-# From this many names on, a line only counts them.
-_MOST_NAMES = 5
-
-
 def named(hosts: Iterable[str]) -> str:
     """Name a few hosts, or count many."""
     names = list(hosts)
-    return ", ".join(names) if len(names) <= _MOST_NAMES else f"{len(names)} hosts"
+    return ", ".join(names) if len(names) <= FEW else f"{len(names)} hosts"

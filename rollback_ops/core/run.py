@@ -26,6 +26,7 @@ from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.record import EvidenceRecord, PlanRef, Superseder
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.rollout import Rollout, Wave
+from rollback_ops.core.stored_plan import StoredPlan
 
 # The checks that speak against a release in a host's line, or in a note. All are in the record.
 _MOST_EVIDENCE = 3
@@ -121,6 +122,7 @@ class RunState:
     ``superseded`` has the hosts that somebody else took over from this run, and who did. ``locked_out``: how often
     another run took the lock between the survey and the switch. ``rollout`` has the waves,
     where hosts are not changed all at once, ``waves`` those that began, and ``stopped`` why no new one does.
+    ``stored`` is the plan that the hosts know; the run that ``resumes`` one has found it there.
     ``regions`` maps hosts to their region, where there are any.
     """
 
@@ -145,6 +147,8 @@ class RunState:
     evidence: tuple[EvidenceRecord, ...] = ()
     stopped: str = ""
     restores: bool = False
+    stored: StoredPlan | None = None
+    resumes: bool = False
     warnings: list[str] = field(default_factory=list)
     cancelled: int = 0
     locked_out: int = 0

@@ -74,6 +74,8 @@ _POSSIBLE_IN_PART = OutcomeSummary(
 def outcome_summary(record: Record) -> OutcomeSummary:
     """Return the texts for the outcome; a success that was not verified is not called a success."""
     summary = _SUMMARIES[record.outcome]
+    if record.strategy and record.strategy.then:
+        return summary._replace(next_steps=(_LOOK, f"Go on with {record.strategy.then}, or roll back anew"))
     if record.outcome == "succeeded" and verification_summary(record)[0] != "✅":
         steps = (f"Run rollback-ops verify {record.environment} now", *summary.next_steps)
         return summary._replace(status="⚠️ Service started, and not verified yet", next_steps=steps)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import ServiceId, Survey
 from rollback_ops.core.plan import Selection, Unfinished
 from rollback_ops.core.record import ReleaseRef
+from rollback_ops.core.stored_plan import StoredPlan, read_plan
 
 
 def going_on(
@@ -50,3 +51,24 @@ def _unfinished(
 def _is_target(ref: ReleaseRef, target: ReleaseRef) -> bool:
     """Whether a host went to the target; where hosts have several names for it, only its revision is known."""
     return ref.release == target.release if target.release else ref.revision == target.revision
+
+
+def open_plan(lines: Iterable[str], about: ServiceId, live: Mapping[str, str]) -> StoredPlan | None:
+    """Return the last stored plan, where it is not finished: a host still runs what it was to leave.
+
+    ``live`` maps hosts to the releases that they run now. A plan that ended in another way (all hosts went back, or
+    another rollback followed) is not gone on with.
+    """
+    every = list(lines)
+    found = filter(None, map(read_plan, every))
+    ours = [plan for plan in found if (plan.service, plan.environment) == (about.service, about.environment)]
+    last = max(ours, key=lambda plan: plan.at, default=None)
+    if last is None or not any(live.get(host) == source for host, source in last.sources.items()):
+        return None
+    for record in read_journal(every, about)[0]:
+        its_own = record.id == last.id or (record.plan is not None and record.plan.id == last.id)
+        if its_own and record.outcome in ("succeeded", "restored"):
+            return None
+        if not its_own and record.started_at > last.at and record.rolled_back:
+            return None
+    return last

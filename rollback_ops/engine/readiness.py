@@ -10,6 +10,7 @@ from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Finding
 from rollback_ops.core.model import Survey
 from rollback_ops.core.plan import Plan, Refusal, Selection, make_plan
+from rollback_ops.core.rollout import named
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.spec import RollbackSpec
 
@@ -35,7 +36,7 @@ def doubts(spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey]) -> Itera
         )
     found = fleet.ask_once(lives, lambda name: checks.after(spec.checks(lives[name])))
     for text, hosts in _by_text(spec, lives, found).items():
-        yield f"{', '.join(hosts)}: {text}"
+        yield f"{named(hosts)}: {text}"
 
 
 def _by_text(

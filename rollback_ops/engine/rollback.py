@@ -19,6 +19,7 @@ from rollback_ops.engine.change import change_all
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.preflight import choose
 from rollback_ops.engine.recovery import next_attempt
+from rollback_ops.engine.resuming import objection, overridden, take_up
 from rollback_ops.engine.rollout import go_back, plan_waves, roll_out
 from rollback_ops.engine.spec import RollbackSpec
 from rollback_ops.engine.waiting import begin_anew, wait_for_hosts
@@ -32,6 +33,7 @@ def roll_back(spec: RollbackSpec, fleet: Fleet, announcer: Announcer) -> Record:
     state = RunState(spec.info, fleet.names, spec.redact, spec.started_at, regions=spec.regions, evidence=spec.evidence)
     try:
         survey(fleet, state)
+        spec = take_up(spec, fleet, state)
         patience = Patience(time.monotonic(), spec.wait)
         attempt = _plan(spec, fleet, state, patience)
         while attempt:
@@ -62,6 +64,9 @@ def survey(fleet: Fleet, state: RunState) -> None:
 def _plan(spec: RollbackSpec, fleet: Fleet, state: RunState, patience: Patience) -> Attempt | None:
     """Decide what to do, once no other run holds a host. Returns the first attempt, where one is to be made."""
     wait_for_hosts(spec, fleet, state, patience)
+    if refusal := objection(state):
+        state.decision = refusal
+        return None
     surveys = list(state.surveys.values())
     journals = lambda: (line for lines in fleet.journals(state.surveys).values() for line in lines)  # noqa: E731
     selection = going_on(spec.selection, spec.info.about, surveys, state.lost, journals)
@@ -69,6 +74,7 @@ def _plan(spec: RollbackSpec, fleet: Fleet, state: RunState, patience: Patience)
     if isinstance(decision, Plan):
         state.warnings += [warning for warning in decision.warnings if warning not in state.warnings]
         fleet.progress.phase("plan", f"{state.origin or 'nothing'} → {decision.target}")
+        state.warnings += filter(None, [overridden(fleet, state)])
         state.decision = plan_waves(spec, fleet, state, decision) or decision
     plan = state.decision
     return Attempt(plan) if isinstance(plan, Plan) and not state.info.dry_run else None
@@ -97,6 +103,10 @@ def _record(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Record:
         # Hosts that are done already belong to the rollback, too: the next one reads there how far it came.
         notes = {name: state.notes(name) for name in state.left_alone}
         errors |= fleet.record(record.id, notes, record.line() if state.touched else "", state.hold)
+    if state.rollout and state.attempts:
+        # Hosts that were told of the plan are told how it ended.
+        others = [name for name in state.surveys if name not in (*state.touched, *state.left_alone)]
+        errors |= fleet.record(record.id, {name: {} for name in others}, record.line())
     missing = {name: error.message.removeprefix(f"{name}: ") for name, error in errors.items()}
     state.warnings += [f"{name}: its journal lacks this record: {why}" for name, why in missing.items()]
     if not state.cancelled and not spec.info.dry_run:

@@ -13,8 +13,10 @@ from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Finding
 from rollback_ops.core.plan import Plan, Refusal
 from rollback_ops.core.ports import Announcer
+from rollback_ops.core.record import PlanRef
 from rollback_ops.core.rollout import Rollout, Wave, named
-from rollback_ops.core.run import Attempt, RunState, WaveRun
+from rollback_ops.core.run import Attempt, RunState, WaveRun, rfc3339
+from rollback_ops.core.stored_plan import plan_hash, stored
 from rollback_ops.engine.change import switch, verify
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.observer import Observer
@@ -30,17 +32,48 @@ def plan_waves(spec: RollbackSpec, fleet: Fleet, state: RunState, plan: Plan) ->
 
     Returns why not even the first wave may begin. In an emergency the strategy is ignored, with a warning.
     """
-    state.rollout, hosts = None, [host.host for host in plan.with_action("switch")]
+    state.rollout = _rollout(spec, fleet, state, plan)
+    state.plan = _reference(state, plan)
+    if state.rollout is None:
+        return None
+    for told in state.rollout.told:
+        fleet.progress.phase("strategy", told)
+    return _refusal(state, state.rollout)
+
+
+def _rollout(spec: RollbackSpec, fleet: Fleet, state: RunState, plan: Plan) -> Rollout | None:
+    hosts = [host.host for host in plan.with_action("switch")]
+    if state.resumes and state.stored:
+        return state.stored.left(plan)
     if spec.strategy is None or not hosts:
         return None
     if spec.selection.emergency:
         state.warnings.append(f"the strategy was ignored (emergency): {named(hosts)} at the same time")
         return None
     down = _unhealthy_before(spec, fleet, state, hosts)
-    state.rollout = resolve(spec.strategy, hosts, down, spec.regions, spec.excluded)
-    for told in state.rollout.told:
-        fleet.progress.phase("strategy", told)
-    return _refusal(state, state.rollout)
+    return resolve(spec.strategy, hosts, down, spec.regions, spec.excluded)
+
+
+def _reference(state: RunState, plan: Plan) -> PlanRef:
+    """Return what names the plan: its run and its hash. A plan with waves is kept, to be stored on the hosts."""
+    info = state.info
+    if state.rollout and not state.resumes:
+        state.stored = stored(info.id, info.about, rfc3339(state.started_at), plan, state.rollout)
+    if state.stored:
+        return PlanRef(id=state.stored.id, hash=state.stored.hash)
+    return PlanRef(id=info.id, hash=plan_hash(info.about, plan, None))
+
+
+def _store(fleet: Fleet, state: RunState) -> None:
+    """Store the plan on its hosts, before the first of them is changed: another runner can go on with it."""
+    plan = state.stored
+    if plan is None or state.resumes:
+        return
+    if not plan.line():
+        state.warnings.append("the plan has too many hosts to be stored on them: `resume` cannot go on with it")
+        return
+    errors = fleet.note(state.info.id, state.surveys, plan.line())
+    state.warnings += [f"{name}: it could not store the plan: {error.without(name)}" for name, error in errors.items()]
 
 
 def _refusal(state: RunState, rollout: Rollout) -> Refusal | None:
@@ -58,6 +91,7 @@ def roll_out(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt
     """Change the hosts of an attempt wave by wave, until all are done or the strategy lets no other wave begin."""
     if state.rollout is None:
         raise ValueError("the attempt has no waves")
+    _store(fleet, state)
     on = attempt.plan.target_on
     with Observer(fleet, lambda host: checks.after(spec.checks(on(host))), spec.thresholds) as observer:
         _Roll(spec, fleet, state, attempt, announcer, state.rollout, observer).run()

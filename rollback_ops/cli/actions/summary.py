@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from rollback_ops.cli.actions.markdown import bounded, code, link, table, words
+from rollback_ops.cli.output import waves
+from rollback_ops.core.agreeing import agreeing
 from rollback_ops.core.model import PERSONAL_TRIGGERS
 from rollback_ops.core.record import HostRecord, Record, ReleaseRef
 from rollback_ops.core.summary import held, outcome_summary, step_durations, target_label, verification_summary
@@ -27,6 +29,7 @@ def summary(record: Record, repository: str = "") -> str:
         [f"## {ending.title}: {code(record.service)}, {code(record.environment)}", ""],
         _facts(record, repository),
         ["", f"**Status:** {ending.status}", ""],
+        _section("Waves", _waves(record)),
         _section("Hosts", _hosts(record)),
         _section("Checks", _checks(record)),
         _section("Duration", _times(record)),
@@ -106,12 +109,26 @@ def _difference(record: Record, repository: str) -> str:
     return f" ([what was taken back]({repository}/compare/{old}...{new}))"
 
 
+def _waves(record: Record) -> Iterator[str]:
+    told = (*waves.strategy(record), *waves.waves(record), *waves.ending(record))
+    yield from (f"- {code(line, 500)}" for line in told)
+
+
 def _hosts(record: Record) -> Iterator[str]:
-    hosts = sorted(record.hosts, key=lambda host: host.outcome in ("succeeded", "nothing_to_do"))
+    groups = agreeing(record.hosts, lambda host: (host.outcome, host.from_, host.to, host.detail))
+    hosts = sorted(map(_as_one, groups), key=lambda host: host.outcome in ("succeeded", "nothing_to_do"))
     columns = ("Host", "", "Outcome", "From → to", "Down for", "")
     yield from table(columns, map(_host, hosts[:_MOST]))
     if len(hosts) > _MOST:
         yield from ("", f"and {len(hosts) - _MOST} more hosts")
+
+
+def _as_one(hosts: Sequence[HostRecord]) -> HostRecord:
+    """Return hosts that agree as one, with the longest downtime among them."""
+    if len(hosts) == 1:
+        return hosts[0]
+    longest = max((host.downtime_seconds or 0.0 for host in hosts), default=0.0)
+    return hosts[0].model_copy(update={"host": f"{len(hosts)} hosts", "downtime_seconds": longest or None})
 
 
 def _host(host: HostRecord) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import click
 from rollback_ops.cli.actions.step import Step
 from rollback_ops.cli.output import text
 from rollback_ops.cli.output.text import Line
+from rollback_ops.core.agreeing import FEW
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import StepReport, SwitchResult
@@ -76,8 +77,10 @@ class TerminalProgress:
         self._console = console
         self._quiet = quiet
         self._lock = threading.Lock()
+        self._phase, self._hosts, self._done = "", 0, 0
 
     def phase(self, name: str, detail: str, hosts: int = 0) -> None:
+        self._phase, self._hosts, self._done = name, hosts, 0
         if self._quiet or not self._console.step.group(self._console.redact(f"{name}: {detail}")):
             self._show([Line(f"▸ {name}: {detail}", "strong")])
 
@@ -87,18 +90,36 @@ class TerminalProgress:
             self._console.show([Line(f"  ✗ {host}  {error.without(host)}", "bad")], err=True)
 
     def step(self, host: str, taken: StepReport) -> None:
-        self._show([text.step(host, taken)])
+        if not self._counts or taken.outcome != "ok":
+            self._show([text.step(host, taken)])
 
     def switched(self, host: str, result: SwitchResult) -> None:
         if result.reason:
             self._show([Line(f"  {host}  {result.outcome.replace('_', ' ')}: {result.reason}", "warning")])
         self.logs(host, result.log_tail)
+        self._count()
 
     def verified(self, host: str, found: Verification) -> None:
-        self._show(text.verification(host, found))
+        if not (self._counts and found.healthy):
+            self._show(text.verification(host, found))
+        self._count()
 
     def logs(self, host: str, lines: Sequence[str]) -> None:
         self._show(text.log(host, lines))
+
+    @property
+    def _counts(self) -> bool:
+        """Whether hosts are only counted where all is well: a line for each step of each of many is not read."""
+        return self._hosts > FEW
+
+    def _count(self) -> None:
+        """Count a host that is done. About ten of the counts are shown."""
+        if self._counts:
+            with self._lock:
+                self._done += 1
+                done, every = self._done, -(-self._hosts // 10)
+            if done % every == 0 or done == self._hosts:
+                self._show([text.count(self._phase, done, self._hosts)])
 
     def _show(self, lines: Iterable[Line]) -> None:
         if not self._quiet:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from rollback_ops.cli.output import waves
 from rollback_ops.core import summary
+from rollback_ops.core.agreeing import agreeing
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Verification
 from rollback_ops.core.model import InstallOutcome, Note, Release, StepReport, Survey
@@ -100,24 +102,42 @@ def guarded(record: Record) -> Iterator[Line]:
 
 
 def _details(record: Record) -> Iterator[Line]:
-    for host in record.hosts:
-        yield from _host(host, alone=len(record.hosts) == 1, would=record.dry_run)
+    yield from (Line(f"  {told}") for told in waves.strategy(record))
+    yield from (Line(f"  {told}", "faint") for told in waves.waves(record))
+    for group in agreeing(record.hosts, lambda host: (host.outcome, host.detail.replace(host.host, ""))):
+        yield from _host(group, alone=len(record.hosts) == 1, would=record.dry_run)
+    yield from (Line(f"  {told}", "bad") for told in waves.ending(record))
     for rejected in record.not_chosen:
         yield Line(f"  not {rejected.release}: {rejected.why}", "faint")
     if hold := record.hold:
         yield Line(f"  held until {hold.until[:16].replace('T', ' ')} UTC: {summary.held(hold)}")
-    for warning in record.warnings:
-        yield Line(f"  ! {warning}", "warning")
+    for warnings in agreeing(record.warnings, lambda warning: _without_host(record, warning)):
+        same = f"{len(warnings)} hosts{_without_host(record, warnings[0])}"
+        yield Line(f"  ! {same if len(warnings) > 1 else warnings[0]}", "warning")
 
 
-def _host(host: HostRecord, *, alone: bool, would: bool) -> Iterator[Line]:
-    down = f", down for {host.downtime_seconds:.2f} s" if host.downtime_seconds is not None else ""
+def _without_host(record: Record, warning: str) -> str:
+    """Return a warning about one host without its name, so that it can be compared with those of others."""
+    host = next((host.host for host in record.hosts if warning.startswith(f"{host.host}: ")), "")
+    return warning.removeprefix(host)
+
+
+def _host(hosts: Sequence[HostRecord], *, alone: bool, would: bool) -> Iterator[Line]:
+    """Show one host, or many that ended in the same way."""
+    host, name = hosts[0], hosts[0].host if len(hosts) == 1 else f"{len(hosts)} hosts"
+    times = sorted(host.downtime_seconds for host in hosts if host.downtime_seconds is not None)
+    spread = " to ".join(dict.fromkeys(f"{seconds:.2f}" for seconds in (*times[:1], *times[-1:])))
+    down = f", down for {spread} s" if times else ""
     told = f": {host.detail}" if host.detail else ""
     if not alone or told or down:
         style: Style = "" if host.outcome in ("succeeded", "nothing_to_do") else "bad"
         # In a dry run, a host without any detail is one that would be switched.
         outcome = "would be switched" if would and style == told == "" else host.outcome.replace("_", " ")
-        yield Line(f"  {host.host}: {outcome}{down}{told}", style)
+        yield Line(f"  {name}: {outcome}{down}{told}", style)
+
+
+def count(phase: str, done: int, hosts: int) -> Line:
+    return Line(f"  {phase} {done} of {hosts}", "faint")
 
 
 def step(host: str, report: StepReport) -> Line:
@@ -226,10 +246,21 @@ def lost(errors: Mapping[str, RollbackOpsError]) -> Iterator[Line]:
 # --- list, check -----------------------------------------------------------------------------------------
 
 
-def live(survey: Survey) -> Iterator[Line]:
-    """Show what is live on a host, and what prevents a change there."""
+def alike(surveys: Iterable[Survey]) -> list[list[Survey]]:
+    """Return the surveys in groups: many hosts that have and run the same are one."""
+
+    def told(survey: Survey) -> tuple[object, ...]:
+        facts = tuple((r.name, r.revision, r.problem, r.mark, r.sealed) for r in survey.releases)
+        trouble = (survey.lease, survey.interrupted, survey.blockers, survey.warnings, survey.deploying)
+        return survey.live, facts, trouble
+
+    return agreeing(surveys, lambda survey: repr(told(survey)))
+
+
+def live(survey: Survey, hosts: int = 1) -> Iterator[Line]:
+    """Show what is live on a host, and what prevents a change there. ``hosts`` that agree are shown as one."""
     now = survey.live.name if survey.live.state == "release" else f"{survey.live.state} {survey.live.path}".strip()
-    yield Line(f"{survey.host}: live is {now}", "strong")
+    yield Line(f"{survey.host if hosts == 1 else f'{hosts} hosts'}: live is {now}", "strong")
     for trouble in (*survey.blockers, *survey.warnings, *survey.deploying):
         yield Line(f"  ! {trouble}", "warning")
     if lease := survey.lease:
@@ -307,8 +338,8 @@ def listed(
     versions: Versions | None = None,
 ) -> Iterator[Line]:
     """Show the hosts' releases where there is no room for tables."""
-    for survey in surveys:
-        yield from live(survey)
+    for survey, *others in alike(surveys):
+        yield from live(survey, 1 + len(others))
         yield from (
             Line("  ".join(filter(None, cells))) for cells in releases(survey, found, ranking, now, versions)[1]
         )

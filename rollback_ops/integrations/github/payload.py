@@ -96,7 +96,8 @@ def core(record: Record, redact: Redactor) -> dict[str, Any]:
     document = _document(outline, redact)
     if len(json.dumps(document)) > _LONGEST:
         warning = f"the deployment leaves out its {len(hosts)} hosts: they are too many"
-        document = _document(outline.model_copy(update={"hosts": (), "warnings": (*warnings, warning)}), redact)
+        fewer = outline.without_names_in_waves()
+        document = _document(fewer.model_copy(update={"hosts": (), "warnings": (*warnings, warning)}), redact)
     return document
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
+from rollback_ops.core.agreeing import agreeing
 from rollback_ops.core.model import PERSONAL_TRIGGERS, Mode, Trigger
 from rollback_ops.core.record import HostRecord, Record, RecordPart, ReleaseRef, Timestamp
 from rollback_ops.core.summary import held, outcome_summary, target_label, verification_summary
@@ -58,7 +59,7 @@ def _end_message(record: Record) -> Message:
         f"{summary.title}: {record.service}, {record.environment}",
         (*_run_facts(record, record.started_at), *_outcome_facts(record)),
         summary.status,
-        tuple(_host(host) for host in record.hosts),
+        tuple(map(_hosts, agreeing(record.hosts, lambda host: _host(host).removeprefix(host.host)))),
         summary.next_steps,
         record.run_url or "",
     )
@@ -79,6 +80,10 @@ def _outcome_facts(record: Record) -> Iterator[tuple[str, str]]:
     yield target_label(record), _release(record.to)
     yield "Duration", f"{record.duration_seconds:.1f} seconds"
     yield "Verification", " ".join(verification_summary(record))
+    if record.strategy:
+        yield "Strategy", joined("; ".join(record.strategy.told))
+    if record.strategy and record.strategy.stopped:
+        yield "Stopped", record.strategy.stopped
     if record.hold:
         yield "Held", f"{held(record.hold)}, until {_minute(record.hold.until)}"
     if record.warnings:
@@ -92,6 +97,12 @@ def _minute(at: str) -> str:
 def _release(ref: ReleaseRef) -> str:
     name = ref.release or "none"
     return f"{name} ({ref.revision[:12]})" if ref.revision else name
+
+
+def _hosts(hosts: Sequence[HostRecord]) -> str:
+    """Return one host, or many that ended in the same way."""
+    text = _host(hosts[0])
+    return text if len(hosts) == 1 else f"{len(hosts)} hosts{text.removeprefix(hosts[0].host)}"
 
 
 def _host(host: HostRecord) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 
 from rollback_ops.cli.actions.summary import notice, summary
-from rollback_ops.core.record import Outcome, Record
+from rollback_ops.core.record import HostRecord, Outcome, Record
 from tests.support.any_record import records
 from tests.support.markdown_reader import headings, kinds, links, spans, tokens
 from tests.support.records import USUAL, record
@@ -172,10 +172,26 @@ def test_every_record_fits(any_: Record) -> None:
     assert len(summary(any_, REPOSITORY).encode(errors="backslashreplace")) <= 256 * 1024
 
 
+def differing(one: Record, count: int) -> tuple[HostRecord, ...]:
+    """Many hosts of which no two ended alike."""
+    (host,) = one.hosts
+    return tuple(host.model_copy(update={"detail": f"{number} {host.detail}"}) for number in range(count))
+
+
+def test_hosts_that_ended_alike_are_one_row_and_the_other_ones_are_named() -> None:
+    (host,) = record().hosts
+    failed = host.model_copy(update={"host": "the-odd-one", "outcome": "failed", "detail": "it does not start"})
+    page = summary(record().model_copy(update={"hosts": (*[host] * 97, failed)}))
+    rows = [
+        line for line in page.splitlines() if line.startswith("|") and ("97 hosts" in line or "the-odd-one" in line)
+    ]
+    assert [("the-odd-one" in row, "97 hosts" in row) for row in rows[:2]] == [(True, False), (False, True)]
+
+
 def test_a_record_of_hundreds_of_hosts_fits_and_the_page_counts_the_hosts_that_it_leaves_out() -> None:
     one = hostile("🚑|`<" * 500)
     many = one.model_copy(
-        update={"hosts": one.hosts * 500, "warnings": one.warnings * 500, "rejected": one.rejected * 500}
+        update={"hosts": differing(one, 500), "warnings": one.warnings * 500, "rejected": one.rejected * 500}
     )
     page = summary(many)
     assert len(page.encode()) <= 256 * 1024

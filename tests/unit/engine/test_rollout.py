@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from rollback_ops.core.model import ServiceState, Unit
 from rollback_ops.core.plan import Selection
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import RunInfo
+from rollback_ops.core.stored_plan import read_plan
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.rollback import roll_back
@@ -32,7 +33,6 @@ class Checked(FakeHost):
     """A host whose health is that of the release that is live. ``sick``: releases that are unhealthy here."""
 
     sick: frozenset[str] = frozenset()
-    seen: threading.Event
 
     def ask(self, run: str, questions: Any = ()) -> ServiceState:
         self.says = 1 if self.live.name in self.sick else 0
@@ -45,6 +45,7 @@ class Stage:
     def __init__(self, count: int = 4) -> None:
         self.events: Events = []
         self.cancellation = Cancellation()
+        self.runs = 0
         found = releases("b1", "b2", "b3")
         names = [f"h{number}" for number in range(1, count + 1)]
         self.hosts = {name: Checked(name, found, live_at("b3"), events=self.events) for name in names}
@@ -62,7 +63,8 @@ class Stage:
         wait: float | None = 0.0,
         **said: Any,
     ) -> Record:
-        info = RunInfo("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice", dry_run=dry_run)
+        self.runs += 1
+        info = RunInfo(f"run-{self.runs}", "bot", "prod", "standard", "manual", "logins fail", "alice", dry_run=dry_run)
         survey = tasks.begin(self.hosts, lambda name: self.hosts[name].survey())
         fleet = Fleet(list(self.hosts.values()), survey, self.listener, self.cancellation, 30.0)
         spec = RollbackSpec(
@@ -264,3 +266,117 @@ def test_a_killed_runner_leaves_a_record_that_says_how_far_it_came() -> None:
     first, second = stage.listener.provisional
     assert outcomes(first) == ["unknown", "unknown", "not_begun", "not_begun"]
     assert outcomes(second) == ["succeeded", "succeeded", "unknown", "unknown"]
+
+
+# --- resume ----------------------------------------------------------------------------------------------
+
+
+def lost_runner(stage: Stage, **said: Any) -> None:
+    """Begin a rollback, and lose its runner in the pause after the first wave: no record was written."""
+    stage.listener.hears = {"pause": lambda: stage.cancellation.ask(signal.SIGTERM, 5.0)}
+    stage.roll_back(pause=3600.0, **said)
+    for host in stage.hosts.values():
+        host.lines = [line for line in host.lines if "schema_version" not in line]
+    stage.listener.hears = {}
+    stage.cancellation = Cancellation()
+    stage.events.clear()
+
+
+def resume(stage: Stage, **said: Any) -> Record:
+    return stage.roll_back(Selection(resume=True), **said)
+
+
+def test_every_host_knows_the_plan_before_the_first_one_is_changed() -> None:
+    stage = Stage()
+    told: list[int] = []
+    stage["h1"].before = {"switch": lambda: told.extend(len(host.lines) for host in stage.hosts.values())}
+    record = stage.roll_back(max_parallel=1)
+    assert told == [1, 1, 1, 1]
+    assert record.plan is not None
+    plans = {(plan.id, plan.hash, plan.target) for h in stage.hosts.values() if (plan := read_plan(h.lines[0]))}
+    assert plans == {("run-1", record.plan.hash, "b2")}
+
+
+def test_another_runner_goes_on_with_the_stored_plan() -> None:
+    stage = Stage()
+    lost_runner(stage, max_parallel=2)
+    record = resume(stage, max_parallel=1)
+    assert (record.exit_code, record.outcome) == (0, "succeeded")
+    assert record.plan is not None
+    assert (record.id, record.plan.id) == ("run-2", "run-1")
+    assert waves(record) == [(2, "h3 h4", "succeeded")], "as it was planned, whatever the settings say now"
+    assert [host for host, what, _ in stage.events if what == "reported verified"][:2] in (["h1", "h2"], ["h2", "h1"])
+    assert outcomes(record) == ["nothing_to_do", "nothing_to_do", "succeeded", "succeeded"]
+    assert resume(stage).outcome == "nothing_to_do", "all is done"
+
+
+def test_hosts_that_are_done_and_unhealthy_by_now_keep_it_from_going_on() -> None:
+    stage = Stage()
+    lost_runner(stage, max_parallel=2)
+    stage["h2"].sick = frozenset({"b2"})
+    record = resume(stage)
+    assert stage.switched == []
+    assert outcomes(record) == ["nothing_to_do", "verification_failed", "not_begun", "not_begun"]
+    assert record.exit_code == 5
+
+
+def test_it_goes_on_after_the_canary_that_somebody_has_looked_at() -> None:
+    stage = Stage()
+    stage.roll_back(canary=1, max_parallel=1, after_canary="stop")
+    record = resume(stage)
+    assert (record.exit_code, stage.live) == (0, ["b2"] * 4)
+    assert [wave.number for wave in record.waves] == [2, 3, 4]
+
+
+def test_a_host_that_was_deployed_to_since_is_a_refusal() -> None:
+    stage = Stage()
+    lost_runner(stage, max_parallel=2)
+    stage["h4"].live = live_at("b1")
+    record = resume(stage)
+    assert (record.exit_code, record.outcome, stage.switched) == (1, "refused", [])
+
+
+def test_a_target_that_was_built_again_since_is_a_refusal() -> None:
+    stage = Stage()
+    lost_runner(stage, max_parallel=2)
+    stage["h4"].releases = tuple(replace(r, revision=f"new-{r.name}") for r in stage["h4"].releases)
+    record = resume(stage)
+    assert (record.exit_code, stage.switched) == (1, [])
+
+
+def test_other_hosts_than_those_of_the_plan_are_a_refusal() -> None:
+    for change in ("one more", "one fewer"):
+        stage = Stage()
+        lost_runner(stage, max_parallel=2)
+        if change == "one more":
+            stage.hosts["h5"] = Checked("h5", stage["h1"].releases, live_at("b3"), events=stage.events)
+        else:
+            del stage.hosts["h4"]
+        record = resume(stage)
+        assert (record.exit_code, stage.switched) == (1, []), change
+
+
+def test_a_plan_that_was_changed_where_it_is_stored_is_none() -> None:
+    stage = Stage()
+    lost_runner(stage, max_parallel=2)
+    for host in stage.hosts.values():
+        host.lines = [line.replace('"b2"', '"b1"') for line in host.lines]
+    assert resume(stage).outcome == "nothing_to_do"
+
+
+def test_a_rollback_that_went_back_is_not_gone_on_with() -> None:
+    stage = Stage()
+    stage["h1"].sick = frozenset({"b2"})
+    stage.roll_back(canary=1, on_exceeded="restore")
+    stage["h1"].sick = frozenset()
+    assert resume(stage).outcome == "nothing_to_do"
+    assert stage.live == ["b3"] * 4
+
+
+def test_a_new_rollback_says_which_one_it_overrides() -> None:
+    stage = Stage()
+    lost_runner(stage, max_parallel=2)
+    record = stage.roll_back(Selection(backup="b1"), max_parallel=4)
+    assert (record.exit_code, stage.live) == (0, ["b1"] * 4)
+    assert any("run-1" in warning and "resume" in warning for warning in record.warnings)
+    assert resume(stage).outcome == "nothing_to_do", "what was overridden is not gone on with"

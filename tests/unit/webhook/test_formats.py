@@ -200,5 +200,5 @@ def test_any_record_makes_a_card_within_the_limits_of_teams(any_: Record) -> Non
 
 
 def test_hosts_that_are_left_out_are_counted() -> None:
-    told = shown("slack", record(hosts=[USUAL["hosts"][0]] * 200))
+    told = shown("slack", record(hosts=[USUAL["hosts"][0] | {"downtime_seconds": float(n)} for n in range(200)]))
     assert re.search(r"^… and \d+ more$", told, re.MULTILINE)

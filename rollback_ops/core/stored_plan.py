@@ -1,0 +1,103 @@
+"""The plan of a rollback in waves, as it is stored in the journal of each of its hosts. Pure.
+
+Another runner can go on with it: it finds the same target, the same hosts in the same waves, and the same budget.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from rollback_ops.core.model import ServiceId
+from rollback_ops.core.plan import Plan
+from rollback_ops.core.rollout import Rollout
+
+# Bytes of a line in the journal, as of a record.
+_LONGEST = 48_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPlan:
+    """``id`` is the run that made the plan, ``at`` when it did (RFC 3339). ``sources`` maps each host to what it left.
+
+    ``done`` are the hosts that ran the target before. ``targets`` has the hosts on which the target has another name.
+    """
+
+    id: str
+    service: str
+    environment: str
+    at: str
+    target: str
+    revision: str
+    sources: dict[str, str]
+    done: tuple[str, ...]
+    rollout: Rollout
+    targets: dict[str, str]
+
+    @property
+    def hosts(self) -> set[str]:
+        return {*self.sources, *self.done}
+
+    @property
+    def hash(self) -> str:
+        """A hash of all that the plan says; not of which run made it, and when."""
+        said = {key: value for key, value in asdict(self).items() if key not in ("id", "at")}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    def line(self) -> str:
+        """Return the event for the journals. Empty for a plan that is too long to be stored."""
+        event = {"event": "plan", **asdict(self), "hash": self.hash}
+        text = json.dumps(event, separators=(",", ":"))
+        return text if len(text.encode()) <= _LONGEST else ""
+
+    def left(self, plan: Plan) -> Rollout:
+        """Return what is left of the waves: the hosts that still are to be changed, under the same numbers."""
+        to_switch = {host.host for host in plan.with_action("switch")}
+        waves = (replace(w, hosts=tuple(h for h in w.hosts if h in to_switch)) for w in self.rollout.waves)
+        return replace(self.rollout, waves=tuple(wave for wave in waves if wave.hosts))
+
+
+def plan_hash(about: ServiceId, plan: Plan, rollout: Rollout | None) -> str:
+    """Return the hash of a plan, also of one without waves."""
+    none = Rollout(waves=(), shares=(), max_failures=0)
+    return stored("", about, "", plan, rollout or none).hash
+
+
+def stored(run: str, about: ServiceId, at: str, plan: Plan, rollout: Rollout) -> StoredPlan:
+    """Return the plan in the form in which it is stored."""
+    return StoredPlan(
+        id=run,
+        service=about.service,
+        environment=about.environment,
+        at=at,
+        target=plan.target,
+        revision=plan.revision,
+        sources={host.host: host.source.name for host in plan.with_action("switch")},
+        done=tuple(host.host for host in plan.with_action("leave")),
+        rollout=rollout,
+        targets={host.host: host.target for host in plan.hosts if host.target != plan.target},
+    )
+
+
+def read_plan(line: str) -> StoredPlan | None:
+    """Return the plan in a line. None where there is none, or where it was changed since it was stored."""
+    if not line.startswith('{"event":"plan",'):
+        return None
+    try:
+        event: dict[str, Any] = json.loads(line)
+        said = event.pop("hash", None)
+        event.pop("event", None)
+        plan = _adapter().validate_python(event)
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return plan if plan.hash == said else None
+
+
+@cache
+def _adapter() -> TypeAdapter[StoredPlan]:
+    return TypeAdapter(StoredPlan)

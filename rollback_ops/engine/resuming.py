@@ -1,0 +1,79 @@
+"""Takes up a rollback in waves that was stopped: the plan that its hosts have stored, or a refusal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rollback_ops.core.plan import Refusal
+from rollback_ops.core.rollout import named
+from rollback_ops.core.run import RunState
+from rollback_ops.core.stored_plan import StoredPlan
+from rollback_ops.core.unfinished import open_plan
+from rollback_ops.engine.fleet import Fleet
+from rollback_ops.engine.spec import RollbackSpec
+
+
+def take_up(spec: RollbackSpec, fleet: Fleet, state: RunState) -> RollbackSpec:
+    """Find the plan to go on with, where that is asked for. Returns what is to be done then: go to its target."""
+    if not spec.selection.resume:
+        return spec
+    state.stored = _open(fleet, state)
+    if state.stored is None:
+        return spec
+    state.resumes = True
+    fleet.progress.phase("resume", f"the rollback {state.stored.id} to {state.stored.target}")
+    return replace(spec, selection=replace(spec.selection, resume=False, backup=state.stored.target))
+
+
+def overridden(fleet: Fleet, state: RunState) -> str:
+    """Say which rollback a new one overrides; empty where there is none, or where all hosts run the same release."""
+    lives = {survey.origin for survey in state.surveys.values()}
+    if state.resumes or len(lives) < 2 or (plan := _open(fleet, state)) is None:
+        return ""
+    done = [name for name, survey in state.surveys.items() if survey.live.name == plan.target]
+    return (
+        f"this rollback overrides the rollback {plan.id} to {plan.target}, which is not finished "
+        f"({len(done)} of {len(plan.hosts)} hosts are done): `resume` would have gone on with it"
+    )
+
+
+def _open(fleet: Fleet, state: RunState) -> StoredPlan | None:
+    lines = [line for found in fleet.journals(state.surveys).values() for line in found]
+    return open_plan(lines, state.info.about, {name: survey.origin for name, survey in state.surveys.items()})
+
+
+def objection(state: RunState) -> Refusal | None:
+    """Return why the stored plan cannot be gone on with: its hosts or its target have changed since."""
+    plan = state.stored
+    if plan is None or not state.resumes:
+        return None
+    names = set(state.host_names)
+    anew = f"Start anew with `rollback-ops rollback {state.info.environment}`: hosts that are done are left alone."
+    if missing := sorted(plan.hosts - names):
+        hint = f"Name the hosts and regions that the rollback was begun with. {anew}"
+        return Refusal(f"the rollback {plan.id} has hosts that this command leaves out: {named(missing)}", hint)
+    if new := sorted(names - plan.hosts - set(state.lost)):
+        hint = f"Leave them out (--host, --exclude-region). {anew}"
+        return Refusal(f"hosts are new since the rollback {plan.id} was planned: {named(new)}", hint)
+    gone = {name: _moved(state, plan, name) for name in sorted(state.surveys)}
+    moved = {name: why for name, why in gone.items() if why}
+    if moved:
+        return Refusal(
+            f"the rollback {plan.id} cannot be gone on with: {named(moved)} changed since", anew, hosts=moved
+        )
+    return None
+
+
+def _moved(state: RunState, plan: StoredPlan, name: str) -> str:
+    """Return what has changed on a host since the plan was made; empty when nothing has."""
+    survey = state.surveys[name]
+    target = plan.targets.get(name, plan.target)
+    expected = {target, plan.sources.get(name, target)}
+    if survey.origin not in expected:
+        return (
+            f"it runs {survey.origin or survey.live.state}, and the rollback was from {' to '.join(sorted(expected))}"
+        )
+    release = survey.release(target)
+    if release and plan.revision and release.revision not in ("", plan.revision):
+        return f"{target} is another revision now: {release.revision} instead of {plan.revision}"
+    return ""
