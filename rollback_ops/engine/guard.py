@@ -43,7 +43,6 @@ def guard(
     decision: Decision = "unknown"
     try:
         survey(fleet, state)
-        state.warnings += few_left(list(state.surveys.values()), spec.selection)
         state.watched = _watch(spec, fleet, state)
         note_superseded(fleet, state, [name for name, found in state.watched.items() if found.superseded])
         failed, diagnosis = _judge(spec, fleet, state)
@@ -65,6 +64,8 @@ def guard(
             state.decision = Refusal(why_not, "Look at the hosts and decide.")
     except Cancelled as cancelled:
         state.cancelled = cancelled.exit_code
+    # After the evidence, which matters more.
+    state.warnings += few_left(list(state.surveys.values()), spec.selection)
     return record_of(state), decision
 
 

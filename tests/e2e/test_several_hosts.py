@@ -35,6 +35,7 @@ def test_all_hosts_are_rolled_back_at_the_same_time(rollback_ops: RollbackOps, t
 def test_the_target_is_one_release_that_all_hosts_have(rollback_ops: RollbackOps, twins: Twins) -> None:
     four = {f"b{number}": "healthy" for number in (1, 2, 3, 4)}
     one, two = twins({"releases": four}, {"releases": {name: four[name] for name in ("b1", "b2", "b4")}})
+    two.host.write(f"{two.releases_directory}/b4/REVISION", f"{4:040x}\n")
     rollback_ops.settings(quick(one, hosts=logins(one, two), pattern="b*"))
 
     ended = rollback_ops("rollback", "prod", *WHY, "--json")
@@ -43,6 +44,25 @@ def test_the_target_is_one_release_that_all_hosts_have(rollback_ops: RollbackOps
     assert released(one) == released(two) == ended.document["to"]["release"] == "b2"
     rejected = {r["release"]: r["why"] for r in ended.document["rejected"]}
     assert logins(two)[0] in rejected["b3"]
+
+
+def test_hosts_that_count_releases_differently_go_to_one_revision(rollback_ops: RollbackOps, twins: Twins) -> None:
+    """What is b2 on one of them is b3 on the other, and b3 of both is not one release."""
+    healthy = [{f"b{number}": "healthy" for number in numbers} for numbers in ((1, 2, 3), (2, 3, 4))]
+    one, two = twins({"releases": healthy[0]}, {"releases": healthy[1]})
+    rollback_ops.settings(quick(one, hosts=logins(one, two), pattern="b*"))
+
+    refused = rollback_ops("rollback", "prod", "--to", "b3", *WHY, "--json")
+    ended = rollback_ops("rollback", "prod", *WHY, "--json")
+
+    assert (refused.code, ended.code) == (1, 0), ended.err
+    assert (released(one), released(two)) == ("b2", "b3")
+    assert (ended.document["to"]["release"], ended.document["to"]["revision"]) == (None, f"{2:040x}")
+    assert [(host["from"]["release"], host["to"]["release"]) for host in ended.document["hosts"]] == [
+        ("b3", "b2"),
+        ("b4", "b3"),
+    ]
+    assert rollback_ops("list", "prod").code == 0
 
 
 def test_a_release_that_one_host_marked_bad_is_chosen_for_none(rollback_ops: RollbackOps, twins: Twins) -> None:
