@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -176,14 +175,8 @@ def _body() -> str:
 
 @cache
 def installed_body() -> str:
-    """Return the agent with break-glass. It stays on the host, so it can be read there: indented, with tabs.
-
-    It has to leave room for the settings in one command, so its comments are here only.
-    """
-    sections = (*_SECTIONS, *(f"breakglass/{name}" for name in _BREAK_GLASS))
-    text = re.sub("^ *#(?! shellcheck).*\n", "", _joined(sections) + _BREAK_GLASS_MAIN, flags=re.MULTILINE)
-    text = re.sub("(# shellcheck [^ \n]+) #.*", r"\1", text)
-    return re.sub("^(?: {4})+", lambda spaces: "\t" * (len(spaces[0]) // 4), text, flags=re.MULTILINE)
+    """Return the agent with break-glass, with all comments: it stays on the host, and somebody may have to read it."""
+    return _joined((*_SECTIONS, *(f"breakglass/{name}" for name in _BREAK_GLASS))) + _BREAK_GLASS_MAIN
 
 
 def _joined(names: Iterable[str]) -> str:
