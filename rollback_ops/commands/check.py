@@ -44,7 +44,7 @@ def _held(hold: Hold) -> str:
 
 
 def _no_marker(context: Context) -> Iterator[str]:
-    """Warn where nothing tells a whole release from a half copied one."""
+    """Warn when nothing tells a complete release from an incomplete copy."""
     job = context.job
     if not job.service.requires:
         key = f"services.{job.service_name}.requires"

@@ -140,7 +140,7 @@ def _name(site: Site) -> str:
 
 
 def _requires(site: Site) -> list[str]:
-    """Return what a whole release has: the files that the programs are started with."""
+    """Return the files that a complete release has: those that the programs are started with."""
     tree = site.tree
     files = {word for each in site.programs for word in words_in(tree, each)}
     files |= {name for name in _COMPOSE_FILES if not site.programs and name in tree.entries}
@@ -197,7 +197,7 @@ def _reasons(site: Site, checks: Sequence[HealthCheck], environment: str, *, gue
     else:
         yield "manager: compose, for the live release has a compose file"
     if files := _requires(site):
-        yield f"requires: {listed(files)}, with which it is started; a release without it is not whole"
+        yield f"requires: {listed(files)}, with which it is started; a release without it is incomplete"
     else:
         yield "requires: nothing was found; name a file that the deployment writes last"
     yield from _reasons_for_checks(site, checks)
