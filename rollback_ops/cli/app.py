@@ -124,7 +124,7 @@ def mark(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("env", "reason", "span", "lift", *HOSTS)
 def hold(session: Session, typed: Typed) -> None:
-    """Hold deployments for a while, lift what is held, or show it."""
+    """Hold deployments for a while, lift all holds, or show them."""
     context = _open(session, typed)
     from rollback_ops.cli import show
     from rollback_ops.commands.hold import hold as run

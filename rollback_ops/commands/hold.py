@@ -1,4 +1,4 @@
-"""``hold``: hold deployments for a while, lift what is held, or show it."""
+"""``hold``: hold deployments for a while, lift all holds, or show them."""
 
 from __future__ import annotations
 
