@@ -1,4 +1,4 @@
-"""The command line: what can be typed, and which command it runs.
+"""The command line: the commands with their options, and which function each runs.
 
 Everything that takes time to import is imported when a command runs: ``--help`` answers at once. The survey of the
 hosts begins before the rest is imported.
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="rollback-ops %(version)s", help="Show the version.")
 def app() -> None:
-    """Put a service back on its last known good release: in seconds, proven, and recorded."""
+    """Put a service back on its last known good release in seconds, verify it, and record it."""
 
 
 @app.command()
@@ -44,7 +44,7 @@ def rollback(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("env", "service", "reason", "wait", "ignore_deploy_lock", *WHERE, "json", "record", "config")
 def resume(session: Session, typed: Typed) -> None:
-    """Finish a rollback that was interrupted."""
+    """Finish a rollback that was interrupted, or its other waves."""
     _change(session, typed, resume=True)
 
 
@@ -109,7 +109,7 @@ def seal(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("env", "release", "opinion", "reason", *HOSTS)
 def mark(session: Session, typed: Typed) -> None:
-    """Say that a release is good or bad, or clear its mark. A rollback never chooses a bad one by itself."""
+    """Mark a release good or bad, or clear its mark. A rollback never chooses a bad one by itself."""
     if typed.release is None or typed.opinion is None:
         raise UsageError("name the release, and good, bad or clear", "rollback-ops mark ENV RELEASE bad --reason TEXT")
     context = _open(session, typed, change=True)
@@ -136,7 +136,7 @@ def hold(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("env", "service", "backup", *WHERE, "json", "config")
 def preview(session: Session, typed: Typed) -> None:
-    """Show what a rollback takes away and brings back. Changes nothing."""
+    """Show which commits and migrations a rollback would take away. Changes nothing."""
     context = _open(session, typed, dry_run=True)
     from rollback_ops.cli import show
     from rollback_ops.commands.preview import preview as run
@@ -148,7 +148,7 @@ def preview(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("env", "span", *HOSTS)
 def arm(session: Session, typed: Typed) -> None:
-    """Let hosts go back by themselves without `confirm`. They go to what is live now."""
+    """Let hosts go back by themselves, unless `confirm` comes. They go to the release that is live now."""
     context = _open(session, typed)
     from rollback_ops.cli import show
     from rollback_ops.commands.arm import arm as run
@@ -160,7 +160,7 @@ def arm(session: Session, typed: Typed) -> None:
 @app.command()
 @takes(*OF_AN_ENVIRONMENT)
 def confirm(session: Session, typed: Typed) -> None:
-    """Let what was deployed since `arm` stay."""
+    """Keep what was deployed since `arm`. The hosts do not go back by themselves any more."""
     context = _open(session, typed)
     from rollback_ops.cli import show
     from rollback_ops.commands.arm import confirm as run
@@ -172,7 +172,7 @@ def confirm(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("env", "revision", "to_deploy", "allow_bad", *HOSTS)
 def gate(session: Session, typed: Typed) -> None:
-    """Say whether a release may be deployed: no hold, not bad."""
+    """Say whether a release may be deployed. A hold and the mark bad forbid it. Changes nothing."""
     context = _open(session, typed, survey=False)
     from rollback_ops.cli import show
     from rollback_ops.commands.context import load_settings
@@ -200,7 +200,7 @@ def install(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("address", "root", "service", "for_env", "config")
 def init(session: Session, typed: Typed) -> None:
-    """Look at a host, and write settings for it. Checks them, and changes nothing on the host."""
+    """Look at a host, and write settings for it. Changes nothing on the host."""
     from rollback_ops.cli import show
     from rollback_ops.commands.init import Wish
     from rollback_ops.commands.init import init as run
@@ -232,7 +232,7 @@ def finish(session: Session, _: Typed) -> None:
 
 @app.group()
 def history() -> None:
-    """Earlier rollbacks, from the hosts' journals or from GitHub."""
+    """Show earlier rollbacks, from the hosts or from GitHub."""
 
 
 @history.command("list")
@@ -249,7 +249,7 @@ def history_list(session: Session, typed: Typed) -> None:
 @history.command("stats")
 @takes(*OF_HISTORY)
 def history_stats(session: Session, typed: Typed) -> None:
-    """Show success rate, mean and slowest duration, by environment and by trigger."""
+    """Show success rates, durations and downtimes, by environment, trigger and month."""
     found = _history(session, typed, typed.limit)
     from rollback_ops.cli import show
 
@@ -270,7 +270,7 @@ def history_log(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("shell")
 def completion(_: Session, typed: Typed) -> None:
-    """Print what switches completion on in a shell. For bash: eval "$(rollback-ops completion bash)"."""
+    """Print the script that completes commands in a shell. For bash: eval "$(rollback-ops completion bash)"."""
     from rollback_ops.cli.completion import script
 
     click.echo(script(typed.shell or "", app), nl=False)
@@ -378,7 +378,7 @@ def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Op
 
 
 def _environment(typed: Typed) -> str | None:
-    """Return the environment, however it was named. Raises ``UsageError`` when two were."""
+    """Return the environment of the argument or of ``--env``. Raises ``UsageError`` when both were given."""
     named = {name for name in (typed.env, typed.of_env, typed.only_env) if name is not None}
     if len(named) > 1:
         raise UsageError(f"two environments were named: {typed.env or typed.of_env} and, with --env, {typed.only_env}")
@@ -386,7 +386,7 @@ def _environment(typed: Typed) -> str | None:
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run a command and exit with its code. What this package can explain never shows as a traceback."""
+    """Run a command and exit with its code. Errors that this package raises are never shown as a traceback."""
     # A command lives for seconds: collecting garbage while modules are imported only makes it start later.
     gc.disable()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -61,21 +61,21 @@ class Typed:
     only_env: str | None = _option(
         "--env", metavar="ENV", help="Only this environment.", shell_complete=completion.environments
     )
-    for_env: str | None = _option("--env", metavar="ENV", help="The environment that the host is of. [default: prod]")
+    for_env: str | None = _option("--env", metavar="ENV", help="The environment of the host. [default: prod]")
     root: str | None = _option(
         "--root", metavar="PATH", help="The directory of the releases and of the link to the live one."
     )
     service: str | None = _option(
-        "--service", metavar="NAME", help="The service, where there are several.", shell_complete=completion.services
+        "--service", metavar="NAME", help="The service, if there are several.", shell_complete=completion.services
     )
     backup: str | None = _option("--backup", "--to", metavar="NAME", help="Go to this release.")
-    reason: str | None = _option("--reason", metavar="TEXT", help="Why; it is recorded.")
-    emergency: bool | None = _flag("--emergency", help="Skip the checks before and after, and break a lock.")
+    reason: str | None = _option("--reason", metavar="TEXT", help="The reason; it is recorded.")
+    emergency: bool | None = _flag("--emergency", help="Skip the checks before and after; break a lock.")
     bad: bool | None = _flag("--bad", help="The release that is left is bad: no rollback chooses it any more.")
     dry_run: bool | None = _flag("--dry-run", help="Show what would happen; change nothing.")
-    if_current: str | None = _option("--if-current", metavar="NAME", help="Only where this release is live.")
-    wait: str | None = _option("--wait", metavar="TIME", help="Wait so long for a host that another run holds: 2m.")
-    ignore_schema: bool | None = _flag("--ignore-schema", help="Go to a release that does not know the database.")
+    if_current: str | None = _option("--if-current", metavar="NAME", help="Act only where this release is live.")
+    wait: str | None = _option("--wait", metavar="TIME", help="How long to wait for a host that another run holds: 2m.")
+    ignore_schema: bool | None = _flag("--ignore-schema", help="Go to a release that lacks migrations.")
     host: tuple[str, ...] = _option(
         "--host",
         metavar="HOST",
@@ -93,17 +93,17 @@ class Typed:
     )
     trigger: str | None = _option("--trigger", metavar="T", help="What started the rollback: deploy-failed, …")
     span: str | None = _option(
-        "--for", metavar="TIME", help="For how long: 30m, 24h, 7d. [default: hold.for; arm: 10m]"
+        "--for", metavar="TIME", help="How long it lasts: 30m, 24h, 7d. [default: hold.for; arm: 10m]"
     )
-    lift: bool | None = _flag("--lift", help="Lift what is held.")
+    lift: bool | None = _flag("--lift", help="Lift all holds.")
     revision: str | None = _option("--revision", metavar="SHA", help="The commit that is to be deployed.")
     to_deploy: str | None = _option("--release", metavar="NAME", help="The release that is to be deployed.")
-    allow_bad: bool | None = _flag("--allow-bad", help="Let one pass that is known to be bad.")
+    allow_bad: bool | None = _flag("--allow-bad", help="Let a release pass that is known to be bad.")
     failed: bool = _flag("--failed", help="Record the rollback as failed.", default=False)
     source: Source = _option(  # noqa: RUF009
         "--source",
         metavar="S",
-        help="Read the hosts' journals, or github's deployments.",
+        help="Read the journals on the hosts, or the deployments on GitHub.",
         type=click.Choice(Source),
         default=Source.journal,
         show_default=True,

@@ -58,7 +58,7 @@ def _required(text: str) -> str:
 
 
 def _breaks_text(character: str) -> bool:
-    """Whether a character would break a line, a terminal or an encoding. Messages show invisible ones as escapes."""
+    """Return whether a character breaks a line, a terminal or an encoding. Messages show invisible ones as escapes."""
     from unicodedata import category
 
     return category(character) in ("Cc", "Cs", "Zl", "Zp")

@@ -23,7 +23,7 @@ class Tree:
     linked: dict[str, str] = field(default_factory=dict)
 
     def holds(self, path: str) -> bool:
-        """Whether an absolute path lies in the root."""
+        """Return whether an absolute path lies in the root."""
         return PurePosixPath(path).is_relative_to(self.root)
 
 

@@ -23,7 +23,7 @@ class Candidate:
     release: str = ""
 
     def is_same(self, release: str, revision: str) -> bool:
-        """Whether a release is the candidate, by its revision, or else by its name."""
+        """Return whether a release is the candidate, by its revision, or else by its name."""
         if self.revision and revision:
             return revisions.same(self.revision, revision)
         return bool(self.release) and self.release == release

@@ -78,7 +78,7 @@ class Claim:
     leased: bool = False
 
     def is_lost(self, seen: ServiceState) -> bool:
-        """Whether another release is live, or another run has the host. What an agent does not say is not lost."""
+        """Return whether another release is live, or another run has the host. A missing answer means no."""
         moved = self.release is not None and seen.live not in (None, self.release)
         return moved or (self.leased and seen.held is False)
 

@@ -17,7 +17,7 @@ class Identity:
     made: float = 0.0
 
     def is_same_as(self, other: Identity) -> bool:
-        """Whether both are one release of one host: they have one name, and nothing that is known of them differs."""
+        """Return whether both are one release of one host: the same name, and no known fact that differs."""
         if self.name != other.name:
             return False
         if self.revision and other.revision:
@@ -25,7 +25,7 @@ class Identity:
         return not (self.made and other.made) or self.made == other.made
 
     def is_version_of(self, other: Identity) -> bool:
-        """Whether both are one version, on whatever host: one revision, or one name where a revision is not known."""
+        """Return whether both are one version, on any host: one revision, or one name if a revision is not known."""
         if self.revision and other.revision:
             return self.revision == other.revision
         return self.name == other.name

@@ -26,7 +26,7 @@ class Patience:
     _over_at: dict[str, float] = field(default_factory=dict)
 
     def lasts(self, tries: int, now: float) -> bool:
-        """Whether a run that lost a lock to another one, and had lost it ``tries`` times before, tries it again."""
+        """Return whether a run that lost a lock to another run, after ``tries`` losses before, tries again."""
         return tries == 0 if self.wait is None else self.began + self.wait > now
 
     def left(self, leases: Mapping[str, Lease], now: float) -> float:

@@ -11,7 +11,7 @@ _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 def same(one: str, two: str) -> bool:
-    """Whether two revisions are the same: equal, or commits of which one is the beginning of the other."""
+    """Return whether two revisions are the same: equal, or commits of which one is the beginning of the other."""
     a, b = one.lower(), two.lower()
     if _COMMIT.fullmatch(a) and _COMMIT.fullmatch(b):
         return a.startswith(b) or b.startswith(a)

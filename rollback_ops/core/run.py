@@ -243,7 +243,7 @@ class RunState:
         return None if any(each.host == host and each.forward for each in attempt.plan.hosts) else "left"
 
     def _was_down(self, host: str) -> bool:
-        """Whether the survey found the service down: stopped, failed, or started again after a crash.
+        """Return whether the survey found the service down: stopped, failed, or started again after a crash.
 
         Where a rollback was interrupted, it was that which stopped the service.
         """

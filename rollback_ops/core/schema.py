@@ -46,7 +46,7 @@ def unknown_to(known: KnownSchema, versions: Iterable[str], *, by_file: bool) ->
 
 
 def _has_migration(path: str, version: str) -> bool:
-    """Whether a migration's file is this version's: named so, or beginning with it.
+    """Return whether a migration's file is this version's: named so, or beginning with it.
 
     ``0002_price`` and ``0002`` are ``0002_price.sql``; ``shop/migrations/0002_price`` is a file of that directory.
     """
@@ -58,7 +58,7 @@ def _has_migration(path: str, version: str) -> bool:
 
 
 def _understands(line: str, version: str) -> bool:
-    """Whether a line is this version, or a range with it: ``3``, ``1..4``, ``..4`` or ``20260101..``."""
+    """Return whether a line is this version, or a range with it: ``3``, ``1..4``, ``..4`` or ``20260101..``."""
     text = line.partition("#")[0].strip()
     if ".." not in text:
         return text == version

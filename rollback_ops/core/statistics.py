@@ -109,7 +109,7 @@ def _counted(records: Sequence[Record]) -> Statistics:
 
 
 def _ended(record: Record) -> bool:
-    """Whether the run has ended: a journal that holds only its beginning names no host, and it may be going on."""
+    """Return whether the run has ended. A record with only its beginning names no host; the run may be going on."""
     return record.outcome != "cancelled" or bool(record.hosts)
 
 

@@ -18,13 +18,15 @@ def names_a_secret(name: str) -> bool:
 
 
 def holds_a_secret(text: str) -> bool:
-    """Whether a text looks like key material, a token, a webhook, or an address with a password."""
+    """Return whether a text looks like key material, a token, a webhook, or an address with a password."""
     return _SECRET_VALUE.search(text) is not None
 
 
 def fits_one_line(text: str) -> bool:
-    """Whether every character of a text shows as itself in one line: no controls, line separators, lone surrogates,
-    direction marks, spaces other than the usual one, or characters without a meaning.
+    """Return whether every character of a text shows as itself in one line.
+
+    That excludes controls, line separators, lone surrogates, direction marks, spaces other than the usual one, and
+    characters without a meaning.
     """
     return text.isprintable() or all(map(_fits, text))
 

@@ -49,7 +49,7 @@ def _unfinished(
 
 
 def _is_target(ref: ReleaseRef, target: ReleaseRef) -> bool:
-    """Whether a host went to the target; where hosts have several names for it, only its revision is known."""
+    """Return whether a host went to the target; where hosts have several names for it, only its revision is known."""
     return ref.release == target.release if target.release else ref.revision == target.revision
 
 

@@ -133,7 +133,7 @@ class Watch:
         )
 
     def hopeless(self, now: float) -> bool:
-        """Whether hard evidence is there, or a check does not pass at its own deadline."""
+        """Return whether hard evidence is there, or a check does not pass at its own deadline."""
         return any(
             s.ended or (s.since is None and now >= self.began + s.thresholds.healthy_deadline)
             for s in self.states.values()

@@ -99,7 +99,7 @@ def objection(
 
 
 def _tried(record: Record, host: str, release: Identity) -> bool:
-    """Whether this run took the host away from the release, even if it had to go back.
+    """Return whether this run took the host away from the release, even if it had to go back.
 
     A record of very many hosts names only some of them.
     """

@@ -89,5 +89,5 @@ def without_own_lease(survey: Survey, run: str) -> Survey:
 
 
 def _is_steady(units: Sequence[Unit]) -> bool:
-    """Whether no unit has a failure on record that could make its manager refuse a start."""
+    """Return whether no unit has a failure on record that could make its manager refuse a start."""
     return bool(units) and all(unit.state in ("running", "finished") and not unit.restarts for unit in units)

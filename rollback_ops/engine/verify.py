@@ -100,7 +100,7 @@ class _Asked:
         return seen
 
     def is_mute(self, began: float) -> bool:
-        """Whether the host itself was silent for half of the time since ``began``, and for a second at least.
+        """Return whether the host itself was silent for half of the time since ``began``, and for a second at least.
 
         Then a service that did not answer shows nothing. A command of ours may take long: only questions about the
         units count.
@@ -110,7 +110,7 @@ class _Asked:
         return self._heard < since and any(asked_at <= since for asked_at in self._waiting)
 
     def answers(self, cancellation: Cancellation) -> bool:
-        """Whether the host still answers. Otherwise the checks that were asked through it show nothing."""
+        """Return whether the host still answers. Otherwise the checks that were asked through it show nothing."""
         return each([self.host.name], lambda _: self._observe(), _ANSWER_WITHIN, cancellation)[self.host.name] is True
 
     def _observe(self) -> bool:

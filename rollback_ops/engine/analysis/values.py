@@ -90,7 +90,7 @@ class Rules:
     window: float = 600.0
 
     def counts(self, at: float) -> bool:
-        """Whether a tick that ends ``at`` seconds after the new release became live is evidence."""
+        """Return whether a tick that ends ``at`` seconds after the new release became live is evidence."""
         return self.warm_up < at <= self.warm_up + self.window
 
     @property

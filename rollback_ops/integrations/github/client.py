@@ -97,5 +97,5 @@ def _of(record: Record, deployments: Iterable[Deployment]) -> Deployment | None:
 
 
 def _is_of(record: Record, deployment: Deployment) -> bool:
-    """Whether this is the deployment of this very run. One job may roll back several times."""
+    """Return whether this is the deployment of this very run. One job may roll back several times."""
     return (deployment.payload or {}).get("id") == record.id

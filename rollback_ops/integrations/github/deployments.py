@@ -197,7 +197,7 @@ def _safely(work: Callable[[], T]) -> T:
 
 
 def _is_left(record: Record) -> bool:
-    """Whether no host runs the release any more that the rollback left: one that was left alone may."""
+    """Return whether no host runs the release any more that the rollback left: one that was left alone may."""
     left = record.from_
     if left.release is None:
         return all(host.to.revision != left.revision for host in record.hosts)

@@ -36,7 +36,7 @@ _CHANGED = ("succeeded", "verification_failed", "health_unknown", "restored", "f
 
 
 def changed_something(record: Record) -> bool:
-    """Whether a host was changed, or may have been. The journal of a run that was killed may name no host."""
+    """Return whether a host was changed, or may have been. The journal of a run that was killed may name no host."""
     if record.dry_run or record.outcome not in STATES:
         return False
     return any(map(_was_changed, record.hosts)) or not record.hosts
