@@ -2,7 +2,7 @@
 
 It does not judge: ``engine.metrics`` watches the counts of all hosts for a while, and ``engine.analysis`` judges. Each
 question prints two numbers, ``bad total``, since the service's start or any other moment. Only differences count, and a
-number that falls is a counter that began anew.
+number that falls is a counter that was reset.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TWO_NUMBERS = re.compile(r"\s*(\S+)\s+(\S+)\s*")
 
 
 def question_of(settings: MetricCheck) -> HostCommand | None:
-    """Return what hosts are asked; None where the numbers are kept elsewhere."""
+    """Return the question for hosts; None when the numbers are not on the hosts."""
     if settings.source == "prometheus":
         return None
     if settings.source == "command":
@@ -30,7 +30,7 @@ def question_of(settings: MetricCheck) -> HostCommand | None:
 
 
 def counted(answered: CommandResult | None, timeout: float) -> tuple[float, float]:
-    """Return the bad events and all events that a host counts. Raises ``BadAnswer`` where it does not say."""
+    """Return the bad events and all events that a host counts. Raises ``BadAnswer`` when the answer has no numbers."""
     if answered is None or answered.status < 0:
         raise BadAnswer("the host did not report the numbers")
     if answered.status in _TIMED_OUT:

@@ -58,7 +58,7 @@ def files(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionI
 
 
 def _tables(context: click.Context, kind: str) -> dict[str, dict[str, Any]]:
-    """Return the tables of the settings as they are written, unchecked. Of what cannot be read nothing is offered."""
+    """Return the tables of the settings as they are written, unchecked. Settings that cannot be read offer nothing."""
     session = context.find_object(Session)
     file = context.params.get("config") or (session and session.environ.get("ROLLBACK_CONFIG")) or "rollback.toml"
     try:

@@ -1,4 +1,4 @@
-"""``arm`` and ``confirm``: a deployment that takes itself back, unless somebody confirms it in time."""
+"""``arm`` and ``confirm``: hosts go back by themselves after a deployment, unless somebody confirms it in time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _USUAL = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Arming:
-    """``armed``: the hosts that go back by themselves. ``bare``: where nothing is live, so there is no way back.
+    """The result of ``arm``. ``armed``: the hosts that go back by themselves. ``bare``: hosts without a live release.
 
     ``lost``: why a host could not be armed; then none is.
     """
@@ -39,7 +39,7 @@ class Arming:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """``confirmed``: the hosts that were armed, and stay as they are."""
+    """The result of ``confirm``. ``confirmed``: the hosts that were armed, and stay as they are."""
 
     environment: str
     confirmed: tuple[str, ...]
@@ -51,7 +51,7 @@ class Confirmation:
 
 
 def arm(context: Context, cancellation: Cancellation) -> Arming:
-    """Arm every host, or none. A host on which nothing is live has nothing to go back to, and is left out."""
+    """Arm every host, or none. A host without a live release cannot go back, and is left out."""
     order, environment = _order(context), context.job.environment_name
     with context.closing():
         surveyed = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
@@ -68,7 +68,7 @@ def arm(context: Context, cancellation: Cancellation) -> Arming:
 
 
 def confirm(context: Context, cancellation: Cancellation) -> Confirmation:
-    """Let what is live stay. A host that was not armed, or went back already, is told as such."""
+    """Keep the live release on every host. The result names hosts that were not armed, or went back already."""
     with context.closing():
         surveyed = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
         hosts = {host.name: host for host in context.hosts if host.name in surveyed.found}
@@ -83,7 +83,7 @@ def confirm(context: Context, cancellation: Cancellation) -> Confirmation:
 
 
 def _unfit(survey: Survey) -> Refused | None:
-    """Return why a host could not keep its promise; None where it could."""
+    """Return why a host could not go back by itself; None when it could."""
     if survey.blockers:
         return Refused(f"{survey.host}: {'; '.join(survey.blockers)}")
     if survey.live.state != "release":

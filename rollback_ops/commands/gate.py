@@ -20,7 +20,7 @@ from rollback_ops.core.tasks import Cancellation
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """``objections`` say why the candidate should not be deployed; without any, it may be.
+    """The result of ``gate``. ``objections``: why the candidate must not be deployed; it may be when there are none.
 
     ``lost``: the hosts that could not be asked, of all environments. ``now`` is in seconds since the epoch.
     """
@@ -47,7 +47,7 @@ def other_environments(
 
 
 def gate(context: Context, others: Sequence[Context], cancellation: Cancellation) -> Gate:
-    """Ask the hosts of the environment, and of the service's other ones, what speaks against a release.
+    """Ask the hosts of all environments of the service whether a hold or a bad mark forbids a release.
 
     Raises ``UsageError`` when neither a revision nor a release is named, and ``Refused`` when no host of the
     environment answers, or when the revision is the beginning of two.

@@ -18,7 +18,7 @@ from rollback_ops.core.tasks import Cancellation, each
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the hosts know of holds, the latest first. ``lost``: the hosts that could not be asked, or not written to.
+    """The holds that the hosts have, the latest first. ``lost``: the hosts that could not be read, or not written to.
 
     ``done``: what the command did. ``now`` is in seconds since the epoch.
     """
@@ -35,7 +35,7 @@ class Held:
 
 
 def hold(context: Context, cancellation: Cancellation) -> Held:
-    """Set a hold on everything, lift all that stand, or only show them. Hosts that disagree know the same afterwards.
+    """Set a hold on everything, lift all holds, or only show them. Afterwards all hosts have the same holds.
 
     Raises ``UsageError`` when a hold is to be set or lifted without a reason, and ``Refused`` without the permission.
     """
@@ -69,7 +69,7 @@ def _new(context: Context, now: float) -> Hold:
 def _written(
     context: Context, surveys: Sequence[Survey], holds: Sequence[Hold], now: float, cancellation: Cancellation
 ) -> Mapping[str, RollbackOpsError]:
-    """Write to each host what it lacks. Returns the errors, by host."""
+    """Write to each host the holds that it lacks. Returns the errors, by host."""
     wanted = {survey.host: found for survey in surveys if any(found := repairs(survey, holds, now))}
     hosts = {host.name: host for host in context.hosts if host.name in wanted}
     return sort_answers(

@@ -1,4 +1,4 @@
-"""``init``: look at a host, and write settings that work for what is there. Nothing is changed on the host."""
+"""``init``: look at a host, and write settings for the service there. Nothing is changed on the host."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rollback_ops.core.ports import Stream
 from rollback_ops.hosts import machine
 from rollback_ops.hosts.discovery import discover
 
-# Where a service usually says how it is, in the order in which they are tried.
+# The usual paths of health checks, in the order in which they are tried.
 _HEALTH_PATHS = ("/health", "/healthz", "/up", "/status", "/")
 _RELEASE_FIELDS = ("release", "version")
 _ANSWERS_WITHIN = 2.0
@@ -28,7 +28,7 @@ _MOST_PORTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the person said: the host, and whatever should not be guessed. Empty: find it out."""
+    """The options of a person: the host, and values that must not be guessed. Empty: find the value out."""
 
     host: str
     root: str = ""
@@ -39,7 +39,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The file that was written, and what it was made of."""
+    """The result of ``init``: the file that was written, and the facts that it is based on."""
 
     file: Path
     proposal: Proposal

@@ -20,9 +20,9 @@ _SCHEMA_WITHIN = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """``leaves`` and ``returns_to`` are None where no rollback could be done; ``decision`` then says why.
+    """The result of ``preview``. ``leaves`` and ``returns_to`` are None without a target; ``decision`` says why.
 
-    ``migrations``: those that the target does not have. None: they are not in the settings, or could not be asked.
+    ``migrations``: those that the target does not have. None: the settings do not name them, or they could not be read.
     """
 
     environment: str

@@ -1,4 +1,4 @@
-"""The JSON Schema of rollback.toml, for editors: what a key may be, while it is typed."""
+"""The JSON Schema of rollback.toml, for editors: the values that each key may have."""
 
 from __future__ import annotations
 

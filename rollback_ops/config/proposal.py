@@ -1,4 +1,4 @@
-"""Proposes settings for what was found on a host: a rollback.toml that works, and why it says what it says."""
+"""Proposes settings for the service that was found on a host: a rollback.toml, and the reason for each line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rollback_ops.core.discovery import Discovery, Program, Tree, words_in
 from rollback_ops.core.errors import Refused
 from rollback_ops.core.text import listed
 
-# What a deployment tool leaves in the root, and the tool's name; the first that is there counts.
+# Files that a deployment tool leaves in the root, and the tool's name; the first file that exists counts.
 _TOOLS = (
     ("revisions.log", "Capistrano"),
     (".dep/releases_log", "Deployer"),
@@ -24,7 +24,7 @@ _COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-c
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """What was found to answer. ``path``: of HTTP; empty for a port that only takes connections.
+    """A port that answered. ``path``: the path of HTTP; empty for a port that only accepts connections.
 
     ``release_field`` is the field of the JSON answer that holds the name of the live release; empty: there is none.
     """
@@ -63,7 +63,7 @@ class Proposal:
 
 
 def choose(found: Discovery, host: str, root: str = "") -> Site:
-    """Return the one site that the settings are to be about.
+    """Return the one site for which to write settings.
 
     Raises ``Refused`` where there is none, or where there are several and ``root`` names none of them.
     """

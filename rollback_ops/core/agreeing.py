@@ -1,4 +1,4 @@
-"""Many hosts that are alike, shown as one; those that differ, each by its name. Pure."""
+"""Groups many hosts that agree, to show them in one line; others are shown by name. Pure."""
 
 from __future__ import annotations
 

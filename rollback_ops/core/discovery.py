@@ -1,4 +1,4 @@
-"""What was found on a host that has no settings yet: trees of releases, and what runs from them."""
+"""The facts of a host that has no settings yet: trees of releases, and the programs that run from them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Discovery:
     listeners: tuple[Listener, ...] = ()
 
     def programs_of(self, tree: Tree) -> tuple[Program, ...]:
-        """Return what runs from a tree: its directory, its command or a file that it names lies there."""
+        """Return the programs that run from a tree: their directory, command or a named file lies there."""
         return tuple(
             each for each in self.programs if any(map(tree.holds, (each.directory, *each.command, *each.paths)))
         )
@@ -94,7 +94,7 @@ def _belongs(process: Process, program: Program, tree: Tree) -> bool:
 
 
 def words_in(tree: Tree, program: Program) -> Iterator[str]:
-    """Yield the files of the live release that a program is started with, relative to the release."""
+    """Yield the files of the live release that are in a program's command line, relative to the release."""
     current = PurePosixPath(tree.root, tree.current)
     for word in program.command:
         path = PurePosixPath(word)

@@ -1,4 +1,4 @@
-"""What speaks against the deployment of a release: a hold, or that it is known to be bad. Pure."""
+"""Objections to the deployment of a release: a hold, or a bad mark. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Surveys = Mapping[str, Sequence[Survey]]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What somebody wants to deploy. Empty: not known."""
+    """The release that somebody wants to deploy. Empty: not known."""
 
     revision: str = ""
     release: str = ""
@@ -31,7 +31,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """One reason against a deployment: what it is, who says so and when, and how it is taken back.
+    """One reason against a deployment: what it is, who gave it and when, and how to lift it.
 
     ``run`` is the run that said so. ``since`` and ``until`` are in seconds since the epoch; 0: unknown, or without end.
     """
@@ -45,7 +45,7 @@ class Objection:
 
 
 def candidate(revision: str, release: str, surveys: Surveys, environment: str) -> Candidate:
-    """Return what is meant by a revision, which may be the beginning of one, or by a release of the environment.
+    """Return the candidate that a revision, or its beginning, or the name of a release of the environment means.
 
     Raises ``Refused`` when the revision is the beginning of two.
     """
@@ -65,7 +65,7 @@ def candidate(revision: str, release: str, surveys: Surveys, environment: str) -
 def objections(
     wanted: Candidate, surveys: Surveys, environment: str, now: float, *, allow_bad: bool = False
 ) -> Iterator[Objection]:
-    """Yield what speaks against a deployment: holds of its environment, and that any environment knows it as bad."""
+    """Yield the objections to a deployment: holds of its environment, and bad marks of any environment."""
     for hold in standing(merged(surveys[environment]), now):
         if not hold.releases or any(wanted.is_same(each.release, each.revision) for each in hold.releases):
             yield _of_hold(hold, environment)
@@ -87,7 +87,7 @@ def _each(surveys: Surveys) -> Iterator[tuple[str, Survey]]:
 
 
 def _bad(survey: Survey) -> tuple[BadRevision, ...]:
-    """Return what a host knows to be bad: revisions, also of releases that are gone, and releases without one."""
+    """Return what a host has marked bad: revisions, also of deleted releases, and releases without a revision."""
     revisions_known = {bad.revision for bad in survey.bad_revisions}
     marked = (r for r in survey.releases if r.mark == "bad" and r.revision not in revisions_known)
     return (*survey.bad_revisions, *(BadRevision(r.revision, r.name, r.marked_by, r.marked_why) for r in marked))

@@ -1,7 +1,7 @@
-"""Holds: what nobody should deploy for a while. Each host keeps them as lines of JSON, by the run that set them. Pure.
+"""Holds: what must not be deployed for a while. Each host stores them as lines of JSON, by the run that set them. Pure.
 
-Hosts may disagree, as one may have been down when a hold was set or lifted. All that any of them knows counts: a hold
-is there when one host has it, and it is lifted when one host knows that it is.
+Hosts may disagree, because one may have been down when a hold was set or lifted. A hold exists when one host has it,
+and it is lifted when one host has it as lifted.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from rollback_ops.core.model import HeldRelease, Hold, Survey
 
 AfterRollback = Literal["bad", "all", "none"]
 
-# Seconds for which a hold that is over is still known, so that no host brings it back.
+# Seconds for which a hold is stored after its end, so that no host brings it back.
 _REMEMBERED = 30 * 86400.0
-# The end of the year 9999: what cannot be read has no end.
+# The end of the year 9999: a hold that cannot be read has no end.
 _NEVER = 253_402_300_799.0
 _DAMAGED = "what this host keeps of the hold cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
 class HoldPolicy:
-    """The hold that a rollback sets by itself: on what it left, on everything, or none. ``seconds``: for how long."""
+    """The hold that a rollback sets: on the release that it left, on everything, or none. ``seconds``: for how long."""
 
     after_rollback: AfterRollback = "bad"
     seconds: float = 86400.0
@@ -36,7 +36,7 @@ def line_of(hold: Hold) -> str:
 
 
 def parse(run: str, line: str) -> Hold:
-    """Read what a host keeps of a hold. What cannot be read holds everything, until somebody lifts it."""
+    """Read a hold that a host stores. One that cannot be read is a hold on everything, until somebody lifts it."""
     try:
         found = json.loads(line)
         releases = tuple(HeldRelease(_text(each, "release"), _text(each, "revision")) for each in found["releases"])
@@ -58,7 +58,7 @@ def _text(found: Mapping[str, Any], key: str) -> str:
 
 
 def merged(surveys: Iterable[Survey]) -> tuple[Hold, ...]:
-    """Return what the hosts know together, the latest first."""
+    """Return the holds of all hosts together, the latest first."""
     known: dict[str, Hold] = {}
     for survey in surveys:
         for hold in survey.holds:
@@ -82,7 +82,7 @@ def expired(holds: Iterable[Hold], now: float) -> tuple[Hold, ...]:
 
 
 def repairs(survey: Survey, known: Sequence[Hold], now: float) -> tuple[tuple[Hold, ...], tuple[str, ...]]:
-    """Return the holds that a host lacks or knows otherwise, and the ids of those that it can forget."""
+    """Return the holds that a host lacks or stores differently, and the ids of those that it can remove."""
     has = set(survey.holds)
     old = {hold.id for hold in known if hold.until + _REMEMBERED < now}
     lacking = tuple(hold for hold in known if hold not in has and hold.id not in old and hold.readable)
@@ -90,7 +90,7 @@ def repairs(survey: Survey, known: Sequence[Hold], now: float) -> tuple[tuple[Ho
 
 
 def lift(hold: Hold, by: str, because: str, now: float) -> Hold:
-    """Return the hold as one that is lifted. What could not be read ends now."""
+    """Return the hold as a lifted one. One that could not be read ends now."""
     until = hold.until if hold.readable else now
     return replace(hold, lifted_by=by, lifted_because=because, until=until, readable=True)
 

@@ -1,4 +1,4 @@
-"""What a release is, besides its name: deployment tools that count use names again, and count on each host. Pure."""
+"""The identity of a release besides its name. Tools that count use names again, and count on each host. Pure."""
 
 from __future__ import annotations
 

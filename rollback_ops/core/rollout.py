@@ -46,7 +46,7 @@ class Wave:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What the amounts of a strategy come to in one region: hosts of those that the rollback changes there."""
+    """The amounts of a strategy in one region, as numbers of the hosts that the rollback changes there."""
 
     hosts: int
     canary: int

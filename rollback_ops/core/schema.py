@@ -1,4 +1,4 @@
-"""Whether a release knows what the database has been migrated to. Pure.
+"""Compares the migrations of the database with those that a release knows. Pure.
 
 A database is ahead of a release when it has a version that the release does not know: the release would run on a schema
 that it was not written for.
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 from rollback_ops.core.order import natural
 
-# Versions that are named at most.
+# At most this many versions are named.
 _MOST_NAMED = 5
 _ENDS = ("_", "-", ".")
 
 
 @dataclass(frozen=True, slots=True)
 class KnownSchema:
-    """What one release knows: the paths of its migrations, or the lines of its file of versions and ranges.
+    """The versions that one release knows: the paths of its migrations, or the lines of its file of versions.
 
-    ``readable``: False where the release, or its file, is not there.
+    ``readable``: False when the release, or its file, does not exist.
     """
 
     lines: tuple[str, ...] = ()
@@ -29,9 +29,9 @@ class KnownSchema:
 
 @dataclass(frozen=True, slots=True)
 class SchemaAnswer:
-    """What a host says of the schema: the versions that the database has, and what releases know, by name.
+    """The answer of a host: the versions that the database has, and those that each release knows, by name.
 
-    ``versions`` is None where nobody knows; ``why`` then says what went wrong.
+    ``versions`` is None when they are unknown; ``why`` then says what went wrong.
     """
 
     versions: tuple[str, ...] | None
@@ -46,7 +46,7 @@ def unknown_to(known: KnownSchema, versions: Iterable[str], *, by_file: bool) ->
 
 
 def _has_migration(path: str, version: str) -> bool:
-    """Return whether a migration's file is this version's: named so, or beginning with it.
+    """Return whether the name of a migration's file is this version, or begins with it.
 
     ``0002_price`` and ``0002`` are ``0002_price.sql``; ``shop/migrations/0002_price`` is a file of that directory.
     """
@@ -58,7 +58,7 @@ def _has_migration(path: str, version: str) -> bool:
 
 
 def _understands(line: str, version: str) -> bool:
-    """Return whether a line is this version, or a range with it: ``3``, ``1..4``, ``..4`` or ``20260101..``."""
+    """Return whether a line is this version or a range with it: ``3``, ``1..4``, ``..4`` or ``20260101..``."""
     text = line.partition("#")[0].strip()
     if ".." not in text:
         return text == version

@@ -23,7 +23,7 @@ _LONGEST = 48_000
 
 @dataclass(frozen=True, slots=True)
 class StoredPlan:
-    """``id`` is the run that made the plan, ``at`` when it did (RFC 3339). ``sources`` maps each host to what it left.
+    """A stored plan. ``id``: the run that made it; ``at``: when (RFC 3339). ``sources``: what each host left.
 
     ``done`` are the hosts that ran the target before. ``targets`` has the hosts on which the target has another name.
     """
@@ -45,7 +45,7 @@ class StoredPlan:
 
     @property
     def hash(self) -> str:
-        """A hash of all that the plan says; not of which run made it, and when."""
+        """A hash of the plan without ``id`` and ``at``."""
         said = {key: value for key, value in asdict(self).items() if key not in ("id", "at")}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
@@ -56,7 +56,7 @@ class StoredPlan:
         return text if len(text.encode()) <= _LONGEST else ""
 
     def left(self, plan: Plan) -> Rollout:
-        """Return what is left of the waves: the hosts that still are to be changed, under the same numbers."""
+        """Return the remaining waves: the hosts that are not changed yet, under the same numbers."""
         to_switch = {host.host for host in plan.with_action("switch")}
         waves = (replace(w, hosts=tuple(h for h in w.hosts if h in to_switch)) for w in self.rollout.waves)
         return replace(self.rollout, waves=tuple(wave for wave in waves if wave.hosts))
@@ -85,7 +85,7 @@ def stored(run: str, about: ServiceId, at: str, plan: Plan, rollout: Rollout) ->
 
 
 def read_plan(line: str) -> StoredPlan | None:
-    """Return the plan in a line. None where there is none, or where it was changed since it was stored."""
+    """Return the plan in a line. None when there is none, or when its hash is wrong."""
     if not line.startswith('{"event":"plan",'):
         return None
     try:

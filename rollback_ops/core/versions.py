@@ -1,7 +1,7 @@
-"""Which release of one host is which of another. Pure.
+"""Matches the releases of one host with those of another. Pure.
 
-Deployment tools that count give one version another name on each host, and one name to several versions. Releases are
-matched by name where nothing speaks against it, else by revision.
+Deployment tools that count give one version different names on different hosts, and one name to several versions.
+Releases are matched by name unless a known fact differs, else by revision.
 """
 
 from __future__ import annotations

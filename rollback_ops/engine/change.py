@@ -22,14 +22,14 @@ _SIDE_EFFECTS = ("dependents", "processes", "reload")
 def switch(
     spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt, names: Collection[str], announcer: Announcer
 ) -> None:
-    """Run the transaction on these hosts. From here on each host finishes what it began, whatever happens to us."""
+    """Run the transaction on these hosts. Each host finishes what it began, even when this process is killed."""
     plans = [host for host in attempt.plan.with_action("switch") if host.host in names]
     orders = {host.host: for_host(spec, host, state) for host in plans}
     if not orders:
         return
     fleet.progress.phase("switch", f"{named(orders)} to {attempt.plan.target}", len(orders))
     announcer.changing(provisional(state))
-    # The way back is finished even when the time is up.
+    # Hosts that go back are finished even when the time is up.
     switched = fleet.switch(orders, spec.limits.stop + spec.limits.start if attempt.goes_back else 1.0)
     attempt.switched.update(switched)
     state.warnings += _side_effects(switched)
@@ -39,7 +39,7 @@ def switch(
 
 
 def _side_effects(switched: Mapping[str, SwitchResult]) -> list[str]:
-    """Name what a stop and a start left besides: other units that are down, processes that are still there."""
+    """Name the side effects of a stop and a start: other units that are down, processes that still run."""
     return [
         f"{host}: {step.detail}"
         for host, result in switched.items()

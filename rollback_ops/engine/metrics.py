@@ -75,12 +75,12 @@ def deployed_on(surveys: Iterable[Survey], order: Order | None) -> Deployed:
 
 
 def unknown(check: MetricCheck, query: str, seconds: float) -> Series:
-    """Stand in where nothing can read what is not on the hosts."""
+    """Stand in when no reader of stored metrics exists."""
     raise BadAnswer(f"nothing reads {check.source}")
 
 
 class _Meter(Protocol):
-    """A metric that is watched. ``trouble``: why the last look brought nothing; empty when it did."""
+    """A metric that is watched. ``trouble``: why the last reading failed; empty when it succeeded."""
 
     trouble: str
     ends_at: float
@@ -150,10 +150,10 @@ class _Counted:
 
     def __post_init__(self) -> None:
         self._judge = Judge(self.rules)
-        # What had its warm-up before the watch began needs none.
+        # No warm-up is needed when it was over before the watch began.
         age = max(0.0, self.began - self.deployed.since) if self.deployed.since else 0.0
         self._started_at = self.began - min(age, self.rules.warm_up)
-        # One look more: the first one only notes where the counts begin.
+        # One reading more: the first one only stores where the counts begin.
         self.ends_at = self._started_at + self.rules.warm_up + self.rules.window + self.check.tick
 
     @property
@@ -176,7 +176,7 @@ class _Counted:
         self._judge.add(Tick(now - self._started_at, new, old))
 
     def _grown(self, host: str, answered: ServiceState | RollbackOpsError) -> Count:
-        """Return what was counted since the last look. A count that fell began anew, from 0."""
+        """Return what was counted since the last reading. A count that fell was reset to 0."""
         if isinstance(answered, RollbackOpsError):
             raise answered
         if answered.live not in (None, self.deployed.names.get(host, self.deployed.lives[host])):
@@ -217,7 +217,7 @@ class _Stored:
         oldest = max(self._since - _HOUR, self.deployed.before) if not self._by_control else self._since - _HOUR
         first = (oldest - self._since) / self.check.tick
         before = [_sum(old, number) for number in sorted({n for each in old for n in each}) if first <= number < 0]
-        # The tick that is going on is not whole yet.
+        # The present tick has not ended yet.
         whole = [n for n in sorted(new) if n >= 0 and (n + 1) * self.check.tick <= now - self._since]
         ticks = [Tick((n + 1) * self.check.tick, new[n], _sum(old, n) if self._by_control else Count()) for n in whole]
         self.judgement = judge(ticks, self.rules, before)
@@ -261,7 +261,7 @@ def _evidence(name: str, check: MetricCheck, rules: Rules, meter: _Meter, second
 
 
 def _words(found: Judgement, trouble: str) -> str:
-    """Say what was compared, and what would decide where nothing is decided."""
+    """Say what was compared and, when undecided, what a decision needs."""
     compared = f"{_share(found.new)} now, {_share(found.old)} of the old release"
     if found.verdict != "undecided":
         return compared

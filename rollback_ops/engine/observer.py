@@ -1,4 +1,4 @@
-"""Goes on asking the checks of hosts that are done, while other hosts are still to come."""
+"""Runs the checks of hosts that are done again, while other hosts are not changed yet."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _ASK_EVERY = 1.0
 
 
 class Observer:
-    """Asks the checks of the hosts that it was given, round after round, on a thread of its own.
+    """Runs the checks of the hosts that it was given, round after round, in a thread of its own.
 
     A host has become unhealthy when a check failed as often in a row as its ``failure_threshold`` says, or has hard
-    evidence. What could not be asked shows nothing. ``news`` is set when a host has become unhealthy.
+    evidence. A check that could not be run shows nothing. ``news`` is set when a host has become unhealthy.
     """
 
     def __init__(self, fleet: Fleet, checks: Checks, thresholds: Mapping[str, Thresholds]) -> None:
@@ -60,7 +60,7 @@ class Observer:
             try:
                 answers = self._fleet.ask_once(names, self._checks) if names else {}
             except RollbackOpsError:
-                # A signal came, and whoever waits for it hears of it, too.
+                # A signal came; the thread that waits for it gets it, too.
                 return
             for name, found in answers.items():
                 if not isinstance(found, RollbackOpsError):
@@ -76,7 +76,7 @@ class Observer:
             self._found[host] = Verification(False, 0.0, results)
 
     def _counts(self, host: str, name: str, finding: Finding) -> bool:
-        """Note a finding. Returns whether it shows by now that the host is unhealthy."""
+        """Count a finding. Returns whether the findings now show that the host is unhealthy."""
         if finding.verdict == "passed":
             self._failures[host, name] = 0
         if finding.verdict != "failed":

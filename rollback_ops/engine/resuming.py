@@ -1,4 +1,4 @@
-"""Takes up a rollback in waves that was stopped: the plan that its hosts have stored, or a refusal."""
+"""Goes on with a stopped rollback in waves: finds the plan that its hosts have stored, or refuses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rollback_ops.engine.spec import RollbackSpec
 
 
 def take_up(spec: RollbackSpec, fleet: Fleet, state: RunState) -> RollbackSpec:
-    """Find the plan to go on with, where that is asked for. Returns what is to be done then: go to its target."""
+    """Find the stored plan for a ``resume``. Returns the spec of a rollback to its target."""
     if not spec.selection.resume:
         return spec
     state.stored = _open(fleet, state)

@@ -1,4 +1,4 @@
-"""A rollback in waves: one after the other, as long as the strategy lets another one begin."""
+"""A rollback in waves: one after the other, as long as the strategy allows another one."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _refusal(state: RunState, rollout: Rollout) -> Refusal | None:
 
 
 def roll_out(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt, announcer: Announcer) -> None:
-    """Change the hosts of an attempt wave by wave, until all are done or the strategy lets no other wave begin."""
+    """Change the hosts of an attempt wave by wave, until all are done or the strategy allows no other wave."""
     if state.rollout is None:
         raise ValueError("the attempt has no waves")
     _store(fleet, state)
@@ -98,7 +98,7 @@ def roll_out(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt
 
 
 def go_back(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt, announcer: Announcer) -> None:
-    """Put the hosts of an attempt back, with no more of them down at once than on the way there."""
+    """Let the hosts of an attempt go back, wave by wave, with at most ``max_parallel`` healthy ones down at once."""
     for wave in attempt.waves:
         fleet.renew(spec.limits.total)
         switch(spec, fleet, state, attempt, wave.hosts, announcer)
@@ -106,7 +106,7 @@ def go_back(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt,
 
 
 def waves_back(state: RunState, attempt: Attempt, plan: Plan) -> list[Wave]:
-    """Return the waves of the way back from an attempt."""
+    """Return the waves in which the hosts of an attempt go back."""
     hosts = [host.host for host in plan.hosts]
     failed = _failed(state, attempt)
     return back(state.rollout, hosts, failed, state.regions) if state.rollout else []
@@ -201,7 +201,7 @@ def _healthy(attempt: Attempt, hosts: Iterable[str]) -> list[str]:
 
 
 def _unhealthy_before(spec: RollbackSpec, fleet: Fleet, state: RunState, hosts: Iterable[str]) -> set[str]:
-    """Return the hosts whose service is down, or fails a check now. What could not be asked counts as healthy."""
+    """Return the hosts whose service is down, or fails a check now. A host with unknown health counts as healthy."""
     lives = {name: state.surveys[name].live.name for name in hosts}
     down = {n for n in lives if any(unit.state in ("stopped", "failed") for unit in state.surveys[n].units)}
     up = [name for name in lives if name not in down]

@@ -1,4 +1,4 @@
-"""The schema gate: a target that does not know what the database has been migrated to is refused before any stop."""
+"""The schema gate: refuses a target that lacks a migration of the database, before any service is stopped."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from rollback_ops.engine.spec import RollbackSpec
 
 # Seconds: an emergency does not wait longer for the database.
 _IN_A_HURRY = 3.0
-# The releases that are asked, to name one that knows the database.
+# At most this many releases are compared, to name one that knows the database.
 _MOST_ASKED = 30
 _GO_ON = "--ignore-schema goes to it all the same."
 
 
 def check_schema(spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey], plan: Plan) -> Plan | Refusal:
-    """Ask one host what the database has been migrated to, and compare it with what the target knows.
+    """Ask one host for the migrations of the database, and compare them with those that the target knows.
 
-    Returns the plan, perhaps with a warning, or why it is refused. What could not be found out is no yes either.
+    Returns the plan, perhaps with a warning, or why it is refused. Unknown versions refuse it, too.
     """
     going = {host.host for host in plan.with_action("switch")}
     asked = next((survey for survey in surveys if survey.host in going), None)
-    # What was interrupted is finished: the service may be down.
+    # An interrupted rollback is finished without the gate: the service may be down.
     if spec.schema is None or asked is None or spec.selection.resume:
         return plan
     fleet.progress.phase("schema", f"comparing {plan.target} with the database, on {asked.host}")
@@ -71,7 +71,7 @@ def _objection(schema: Schema, spec: RollbackSpec, fleet: Fleet, asked: Survey, 
 
 
 def _versions(schema: Schema, answer: SchemaAnswer, origin: str) -> tuple[tuple[str, ...] | None, str]:
-    """Return the database's versions, or why nobody knows them. Without a command, they are the live migrations."""
+    """Return the database's versions, or why they are unknown. Without a command: the live release's."""
     if schema.current:
         return answer.versions, answer.why
     live = answer.known.get(origin)

@@ -4,16 +4,16 @@
   is made: ``canary`` is rounded up, to at least 1; ``max_parallel`` down, to at least 1; ``max_failures`` down.
 - Regions go one after the other, in the order of the settings. Each has its own canary, ``max_parallel`` and budget;
   there is one budget for all of them together, too.
-- Hosts that were unhealthy before go first, as many at once as there are: nothing is lost there. They use up no
-  capacity. A host whose health is unknown may be healthy, so it does.
+- Hosts that were unhealthy before go first, all at once: they serve no requests anyway. They do not count
+  for ``max_parallel``. A host whose health is unknown may be healthy, so it counts.
 - Then the canary goes alone: any failure among its hosts stops the rollback.
 - Then the others go in waves, so that never more than ``max_parallel`` healthy hosts are down at once. That holds for
   the canary, and on the way back.
 - No new wave begins when more hosts than ``max_failures`` have failed, in the region or in all. A host has failed that
   was not switched, was not found healthy, or could not be surveyed. A host that is done and becomes unhealthy
   later has failed, too.
-- No new wave begins when no host has become healthy for ``progress_deadline`` (pauses do not count), or when the whole
-  has taken longer than ``deadline``.
+- No new wave begins when no host has become healthy for ``progress_deadline`` (pauses do not count), or when the
+  rollback has taken longer than ``deadline``.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def back(rollout: Rollout, hosts: Sequence[str], unhealthy: Collection[str], reg
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What follows on a wave. ``why`` says why no new wave begins; empty when one does."""
+    """The decision after a wave. ``why`` says why no new wave begins; empty when one does."""
 
     then: Literal["go on", "stop", "restore"]
     why: str = ""
@@ -172,7 +172,7 @@ def _unhealthy_first(hosts: Sequence[str], unhealthy: Collection[str]) -> list[s
 
 
 def _told(strategy: Strategy, share: Share, waves: Sequence[Wave]) -> str:
-    """Say what the amounts come to: "25 % of 10: 2 at a time, stops after more than 0 failures"."""
+    """Show the amounts as hosts: "25 % of 10: 2 at a time, stops after more than 0 failures"."""
     own = [wave for wave in waves if wave.region == share.region]
     down = sum(len(wave.hosts) for wave in own if wave.role == "unhealthy")
     parts = [f"{down} unhealthy first"] if down else []

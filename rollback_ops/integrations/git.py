@@ -1,4 +1,4 @@
-"""Commits in the workspace, through ``git``. What cannot be had is said, and never raised."""
+"""Reads commits of the clone in the working directory, with ``git``. Failures are returned, never raised."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import subprocess
 from dataclasses import dataclass
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
-# Seconds for one question. Nobody waits long for a look ahead.
+# Seconds for one call of git: a preview must answer soon.
 _WITHIN = 4.0
-# Commits that are listed at most. All are counted.
+# At most this many commits are listed. All are counted.
 _MOST = 20
 
 

@@ -25,7 +25,7 @@ def samples(
 ) -> Sequence[Sequence[tuple[float, float]]]:
     """Return the samples of every series of the last ``seconds``: times (since the epoch) and values.
 
-    Raises ``BadAnswer`` where Prometheus does not answer, refuses, or answers with what no counter is. No text of an
+    Raises ``BadAnswer`` when Prometheus does not answer, refuses, or answers without counters. No text of an
     exception is shown: it may contain the token.
     """
     import requests

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def listed(holds: Iterable[Hold], now: float) -> Iterator[Line]:
-    """Show what is held, and what was held until lately."""
+    """Show the holds, and those that expired lately."""
     known = list(holds)
     for hold in standing(known, now):
         yield Line(f"  ! held: {about(hold)}: {hold.reason}{_who(hold, now)}", "warning")

@@ -109,7 +109,7 @@ class TerminalProgress:
 
     @property
     def _counts(self) -> bool:
-        """Whether hosts are only counted where all is well: a line for each step of each of many is not read."""
+        """Whether hosts without a failure are only counted: nobody reads a line for each step of many hosts."""
         return self._hosts > FEW
 
     def _count(self) -> None:

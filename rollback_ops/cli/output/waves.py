@@ -1,4 +1,4 @@
-"""A rollback in waves as people read it: how its hosts are changed, what each wave came to, and how to go on. Pure."""
+"""A rollback in waves as people read it: the strategy, the outcome of each wave, and how to go on. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def strategy(record: Record) -> Iterator[str]:
 
 
 def waves(record: Record) -> Iterator[str]:
-    """Say what each wave came to; of very many, only the first ones and those that did not succeed."""
+    """Show the outcome of each wave; of very many, only the first ones and those that did not succeed."""
     every = record.waves
     shown = [w for n, w in enumerate(every) if n < _MOST or w.outcome not in ("succeeded", "not_begun")]
     yield from map(_wave, shown)

@@ -1,1 +1,1 @@
-"""Is the new release worse? Counts in, a verdict out: pure, with a bounded rate of wrong rollbacks."""
+"""Is the new release worse? Takes counts and returns a verdict, with a bounded rate of wrong rollbacks. Pure."""

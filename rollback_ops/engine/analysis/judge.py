@@ -1,4 +1,4 @@
-"""The judge: is the new release worse than the old one? It may be asked after every tick, at no cost in error.
+"""The judge: is the new release worse than the old one? Asking after every tick does not raise the error rate.
 
 All evidence is an e-value E: its mean is at most 1 while the new release is not worse, so the probability that it ever
 reaches 1/α is at most α, however often somebody looks (J. Ville, "Étude critique de la notion de collectif", 1939).
@@ -20,7 +20,7 @@ Evidence = tuple[list[float], list[float]]
 RATIOS = (1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 # Not worse: as strong evidence against a rate of bad events that is at least this many times higher.
 CLEARLY_WORSE = 3.0
-# How many ticks must show how much bad events come in bursts.
+# The ticks that are needed to estimate how much bad events come in bursts.
 ENOUGH_TICKS = 8
 
 

@@ -13,7 +13,7 @@ Series = Sequence[Sequence[tuple[float, float]]]
 
 
 def increase(before: float, now: float) -> float:
-    """Return by how much a counter grew. One that fell began anew, from 0 (as Prometheus has it)."""
+    """Return by how much a counter grew. One that fell was reset to 0 (as in Prometheus)."""
     return now - before if now >= before else now
 
 

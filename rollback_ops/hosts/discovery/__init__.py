@@ -20,7 +20,7 @@ _SECTION = re.compile(r"\[program:(.+)\]")
 
 
 def discover(transport: Transport, root: str = "") -> Discovery:
-    """Return what a host has. ``root`` is the root to look at; empty: every usual place.
+    """Return the facts of a host. ``root`` is the root to look at; empty: every usual place.
 
     Raises ``HostUnreachable``, ``ConnectionLost``, and ``BadAnswer`` when the answer is not complete.
     """
@@ -33,7 +33,7 @@ def discover(transport: Transport, root: str = "") -> Discovery:
 
 
 def parse(lines: Iterable[str]) -> Discovery:
-    """Return what the facts of ``look.sh`` say. Facts that make no sense are left out."""
+    """Read the output of ``look.sh``. Lines that cannot be read are left out."""
     facts: dict[str, list[list[str]]] = defaultdict(list)
     trees: list[Tree] = []
     for line in lines:
