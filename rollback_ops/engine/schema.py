@@ -74,8 +74,10 @@ def _versions(schema: Schema, answer: SchemaAnswer, origin: str) -> tuple[tuple[
     """Return the database's versions, or why they are unknown. Without a command: the live release's."""
     if schema.current:
         return answer.versions, answer.why
-    live = answer.known.get(origin)
-    return (live.lines, "") if live and live.readable else (None, f"{origin or 'the live release'} cannot be read")
+    live, name = answer.known.get(origin), origin or "the live release"
+    if live is None or not live.readable:
+        return None, f"{name} cannot be read"
+    return (live.lines, "") if live.lines else (None, f"{name} has no file like {', '.join(schema.migrations)}")
 
 
 def _unknown(why: str) -> Refusal:

@@ -320,13 +320,19 @@ def armed(answer: Answer) -> Armed | None:
 
 
 def schema(answer: Answer) -> SchemaAnswer:
-    """Return what a host says of the schema of its database."""
+    """Return what a host says of the schema of its database.
+
+    A command that prints nothing says nothing: the end of a pipe succeeds although its beginning failed.
+    """
     *said, status = ["", *(clean(fields[0], 200) for fields in answer.of("version", 1) if fields[0].strip())]
     complaints = [clean(fields[0]) for fields in answer.of("complaint", 1) if fields[0].strip()]
     versions, why = tuple(filter(None, said)), ""
     if status != "0":
         how = "it took too long" if status == "124" else f"it ended with {status or 'nothing'}"
-        why = f"the command of schema.current failed: {how}{f': {complaints[-1]}' if complaints else ''}"
+        why = f"the command of schema.current failed: {how}"
+    elif not versions:
+        why = "the command of schema.current printed nothing"
+    why += f": {complaints[-1]}" if why and complaints else ""
     lines: dict[str, list[str]] = {name: [] for name, *_ in answer.of("schema", 1)}
     for name, line, *_ in answer.of("knows", 2):
         lines.setdefault(name, []).append(clean(line))

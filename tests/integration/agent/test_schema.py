@@ -44,5 +44,7 @@ def test_a_command_that_fails_says_nothing_of_the_database(tmp_path: Path, shell
     assert ("it is locked" in answer.why) == ("locked" in command)
 
 
-def test_a_database_with_nothing_in_it_has_no_versions(tmp_path: Path, shell: str) -> None:
-    assert sandbox(tmp_path, shell, current="true", migrations=["*"]).host.schema([], 5.0).versions == ()
+@pytest.mark.parametrize("command", ["true", "{ echo it is down >&2; exit 2; } | sort"])
+def test_a_command_that_prints_nothing_says_nothing_of_the_database(tmp_path: Path, shell: str, command: str) -> None:
+    answer = sandbox(tmp_path, shell, current=command, migrations=["*"]).host.schema([], 5.0)
+    assert (answer.versions, "it is down" in answer.why) == (None, "down" in command)

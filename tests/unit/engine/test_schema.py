@@ -73,6 +73,14 @@ def test_where_no_command_says_it_the_migrations_of_the_live_release_count() -> 
     assert run(host(knows=same), schema=Schema(migrations=("migrations/*.sql",))).outcome == "succeeded"
 
 
+def test_a_live_release_without_migrations_does_not_say_what_the_database_has() -> None:
+    there, schema = host(knows=dict.fromkeys(("b1", "b2", "b3", "b4"), KnownSchema())), Schema(migrations=("wrong/*",))
+    record = run(there, schema=schema)
+    assert (record.outcome, there.did("switch"), "wrong/*" in record.hosts[0].detail) == ("refused", [], True)
+    gone = run(there, schema=schema, ignored=True)
+    assert (gone.outcome, any("wrong/*" in warning for warning in gone.warnings)) == ("succeeded", True)
+
+
 def test_a_file_of_versions_is_compared_with_what_the_database_says() -> None:
     ranges = {f"b{n}": KnownSchema((f"1..{n}",)) for n in (1, 2, 3, 4)}
     assert run(host(knows=ranges, versions=("3",)), schema=BY_FILE).outcome == "refused"
