@@ -190,6 +190,12 @@ class RunState:
         changed = {n for a in self.attempts for n, r in a.switched.items() if r.outcome not in ("refused", "unknown")}
         return [name for name in self.host_names if name in changed]
 
+    @property
+    def at_work(self) -> list[str]:
+        """The hosts whose last transaction may still be going on: nobody heard how it ended."""
+        last = {name: each for name in self.host_names if (each := self.last(name))}
+        return [name for name, each in last.items() if each.switched[name].outcome == "unknown"]
+
     def notes(self, host: str) -> dict[str, tuple[Note, str]]:
         """Return what is noted of the releases of a host, each with the reason.
 

@@ -104,8 +104,9 @@ def _record(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Record:
         notes = {name: state.notes(name) for name in state.left_alone}
         errors |= fleet.record(record.id, notes, record.line() if state.touched else "", state.hold)
     if state.rollout and state.attempts:
-        # Hosts that were told of the plan are told how it ended.
-        others = [name for name in state.surveys if name not in (*state.touched, *state.left_alone)]
+        # Hosts that were told of the plan are told how it ended. One that may still be at work writes that down itself.
+        told = (*state.touched, *state.left_alone, *state.at_work)
+        others = [name for name in state.surveys if name not in told]
         errors |= fleet.record(record.id, {name: {} for name in others}, record.line())
     missing = {name: error.message.removeprefix(f"{name}: ") for name, error in errors.items()}
     state.warnings += [f"{name}: its journal lacks this record: {why}" for name, why in missing.items()]

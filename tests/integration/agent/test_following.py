@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from rollback_ops.core.model import SwitchResult
-from tests.support.agent_sandbox import RUN, Sandbox
+from tests.support.agent_sandbox import COMMANDS, RUN, Sandbox
+from tests.support.lab.ground import wait_until
 
 OTHER = "20240101T000000Z-00000002"
 
@@ -112,3 +114,19 @@ def test_what_is_deployed_while_the_service_stops_runs_at_the_end(tmp_path: Path
     result, _ = sandbox.switch("r2")
     assert (result.outcome, result.live) == ("superseded", "r1")
     assert (sandbox.current.resolve().name, sandbox.running()) == ("r1", "r1")
+
+
+def test_a_record_of_the_run_leaves_a_worker_that_is_at_work_its_lease(shell: str, tmp_path: Path) -> None:
+    go_on = tmp_path / "go-on"
+    stop = f"{COMMANDS['stop']}; until [ -e {go_on} ]; do sleep 0.05; done"
+    sandbox = Sandbox(tmp_path, shell, {"stop": stop})
+    with ThreadPoolExecutor() as pool:
+        switching = pool.submit(sandbox.switch)
+        try:
+            wait_until(lambda: not sandbox.running(), 30, "the stop")
+            sandbox.host.record(RUN, {}, '{"id":"cancelled"}')
+        finally:
+            go_on.touch()
+        result, _ = switching.result()
+    assert (result.outcome, result.live, sandbox.running()) == ("switched", "r2", "r2")
+    assert {"id": "cancelled"} in sandbox.journal()

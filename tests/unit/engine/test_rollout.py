@@ -260,6 +260,14 @@ def test_a_signal_between_waves_leaves_the_others_alone() -> None:
     assert record.strategy.then == "rollback-ops resume prod"
 
 
+def test_a_host_that_may_still_be_at_work_is_not_told_how_the_run_ended() -> None:
+    stage = Stage(2)
+    stage["h1"].ends = "unknown"
+    record = stage.roll_back(canary=1)
+    assert outcomes(record) == ["unknown", "not_begun"]
+    assert [len(stage[name].did("record")) for name in ("h1", "h2")] == [1, 2], "both know the plan, one its end"
+
+
 def test_a_killed_runner_leaves_a_record_that_says_how_far_it_came() -> None:
     stage = Stage()
     stage.roll_back(max_parallel=2)

@@ -45,9 +45,11 @@ record() {
         shift 2
     done
     (
-        flock -w 2 9
+        at_work=''
+        flock -w 2 9 || at_work=yes
         [ -z "$last_word" ] || { { [ -e "$state/runs/$run/ended" ] || end_last_line; } && note "$last_word" && sync -- "$journal"; } || written=1
-        drop_lease
+        # A worker that is still at work needs the lease: without it, it would leave the service as it is, stopped perhaps.
+        [ -n "$at_work" ] || drop_lease
         exit "$written"
     ) 9>>"$state/lock"
 }
