@@ -164,6 +164,9 @@ class _Counted:
         self.trouble, new, old = "", Count(), Count()
         question = question_of(self.check)
         for host, answered in self.world.ask([question] if question else []).items():
+            # Of a host that missed the survey, or has no live release, nobody knows which side it counts for.
+            if not self.deployed.lives.get(host):
+                continue
             try:
                 grown = self._grown(host, answered)
             except RollbackOpsError as error:
@@ -184,7 +187,8 @@ class _Counted:
         now = Count(*counted(answered.answers.get(0), self.check.timeout))
         before, self.last[host] = self.last.get(host, now), now
         bad, total = now.bad - before.bad, now.total - before.total
-        return Count(bad, total) if 0 <= bad <= total else now
+        # The two numbers are not read at the same instant: bad ones may be there before all are.
+        return now if bad < 0 or total < 0 else Count(min(bad, total), total)
 
 
 @dataclass

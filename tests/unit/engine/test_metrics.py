@@ -86,6 +86,25 @@ def test_a_counter_that_begins_anew_is_neither_worse_nor_lost() -> None:
     assert found.verdict == "not_worse"
 
 
+def test_bad_events_that_are_counted_before_all_events_do_not_make_the_history_new() -> None:
+    def late(now: float) -> str:
+        bad, total = count(now, 0.25).split()
+        return f"{bad} {count(LIVE + 90, 0.25).split()[1] if LIVE + 90 < now < LIVE + 120 else total}"
+
+    found = Clock({"h1": late, "h2": counting(0.25)}).watch(COUNTED, TWO)
+    assert found.verdict == "not_worse"
+    assert found.new.total < 50 * 700
+
+
+@pytest.mark.parametrize("live", [{}, {"h3": ""}])
+def test_a_host_of_which_nobody_knows_what_is_live_counts_for_no_side(live: dict[str, str]) -> None:
+    """It missed the survey, and answers now; or it has no live release."""
+    hosts = {"h1": counting(0.25), "h2": counting(0.25), "h3": counting(25)}
+    found = Clock(hosts).watch(COUNTED, {**TWO, **live})
+    assert found.verdict == "not_worse"
+    assert found.old.bad / found.old.total == pytest.approx(0.005, rel=0.1)
+
+
 def test_without_a_host_to_compare_with_nothing_is_waited_for() -> None:
     clock = Clock({"h1": counting(25)})
     found = clock.watch(COUNTED, {"h1": "b3"})
