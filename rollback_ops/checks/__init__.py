@@ -78,12 +78,12 @@ def _build(check: AskedCheck, release: str) -> HostProbe | NetworkProbe:
 
 
 def metrics(settings: Mapping[str, Check]) -> dict[str, MetricCheck]:
-    """Return the metrics, which are no questions with an answer: ``engine.metrics`` watches them."""
+    """Return the checks of kind ``metric``. They have no single answer: ``engine.metrics`` watches them."""
     return {name: check for name, check in settings.items() if isinstance(check, MetricCheck)}
 
 
 def counters(settings: Mapping[str, Check]) -> dict[str, HostCommand]:
-    """Return what hosts are asked for the counts of metrics."""
+    """Return the questions with which hosts are asked for the counts of metrics."""
     asked = {name: metric.question_of(check) for name, check in metrics(settings).items()}
     return {name: question for name, question in asked.items() if question}
 

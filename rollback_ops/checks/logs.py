@@ -104,7 +104,7 @@ def _options(patterns: Iterable[str], release: str) -> str:
     return " ".join(f"-e {shlex.quote(pattern.replace('{release}', release))}" for pattern in patterns)
 
 
-# A question has the run, the state of the units and its SINCE among its arguments. What is compared are bytes.
+# A question has the run, the state of the units and its SINCE among its arguments. Bytes are compared.
 _BEGIN = """\
 RUN=$1 STATE=$2 SINCE=$4 LC_ALL=C
 export LC_ALL

@@ -21,7 +21,7 @@ class Ended(Exception):
 
 
 class OutputError(Exception):
-    """Standard output takes nothing. It is no ``OSError``: Click turns those into an exit code of its own."""
+    """Standard output cannot be written. Not an ``OSError``, because Click turns those into an exit code of its own."""
 
 
 def at_once(signal_number: int, _: object) -> NoReturn:

@@ -137,7 +137,7 @@ class Session:
             self.console.show(lines, err=True)
             return error.exit_code
         except SystemExit as left:
-            # Click's own: 0 for help and version, and a code for everything that was typed wrong.
+            # Click's own exit: 0 for help and version, and a code for wrong usage.
             return Exit.USAGE if left.code else Exit.OK
         return Exit.OK
 

@@ -54,7 +54,7 @@ def run(
 
 
 def settings(session: Session, written: Written) -> None:
-    """Show why the settings say what they say. It is no result yet: they are checked next."""
+    """Show the reasons for the settings. This is not the result yet: the settings are checked next."""
     session.console.show((Line(f"  {why}") for why in written.proposal.reasons), err=True)
     session.console.show((Line(f"✓ wrote {written.file}", "good"),), err=True)
 

@@ -38,7 +38,7 @@ def check(context: Context, progress: Progress, cancellation: Cancellation) -> R
 
 
 def _held(hold: Hold) -> str:
-    """Say what is held. It keeps nobody from a rollback."""
+    """Warn of holds. A hold never stops a rollback."""
     by = f" (by {hold.by}, until {rfc3339(datetime.fromtimestamp(hold.until, UTC))})" if hold.readable else ""
     return f"{about(hold)} is held{by}: {hold.reason}"
 

@@ -75,7 +75,7 @@ class Context:
         )
 
     def check_permission(self) -> None:
-        """Raise ``Refused`` where the person who asks does not have the permission that the environment requires."""
+        """Raise ``Refused`` when the person who asks does not have the permission that the environment requires."""
         if self.permission and self.permission.refusal:
             raise self.permission.refusal
 

@@ -30,7 +30,7 @@ class Releases:
 
     @property
     def holds(self) -> tuple[Hold, ...]:
-        """What the hosts know of holds, together."""
+        """The holds of all hosts together."""
         return merged(self.surveys.values())
 
     @property

@@ -48,14 +48,14 @@ def spec_of(context: Context, reason: Reason) -> RollbackSpec:
 
 
 def fetched(context: Context, check: MetricCheck, query: str, seconds: float) -> Series:
-    """Read a metric from Prometheus, with the token of the variable ROLLBACK_METRICS_TOKEN where there is one."""
+    """Read a metric from Prometheus, with the token of the variable ROLLBACK_METRICS_TOKEN, if it is set."""
     from rollback_ops.integrations.prometheus import samples
 
     return samples(check.url, query, seconds, context.secrets.metrics_token, check.timeout)
 
 
 def info_of(context: Context, reason: Reason) -> RunInfo:
-    """Return the facts of a new run. They are made here, and nowhere else."""
+    """Return the facts of a new run. Only this function makes them."""
     request, job = context.request, context.job
     return RunInfo(
         id=new_run(),

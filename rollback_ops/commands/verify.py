@@ -94,7 +94,7 @@ def _judged(
     found: Mapping[str, Verification],
     cancellation: Cancellation,
 ) -> Mapping[str, Verification]:
-    """Watch the metrics of a release whose checks pass. The hosts that run the newest one get what they show."""
+    """Watch the metrics of a release whose checks pass. Adds the verdicts to the hosts that run the newest release."""
     metrics = checks.metrics(context.job.service.checks)
     if not metrics or not found or not all(verification.healthy for verification in found.values()):
         return found
@@ -119,7 +119,7 @@ def _noting(
     surveys: Mapping[str, Survey],
     found: Mapping[str, Verification],
 ) -> Callable[[str], None]:
-    """Return what notes on a host what its verification found out of the live release."""
+    """Return the note with which a host stores the result of its verification."""
 
     def note(name: str) -> None:
         release, verification = surveys[name].live.name, found[name]

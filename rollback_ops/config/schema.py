@@ -235,14 +235,14 @@ class Guard(Section):
 
 
 class Hold(Section):
-    """The hold that a rollback sets by itself: what nobody should deploy, and for how long."""
+    """The hold that a rollback sets: on what, and how long it lasts."""
 
     after_rollback: AfterRollback = "bad"
     seconds: HoldSpan = Field(86400.0, alias="for")
 
 
 class Schema(Section):
-    """How to find out what the database has been migrated to, and what a release knows of that."""
+    """How to read the migrations of the database, and those that a release knows."""
 
     current: Command | Literal[""] = ""
     understands: PathInRelease | Literal[""] = ""
@@ -431,7 +431,7 @@ class Region(Section):
 
 
 class Environment(Section):
-    """``hosts``, or ``regions`` with their hosts. ``strategy``: None where neither it nor a region is set."""
+    """An environment: ``hosts``, or ``regions`` with hosts. ``strategy`` is None without a strategy or regions."""
 
     hosts: Addresses = ()
     gateways: Addresses = ()

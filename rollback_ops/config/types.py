@@ -163,7 +163,7 @@ Root = Annotated[
 ]
 PathInRoot = Annotated[str, _shape(_RELATIVE, f"should be a relative path, {_PATH_WORDS}", "environment"), _no_dots]
 PathInRelease = Annotated[str, _shape(_RELATIVE, f"should be a relative path, {_PATH_WORDS}"), _no_dots]
-# A marker with the release's name is no marker of the releases that are copied from it.
+# A marker with the release's name does not mark releases that are copied from it.
 RequiredPath = Annotated[str, _shape(_RELATIVE, f"should be a relative path, {_PATH_WORDS}", "release"), _no_dots]
 _GLOB = r"[A-Za-z0-9._+:@~=,*?\[\]!^-]+"
 MigrationPattern = Annotated[

@@ -33,11 +33,11 @@ AutomaticTrigger = Literal[
     "database-unreachable",
     "metric-degraded",
 ]
-# finished: it ran to its end with success, as it should. paused: somebody froze it, nobody knows for how long.
+# finished: it ended with success, as it should. paused: a person froze it, for an unknown time.
 UnitState = Literal["running", "starting", "paused", "stopping", "stopped", "finished", "failed", "missing", "unknown"]
 LiveState = Literal["release", "missing", "dangling", "directory", "elsewhere"]
 Mark = Literal["", "good", "bad"]
-# What a run notes of a release: how it was found, or only that a rollback left it.
+# The note of a run on a release: its verdict, or only that a rollback left it.
 Note = Literal["good", "bad", "left"]
 # What a person may say of a release. "clear": nothing any more.
 Opinion = Literal["good", "bad", "clear"]
@@ -82,7 +82,7 @@ class Release:
 
     @property
     def was_left(self) -> bool:
-        """Whether a rollback left it without evidence against it, and nothing has proven it since."""
+        """Whether a rollback left it without evidence against it, and no verification has passed since."""
         return bool(self.left_by)
 
     @property
@@ -93,7 +93,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class BadRevision:
-    """A revision that is known to be bad. ``release`` had it, and is perhaps gone. ``run`` marked it, for ``why``."""
+    """A revision that is marked bad. ``release`` had it, and may be deleted. ``run`` marked it, because of ``why``."""
 
     revision: str
     release: str = ""
@@ -151,7 +151,7 @@ class HeldRelease:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What nobody should deploy, for how long, and who says so. Times are in seconds since the epoch.
+    """A hold: what must not be deployed, until when, and who set it. Times are in seconds since the epoch.
 
     ``id`` is the run that set it. ``releases``: those that were left; empty: everything. ``lifted_by``: who took it
     back, with ``lifted_because``; empty while nobody has. ``readable``: False where what a host keeps is damaged.
@@ -362,7 +362,7 @@ class SwitchResult:
 
     @property
     def undrained(self) -> str:
-        """Why the load balancer sends the host nothing although its service was started; empty where it does."""
+        """Why the load balancer sends no requests to the host after the start; empty when it does."""
         return next((step.detail for step in self.steps if (step.name, step.outcome) == ("undrain", "failed")), "")
 
     @property

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from rollback_ops.core.model import Release, Survey
 
 Order = Literal["natural", "semver", "deployed"]
-# From a host and the label of a release to the name that the host has for it.
+# Maps a host and the label of a release to the name that the host has for it.
 Spelling = Callable[[str, str], str]
 SemverKey = tuple[tuple[int, ...], bool, tuple[tuple[int, int, str], ...]]
 
@@ -169,7 +169,7 @@ def _on_host(one: Release, two: Release, by_log: bool) -> int:
 
 
 def _agreed(found: Iterable[int]) -> int:
-    """Return what all hosts say that can tell; 0 where they do not agree, or none can."""
+    """Return the comparison on which all hosts agree that can compare; 0 when they disagree, or none can."""
     signs = set(found) - {0}
     return signs.pop() if len(signs) == 1 else 0
 

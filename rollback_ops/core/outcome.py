@@ -231,7 +231,7 @@ def _switch_outcome(attempt: Attempt, name: str, logs: Sequence[str]) -> tuple[H
     verification = attempt.verified.get(name)
     against = evidence(verification) if verification else []
     detail = " | ".join(filter(None, (result.reason, result.undrained, *against, *(*logs, *result.log_tail)[-3:])))
-    # A service that runs without its traffic is as good as down.
+    # A service that runs and gets no traffic counts as down.
     outcome: SwitchOutcome = "failed" if result.undrained else result.outcome
     match outcome:
         case "switched" if attempt.goes_back:
@@ -309,7 +309,7 @@ def _strategy(state: RunState) -> StrategyRecord | None:
 
 
 def _waves(state: RunState, hosts: Sequence[HostRecord]) -> Iterator[WaveRecord]:
-    """Yield every wave: those that began, with what their hosts came to, and those that did not."""
+    """Yield every wave: those that began, with the outcomes of their hosts, and those that did not."""
     outcomes = {host.host: host.outcome for host in hosts}
     begun = {run.wave.number: run for run in state.waves}
     for wave in state.rollout.waves if state.rollout else ():

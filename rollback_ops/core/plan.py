@@ -46,7 +46,7 @@ class Selection:
     automatic: bool = False
 
     def anew(self, if_current: str = "", *, automatic: bool = False) -> Selection:
-        """Return the selection of a rollback that follows by itself: it names no target."""
+        """Return the selection of an automatic rollback: it names no target."""
         return replace(
             Selection(order=self.order, ignore_deploy_lock=self.ignore_deploy_lock),
             if_current=if_current,
@@ -303,7 +303,7 @@ class _Candidates:
     spell: Spelling | None = None
     _why: dict[str, str] = field(default_factory=dict)
     _anchors: tuple[str, ...] = ()
-    # Eligible ones to which the target is preferred.
+    # Eligible releases to which the rollback prefers the target.
     _passed: set[str] = field(default_factory=set)
     # By host and name: there may be thousands of releases, and each is looked up several times.
     _releases: dict[str, dict[str, Release]] = field(default_factory=dict)
@@ -346,7 +346,7 @@ class _Candidates:
         return [name for name in known if not self._left(name)] or known or list(self.eligible)
 
     def _way_out(self) -> str:
-        """Return what to do where no release is eligible."""
+        """Return the advice for when no release is eligible."""
         if any(why == UNCLEAR for why in self._why.values()):
             return _NAME_IT
         if len(self._why) <= 1:
@@ -359,7 +359,7 @@ class _Candidates:
         return "Name one with --backup, or deploy a release that works."
 
     def _pass_over(self, others: set[str], target: str) -> None:
-        """Give the reason to those that would have been chosen if the target were of no better kind."""
+        """Give the reason to releases that are not chosen only because the target is of a better kind."""
         for name in others:
             if self._ranking.newer(name, target) is not False:
                 self._passed.add(name)

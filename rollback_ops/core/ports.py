@@ -70,22 +70,22 @@ class Host(Protocol):
         """Note how releases were found, and why; append a line to the journal, set a hold, and release the lease."""
 
     def arm(self, order: ArmOrder) -> Armed:
-        """Let the host go back by itself, unless somebody confirms. Raises ``Refused`` where that is not possible."""
+        """Let the host go back by itself, unless somebody confirms. Raises ``Refused`` when that is not possible."""
 
     def confirm(self) -> bool:
-        """Let what is live stay. Returns whether the host was armed."""
+        """Disarm the host: its live release stays. Returns whether it was armed."""
 
     def schema(self, releases: Sequence[str], timeout: float | None) -> SchemaAnswer:
         """Ask for the database's versions, within ``timeout`` seconds (None: not), and for what releases know."""
 
     def write_holds(self, holds: Sequence[Hold], forget: Sequence[str] = ()) -> None:
-        """Write holds over what the host has of them, and forget others. Raises ``Refused`` where that fails."""
+        """Write holds to the host, and remove others. Raises ``Refused`` when that fails."""
 
     def journal(self) -> Sequence[str]:
         """Return the journal's lines, oldest first."""
 
     def mark_as(self, run: str, release: str, opinion: Opinion, reason: str) -> None:
-        """Mark a release as a person says, with the reason. Raises ``Refused`` where that is not possible."""
+        """Mark a release as a person says, with the reason. Raises ``Refused`` when that is not possible."""
 
     def seal(self, release: str) -> int:
         """Write the manifest of a release. Returns the number of files in it."""

@@ -188,7 +188,7 @@ def _for_printf(character: str) -> str:
 
 
 def _forms(secrets: Iterable[str]) -> list[str]:
-    """Return every text that gives a known secret away, the longest first."""
+    """Return every text that reveals a known secret, the longest first."""
     forms = set()
     for secret in secrets:
         lines = [line.strip() for line in secret.splitlines()]

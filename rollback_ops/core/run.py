@@ -218,7 +218,7 @@ class RunState:
         return notes
 
     def hold_after(self, policy: HoldPolicy) -> Hold | None:
-        """Return the hold of this run, on the releases that hosts left for an older one; None where none did."""
+        """Return the hold of this run, on the releases that hosts left for an older one; None without any."""
         left = {ref: None for host in self.touched if (ref := self._went_back_from(host))}
         if policy.after_rollback == "none" or not left:
             return None
@@ -267,13 +267,13 @@ class RunState:
 
 
 def note_of(verification: Verification) -> Note | None:
-    """Return the note that a verification makes of its release; None when it found nothing out."""
+    """Return the note of a verification on its release; None when the health is unknown."""
     notes: dict[Health, Note] = {"healthy": "good", "unhealthy": "bad"}
     return notes.get(verification.verdict)
 
 
 def evidence(verification: Verification) -> list[str]:
-    """Return what the checks say against the release, those that failed first: a few of them."""
+    """Return a few findings against the release, failed checks first."""
     if verification.healthy:
         return []
     order = ("failed", "unknown")
@@ -288,7 +288,7 @@ def new_run() -> str:
 
 
 def run_time(run: str) -> float:
-    """Return when a run began, in seconds since the epoch, as its id says; 0 where it does not."""
+    """Return when a run began, in seconds since the epoch, from its id; 0 when the id has no time."""
     try:
         return datetime.strptime(run[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
     except ValueError:

@@ -76,7 +76,7 @@ class Statistics:
 
     @property
     def alert(self) -> bool:
-        """Whether it is below 90 % for sure, or so far, where the rollbacks are too few to show the contrary."""
+        """Whether it is surely below 90 %, or is below 90 % so far with too few rollbacks to prove it."""
         below = self.success_rate is not None and self.success_rate < ALERT_BELOW
         return self.sure or (below and self.total < _FEW)
 

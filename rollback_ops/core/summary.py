@@ -85,7 +85,7 @@ def outcome_summary(record: Record) -> OutcomeSummary:
 
 
 def held(hold: HoldRecord) -> str:
-    """Say what nobody should deploy."""
+    """Show the hold that the run set."""
     names = [f"{r.release} ({r.revision[:12]})" if r.revision else f"{r.release}" for r in hold.releases]
     return ", ".join(names) or "every deployment"
 

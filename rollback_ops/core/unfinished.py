@@ -1,4 +1,4 @@
-"""A rollback that did not reach all of its hosts: the next one goes on with its target, and no release further."""
+"""Finds a rollback that did not reach all of its hosts: the next one keeps its target, and goes to no older release."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _unfinished(
 
 
 def _is_target(ref: ReleaseRef, target: ReleaseRef) -> bool:
-    """Return whether a host went to the target; where hosts have several names for it, only its revision is known."""
+    """Return whether a host went to the target; when hosts have several names for it, only its revision is known."""
     return ref.release == target.release if target.release else ref.revision == target.revision
 
 

@@ -122,7 +122,7 @@ class Fleet:
         self._deadline += seconds
 
     def renew(self, seconds: float) -> None:
-        """Give what comes next so many seconds from now: each wave of a rollback has its own time."""
+        """Set the deadline so many seconds from now: each wave of a rollback has its own time."""
         self._deadline = time.monotonic() + seconds
 
     def note(self, run: str, names: Iterable[str], line: str) -> dict[str, RollbackOpsError]:
@@ -213,12 +213,12 @@ class Fleet:
         return {name: error for name, error in written.items() if error is not None}
 
     def confirm(self, names: Iterable[str]) -> dict[str, RollbackOpsError]:
-        """Let what is live on these hosts stay. Returns the errors, by host."""
+        """Disarm these hosts: their live releases stay. Returns the errors, by host."""
         done = tasks.each(list(names), lambda name: self._hosts[name].confirm(), _RECORD_WITHIN, Cancellation())
         return {name: error for name, error in done.items() if isinstance(error, RollbackOpsError)}
 
     def share_holds(self, surveys: Sequence[Survey]) -> None:
-        """Give each host the holds that others know, so that all know the same. What fails is done by the next run."""
+        """Copy holds between the hosts, so that all have the same. The next run repeats what failed."""
         now = time.time()
         known = merged(surveys)
         wanted = {survey.host: found for survey in surveys if any(found := repairs(survey, known, now))}

@@ -64,7 +64,7 @@ def guard(
             state.decision = Refusal(why_not, "Look at the hosts and decide.")
     except Cancelled as cancelled:
         state.cancelled = cancelled.exit_code
-    # After the evidence, which matters more.
+    # After the evidence, which is more important.
     state.warnings += few_left(list(state.surveys.values()), spec.selection)
     return record_of(state), decision
 

@@ -23,7 +23,7 @@ _TOLD = {
 
 
 def doubts(spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey]) -> Iterator[str]:
-    """Yield what speaks against the checks themselves. Nothing of it refuses a rollback.
+    """Yield doubts about the checks themselves. None of them refuses a rollback.
 
     A check that fails may be set up wrongly, or the live release may be the bad one: a person can tell. A check that
     could not be run (a name that does not resolve, a log that may not be read) would prove nothing after a rollback.
@@ -42,7 +42,7 @@ def doubts(spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey]) -> Itera
 def _by_text(
     spec: RollbackSpec, lives: Mapping[str, str], found: Mapping[str, Mapping[str, Finding] | RollbackOpsError]
 ) -> dict[str, list[str]]:
-    """Return what is said of the checks, each with the hosts of which it is said."""
+    """Return the doubts, each with its hosts."""
     told: dict[str, list[str]] = defaultdict(list)
     for host, findings in found.items():
         if isinstance(findings, RollbackOpsError):
@@ -55,7 +55,7 @@ def _by_text(
 
 
 def few_left(surveys: Sequence[Survey], selection: Selection) -> Iterator[str]:
-    """Yield a warning where fewer than two releases are eligible: the clean-up of a deployment may remove the last one.
+    """Yield a warning when fewer than two releases are eligible: the clean-up of a deployment may remove the last one.
 
     Nothing is said of a first deployment, nor where something else keeps a plan from being made.
     """

@@ -36,7 +36,7 @@ def next_attempt(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Att
 
 
 def _back_in_waves(fleet: Fleet, state: RunState, attempt: Attempt) -> Attempt | None:
-    """Return the way back of all hosts that are done, as ``on_exceeded = "restore"`` asks for."""
+    """Return the attempt in which all hosts that are done go back (``on_exceeded = "restore"``)."""
     fleet.progress.phase("restore", f"back to {state.origin}")
     origins = {name: survey.origin for name, survey in state.surveys.items()}
     plan = way_back(still_own(fleet, state, attempt), origins, state.stopped)

@@ -104,7 +104,7 @@ def _record(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Record:
         notes = {name: state.notes(name) for name in state.left_alone}
         errors |= fleet.record(record.id, notes, record.line() if state.touched else "", state.hold)
     if state.rollout and state.attempts:
-        # Hosts that were told of the plan are told how it ended. One that may still be at work writes that down itself.
+        # Hosts that have stored the plan also store how it ended. One that may still be at work does this itself.
         told = (*state.touched, *state.left_alone, *state.at_work)
         others = [name for name in state.surveys if name not in told]
         errors |= fleet.record(record.id, {name: {} for name in others}, record.line())

@@ -75,7 +75,7 @@ def for_host(spec: RollbackSpec, host: HostPlan, state: RunState) -> SwitchOrder
 
 
 def _suffix(state: RunState) -> str:
-    """Return what a further transaction of this run on the host has behind the run's id."""
+    """Return the suffix of the run's id for a further transaction of this run on the host."""
     number, again = len(state.attempts), state.locked_out
     if number > 1:
         return f".{number}"

@@ -1,4 +1,4 @@
-"""Waits for hosts that another run holds: before anything is planned, or where that run was first to take a lock."""
+"""Waits for hosts that another run holds: before the plan, or when that run took a lock first."""
 
 from __future__ import annotations
 

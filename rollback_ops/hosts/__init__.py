@@ -70,7 +70,7 @@ def on_servers(
 
 
 def machine(address: str, login: SshCredentials) -> Transport:
-    """Return one server, of which no service is known yet. Raises ``UsageError`` as ``on_servers`` does."""
+    """Return one server without a service in the settings. Raises ``UsageError`` as ``on_servers`` does."""
     from rollback_ops.hosts.ssh.transport import SshTransport
 
     return SshTransport(address, (), _identity(login), _trust(login))

@@ -247,7 +247,7 @@ def lost(errors: Mapping[str, RollbackOpsError]) -> Iterator[Line]:
 
 
 def alike(surveys: Iterable[Survey]) -> list[list[Survey]]:
-    """Return the surveys in groups: many hosts that have and run the same are one."""
+    """Return the surveys in groups: many hosts with the same releases and the same live release are one group."""
 
     def told(survey: Survey) -> tuple[object, ...]:
         facts = tuple((r.name, r.revision, r.problem, r.mark, r.sealed) for r in survey.releases)
@@ -311,7 +311,7 @@ def _state(release: Release) -> str:
 
 
 def _why_not(release: Release, why: str) -> str:
-    """Show why a release is not chosen: with what to do where it is not trusted, and with the reason of its note."""
+    """Show why a release is not chosen, what to do when it is not trusted, and the reason of its mark."""
     if more := remedy(release.problem):
         return f"{why or release.problem}: {more}"
     if release.mark == "bad":
@@ -320,7 +320,7 @@ def _why_not(release: Release, why: str) -> str:
 
 
 def _marks(release: Release, now: float) -> str:
-    """Show the mark and that it was left, each with its age, which the name of the run tells that set it."""
+    """Show the marks, each with its age, which comes from the id of the run that set it."""
     marks = [(release.mark, release.marked_by), ("left" if release.was_left else "", release.left_by)]
     return ", ".join(f"{mark}{_ago(run, now)}" for mark, run in marks if mark)
 
@@ -425,7 +425,7 @@ def stats(found: Statistics) -> Iterator[Line]:
 
 
 def _rate(name: str, found: Statistics) -> Iterator[Line]:
-    """Show a rate with its bound, and under it how long it took."""
+    """Show a success rate with its bound, and below it the durations."""
     proven = f"with 95 % confidence at least {found.at_least:.1%}"
     yield Line(f"  {name:<20} {found.succeeded} of {found.total} succeeded ({found.success_rate:.1%}, {proven})")
     told = [

@@ -168,14 +168,14 @@ def whole(seconds: float) -> str:
 
 @cache
 def _body() -> str:
-    """Return the agent without comments and indentation, which are half of it and need not cross the network."""
+    """Return the agent without comments and indentation. They are half of it, and the host does not need them."""
     lines = (line.lstrip(" ") for line in _joined(_SECTIONS).splitlines())
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("#")) + _MAIN
 
 
 @cache
 def installed_body() -> str:
-    """Return the agent with break-glass, with all comments: it stays on the host, and somebody may have to read it."""
+    """Return the agent with break-glass, with all comments: it stays on the host, and a person may read it."""
     return _joined((*_SECTIONS, *(f"breakglass/{name}" for name in _BREAK_GLASS))) + _BREAK_GLASS_MAIN
 
 

@@ -68,7 +68,7 @@ BLOCKERS = {
     "sudo-failed": "the user {1} cannot run `sudo {0}`: {2}",
 }
 
-# What does not hold a rollback back, and should be known.
+# Warnings: facts that a person should know, and that do not prevent a rollback.
 NOTES = {
     "triggered-by": "{0} may start the service at any moment: name it in `units`, so that it is stopped, too",
     "armed": "it goes back to {0} by itself at {1}, unless `confirm` or a healthy `guard` comes before (armed by {2})",
@@ -217,7 +217,7 @@ def switched(fields: Iterable[list[str]], units: tuple[Unit, ...] = ()) -> Switc
 
 
 def inspected(answer: Answer) -> Inspection:
-    """Return what a host found out about a release before anything was stopped."""
+    """Return the findings of a host about a release, before the service was stopped."""
     manifest = next((f for f in answer.of("manifest", 1)), None)
     broken = (
         "" if manifest is None or manifest[0] == "ok" else clean(manifest[1]) or "its files are not the sealed ones"
@@ -231,7 +231,7 @@ def sealed(answer: Answer) -> int | None:
 
 
 def installed(answer: Answer) -> InstallOutcome | None:
-    """Return what became of the file that was to be installed; None: it was not."""
+    """Return the result for the file that was to be installed; None: it was not installed."""
     return next((word for tag, *_ in answer.lines if (word := _INSTALLED.get(tag))), None)
 
 
@@ -320,9 +320,9 @@ def armed(answer: Answer) -> Armed | None:
 
 
 def schema(answer: Answer) -> SchemaAnswer:
-    """Return what a host says of the schema of its database.
+    """Return the answer of a host about the schema of its database.
 
-    A command that prints nothing says nothing: the end of a pipe succeeds although its beginning failed.
+    A command that prints nothing counts as no answer: a pipe succeeds even when its first command failed.
     """
     *said, status = ["", *(clean(fields[0], 200) for fields in answer.of("version", 1) if fields[0].strip())]
     complaints = [clean(fields[0]) for fields in answer.of("complaint", 1) if fields[0].strip()]

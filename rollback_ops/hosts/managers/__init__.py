@@ -44,7 +44,7 @@ def build(service: Service, name: str) -> Manager:
 
 
 def with_checks(service: Service, name: str) -> Service:
-    """Return the service with the checks that its manager has, too. A check of the settings with such a name stays."""
+    """Return the service with the checks of its manager added. A check of the settings with the same name stays."""
     own: Mapping[str, Check] = compose.checks(service, name) if service.manager == "compose" else {}
     return service.model_copy(update={"checks": {**own, **service.checks}})
 

@@ -112,7 +112,7 @@ def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:
         *(c.unit(is_job=c.service in jobs) for c in containers),
         # `up` creates missing containers, so a container that was removed counts as stopped.
         *(Unit(s, "stopped", detail="no container") for s in services or () if s not in there),
-        # Whatever runs, it is not this release, or could not be started again. It can be left.
+        # The containers are not of this release, or could not be started again. A rollback can leave them.
         *(Unit(project, "failed", detail=f"its compose file cannot be used: {line[-1]}") for line in unusable),
         *(Unit(project, "unknown", detail=line[-1]) for line in lines if line[0] == "unknown"),
     )
@@ -176,7 +176,7 @@ def _project(service: Service, name: str) -> str:
 
 @cache
 def _functions() -> str:
-    """Return the functions without comments and indentation, which need not cross the network."""
+    """Return the functions without comments and indentation, which the host does not need."""
     texts = ((Path(__file__).parent / name).read_text("utf-8") for name in ("compose.sh", "compose_change.sh"))
     lines = (line.lstrip(" ") for text in texts for line in text.splitlines())
     return "".join(f"{line}\n" for line in lines if line and (not line.startswith("#") or "shellcheck" in line))

@@ -63,7 +63,7 @@ def _units(service: Service, name: str) -> tuple[str, ...]:
     return checked(f"services.{name}.units", service.units or (name,), _UNIT, _UNIT_HINT)
 
 
-# Somebody may have started the old release again since the stop.
+# A person or a program may have started the old release again since the stop.
 _START = """\
 start() {
     told=$($ROLLBACK_SUDO supervisorctl start "$1")

@@ -172,7 +172,7 @@ def _block(unit: str, blocks: list[Block]) -> Block:
 
 
 def _members(blocks: list[Block], own: list[str | None]) -> Iterator[Unit]:
-    """Yield the members of targets that are not as they should be, or have a process."""
+    """Yield the members of targets that are not well, or have a process."""
     for name, block in {b["Id"]: b for b in blocks if b.get("Id") and b["Id"] not in own}.items():
         absent = block.get("LoadState") in ("not-found", "masked") or block.get("ConditionResult") == "no"
         unit = _unit(name, {**block, "LoadState": ""})

@@ -197,7 +197,7 @@ def _safely(work: Callable[[], T]) -> T:
 
 
 def _is_left(record: Record) -> bool:
-    """Return whether no host runs the release any more that the rollback left: one that was left alone may."""
+    """Return whether no host runs the release that the rollback left. A host that was left alone may still run it."""
     left = record.from_
     if left.release is None:
         return all(host.to.revision != left.revision for host in record.hosts)
