@@ -84,6 +84,11 @@ class Attempt:
         there = [h.host for h in self.plan.with_action("leave") if h.source.name == h.target]
         return started + there
 
+    def serves(self, host: str) -> bool:
+        """Whether the host was found healthy, and gets its traffic again where it was changed."""
+        found, result = self.verified.get(host), self.switched.get(host)
+        return found is not None and found.healthy and not (result and result.undrained)
+
     @property
     def failed(self) -> bool:
         """Whether a host shows that the target is unhealthy. A host that cannot be asked shows nothing."""

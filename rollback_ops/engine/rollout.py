@@ -186,7 +186,7 @@ class _Roll:
 def _failed(state: RunState, attempt: Attempt | None) -> dict[str, str]:
     """Return the hosts that have failed so far, each with its region.
 
-    A host that was changed and not found healthy has failed, whatever the reason.
+    A host that was changed and not found healthy has failed, whatever the reason. So has one that gets no traffic.
     """
     failed = [name for name in state.host_names if name in state.lost]
     if attempt:
@@ -197,7 +197,7 @@ def _failed(state: RunState, attempt: Attempt | None) -> dict[str, str]:
 
 
 def _healthy(attempt: Attempt, hosts: Iterable[str]) -> list[str]:
-    return [name for name in hosts if (found := attempt.verified.get(name)) and found.healthy]
+    return [name for name in hosts if attempt.serves(name)]
 
 
 def _unhealthy_before(spec: RollbackSpec, fleet: Fleet, state: RunState, hosts: Iterable[str]) -> set[str]:

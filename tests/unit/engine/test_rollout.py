@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from rollback_ops import checks
 from rollback_ops.config import Check, CommandCheck, Strategy, Verify
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import HostUnreachable
-from rollback_ops.core.model import ServiceState, Unit
+from rollback_ops.core.model import ServiceState, StepReport, SwitchOrder, SwitchResult, Unit
 from rollback_ops.core.plan import Selection
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import RunInfo
@@ -30,9 +30,18 @@ VERIFY = Verify(healthy_deadline=0.2, min_healthy_time=0, failure_threshold=1)
 
 
 class Checked(FakeHost):
-    """A host whose health is that of the release that is live. ``sick``: releases that are unhealthy here."""
+    """A host whose health is that of the release that is live. ``sick``: releases that are unhealthy here.
+
+    ``undrains``: whether the load balancer takes it back after a start.
+    """
 
     sick: frozenset[str] = frozenset()
+    undrains = True
+
+    def switch(self, order: SwitchOrder, on_step: Callable[[StepReport], None]) -> SwitchResult:
+        result = super().switch(order, on_step)
+        step = StepReport("undrain", "ok" if self.undrains else "failed", 0.1, "" if self.undrains else "status 7")
+        return replace(result, steps=(*result.steps, step))
 
     def ask(self, run: str, questions: Any = ()) -> ServiceState:
         self.says = 1 if self.live.name in self.sick else 0
@@ -159,6 +168,15 @@ def test_failures_within_the_budget_do_not_stop_it() -> None:
     record = stage.roll_back(max_parallel=1, max_failures=1)
     assert outcomes(record) == ["succeeded", "verification_failed", "succeeded", "succeeded"]
     assert record.exit_code == 5
+
+
+def test_a_host_that_gets_no_traffic_again_has_failed() -> None:
+    stage = Stage()
+    stage["h1"].undrains = False
+    record = stage.roll_back(max_parallel=1)
+    assert outcomes(record) == ["failed", "not_begun", "not_begun", "not_begun"]
+    assert record.strategy is not None
+    assert "h1" in record.strategy.stopped
 
 
 def test_no_new_wave_begins_beyond_the_budget() -> None:
