@@ -1,8 +1,8 @@
 # The dead man's switch: a host goes back by itself to what was live when it was armed, unless somebody confirms in time.
-# $state/armed is taken away by one of three: the confirmation, the switch itself, or a transaction of somebody else.
+# One of three removes $state/armed: the confirmation, the switch itself, or a transaction of another run.
 
-# arm RUN SECONDS UNTIL OWNER RUN-URL HOST INTENT HOLD: the last two are JSON objects without their ends, which say of
-# what was left.
+# arm RUN SECONDS UNTIL OWNER RUN-URL HOST INTENT HOLD: the last two are JSON objects without their ends. The release that
+# is left comes there.
 arm() {
     run=$1
     safe_name "$run" && [ -z "$(guarded)" ] || return 1
@@ -26,8 +26,8 @@ arm() {
     say armed "$run" "$live_name" "$3" "$4"
 }
 
-# Set armed_run, armed_target, armed_until, armed_by; empty without one. armed_lost: the host was booted since, and nothing
-# will happen.
+# Set armed_run, armed_target, armed_until, armed_by; empty without one. armed_lost: the host was booted since, and
+# will not go back.
 read_armed() {
     armed_run='' armed_boot='' armed_target='' armed_until='' armed_by='' armed_lost=''
     [ -r "$state/armed" ] || return 0
@@ -36,14 +36,14 @@ read_armed() {
     [ "$armed_boot" = "$boot" ] || armed_lost=yes
 }
 
-# confirm: what is live stays.
+# confirm: the live release stays.
 confirm() {
     read_armed
     [ -n "$armed_run" ] && disarm confirmed || return 1
     say confirmed "$armed_run" "$armed_target"
 }
 
-# disarm WORD: who moves the file has decided.
+# disarm WORD: the process that moves the file decides.
 disarm() {
     { safe_name "$armed_run" && mv -fT -- "$state/armed" "$state/runs/$armed_run/$1"; } 2>/dev/null || return 1
     if [ -r "$state/runs/$armed_run/sleeper" ]; then
@@ -55,7 +55,7 @@ disarm() {
     return 0
 }
 
-# fire RUN: nobody confirmed. Whoever works here has the host for themselves, and disarms it.
+# fire RUN: nobody confirmed in time. A run that holds the host has it alone, and disarms it.
 fire() {
     run=$1 dir=$state/runs/$1
     now
@@ -85,7 +85,7 @@ fire() {
     report_fire
 }
 
-# What the heads could not say: of which release it goes back.
+# Complete INTENT and HOLD with the release that the host leaves.
 complete_orders() {
     { IFS= read -r run_url && IFS= read -r this_host; } <"$dir/about"
     printf '%s\n' "$armed_target" "$live_path" no "$armed_by" "$run_url" yes yes yes >"$dir/order"
@@ -104,7 +104,7 @@ report_fire() {
         refused | superseded) host_outcome=$outcome code=1 ;;
         *) host_outcome=failed code=4 ;;
     esac
-    # It waits for nobody: a rollback that nobody watches is not called healthy.
+    # It does not wait: without a verification, the rollback is not called healthy.
     note "{\"event\":\"verdict\",\"id\":\"$run\",$ABOUT,\"host\":$this_host,\"host_outcome\":\"$host_outcome\",\"outcome\":\"$host_outcome\",\"exit_code\":$code,\"live\":\"$live_name\",\"from_revision\":\"$revision\",\"duration\":0,\"find\":0,\"downtime\":\"$downtime\",\"at\":\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"}"
     case $outcome,$from in
         switched,?* | not_started,?* | still_starting,?*)

@@ -1,4 +1,4 @@
-# Holds: what nobody should deploy for a while. core/hold.py reads and writes their lines; each has a file, named after
+# Holds: what must not be deployed for a while. core/hold.py reads and writes their lines; each has a file, named after
 # the run that set it.
 
 show_holds() {
@@ -19,7 +19,7 @@ hold() {
     done
 }
 
-# set_hold RUN LINE: an empty LINE takes it away.
+# set_hold RUN LINE: an empty LINE removes it.
 set_hold() {
     safe_name "$1" && own_directory "$state/holds" || return 1
     if [ -n "$2" ]; then printf '%s\n' "$2" >"$state/holds/$1"; else rm -f -- "$state/holds/$1"; fi

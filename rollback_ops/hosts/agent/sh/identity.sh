@@ -1,5 +1,5 @@
-# What a release is, besides its name: names are used again. Its revision, or, where it has none, when its directory was
-# made, or, where the host cannot say that, the inode.
+# The identity of a release besides its name, because names are used again: its revision, else when its directory was
+# created, else (if the host cannot tell that) the inode.
 
 # identify NAME [CREATED INODE]: set revision, identity, and born where it is known. What stat says of the directory saves
 # a process.
@@ -25,13 +25,13 @@ is_born() {
     case $1 in [1-9]*.*) born=created:$1 ;; *) born=inode:$2 ;; esac
 }
 
-# is_of IDENTITY: whether what was noted under this name is about the release that was identified. An earlier version
+# is_of IDENTITY: whether a note under this name belongs to the identified release. An earlier version
 # did not note it.
 is_of() {
     [ -z "$1" ] || [ "$1" = "$identity" ]
 }
 
-# forget_gone NAME: forget what was noted of releases that are gone. Where NAME is gone too, perhaps all of them are on a
+# forget_gone NAME: remove the notes of deleted releases. When NAME does not exist either, perhaps all releases are on a
 # file system that is not mounted.
 forget_gone() {
     [ -d "$releases/$1" ] || return 0

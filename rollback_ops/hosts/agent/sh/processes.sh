@@ -1,4 +1,4 @@
-# Processes of systemd's units that began before the start: the release that was left may still answer through them.
+# Processes of systemd's units that began before the start: the old release may still answer through them.
 
 # Sets moment, in the clock of /proc/PID/stat: the start of a shell that is forked now.
 mark_moment() {
@@ -21,7 +21,7 @@ began() {
     began=$1
 }
 
-# After the start, from STATE. What the unit's own KillMode leaves alone is reported, and not ended.
+# After the start, from STATE. Processes that the unit's own KillMode leaves alone are reported, and not ended.
 old_processes() {
     old='' unit='' main='' group='' leaves=''
     [ -n "${moment:-}" ] || return 0
@@ -66,7 +66,7 @@ look_at_process() {
     old="$old${old:+; }process $1 ($command) of $unit began before the start and $how"
 }
 
-# Whether a process has a socket on which others can reach it. What may not be asked is not a no.
+# Whether a process has a socket on which others can reach it. Without the right to read it, the answer is not no.
 may_answer() {
     descriptors=$(ls -l "/proc/$1/fd" 2>/dev/null) || return 0
     sockets=$(printf '%s\n' "$descriptors" | sed -n 's/.*socket:\[\([0-9]*\)\]$/\1/p' | tr '\n' '|')

@@ -1,6 +1,6 @@
-# What the database has been migrated to, and what releases know of it. The settings say how both are asked.
+# The migrations of the database, and those that releases know. The settings have the commands for both.
 
-# schema TIMEOUT RELEASE…: without a TIMEOUT the database is not asked.
+# schema TIMEOUT RELEASE…: without a TIMEOUT the database is not read.
 schema() {
     [ -z "$1" ] || [ -z "$RO_SCHEMA_CURRENT" ] || ask_database "$1"
     shift
@@ -9,7 +9,7 @@ schema() {
     done
 }
 
-# The answer is on standard output, and its last line is the exit status. Tools complain on the other one.
+# The answer is on standard output, and its last line is the exit status. Tools print errors on standard error.
 ask_database() {
     cd -- "$current" 2>/dev/null || cd /
     exec 5>&1

@@ -1,4 +1,4 @@
-# What deployment tools tell each other on a host: that a deployment is under way, and which releases are bad.
+# The locks and marks of deployment tools: is a deployment under way, and which releases are bad?
 
 # Set deploying: the release to which Deployer keeps a link named "release" until it is deployed.
 find_deploying() {
@@ -23,7 +23,7 @@ show_since() {
     say deploying "$1" "$(date -u -d "@$(stat -c %Y -- "$RO_ROOT/$1")" +%Y-%m-%dT%H:%M:%SZ)"
 }
 
-# heed_deployer RELEASE: set mark where Deployer calls it bad, or changed by hand, and we have not called it good since.
+# heed_deployer RELEASE: set mark if Deployer marked it bad, or as changed by hand, and we have not marked it good since.
 heed_deployer() {
     for word in BAD_RELEASE DIRTY_RELEASE; do
         if [ "$mark" = bad ] || [ ! -e "$releases/$1/$word" ]; then continue; fi
@@ -32,14 +32,14 @@ heed_deployer() {
     done
 }
 
-# tell_deployer good|bad|clear RELEASE: its own rollback heeds only its own mark.
+# tell_deployer good|bad|clear RELEASE: write a mark for Deployer, whose own rollback reads only its own marks.
 tell_deployer() {
     [ -d "$RO_ROOT/.dep" ] && [ -d "$releases/$2" ] || return 0
     word=$releases/$2/BAD_RELEASE
     case $1,$([ ! -e "$word" ] || echo there) in bad, | good,there | clear,there) ;; *) return 0 ;; esac
     keep_time "$releases/$2" "$state/times"
     if [ "$1" = bad ]; then
-        # A link that stands there is not followed.
+        # A link in its place is not followed.
         (set -C && umask 022 && date -u +%Y-%m-%dT%H:%M:%S+0000,rollback-ops >"$word") &&
             { [ "$uid" != 0 ] || chown -h -- "$(stat -c %u:%g -- "$releases/$2")" "$word"; }
     else
@@ -50,7 +50,7 @@ tell_deployer() {
 }
 
 # keep_time RELEASE FILE: keep the time of the last change in a file, for put_time_back. Some tools sort releases by it:
-# they would take the one that we changed for the newest, go back to what was left, and remove what is live.
+# they would take the changed one for the newest, go back to the release that was left, and delete the live one.
 keep_time() {
     touch -r "$1" -- "$2"
 }

@@ -1,7 +1,7 @@
-# Traffic: a load balancer sends none to the host while its service is down.
+# Traffic: the load balancer sends no requests to the host while its service is down.
 
-# Nothing is stopped yet, so a drain that fails refuses the rollback. An emergency does not wait for one, and a run that
-# goes on has no service to take traffic from.
+# The service is not stopped yet, so the rollback is refused when drain fails. An emergency skips drain, and a resumed run
+# needs none: its service is down already.
 drain() {
     [ -n "$RO_DRAIN" ] && [ "$break_lock$resumed" = no ] || return 0
     now
@@ -18,7 +18,7 @@ drain() {
     return 1
 }
 
-# The service has started, or runs on. It is given traffic again when it listens.
+# The service was started, or still runs. It gets traffic again when it listens.
 undrain() {
     [ -n "$RO_UNDRAIN" ] || return 0
     now

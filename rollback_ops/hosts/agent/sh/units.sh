@@ -1,7 +1,7 @@
-# What a stop and a start of systemd's units reach besides them: units that a stop pulls down, units that start ours by
-# themselves, and unit files in the release. Other managers have none of it.
+# The side effects of a stop and a start of systemd's units: other units that stop with them, units that start ours by
+# themselves, and unit files in the release. Other managers have no such effects.
 
-# Sets own (names of our units), and, from STATE, what stands around them: related, triggers, files.
+# Sets own (names of our units), and, from STATE, what belongs to them: related, triggers, files.
 read_units() {
     ids='' active='' related='' triggers='' files=''
     case $RO_MANAGER in systemd*) lines "$STATE" read_property ;; esac
@@ -90,7 +90,7 @@ has_unit_files() {
     done
 }
 
-# The survey's part: what a rollback will reach besides, and the rights that it needs for that.
+# The survey's part: the side effects of a rollback, and the rights that it needs for them.
 show_related() {
     case $RO_MANAGER in systemd*) ;; *) return ;; esac
     read_units
@@ -120,7 +120,7 @@ needs_right() {
 
 # --- the transaction's part ---------------------------------------------------------------------------
 
-# Before the stop. A run that is resumed goes on with what it noted then: they may be down by now.
+# Before the stop. A resumed run uses the stored list, because these units may be down by now.
 look_around() {
     dependents='' unit_files='' moving=''
     [ "$look" = yes ] || return 0
