@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from rollback_ops import checks
-from rollback_ops.core.health import Claim
+from rollback_ops.core.health import Claim, Verification
 from rollback_ops.core.model import SwitchResult
 from rollback_ops.core.outcome import provisional
 from rollback_ops.core.ports import Announcer
@@ -55,11 +56,32 @@ def verify(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt, 
         return
     on = attempt.plan.target_on
     fleet.progress.phase("verify", f"checking {attempt.plan.target} on {named(running)}", len(running))
-    claims = {name: Claim(spec.info.id, on(name), leased=name in attempt.switched) for name in running}
+    claims = _claims(state, attempt, running)
     units = {name: result.units for name, result in attempt.switched.items() if name in running}
     found = fleet.verify(lambda host: checks.after(spec.checks(on(host))), spec.thresholds, claims, units)
     attempt.verified.update(found)
     note_superseded(fleet, state, [name for name, each in found.items() if each.superseded])
+
+
+def confirmed(
+    fleet: Fleet, state: RunState, attempt: Attempt, found: Mapping[str, Verification]
+) -> dict[str, Verification]:
+    """Ask hosts that became unhealthy whether they are still this run's. Returns what holds then.
+
+    On a host that somebody else took over, the checks were about something else. A host that does not answer shows
+    nothing of its service.
+    """
+    claims = _claims(state, attempt, found)
+    seen = fleet.claimed(claims)
+    note_superseded(fleet, state, [name for name, now in seen.items() if claims[name].is_lost(now)])
+    return {
+        name: replace(each, reachable=name in seen, superseded=name in state.superseded) for name, each in found.items()
+    }
+
+
+def _claims(state: RunState, attempt: Attempt, names: Iterable[str]) -> dict[str, Claim]:
+    on = attempt.plan.target_on
+    return {name: Claim(state.info.id, on(name), leased=name in attempt.switched) for name in names}
 
 
 def change_all(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt, announcer: Announcer) -> None:

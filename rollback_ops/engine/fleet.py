@@ -176,6 +176,11 @@ class Fleet:
             names, lambda name: ask_once(self._hosts[name], checks(name), within, self._cancellation), within + _MARGIN
         )
 
+    def claimed(self, claims: Mapping[str, Claim]) -> dict[str, ServiceState]:
+        """Return what hosts say of the claims on them, and renew their leases. A host without an answer is left out."""
+        seen = self._each(claims, lambda name: self._hosts[name].ask(claims[name].run), _ASK_WITHIN)
+        return {name: found for name, found in seen.items() if isinstance(found, ServiceState)}
+
     def sample(self, questions: Sequence[HostCommand]) -> dict[str, ServiceState | RollbackOpsError]:
         """Ask every host that was surveyed something, without a lease."""
         return self._each(self.names, lambda name: self._hosts[name].ask("", questions), _ASK_WITHIN)

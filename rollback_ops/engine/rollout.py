@@ -17,7 +17,7 @@ from rollback_ops.core.record import PlanRef
 from rollback_ops.core.rollout import Rollout, Wave, named
 from rollback_ops.core.run import Attempt, RunState, WaveRun, rfc3339
 from rollback_ops.core.stored_plan import plan_hash, stored
-from rollback_ops.engine.change import switch, verify
+from rollback_ops.engine.change import confirmed, switch, verify
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.observer import Observer
 from rollback_ops.engine.spec import RollbackSpec
@@ -172,7 +172,8 @@ class _Roll:
         return decision
 
     def _decide(self, wave: Wave | None) -> Decision:
-        for host, found in self.observer.take().items():
+        news = self.observer.take()
+        for host, found in (confirmed(self.fleet, self.state, self.attempt, news) if news else {}).items():
             self.attempt.verified[host] = found
             self.fleet.progress.verified(host, found)
         failed = _failed(self.state, self.attempt)

@@ -12,7 +12,7 @@ import pytest
 from rollback_ops import checks
 from rollback_ops.config import Check, CommandCheck, Strategy, Verify
 from rollback_ops.core import tasks
-from rollback_ops.core.errors import HostUnreachable
+from rollback_ops.core.errors import ConnectionLost, HostUnreachable
 from rollback_ops.core.model import ServiceState, StepReport, SwitchOrder, SwitchResult, Unit
 from rollback_ops.core.plan import Selection
 from rollback_ops.core.record import Record
@@ -32,11 +32,13 @@ VERIFY = Verify(healthy_deadline=0.2, min_healthy_time=0, failure_threshold=1)
 class Checked(FakeHost):
     """A host whose health is that of the release that is live. ``sick``: releases that are unhealthy here.
 
-    ``undrains``: whether the load balancer takes it back after a start.
+    ``undrains``: whether the load balancer takes it back after a start. ``silent_without_questions``: whether it does
+    not answer where no check asks.
     """
 
     sick: frozenset[str] = frozenset()
     undrains = True
+    silent_without_questions = False
 
     def switch(self, order: SwitchOrder, on_step: Callable[[StepReport], None]) -> SwitchResult:
         result = super().switch(order, on_step)
@@ -44,6 +46,8 @@ class Checked(FakeHost):
         return replace(result, steps=(*result.steps, step))
 
     def ask(self, run: str, questions: Any = ()) -> ServiceState:
+        if self.silent_without_questions and not questions:
+            raise ConnectionLost(f"{self.name}: no answer")
         self.says = 1 if self.live.name in self.sick else 0
         return super().ask(run, questions)
 
@@ -222,6 +226,33 @@ def test_a_done_host_that_becomes_unhealthy_during_a_pause_ends_it() -> None:
     assert outcomes(record) == ["verification_failed", "not_begun", "not_begun"]
     assert {check.name: check.outcome for check in record.hosts[0].checks}["health"] == "failed"
     assert stage.switched == ["h1"]
+
+
+def test_a_done_host_that_somebody_else_deployed_to_speaks_against_no_release() -> None:
+    stage = Stage(3)
+
+    def deploy() -> None:
+        stage["h1"].sick, stage["h1"].live = frozenset({"b1"}), live_at("b1")
+
+    stage.listener.hears = {"pause": deploy}
+    record = stage.roll_back(max_parallel=1, pause=3600.0)
+    assert outcomes(record) == ["superseded", "not_begun", "not_begun"]
+    assert (stage["h1"].mark("b2"), stage["h1"].mark("b1")) == ("", "")
+    assert stage.switched == ["h1"]
+
+
+def test_a_done_host_that_fails_and_then_falls_silent_has_failed_and_marks_nothing() -> None:
+    """Its checks may have failed for want of a network."""
+    stage = Stage(3)
+    host = stage["h1"]
+
+    def fail() -> None:
+        host.sick, host.silent_without_questions = frozenset({"b2"}), True
+
+    stage.listener.hears = {"pause": fail}
+    record = stage.roll_back(max_parallel=1, pause=3600.0)
+    assert outcomes(record) == ["health_unknown", "not_begun", "not_begun"]
+    assert host.mark("b2") != "bad"
 
 
 def test_a_host_that_cannot_be_surveyed_is_a_failure_before_anything_is_changed() -> None:
