@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from rollback_ops.checks import HostProbe, NetworkProbe
 from rollback_ops.core import tasks
-from rollback_ops.core.errors import ConnectionLost, RollbackOpsError
+from rollback_ops.core.errors import ConnectionLost, Refused, RollbackOpsError
 from rollback_ops.core.health import Claim, Finding, Thresholds, Verification
 from rollback_ops.core.hold import merged, repairs
 from rollback_ops.core.model import (
@@ -218,9 +218,14 @@ class Fleet:
         return {name: error for name, error in written.items() if error is not None}
 
     def confirm(self, names: Iterable[str]) -> dict[str, RollbackOpsError]:
-        """Disarm these hosts: their live releases stay. Returns the errors, by host."""
-        done = tasks.each(list(names), lambda name: self._hosts[name].confirm(), _RECORD_WITHIN, Cancellation())
-        return {name: error for name, error in done.items() if isinstance(error, RollbackOpsError)}
+        """Disarm these hosts: their live releases stay. Returns the errors, by host, also where none is armed."""
+
+        def confirm(name: str) -> None:
+            if not self._hosts[name].confirm():
+                raise Refused(f"{name}: it is not armed any more: it went back by itself, or somebody confirmed it")
+
+        done = tasks.each(list(names), confirm, _RECORD_WITHIN, Cancellation())
+        return {name: error for name, error in done.items() if error is not None}
 
     def share_holds(self, surveys: Sequence[Survey]) -> None:
         """Copy holds between the hosts, so that all have the same. The next run repeats what failed."""

@@ -11,14 +11,16 @@ from rollback_ops.config.reason import fitting
 from rollback_ops.core.errors import Cancelled
 from rollback_ops.core.health import Claim, Verification
 from rollback_ops.core.journal import read_journal
-from rollback_ops.core.model import AutomaticTrigger, Note, Survey
+from rollback_ops.core.model import AutomaticTrigger, Survey
 from rollback_ops.core.order import Ranking
 from rollback_ops.core.outcome import record_of, reference
 from rollback_ops.core.plan import NothingToDo, Refusal
 from rollback_ops.core.ports import Announcer
 from rollback_ops.core.record import Record
+from rollback_ops.core.rollout import named
 from rollback_ops.core.run import RunState
 from rollback_ops.core.versions import Versions
+from rollback_ops.engine.confirmation import keep, too_early
 from rollback_ops.engine.diagnosis import Diagnosis, diagnose, objection
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.metrics import World, deployed_on, longest, unknown, watch_metrics, with_evidence
@@ -49,10 +51,8 @@ def guard(
         if not state.surveys:
             state.decision = Refusal("no host can be reached")
         elif diagnosis is None:
-            state.decision = NothingToDo("the live release is healthy")
-            decision = "unknown" if state.superseded else "healthy"
-            if not spec.info.dry_run:
-                _mark_good(spec, fleet, state)
+            state.decision = _kept(spec, fleet, state)
+            decision = "healthy" if isinstance(state.decision, NothingToDo) and not state.superseded else "unknown"
         else:
             why_not = _why_not(spec, fleet, state, failed, diagnosis, max_per_day)
             if diagnosis.trigger and not why_not:
@@ -67,6 +67,15 @@ def guard(
     # After the evidence, which is more important.
     state.warnings += few_left(list(state.surveys.values()), spec.selection)
     return record_of(state), decision
+
+
+def _kept(spec: RollbackSpec, fleet: Fleet, state: RunState) -> NothingToDo | Refusal:
+    """Keep what is healthy. Where an armed host is not confirmed, it may still go back: then nothing is decided."""
+    unknown_on = [] if spec.info.dry_run else keep(fleet, state)
+    if not unknown_on:
+        return NothingToDo("the live release is healthy")
+    why = f"the live release was healthy, but it is unknown whether it stays on {named(unknown_on)}"
+    return Refusal(why, f"`rollback-ops list {spec.info.environment}` shows what is live, and which hosts are armed.")
 
 
 def _watch(spec: RollbackSpec, fleet: Fleet, state: RunState) -> dict[str, Verification]:
@@ -87,6 +96,9 @@ def _judge(spec: RollbackSpec, fleet: Fleet, state: RunState) -> tuple[str, Diag
         return "", None
     deployed = deployed_on(state.surveys.values(), spec.selection.order)
     fleet.progress.phase("metrics", f"{', '.join(spec.metrics)} of {deployed.newest}")
+    for told in too_early(state, longest(spec.metrics)):
+        fleet.progress.phase("armed", told)
+        state.warnings.append(told)
     fleet.extend(longest(spec.metrics))
     found = watch_metrics(spec.metrics, deployed, World(fleet.sample, spec.fetch or unknown, fleet.pause))
     state.evidence = found
@@ -151,14 +163,3 @@ def _roll_back(
     info = replace(spec.info, trigger=trigger, reason=reason, guarded=True)
     selection = spec.selection.anew(failed, automatic=True)
     return roll_back(replace(spec, info=info, selection=selection), fleet, announcer)
-
-
-def _mark_good(spec: RollbackSpec, fleet: Fleet, state: RunState) -> None:
-    healthy = [name for name, found in state.watched.items() if found.healthy]
-    notes: dict[str, dict[str, tuple[Note, str]]] = {
-        name: {state.surveys[name].live.name: ("good", "")} for name in healthy
-    }
-    errors = fleet.record(spec.info.id, notes, "")
-    state.warnings += [f"{name}: it could not be marked good: {error.message}" for name, error in errors.items()]
-    errors = fleet.confirm(name for name in healthy if state.surveys[name].armed)
-    state.warnings += [f"{name}: it could not be confirmed: {error.message}" for name, error in errors.items()]

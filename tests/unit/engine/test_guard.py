@@ -20,7 +20,7 @@ from rollback_ops.core import tasks
 from rollback_ops.core.errors import ConnectionLost, HostUnreachable
 from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verification
 from rollback_ops.core.identity import Identity
-from rollback_ops.core.model import AutomaticTrigger, Trigger, Unit
+from rollback_ops.core.model import Armed, AutomaticTrigger, Trigger, Unit
 from rollback_ops.core.plan import Selection
 from rollback_ops.core.record import HostOutcome, HostRecord, Record, ReleaseRef
 from rollback_ops.core.run import RunInfo
@@ -140,6 +140,58 @@ def test_a_good_mark_that_cannot_be_written_is_a_warning(stage: Stage) -> None:
     assert record.exit_code == 0
     assert warning.startswith("h1: ")
     assert "no answer within 5 s" in warning
+
+
+# --- armed -----------------------------------------------------------------------------------------------
+
+ARMED = Armed("arm-1", "b2", "2099-01-01T00:00:00Z", "ana")
+
+
+def test_an_armed_host_with_a_healthy_release_is_confirmed(two: Stage) -> None:
+    two["h2"].armed = ARMED
+    record = two.guard()
+    assert (record.exit_code, two.decision) == (0, "healthy")
+    assert (two["h1"].did("confirm"), two["h2"].did("confirm")) == ([], [""])
+
+
+def disarmed(host: FakeHost) -> None:
+    host.armed = None
+
+
+def gone_back(host: FakeHost) -> None:
+    host.armed, host.live = None, live_at("b2")
+
+
+def unreachable(host: FakeHost) -> None:
+    raise HostUnreachable("h2: no route")
+
+
+@pytest.mark.parametrize("happens", [disarmed, unreachable])
+def test_a_host_that_could_not_be_confirmed_decides_nothing(two: Stage, happens: Callable[[FakeHost], None]) -> None:
+    two["h2"].armed, two["h2"].before = ARMED, {"confirm": lambda: happens(two["h2"])}
+    record = two.guard()
+    assert (record.outcome, record.exit_code, two.decision) == ("refused", 1, "unknown")
+    assert [host.mark("b3") for host in two.hosts.values()] == ["good", ""]
+    assert any(warning.startswith("h2: ") for warning in record.warnings)
+
+
+def test_a_host_that_went_back_before_it_could_be_confirmed_is_superseded(two: Stage) -> None:
+    two["h2"].armed, two["h2"].before = ARMED, {"confirm": lambda: gone_back(two["h2"])}
+    record = two.guard()
+    assert (record.outcome, record.exit_code, two.decision) == ("superseded", 6, "unknown")
+    assert [host.mark("b3") for host in two.hosts.values()] == ["good", ""]
+
+
+@pytest.mark.parametrize(
+    ("until", "told"), [("2099-01-01T00:00:00Z", False), ("2024-01-01T00:00:00Z", True), ("soon", False)]
+)
+def test_a_host_that_may_go_back_before_the_metrics_decide_is_said_before_they_are_watched(
+    since_eleven_minutes: Stage, until: str, told: bool
+) -> None:
+    stage = since_eleven_minutes
+    stage["h1"].armed = replace(ARMED, until=until)
+    record = stage.guard(metrics={"errors": METRIC}, fetch=stored(4))
+    assert ("armed" in stage.listener.phases, any(until in warning for warning in record.warnings)) == (told, told)
 
 
 # --- unhealthy -------------------------------------------------------------------------------------------
@@ -610,6 +662,28 @@ def test_an_undecided_metric_rolls_nothing_back_and_marks_nothing(since_eleven_m
     assert [each.verdict for each in record.evidence] == ["undecided"]
     assert stage["h1"].mark("b3") == ""
     assert any("errors: undecided" in warning for warning in record.warnings)
+
+
+def test_a_release_that_somebody_replaced_while_metrics_were_watched_is_not_marked(since_eleven_minutes: Stage) -> None:
+    stage, fetch = since_eleven_minutes, stored(4)
+
+    def replacing(check: MetricCheck, query: str, seconds: float) -> Series:
+        stage["h1"].live = live_at("b2")
+        return fetch(check, query, seconds)
+
+    record = stage.guard(metrics={"errors": METRIC}, fetch=replacing)
+    assert (record.outcome, record.exit_code, stage.decision) == ("superseded", 6, "unknown")
+    assert [stage["h1"].mark(release) for release in ("b2", "b3")] == ["", ""]
+
+
+def test_a_host_that_does_not_answer_after_the_metrics_is_neither_healthy_nor_marked(
+    since_eleven_minutes: Stage,
+) -> None:
+    stage = since_eleven_minutes
+    stage["h1"].before = {"survey": on_the_second(raising(HostUnreachable("h1: no route")))}
+    record = stage.guard(metrics={"errors": METRIC}, fetch=stored(4))
+    assert (record.exit_code, stage.decision, stage["h1"].mark("b3")) == (1, "unknown", "")
+    assert any("no route" in warning for warning in record.warnings)
 
 
 def test_a_release_whose_checks_fail_is_rolled_back_without_a_look_at_metrics(stage: Stage) -> None:
