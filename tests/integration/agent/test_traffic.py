@@ -20,8 +20,8 @@ Make = Callable[..., Sandbox]
 
 @pytest.fixture(params=["dash", "busybox"])
 def balanced(tmp_path: Path, request: pytest.FixtureRequest) -> Make:
-    def make(drain: str = DRAIN, undrain: str = UNDRAIN, **settings: Any) -> Sandbox:
-        traffic = {"drain": drain, "undrain": undrain, "timeout": "1s"}
+    def make(drain: str = DRAIN, undrain: str = UNDRAIN, timeout: str = "1s", **settings: Any) -> Sandbox:
+        traffic = {"drain": drain, "undrain": undrain, "timeout": timeout}
         box = Sandbox(tmp_path, request.param, traffic=traffic, **settings)
         (box.root / "balancer").write_text("all\n")
         return box
@@ -78,6 +78,19 @@ def test_a_service_that_does_not_start_gets_no_traffic(balanced: Make) -> None:
     result, told = box.switch()
     assert (result.outcome, traffic(box)) == ("not_started", "none")
     assert "undrain" not in outcomes(told)
+
+
+@pytest.mark.parametrize(("timeout", "comes_up"), [("30s", True), ("1s", False)])
+def test_a_service_that_starts_slowly_gets_traffic_when_it_runs(balanced: Make, timeout: str, comes_up: bool) -> None:
+    # Between the two states it is neither running nor stopped: the shell that asks is killed.
+    status = 'test -e "$ROLLBACK_ROOT/running" || kill -KILL $PPID'
+    soon = 'sleep 2; echo r2 >"$ROLLBACK_ROOT/running"' if comes_up else ":"
+    start = f"setsid sh -c '{soon}' & sleep 60"
+    box = balanced(timeout=timeout, commands={"status": status, "start": start}, limits={"start": "1s"})
+    result, told = box.switch()
+    assert (result.outcome, result.live) == ("still_starting", "r2")
+    assert (outcomes(told)["undrain"], bool(result.undrained)) == (("ok", False) if comes_up else ("failed", True))
+    assert traffic(box) == ("all" if comes_up else "none")
 
 
 @pytest.mark.parametrize("listens", [True, False])

@@ -18,12 +18,15 @@ drain() {
     return 1
 }
 
-# The service was started, or still runs. It gets traffic again when it listens.
+# undrain [slowly]: the service was started, or still runs, or is starting slowly. It gets traffic again when it listens. Where
+# no port is known, one that starts slowly gets traffic when it runs.
 undrain() {
     [ -n "$RO_UNDRAIN" ] || return 0
     now
     begun=$now
-    if ! comes_to_listen; then
+    if [ -n "${1:-}" ] && [ -z "$RO_PORTS" ] && ! within $((RO_TRAFFIC_LIMIT * 100)) "$RO_RUNNING"; then
+        step undrain failed "$begun" "it is still starting: it is given no traffic"
+    elif ! comes_to_listen; then
         step undrain failed "$begun" "nothing listens on port $port: it is given no traffic"
     elif manage "$RO_UNDRAIN" "$RO_TRAFFIC_LIMIT"; then
         step undrain ok "$begun"

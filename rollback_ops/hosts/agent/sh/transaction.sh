@@ -33,6 +33,7 @@ transaction() {
         put_back "$target is no longer a complete release"
     elif [ "$slow" = yes ] && ! is "$RO_STOPPED"; then
         # A manager goes on starting a unit when the command that waits for it is killed.
+        undrain slowly || :
         finish still_starting "$target is still starting after $RO_START_LIMIT s"
     else
         finish not_started "$target does not start"
