@@ -23,6 +23,9 @@ worker() {
         fi
         begin || return 0
     elif is_done; then
+        # It may have been killed before it started them again. To start one that runs changes nothing.
+        look_around
+        start_dependents
         undrain || :
         finish switched 'finished after an interruption'
         return
