@@ -98,11 +98,30 @@ def roll_out(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt
 
 
 def go_back(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt, announcer: Announcer) -> None:
-    """Let the hosts of an attempt go back, wave by wave, with at most ``max_parallel`` healthy ones down at once."""
+    """Let the hosts of an attempt go back, wave by wave, with at most ``max_parallel`` healthy ones down at once.
+
+    When more hosts than ``max_failures`` do not come back, no other wave begins: the others keep what they run.
+    """
     for wave in attempt.waves:
+        if why := _lost_on_the_way_back(state, attempt):
+            left = [host.host for host in attempt.plan.hosts if host.host not in attempt.switched]
+            state.warnings.append(f"the way back stopped: {why}; not put back: {named(left)}")
+            fleet.progress.phase("stop", f"the way back: {why}")
+            return
         fleet.renew(spec.limits.total)
         switch(spec, fleet, state, attempt, wave.hosts, announcer)
         fleet.heed_signals()
+
+
+def _lost_on_the_way_back(state: RunState, attempt: Attempt) -> str:
+    """Return why no other host may go back; empty when one may.
+
+    A host that failed on the target shows nothing new when it fails again.
+    """
+    before = _failed(state, state.forward[-1])
+    failed = [name for name, result in attempt.switched.items() if result.outcome != "switched" or result.undrained]
+    lost = {name: state.regions.get(name, "") for name in failed if name not in before}
+    return decide(state.rollout, None, lost).why if state.rollout else ""
 
 
 def waves_back(state: RunState, attempt: Attempt, plan: Plan) -> list[Wave]:

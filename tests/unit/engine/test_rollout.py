@@ -205,6 +205,30 @@ def test_what_is_done_goes_back_where_that_is_asked_for_and_not_all_at_once() ->
     assert record.strategy.then == "", "there is nothing to go on with"
 
 
+@pytest.mark.parametrize("ends", ["not_started", "unknown", "undrained"])
+def test_no_other_host_goes_back_where_one_that_was_healthy_does_not_come_back(ends: str) -> None:
+    stage = Stage()
+    stage["h3"].sick = frozenset({"b2"})
+
+    def fail() -> None:
+        stage["h1"].undrains = ends != "undrained"
+        stage["h1"].ends = "switched" if ends == "undrained" else ends  # type: ignore[assignment]
+
+    stage.listener.hears = {"restore": fail}
+    record = stage.roll_back(max_parallel=1, on_exceeded="restore")
+    assert (outcomes(record), record.exit_code) == (["failed", "succeeded", "restored", "not_begun"], 5)
+    assert stage["h2"].live.name == "b2"
+    assert any("h2" in warning for warning in record.warnings)
+
+
+def test_a_host_that_fails_on_both_releases_keeps_no_other_from_going_back() -> None:
+    stage = Stage()
+    stage["h3"].sick = frozenset({"b2"})
+    stage.listener.hears = {"restore": lambda: setattr(stage["h3"], "ends", "not_started")}
+    record = stage.roll_back(max_parallel=1, on_exceeded="restore")
+    assert outcomes(record) == ["restored", "restored", "failed", "not_begun"]
+
+
 def test_hosts_that_are_down_or_fail_their_checks_go_first_together() -> None:
     stage = Stage()
     stage["h3"].units = (Unit("bot", "failed"),)
