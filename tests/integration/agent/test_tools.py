@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rollback_ops.core.gate import Candidate, candidate, objections
 from rollback_ops.core.model import Release
 from rollback_ops.core.plan import Plan, Refusal, Selection, make_plan
 from tests.support.agent_sandbox import BAD, GOOD, Sandbox
@@ -48,6 +49,22 @@ def test_a_word_of_deployer_counts_as_the_mark_bad_until_something_newer_says_go
     aged(sandbox.releases / "r1" / word)
     sandbox.host.record(RUN, {"r1": GOOD}, "")
     assert release(sandbox, "r1").mark == "good"
+
+
+def test_a_release_that_was_changed_by_hand_says_nothing_of_its_commit(sandbox: Sandbox) -> None:
+    commit, place = "c27d5e9b18" + "0" * 30, sandbox.releases / "r3"
+    (place / "REVISION").write_text(f"{commit}\n")
+    sandbox.host.seal("r3")
+    assert release(sandbox, "r3").revision == commit
+    (place / "DIRTY_RELEASE").write_text("ana\n")
+    sandbox.host.record(RUN, {"r3": BAD}, "")
+    survey = sandbox.host.survey()
+    found = survey.release("r3")
+    assert found
+    assert (found.mark, found.revision, found.sealed, survey.live.revision) == ("bad", "", True, "")
+    assert "DIRTY_RELEASE" in sandbox.host.inspect("r3").broken
+    for wanted, against in ((candidate(commit, "", {"test": [survey]}, "test"), 0), (Candidate("", "r3"), 1)):
+        assert len(list(objections(wanted, {"test": [survey]}, "test", 0.0))) == against
 
 
 def test_deployer_is_told_of_each_mark_and_the_time_of_the_release_stays(deployer: Sandbox) -> None:

@@ -4,11 +4,13 @@
 # identify NAME [CREATED INODE]: set revision, identity, and born where it is known. What stat says of the directory saves
 # a process.
 identify() {
-    revision_of "$releases/$1"
+    read_revision "$releases/$1"
     born=''
     [ "$#" = 1 ] || is_born "$2" "$3"
     if [ -n "$revision" ]; then
         identity=revision:$revision
+        # Its notes and its seal stay its own.
+        [ ! -e "$releases/$1/DIRTY_RELEASE" ] || revision=''
         return
     fi
     [ -n "$born" ] || find_born "$1"

@@ -73,7 +73,13 @@ is_whole() {
     [ ! -L "$releases/$1" ] && [ -d "$releases/$1" ] && ! is_empty "$releases/$1" && is_complete "$releases/$1"
 }
 
+# revision_of PATH: set revision. What was changed by hand is not what its commit has, and says nothing of that commit.
 revision_of() {
+    read_revision "$1"
+    [ ! -e "$1/DIRTY_RELEASE" ] || revision=''
+}
+
+read_revision() {
     revision=''
     for wanted in REVISION .mina_git_revision; do
         if [ -f "$1/$wanted" ] && [ -r "$1/$wanted" ]; then
