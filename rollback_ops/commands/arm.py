@@ -11,8 +11,9 @@ from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.commands.run import info_of
 from rollback_ops.config.reason import Reason
-from rollback_ops.core.errors import Exit, Refused, RollbackOpsError
+from rollback_ops.core.errors import Cancelled, Exit, Refused, RollbackOpsError
 from rollback_ops.core.model import Armed, ArmOrder, Survey
+from rollback_ops.core.ports import Host
 from rollback_ops.core.run import rfc3339
 from rollback_ops.core.tasks import Cancellation, each
 
@@ -24,7 +25,7 @@ _USUAL = 600.0
 class Arming:
     """The result of ``arm``. ``armed``: the hosts that go back by themselves. ``bare``: hosts without a live release.
 
-    ``lost``: why a host could not be armed; then none is.
+    ``lost``: why a host could not be armed; then none is, but those of which it says that they may be.
     """
 
     environment: str
@@ -60,10 +61,13 @@ def arm(context: Context, cancellation: Cancellation) -> Arming:
         if lost:
             return Arming(environment, {}, bare, lost)
         hosts = {host.name: host for host in context.hosts if host.name not in bare}
-        done = sort_answers(each(hosts, lambda name: hosts[name].arm(order), SURVEY_WITHIN, cancellation))
+        try:
+            done = sort_answers(each(hosts, lambda name: hosts[name].arm(order), SURVEY_WITHIN, cancellation))
+        except Cancelled:
+            _take_back(hosts, order)
+            raise
         if done.lost:
-            each(done.found, lambda name: hosts[name].confirm(), SURVEY_WITHIN, Cancellation())
-            return Arming(environment, {}, bare, done.lost)
+            return Arming(environment, {}, bare, {**done.lost, **_take_back(hosts, order)})
     return Arming(environment, done.found, bare, {})
 
 
@@ -80,6 +84,16 @@ def confirm(context: Context, cancellation: Cancellation) -> Confirmation:
 
         done = sort_answers(each(hosts, do, SURVEY_WITHIN, cancellation))
     return Confirmation(context.job.environment_name, tuple(done.found), {**surveyed.lost, **done.lost})
+
+
+def _take_back(hosts: Mapping[str, Host], order: ArmOrder) -> dict[str, RollbackOpsError]:
+    """Disarm every host, also those that did not answer: they may be armed. Returns those that may still be."""
+    undone = sort_answers(each(hosts, lambda name: hosts[name].confirm(order.run), SURVEY_WITHIN, Cancellation()))
+    hint = "Run `rollback-ops confirm` when it can be reached."
+    return {
+        name: Refused(f"{name}: it may be armed until {order.until}: {error.without(name)}", hint)
+        for name, error in undone.lost.items()
+    }
 
 
 def _unfit(survey: Survey) -> Refused | None:

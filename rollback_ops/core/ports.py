@@ -72,8 +72,8 @@ class Host(Protocol):
     def arm(self, order: ArmOrder) -> Armed:
         """Let the host go back by itself, unless somebody confirms. Raises ``Refused`` when that is not possible."""
 
-    def confirm(self) -> bool:
-        """Disarm the host: its live release stays. Returns whether it was armed."""
+    def confirm(self, run: str = "") -> bool:
+        """Disarm the host: its live release stays. Returns whether it was armed, by this run where one is given."""
 
     def schema(self, releases: Sequence[str], timeout: float | None) -> SchemaAnswer:
         """Ask for the database's versions, within ``timeout`` seconds (None: not), and for what releases know."""

@@ -184,10 +184,12 @@ class FakeHost:
         self.armed = Armed(order.run, self.live.name, order.until, order.owner)
         return self.armed
 
-    def confirm(self) -> bool:
-        self._begin("confirm")
-        was, self.armed = self.armed, None
-        return was is not None
+    def confirm(self, run: str = "") -> bool:
+        self._begin("confirm", run)
+        if self.armed is None or run not in ("", self.armed.run):
+            return False
+        self.armed = None
+        return True
 
     def schema(self, releases: Sequence[str], timeout: float | None) -> SchemaAnswer:
         self._begin("schema", " ".join(releases) if timeout is None else f"database {' '.join(releases)}")

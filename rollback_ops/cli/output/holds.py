@@ -64,7 +64,7 @@ def armed(done: Arming) -> Iterator[Line]:
     for host in done.bare:
         yield Line(f"! {host}  nothing is live, so there is nothing to go back to: it is not armed", "warning")
     if done.lost:
-        yield Line("✗ no host is armed", "bad")
+        yield Line("✗ not every host could be armed: the others are disarmed again", "bad")
 
 
 def confirmed(done: Confirmation) -> Iterator[Line]:

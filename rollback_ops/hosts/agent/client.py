@@ -122,8 +122,8 @@ class AgentHost:
             raise Refused(f"{self.name}: it could not be armed", "May this user write to .rollback?")
         return armed
 
-    def confirm(self) -> bool:
-        return self._operate("confirm").status == 0
+    def confirm(self, run: str = "") -> bool:
+        return self._operate("confirm", *filter(None, (run,))).status == 0
 
     def schema(self, releases: Sequence[str], timeout: float | None) -> SchemaAnswer:
         within = _LOOK_WITHIN + (timeout or 0.0)

@@ -102,6 +102,20 @@ def test_a_rollback_in_the_meantime_disarms_it(sandbox: Sandbox) -> None:
     assert not sandbox.host.confirm()
 
 
+@pytest.mark.parametrize(("begins", "outcome"), [("false", "refused"), ("true", "put_back")])
+def test_a_rollback_that_changed_nothing_leaves_it_armed(tmp_path: Path, begins: str, outcome: str) -> None:
+    traffic = {"drain": begins, "undrain": "true"}
+    sandbox = Sandbox(tmp_path, "dash", {"stop": "false"}, traffic=traffic)
+    armed = sandbox.host.arm(order())
+    result, _ = sandbox.switch(run=LATER)
+    assert (result.outcome, sandbox.host.survey().armed) == (outcome, armed)
+
+
+def test_one_run_cannot_disarm_what_another_has_armed(sandbox: Sandbox) -> None:
+    sandbox.host.arm(order())
+    assert (sandbox.host.confirm(LATER), sandbox.host.confirm(RUN)) == (False, True)
+
+
 def test_a_host_that_was_booted_while_armed_stays_as_it_is_and_says_so(sandbox: Sandbox) -> None:
     sandbox.host.arm(order())
     armed = sandbox.state / "armed"

@@ -36,10 +36,10 @@ read_armed() {
     [ "$armed_boot" = "$boot" ] || armed_lost=yes
 }
 
-# confirm: the live release stays.
+# confirm [RUN]: the live release stays. With RUN, only where that run has armed the host.
 confirm() {
     read_armed
-    [ -n "$armed_run" ] && disarm confirmed || return 1
+    [ -n "$armed_run" ] && [ "${1:-$armed_run}" = "$armed_run" ] && disarm confirmed || return 1
     say confirmed "$armed_run" "$armed_target"
 }
 
@@ -55,11 +55,17 @@ disarm() {
     return 0
 }
 
+# disarm_after OUTCOME: a run that makes its target live decides about the host. One that changes nothing leaves it armed.
+disarm_after() {
+    [ -e "$state/armed" ] || return 0
+    case $1 in switched | not_started | still_starting) read_armed && disarm superseded || : ;; esac
+}
+
 # fire RUN: nobody confirmed in time. A run that holds the host has it alone, and disarms it.
 fire() {
     run=$1 dir=$state/runs/$1
     now
-    patience=$((now + 3000))
+    patience=$((now + RO_TOTAL_LIMIT * 100 + 1000))
     while lock_is_held || { read_lease; [ "$left" -gt 0 ]; }; do
         now
         [ "$now" -lt "$patience" ] || break

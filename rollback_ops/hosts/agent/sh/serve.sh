@@ -21,19 +21,20 @@ switch() {
 # command left running in the worker's control group, and a start of Compose that goes on.
 # launch [SECONDS]: after so many, it goes back by itself (arm.sh).
 launch() {
-    delay=${1:-} what=worker mode=control-group
+    delay=${1:-} what=worker mode=control-group limit=$RO_TOTAL_LIMIT
     case $RO_MANAGER in custom | compose) mode=process ;; esac
     # Without work for it, the second program is not started.
     unless_done="[ -e $dir/done ] || exec"
     set --
-    [ -z "$delay" ] || what=fire
+    # It waits for the transaction of another run before its own.
+    [ -z "$delay" ] || what=fire limit=$((2 * RO_TOTAL_LIMIT + 10))
     [ -z "$delay" ] || set -- "--on-active=$delay" --timer-property=AccuracySec=100ms
     for name in $LOGIN; do
         eval "set -- \"\$@\" \"--setenv=$name=\${$name:-}\""
     done
     if [ "$uid" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run >/dev/null &&
         systemd-run --quiet --no-block --collect --unit="rollback-ops-$run" "$@" -p "KillMode=$mode" \
-            -p "RuntimeMaxSec=$RO_TOTAL_LIMIT" -p "TimeoutStopSec=$RO_TOTAL_LIMIT" -p "ExecStopPost=/bin/sh -c \"$unless_done /bin/sh $dir/program aftermath $run\"" \
+            -p "RuntimeMaxSec=$limit" -p "TimeoutStopSec=$RO_TOTAL_LIMIT" -p "ExecStopPost=/bin/sh -c \"$unless_done /bin/sh $dir/program aftermath $run\"" \
             /bin/sh "$dir/program" "$what" "$run" </dev/null >/dev/null 2>&1; then
         return
     fi

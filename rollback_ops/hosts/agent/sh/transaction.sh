@@ -184,6 +184,7 @@ finish() {
     # Another run has the lease, and its own open transaction.
     holds_lease || { lost_lease; return; }
     case $1 in switched | refused | put_back | superseded) ;; *) manage "$RO_LOGS" 5 2>&1 </dev/null | tail -n 20 | prefixed log >&3 ;; esac
+    disarm_after "$1"
     if [ "$1" = switched ]; then
         read_state
         old_processes

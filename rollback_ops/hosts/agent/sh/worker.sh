@@ -66,8 +66,6 @@ begin() {
         return 1
     fi
     forget_old_open
-    # Whoever changes the host has decided about it.
-    [ ! -e "$state/armed" ] || { read_armed && disarm superseded; }
 }
 
 is_done() {
