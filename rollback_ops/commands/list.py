@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rollback_ops.commands.choice import choose
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.core.errors import Exit, RollbackOpsError
 from rollback_ops.core.hold import merged
 from rollback_ops.core.model import Hold, Survey
 from rollback_ops.core.order import Ranking
-from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Selection, make_plan
-from rollback_ops.core.tasks import Cancellation, each
-from rollback_ops.core.unfinished import going_on
+from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Selection
+from rollback_ops.core.tasks import Cancellation
 from rollback_ops.core.versions import Versions
 
 
@@ -48,16 +48,7 @@ def list_releases(context: Context, cancellation: Cancellation) -> Releases:
     )
     with context.closing():
         answers = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
-        surveys = list(answers.found.values())
-        journals = lambda: _journals(context, answers.found, cancellation)  # noqa: E731
-        selection = going_on(selection, job.about, surveys, answers.lost, journals)
-    decision = make_plan(surveys, selection) if surveys else Refusal("no host can be reached")
-    versions = Versions(surveys)
+        decision = choose(context, selection, answers, cancellation)
+    versions = Versions(list(answers.found.values()))
     ranking = Ranking(versions.labelled(), selection.order, None if versions.are_names else versions.name)
     return Releases(context.job.environment_name, answers.found, ranking, versions, decision, answers.lost)
-
-
-def _journals(context: Context, reached: Mapping[str, Survey], cancellation: Cancellation) -> list[str]:
-    hosts = {host.name: host for host in context.hosts if host.name in reached}
-    read = sort_answers(each(hosts, lambda name: hosts[name].journal(), SURVEY_WITHIN, cancellation))
-    return [line for lines in read.found.values() for line in lines]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rollback_ops.commands.choice import choose
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.commands.run import selection_of
 from rollback_ops.core.errors import Exit, RollbackOpsError
 from rollback_ops.core.model import Release, Survey
-from rollback_ops.core.plan import NothingToDo, Plan, Refusal, make_plan
+from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.schema import SchemaAnswer
 from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.integrations.git import Commits, between
@@ -42,14 +43,15 @@ def preview(context: Context, cancellation: Cancellation) -> Preview:
     """Survey the hosts, choose as a rollback would, and compare the target with what is live."""
     with context.closing():
         answers = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
-        surveys, environment = list(answers.found.values()), context.job.environment_name
-        decision = make_plan(surveys, selection_of(context)) if surveys else Refusal("no host can be reached")
+        environment = context.job.environment_name
+        decision = choose(context, selection_of(context), answers, cancellation)
         going = {host.host for host in decision.with_action("switch")} if isinstance(decision, Plan) else set()
-        first = next((survey for survey in surveys if survey.host in going), None)
+        first = next((survey for survey in answers.found.values() if survey.host in going), None)
         if first is None or not isinstance(decision, Plan):
             return Preview(environment, decision, None, None, Commits(why="nothing would change"), None, answers.lost)
-        leaves, target = first.release(first.origin), first.release(decision.target)
-        migrations = _migrations(context, first, decision.target, cancellation)
+        there = decision.target_on(first.host)
+        leaves, target = first.release(first.origin), first.release(there)
+        migrations = _migrations(context, first, there, cancellation)
     commits = between(target.revision if target else "", leaves.revision if leaves else "")
     return Preview(environment, decision, leaves, target, commits, migrations, answers.lost)
 
@@ -64,5 +66,5 @@ def _migrations(context: Context, survey: Survey, target: str, cancellation: Can
     answer = asked[survey.host]
     if not isinstance(answer, SchemaAnswer) or not {target, survey.origin} <= answer.known.keys():
         return None
-    known = set(answer.known[target].lines)
-    return tuple(line for line in answer.known[survey.origin].lines if line not in known)
+    known, live = set(answer.known[target].lines), answer.known[survey.origin].lines
+    return tuple(line for line in live if line not in known) if live else None
