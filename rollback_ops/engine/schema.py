@@ -64,9 +64,10 @@ def _objection(schema: Schema, spec: RollbackSpec, fleet: Fleet, asked: Survey, 
     ahead = unknown_to(target, versions, by_file=bool(schema.understands))
     if not ahead:
         return None
-    nearest = _nearest(schema, fleet, asked, plan.target_on(asked.host), versions)
+    nearest = _nearest(schema, spec, fleet, asked, plan.target_on(asked.host), versions)
     why = f"the database is ahead of {plan.target}, which does not know {named(ahead)}"
-    hint = f"The nearest release that knows it is {nearest}: name it with --to." if nearest else "No release knows it."
+    known = f"The nearest release that knows it is {nearest}: name it with --to."
+    hint = known if nearest else "No newer release that could be gone to knows it."
     return Refusal(why, f"{hint} {_GO_ON}")
 
 
@@ -84,10 +85,13 @@ def _unknown(why: str) -> Refusal:
     return Refusal(f"nobody knows whether the target knows the database: {why}", _GO_ON)
 
 
-def _nearest(schema: Schema, fleet: Fleet, asked: Survey, target: str, versions: Sequence[str]) -> str:
-    """Return the release nearest to the target that knows the database; empty when none does."""
-    ranking = Ranking([asked], None)
-    usable = [r.name for r in asked.releases if not r.problem and r.name not in (target, asked.origin)]
+def _nearest(
+    schema: Schema, spec: RollbackSpec, fleet: Fleet, asked: Survey, target: str, versions: Sequence[str]
+) -> str:
+    """Return the release nearest to the target that knows the database and is not bad; empty when there is none."""
+    ranking = Ranking([asked], spec.selection.order)
+    sound = [r.name for r in asked.releases if not r.problem and r.mark != "bad"]
+    usable = [name for name in sound if name not in (target, asked.origin)]
     newer = [name for name in ranking.newest_first(usable) if ranking.newer(name, target)][-_MOST_ASKED:]
     answer = fleet.schema(asked.host, newer, None) if newer else None
     if answer is None or isinstance(answer, RollbackOpsError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -55,10 +56,24 @@ def test_a_target_that_does_not_know_the_database_is_refused_before_anything_is_
     record = run(one, two)
     assert (record.outcome, one.did("switch"), two.did("switch")) == ("refused", [], [])
     assert "does not know 3" in record.hosts[0].detail
-    assert "b3" in record.hosts[0].detail
     assert [about for about in (*one.did("schema"), *two.did("schema")) if about.startswith("database")] == [
         "database b2 b4"
     ]
+
+
+def test_the_nearest_release_that_knows_the_database_is_named_and_never_a_bad_one() -> None:
+    known = {"b1": knows(1), "b2": knows(1, 2), "b3": knows(1, 2, 3), "b4": knows(1, 2, 3)}
+    refused = run(host(knows=known, versions=("1", "2")), backup="b1")
+    assert (refused.outcome, "is b2:" in refused.hosts[0].detail) == ("refused", True)
+    assert "b3" not in run(host(knows=known), backup="b1").hosts[0].detail
+
+
+def test_the_nearest_release_is_the_nearest_in_the_order_of_the_settings() -> None:
+    names = ("b9", "b2", "b1", "b4")
+    there = tuple(replace(r, live_since=float(1 + names.index(r.name))) for r in releases(*names))
+    known = {"b9": knows(1), "b2": knows(1, 2), "b1": knows(1, 2), "b4": knows(1, 2)}
+    refused = run(host(releases=there, knows=known, versions=("2",)), backup="b9", order="deployed")
+    assert (refused.outcome, "is b2:" in refused.hosts[0].detail) == ("refused", True)
 
 
 def test_a_target_that_knows_it_is_gone_to_without_a_word() -> None:
