@@ -304,7 +304,7 @@ def _strategy(state: RunState) -> StrategyRecord | None:
         hosts=len(rollout.hosts),
         shares=tuple(ShareRecord(**share) for share in shares),
         stopped=state.stopped,
-        then=f"rollback-ops resume {state.info.environment}" if state.unfinished else "",
+        then=state.then,
     )
 
 

@@ -127,7 +127,8 @@ class RunState:
     ``superseded`` has the hosts that somebody else took over from this run, and who did. ``locked_out``: how often
     another run took the lock between the survey and the switch. ``rollout`` has the waves,
     where hosts are not changed all at once, ``waves`` those that began, and ``stopped`` why no new one does.
-    ``stored`` is the plan that the hosts know; the run that ``resumes`` one has found it there.
+    ``stored`` is the plan for the hosts' journals (``plan_is_stored``: in one of them at least, where ``resume`` finds
+    it); the run that ``resumes`` one has found it there.
     ``regions`` maps hosts to their region, where there are any.
     """
 
@@ -153,6 +154,7 @@ class RunState:
     stopped: str = ""
     restores: bool = False
     stored: StoredPlan | None = None
+    plan_is_stored: bool = False
     resumes: bool = False
     warnings: list[str] = field(default_factory=list)
     cancelled: int = 0
@@ -175,6 +177,15 @@ class RunState:
         begun = {run.wave.number for run in self.waves if run.finished_at}
         left = self.rollout and any(wave.number not in begun for wave in self.rollout.waves)
         return bool(left) and not self.info.dry_run and not any(attempt.goes_back for attempt in self.attempts)
+
+    @property
+    def then(self) -> str:
+        """The command that goes on with the waves that are left; empty where none are."""
+        if not self.unfinished or self.stored is None:
+            return ""
+        if self.resumes or self.plan_is_stored:
+            return f"rollback-ops resume {self.info.environment}"
+        return f"rollback-ops rollback {self.info.environment} --to {self.stored.target}"
 
     @property
     def changing(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rollback_ops.core.journal import read_journal
 from rollback_ops.core.plan import Refusal
 from rollback_ops.core.rollout import named
 from rollback_ops.core.run import RunState
@@ -37,9 +38,28 @@ def overridden(fleet: Fleet, state: RunState) -> str:
     )
 
 
+def without_plan(fleet: Fleet, state: RunState) -> Refusal | None:
+    """Return why a rollback that stopped cannot be gone on with: no host has its plan. None where none stopped."""
+    records, _ = read_journal(_lines(fleet, state), state.info.about)
+    last = records[0] if records else None
+    if last is None or not (last.strategy and last.strategy.then):
+        return None
+    lives = {name: survey.origin for name, survey in state.surveys.items()}
+    left = [h.host for h in last.hosts if h.outcome == "not_begun" and lives.get(h.host) == h.from_.release]
+    if not left:
+        return None
+    anew = f"rollback-ops rollback {state.info.environment} --to {last.to.label}"
+    hint = f"Run `{anew}`: hosts that are done are left alone."
+    return Refusal(f"the rollback {last.id} did not reach {named(left)}, and no host has stored its plan", hint)
+
+
 def _open(fleet: Fleet, state: RunState) -> StoredPlan | None:
-    lines = [line for found in fleet.journals(state.surveys).values() for line in found]
-    return open_plan(lines, state.info.about, {name: survey.origin for name, survey in state.surveys.items()})
+    lives = {name: survey.origin for name, survey in state.surveys.items()}
+    return open_plan(_lines(fleet, state), state.info.about, lives)
+
+
+def _lines(fleet: Fleet, state: RunState) -> list[str]:
+    return [line for found in fleet.journals(state.surveys).values() for line in found]
 
 
 def objection(state: RunState) -> Refusal | None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from rollback_ops.core.errors import Cancelled, RollbackOpsError
 from rollback_ops.core.outcome import overtime, record_of
 from rollback_ops.core.patience import Patience
-from rollback_ops.core.plan import Plan
+from rollback_ops.core.plan import NothingToDo, Plan
 from rollback_ops.core.ports import Announcer
 from rollback_ops.core.record import Record
 from rollback_ops.core.rollout import named
@@ -19,7 +19,7 @@ from rollback_ops.engine.change import change_all
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.preflight import choose
 from rollback_ops.engine.recovery import next_attempt
-from rollback_ops.engine.resuming import objection, overridden, take_up
+from rollback_ops.engine.resuming import objection, overridden, take_up, without_plan
 from rollback_ops.engine.rollout import go_back, plan_waves, roll_out
 from rollback_ops.engine.spec import RollbackSpec
 from rollback_ops.engine.waiting import begin_anew, wait_for_hosts
@@ -71,6 +71,8 @@ def _plan(spec: RollbackSpec, fleet: Fleet, state: RunState, patience: Patience)
     journals = lambda: (line for lines in fleet.journals(state.surveys).values() for line in lines)  # noqa: E731
     selection = going_on(spec.selection, spec.info.about, surveys, state.lost, journals)
     state.decision = decision = choose(replace(spec, selection=selection), fleet, surveys, {})
+    if isinstance(decision, NothingToDo) and selection.resume:
+        state.decision = without_plan(fleet, state) or decision
     if isinstance(decision, Plan):
         state.warnings += [warning for warning in decision.warnings if warning not in state.warnings]
         fleet.progress.phase("plan", f"{state.origin or 'nothing'} → {decision.target}")

@@ -73,6 +73,7 @@ def _store(fleet: Fleet, state: RunState) -> None:
         state.warnings.append("the plan has too many hosts to be stored on them: `resume` cannot go on with it")
         return
     errors = fleet.note(state.info.id, state.surveys, plan.line())
+    state.plan_is_stored = len(errors) < len(state.surveys)
     state.warnings += [f"{name}: it could not store the plan: {error.without(name)}" for name, error in errors.items()]
 
 

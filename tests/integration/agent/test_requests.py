@@ -14,9 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rollback_ops.config import Strategy
 from rollback_ops.core.errors import BadAnswer, Refused
 from rollback_ops.core.model import HostCommand, SwitchOrder
 from rollback_ops.core.record import Record
+from rollback_ops.core.rollout import Amount
+from rollback_ops.core.stored_plan import StoredPlan, read_plan
+from rollback_ops.engine.strategy import resolve
 from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.agent.restricted import request
 from rollback_ops.hosts.local import LocalTransport
@@ -202,6 +206,7 @@ def test_a_run_may_put_back_what_it_started_from_though_it_is_marked_bad(sandbox
         line("intent", **{"from": "r1"}),
         line("intent", to="r1"),
         line("end"),
+        line("plan"),
         line("intent")[:-1] + ',"id":"another-run"}',
         line("intent")[:-1] + ',"\\u0069d":"another-run"}',
         line("intent")[:-1] + ',"service":"other"}',
@@ -245,6 +250,44 @@ def test_a_line_that_is_not_this_runs_record_is_not_written(sandbox: Standalone,
     assert not (sandbox.state / "marks").exists()
 
 
+def plan_line(**words: Any) -> str:
+    """The plan of RUN for hosts of every kind of address."""
+    hosts = ["deploy@bot1.example.org:2222", "10.0.0.7", "app$a+b@[fe80::1%eth0]:22", "id", "event"]
+    rollout = resolve(Strategy(canary=Amount(1)), hosts, regions=dict.fromkeys(hosts, "eu"))
+    plan = StoredPlan(
+        RUN, "rosey", "prod", "2024-01-01T00:00:00Z", "r2", "", dict.fromkeys(hosts, "r3"), (), rollout, {}
+    )
+    return replace(plan, **words).line()
+
+
+def test_a_plan_is_written_before_anything_is_changed_and_its_record_after_it(
+    sandbox: Standalone, asked: AgentHost
+) -> None:
+    asked.record(RUN, {}, plan_line())
+    asked.record(RUN, {}, record_line())
+    assert [read_plan(text) is not None for text in asked.journal()] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        plan_line(id="another-run"),
+        plan_line(service="other"),
+        plan_line(environment="test"),
+        plan_line()[:-1],
+        plan_line()[:-1] + ',"id":"another-run"}',
+        plan_line()[:-1] + ',"Id":"another-run"}',
+        plan_line()[:-1] + ',"\\u0069d":"another-run"}',
+        plan_line()[:-1] + ',"event":"intent"}',
+        plan_line() + plan_line(),
+    ],
+)
+def test_a_line_that_is_not_this_runs_plan_is_not_written(sandbox: Standalone, asked: AgentHost, text: str) -> None:
+    with pytest.raises(BadAnswer):
+        asked.record(RUN, {}, text)
+    assert not (sandbox.store / "journal.jsonl").exists()
+
+
 def test_a_record_of_a_run_that_this_host_never_had_is_not_written(sandbox: Standalone, asked: AgentHost) -> None:
     with pytest.raises(BadAnswer):
         asked.record(RUN, {}, record_line())
@@ -275,7 +318,7 @@ def test_every_record_that_we_write_is_taken(sandbox: Standalone, found: Record)
     ours = found.model_copy(update={"id": RUN, "service": "rosey", "environment": "prod"})
     script = sandbox.root.parent / "rules.sh"
     lines = [text for text in sandbox.program.read_text().splitlines() if text != 'break_glass "$@"']
-    script.write_text("\n".join([*lines, 'is_own_line "$1" "$(cat "$2")" schema_version', ""]))
+    script.write_text("\n".join([*lines, 'is_own_line "$1" "$(cat "$2")" record', ""]))
     text = sandbox.root.parent / "line"
     text.write_text(ours.line())
     words = [str(sandbox.tools / "sh"), str(script), RUN, str(text)]

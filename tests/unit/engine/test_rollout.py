@@ -12,8 +12,8 @@ import pytest
 from rollback_ops import checks
 from rollback_ops.config import Check, CommandCheck, Strategy, Verify
 from rollback_ops.core import tasks
-from rollback_ops.core.errors import ConnectionLost, HostUnreachable
-from rollback_ops.core.model import ServiceState, StepReport, SwitchOrder, SwitchResult, Unit
+from rollback_ops.core.errors import BadAnswer, ConnectionLost, HostUnreachable
+from rollback_ops.core.model import Hold, Note, ServiceState, StepReport, SwitchOrder, SwitchResult, Unit
 from rollback_ops.core.plan import Selection
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import RunInfo
@@ -33,12 +33,18 @@ class Checked(FakeHost):
     """A host whose health is that of the release that is live. ``sick``: releases that are unhealthy here.
 
     ``undrains``: whether the load balancer takes it back after a start. ``silent_without_questions``: whether it does
-    not answer where no check asks.
+    not answer where no check asks. ``stores_plans``: whether its journal takes them.
     """
 
     sick: frozenset[str] = frozenset()
     undrains = True
+    stores_plans = True
     silent_without_questions = False
+
+    def record(self, run: str, notes: Mapping[str, tuple[Note, str]], line: str, hold: Hold | None = None) -> None:
+        if read_plan(line) and not self.stores_plans:
+            raise BadAnswer(f"{self.name}: refused")
+        super().record(run, notes, line, hold)
 
     def switch(self, order: SwitchOrder, on_step: Callable[[StepReport], None]) -> SwitchResult:
         result = super().switch(order, on_step)
@@ -407,6 +413,30 @@ def test_it_goes_on_after_the_canary_that_somebody_has_looked_at() -> None:
     record = resume(stage)
     assert (record.exit_code, stage.live) == (0, ["b2"] * 4)
     assert [wave.number for wave in record.waves] == [2, 3, 4]
+
+
+def test_a_plan_that_no_host_stored_is_gone_on_with_by_its_target() -> None:
+    stage = Stage()
+    for host in stage.hosts.values():
+        host.stores_plans = False
+    stopped = stage.roll_back(canary=1, max_parallel=3, after_canary="stop")
+    assert stopped.strategy is not None
+    assert stopped.strategy.then == "rollback-ops rollback prod --to b2"
+    refused = resume(stage)
+    assert (refused.exit_code, refused.outcome, stage.switched) == (1, "refused", ["h1"])
+    assert stage.roll_back(Selection(backup="b2"), max_parallel=3).exit_code == 0
+    assert stage.live == ["b2"] * 4
+    assert resume(stage).outcome == "nothing_to_do", "all is done"
+
+
+def test_one_host_that_stored_the_plan_is_enough_to_go_on_with_it() -> None:
+    stage = Stage()
+    for name in ("h1", "h2", "h4"):
+        stage[name].stores_plans = False
+    stopped = stage.roll_back(canary=1, max_parallel=3, after_canary="stop")
+    assert stopped.strategy is not None
+    assert stopped.strategy.then == "rollback-ops resume prod"
+    assert (resume(stage).exit_code, stage.live) == (0, ["b2"] * 4)
 
 
 def test_a_host_that_was_deployed_to_since_is_a_refusal() -> None:

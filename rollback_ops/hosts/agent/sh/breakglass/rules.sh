@@ -9,7 +9,7 @@ may_switch() {
     look_at_current
     find_open
     origin=$(release_behind "$open_source")
-    is_own_line "$1" "$7" event || no_request
+    is_own_line "$1" "$7" intent || no_request
     case ${7#*'"from":'} in *'"from":'*) no_request ;; esac
     way=',"to":"'$2'",'
     case $7 in *',"from":null'"$way"* | *",\"from\":\"$live_name\"$way"* | *",\"from\":\"$origin\"$way"*) ;; *) no_request ;; esac
@@ -72,10 +72,10 @@ is_put_back() {
 may_record() {
     is_plain "$@"
     [ "$#" -ge 2 ] || no_request
-    if [ -n "$2" ]; then
-        # A host has a directory of every run that changed something here.
-        [ -d "$state/runs/${1%.*}" ] || no_request
-        is_own_line "$1" "$2" schema_version || no_request
+    if [ -n "$2" ] && ! is_own_line "$1" "$2" plan; then
+        # A host has a directory of every run that changed something here, and the plan of one that was to.
+        [ -d "$state/runs/${1%.*}" ] || grep -qF "{\"event\":\"plan\",\"id\":\"${1%.*}\"," "$journal" 2>/dev/null || no_request
+        is_own_line "$1" "$2" record || no_request
     fi
     look_at_current
     known=" $live_name "
@@ -92,29 +92,32 @@ may_record() {
     done
 }
 
-# is_own_line RUN TEXT KEY: whether it is one JSON object that begins with KEY (event or schema_version), about this run,
-# service and environment. Each of these names stands in it once, as the last of two would count.
+# is_own_line RUN TEXT KIND: whether it is one JSON object of this kind (intent, plan or record), about this run, service
+# and environment. Each of these names stands in it once, as the last of two would count.
 is_own_line() {
-    case $2 in
-        '{"event":"intent","id":"'"${1%.*}\",$ABOUT,"* | '{"schema_version":'[0-9]',"id":"'"${1%.*}\",$ABOUT,"*) ;;
+    case $3,$2 in
+        intent,'{"event":"intent","id":"'"${1%.*}\",$ABOUT,"* | plan,'{"event":"plan","id":"'"${1%.*}\",$ABOUT,"*) begins=event ;;
+        record,'{"schema_version":'[0-9]',"id":"'"${1%.*}\",$ABOUT,"*) begins=schema_version ;;
         *) return 1 ;;
     esac
     KEY=$(printf '\001') VALUE=$(printf '\002')
     outline=$(outline "$2")
-    case $outline in '{'"$KEY$3:${VALUE},${KEY}id:$VALUE,${KEY}service:$VALUE,${KEY}environment:$VALUE,"*) ;; *) return 1 ;; esac
+    case $outline in '{'"$KEY$begins:${VALUE},${KEY}id:$VALUE,${KEY}service:$VALUE,${KEY}environment:$VALUE,"*) ;; *) return 1 ;; esac
     rest=${outline#*"${KEY}environment:"}
     case $rest in *"${KEY}event:"* | *"${KEY}schema_version:"* | *"${KEY}id:"* | *"${KEY}service:"* | *"${KEY}environment:"* | *"${KEY}from:"*"${KEY}from:"* | *"${KEY}to:"*"${KEY}to:"*) return 1 ;; esac
     printf '%s\n' "$outline" | grep -qE "^\{${KEY}[a-z_]+:$VALUE(,${KEY}[a-z_]+:$VALUE)*\}$"
 }
 
-# outline JSON: the keys of an object, with VALUE for every value. Text that is not JSON gives another outline.
+# outline JSON: the keys of an object, with VALUE for every value. Text that is not JSON gives another outline. In a plan,
+# names of hosts are keys, too, below the first level.
 outline() {
     printf '%s\n' "$1" | sed -E "
 s@\"([a-z_]+)\":@$KEY\1:@g
+s@([{,])\"[][A-Za-z0-9_.:%@+\$-]+\":@\1${KEY}HOST:@g
 s@\"([^\"\\\\]|\\\\[\"\\\\/bfnrt]|\\\\u[0-9A-Fa-f]{4})*\"@$VALUE@g
 s@([:,[])(true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?)@\1$VALUE@g
 :again
 s@\[($VALUE(,$VALUE)*)?\]@$VALUE@g
-s@([:,[])\{(${KEY}[a-z_]+:$VALUE(,${KEY}[a-z_]+:$VALUE)*)?\}@\1$VALUE@g
+s@([:,[])\{(${KEY}[a-zA-Z_]+:$VALUE(,${KEY}[a-zA-Z_]+:$VALUE)*)?\}@\1$VALUE@g
 t again"
 }
