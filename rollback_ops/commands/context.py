@@ -191,14 +191,17 @@ def deployment_recorder(
 
 
 def hurried(service: Service) -> Service:
-    """Return the service with the limits of an emergency: a hanging stop and a hanging start both fit its total."""
+    """Return the service with the limits of an emergency: a hanging stop, start and ``undrain`` all fit its total."""
     limits = service.limits
     total = limits.emergency_total
     shorter = Limits(
         **limits.model_dump()
         | {"total": total, "stop": min(limits.stop, total / 6), "start": min(limits.start, total / 3)}
     )
-    return service.model_copy(update={"limits": shorter})
+    traffic = service.traffic and service.traffic.model_copy(
+        update={"timeout": min(service.traffic.timeout, total / 6)}
+    )
+    return service.model_copy(update={"limits": shorter, "traffic": traffic})
 
 
 def credentials(secrets: Secrets, environ: Mapping[str, str]) -> SshCredentials:

@@ -68,6 +68,6 @@ def program_for(context: Context) -> str:
             reader=managers.reader(job.service),
             questions=questions,
             thresholds=checks.thresholds(job.service.checks, job.service.verify),
-            hurried=hurried(job.service).limits,
+            hurried=hurried(job.service),
         )
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from rollback_ops import checks
-from rollback_ops.commands.context import Context
+from rollback_ops.commands.context import Context, hurried
 from rollback_ops.commands.result import RunResult
 from rollback_ops.config import MetricCheck
 from rollback_ops.config.reason import Reason
@@ -44,6 +44,7 @@ def spec_of(context: Context, reason: Reason) -> RollbackSpec:
         request.ignore_schema,
         checks.metrics(service.checks),
         partial(fetched, context),
+        traffic_time=(hurried(service) if request.emergency else service).traffic_time,
     )
 
 

@@ -333,6 +333,11 @@ class Service(Section):
     limits: Limits = Field(default_factory=Limits)
     mask: tuple[SecretPattern, ...] = ()
 
+    @property
+    def traffic_time(self) -> float:
+        """The seconds that ``drain`` and ``undrain`` of one transaction take at most, beyond ``limits.total``."""
+        return 2 * self.traffic.timeout if self.traffic else 0.0
+
     @model_validator(mode="after")
     def _every_check_can_pass(self) -> Service:
         for name, check in self.checks.items():

@@ -30,8 +30,10 @@ def switch(
         return
     fleet.progress.phase("switch", f"{named(orders)} to {attempt.plan.target}", len(orders))
     announcer.changing(provisional(state))
+    fleet.extend(spec.traffic_time)
     # Hosts that go back are finished even when the time is up.
-    switched = fleet.switch(orders, spec.limits.stop + spec.limits.start if attempt.goes_back else 1.0)
+    way_back = spec.limits.stop + spec.limits.start + spec.traffic_time
+    switched = fleet.switch(orders, way_back if attempt.goes_back else 1.0)
     attempt.switched.update(switched)
     state.warnings += _side_effects(switched)
     if not attempt.locked_out:

@@ -110,4 +110,5 @@ def _host(
     parse_units: Callable[[str], tuple[Unit, ...]],
     place: str = "",
 ) -> AgentHost:
-    return AgentHost(transport, text, parse_units, service.limits.total + _MARGIN, place, about)
+    within = service.limits.total + service.traffic_time + _MARGIN
+    return AgentHost(transport, text, parse_units, within, place, about)

@@ -26,7 +26,7 @@ def text_of(sandbox: Sandbox) -> str:
             reader=managers.reader(service),
             questions={name: q for name, check in looks.items() if (q := getattr(check, "question", None))},
             thresholds=checks.thresholds(service.checks, service.verify),
-            hurried=service.limits,
+            hurried=service,
         )
     )
 

@@ -86,7 +86,7 @@ def assignments(about: ServiceId, service: Service, manager: Manager) -> str:
         "NEEDS": "\n".join(manager.needs),
         "STOP_LIMIT": whole(service.limits.stop),
         "START_LIMIT": whole(service.limits.start),
-        "TOTAL_LIMIT": whole(service.limits.total),
+        "TOTAL_LIMIT": whole(service.limits.total + service.traffic_time),
         **_traffic(service),
     }
     if schema := service.database:

@@ -14,7 +14,6 @@ from rollback_ops.config import (
     Check,
     CommandCheck,
     HttpCheck,
-    Limits,
     LogsCheck,
     MetricCheck,
     ProcessCheck,
@@ -61,7 +60,7 @@ class Installation:
     reader: StateReader
     questions: Mapping[str, HostCommand]
     thresholds: Mapping[str, Thresholds]
-    hurried: Limits
+    hurried: Service
 
 
 def render(installation: Installation) -> str:
@@ -106,8 +105,11 @@ def _settings(wanted: Installation) -> str:
     return settings + _hurry(wanted.hurried) + _words() + _checks(wanted)
 
 
-def _hurry(limits: Limits) -> str:
-    named = {"STOP": limits.stop, "START": limits.start, "TOTAL": limits.total}
+def _hurry(service: Service) -> str:
+    limits = service.limits
+    named = {"STOP": limits.stop, "START": limits.start, "TOTAL": limits.total + service.traffic_time}
+    if service.traffic:
+        named["TRAFFIC"] = service.traffic.timeout
     return f"hurry() {{ {' '.join(f'RO_{name}_LIMIT={bundle.whole(limit)}' for name, limit in named.items())}; }}\n"
 
 

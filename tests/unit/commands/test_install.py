@@ -79,3 +79,13 @@ def test_the_program_is_the_same_in_an_emergency() -> None:
 
 def test_the_program_fits_into_one_command_with_room_for_the_settings() -> None:
     assert len(bundle.command(program_for(context(FakeHost())), "install", packed=True)) < 60_000
+
+
+@pytest.mark.parametrize(("timeout", "usual", "in_an_emergency"), [("30s", "120", "40"), ("2s", "64", "34")])
+def test_a_host_has_time_for_its_traffic_beyond_the_limits(timeout: str, usual: str, in_an_emergency: str) -> None:
+    traffic = {"drain": "true", "undrain": "true", "timeout": timeout}
+    program = program_for(context(FakeHost("h1"), traffic=traffic))
+    assert f"RO_TOTAL_LIMIT={usual}\n" in program
+    hurry = next(line for line in program.splitlines() if line.startswith("hurry()"))
+    assert f" RO_TOTAL_LIMIT={in_an_emergency} " in hurry
+    assert f" RO_TRAFFIC_LIMIT={min(5, int(timeout[:-1]))};" in hurry

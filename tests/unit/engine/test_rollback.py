@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -60,13 +61,20 @@ class Stage:
         total: float = 30.0,
         dry_run: bool = False,
         wait: float | None = 0.0,
+        traffic_time: float = 0.0,
     ) -> Record:
         info = RunInfo("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice", dry_run=dry_run)
         survey = tasks.begin(self.hosts, lambda name: self.hosts[name].survey())
         fleet = Fleet(list(self.hosts.values()), survey, self.listener, self.cancellation, total)
         thresholds = checks.thresholds(asked or {}, policy)
         spec = RollbackSpec(
-            info, selection, lambda release: checks.build(asked or {}, release), policy, thresholds, wait=wait
+            info,
+            selection,
+            lambda release: checks.build(asked or {}, release),
+            policy,
+            thresholds,
+            wait=wait,
+            traffic_time=traffic_time,
         )
         return roll_back(spec, fleet, self.listener)
 
@@ -910,6 +918,12 @@ def test_a_signal_before_the_switch_changes_nothing(
     assert (record.outcome, record.exit_code) == ("cancelled", code)
     assert [h.outcome for h in record.hosts] == ["cancelled", "cancelled"]
     assert not two.changed
+
+
+def test_the_time_that_draining_may_take_is_not_that_of_the_rollback(stage: Stage) -> None:
+    # The runner waits at least a second.
+    stage["h1"].before = {"switch": lambda: time.sleep(1.5)}
+    assert stage.roll_back(total=0.1, traffic_time=60.0).hosts[0].outcome == "succeeded"
 
 
 def test_a_signal_during_the_switch_lets_every_host_finish_and_record_it(two: Stage) -> None:

@@ -28,13 +28,20 @@ undrain() {
         step undrain failed "$begun" "it is still starting: it is given no traffic"
     elif ! comes_to_listen; then
         step undrain failed "$begun" "nothing listens on port $port: it is given no traffic"
-    elif manage "$RO_UNDRAIN" "$RO_TRAFFIC_LIMIT"; then
+    elif find_remaining && manage "$RO_UNDRAIN" "$remaining"; then
         step undrain ok "$begun"
         return
     else
         step undrain failed "$begun" "it runs, and is given no traffic"
     fi
     return 1
+}
+
+# Set remaining: the seconds that undrain may still take. Waiting for the service and the command share one limit.
+find_remaining() {
+    now
+    remaining=$(((begun + RO_TRAFFIC_LIMIT * 100 - now + 99) / 100))
+    remaining=$((remaining > 1 ? remaining : 1))
 }
 
 comes_to_listen() {
