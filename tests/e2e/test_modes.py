@@ -207,7 +207,7 @@ def test_what_a_rollback_abandoned_is_not_chosen_when_a_newer_release_fails_too(
     ended = rollback_ops("rollback", "prod", *WHY, "--json")
 
     assert ended.code == 0, ended.err
-    assert "bad" in {rejected["release"]: rejected["why"] for rejected in ended.document["rejected"]}["b2"]
+    assert "b2" in {rejected["release"] for rejected in ended.document["rejected"]}
     assert released(service) == "b1"
 
 
