@@ -133,7 +133,7 @@ def _excluded(environment: Environment, request: Request) -> tuple[str, ...]:
         if region not in environment.regions:
             raise UsageError(
                 f"{quoted(region)} is not a region of {request.environment}{did_you_mean(region, environment.regions)}",
-                f"Its regions are: {listed(environment.regions)}.",
+                f"Its regions are: {listed(environment.regions)}." if environment.regions else "It has no regions.",
             )
     if both := set(request.regions) & set(request.exclude_regions):
         raise UsageError(f"the region {listed(sorted(both))} is both named and excluded", "Leave one of them out.")

@@ -38,7 +38,7 @@ def complaint(toml: str | bytes, environ: Mapping[str, str] | None = None) -> st
         "pydantic",
         "Value error",
         "valid tuple",
-        "tag",
+        " tag",
         "https://errors",
     ):
         assert jargon not in message

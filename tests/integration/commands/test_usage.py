@@ -6,6 +6,7 @@ import select
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,8 +27,9 @@ def server() -> Iterator[socket.socket]:
 def rollback_ops(tmp_path: Path, server: socket.socket) -> RollbackOps:
     command = RollbackOps(tmp_path)
     host = f"deploy@127.0.0.1:{server.getsockname()[1]}"
-    service = {"root": "/srv/bot", "units": ["bot"], "limits": {"connect": "500ms"}}
-    environments = {"prod": {"hosts": [host]}, "staging": {}}
+    service = {"root": "/srv/bot", "current": "current-{environment}", "units": ["bot"], "limits": {"connect": "500ms"}}
+    regional = {"regions": {"eu": {"hosts": [host]}, "us": {"hosts": [host.replace("127.0.0.1", "127.0.0.2")]}}}
+    environments: dict[str, Any] = {"prod": {"hosts": [host]}, "staging": {}, "regional": regional}
     command.settings(dump({"services": {"bot": service}, "environments": environments}))
     return command
 
@@ -57,6 +59,18 @@ def test_a_command_without_a_mistake_does_contact_the_host(rollback_ops: Rollbac
         (["rollback", "prod", *WHY, "--service", "bit"], '"bot"'),
         (["rollback", "prod", *WHY, "--host", "elsewhere"], '"elsewhere"'),
         (["rollback", "prod", *WHY, "--local", "--host", "elsewhere"], "--local"),
+        (["rollback", "regional", *WHY, "--region", "ue"], '"ue"'),
+        (["rollback", "regional", *WHY, "--region", ""], "--region"),
+        (["rollback", "regional", *WHY, "--region", "eu", "--region", "a b"], '"a b"'),
+        (["rollback", "regional", *WHY, "--exclude-region", "su"], '"su"'),
+        (["rollback", "regional", *WHY, "--region", "eu", "--exclude-region", "eu"], "eu"),
+        (["rollback", "regional", *WHY, "--exclude-region", "eu", "--exclude-region", "us"], "region"),
+        (["rollback", "regional", *WHY, "--region", "us", "--host", "deploy@127.0.0.1:1"], "deploy@127.0.0.1"),
+        (["rollback", "regional", *WHY, "--region"], "--region"),
+        (["rollback", "prod", *WHY, "--region", "eu"], "no regions"),
+        (["resume", "regional", *WHY, "--region", "ue"], '"ue"'),
+        (["check", "regional", "--region", "ue"], '"ue"'),
+        (["list", "regional", "--exclude-region", "ue"], '"ue"'),
         (["rollback", "prod", "--trigger", "deploy-faled"], '"deploy-failed"'),
         (["rollback", "prod"], "--reason"),
         (["rollback", "prod", "--reason", "  \t "], "--reason"),
@@ -96,6 +110,8 @@ def test_what_was_typed_wrong_is_named_and_nothing_is_contacted(
         ("ROLLBACK_TRIGGER", "magic", '"magic"'),
         ("ROLLBACK_SSH_KEY", "not a key", "ROLLBACK_SSH_KEY"),
         ("ROLLBACK_CONFIG", "none.toml", "none.toml"),
+        ("ROLLBACK_REGION", "eu", '"eu"'),
+        ("ROLLBACK_EXCLUDE_REGION", "eu", '"eu"'),
         ("ROLLBACK_SERVICES__BOT__LIMITS__STOP", "soon", "ROLLBACK_SERVICES__BOT__LIMITS__STOP"),
     ],
 )
@@ -115,6 +131,8 @@ def test_a_variable_with_a_bad_value_is_named_and_nothing_is_contacted(
         ('"root"', '"rot"', "services.bot.rot"),
         ('"/srv/bot"', '"srv/bot"', 'services.bot.root = "srv/bot"'),
         ('"500ms"', '"soon"', "limits.connect"),
+        ('[environments."staging"]', "[environments.prod.strategy]\nmax_parallel = 0", "environments.prod.strategy"),
+        ('"regions" =', 'hosts = ["a"]\nregions =', "environments.regional"),
         ("]", "", "line 1"),
     ],
 )
