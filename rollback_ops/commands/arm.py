@@ -114,6 +114,6 @@ def _order(context: Context) -> ArmOrder:
     intent = json.dumps({"event": "intent", **info.facts()}, separators=(",", ":"))
     policy = context.job.service.hold
     hold = {"by": info.actor, "reason": info.reason, "lifted_by": "", "lifted_because": ""}
-    head = f"{json.dumps(hold, separators=(',', ':'))[:-1]}\t{policy.seconds:.0f}"
+    head = f"{json.dumps(hold, separators=(',', ':'))[:-1]}\t{policy.seconds:.0f}\t{policy.after_rollback}"
     held = "" if policy.after_rollback == "none" else head
     return ArmOrder(info.id, seconds, rfc3339(until), info.actor, info.run_url, intent[:-1], held)

@@ -183,7 +183,7 @@ class ArmOrder:
     """What a host needs to go back by itself after ``seconds``.
 
     ``intent`` and ``hold`` are JSON objects without their ends: only then it is known what is left. ``hold`` is empty
-    where none is to be set; a tab and its seconds stand behind it.
+    where none is to be set; its seconds, and ``bad`` or ``all``, stand behind it after tabs.
     """
 
     run: str

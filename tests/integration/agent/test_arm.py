@@ -18,7 +18,7 @@ INTENT = (
     f'{{"event":"intent","id":"{RUN}","service":"rosey","environment":"prod","mode":"standard","trigger":"unconfirmed",'
     '"reason":"nobody confirmed","actor":"ana","run_url":null'
 )
-HOLD = '{"by":"ana","reason":"nobody confirmed","lifted_by":"","lifted_because":""\t3600'
+HOLD = '{"by":"ana","reason":"nobody confirmed","lifted_by":"","lifted_because":""\t3600\tbad'
 
 
 @pytest.fixture(params=["dash", "busybox"])
@@ -64,6 +64,16 @@ def test_without_a_confirmation_the_host_goes_back_and_says_so_until_a_run_has_r
     assert [host.host for host in record.hosts] == ["here"]
     sandbox.host.record(LATER, {}, '{"schema_version":2}')
     assert sandbox.host.survey().notes == ()
+
+
+def test_what_goes_back_by_itself_holds_everything_where_the_settings_say_so(sandbox: Sandbox) -> None:
+    deploy(sandbox, "r2")
+    sandbox.host.arm(order(1.0, hold=HOLD.replace("bad", "all")))
+    deploy(sandbox, "r3")
+    over(sandbox)
+    wait_until((sandbox.state / "holds" / RUN).exists, 30, "the hold")
+    (hold,) = sandbox.host.survey().holds
+    assert (hold.id, hold.releases, hold.readable) == (RUN, (), True)
 
 
 def test_what_is_confirmed_stays(sandbox: Sandbox) -> None:

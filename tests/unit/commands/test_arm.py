@@ -28,15 +28,23 @@ class Deaf(FakeHost):
         raise LOST
 
 
-def context(*hosts: FakeHost) -> Context:
-    settings = Settings.model_validate(
+class Noting(FakeHost):
+    """A host that keeps the order with which it was armed."""
+
+    def arm(self, order: ArmOrder) -> Armed:
+        self.order = order
+        return super().arm(order)
+
+
+def context(*hosts: FakeHost, **settings: object) -> Context:
+    made = Settings.model_validate(
         {
-            "services": {"rosey": {"root": "/opt/rosey", "units": ["bot"]}},
+            "services": {"rosey": {"root": "/opt/rosey", "units": ["bot"]} | settings},
             "environments": {"prod": {"hosts": ["h1", "h2"]}},
         }
     )
     request = Request(environment="prod")
-    return Context(request, resolve(settings, request), list(hosts))
+    return Context(request, resolve(made, request), list(hosts))
 
 
 def two() -> tuple[FakeHost, FakeHost]:
@@ -77,3 +85,10 @@ def test_a_signal_leaves_no_host_armed() -> None:
     finally:
         end.set()
     assert (first.did("arm"), first.armed) == (first.did("confirm"), None)
+
+
+@pytest.mark.parametrize("what", ["bad", "all"])
+def test_a_host_is_told_what_it_is_to_hold(what: str) -> None:
+    host = Noting("h1", releases("b1", "b2"), live_at("b2"))
+    arm(context(host, hold={"after_rollback": what, "for": "1h"}), Cancellation())
+    assert host.order.hold.split("\t")[1:] == ["3600", what]

@@ -114,8 +114,11 @@ report_fire() {
     note "{\"event\":\"verdict\",\"id\":\"$run\",$ABOUT,\"host\":$this_host,\"host_outcome\":\"$host_outcome\",\"outcome\":\"$host_outcome\",\"exit_code\":$code,\"live\":\"$live_name\",\"from_revision\":\"$revision\",\"duration\":0,\"find\":0,\"downtime\":\"$downtime\",\"at\":\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"}"
     case $outcome,$from in
         switched,?* | not_started,?* | still_starting,?*)
-            IFS= read -r head <"$dir/hold.head"
-            [ -z "$head" ] || set_hold "$run" "${head%"$TAB"*},\"since\":$since,\"until\":$((since + ${head##*"$TAB"})),\"releases\":[{\"release\":\"$from\",\"revision\":\"$revision\"}]}"
+            IFS=$TAB read -r head lasts scope <"$dir/hold.head"
+            held_json="{\"release\":\"$from\",\"revision\":\"$revision\"}"
+            # A hold without releases is one on everything.
+            [ "$scope" != all ] || held_json=''
+            [ -z "$head" ] || set_hold "$run" "$head,\"since\":$since,\"until\":$((since + lasts)),\"releases\":[$held_json]}"
             ;;
     esac
 }
