@@ -10,6 +10,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rollback_ops.core.journal import read_journal
-from rollback_ops.core.record import Record
+from rollback_ops.core.record import PlanRef, Record
+from rollback_ops.core.rollout import Rollout
+from rollback_ops.core.stored_plan import StoredPlan
 from rollback_ops.hosts.agent import installed
 from tests.support.agent_sandbox import COMMANDS, GOOD, RUN
 from tests.support.breakglass_sandbox import Standalone, text_of
 from tests.support.http_server import answer, serving
 from tests.support.lab.ground import wait_until
+from tests.support.records import record
 
 WHY = ("--reason", "logins fail since the deploy")
 PORT_OF_NOBODY = 9
@@ -366,6 +370,21 @@ def test_a_deployment_under_way_holds_it_back_until_a_person_says_otherwise(sand
     assert sandbox.break_glass("--ignore-deploy-lock", *WHY).returncode == 0
     assert sandbox.running() == "r2"
     assert any("deploy.lock" in warning for warning in record_of(sandbox).warnings)
+
+
+def test_a_rollback_in_waves_is_warned_of_as_long_as_it_has_no_record(sandbox: Standalone) -> None:
+    waves = "20240101T000000Z-00000001"
+    plan = StoredPlan(waves, "rosey", "prod", "", "r1", "", {"here": "r3"}, (), Rollout((), (), 0), {})
+    others = record(id="another", service="rosey", schema_version=2, plan=PlanRef(id="another", hash="-"))
+    sandbox.host.record(waves, {}, replace(plan, service="another").line())
+    assert waves not in sandbox.break_glass("--check").stdout, "it is about another service"
+    sandbox.host.record(waves, {}, plan.line())
+    sandbox.host.record("another", {}, others.line())
+    told = sandbox.break_glass("--check")
+    assert (told.returncode, waves in told.stdout) == (0, True), told.stdout
+    ended = record(id="resumed", service="rosey", schema_version=2, plan=PlanRef(id=waves, hash="-"))
+    sandbox.host.record("resumed", {}, ended.line())
+    assert waves not in sandbox.break_glass("--check").stdout
 
 
 def test_a_lease_that_nobody_renews_is_waited_for(sandbox: Standalone) -> None:

@@ -101,3 +101,13 @@ await_lease() {
     done
     look
 }
+
+# Warn of a rollback in waves that has this host in its plan, and no record yet.
+warn_of_waves() {
+    planned=$(grep '^{"event":"plan",' "$journal" 2>/dev/null | grep -F ",$ABOUT," | tail -n 1)
+    [ -n "$planned" ] || return 0
+    waves=${planned#*'"id":"'} to=${planned#*'"target":"'}
+    waves=$(one_line "${waves%%'"'*}") to=$(one_line "${to%%'"'*}")
+    grep -qF "\"plan\":{\"id\":\"$waves\"" "$journal" ||
+        warn "$this_host: the rollback $waves in waves to $to has no record yet: it may still change this host"
+}

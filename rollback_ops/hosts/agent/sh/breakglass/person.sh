@@ -49,6 +49,7 @@ person() {
         exit 0
     fi
     choose
+    [ "$decision" != plan ] || warn_of_waves
     case $doing,$decision in
         *,nothing) end_with 0 "✓ nothing to do: $why" ;;
         check,refused) end_with 1 '✗ a rollback cannot be done now' "$this_host: $why${hint:+$NL  $hint}" ;;
