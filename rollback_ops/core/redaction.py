@@ -99,6 +99,8 @@ _RULES = (
         "([Bb]asic[[:space:]]{1,5})[A-Za-z0-9+/_=-]{8,}",
         keeps=r"\1",
     ),
+    # <password>…, before the rules that may take the tag for a value and end there
+    _rule(rf"(?i)(<{_NAME}>)[^<\r\n]++", _keep, f"(<{_ERE_NAME}>)[^<]+", keeps=r"\1"),
     # password=… · "token": "…" · API_KEY: … · --password …
     _rule(
         rf"(?i)({_NAME}\\?[\"']?\s{{0,5}}+(?::=|=>|[:=])\s{{0,5}}+){_VALUE}",
@@ -112,7 +114,6 @@ _RULES = (
         _value_after(rf"--[a-z-]{{0,30}}{_ERE_NAME}[[:space:]]{{1,5}}"),
         keeps=r"\1",
     ),
-    _rule(rf"(?i)(<{_NAME}>)[^<\r\n]++", _keep, f"(<{_ERE_NAME}>)[^<]+", keeps=r"\1"),
     # scheme://user:password@host, also where the text ends before the @; scheme://token@host
     _rule(
         r"(://[^\s/@:\"']{0,100}+:)(?!\d{1,5}+(?:[/?#\s]|\Z))[^\s\"']{1,300}(?=@)",

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from rollback_ops.core.redaction import Redactor
@@ -73,7 +73,10 @@ def hider(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return Hider(tmp_path_factory.mktemp("hider"), str(request.param))
 
 
-@settings(max_examples=12, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+@example(asked=['AKIAABCD--db-password <token>"hunter2hunter2'])
+@settings(
+    max_examples=12, phases=[Phase.explicit, Phase.generate], deadline=None, suppress_health_check=list(HealthCheck)
+)
 @given(asked=st.lists(texts, min_size=10, max_size=60))
 def test_a_secret_that_python_hides_is_hidden_on_the_host(hider: Hider, asked: list[str]) -> None:
     redact = Redactor(patterns=MASKS)
