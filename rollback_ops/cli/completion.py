@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -59,6 +58,8 @@ def files(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionI
 
 def _tables(context: click.Context, kind: str) -> dict[str, dict[str, Any]]:
     """Return the tables of the settings as they are written, unchecked. Settings that cannot be read offer nothing."""
+    import tomllib
+
     session = context.find_object(Session)
     file = context.params.get("config") or (session and session.environ.get("ROLLBACK_CONFIG")) or "rollback.toml"
     try:

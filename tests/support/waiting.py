@@ -127,7 +127,7 @@ def kill_for_good(service: Deployed) -> None:
         # systemd may be about to start what finishes a unit that was killed.
         return not processes(service.host, pattern) and not service.host.run(units).stdout
 
-    wait_until(are_gone, 10, f"the end of all that works on {service.name}")
+    wait_until(are_gone, 60, f"the end of all that works on {service.name}")
 
 
 def seen(rollback_ops: RollbackOps) -> dict[str, Any]:

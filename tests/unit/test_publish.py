@@ -43,6 +43,7 @@ def test_the_team_gets_a_message_about_the_start_and_one_about_the_end() -> None
         publisher = Publisher(notifier(team.url), None, [], None)
         publisher.changing(record(outcome="cancelled", exit_code=143))
         publisher.ended(record())
+        wait_until(lambda: any("event" in message for message in team.documents), 30, "the message about the start")
     begun = next(message for message in team.documents if "event" in message)
     assert (begun["change"], begun["reason"], begun["trigger"]) == ("b3 → b2", "logins fail", "manual")
     assert record().model_dump(mode="json", by_alias=True) in team.documents
