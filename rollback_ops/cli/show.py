@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from rollback_ops.cli import exit as process
 from rollback_ops.cli.output import documents, text
@@ -106,36 +106,19 @@ def marked(session: Session, done: Marked, *, as_json: bool) -> NoReturn:
 
 
 def holds(session: Session, held: Held, *, as_json: bool) -> NoReturn:
-    _lost(session, held.lost)
-    lines = list(holds_text.shown(held))
-    told = (*text.lost(held.lost), *lines)
-    session.step.because((line.text for line in told), "Holds", held.environment)
-    _print(session, documents.holds(held), lines, as_json)
-    raise process.Ended(held.exit_code)
+    _told(session, held, "Holds", documents.holds(held), holds_text.shown(held), as_json)
 
 
 def preview(session: Session, found: Preview, *, as_json: bool) -> NoReturn:
-    _lost(session, found.lost)
-    lines = list(preview_text.lines(found))
-    session.step.because((line.text for line in (*text.lost(found.lost), *lines)), "Preview", found.environment)
-    _print(session, documents.preview(found), lines, as_json)
-    raise process.Ended(found.exit_code)
+    _told(session, found, "Preview", documents.preview(found), preview_text.lines(found), as_json)
 
 
 def armed(session: Session, done: Arming, *, as_json: bool) -> NoReturn:
-    _lost(session, done.lost)
-    lines = list(holds_text.armed(done))
-    session.step.because((line.text for line in (*text.lost(done.lost), *lines)), "Armed", done.environment)
-    _print(session, documents.arming(done), lines, as_json)
-    raise process.Ended(done.exit_code)
+    _told(session, done, "Armed", documents.arming(done), holds_text.armed(done), as_json)
 
 
 def confirmed(session: Session, done: Confirmation, *, as_json: bool) -> NoReturn:
-    _lost(session, done.lost)
-    lines = list(holds_text.confirmed(done))
-    session.step.because((line.text for line in (*text.lost(done.lost), *lines)), "Confirmed", done.environment)
-    _print(session, documents.confirmation(done), lines, as_json)
-    raise process.Ended(done.exit_code)
+    _told(session, done, "Confirmed", documents.confirmation(done), holds_text.confirmed(done), as_json)
 
 
 def gate(session: Session, found: Gate, *, as_json: bool) -> NoReturn:
@@ -183,6 +166,28 @@ def finished(session: Session, done: Finished) -> NoReturn:
     session.console.show((Line(f"! {why}", "warning") for why in done.warnings), err=True)
     session.step.finished(record, done.file, text.top(text.result(record), ()) if record else ())
     raise process.Ended(done.exit_code)
+
+
+class _OnHosts(Protocol):
+    """What a command came to on the hosts of one environment."""
+
+    @property
+    def environment(self) -> str: ...
+    @property
+    def lost(self) -> Mapping[str, RollbackOpsError]: ...
+    @property
+    def exit_code(self) -> int: ...
+
+
+def _told(
+    session: Session, found: _OnHosts, title: str, document: Mapping[str, Any], lines: Iterable[Line], as_json: bool
+) -> NoReturn:
+    """Show what a command came to, in the summary of a workflow's job, too."""
+    _lost(session, found.lost)
+    shown = list(lines)
+    session.step.because((line.text for line in (*text.lost(found.lost), *shown)), title, found.environment)
+    _print(session, document, shown, as_json)
+    raise process.Ended(found.exit_code)
 
 
 def _print(session: Session, document: Mapping[str, Any], lines: Iterable[Line], as_json: bool) -> None:
