@@ -64,6 +64,38 @@ class Tool(ABC):
         wait_until(lambda: self.service.health() is not None, 10, "the service listening")
 
 
+class RepositoryTool(Tool):
+    """A tool that deploys what is committed to a repository, with tasks of a project that can break off."""
+
+    roll_back_task: ClassVar[str]
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._repository = Repository(directory / "repository")
+
+    def deploy(self, behaviour: str) -> str:
+        self._repository.commit(behaviour)
+        wait_for_another_second()
+        assert self._run("deploy")
+        return self.live()
+
+    def break_off(self) -> None:
+        self._repository.commit("healthy")
+        wait_for_another_second()
+        assert not self._run("deploy", BREAK_OFF="yes")
+
+    def roll_back(self) -> None:
+        assert self._run(self.roll_back_task)
+
+    def _run(self, task: str, **variables: str) -> bool:
+        place = self._repository.place
+        return self.run_task(task, REPOSITORY=place, DEPLOY_TO=self.root, RESTART=self.restart, **variables)
+
+    @abstractmethod
+    def run_task(self, task: str, **variables: object) -> bool:
+        """Run a task of the project with these variables, and return whether it succeeded."""
+
+
 class Repository:
     """A repository with the service in it; each commit is a release. Real tools deploy from it."""
 
