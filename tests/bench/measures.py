@@ -172,7 +172,7 @@ def newest_again(service: Deployed) -> None:
         f"rm -rf {service.root}/.rollback && ln -s {service.releases_directory}/20240104_120000 {service.root}/c && "
         f"mv -T {service.root}/c {service.root}/current && systemctl restart {service.units[0]}"
     )
-    wait_until(service.listens, 15, "the service listening", interval=0.005)
+    wait_until(service.listens, 60, "the service listening", interval=0.005)
 
 
 def timed(work: Callable[[], object], before: Callable[[], object]) -> float:
@@ -196,10 +196,10 @@ def _gap(service: Deployed, work: Callable[[], object], before: Callable[[], obj
 
     poller = threading.Thread(target=poll)
     poller.start()
-    wait_until(lambda: len(answered) > 3, 5, "the client's first answers", interval=0.01)
+    wait_until(lambda: len(answered) > 3, 60, "the client's first answers", interval=0.01)
     work()
     seen = len(answered)
-    wait_until(lambda: len(answered) > seen + 3, 5, "the client's last answers", interval=0.01)
+    wait_until(lambda: len(answered) > seen + 3, 60, "the client's last answers", interval=0.01)
     done.set()
     poller.join()
     return max(later - earlier for earlier, later in pairwise(answered))

@@ -19,7 +19,7 @@ def switch_to(service: Deployed, release: str) -> None:
     """As a script deploys it."""
     link = f"ln -sfn {service.releases_directory}/{release} {service.root}/current"
     service.host.run(f"{link} && systemctl restart {' '.join(service.units)}")
-    wait_until(lambda: released(service) == release, 20, f"{release} running")
+    wait_until(lambda: released(service) == release, 60, f"{release} running")
 
 
 @pytest.mark.parametrize("owner", ["root", "deploy"])
@@ -36,7 +36,7 @@ def test_a_deployment_that_cuts_its_host_off_is_taken_back_by_the_host_and_the_n
     wait_until(lambda: released(service) == "b3", 60, "the release from before")
     assert service.live() == "b3"
     fresh_host.restore_network()
-    wait_until(lambda: rollback_ops("verify", "prod").code == 0, 30, "the host being reached again", interval=0.1)
+    wait_until(lambda: rollback_ops("verify", "prod").code == 0, 60, "the host being reached again", interval=0.1)
     assert "b4" in rollback_ops("list", "prod").out.rpartition("would go to")[2]
     (record,) = rollback_ops("history", "list", "--json").document["records"]
     assert (record["trigger"], record["from"]["release"], record["to"]["release"]) == ("unconfirmed", "b4", "b3")

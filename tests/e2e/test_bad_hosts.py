@@ -108,7 +108,7 @@ def test_a_host_that_does_not_accept_the_key_is_asked_once_and_says_what_to_do(
     assert f"ssh-ed25519 {mine}" in refusal(ended)
     assert "~root/.ssh/authorized_keys" in ended.err
     assert "PRIVATE KEY" not in ended.err + ended.out
-    wait_until(lambda: failures() > 0, 5, "sshd's word about it")
+    wait_until(lambda: failures() > 0, 60, "sshd's word about it")
     assert failures() == 1
 
 

@@ -148,7 +148,7 @@ class Stage:
         service = self.bring(start=False, **plan)
         service.host.run(f"{managed.start} {service.name}", check=False, timeout=60)
         if new not in NOT_WAITED_FOR:
-            wait_until(service.listens, 30, f"{service.name} listening")
+            wait_until(service.listens, 60, f"{service.name} listening")
         return service
 
     def command(self, service: Deployed, row: Row) -> RollbackOps:

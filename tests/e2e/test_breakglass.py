@@ -180,7 +180,7 @@ def test_a_worker_that_is_killed_is_followed_by_one_that_finishes(
     kill(service.host, worker(service))
     go_on(service)
     wait_for_end(service)
-    wait_until(lambda: journal(service)[-1].get("event") == "verdict", 30, "the verdict")
+    wait_until(lambda: journal(service)[-1].get("event") == "verdict", 60, "the verdict")
     assert (service.live(), released(service)) == ("b3", "b3")
     assert history(rollback_ops)[0]["exit_code"] == 0
 
@@ -188,4 +188,4 @@ def test_a_worker_that_is_killed_is_followed_by_one_that_finishes(
 def begin_and_wait(service: Deployed, user: str) -> None:
     """A person begins, and the host is just about to have stopped the service."""
     service.host.run(f"setsid {program(service)} {REASON} >/dev/null 2>&1 </dev/null &", user=user)
-    wait_until(lambda: is_open(service), 15, "the transaction")
+    wait_until(lambda: is_open(service), 60, "the transaction")

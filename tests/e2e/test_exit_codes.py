@@ -86,7 +86,7 @@ def test_3_a_service_that_cannot_be_stopped_goes_on_with_what_it_ran(rollback_op
     assert host["from"] == host["to"]
     assert (host["to"]["release"], host["to"]["revision"]) == (THIRD, f"{3:040x}")
     assert service.live() == THIRD
-    wait_until(lambda: released(service) == THIRD, 30, "the old release answering")
+    wait_until(lambda: released(service) == THIRD, 60, "the old release answering")
     leftovers = service.host.run(f"find {service.root} -name '*.rollback-*'").stdout
     assert leftovers == ""
     marks = {r["name"]: r["mark"] for r in rollback_ops("list", "prod", "--json").document["hosts"][0]["releases"]}

@@ -50,7 +50,7 @@ def test_a_host_that_is_cut_off_in_the_middle_goes_on_to_the_target_and_the_comm
     (told,) = ended.document["hosts"]
     assert told["outcome"] == "unknown"
     fresh_host.restore_network()
-    wait_until(lambda: rollback_ops("history", "list").code == 0, 20, "the host being reached again", interval=0.1)
+    wait_until(lambda: rollback_ops("history", "list").code == 0, 60, "the host being reached again", interval=0.1)
     (record,) = history(rollback_ops)
     assert (record["id"], record["outcome"]) == (ended.document["id"], "cancelled")
     assert "switched" in record["warnings"][0]

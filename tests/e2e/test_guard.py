@@ -162,7 +162,7 @@ def test_a_release_that_somebody_rolled_back_meanwhile_is_left_to_them(
     assert rollback_ops("rollback", "prod", *WHY, "--emergency").code == 0
     process = pid(service)
 
-    ended = running.end(within=45)
+    ended = running.end(within=60)
 
     assert (ended.code, ended.document["outcome"]) == (6, "superseded"), ended.err
     assert ended.document["superseded_by"]["release"] == "b1"
@@ -244,7 +244,7 @@ def test_a_signal_during_the_watch_ends_it_with_nothing_changed(rollback_ops: Ro
     before = pid(service)
     running = begin(rollback_ops)
     running.signal(signal.SIGINT)
-    ended = running.end(within=30)
+    ended = running.end(within=60)
     assert (ended.code, ended.document["outcome"], ended.document["exit_code"]) == (130, "cancelled", 130)
     assert (service.live(), pid(service)) == ("b2", before)
     assert marks(rollback_ops) == {"b1": "", "b2": ""}

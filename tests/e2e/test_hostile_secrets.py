@@ -74,7 +74,7 @@ def watched(process: Process, words: Mapping[str, str]) -> set[str]:
 
     Between its fork and its exec a process is still the command itself, with what that was given.
     """
-    wait_until(lambda: bool(shown_by(process.pid, "cmdline")), 10, "the program's arguments")
+    wait_until(lambda: bool(shown_by(process.pid, "cmdline")), 60, "the program's arguments")
     itself = shown_by(process.pid, "cmdline")
     seen: set[str] = set()
     while process.poll() is None:
@@ -100,7 +100,7 @@ def test_no_secret_is_seen_on_a_host_or_in_what_is_left_of_a_rollback(
     service.host.write("/root/words", f"{WORD}\n{key}\n")
     service.host.write("/root/watch.sh", WATCH)
     service.host.run("setsid sh /root/watch.sh </dev/null >/dev/null 2>&1 &")
-    wait_until(lambda: service.host.run("test -s /root/rounds", check=False).returncode == 0, 10, "the watch")
+    wait_until(lambda: service.host.run("test -s /root/rounds", check=False).returncode == 0, 60, "the watch")
     service.host.run(f"sh -c 'sleep 0.5; :' {WORD}")
     assert WORD in service.host.run("cat /root/seen; rm -f /root/seen").stdout, "it sees what there is to see"
 

@@ -44,7 +44,7 @@ LONG = {"min_healthy_time": "0s", "healthy_deadline": "30s"}
 
 def reach_verification(service: Deployed) -> list[str]:
     """Wait until nothing but the verification goes on; the lease that it keeps alive, word by word."""
-    wait_until(lambda: released(service) == SECOND and not is_open(service), 15, "the switch")
+    wait_until(lambda: released(service) == SECOND and not is_open(service), 60, "the switch")
     return lease(service).rstrip("\n").split("\t")
 
 
@@ -87,7 +87,7 @@ def test_a_host_is_held_until_the_verification_has_ended(rollback_ops: RollbackO
     detail = second.document["hosts"][0]["detail"]
     assert (since in detail, run in detail) == (True, True)
     assert service.live() == SECOND
-    wait_until(lambda: lease(service).split("\t")[2] > until, 30, "the lease being renewed")
+    wait_until(lambda: lease(service).split("\t")[2] > until, 60, "the lease being renewed")
     assert lease(service).split("\t")[3] == since
     first.kill()
 
@@ -97,7 +97,7 @@ def test_of_two_rollbacks_at_once_exactly_one_is_carried_out(rollback_ops: Rollb
     rollback_ops.settings(quick(service))
 
     both = [begin(rollback_ops, "--wait", "0s"), begin(rollback_ops, "--wait", "0s")]
-    wait_until(lambda: any(running.process.poll() is not None for running in both), 30, "the refusal of one of them")
+    wait_until(lambda: any(running.process.poll() is not None for running in both), 60, "the refusal of one of them")
     go_on(service)
     winner, loser = sorted((running.end(within=60) for running in both), key=lambda ended: ended.code)
 
@@ -117,7 +117,7 @@ def test_those_who_only_look_are_never_taken_for_somebody_who_holds_the_host(
 
     # As `list` asks whether the lock is held, only for longer.
     service.host.run(f"flock -s -n {lock} sh -c 'touch {asked}; exec sleep 20' >/dev/null 2>&1 &")
-    wait_until(lambda: service.host.run(f"test -e {asked}", check=False).returncode == 0, 15, "the question")
+    wait_until(lambda: service.host.run(f"test -e {asked}", check=False).returncode == 0, 60, "the question")
 
     assert seen(rollback_ops)["lease"] is None
 

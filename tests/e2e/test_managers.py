@@ -85,7 +85,7 @@ def test_a_service_that_crashed_until_systemd_gave_up_is_started_again_with_the_
 ) -> None:
     options = ["Restart=always", "RestartSec=1ms", "StartLimitInterval=10min"]
     service = deploy(releases={"b1": "healthy", "b2": "crash_at_once"}, options=options)
-    wait_until(lambda: service.host.run(f"systemctl is-failed {service.name}", check=False).returncode == 0, 10, "it")
+    wait_until(lambda: service.host.run(f"systemctl is-failed {service.name}", check=False).returncode == 0, 60, "it")
     service.host.run(f"systemctl start {service.name}", check=False)
     refused = service.host.run(f"journalctl -u {service.name} -n 3 -o cat").stdout
     assert "Start request repeated too quickly" in refused

@@ -95,7 +95,7 @@ def test_a_host_that_dies_in_the_middle_leaves_the_others_done_and_itself_unknow
     next(line for line in running.process.stderr if line.startswith("▸ switch"))
 
     with cut(four[:1]):
-        ended = running.end(within=30)
+        ended = running.end(within=60)
 
     assert ended.code == 5, ended.err
     outcomes = [told["outcome"] for told in ended.document["hosts"]]

@@ -78,7 +78,7 @@ def test_other_commands_end_with_a_signal_s_code_too(
 ) -> None:
     rollback_ops.settings(quick(deploy(), limits={"connect": "30s"}))
     running = Running(rollback_ops.start(*command))
-    wait_until(lambda: is_dialing(running, silent_host), 15, "a connection")
+    wait_until(lambda: is_dialing(running, silent_host), 60, "a connection")
     running.signal(signal.SIGINT)
     assert running.end(within=HANGS).code == 130
 
@@ -91,7 +91,7 @@ def test_what_a_host_has_begun_when_a_signal_comes_is_finished_and_told(
     rollback_ops.settings(quick(service))
 
     running = begin(rollback_ops, "--record", str(tmp_path / "record.json"))
-    wait_until(lambda: is_open(service), 15, "the beginning of the transaction")
+    wait_until(lambda: is_open(service), 60, "the beginning of the transaction")
     running.signal(number)
     go_on(service)
     ended = running.end(within=HANGS)

@@ -26,7 +26,7 @@ def begin_and_verify(rollback_ops: RollbackOps, *services: Deployed, target: str
     """A rollback that has nothing left to do but to verify."""
     running = begin(rollback_ops)
     for service in services:
-        wait_until(lambda it=service: released(it) == target and not is_open(it), 30, "the switch")  # type: ignore[misc]
+        wait_until(lambda it=service: released(it) == target and not is_open(it), 60, "the switch")  # type: ignore[misc]
     return running
 
 
@@ -141,5 +141,5 @@ def test_a_lease_lasts_however_seldom_or_slowly_checks_are_asked(
         # The first value is of the switch.
         return len(renewed) > 2
 
-    wait_until(is_renewed_twice, 30, "the lease being renewed")
+    wait_until(is_renewed_twice, 60, "the lease being renewed")
     running.kill()

@@ -94,4 +94,4 @@ def test_whoever_is_killed_while_the_host_is_drained_it_gets_its_traffic_back(
     else:
         process.kill()
     process.communicate(timeout=60)
-    wait_until(lambda: in_front.server("s0") == "no check" and released(service) == SECOND, 30, "traffic to the target")
+    wait_until(lambda: in_front.server("s0") == "no check" and released(service) == SECOND, 60, "traffic to the target")

@@ -78,7 +78,7 @@ def test_the_target_answers_where_something_starts_the_old_release_again_before_
     })  # fmt: skip
     # systemd starts a socket only while its service is down.
     service.host.run(f"systemctl stop {service.name}; systemctl start {service.name}.{kind} {service.name}")
-    wait_until(service.listens, 10, "the service")
+    wait_until(service.listens, 60, "the service")
     client = f"systemd-run -q --unit={service.name}-client python3 -c {shlex.quote(CLIENT.format(unit=service.name))}"
     service.host.run(client if kind == "socket" else ":")
     rollback_ops.settings(quick(service))

@@ -191,7 +191,7 @@ def test_a_host_that_stands_still_during_the_verification_has_an_unknown_service
         rollback_ops = command_for(lab, tmp_path / command, service, checks=stands, verify=policy)
         with ThreadPoolExecutor() as pool:
             running = pool.submit(rollback_ops, *words, "--json")
-            wait_until(lambda: host.path(f"{service.root}/asked").exists(), 30, "the first question")
+            wait_until(lambda: host.path(f"{service.root}/asked").exists(), 60, "the first question")
             with host.frozen():
                 ended = running.result()
         has_changed_nothing(ended, command, rollback_ops, service)

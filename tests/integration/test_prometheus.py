@@ -110,10 +110,10 @@ def test_a_bad_release_is_seen_in_a_real_prometheus_and_a_healthy_one_with_troub
         wait_until(lambda: service.total >= 15_000, 60, "a quarter of a minute before the release")
         began = time.time()
         service.begin_anew()
-        wait_until(lambda: service.total >= 2_000, 30, "scrapes after the counters began anew")
+        wait_until(lambda: service.total >= 2_000, 60, "scrapes after the counters began anew")
         service.down = True
         scraped = service.total
-        wait_until(lambda: service.total >= scraped + 3_000, 30, "scrapes that fail")
+        wait_until(lambda: service.total >= scraped + 3_000, 60, "scrapes that fail")
         service.down = False
         assert judged(check, began).verdict == "not_worse"
 

@@ -16,6 +16,16 @@ from tests.support.warm import Process
 
 # A command that takes longer hangs (seconds).
 PATIENCE = 90
+_started: list[Process] = []
+
+
+def end_all() -> None:
+    """End the commands that a test started and left, and close their outputs: a later test would be blamed for them."""
+    while _started:
+        process = _started.pop()
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=PATIENCE)
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,10 @@ class RollbackOps:
         return {**here, **self.secrets, **(extra or {})}
 
     def start(self, *arguments: str, **variables: str) -> Process:
+        _started.append(self._start(*arguments, **variables))
+        return _started[-1]
+
+    def _start(self, *arguments: str, **variables: str) -> Process:
         if self.warm:
             return warm.start(arguments, self.directory, self.environment(variables))
         return subprocess.Popen(

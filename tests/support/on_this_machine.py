@@ -92,5 +92,5 @@ class OwnService(LocalService):
 
     def __enter__(self) -> Self:
         subprocess.run(["sh", "-c", self.start], cwd=self.root / "current", check=True, stdin=subprocess.DEVNULL)
-        wait_until(lambda: self.health() is not None, 10, "the service listening")
+        wait_until(lambda: self.health() is not None, 60, "the service listening")
         return self

@@ -65,7 +65,7 @@ class Postgres:
         options = {"listen_addresses": self.host, "port": self.port, "unix_socket_directories": self.directory}
         words = [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
         self._process = self._start("postgres", "-D", str(self._data), *words, "-c", "fsync=off")
-        wait_until(self.is_ready, 30, "PostgreSQL accepting connections")
+        wait_until(self.is_ready, 60, "PostgreSQL accepting connections")
 
     def is_ready(self) -> bool:
         words = ["-h", self.host, "-p", str(self.port)]

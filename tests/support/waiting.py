@@ -99,7 +99,7 @@ def reach(running: Running, service: Deployed, moment: str) -> None:
         assert running.process.poll() is None, running.end(within=1)
         return service.host.run(ask).stdout.strip() == moment
 
-    wait_until(is_there, 30, f"{service.name} being at {moment}")
+    wait_until(is_there, 60, f"{service.name} being at {moment}")
 
 
 def processes(host: LabHost, pattern: str) -> list[str]:
@@ -120,7 +120,9 @@ def worker(service: Deployed) -> str:
 
 def kill_for_good(service: Deployed) -> None:
     """End what carries a transaction out, and all that would finish it."""
-    pattern, units = f"{service.state}/runs/", "systemctl list-units --all --no-legend 'rollback-ops-*'"
+    pattern = f"{service.state}/runs/"
+    # The host is shared: other services have units there, too.
+    units = f"for run in {pattern}*; do systemctl list-units --all --no-legend rollback-ops-${{run##*/}}.*; done"
 
     def are_gone() -> bool:
         kill(service.host, pattern)
@@ -158,8 +160,8 @@ def is_open(service: Deployed) -> bool:
 
 def wait_for_end(service: Deployed) -> None:
     """Until the host has finished what it began, and the service answers again."""
-    wait_until(lambda: not is_open(service), 15, f"the end of the transaction of {service.name}")
-    wait_until(service.listens, 15, f"{service.name} answering")
+    wait_until(lambda: not is_open(service), 60, f"the end of the transaction of {service.name}")
+    wait_until(service.listens, 60, f"{service.name} answering")
 
 
 def wait_for_lease(rollback_ops: RollbackOps) -> None:

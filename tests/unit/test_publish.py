@@ -43,7 +43,7 @@ def test_the_team_gets_a_message_about_the_start_and_one_about_the_end() -> None
         publisher = Publisher(notifier(team.url), None, [], None)
         publisher.changing(record(outcome="cancelled", exit_code=143))
         publisher.ended(record())
-        wait_until(lambda: any("event" in message for message in team.documents), 30, "the message about the start")
+        wait_until(lambda: any("event" in message for message in team.documents), 60, "the message about the start")
     begun = next(message for message in team.documents if "event" in message)
     assert (begun["change"], begun["reason"], begun["trigger"]) == ("b3 → b2", "logins fail", "manual")
     assert record().model_dump(mode="json", by_alias=True) in team.documents
@@ -84,7 +84,7 @@ def test_requests_to_github_begin_after_the_hosts_were_changed(
     publisher.changing(record())
     before = len(web.calls)
     publisher.changed()
-    wait_until(lambda: len(web.calls) > 0, 10, "the request to GitHub")
+    wait_until(lambda: len(web.calls) > 0, 60, "the request to GitHub")
     assert (before, sent(web)) == (0, [])
 
 
@@ -105,7 +105,7 @@ def test_the_webhook_and_github_are_called_concurrently(web: responses.RequestsM
     with receiver() as team:
 
         def answer(_: object) -> tuple[int, dict[str, str], str]:
-            wait_until(lambda: bool(team.bodies), 4, "the message to the team")
+            wait_until(lambda: bool(team.bodies), 60, "the message to the team")
             return 201, {}, json.dumps(deployment(7))
 
         web.add_callback(responses.POST, DEPLOYMENTS, callback=answer)

@@ -108,7 +108,7 @@ def test_an_action_of_another_repository_runs_with_what_it_was_given(small: Work
 def test_a_cancel_reaches_the_program_itself_and_the_last_step_runs(small: Workflows) -> None:
     small.workflow(WORKFLOW)
     running = small.start(reason="wait")
-    wait_until(lambda: any(running.directory.rglob("waiting")), 30, "the program waiting")
+    wait_until(lambda: any(running.directory.rglob("waiting")), 60, "the program waiting")
     running.cancel("small.py")
     ran = running.end()
     assert ran.journal.said("small/go").endswith("stopped\n")

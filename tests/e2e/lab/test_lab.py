@@ -132,7 +132,7 @@ def test_a_host_whose_power_failed_keeps_its_disk_and_starts_its_services_again(
         socket.create_connection((fresh_host.address, 22), timeout=0.3)
     fresh_host.power_on()
     assert fresh_host.read("/var/lib/kept") == "kept"
-    wait_until(service.listens, 10, "the service after the boot")
+    wait_until(service.listens, 60, "the service after the boot")
 
 
 def test_a_host_may_have_a_small_disk_that_can_be_filled_and_that_outlives_a_power_failure(lab: Lab) -> None:

@@ -41,8 +41,8 @@ def deploy(sandbox: Sandbox, release: str) -> None:
 
 
 def over(sandbox: Sandbox, run: str = RUN) -> None:
-    wait_until((sandbox.state / "runs" / run / "done").exists, 30, "the end of the switch")
-    wait_until(lambda: not (sandbox.state / "lease").exists(), 30, "the lease given up")
+    wait_until((sandbox.state / "runs" / run / "done").exists, 60, "the end of the switch")
+    wait_until(lambda: not (sandbox.state / "lease").exists(), 60, "the lease given up")
 
 
 def test_without_a_confirmation_the_host_goes_back_and_says_so_until_a_run_has_recorded_it(sandbox: Sandbox) -> None:
@@ -50,7 +50,7 @@ def test_without_a_confirmation_the_host_goes_back_and_says_so_until_a_run_has_r
     assert sandbox.host.arm(order(1.0)) == Armed(RUN, "r2", "2027-01-15T08:10:00.000Z", "ana")
     deploy(sandbox, "r3")
     over(sandbox)
-    wait_until((sandbox.state / "holds" / RUN).exists, 30, "the hold")
+    wait_until((sandbox.state / "holds" / RUN).exists, 60, "the hold")
     found = sandbox.host.survey()
     assert (found.live.name, sandbox.running(), found.armed) == ("r2", "r2", None)
     assert any("r3" in note and "r2" in note for note in found.notes)
@@ -71,7 +71,7 @@ def test_what_goes_back_by_itself_holds_everything_where_the_settings_say_so(san
     sandbox.host.arm(order(1.0, hold=HOLD.replace("bad", "all")))
     deploy(sandbox, "r3")
     over(sandbox)
-    wait_until((sandbox.state / "holds" / RUN).exists, 30, "the hold")
+    wait_until((sandbox.state / "holds" / RUN).exists, 60, "the hold")
     (hold,) = sandbox.host.survey().holds
     assert (hold.id, hold.releases, hold.readable) == (RUN, (), True)
 

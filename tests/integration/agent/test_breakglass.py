@@ -408,7 +408,7 @@ def test_a_signal_in_the_middle_ends_it_when_the_host_has_finished(
     slow = {"start": f"{waits}; {COMMANDS['start']}"}
     sandbox = Standalone(tmp_path, shell, slow)
     process = sandbox.start(*WHY)
-    wait_until((sandbox.root / "starting").exists, 20, "the start")
+    wait_until((sandbox.root / "starting").exists, 60, "the start")
     # As a terminal does it: everything in the foreground gets it.
     os.killpg(process.pid, number)
     (sandbox.root / "go").touch()
@@ -427,7 +427,7 @@ def test_a_person_whose_connection_drops_still_has_it_on_the_record(
     slow = {"start": f"{waits}; {COMMANDS['start']}"}
     sandbox = Standalone(tmp_path, shell, slow)
     with sandbox.start(*WHY) as process:
-        wait_until((sandbox.root / "starting").exists, 20, "the start")
+        wait_until((sandbox.root / "starting").exists, 60, "the start")
         for stream in (process.stdout, process.stderr):
             assert stream
             stream.close()
@@ -548,7 +548,7 @@ def test_a_release_that_was_left_keeps_the_mark_of_its_verification(sandbox: Sta
 
 @pytest.mark.parametrize("evidence", ["a person says so", "it did not run", "its status could not be read"])
 def test_a_release_that_was_left_is_bad_with_evidence_only(tmp_path: Path, evidence: str) -> None:
-    status = "exit 127" if evidence == "its status could not be read" else 'test -e "$ROOT/running"'
+    status = "exit 127" if evidence == "its status could not be read" else 'test -e "$ROLLBACK_ROOT/running"'
     sandbox = Standalone(tmp_path, "dash", {"status": status})
     if evidence == "it did not run":
         (sandbox.root / "running").unlink()

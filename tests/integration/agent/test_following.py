@@ -123,7 +123,7 @@ def test_a_record_of_the_run_leaves_a_worker_that_is_at_work_its_lease(shell: st
     with ThreadPoolExecutor() as pool:
         switching = pool.submit(sandbox.switch)
         try:
-            wait_until(lambda: not sandbox.running(), 30, "the stop")
+            wait_until(lambda: not sandbox.running(), 60, "the stop")
             sandbox.host.record(RUN, {}, '{"id":"cancelled"}')
         finally:
             go_on.touch()

@@ -367,7 +367,7 @@ def test_a_worker_that_is_killed_in_the_middle_is_finished_forward(shell: str, t
     arguments = (RUN, "r2", str(sandbox.releases / "r3"), "no", "tester", "", "{}")
     words = ["sh", "-c", bundle.command(sandbox.text, "switch", *arguments)]
     with subprocess.Popen(words, env={"PATH": sandbox.path}, stdout=subprocess.PIPE, text=True) as following:
-        wait_until((sandbox.root / "stopping").exists, 10, "the stop")
+        wait_until((sandbox.root / "stopping").exists, 60, "the stop")
         subprocess.run(["kill", "-KILL", (sandbox.state / "runs" / RUN / "pid").read_text().strip()], check=True)
         (sandbox.root / "go").touch()
         said, _ = following.communicate(timeout=30)

@@ -212,7 +212,7 @@ def started(workflow: Workflow) -> Process:
     process = workflow.command.start(*typed, **workflow.variables())
     try:
         # The record is there a moment before the host has anything to finish.
-        wait_until(lambda: any((workflow.service.root / ".rollback").glob("*/open")), 30, "hosts being changed")
+        wait_until(lambda: any((workflow.service.root / ".rollback").glob("*/open")), 60, "hosts being changed")
         assert (workflow.command.directory / RECORD).exists()
     except BaseException:
         process.kill()
@@ -231,7 +231,7 @@ def test_a_program_that_is_killed_leaves_what_the_last_step_needs(workflow: Work
     assert workflow("finish").code == 0
     assert workflow.filed == [("cancelled", ["in_progress", "error"])]
     assert workflow.record["deployment"]["id"]
-    wait_until(lambda: workflow.service.health() == ("ok", "b2"), 30, "the host finishing what it began")
+    wait_until(lambda: workflow.service.health() == ("ok", "b2"), 60, "the host finishing what it began")
 
 
 def test_a_rollback_that_is_stopped_is_filed_as_that(workflow: Workflow) -> None:

@@ -17,7 +17,7 @@ from tests.support.postgres import Postgres, programs
 
 LOCAL = ("prod", "--local", "--json")
 WHY = ("--reason", "prices are wrong")
-DONE = {"start": "touch $ROOT/up", "stop": "rm -f $ROOT/up", "status": "test -e $ROOT/up"}
+DONE = {"start": "touch $ROLLBACK_ROOT/up", "stop": "rm -f $ROLLBACK_ROOT/up", "status": "test -e $ROLLBACK_ROOT/up"}
 
 
 @dataclass(frozen=True)

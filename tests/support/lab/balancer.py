@@ -64,7 +64,7 @@ def balancer(services: Sequence[Deployed], directory: Path) -> Iterator[Balancer
     )
     process = subprocess.Popen([HAPROXY, "-db", "-f", str(configuration)], stderr=subprocess.DEVNULL)
     try:
-        wait_until(lambda: answer(port) == 200, 15, "an answer through HAProxy")
+        wait_until(lambda: answer(port) == 200, 60, "an answer through HAProxy")
         yield Balancer(port, (gateway, admin))
     finally:
         process.terminate()

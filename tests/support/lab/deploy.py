@@ -44,7 +44,7 @@ class Deployed:
         listens = self.plan.releases[self.plan.first] != "crash_at_once"
         self.host.run(self._supervision.start, check=listens)
         if listens:
-            wait_until(self.listens, 15, f"{self.name} listening", interval=0.005)
+            wait_until(self.listens, 60, f"{self.name} listening", interval=0.005)
 
     def stop(self) -> None:
         self.host.run(self._supervision.stop)

@@ -96,7 +96,7 @@ class Ground:
             command("ip", "netns", "delete", namespace.name)
         # The end of the switch's namespace takes the link along, sooner or later.
         command("ip", "link", "delete", self.name, check=False)
-        wait_until(lambda: not Path(f"/sys/class/net/{self.name}").exists(), 10, f"the end of {self.name}")
+        wait_until(lambda: not Path(f"/sys/class/net/{self.name}").exists(), 60, f"the end of {self.name}")
         for root in self.directory.glob("*/root"):
             forget_lock(root)
         for mount in reversed(_mounts()):
@@ -115,7 +115,7 @@ def empty_group(group: Path) -> None:
     """Kill what runs in a control group and remove it, in every hierarchy that has it."""
     if (group / "cgroup.kill").exists():
         (group / "cgroup.kill").write_text("1")
-        wait_until(lambda: "populated 0" in (group / "cgroup.events").read_text(), 10, f"the end of {group.name}")
+        wait_until(lambda: "populated 0" in (group / "cgroup.events").read_text(), 60, f"the end of {group.name}")
     named = (Path(mount[1]) for mount in _mounts() if mount[2] == "cgroup" and "name=systemd" in mount[3])
     relative = group.relative_to(control_groups() or "/")
     for top in (group, *(hierarchy / relative for hierarchy in named)):

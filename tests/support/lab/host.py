@@ -225,7 +225,7 @@ class LabHost:
         """From here on the host shows other keys than it did; ``known_hosts_line`` tells the new one."""
         self._make_host_keys()
         self.run("systemctl restart ssh")
-        wait_until(self._shows_banner, 10, f"the new sshd of {self.name}")
+        wait_until(self._shows_banner, 60, f"the new sshd of {self.name}")
 
     def close(self) -> None:
         """Leave nothing of the host behind."""

@@ -61,7 +61,7 @@ class Tool(ABC):
 
     def restart_service(self) -> None:
         subprocess.run([self.restart], check=True, stdin=subprocess.DEVNULL)
-        wait_until(lambda: self.service.health() is not None, 10, "the service listening")
+        wait_until(lambda: self.service.health() is not None, 60, "the service listening")
 
 
 class RepositoryTool(Tool):
@@ -131,7 +131,7 @@ def run(command: Sequence[str], where: Path, variables: Mapping[str, object]) ->
 def wait_for_another_second() -> None:
     """Wait until a release that is named by the second gets a name of its own."""
     now = datetime.now(UTC).second
-    wait_until(lambda: datetime.now(UTC).second != now, 5, "the next second")
+    wait_until(lambda: datetime.now(UTC).second != now, 60, "the next second")
 
 
 def fill(release: Path, behaviour: str) -> None:
