@@ -157,7 +157,7 @@ class Session:
 
 
 def _places(found: TracebackType | None) -> Iterator[str]:
-    """Where in the package an error passed. Without the module traceback: its import fails where no file can be opened."""
+    """Where in the package an error passed. The module traceback cannot be imported where no file can be opened."""
     while found:
         code = found.tb_frame.f_code
         if _PACKAGE in code.co_filename:
