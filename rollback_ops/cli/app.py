@@ -34,15 +34,15 @@ def app() -> None:
 
 
 @app.command()
-@takes("env", "service", "backup", "reason", "bad", "emergency", "dry_run", "if_current", "ignore_schema", "wait",
-       "ignore_deploy_lock", *WHERE, "trigger", "json", "record", "config")  # fmt: skip
+@takes("env", "service", "backup", "reason", "bad", "approved", "emergency", "dry_run", "if_current", "ignore_schema",
+       "wait", "ignore_deploy_lock", *WHERE, "trigger", "json", "record", "config")  # fmt: skip
 def rollback(session: Session, typed: Typed) -> None:
     """Go back to the last known good release, and verify it."""
     _change(session, typed)
 
 
 @app.command()
-@takes("env", "service", "reason", "wait", "ignore_deploy_lock", *WHERE, "json", "record", "config")
+@takes("env", "service", "reason", "ignore_schema", "wait", "ignore_deploy_lock", *WHERE, "json", "record", "config")
 def resume(session: Session, typed: Typed) -> None:
     """Finish a rollback that was interrupted, or its other waves."""
     _change(session, typed, resume=True)
@@ -358,6 +358,7 @@ def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Op
         reason=typed.reason,
         emergency=typed.emergency,
         bad=typed.bad,
+        approved=typed.approved,
         dry_run=True if dry_run else typed.dry_run,
         if_current=typed.if_current,
         wait=typed.wait,

@@ -72,6 +72,7 @@ class Typed:
     reason: str | None = _option("--reason", metavar="TEXT", help="The reason; it is recorded.")
     emergency: bool | None = _flag("--emergency", help="Skip the checks before and after; break a lock.")
     bad: bool | None = _flag("--bad", help="The release that is left is bad: no rollback chooses it any more.")
+    approved: str | None = _option("--approved", metavar="HASH", help="Refuse any plan but that of this preview.")
     dry_run: bool | None = _flag("--dry-run", help="Show what would happen; change nothing.")
     if_current: str | None = _option("--if-current", metavar="NAME", help="Act only where this release is live.")
     wait: str | None = _option("--wait", metavar="TIME", help="How long to wait for a host that another run holds: 2m.")

@@ -13,6 +13,7 @@ from rollback_ops.core.errors import Exit, RollbackOpsError
 from rollback_ops.core.model import Release, Survey
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.schema import SchemaAnswer
+from rollback_ops.core.stored_plan import plan_hash
 from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.integrations.git import Commits, between
 
@@ -33,6 +34,7 @@ class Preview:
     commits: Commits
     migrations: Sequence[str] | None
     lost: Mapping[str, RollbackOpsError]
+    hash: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -51,9 +53,10 @@ def preview(context: Context, cancellation: Cancellation) -> Preview:
             return Preview(environment, decision, None, None, Commits(why="nothing would change"), None, answers.lost)
         there = decision.target_on(first.host)
         leaves, target = first.release(first.origin), first.release(there)
+        approval = plan_hash(context.job.about, decision, None)
         migrations = _migrations(context, first, there, cancellation)
     commits = between(target.revision if target else "", leaves.revision if leaves else "")
-    return Preview(environment, decision, leaves, target, commits, migrations, answers.lost)
+    return Preview(environment, decision, leaves, target, commits, migrations, answers.lost, approval)
 
 
 def _migrations(context: Context, survey: Survey, target: str, cancellation: Cancellation) -> Sequence[str] | None:

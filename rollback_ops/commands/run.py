@@ -69,6 +69,7 @@ def info_of(context: Context, reason: Reason) -> RunInfo:
         run_url=request.run_url,
         dry_run=request.dry_run,
         bad=request.bad,
+        approved=request.approved,
     )
 
 

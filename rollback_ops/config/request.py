@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ class Options:
     reason: str | None = None
     emergency: bool | None = None
     bad: bool | None = None
+    approved: str | None = None
     dry_run: bool | None = None
     if_current: str | None = None
     wait: str | None = None
@@ -59,6 +61,7 @@ class Request:
     ``span`` is for how many seconds to hold or to arm. ``revision`` is what ``gate`` is asked about.
     ``ignore_deploy_lock``: change hosts even where a deployment is under way.
     ``bad``: a person says that the release that is left is bad.
+    ``approved``: the hash of a preview, or its beginning; another plan is refused.
     ``hosts`` limits the command to some hosts of the environment, ``regions`` to some of its regions, and
     ``exclude_regions`` leaves some out. ``record`` is the file to write the record to.
     ``webhook_format`` overrides the format in the settings. ``in_actions``: the command runs in a GitHub workflow.
@@ -71,6 +74,7 @@ class Request:
     reason: str = ""
     emergency: bool = False
     bad: bool = False
+    approved: str = ""
     dry_run: bool = False
     if_current: str = ""
     wait: float | None = None
@@ -122,6 +126,7 @@ class Request:
             reason=asked.text("REASON", given.reason, as_written=True),
             emergency=asked.flag("EMERGENCY", given.emergency),
             bad=asked.flag("BAD", given.bad),
+            approved=_hash(asked.name("APPROVED", given.approved)),
             dry_run=asked.flag("DRY_RUN", given.dry_run),
             if_current=asked.name("IF_CURRENT", given.if_current),
             wait=_duration("--wait (ROLLBACK_WAIT)", asked.name("WAIT", given.wait), types.within_an_hour),
@@ -180,6 +185,14 @@ class _Asked:
         if text.lower() not in (*_YES, *_NO, ""):
             raise UsageError(f"ROLLBACK_{name} = {quoted(text)} should be true or false")
         return text.lower() in _YES
+
+
+def _hash(text: str) -> str:
+    """Return the hash of a plan, or its beginning, in lower case. Fewer characters would approve other plans, too."""
+    if text and not re.fullmatch(r"[0-9a-f]{12,64}", text.lower()):
+        hint = "`rollback-ops preview` prints it: 12 to 64 digits and letters from a to f."
+        raise UsageError(f"--approved (ROLLBACK_APPROVED) = {quoted(text)} is not the hash of a preview", hint)
+    return text.lower()
 
 
 def _blank(source: str) -> UsageError:

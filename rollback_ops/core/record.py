@@ -237,7 +237,10 @@ class DeploymentRef(RecordPart):
 
 
 class Record(RecordPart):
-    """One rollback. Times are RFC 3339 in UTC, durations are seconds."""
+    """One rollback. Times are RFC 3339 in UTC, durations are seconds.
+
+    ``approved``: the hash of a preview, or its beginning, that was given for this rollback; another plan is refused.
+    """
 
     schema_version: int = SCHEMA_VERSION
     id: str
@@ -262,6 +265,7 @@ class Record(RecordPart):
     superseded_by: Superseder | None = None
     hold: HoldRecord | None = None
     plan: PlanRef | None = None
+    approved: str | None = None
     strategy: StrategyRecord | None = None
     waves: tuple[WaveRecord, ...] = ()
     evidence: tuple[EvidenceRecord, ...] = ()

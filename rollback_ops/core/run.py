@@ -37,7 +37,8 @@ class RunInfo:
     """The facts of a run that are known before it begins. Made once, and carried from there on.
 
     ``guarded``: the run takes back what was just deployed, so even a rollback that worked is no success of the
-    deployment. ``bad``: a person says that what is left is bad.
+    deployment. ``bad``: a person says that what is left is bad. ``approved``: the beginning of the hash of the one plan
+    that may be carried out; empty: any.
     """
 
     id: str
@@ -51,6 +52,7 @@ class RunInfo:
     dry_run: bool = False
     guarded: bool = False
     bad: bool = False
+    approved: str = ""
 
     @property
     def about(self) -> ServiceId:
@@ -60,6 +62,8 @@ class RunInfo:
         """Return the fields that the record and the journal's intent share, under their names there."""
         shared = asdict(self) | {"run_url": self.run_url or None}
         del shared["guarded"], shared["bad"]
+        if not self.approved:
+            del shared["approved"]
         return shared
 
 

@@ -68,6 +68,14 @@ def plan_hash(about: ServiceId, plan: Plan, rollout: Rollout | None) -> str:
     return stored("", about, "", plan, rollout or none).hash
 
 
+def approves(given: str, about: ServiceId, plan: Plan) -> bool:
+    """Return whether a hash, or its beginning, is that of a plan.
+
+    Waves do not count: the health of hosts, which changes, decides which wave they are in.
+    """
+    return plan_hash(about, plan, None).startswith(given)
+
+
 def stored(run: str, about: ServiceId, at: str, plan: Plan, rollout: Rollout) -> StoredPlan:
     """Return the plan in the form in which it is stored."""
     return StoredPlan(

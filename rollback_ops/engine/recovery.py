@@ -48,6 +48,8 @@ def _older(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt) 
 
     None: all of them were taken over by somebody else, so there is nothing left to do.
     """
+    if spec.info.approved:
+        return "only the approved plan is carried out"
     if len(state.attempts) > spec.policy.max_older:
         return f"max_older is {spec.policy.max_older}"
     if fleet.left() <= max(1.0, spec.policy.min_healthy_time):

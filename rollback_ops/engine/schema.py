@@ -28,8 +28,7 @@ def check_schema(spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey], pl
     """
     going = {host.host for host in plan.with_action("switch")}
     asked = next((survey for survey in surveys if survey.host in going), None)
-    # An interrupted rollback is finished without the gate: the service may be down.
-    if spec.schema is None or asked is None or spec.selection.resume:
+    if spec.schema is None or asked is None:
         return plan
     fleet.progress.phase("schema", f"comparing {plan.target} with the database, on {asked.host}")
     found = _objection(spec.schema, spec, fleet, asked, plan)

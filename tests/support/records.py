@@ -47,6 +47,7 @@ USUAL: dict[str, Any] = {
         "until": "2024-01-03T03:04:07.178Z",
     },
     "plan": None,
+    "approved": None,
     "strategy": None,
     "waves": [],
     "evidence": [],

@@ -154,7 +154,7 @@ def test_the_variables_in_the_table_of_options_are_heeded() -> None:
     for option, _, variable, _ in table(COMMANDS, "option"):
         for name in codes(variable):
             value = "true" if name.removeprefix("ROLLBACK_") in FLAGS else "log-error"
-            value = "2m" if name in ("ROLLBACK_WAIT", "ROLLBACK_FOR") else value
+            value = {"ROLLBACK_WAIT": "2m", "ROLLBACK_FOR": "2m", "ROLLBACK_APPROVED": "a" * 12}.get(name, value)
             if option == "`--config`":
                 assert settings_path({name: value}) == Path(value)
             else:

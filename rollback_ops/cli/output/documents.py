@@ -72,6 +72,7 @@ def preview(found: Preview) -> Document:
         "leaves": asdict(found.leaves) if found.leaves else None,
         "returns_to": asdict(found.returns_to) if found.returns_to else None,
         "why_none": None if isinstance(decision, Plan) else decision.why,
+        "hash": found.hash or None,
         "commits": asdict(found.commits),
         "migrations": None if found.migrations is None else list(found.migrations),
         "hosts": [{"host": h.host, "action": h.action, "why": h.why} for h in decision.hosts]

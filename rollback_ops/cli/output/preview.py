@@ -39,6 +39,9 @@ def lines(found: Preview) -> Iterator[Line]:
         action = "would be switched" if host.action == "switch" else f"stays as it is: {host.why}"
         yield Line(f"  {host.host}: {action}")
     yield from (Line(f"  ! {warning}", "warning") for warning in found.decision.warnings)
+    yield Line(
+        f"  plan {found.hash[:16]}: `rollback --approved {found.hash[:16]}` does this, and refuses any other plan"
+    )
 
 
 def _release(release: Release | None) -> str:

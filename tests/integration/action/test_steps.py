@@ -24,6 +24,7 @@ COMMANDS = (
     "check",
     "verify",
     "guard",
+    "preview",
     "seal",
     "resume",
     "hold",

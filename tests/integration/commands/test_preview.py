@@ -11,6 +11,7 @@ from tests.support.command import RollbackOps
 from tests.support.lab.toml import dump
 
 LOCAL = ("prod", "--local")
+WHY = ("--reason", "logins fail")
 
 
 def commit(here: Path, title: str) -> str:
@@ -55,6 +56,10 @@ def test_it_says_which_commits_and_migrations_leave_the_hosts(rollback_ops: Roll
     assert (service / "current").readlink() == Path("releases/b2")
     back = rollback_ops("preview", *LOCAL, "--to", "b2")
     assert back.code == 1
+    assert rollback_ops("rollback", *LOCAL, *WHY, "--approved", "0" * 64).code == 1
+    assert rollback_ops("rollback", *LOCAL, *WHY, "--approved", "0" * 11).code == 64
+    done = rollback_ops("rollback", *LOCAL, *WHY, "--ignore-schema", "--approved", found["hash"], "--json")
+    assert (done.code, done.document["approved"]) == (0, found["hash"])
 
 
 @pytest.mark.parametrize("revisions", [("", ""), ("0" * 40, "1" * 40), ("--output=x", "$(id)")])

@@ -24,9 +24,9 @@ ON_HOSTS = {"--service", *WHERE, "--json", "--config"}
 # The contract: the options of each command, besides --help.
 COMMANDS: dict[str, set[str]] = {
     "rollback": ON_HOSTS
-    | {"--backup", "--to", "--reason", "--bad", "--emergency", "--dry-run", "--if-current", "--wait"}
+    | {"--backup", "--to", "--reason", "--bad", "--approved", "--emergency", "--dry-run", "--if-current", "--wait"}
     | {"--ignore-deploy-lock", "--ignore-schema", "--trigger", "--record"},
-    "resume": ON_HOSTS | {"--reason", "--wait", "--ignore-deploy-lock", "--record"},
+    "resume": ON_HOSTS | {"--reason", "--ignore-schema", "--wait", "--ignore-deploy-lock", "--record"},
     "list": ON_HOSTS,
     "check": ON_HOSTS | {"--backup", "--to", "--ignore-deploy-lock"},
     "verify": ON_HOSTS,

@@ -243,6 +243,7 @@ def test_the_record_has_the_facts_of_the_run_and_its_results() -> None:
         "superseded_by": None,
         "hold": None,
         "plan": None,
+        "approved": None,
         "strategy": None,
         "waves": (),
         "evidence": (),

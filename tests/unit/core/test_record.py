@@ -19,7 +19,7 @@ from tests.support.records import USUAL, record
 # The contract with everyone who reads records, key by key.
 KEYS = """
     schema_version id service environment mode dry_run trigger reason actor run_url started_at finished_at
-    duration_seconds outcome exit_code from to rejected hosts deployment superseded_by hold plan strategy waves
+    duration_seconds outcome exit_code from to rejected hosts deployment superseded_by hold plan approved strategy waves
     evidence warnings
 """
 KEYS_OF_A_HOST = "host outcome from to downtime_seconds steps checks detail region superseded_by"

@@ -62,8 +62,11 @@ class Stage:
         dry_run: bool = False,
         wait: float | None = 0.0,
         traffic_time: float = 0.0,
+        approved: str = "",
     ) -> Record:
-        info = RunInfo("run-1", "bot", "prod", "standard", "manual", "logins fail", "alice", dry_run=dry_run)
+        info = RunInfo(
+            "run-1", "bot", "prod", "standard", "manual", "logins fail", "alice", dry_run=dry_run, approved=approved
+        )
         survey = tasks.begin(self.hosts, lambda name: self.hosts[name].survey())
         fleet = Fleet(list(self.hosts.values()), survey, self.listener, self.cancellation, total)
         thresholds = checks.thresholds(asked or {}, policy)
@@ -1025,3 +1028,35 @@ def test_nobody_waits_for_a_lock_while_another_host_was_changed(two: Stage) -> N
     outrun(two["h2"], "b3")
     record = two.roll_back(wait=60)
     assert [(h.outcome, len(two[h.host].orders)) for h in record.hosts] == [("succeeded", 1), ("refused", 1)]
+
+
+# --- an approved plan ---------------------------------------------------------------------------------------
+
+
+def test_the_approved_plan_is_carried_out_and_no_other_one(two: Stage) -> None:
+    dry = two.roll_back(dry_run=True)
+    assert dry.plan
+    approved = dry.plan.hash[:12]
+    other = two.roll_back(Selection(backup="b1"), approved=approved)
+    assert (other.outcome, other.approved, two.changed) == ("refused", approved, False)
+    record = two.roll_back(approved=approved)
+    assert (record.outcome, record.approved, record.to.release) == ("succeeded", approved, "b2")
+    assert json.loads(two["h1"].orders[0].intent)["approved"] == approved
+    assert two.roll_back(approved=approved).outcome == "refused"
+
+
+def test_a_host_that_is_back_makes_another_plan(two: Stage) -> None:
+    two["h2"].before = {"survey": raising(HostUnreachable("h2: no route"))}
+    dry = two.roll_back(dry_run=True)
+    two["h2"].before = {}
+    assert dry.plan
+    assert two.roll_back(approved=dry.plan.hash).outcome == "refused"
+
+
+def test_no_older_release_is_tried_in_place_of_the_approved_one(stage: Stage) -> None:
+    dry = stage.roll_back(dry_run=True)
+    stage["h1"].says = 1
+    assert dry.plan
+    older = IN_VAIN.model_copy(update={"on_failure": "older"})
+    record = stage.roll_back(asked=AFTER, policy=older, approved=dry.plan.hash)
+    assert (record.outcome, stage["h1"].did("switch")) == ("verification_failed", ["b2"])

@@ -10,6 +10,7 @@ import pytest
 from rollback_ops import checks
 from rollback_ops.config import Schema, Verify
 from rollback_ops.core import tasks
+from rollback_ops.core.model import OpenTransaction
 from rollback_ops.core.plan import Selection
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import RunInfo
@@ -59,6 +60,15 @@ def test_a_target_that_does_not_know_the_database_is_refused_before_anything_is_
     assert [about for about in (*one.did("schema"), *two.did("schema")) if about.startswith("database")] == [
         "database b2 b4"
     ]
+
+
+def test_an_interrupted_rollback_is_not_finished_against_the_database_without_a_word() -> None:
+    begun = OpenTransaction("run-0", "/srv/bot/releases/b4", "b2")
+    there = host(unfinished=begun)
+    assert (run(there, resume=True).outcome, there.did("switch")) == ("refused", [])
+    there = host(unfinished=begun)
+    record = run(there, resume=True, ignored=True)
+    assert (record.outcome, there.did("switch"), bool(record.warnings)) == ("succeeded", ["b2"], True)
 
 
 def test_the_nearest_release_that_knows_the_database_is_named_and_never_a_bad_one() -> None:
