@@ -83,7 +83,7 @@ class Context:
     def survey(self) -> Pending[str, Survey]:
         """The survey of the hosts. It begins when this is first read, and nobody waits for it here."""
         hosts = {host.name: host for host in self.hosts}
-        return begin(hosts, lambda name: hosts[name].survey(sizes=self.sizes))
+        return begin(hosts, lambda name: hosts[name].survey(sizes=self.sizes), self.job.connections)
 
     def begin(self, *, change: bool = False) -> None:
         """Begin the survey. Before a ``change``, the reason and the permission are checked first.
@@ -154,8 +154,17 @@ def open_context(
         hosts = on_this_machine(job.about, service, manager, parse_units)
     else:
         login, gateways = credentials(secrets, environ), job.environment.gateways
-        restricted = job.environment.restricted
-        hosts = on_servers(job.hosts, gateways, login, job.about, service, manager, parse_units, restricted=restricted)
+        hosts = on_servers(
+            job.hosts,
+            gateways,
+            login,
+            job.about,
+            service,
+            manager,
+            parse_units,
+            restricted=job.environment.restricted,
+            connections=job.connections,
+        )
     return Context(
         request=request,
         job=job,

@@ -88,7 +88,8 @@ def selection_of(context: Context) -> Selection:
 
 def fleet_of(context: Context, progress: Progress, cancellation: Cancellation) -> Fleet:
     """Return the hosts with the survey that has begun, or begins now."""
-    return Fleet(context.hosts, context.survey, progress, cancellation, context.total)
+    connections = context.job.connections
+    return Fleet(context.hosts, context.survey, progress, cancellation, context.total, connections)
 
 
 def publish(context: Context, publisher: Publisher, record: Record) -> RunResult:

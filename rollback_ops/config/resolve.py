@@ -51,6 +51,11 @@ class Job:
         environment = self.environment
         return environment.strategy or (Strategy() if environment.regions else None)
 
+    @property
+    def connections(self) -> int:
+        """How many hosts are connected at the same time, at most."""
+        return (self.environment.strategy or Strategy()).connections
+
 
 def resolve(settings: Settings, request: Request) -> Job:
     """Find what the request names. Raises ``UsageError`` when it does not exist, or when its settings conflict."""

@@ -42,6 +42,7 @@ from rollback_ops.core.hold import AfterRollback
 from rollback_ops.core.model import AutomaticTrigger
 from rollback_ops.core.order import Order
 from rollback_ops.core.rollout import Amount
+from rollback_ops.core.tasks import AT_ONCE
 
 MessageFormat = Literal["slack", "teams", "json"]
 Event = Literal["start", "success", "failure"]
@@ -399,6 +400,7 @@ class Strategy(Section):
     """The waves of a rollback. Without this table all hosts are changed at the same time.
 
     ``deadline`` is for the whole rollback, pauses included; None: no limit. ``limits.total`` counts for each wave.
+    ``connections``: so many hosts are connected at the same time, at most, and no wave has more.
     """
 
     canary: Hosts = Amount(0)
@@ -411,6 +413,7 @@ class Strategy(Section):
     after_canary: Literal["continue", "stop"] = "continue"
     on_exceeded: Literal["stop", "restore"] = "stop"
     order: Literal["unhealthy-first", "listed"] = "unhealthy-first"
+    connections: int = Field(AT_ONCE, ge=1, le=1000)
 
     @model_validator(mode="after")
     def _waits_fit_the_deadline(self) -> Strategy:

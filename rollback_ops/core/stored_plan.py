@@ -5,8 +5,10 @@ Another runner can go on with it: it finds the same target, the same hosts in th
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import zlib
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
@@ -17,8 +19,11 @@ from rollback_ops.core.model import ServiceId
 from rollback_ops.core.plan import Plan
 from rollback_ops.core.rollout import Rollout
 
-# Bytes of a line in the journal, as of a record.
+# Bytes of a line in the journal, as of a record. A longer plan is packed: names of hosts are much alike.
 _LONGEST = 48_000
+# Bytes of an unpacked plan: anybody who may write to a journal may have packed it.
+_LONGEST_UNPACKED = 4_000_000
+_BEGINNING = '{"event":"plan",'
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,12 @@ class StoredPlan:
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def line(self) -> str:
-        """Return the event for the journals. Empty for a plan that is too long to be stored."""
-        event = {"event": "plan", **asdict(self), "hash": self.hash}
-        text = json.dumps(event, separators=(",", ":"))
-        return text if len(text.encode()) <= _LONGEST else ""
+        """Return the event for the journals. Empty for a plan that is too long to be stored, even when it is packed."""
+        text = _event({**asdict(self), "hash": self.hash})
+        if len(text) > _LONGEST:
+            whose = {"id": self.id, "service": self.service, "environment": self.environment}
+            text = _event({**whose, "packed": base64.b64encode(zlib.compress(text.encode(), 9)).decode()})
+        return text if len(text) <= _LONGEST else ""
 
     def left(self, plan: Plan) -> Rollout:
         """Return the remaining waves: the hosts that are not changed yet, under the same numbers."""
@@ -94,16 +101,27 @@ def stored(run: str, about: ServiceId, at: str, plan: Plan, rollout: Rollout) ->
 
 def read_plan(line: str) -> StoredPlan | None:
     """Return the plan in a line. None when there is none, or when its hash is wrong."""
-    if not line.startswith('{"event":"plan",'):
+    if not line.startswith(_BEGINNING):
         return None
     try:
         event: dict[str, Any] = json.loads(line)
+        if "packed" in event:
+            event = json.loads(_unpacked(event["packed"]))
         said = event.pop("hash", None)
         event.pop("event", None)
         plan = _adapter().validate_python(event)
-    except (ValueError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError, RecursionError, zlib.error):
         return None
     return plan if plan.hash == said else None
+
+
+def _event(said: dict[str, Any]) -> str:
+    return json.dumps({"event": "plan", **said}, separators=(",", ":"))
+
+
+def _unpacked(packed: str) -> bytes:
+    """Return a packed plan, or the beginning of one that is too long: that is no JSON, and no plan."""
+    return zlib.decompressobj().decompress(base64.b64decode(packed), _LONGEST_UNPACKED)
 
 
 @cache

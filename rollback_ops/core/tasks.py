@@ -1,20 +1,25 @@
-"""Work on several hosts at once: one thread for each, under a deadline that always holds.
+"""Work on several hosts at once: so many threads at most, under a deadline that always holds.
 
-The threads are daemons. A host that hangs holds up neither the others nor the end of the program.
+The threads are daemons. A host that hangs holds up neither the others nor the end of the program: those that still
+wait for a thread at the deadline are not begun any more.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
-from rollback_ops.core.errors import Cancelled, ConnectionLost, RollbackOpsError
+from rollback_ops.core.errors import Cancelled, ConnectionLost, HostUnreachable, RollbackOpsError
 
 T = TypeVar("T")
 K = TypeVar("K")
 
+# Hosts that are worked on at the same time, where nothing else is said.
+AT_ONCE = 100
 _LOOK_EVERY = 0.2
 
 
@@ -51,16 +56,20 @@ class Cancellation:
 
 
 class _Task(Generic[T]):
-    """The work for one subject. It starts on its own thread at once."""
+    """The work for one subject."""
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
         self._done = threading.Event()
         self._outcome: T | RollbackOpsError
         self._crash: Exception | None = None
-        threading.Thread(target=self._run, daemon=True).start()
 
-    def _run(self) -> None:
+    def drop(self) -> None:
+        """End it without having begun it."""
+        self._outcome = HostUnreachable("it was not begun: its turn did not come in time")
+        self._done.set()
+
+    def run(self) -> None:
         try:
             self._outcome = self._work()
         except RollbackOpsError as error:
@@ -71,12 +80,12 @@ class _Task(Generic[T]):
         finally:
             self._done.set()
 
-    def wait(self, deadline: float, cancellation: Cancellation, finish: bool) -> T | RollbackOpsError:
-        while not self._done.wait(_pause(min(deadline, cancellation.leave_at))):
-            if not finish:
-                cancellation.check()
-            if time.monotonic() >= min(deadline, cancellation.leave_at):
-                return ConnectionLost("it did not answer in time")
+    def wait(self, until: float) -> bool:
+        """Wait for the end. Returns whether it came."""
+        return self._done.wait(min(_LOOK_EVERY, max(0.0, until - time.monotonic())))
+
+    def result(self) -> T | RollbackOpsError:
+        """Return how it ended. Raises a defect, and ``Cancelled``."""
         if self._crash is not None:
             raise self._crash
         if isinstance(self._outcome, Cancelled):
@@ -84,38 +93,75 @@ class _Task(Generic[T]):
         return self._outcome
 
 
-def _pause(until: float) -> float:
-    return min(_LOOK_EVERY, max(0.0, until - time.monotonic()))
-
-
 class Pending(Generic[K, T]):
-    """Work that is going on for several subjects."""
+    """Work that is going on for several subjects, ``at_once`` of them at the same time. The others wait their turn."""
 
-    def __init__(self, tasks: dict[K, _Task[T]]) -> None:
+    def __init__(self, tasks: dict[K, _Task[T]], at_once: int) -> None:
         self._tasks = tasks
+        every = list(tasks.values())
+        self._turns = max(1, math.ceil(len(every) / at_once))
+        self._waiting = deque(every[at_once:])
+        for first in every[:at_once]:
+            threading.Thread(target=self._work, args=(first,), daemon=True).start()
+
+    def _work(self, task: _Task[T] | None) -> None:
+        while task:
+            task.run()
+            task = self._next()
+
+    def _next(self) -> _Task[T] | None:
+        try:
+            return self._waiting.popleft()
+        except IndexError:
+            return None
 
     def results(
         self, within: float, cancellation: Cancellation, *, finish: bool = False
     ) -> dict[K, T | RollbackOpsError]:
         """Wait for the results: what each subject returned, or the error that it ended with.
 
-        A subject that is not done ``within`` seconds counts as ``ConnectionLost``. On a signal ``Cancelled`` is
-        raised, unless the work is to be finished: then what is done by the end of the grace counts.
+        A subject that is not done in time counts as ``ConnectionLost``: ``within`` seconds, as often as it takes for
+        all to have their turn. One that has not begun by then never does, and counts as ``HostUnreachable``. On a
+        signal ``Cancelled`` is raised, unless the work is to be finished: then what is done by the end of the grace
+        counts, and nothing else is begun.
         """
-        deadline = time.monotonic() + within
-        return {subject: task.wait(deadline, cancellation, finish) for subject, task in self._tasks.items()}
+        deadline = time.monotonic() + within * self._turns
+        return {subject: self._result(task, deadline, cancellation, finish) for subject, task in self._tasks.items()}
+
+    def _result(
+        self, task: _Task[T], deadline: float, cancellation: Cancellation, finish: bool
+    ) -> T | RollbackOpsError:
+        while not task.wait(until := min(deadline, cancellation.leave_at)):
+            is_over = time.monotonic() >= until
+            if cancellation.asked or is_over:
+                self._drop()
+            if not finish:
+                cancellation.check()
+            if is_over and not task.wait(0.0):
+                return ConnectionLost("it did not answer in time")
+        return task.result()
+
+    def _drop(self) -> None:
+        while task := self._next():
+            task.drop()
 
 
-def begin(subjects: Iterable[K], work: Callable[[K], T]) -> Pending[K, T]:
+def begin(subjects: Iterable[K], work: Callable[[K], T], at_once: int = AT_ONCE) -> Pending[K, T]:
     """Begin the work for all subjects, without waiting."""
-    return Pending({subject: _Task(_bound(work, subject)) for subject in subjects})
+    return Pending({subject: _Task(_bound(work, subject)) for subject in subjects}, at_once)
 
 
 def each(
-    subjects: Iterable[K], work: Callable[[K], T], within: float, cancellation: Cancellation, *, finish: bool = False
+    subjects: Iterable[K],
+    work: Callable[[K], T],
+    within: float,
+    cancellation: Cancellation,
+    *,
+    finish: bool = False,
+    at_once: int = AT_ONCE,
 ) -> dict[K, T | RollbackOpsError]:
     """Do the work for all subjects at once; see ``Pending.results``."""
-    return begin(subjects, work).results(within, cancellation, finish=finish)
+    return begin(subjects, work, at_once).results(within, cancellation, finish=finish)
 
 
 def _bound(work: Callable[[K], T], subject: K) -> Callable[[], T]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -47,7 +48,8 @@ _MARGIN = 5.0
 class Fleet:
     """The hosts of a run, under one deadline (``total`` seconds from now) and one cancellation.
 
-    Their survey has begun already. ``progress`` is shown what happens.
+    Their survey has begun already. ``progress`` is shown what happens. ``connections``: on so many hosts something is
+    done at the same time. With more hosts, each operation has its time as often as it takes for all to have their turn.
     """
 
     def __init__(
@@ -57,13 +59,15 @@ class Fleet:
         progress: Progress,
         cancellation: Cancellation,
         total: float,
+        connections: int = tasks.AT_ONCE,
     ) -> None:
         self._hosts = {host.name: host for host in hosts}
         self._survey = survey
         self.progress = progress
         self._cancellation = cancellation
-        self._deadline = time.monotonic() + total
-        self._leases = LeaseKeeper()
+        self.connections = connections
+        self._deadline = time.monotonic() + total * max(1, math.ceil(len(hosts) / connections))
+        self._leases = LeaseKeeper(connections)
         self._schema: dict[str, SchemaAnswer] = {}
         self._survey_within = min(_SURVEY_WITHIN, total * _PART_FOR_SURVEY)
 
@@ -109,7 +113,8 @@ class Fleet:
         """
         self._cancellation.check()
         work = self._switch_one(orders)
-        results = tasks.each(orders, work, max(at_least, self.left()), self._cancellation, finish=True)
+        within = max(at_least, self.left())
+        results = tasks.each(orders, work, within, self._cancellation, finish=True, at_once=self.connections)
         return {name: _as_result(result) for name, result in results.items()}
 
     def pause(self, seconds: float) -> None:
@@ -214,7 +219,7 @@ class Fleet:
             self._hosts[name].record(run, notes[name], line, hold)
 
         within = min(_RECORD_WITHIN, max(_LAST_WORDS, self._cancellation.leave_at - time.monotonic()))
-        written = tasks.each(notes, write, within, Cancellation())
+        written = tasks.each(notes, write, within, Cancellation(), at_once=self.connections)
         return {name: error for name, error in written.items() if error is not None}
 
     def confirm(self, names: Iterable[str]) -> dict[str, RollbackOpsError]:
@@ -246,7 +251,8 @@ class Fleet:
         return max(1.0, self._deadline - time.monotonic())
 
     def _each(self, names: Iterable[str], work: Callable[[str], T], within: float) -> dict[str, T | RollbackOpsError]:
-        return tasks.each(names, work, min(within, self.left() + _MARGIN), self._cancellation)
+        within = min(within, self.left() + _MARGIN)
+        return tasks.each(names, work, within, self._cancellation, at_once=self.connections)
 
 
 def _as_result(result: SwitchResult | RollbackOpsError) -> SwitchResult:

@@ -6,6 +6,7 @@
   there is one budget for all of them together, too.
 - Hosts that were unhealthy before go first, all at once: they serve no requests anyway. They do not count
   for ``max_parallel``. A host whose health is unknown may be healthy, so it counts.
+- No wave has more hosts than ``connections``: each keeps its connection from the stop to the end of its verification.
 - Then the canary goes alone: any failure among its hosts stops the rollback.
 - Then the others go in waves, so that never more than ``max_parallel`` healthy hosts are down at once. That holds for
   the canary, and on the way back.
@@ -18,12 +19,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from rollback_ops.config import Strategy
-from rollback_ops.core.rollout import Amount, Rollout, Share, Wave, named
+from rollback_ops.core.rollout import Amount, Role, Rollout, Share, Wave, named
 
 
 def resolve(
@@ -136,7 +138,7 @@ def _share(strategy: Strategy, region: str, hosts: Sequence[str], unhealthy: Col
     return Share(
         hosts=count,
         canary=min(canary, len(candidates)),
-        max_parallel=max(1, min(strategy.max_parallel.rounded_down(count), count)),
+        max_parallel=max(1, min(strategy.max_parallel.rounded_down(count), count, strategy.connections)),
         max_failures=strategy.max_failures.rounded_down(count),
         region=region,
     )
@@ -145,24 +147,28 @@ def _share(strategy: Strategy, region: str, hosts: Sequence[str], unhealthy: Col
 def _steps(strategy: Strategy, share: Share, hosts: Sequence[str], unhealthy: Collection[str]) -> Iterator[Wave]:
     """Yield the waves of one region; their numbers follow."""
     ordered, first = list(hosts), []
+    role: Role
     if strategy.order == "unhealthy-first":
         first = [host for host in hosts if host in unhealthy]
         ordered = [host for host in hosts if host not in unhealthy]
     canary, others = ordered[: share.canary], ordered[share.canary :]
-    if first:
-        yield Wave(0, tuple(first), "unhealthy", share.region)
-    yield from (Wave(0, chunk, "canary", share.region) for chunk in _chunks(canary, unhealthy, share.max_parallel))
-    yield from (Wave(0, chunk, "rest", share.region) for chunk in _chunks(others, unhealthy, share.max_parallel))
+    for role, part in (("unhealthy", first), ("canary", canary), ("rest", others)):
+        chunks = _chunks(part, unhealthy, share.max_parallel, strategy.connections)
+        yield from (Wave(0, chunk, role, share.region) for chunk in chunks)
 
 
-def _chunks(hosts: Sequence[str], unhealthy: Collection[str], size: int) -> Iterator[tuple[str, ...]]:
-    """Yield the hosts in groups with at most ``size`` healthy ones in each."""
+def _chunks(
+    hosts: Sequence[str], unhealthy: Collection[str], size: int, most: int = sys.maxsize
+) -> Iterator[tuple[str, ...]]:
+    """Yield the hosts in groups with at most ``size`` healthy ones in each, and with at most ``most`` hosts."""
     chunk: list[str] = []
+    healthy = 0
     for host in hosts:
-        if host not in unhealthy and sum(each not in unhealthy for each in chunk) == size:
+        if len(chunk) == most or (host not in unhealthy and healthy == size):
             yield tuple(chunk)
-            chunk = []
+            chunk, healthy = [], 0
         chunk.append(host)
+        healthy += host not in unhealthy
     if chunk:
         yield tuple(chunk)
 
@@ -177,7 +183,8 @@ def _told(strategy: Strategy, share: Share, waves: Sequence[Wave]) -> str:
     down = sum(len(wave.hosts) for wave in own if wave.role == "unhealthy")
     parts = [f"{down} unhealthy first"] if down else []
     parts += [f"canary {_of(strategy.canary, share)}{share.canary}"] if share.canary else []
-    parts += [f"{_of(strategy.max_parallel, share)}{share.max_parallel} at a time"]
+    fewer = " (connections)" if share.max_parallel == strategy.connections < share.hosts else ""
+    parts += [f"{_of(strategy.max_parallel, share)}{share.max_parallel} at a time{fewer}"]
     parts += [f"stops after more than {_limit(strategy.max_failures, share)}"]
     where = f"region {share.region}: " if share.region else ""
     return f"{where}{', '.join(parts)}; {len(own)} wave{'s' * (len(own) != 1)} of {share.hosts} hosts"

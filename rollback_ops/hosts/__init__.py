@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from rollback_ops.config import Service
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.model import Manager, ServiceId, Unit
+from rollback_ops.core.tasks import AT_ONCE
 from rollback_ops.hosts.agent.bundle import render
 from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.agent.restricted import PLACE
+from rollback_ops.hosts.connections import Connections
 from rollback_ops.hosts.transport import Transport
 
 if TYPE_CHECKING:
@@ -46,8 +48,9 @@ def on_servers(
     parse_units: Callable[[str], tuple[Unit, ...]],
     *,
     restricted: bool = False,
+    connections: int = AT_ONCE,
 ) -> list[AgentHost]:
-    """Return the servers of a service. Each connects when it is first used.
+    """Return the servers of a service. Each connects when it is first used, ``connections`` at the same time.
 
     With a ``restricted`` key, the break-glass program that is installed there answers instead of the agent.
     Raises ``UsageError`` for a key, known_hosts or SSH configuration that cannot be used.
@@ -55,6 +58,7 @@ def on_servers(
     from rollback_ops.hosts.ssh.transport import SshTransport
 
     identity, trust = _identity(login), _trust(login)
+    shared = Connections(connections)
     text, place = render(about, service, manager), f"{service.root}/{PLACE}" if restricted else ""
     return [
         _host(
@@ -64,6 +68,7 @@ def on_servers(
             service,
             parse_units,
             place,
+            shared,
         )
         for address in addresses
     ]
@@ -109,6 +114,7 @@ def _host(
     service: Service,
     parse_units: Callable[[str], tuple[Unit, ...]],
     place: str = "",
+    connections: Connections | None = None,
 ) -> AgentHost:
     within = service.limits.total + service.traffic_time + _MARGIN
-    return AgentHost(transport, text, parse_units, within, place, about)
+    return AgentHost(transport, text, parse_units, within, place, about, connections)

@@ -38,6 +38,7 @@ from rollback_ops.core.schema import SchemaAnswer
 from rollback_ops.core.text import one_line, short
 from rollback_ops.hosts.agent import bundle, protocol, restricted
 from rollback_ops.hosts.agent.session import AgentSession
+from rollback_ops.hosts.connections import Connections
 from rollback_ops.hosts.transport import Transport
 
 # A host that does not answer a look within this many seconds is treated as one that is down.
@@ -54,6 +55,7 @@ class AgentHost:
     """Runs the agent on a host through a transport. ``parse_units`` is the manager's.
 
     With ``place``, the agent installed there answers, and ``text`` is not sent. It has to serve ``about``.
+    Hosts share ``connections``.
     """
 
     def __init__(
@@ -64,8 +66,10 @@ class AgentHost:
         switch_within: float,
         place: str = "",
         about: ServiceId | None = None,
+        connections: Connections | None = None,
     ) -> None:
         self._transport = transport
+        self._connections = connections or Connections(1)
         self._text = text
         self._restricted = bool(place)
         self._operator = restricted.RestrictedSession(transport, place) if place else AgentSession(transport, text)
@@ -100,7 +104,8 @@ class AgentHost:
         return answered.lines if answered else ()
 
     def dial(self, host: str, port: int, timeout: float) -> Stream:
-        return self._transport.dial(host, port, timeout)
+        with self._connections.used_by(self):
+            return self._transport.dial(host, port, timeout)
 
     def record(self, run: str, notes: Mapping[str, tuple[Note, str]], line: str, hold: Hold | None = None) -> None:
         reasons = {release: one_line(short(why, _LONGEST_REASON)) for release, (_, why) in notes.items()}
@@ -230,7 +235,8 @@ class AgentHost:
             if fields and on_line:
                 on_line(fields)
 
-        errors = run(take)
+        with self._connections.used_by(self):
+            errors = run(take)
         try:
             return answer.whole()
         except BadAnswer as error:

@@ -109,3 +109,10 @@ def test_counts_and_percentages_are_amounts(written: str, amount: Amount) -> Non
     strategy = read(f"{STRATEGY}canary = {written}").environments["e"].strategy
     assert strategy is not None
     assert strategy.canary == amount
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1001", "'10%'", "1.5"])
+def test_connections_are_a_count(value: str) -> None:
+    message = complaint(f"{STRATEGY}connections = {value}")
+    assert holds(message, f"rollback.toml: … {KEY}connections"), message
+    assert len(message.splitlines()) == 1

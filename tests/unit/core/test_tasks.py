@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rollback_ops.core.errors import Cancelled, ConnectionLost, Refused
+from rollback_ops.core.errors import Cancelled, ConnectionLost, HostUnreachable, Refused
 from rollback_ops.core.tasks import Cancellation, begin, each
 
 
@@ -124,3 +124,49 @@ def test_a_cancellation_inside_the_work_is_raised_and_no_failure() -> None:
 
     with pytest.raises(Cancelled):
         each("a", work, 5, Cancellation(), finish=True)
+
+
+def test_no_more_subjects_are_worked_on_at_the_same_time_than_allowed() -> None:
+    meeting, lock, there, most = threading.Barrier(3), threading.Lock(), 0, 0
+
+    def work(number: int) -> int:
+        nonlocal there, most
+        with lock:
+            there += 1
+            most = max(most, there)
+        meeting.wait(30)
+        with lock:
+            there -= 1
+        return number
+
+    found = each(range(9), work, 30, Cancellation(), at_once=3)
+    assert (found, most) == ({number: number for number in range(9)}, 3)
+
+
+def test_subjects_whose_turn_does_not_come_in_time_are_never_begun(for_ever: threading.Event) -> None:
+    begun: list[int] = []
+
+    def work(number: int) -> bool:
+        begun.append(number)
+        return for_ever.wait(30)
+
+    found = each(range(4), work, 0.1, Cancellation(), at_once=1)
+    for_ever.set()
+    assert isinstance(found[0], ConnectionLost)
+    assert [type(found[number]) for number in (1, 2, 3)] == [HostUnreachable] * 3
+    assert begun == [0]
+
+
+def test_after_a_signal_nothing_else_is_begun(for_ever: threading.Event) -> None:
+    cancellation = Cancellation()
+    begun: list[int] = []
+
+    def work(number: int) -> bool:
+        begun.append(number)
+        return for_ever.wait(30)
+
+    cancellation.ask(signal.SIGTERM, grace=0.1)
+    found = each(range(3), work, 30, cancellation, finish=True, at_once=1)
+    for_ever.set()
+    assert [type(found[number]) for number in range(3)] == [ConnectionLost, HostUnreachable, HostUnreachable]
+    assert begun == [0]

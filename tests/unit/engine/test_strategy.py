@@ -217,3 +217,9 @@ def _never_beyond_the_budget(found: Rollout, regions: dict[str, str], bad: set[s
         assert len(failing) <= found.max_failures
         begun = wave
         failing |= {host: regions.get(host, "") for host in wave.hosts if host in bad}
+
+
+def test_no_wave_has_more_hosts_than_connections_whatever_their_health() -> None:
+    assert sizes(rollout(250)) == [100, 100, 50]
+    assert sizes(rollout(12, unhealthy=7, connections=3)) == [3, 3, 1, 3, 2]
+    assert sizes(rollout(12, unhealthy=7, connections=5, order="listed", max_parallel=2)) == [5, 4, 2, 1]
