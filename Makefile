@@ -8,7 +8,7 @@ SECONDS_EACH ?= 60
 # Our own, and those that the documents offer to copy.
 WORKFLOWS := .github/workflows/*.yml docs/workflows/*.yml
 
-.PHONY: demo picture outputs unit test check fuzz bench simulate faults lock dist schema clean
+.PHONY: demo picture outputs unit test check fuzz bench simulate faults lock man dist schema clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.installed: pyproject.toml
@@ -66,6 +66,11 @@ simulate: $(VENV)/.installed
 lock: $(VENV)/.installed
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
 		--custom-compile-command "make lock" pyproject.toml --output-file action/requirements.lock
+
+# The manual page, made from the help; the wheel has it. `man -l build/rollback-ops.1` shows it.
+man: $(VENV)/.installed
+	mkdir -p build
+	$(BIN)/rollback-ops man > build/rollback-ops.1
 
 dist: $(VENV)/.installed
 	$(BIN)/uv build --quiet

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, NoReturn, assert_never
 
 import click
 
-from rollback_ops import __version__
 from rollback_ops.cli import exit as process
 from rollback_ops.cli.options import HOSTS, OF_AN_ENVIRONMENT, OF_HISTORY, WHERE, Commands, Source, Typed, takes
 from rollback_ops.cli.session import Session
+from rollback_ops.cli.version import version
 from rollback_ops.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,9 +28,14 @@ if TYPE_CHECKING:
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, message="rollback-ops %(version)s", help="Show the version.")
-def app() -> None:
+@click.option(
+    "--version", is_flag=True, callback=version, expose_value=False, help="Show the version; with --json more."
+)
+@click.option("--json", "as_json", is_flag=True, is_eager=True, hidden=True)
+def app(as_json: bool) -> None:
     """Put a service back on its last known good release in seconds, verify it, and record it."""
+    if as_json:
+        raise UsageError("--json stands before the command", "Put it behind the command.")
 
 
 @app.command()
@@ -90,7 +95,8 @@ def guard(session: Session, typed: Typed) -> None:
     from rollback_ops.commands.guard import guard as run
 
     with session.listening() as cancellation:
-        result = run(context, TerminalProgress(session.console), cancellation)
+        with TerminalProgress(session.console) as progress:
+            result = run(context, progress, cancellation)
         show.run(session, result, text.guarded, file=context.request.record, as_json=typed.json)
 
 
@@ -198,6 +204,18 @@ def install(session: Session, typed: Typed) -> None:
 
 
 @app.command()
+@takes("env", "purge", *HOSTS)
+def uninstall(session: Session, typed: Typed) -> None:
+    """Remove the break-glass program from the hosts. Releases and the journal stay."""
+    context = _open(session, typed, survey=False)
+    from rollback_ops.cli import show
+    from rollback_ops.commands.install import uninstall as run
+    from rollback_ops.core.tasks import Cancellation
+
+    show.uninstalled(session, run(context, Cancellation(), purge=typed.purge), as_json=typed.json)
+
+
+@app.command()
 @takes("address", "root", "service", "for_env", "config")
 def init(session: Session, typed: Typed) -> None:
     """Look at a host, and write settings for it. Changes nothing on the host."""
@@ -276,6 +294,15 @@ def completion(_: Session, typed: Typed) -> None:
     click.echo(script(typed.shell or "", app), nl=False)
 
 
+@app.command("man", hidden=True)
+@takes()
+def man_(_: Session, __: Typed) -> None:
+    """Print the manual page. `man -l` shows it."""
+    from rollback_ops.cli.man import page
+
+    click.echo(page(app), nl=False)
+
+
 @app.command()
 @takes()
 def schema(session: Session, _: Typed) -> None:
@@ -293,7 +320,8 @@ def _change(session: Session, typed: Typed, *, resume: bool = False) -> None:
     from rollback_ops.commands.rollback import rollback as run
 
     with session.listening() as cancellation:
-        result = run(context, TerminalProgress(session.console), cancellation)
+        with TerminalProgress(session.console) as progress:
+            result = run(context, progress, cancellation)
         show.run(session, result, text.result, file=context.request.record, as_json=typed.json)
 
 
@@ -305,7 +333,8 @@ def _check(session: Session, typed: Typed) -> None:
     from rollback_ops.commands.check import check as run
 
     with session.listening() as cancellation:
-        result = run(context, TerminalProgress(session.console, quiet=True), cancellation)
+        with TerminalProgress(session.console, quiet=True) as progress:
+            result = run(context, progress, cancellation)
         show.run(session, result, text.checked, as_json=typed.json)
 
 
@@ -342,9 +371,21 @@ def _open(
         settings, session.environ, options, session.secrets, sizes=sizes, started_at=session.started_at
     )
     session.redactor = context.redact
+    if change and not typed.json:
+        _ask_for_reason(session, context)
     if survey:
         context.begin(change=change)
     return context
+
+
+def _ask_for_reason(session: Session, context: Context) -> None:
+    """Ask a person at a terminal for the reason that is missing, as the break-glass program does."""
+    from dataclasses import replace
+
+    from rollback_ops.config.reason import is_missing
+
+    if is_missing(context.request) and (answered := session.ask("Why? ")):
+        context.request = replace(context.request, reason=answered)
 
 
 def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Options:
@@ -374,6 +415,7 @@ def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Op
         exclude_regions=typed.exclude_region,
         trigger=typed.trigger,
         local=typed.local,
+        since=typed.since,
         record=Path(typed.record) if typed.record else None,
     )
 

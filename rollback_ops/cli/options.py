@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from rollback_ops.cli import completion
+from rollback_ops.cli.help import Described, grouped
 from rollback_ops.cli.session import Session
 from rollback_ops.core.errors import UsageError
 
@@ -110,6 +111,10 @@ class Typed:
         show_default=True,
     )
     limit: int | None = _option("--limit", metavar="N", help="Only the last N.", type=click.IntRange(min=1))
+    since: str | None = _option(
+        "--since", metavar="TIME", help="Only from this day (2026-11-01), or from so long ago (30d), on."
+    )
+    purge: bool = _flag("--purge", help="Also remove marks, seals, holds and the journal.", default=False)
     local: bool | None = _flag("--local", help="Work on this machine, without SSH.")
     json: bool = _flag("--json", help="Print one JSON document on stdout.", default=False)
     record: str | None = _option(
@@ -123,11 +128,11 @@ class Typed:
 WHERE = ("host", "region", "exclude_region", "local")
 HOSTS = ("service", *WHERE, "json", "config")
 OF_AN_ENVIRONMENT = ("env", *HOSTS)
-OF_HISTORY = ("of_env", "only_env", "limit", "source", *HOSTS)
+OF_HISTORY = ("of_env", "only_env", "since", "limit", "source", *HOSTS)
 _DECLARED = {declared.name: declared.metadata["declare"] for declared in fields(Typed)}
 
 
-class EachOnce(click.Command):
+class EachOnce(Described):
     """A command that takes each option with one value once. Click would take the last one, and drop the others."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -141,14 +146,23 @@ class EachOnce(click.Command):
         return super().parse_args(ctx, args)
 
 
-class Commands(click.Group):
-    """A group whose commands take each option with one value once. Help lists them as they are declared."""
+class Commands(Described, click.Group):
+    """A group whose commands take each option with one value once. Help lists them by what a person wants."""
 
     command_class = EachOnce
     group_class = type
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands below the titles of their groups; those of a group in one list."""
+        shown = {name: command for name, command in self.commands.items() if not command.hidden}
+        titles = list(grouped(shown)) if ctx.parent is None else [("Commands", list(shown))]
+        room = formatter.width - 6 - max(map(len, shown))
+        for title, names in titles:
+            with formatter.section(title):
+                formatter.write_dl([(name, shown[name].get_short_help_str(room)) for name in names])
 
 
 Command = Callable[[Session, Typed], None]

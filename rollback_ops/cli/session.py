@@ -81,7 +81,9 @@ class Session:
     def console(self) -> Console:
         from rollback_ops.cli.output.terminal import Console
 
-        return Console(self.step, self.redact, plain=bool(self.environ.get("NO_COLOR")))
+        # A terminal that calls itself dumb cannot replace a line.
+        terminal = sys.stderr.isatty() and self.environ.get("TERM", "dumb") != "dumb"
+        return Console(self.step, self.redact, plain=bool(self.environ.get("NO_COLOR")), terminal=terminal)
 
     def run(self, command: Callable[[], object]) -> int:
         """Run a command. Returns its exit code; no exception and no traceback gets past this."""
@@ -96,6 +98,14 @@ class Session:
     def crashed(self, error: Exception) -> None:
         """Report a defect in a thread that nobody waits for."""
         process.warn(*map(self.step.harmless, self._defect(error)))
+
+    def ask(self, question: str) -> str:
+        """Return what a person at the terminal answers; empty where nobody can be asked."""
+        if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+            return ""
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        return sys.stdin.readline().strip()
 
     @contextmanager
     def listening(self) -> Iterator[Cancellation]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.history import History, Logged
     from rollback_ops.commands.hold import Held
     from rollback_ops.commands.init import Written
-    from rollback_ops.commands.install import Installation
+    from rollback_ops.commands.install import Installation, Removal
     from rollback_ops.commands.list import Releases
     from rollback_ops.commands.mark import Marked
     from rollback_ops.commands.preview import Preview
@@ -131,6 +131,12 @@ def gate(session: Session, found: Gate, *, as_json: bool) -> NoReturn:
 def installation(session: Session, done: Installation, *, as_json: bool) -> NoReturn:
     _lost(session, done.lost)
     _print(session, documents.installation(done), text.installation(done.path, done.hosts), as_json)
+    raise process.Ended(done.exit_code)
+
+
+def uninstalled(session: Session, done: Removal, *, as_json: bool) -> NoReturn:
+    _lost(session, done.lost)
+    _print(session, documents.removal(done), text.removal(done.path, done.hosts), as_json)
     raise process.Ended(done.exit_code)
 
 

@@ -11,7 +11,7 @@ from rollback_ops.commands.context import Context, open_context, repository_of
 from rollback_ops.commands.result import sort_answers
 from rollback_ops.commands.run import info_of
 from rollback_ops.config import Settings
-from rollback_ops.config.request import Options
+from rollback_ops.config.request import Options, moment
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError, UsageError
 from rollback_ops.core.journal import read_journal
@@ -63,7 +63,11 @@ class Logged:
 
 
 def from_journals(settings: Settings, environ: Mapping[str, str], options: Options, secrets: Secrets) -> History:
-    """Read the journals of the chosen environment and service, or of all of them."""
+    """Read the journals of the chosen environment and service, or of all of them.
+
+    Raises ``UsageError`` for a ``--since`` that is no time.
+    """
+    _since(options)
     lines: list[str] = []
     lost: dict[str, RollbackOpsError] = {}
     for context in _contexts(settings, environ, options, secrets):
@@ -110,17 +114,28 @@ def _read_deployments(
     from rollback_ops.integrations.github.history import read_payloads
 
     payloads: list[Mapping[str, Any] | None] = []
+    since = _since(options)
     for page in DeploymentClient(repository, redact).pages(options.environment or ""):
         payloads += page
-        if limit and len(_chosen(read_payloads(payloads)[0], options)) >= limit:
+        records = read_payloads(payloads)[0]
+        if (limit and len(_chosen(records, options)) >= limit) or any(_is_before(r, since) for r in records):
             break
     return read_payloads(payloads)
 
 
 def _chosen(records: list[Record], options: Options) -> tuple[Record, ...]:
-    environment, service = options.environment, options.service
+    environment, service, since = options.environment, options.service, _since(options)
     there = [r for r in records if not environment or r.environment == environment]
+    there = [r for r in there if not _is_before(r, since)]
     return tuple(r for r in there if not service or r.service == service)
+
+
+def _since(options: Options) -> datetime | None:
+    return moment("--since", options.since) if options.since else None
+
+
+def _is_before(record: Record, since: datetime | None) -> bool:
+    return since is not None and datetime.fromisoformat(record.started_at) < since
 
 
 def _contexts(settings: Settings, environ: Mapping[str, str], options: Options, secrets: Secrets) -> Iterator[Context]:

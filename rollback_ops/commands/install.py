@@ -9,7 +9,7 @@ from rollback_ops import checks
 from rollback_ops.commands.context import Context, hurried
 from rollback_ops.commands.result import Answers, sort_answers
 from rollback_ops.core.errors import Exit, RollbackOpsError
-from rollback_ops.core.model import InstallOutcome
+from rollback_ops.core.model import InstallOutcome, UninstallOutcome
 from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import installed
@@ -32,6 +32,19 @@ class Installation:
         return Exit.REFUSED if self.lost else Exit.OK
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """``path`` is where the program was on each host; ``hosts`` says what became of it."""
+
+    path: str
+    hosts: Mapping[str, UninstallOutcome]
+    lost: Mapping[str, RollbackOpsError]
+
+    @property
+    def exit_code(self) -> int:
+        return Exit.REFUSED if self.lost else Exit.OK
+
+
 def install(context: Context, cancellation: Cancellation) -> Installation:
     """Install the break-glass program on every host."""
     program, hosts = program_for(context), {host.name: host for host in context.hosts}
@@ -39,6 +52,16 @@ def install(context: Context, cancellation: Cancellation) -> Installation:
         done = each(hosts, lambda name: hosts[name].install(program), _INSTALL_WITHIN, cancellation)
     answers: Answers[InstallOutcome] = sort_answers(done)
     return Installation(f"{context.job.service.root}/{PLACE}", answers.found, answers.lost)
+
+
+def uninstall(context: Context, cancellation: Cancellation, *, purge: bool) -> Removal:
+    """Remove the break-glass program from every host. ``purge`` also removes what runs have stored there."""
+    program, hosts = program_for(context), {host.name: host for host in context.hosts}
+    with context.closing():
+        work = lambda name: hosts[name].uninstall(program, purge=purge)  # noqa: E731
+        done = each(hosts, work, _INSTALL_WITHIN, cancellation)
+    answers: Answers[UninstallOutcome] = sort_answers(done)
+    return Removal(f"{context.job.service.root}/{PLACE}", answers.found, answers.lost)
 
 
 def outdated(context: Context, names: Iterable[str]) -> Iterator[str]:

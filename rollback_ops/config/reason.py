@@ -40,6 +40,12 @@ def reason_for(request: Request) -> Reason:
     return Reason(_required(_with_plain_spaces(request.reason)))
 
 
+def is_missing(request: Request) -> bool:
+    """Return whether a person has to give a reason, and gave none."""
+    automatic = request.trigger not in PERSONAL_TRIGGERS
+    return not (automatic or request.resume or request.emergency or request.dry_run or request.reason.strip())
+
+
 def _required(text: str) -> str:
     count = f"{len(text):,} character{'s' * (len(text) != 1)}"
     if not text:

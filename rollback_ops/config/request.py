@@ -6,7 +6,9 @@ import os
 import pwd
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -49,6 +51,7 @@ class Options:
     exclude_regions: tuple[str, ...] = ()
     trigger: str | None = None
     local: bool | None = None
+    since: str | None = None
     record: Path | None = None
 
 
@@ -211,6 +214,21 @@ def _duration(source: str, text: str, within: Callable[[float], float]) -> float
         return within(types.parse_duration(text)) if text else None
     except ValueError as error:
         raise UsageError(f"{source} = {quoted(text)} {error}") from None
+
+
+def moment(source: str, text: str) -> datetime:
+    """Return the time that an option names: a day or a time (ISO 8601, UTC without a zone), or so long ago (``30d``).
+
+    Raises ``UsageError`` for anything else.
+    """
+    now = datetime.now(UTC)
+    with suppress(ValueError, OverflowError):
+        return now - timedelta(seconds=types.parse_duration(text.strip()))
+    with suppress(ValueError):
+        found = datetime.fromisoformat(text.strip())
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    hint = "Give a day (2026-11-01), a time (2026-11-01T14:05Z), or how long ago (30d, 12h)."
+    raise UsageError(f"{source} = {quoted(text)} is no time", hint)
 
 
 def _trigger(text: str) -> Trigger | None:

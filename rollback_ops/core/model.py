@@ -42,6 +42,8 @@ Note = Literal["good", "bad", "left"]
 # What a person may say of a release. "clear": nothing any more.
 Opinion = Literal["good", "bad", "clear"]
 InstallOutcome = Literal["installed", "replaced", "unchanged"]
+# What became of the break-glass program; purged: the state of the service is gone, too.
+UninstallOutcome = Literal["removed", "absent", "purged"]
 StepOutcome = Literal["ok", "warning", "failed"]
 
 

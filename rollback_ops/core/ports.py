@@ -21,6 +21,7 @@ from rollback_ops.core.model import (
     Survey,
     SwitchOrder,
     SwitchResult,
+    UninstallOutcome,
 )
 
 if TYPE_CHECKING:
@@ -93,6 +94,9 @@ class Host(Protocol):
     def install(self, text: str) -> InstallOutcome:
         """Install the break-glass program. Returns what became of the file that was there."""
 
+    def uninstall(self, text: str, *, purge: bool) -> UninstallOutcome:
+        """Remove the break-glass program, which ``text`` is; ``purge`` also removes marks, seals, holds and journal."""
+
     def stamp(self) -> str:
         """Return the stamp (the second line) of the installed break-glass program; empty where there is none."""
 
@@ -124,6 +128,9 @@ class Progress(Protocol):
 
     def switched(self, host: str, result: SwitchResult) -> None:
         """A host's transaction ended."""
+
+    def waiting(self, host: str, seconds: float, within: float, missing: str) -> None:
+        """A verification has gone on for ``seconds`` of ``within``; ``missing`` says what it waits for."""
 
     def verified(self, host: str, found: Verification) -> None:
         """A host's verification ended."""

@@ -132,6 +132,14 @@ class Watch:
             for name, state in self.states.items()
         )
 
+    @property
+    def missing(self) -> str:
+        """Say what a verification waits for: the first check that does not pass, or time without a failure."""
+        for name, state in self.states.items():
+            if state.since is None or state.failures:
+                return f"{name}: {state.last.detail or state.last.verdict}" if state.last else f"{name}: no answer yet"
+        return "all checks pass"
+
     def hopeless(self, now: float) -> bool:
         """Return whether hard evidence is there, or a check does not pass at its own deadline."""
         return any(

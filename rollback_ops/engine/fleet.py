@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from rollback_ops.checks import HostProbe, NetworkProbe
@@ -165,7 +166,16 @@ class Fleet:
 
         def prove(name: str) -> Verification:
             host, claim = self._hosts[name], claims[name]
-            found = verify(host, checks(name), thresholds, self.left(), claim, self._cancellation, units.get(name, ()))
+            found = verify(
+                host,
+                checks(name),
+                thresholds,
+                self.left(),
+                claim,
+                self._cancellation,
+                units.get(name, ()),
+                partial(self.progress.waiting, name),
+            )
             self.progress.verified(name, found)
             return found
 

@@ -21,6 +21,8 @@ from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.core.watch import CheckState, Findings, Watch, first_interval, longer
 
 Probe = Callable[[], Findings]
+# Takes the seconds so far, the seconds in all, and what is missing.
+OnWait = Callable[[float, float, str], None]
 
 _LOOK_EVERY = 0.1
 _ANSWER_WITHIN = 5.0
@@ -35,19 +37,21 @@ def verify(
     claim: Claim,
     cancellation: Cancellation,
     units: tuple[Unit, ...] = (),
+    on_wait: OnWait = lambda seconds, within, missing: None,
 ) -> Verification:
     """Ask the checks until the service is healthy, is certainly not, the claim is lost, or the deadline has passed.
 
     Ends within the smaller of the longest ``healthy_deadline`` and ``within`` seconds, whatever a check does.
     ``thresholds`` has those of every check. Every question to the host renews the lease of the claim's run, and says
     whether the claim still holds; once it does not, the checks are about something else. ``units`` are the units'
-    states that the host has just reported: they save the first question.
+    states that the host has just reported: they save the first question. ``on_wait`` is told, several times a second,
+    how long the verification has gone on, for how long it may, and what it waits for.
     """
     began = time.monotonic()
     watch = Watch.of({name: thresholds[name] for name in checks}, began)
     deadline = min(watch.deadline, began + within)
     asked = _Asked(host, claim)
-    _Rounds(_probes(asked, checks, units), watch, asked).follow(deadline, cancellation)
+    _Rounds(_probes(asked, checks, units), watch, asked, on_wait).follow(deadline, cancellation)
     healthy, seconds = watch.healthy, time.monotonic() - began
     ended = any(state.ended for state in watch.states.values())
     silent = not ended and asked.is_mute(max(began, time.monotonic() - 2 * _ANSWER_WITHIN))
@@ -139,9 +143,12 @@ class _Rounds:
     A pause ends early when another probe's answer makes one more pass all that lacks (``Watch.pause``).
     """
 
-    def __init__(self, probes: list[tuple[tuple[str, ...], Probe]], watch: Watch, asked: _Asked) -> None:
+    def __init__(
+        self, probes: list[tuple[tuple[str, ...], Probe]], watch: Watch, asked: _Asked, on_wait: OnWait
+    ) -> None:
         self._watch = watch
         self._asked = asked
+        self._on_wait = on_wait
         self._changed = threading.Condition()
         self._over = False
         for names, probe in probes:
@@ -153,6 +160,7 @@ class _Rounds:
             try:
                 while not (self._is_decided(now := time.monotonic()) or now >= deadline):
                     cancellation.check()
+                    self._on_wait(now - self._watch.began, deadline - self._watch.began, self._watch.missing)
                     self._changed.wait(min(_LOOK_EVERY, max(0.0, deadline - now)))
             finally:
                 # Later answers do not count.

@@ -30,6 +30,7 @@ from rollback_ops.core.model import (
     SwitchOrder,
     SwitchOutcome,
     SwitchResult,
+    UninstallOutcome,
     Unit,
 )
 from rollback_ops.core.ports import Stream
@@ -222,6 +223,11 @@ class FakeHost:
         self.program = text
         return how
 
+    def uninstall(self, text: str, *, purge: bool) -> UninstallOutcome:
+        self._begin("uninstall", "purge" if purge else "")
+        had, self.program = self.program, ""
+        return "purged" if purge else "removed" if had else "absent"
+
     def stamp(self) -> str:
         self._begin("stamp")
         return self.program.split("\n")[1] if self.program else ""
@@ -264,6 +270,9 @@ class Listener:
 
     def switched(self, host: str, result: SwitchResult) -> None:
         self.events.append((host, "reported switched", result.outcome))
+
+    def waiting(self, host: str, seconds: float, within: float, missing: str) -> None:
+        self.events.append((host, "reported waiting", missing))
 
     def verified(self, host: str, found: Verification) -> None:
         self.events.append((host, "reported verified", found.verdict))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.gate import Gate
     from rollback_ops.commands.history import History
     from rollback_ops.commands.hold import Held
-    from rollback_ops.commands.install import Installation
+    from rollback_ops.commands.install import Installation, Removal
     from rollback_ops.commands.list import Releases
     from rollback_ops.commands.mark import Marked
     from rollback_ops.commands.preview import Preview
@@ -166,6 +166,10 @@ def marks(done: Marked) -> Document:
 
 
 def installation(done: Installation) -> Document:
+    return {"path": done.path, "hosts": [{"host": host, "outcome": how} for host, how in done.hosts.items()]}
+
+
+def removal(done: Removal) -> Document:
     return {"path": done.path, "hosts": [{"host": host, "outcome": how} for host, how in done.hosts.items()]}
 
 

@@ -6,18 +6,20 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from shutil import get_terminal_size
 from typing import Any
 
 import click
 
 from rollback_ops.cli.actions.step import Step
 from rollback_ops.cli.output import text
+from rollback_ops.cli.output.counter import Counter
 from rollback_ops.cli.output.text import Line
 from rollback_ops.core.agreeing import FEW
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import StepReport, SwitchResult
-from rollback_ops.core.text import one_line
+from rollback_ops.core.text import one_line, short
 
 _STYLES: dict[str, dict[str, object]] = {
     "good": {"fg": "green"},
@@ -28,24 +30,49 @@ _STYLES: dict[str, dict[str, object]] = {
 }
 # Columns of a table. rich gives 80 to a terminal that calls itself dumb.
 _WIDEST = 400
+# Back to the beginning of the line, and remove what stands there.
+_WIPE = "\r\x1b[K"
 
 
 class Console:
     """Prints lines without secrets, as plain text to the terminal and to the runner of a workflow.
 
-    ``plain``: never in colour.
+    ``plain``: never in colour. ``terminal``: standard error is a terminal, where a line can be replaced.
     """
 
-    def __init__(self, step: Step, redact: Callable[[str], str], *, plain: bool = False) -> None:
+    def __init__(
+        self, step: Step, redact: Callable[[str], str], *, plain: bool = False, terminal: bool = False
+    ) -> None:
+        self.terminal = terminal
         self.step = step
         self.redact = redact
         self._colour = False if plain else None
+        self._lock = threading.RLock()
+        self._transient = False
 
     def show(self, lines: Iterable[Line], *, err: bool = False) -> None:
-        for line in lines:
-            shown = "\n".join(self.step.harmless(one_line(part)) for part in self.redact(line.text).split("\n"))
-            styled = click.style(shown, **_STYLES[line.style]) if line.style else shown  # type: ignore[arg-type]
-            click.echo(styled, err=err, color=self._colour)
+        with self._lock:
+            self.wipe()
+            for line in lines:
+                shown = "\n".join(self.step.harmless(one_line(part)) for part in self.redact(line.text).split("\n"))
+                styled = click.style(shown, **_STYLES[line.style]) if line.style else shown  # type: ignore[arg-type]
+                click.echo(styled, err=err, color=self._colour)
+
+    def replace(self, text: str) -> None:
+        """Show one line on the terminal of standard error, in place of the one before. The next line wipes it."""
+        with self._lock:
+            width = get_terminal_size().columns - 1
+            sys.stderr.write(f"{_WIPE}{short(one_line(self.redact(text)), width)}")
+            sys.stderr.flush()
+            self._transient = True
+
+    def wipe(self) -> None:
+        """Remove the line that ``replace`` has shown."""
+        with self._lock:
+            if self._transient:
+                sys.stderr.write(_WIPE)
+                sys.stderr.flush()
+            self._transient = False
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print a table with as much room as it needs: a name that is cut short cannot be copied."""
@@ -71,16 +98,29 @@ class Console:
 
 
 class TerminalProgress:
-    """Shows the progress of a run on stderr, line by line. Several hosts may report at once."""
+    """Shows the progress of a run on stderr, line by line. Several hosts may report at once.
+
+    While it is entered, it also counts the seconds of a phase that takes long.
+    """
 
     def __init__(self, console: Console, *, quiet: bool = False) -> None:
         self._console = console
         self._quiet = quiet
         self._lock = threading.Lock()
         self._phase, self._hosts, self._done = "", 0, 0
+        self._counter = Counter(console.replace, lambda text: self._show([Line(f"  {text}", "faint")]))
+
+    def __enter__(self) -> TerminalProgress:
+        self._counter.start(on_terminal=self._console.terminal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._counter.stop()
+        self._console.wipe()
 
     def phase(self, name: str, detail: str, hosts: int = 0) -> None:
         self._phase, self._hosts, self._done = name, hosts, 0
+        self._counter.begin(name, hosts)
         if self._quiet or not self._console.step.group(self._console.redact(f"{name}: {detail}")):
             self._show([Line(f"▸ {name}: {detail}", "strong")])
 
@@ -97,9 +137,14 @@ class TerminalProgress:
         if result.reason:
             self._show([Line(f"  {host}  {result.outcome.replace('_', ' ')}: {result.reason}", "warning")])
         self.logs(host, result.log_tail)
+        self._counter.forget(host)
         self._count()
 
+    def waiting(self, host: str, seconds: float, within: float, missing: str) -> None:
+        self._counter.note(host, within, missing)
+
     def verified(self, host: str, found: Verification) -> None:
+        self._counter.forget(host)
         if not (self._counts and found.healthy):
             self._show(text.verification(host, found))
         self._count()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from rollback_ops.core import summary
 from rollback_ops.core.agreeing import agreeing
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Verification
-from rollback_ops.core.model import InstallOutcome, Note, Release, StepReport, Survey
+from rollback_ops.core.model import InstallOutcome, Note, Release, StepReport, Survey, UninstallOutcome
 from rollback_ops.core.order import Ranking, live_at
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.run import run_time
@@ -36,6 +37,8 @@ class Line:
     style: Style = ""
 
 
+# Releases that were not chosen, shown by name.
+_FEW_REJECTED = 3
 _HEADLINES: dict[str, tuple[str, Style]] = {
     "succeeded": ("✓ rolled back", "good"),
     "nothing_to_do": ("✓ nothing to do", "good"),
@@ -107,13 +110,24 @@ def _details(record: Record) -> Iterator[Line]:
     for group in agreeing(record.hosts, lambda host: (host.outcome, host.detail.replace(host.host, ""))):
         yield from _host(group, alone=len(record.hosts) == 1, would=record.dry_run)
     yield from (Line(f"  {told}", "bad") for told in waves.ending(record))
-    for rejected in record.not_chosen:
-        yield Line(f"  not {rejected.release}: {rejected.why}", "faint")
+    yield from _not_chosen(record)
     if hold := record.hold:
         yield Line(f"  held until {hold.until[:16].replace('T', ' ')} UTC: {summary.held(hold)}")
     for warnings in agreeing(record.warnings, lambda warning: _without_host(record, warning)):
         same = f"{len(warnings)} hosts{_without_host(record, warnings[0])}"
         yield Line(f"  ! {same if len(warnings) > 1 else warnings[0]}", "warning")
+
+
+def _not_chosen(record: Record) -> Iterator[Line]:
+    """Show why other releases were not chosen: of a rollback that was done, only the first few by name."""
+    rejected = record.not_chosen
+    shown = len(rejected) if record.dry_run or len(rejected) <= _FEW_REJECTED + 1 else _FEW_REJECTED
+    yield from (Line(f"  not {each.release}: {each.why}", "faint") for each in rejected[:shown])
+    if others := rejected[shown:]:
+        reasons = Counter(each.why for each in others)
+        told = "; ".join(f"{why} ({count})" if len(reasons) > 1 else why for why, count in reasons.most_common(3))
+        more = "; …" if len(reasons) > 3 else ""
+        yield Line(f"  {len(others)} others: {told}{more}: `rollback-ops list {record.environment}` says why", "faint")
 
 
 def _without_host(record: Record, warning: str) -> str:
@@ -236,6 +250,17 @@ def marks(done: Marked) -> Iterator[Line]:
 def installation(path: str, hosts: Mapping[str, InstallOutcome]) -> Iterator[Line]:
     for host, how in hosts.items():
         yield Line(f"✓ {host}  {path}: {how}", "good")
+
+
+def removal(path: str, hosts: Mapping[str, UninstallOutcome]) -> Iterator[Line]:
+    for host, how in hosts.items():
+        kept = "" if how == "purged" else ". Marks, seals, holds and the journal are kept; --purge removes them"
+        what = "was not there" if how == "absent" else "removed"
+        more = ", with all that was stored for the service" if how == "purged" else ""
+        yield Line(f"✓ {host}  {path}: {what}{more}{kept}", "good")
+    if hosts:
+        yield Line("  A restricted key there is of no use any more: remove its line from ~/.ssh/authorized_keys,")
+        yield Line(f'  the one with command="{path} --forced".')
 
 
 def lost(errors: Mapping[str, RollbackOpsError]) -> Iterator[Line]:

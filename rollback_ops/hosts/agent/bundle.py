@@ -31,6 +31,7 @@ _BREAK_GLASS = (
     "answers",
     "write_down",
     "rules",
+    "install",
     "entry",
 )
 # The first line of every answer begins like this.

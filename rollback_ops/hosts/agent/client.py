@@ -31,6 +31,7 @@ from rollback_ops.core.model import (
     Survey,
     SwitchOrder,
     SwitchResult,
+    UninstallOutcome,
     Unit,
 )
 from rollback_ops.core.ports import Stream
@@ -165,6 +166,11 @@ class AgentHost:
         if how is None:
             raise protocol.not_installed(self.name, answer)
         return how
+
+    def uninstall(self, text: str, *, purge: bool) -> UninstallOutcome:
+        """Remove break-glass. Needs a full key, as ``install``."""
+        answer = self._send(text, "uninstall", *(["purge"] if purge else []), packed=True)
+        return protocol.uninstalled(self.name, answer)
 
     def stamp(self) -> str:
         answered = self.ask("", (HostCommand(restricted.READ_STAMP, _LOGS_WITHIN),)).answers.get(0)

@@ -29,6 +29,7 @@ from rollback_ops.core.model import (
     Survey,
     SwitchOutcome,
     SwitchResult,
+    UninstallOutcome,
     Unit,
 )
 from rollback_ops.core.schema import KnownSchema, SchemaAnswer
@@ -39,6 +40,7 @@ _MARKS: dict[str, Mark] = {word: word for word in get_args(Mark)}
 _STEP_OUTCOMES: dict[str, StepOutcome] = {word: word for word in get_args(StepOutcome)}
 _HELD = {"yes": True, "no": False}
 _INSTALLED: dict[str, InstallOutcome] = {word: word for word in get_args(InstallOutcome)}
+_UNINSTALLED: dict[str, UninstallOutcome] = {word: word for word in get_args(UninstallOutcome)}
 _SWITCH_OUTCOMES: dict[str, SwitchOutcome] = {word: word for word in get_args(SwitchOutcome)}
 
 # To choose among so many takes a second.
@@ -233,6 +235,15 @@ def sealed(answer: Answer) -> int | None:
 def installed(answer: Answer) -> InstallOutcome | None:
     """Return the result for the file that was to be installed; None: it was not installed."""
     return next((word for tag, *_ in answer.lines if (word := _INSTALLED.get(tag))), None)
+
+
+def uninstalled(host: str, answer: Answer) -> UninstallOutcome:
+    """Return what became of the program. Raises ``Refused`` where nothing was removed."""
+    if found := next((word for tag, *_ in answer.lines if (word := _UNINSTALLED.get(tag))), None):
+        return found
+    why = next((clean(f[0]) for f in answer.of("busy", 1)), "")
+    hint = "Try again when that is over." if why else "Is the service's root there, and may this user write to it?"
+    raise Refused(f"{host}: nothing was removed{f': {why}' if why else ''}", hint)
 
 
 def answers(answer: Answer) -> dict[int, CommandResult]:

@@ -396,8 +396,11 @@ def test_all_pages_are_read_and_no_more_than_are_asked_for(workflow: Workflow, a
     api.told.clear()
     assert len(workflow("history", "list", "--source", "github", "--limit", "20", "--json").document["records"]) == 20
     assert len(api.told) == 1
+    later = ("--since", "2100-01-01")
+    assert workflow("history", "stats", "--source", "github", *later, "--json").document["total"] == 0
+    assert len(api.told) == 2
     assert workflow("history", "stats", "--source", "github", "--json").document["total"] == 251
-    assert len(api.told) == 4
+    assert len(api.told) == 5
 
 
 def test_a_github_that_is_down_is_said_to_be(workflow: Workflow, api: GitHubApi) -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -49,3 +55,62 @@ def test_3_a_service_whose_own_stop_fails_goes_on_undisturbed(tmp_path: Path, ow
     assert own_service.health() == ("unhealthy", "b3")
     assert own_service.pid() == process
     assert (own_service.root / "current").readlink() == Path("releases/b3")
+
+
+def at_a_terminal(directory: Path, answer: str, *typed: str) -> tuple[int, str]:
+    """Run the command at a terminal. Returns its exit code and the text of the terminal."""
+    ours, theirs = pty.openpty()
+    os.write(ours, answer.encode())
+    environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "USER": "ana", "TERM": "xterm"}
+    words = [sys.executable, "-m", "rollback_ops", *typed]
+    process = subprocess.Popen(
+        words, cwd=directory, env=environment, stdin=theirs, stdout=subprocess.DEVNULL, stderr=theirs
+    )
+    os.close(theirs)
+    told = b""
+    with suppress(OSError):
+        while part := os.read(ours, 4096):
+            told += part
+    os.close(ours)
+    return process.wait(60), told.decode()
+
+
+def test_a_person_at_a_terminal_is_asked_for_the_reason_and_sees_the_seconds_counted(
+    tmp_path: Path, own_service: OwnService
+) -> None:
+    # What is live after it answers and is not healthy, so that the verification waits until its deadline.
+    rollback_ops, slow = RollbackOps(tmp_path), {"min_healthy_time": "0s", "healthy_deadline": "3s"}
+    rollback_ops.settings(own_service.toml(verify=slow))
+    (own_service.root / "releases" / "b2" / "behaviour").write_text("unhealthy")
+
+    code, terminal = at_a_terminal(tmp_path, "logins fail\n", "rollback", "prod", "--local")
+
+    assert (code, terminal.count("Why? ")) == (2, 1), terminal
+    (record,) = rollback_ops("history", "list", "--local", "--json").document["records"]
+    assert record["reason"] == "logins fail"
+    assert re.search(r"verify [123] s of 3 s: health: ", terminal), terminal
+
+
+def test_nobody_is_asked_where_the_answer_would_be_a_programs(tmp_path: Path, own_service: OwnService) -> None:
+    RollbackOps(tmp_path).settings(own_service.toml(verify=QUICK))
+    code, terminal = at_a_terminal(tmp_path, "logins fail\n", "rollback", "prod", "--local", "--json")
+    assert (code, "Why?" in terminal) == (64, False)
+    ended = RollbackOps(tmp_path)("rollback", "prod", "--local")
+    assert (ended.code, "Why?" in ended.err) == (64, False)
+
+
+def test_history_since_a_time_leaves_out_what_was_before(tmp_path: Path, own_service: OwnService) -> None:
+    rollback_ops = RollbackOps(tmp_path)
+    rollback_ops.settings(own_service.toml())
+    assert rollback_ops("history", "log", "prod", "--to", "b1", "--local", *WHY).code == 0
+
+    def found(*since: str) -> int:
+        return len(rollback_ops("history", "list", "--local", "--json", *since).document["records"])
+
+    assert [found("--since", "1h"), found("--since", "2000-01-01"), found("--since", "2100-01-01"), found()] == [
+        1,
+        1,
+        0,
+        1,
+    ]
+    assert rollback_ops("history", "list", "--since", "tomorrow").code == 64

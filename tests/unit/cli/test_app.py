@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
 from rollback_ops import __version__
 from rollback_ops.cli.app import app
+from rollback_ops.cli.help import GROUPS, example
 from rollback_ops.cli.session import Session
 from tests.support.command import Ended, RollbackOps
 
@@ -39,15 +42,16 @@ COMMANDS: dict[str, set[str]] = {
     "confirm": ON_HOSTS,
     "gate": ON_HOSTS | {"--revision", "--release", "--allow-bad"},
     "install": ON_HOSTS,
+    "uninstall": ON_HOSTS | {"--purge"},
     "demo": set(),
     "init": {"--root", "--service", "--env", "--config"},
     "completion": set(),
     "schema": set(),
-    "history list": ON_HOSTS | {"--env", "--limit", "--source"},
-    "history stats": ON_HOSTS | {"--env", "--limit", "--source"},
+    "history list": ON_HOSTS | {"--env", "--since", "--limit", "--source"},
+    "history stats": ON_HOSTS | {"--env", "--since", "--limit", "--source"},
     "history log": ON_HOSTS | {"--env", "--backup", "--to", "--reason", "--trigger", "--failed"},
 }
-OF_AN_ENVIRONMENT = ["rollback", "resume", "list", "check", "verify", "guard", "seal", "install"]
+OF_AN_ENVIRONMENT = ["rollback", "resume", "list", "check", "verify", "guard", "seal", "install", "uninstall"]
 SLOW = {"fabric", "paramiko", "invoke", "github", "requests", "rich", "pydantic", "pydantic_settings"}
 
 
@@ -76,9 +80,44 @@ def options_in(help_text: str) -> set[str]:
 def test_help_lists_every_command(rollback_ops: Run) -> None:
     ended = rollback_ops("--help")
     assert (ended.code, ended.err) == (0, "")
-    listed = re.findall(r"^  ([a-z]+)  ", ended.out.partition("Commands:")[2], re.MULTILINE)
+    listed = re.findall(r"^  ([a-z]+)  ", ended.out.partition("Options:")[2], re.MULTILINE)
     assert sorted(listed) == sorted({command.split()[0] for command in COMMANDS})
     assert rollback_ops("-h").out == ended.out
+
+
+def test_help_groups_the_commands_by_what_a_person_wants(rollback_ops: Run) -> None:
+    titles = re.findall(r"^([A-Z][a-z ]+):$", rollback_ops("--help").out, re.MULTILINE)
+    assert titles == ["Options", *GROUPS]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_example_of_a_command_is_in_its_help_and_can_be_typed(rollback_ops: Run, command: str) -> None:
+    shown = example(command)
+    assert shown in rollback_ops(*command.split(), "--help").out
+    typed = shlex.split(shown.partition(" > ")[0].removeprefix('eval "$(').removesuffix(')"'))
+    assert " ".join(typed).startswith(f"rollback-ops {command}")
+    parsing: click.Command = app
+    context = click.Context(app, info_name="rollback-ops")
+    for name in typed[1 : 1 + len(command.split())]:
+        assert isinstance(parsing, click.Group)
+        parsing = parsing.commands[name]
+    parsing.make_context(command, typed[1 + len(command.split()) :], parent=context)
+
+
+def test_the_version_as_json_says_what_it_runs_on(rollback_ops: Run) -> None:
+    for typed in (["--version", "--json"], ["--json", "--version"]):
+        ended = rollback_ops(*typed)
+        assert (ended.code, ended.document["version"]) == (0, __version__)
+        assert ended.document["libraries"]["paramiko"]
+    assert rollback_ops("--json", "list", "prod").code == 64
+
+
+def test_the_manual_page_describes_every_command_and_option(rollback_ops: Run) -> None:
+    page = rollback_ops("man").out.replace("\\-", "-").replace("\\fB", "")
+    for command, options in COMMANDS.items():
+        assert f".SS rollback-ops {command} " in page
+        assert options <= options_in(page)
+    assert not re.search(r"^\.(?!TH|SH|SS|B|I|TP|PP|RS|RE)", page, re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -175,7 +214,7 @@ def test_without_a_command_it_is_wrong_usage_and_shows_the_help(rollback_ops: Ru
     ended = rollback_ops(*typed)
     assert (ended.code, ended.out) == (64, "")
     assert ended.err.startswith("Usage: rollback-ops")
-    assert "Commands:" in ended.err
+    assert "\n  list " in ended.err or "\n  check " in ended.err
 
 
 # --- signals during the start -----------------------------------------------------------------------------

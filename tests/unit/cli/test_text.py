@@ -373,3 +373,26 @@ def test_text_from_a_journal_cannot_steer_a_terminal(capsys: pytest.CaptureFixtu
 def test_a_message_of_several_lines_is_printed_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
     CONSOLE.show([Line("h1: full\n  Make room.", "bad")])
     assert capsys.readouterr().out == "h1: full\n  Make room.\n"
+
+
+# --- releases that were not chosen ------------------------------------------------------------------------
+
+MANY = tuple(
+    {"release": f"v{number}", "why": "older" if number < 18 else "it is marked bad"} for number in range(20, 4, -1)
+)
+
+
+def test_of_many_releases_that_were_not_chosen_the_first_are_shown_and_the_others_counted() -> None:
+    told = [line.text for line in shown.result(record(rejected=MANY)) if "not v" in line.text or "others" in line.text]
+
+    assert [line.split(":")[0].strip() for line in told[:-1]] == ["not v20", "not v19", "not v18"]
+    assert has(told[-1], "13 others", "older", "list")
+    assert "marked bad" not in told[-1]
+
+
+@pytest.mark.parametrize(("changes", "count"), [({"dry_run": True}, 16), ({"rejected": MANY[:4]}, 4)])
+def test_a_dry_run_shows_all_of_them_and_so_does_one_that_rejects_few(changes: dict[str, Any], count: int) -> None:
+    told = [
+        line.text for line in shown.result(record(**{"rejected": MANY, **changes})) if line.text.startswith("  not v")
+    ]
+    assert len(told) == count

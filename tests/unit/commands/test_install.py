@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rollback_ops.commands.context import Context
-from rollback_ops.commands.install import install, outdated, program_for
+from rollback_ops.commands.install import install, outdated, program_for, uninstall
 from rollback_ops.config import Settings
 from rollback_ops.config.request import Request
 from rollback_ops.config.resolve import resolve
@@ -89,3 +89,13 @@ def test_a_host_has_time_for_its_traffic_beyond_the_limits(timeout: str, usual: 
     hurry = next(line for line in program.splitlines() if line.startswith("hurry()"))
     assert f" RO_TOTAL_LIMIT={in_an_emergency} " in hurry
     assert f" RO_TRAFFIC_LIMIT={min(5, int(timeout[:-1]))};" in hurry
+
+
+def test_it_is_removed_from_every_host_that_answers() -> None:
+    gone = FakeHost("h1", before={"uninstall": raising(HostUnreachable("h1: no answer", "Is it up?"))})
+    hosts = [gone, FakeHost("h2", program="#!/bin/sh\n"), FakeHost("h3")]
+    done = uninstall(context(*hosts), Cancellation(), purge=False)
+
+    assert (done.exit_code, list(done.lost)) == (Exit.REFUSED, ["h1"])
+    assert done.hosts == {"h2": "removed", "h3": "absent"}
+    assert uninstall(context(hosts[1]), Cancellation(), purge=True).hosts == {"h2": "purged"}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import pwd
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rollback_ops.config.request import TRIGGERS, Options, Request, user_name
+from rollback_ops.config.request import TRIGGERS, Options, Request, moment, user_name
 from rollback_ops.core.errors import Exit, UsageError
 from tests.support.settings_files import holds
 
@@ -209,3 +210,25 @@ def test_the_url_of_the_run_has_its_attempt() -> None:
         Request.build({**environ, "GITHUB_RUN_ATTEMPT": "2"}, Options(environment="e")).run_url == f"{url}/attempts/2"
     )
     assert Request.build({**environ, "GITHUB_RUN_ID": ""}, Options(environment="e")).run_url == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "moment_then"),
+    [
+        ("2026-11-01", "2026-11-01T00:00:00+00:00"),
+        ("2026-11-01T14:05Z", "2026-11-01T14:05:00+00:00"),
+        ("2026-11-01T14:05+02:00", "2026-11-01T14:05:00+02:00"),
+    ],
+)
+def test_a_moment_is_a_day_or_a_time(text: str, moment_then: str) -> None:
+    assert moment("--since", text).isoformat() == moment_then
+
+
+def test_a_moment_is_so_long_ago() -> None:
+    assert abs(datetime.now(UTC) - moment("--since", "30d") - timedelta(days=30)) < timedelta(hours=1)
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "30x", "9" * 40 + "d"])
+def test_anything_else_is_wrong_usage(text: str) -> None:
+    with pytest.raises(UsageError, match="--since"):
+        moment("--since", text)

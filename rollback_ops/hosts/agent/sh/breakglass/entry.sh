@@ -3,7 +3,7 @@
 break_glass() {
     [ -z "${RO_HURRY:-}" ] || hurry
     case $0,${1:-} in
-        rollback-ops,install) operate install ;;
+        rollback-ops,install | rollback-ops,uninstall) operate "$@" ;;
         # Sent here by `rollback-ops`, or by ourselves, having become root.
         rollback-ops,* | *,worker | *,aftermath | *,fire) main "$@" ;;
         *)
@@ -24,27 +24,6 @@ break_glass() {
             esac
             ;;
     esac
-}
-
-# --- install ------------------------------------------------------------------------------------------
-
-# Install this program as .rollback/rollback.
-install() {
-    # Drop the newline that the transfer may have added at the end.
-    place=$store/rollback RO_SELF=${RO_SELF%"$NL"} how=installed
-    [ -d "$RO_ROOT" ] && [ -z "$(guarded)" ] && own_directory "$store" || return 1
-    ! is_anothers "$place" || return 1
-    if [ -e "$place" ]; then
-        how=replaced
-        [ -L "$place" ] || [ "$(cat -- "$place")" != "$RO_SELF" ] || how=unchanged
-    fi
-    if [ "$how" = unchanged ]; then
-        chmod 0700 -- "$place" || return 1
-    else
-        printf '%s\n' "$RO_SELF" >"$place.new" && chmod 0700 -- "$place.new" && sync -- "$place.new" &&
-            mv -fT -- "$place.new" "$place" && sync -- "$store" || return 1
-    fi
-    say "$how" "$place"
 }
 
 # --- requests -----------------------------------------------------------------------------------------

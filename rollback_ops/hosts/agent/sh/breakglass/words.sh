@@ -45,9 +45,24 @@ took() {
 end_with() {
     took
     show "$2  ($RO_ENVIRONMENT, $seconds s)${3:+$NL  $3}"
-    details=$(lines "$rejected" show_rejected && printf '%s' "$warnings" | sed 's/^/  ! /')
+    details=$(lines "$rejected" show_rejected | few && printf '%s' "$warnings" | sed 's/^/  ! /')
     [ -z "$details" ] || show "$details"
     exit "$1"
+}
+
+# few: of the lines of a rollback that was done, the first three, and how many others there are.
+few() {
+    [ "$doing" = rollback ] || { cat && return; }
+    number=0
+    while IFS= read -r line; do
+        number=$((number + 1)) last=$line
+        [ "$number" -gt 3 ] || printf '%s\n' "$line"
+    done
+    case $number in
+        [0-3]) ;;
+        4) printf '%s\n' "$last" ;;
+        *) printf '  %s others: %s --list says why\n' $((number - 3)) "$0" ;;
+    esac
 }
 
 # What was left is not live any more.

@@ -1,0 +1,25 @@
+"""Puts the manual page, which is made from the help, into the wheel."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class ManualPage(BuildHookInterface[Any]):
+    """Writes ``build/rollback-ops.1``. The build environment has Click, which is all that the help imports."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if version == "editable":
+            return
+        page = Path(self.root, "build", "rollback-ops.1")
+        page.parent.mkdir(exist_ok=True)
+        made = subprocess.run(
+            [sys.executable, "-m", "rollback_ops", "man"], cwd=self.root, stdout=subprocess.PIPE, check=True
+        )
+        page.write_bytes(made.stdout)
+        build_data["shared_data"][str(page)] = "share/man/man1/rollback-ops.1"

@@ -1,0 +1,50 @@
+"""``--version``: which program this is, and with ``--json`` what it runs on."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+
+import click
+
+from rollback_ops import __version__
+
+_LIBRARIES = (
+    "click",
+    "fabric",
+    "paramiko",
+    "cryptography",
+    "pydantic",
+    "pydantic-settings",
+    "PyGithub",
+    "requests",
+    "rich",
+)
+
+
+def version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    """Print the version, and end. ``--json`` may stand on either side of it."""
+    if not asked or context.resilient_parsing:
+        return
+    click.echo(json.dumps(_document(), indent=2) if context.params.get("as_json") else f"rollback-ops {__version__}")
+    context.exit()
+
+
+def _document() -> dict[str, object]:
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    libraries: dict[str, str | None] = {}
+    for name in _LIBRARIES:
+        try:
+            libraries[name] = installed(name)
+        except PackageNotFoundError:
+            libraries[name] = None
+    return {
+        "version": __version__,
+        "python": platform.python_version(),
+        "platform": sys.platform,
+        "machine": platform.machine(),
+        "libraries": libraries,
+    }
