@@ -14,7 +14,7 @@ WORKFLOWS := .github/workflows/*.yml docs/workflows/*.yml
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dashboard]' --group dev
 	touch $@
 
 demo: $(VENV)/.installed

@@ -286,6 +286,17 @@ def history_log(session: Session, typed: Typed) -> None:
 
 
 @app.command()
+@takes("of_env", "only_env", "out", "page_source", "workflow", "limit", "service", "config")
+def dashboard(session: Session, typed: Typed) -> None:
+    """Write a page about what is live and every rollback."""
+    if typed.out is None:
+        raise UsageError("name the page that is to be written", "rollback-ops dashboard --out page.html")
+    from rollback_ops.cli.dashboard import write_page
+
+    write_page(session, typed, _options(typed), Path(typed.out))
+
+
+@app.command()
 @takes("shell")
 def completion(_: Session, typed: Typed) -> None:
     """Print the script that completes commands in a shell. For bash: eval "$(rollback-ops completion bash)"."""

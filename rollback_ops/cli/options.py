@@ -31,6 +31,13 @@ class Source(StrEnum):
     github = "github"
 
 
+class PageSource(StrEnum):
+    """Where a dashboard gets its facts."""
+
+    hosts = "hosts"
+    github = "github"
+
+
 def _argument(metavar: str, *, required: bool = False, **more: Any) -> Any:
     declare = partial(click.argument, metavar=metavar if required else f"[{metavar}]", required=required, **more)
     return field(default=None, metadata={"declare": declare})
@@ -109,6 +116,20 @@ class Typed:
         type=click.Choice(Source),
         default=Source.journal,
         show_default=True,
+    )
+    page_source: PageSource = _option(  # noqa: RUF009
+        "--source",
+        metavar="S",
+        help="Ask the hosts, or only read the deployments on GitHub.",
+        type=click.Choice(PageSource),
+        default=PageSource.hosts,
+        show_default=True,
+    )
+    out: str | None = _option(
+        "--out", metavar="FILE", help="Write one page to this file.", shell_complete=completion.files
+    )
+    workflow: str | None = _option(
+        "--workflow", metavar="NAME", help="The workflow to which the button leads. [default: rollback.yml]"
     )
     limit: int | None = _option("--limit", metavar="N", help="Only the last N.", type=click.IntRange(min=1))
     since: str | None = _option(

@@ -43,6 +43,7 @@ COMMANDS: dict[str, set[str]] = {
     "gate": ON_HOSTS | {"--revision", "--release", "--allow-bad"},
     "install": ON_HOSTS,
     "uninstall": ON_HOSTS | {"--purge"},
+    "dashboard": {"--env", "--out", "--source", "--workflow", "--limit", "--service", "--config"},
     "demo": set(),
     "init": {"--root", "--service", "--env", "--config"},
     "completion": set(),

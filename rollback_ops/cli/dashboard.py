@@ -1,0 +1,61 @@
+"""``dashboard``: write the page. The only place where the command line meets the pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import quote
+
+from rollback_ops.cli import exit as process
+from rollback_ops.cli.options import PageSource, Typed
+from rollback_ops.cli.output import text
+from rollback_ops.cli.output.text import Line
+from rollback_ops.commands import dashboard as command
+from rollback_ops.commands.context import load_settings
+from rollback_ops.core.tasks import Cancellation
+from rollback_ops.web import page_file
+from rollback_ops.web.pages import Pages
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rollback_ops.cli.session import Session
+    from rollback_ops.commands.dashboard import Snapshot
+    from rollback_ops.config.request import Options
+
+# Records that are read from GitHub: a page of its API has a hundred.
+_RECORDS = 1000
+
+
+def write_page(session: Session, typed: Typed, options: Options, out: Path) -> NoReturn:
+    """Write the page, and end with 1 where a host did not answer: the page shows it as unknown."""
+    # A library that is missing, or another file in the way, is known before a host is asked.
+    Pages()
+    page_file.check(out)
+    found = _snapshot(session, typed, options, Cancellation())
+    session.redactor = found.redact
+    page_file.write(out, page_file.whole_page(found, run_workflow(session.environ, typed.workflow or "rollback.yml")))
+    lost = {host: error for each in found.observed for host, error in each.lost.items()} | {**found.history.lost}
+    session.console.show(text.lost(lost), err=True)
+    if found.history.unreadable:
+        told = f"! history entries that could not be read: {found.history.unreadable}"
+        session.console.show([Line(told, "warning")], err=True)
+    session.console.show([Line(f"✓ wrote {out}: {len(found.history.records)} records", "good")])
+    raise process.Ended(found.exit_code)
+
+
+def run_workflow(environ: Mapping[str, str], name: str) -> str:
+    """Return the page on GitHub that starts a workflow; empty where no repository is known."""
+    repository = environ.get("GITHUB_REPOSITORY")
+    if not repository:
+        return ""
+    server = environ.get("GITHUB_SERVER_URL") or "https://github.com"
+    return f"{server}/{quote(repository)}/actions/workflows/{quote(name, safe='')}"
+
+
+def _snapshot(session: Session, typed: Typed, options: Options, cancellation: Cancellation) -> Snapshot:
+    limit = typed.limit or _RECORDS
+    if typed.page_source is PageSource.github:
+        return command.of_github(session.environ, options, session.secrets, limit)
+    settings = load_settings(typed.config, session.environ)
+    return command.of_hosts(settings, session.environ, options, session.secrets, limit, cancellation)

@@ -1,0 +1,132 @@
+"""``dashboard``: read everything that a dashboard shows, from the hosts or from GitHub. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from rollback_ops.commands.choice import choose
+from rollback_ops.commands.context import Context, open_context
+from rollback_ops.commands.history import History, from_github
+from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
+from rollback_ops.config import Settings
+from rollback_ops.config.request import Options
+from rollback_ops.config.secrets import Secrets
+from rollback_ops.core.errors import Exit, RollbackOpsError
+from rollback_ops.core.journal import read_journal
+from rollback_ops.core.model import ServiceId, Survey
+from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Selection
+from rollback_ops.core.redaction import Redactor
+from rollback_ops.core.tasks import Cancellation, Pending, begin
+
+# Seconds for the journals of all hosts.
+_READ_WITHIN = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One service in one environment, as its hosts answered. ``url``: the page of the environment; may be empty.
+
+    ``regions``: the region of each host that has one. ``decision``: what a rollback would do now.
+    """
+
+    about: ServiceId
+    url: str
+    surveys: Mapping[str, Survey]
+    lost: Mapping[str, RollbackOpsError]
+    decision: Plan | NothingToDo | Refusal
+    regions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known at one moment. ``observed`` is empty where no host was asked. ``now``: seconds since the epoch.
+
+    ``redact`` hides the secrets of all services in a text.
+    """
+
+    observed: tuple[Observed, ...]
+    history: History
+    now: float
+    redact: Redactor
+
+    @property
+    def exit_code(self) -> int:
+        return Exit.REFUSED if self.history.lost or any(each.lost for each in self.observed) else Exit.OK
+
+
+def of_hosts(
+    settings: Settings,
+    environ: Mapping[str, str],
+    options: Options,
+    secrets: Secrets,
+    limit: int,
+    cancellation: Cancellation,
+) -> Snapshot:
+    """Survey all hosts of the chosen environment and service, or of all of them, and read their journals.
+
+    ``limit``: how many records, the newest. All hosts are asked at the same time. Raises ``UsageError`` where the
+    settings lack what the options name.
+    """
+    contexts = opened(settings, environ, options, secrets)
+    try:
+        for context in contexts:
+            context.begin()
+        journals = [_journals(context) for context in contexts]
+        observed = tuple(observe(context, cancellation) for context in contexts)
+        history = _history(journals, contexts, cancellation)
+    finally:
+        for context in contexts:
+            context.close()
+    mask = [pattern for context in contexts for pattern in context.job.service.mask]
+    return Snapshot(observed, history.newest(limit), _now(), Redactor(secrets.texts(), mask))
+
+
+def of_github(environ: Mapping[str, str], options: Options, secrets: Secrets, limit: int) -> Snapshot:
+    """Read the rollbacks that GitHub has as deployments. Needs no settings, and contacts no host.
+
+    Raises ``UsageError`` without a repository and a token, ``Refused`` when GitHub cannot be read.
+    """
+    history = from_github(environ, options, secrets, limit).newest(limit)
+    return Snapshot((), history, _now(), Redactor(secrets.texts()))
+
+
+def opened(settings: Settings, environ: Mapping[str, str], options: Options, secrets: Secrets) -> list[Context]:
+    """Return the context of each chosen service in each chosen environment. Contacts no host."""
+    return [
+        open_context(settings, environ, replace(options, environment=environment, service=service), secrets)
+        for environment in ([options.environment] if options.environment else settings.environments)
+        for service in ([options.service] if options.service else settings.services)
+    ]
+
+
+def observe(context: Context, cancellation: Cancellation) -> Observed:
+    """Wait for the survey of one context, and say what a rollback would do."""
+    answers = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
+    service = context.job.service
+    selection = Selection(order=service.order, ignore_deploy_lock=service.ignore_deploy_lock)
+    decision = choose(context, selection, answers, cancellation)
+    environment = context.job.environment
+    return Observed(context.job.about, environment.url, answers.found, answers.lost, decision, environment.region_of)
+
+
+def _journals(context: Context) -> Pending[str, list[str]]:
+    hosts = {host.name: host for host in context.hosts}
+    return begin(hosts, lambda name: list(hosts[name].journal()))
+
+
+def _history(journals: list[Pending[str, list[str]]], contexts: list[Context], cancellation: Cancellation) -> History:
+    lines: list[str] = []
+    lost: dict[str, RollbackOpsError] = {}
+    for pending in journals:
+        answers = sort_answers(pending.results(_READ_WITHIN, cancellation))
+        lost |= answers.lost
+        lines += [line for journal in answers.found.values() for line in journal]
+    records, unreadable = read_journal(lines)
+    ours = {context.job.about for context in contexts}
+    return History(tuple(r for r in records if r.about in ours), unreadable, lost)
+
+
+def _now() -> float:
+    return datetime.now(UTC).timestamp()

@@ -1,0 +1,1 @@
+"""The dashboard: pages about what the commands found. It decides nothing."""

@@ -1,0 +1,28 @@
+"""The screen "Record": all that one run says of itself. Pure."""
+
+from __future__ import annotations
+
+from rollback_ops.core.agreeing import agreeing
+from rollback_ops.core.record import HostRecord, Record
+from rollback_ops.core.summary import outcome_summary, step_durations, verification_summary
+from rollback_ops.web.history import tone_of
+from rollback_ops.web.view import RecordView
+
+
+def record_of(record: Record) -> RecordView:
+    """Return the screen of a record. Many hosts that ended alike are one group."""
+    return RecordView(
+        record,
+        outcome_summary(record),
+        verification_summary(record),
+        tone_of(record),
+        tuple(step_durations(record)),
+        tuple(tuple(group) for group in agreeing(record.hosts, _alike)),
+    )
+
+
+def _alike(host: HostRecord) -> tuple[object, ...]:
+    checks = tuple((check.name, check.outcome, check.detail) for check in host.checks)
+    steps = tuple((step.name, step.outcome, step.detail) for step in host.steps)
+    ends = (host.from_.label, host.to.label)
+    return host.region, host.outcome, host.detail.replace(host.host, ""), ends, steps, checks

@@ -1,0 +1,204 @@
+"""What a page shows, ready to be written into a template. All frozen; times are seconds since the epoch.
+
+``tone`` chooses a colour and a sign. No page says anything by its colour alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from rollback_ops.core.record import HostRecord, Record
+    from rollback_ops.core.statistics import Statistics
+    from rollback_ops.core.summary import OutcomeSummary, StepDuration
+
+Tone = Literal["good", "bad", "warning", "plain"]
+HealthWord = Literal["healthy", "unhealthy", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether a service is healthy, with the evidence in one line. What is not known is ``unknown``."""
+
+    word: HealthWord
+    evidence: str
+
+    @property
+    def tone(self) -> Tone:
+        return {"healthy": "good", "unhealthy": "bad", "unknown": "warning"}[self.word]  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRelease:
+    """A release that is live on some hosts. ``since``: None where nobody knows. ``by``: empty where nobody knows."""
+
+    release: str
+    revision: str
+    hosts: int
+    since: float | None = None
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    """One host, or many that agree. ``troubles``: what prevents or delays a rollback there."""
+
+    hosts: tuple[str, ...]
+    region: str
+    live: str
+    units: str
+    tone: Tone
+    troubles: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        return len(self.hosts)
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """A rollback that is still in force: deploying the release that it left again will bring the fault back."""
+
+    left: str
+    to: str
+    why: str
+    by: str
+    at: float
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldView:
+    """A hold that stands. ``readable`` is False where a host keeps it damaged: then it ends only when it is lifted."""
+
+    about: str
+    why: str
+    by: str
+    since: float
+    until: float
+    readable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One more fact about a service: that it is armed, that a run is going on, when its last drill was."""
+
+    word: str
+    told: str
+    tone: Tone = "plain"
+    record: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a rollback would do now. ``to`` is empty where none can be done; ``why`` says why not."""
+
+    leaves: str
+    to: str
+    why: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """One service in one environment, now. ``choice`` is None where the hosts were not asked."""
+
+    environment: str
+    service: str
+    url: str
+    health: Health
+    live: tuple[LiveRelease, ...] = ()
+    banner: Banner | None = None
+    holds: tuple[HoldView, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    hosts: tuple[HostRow, ...] = ()
+    choice: Choice | None = None
+    last: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The screen "Now". ``problems``: what could not be read, and what that means for the page."""
+
+    services: tuple[ServiceView, ...]
+    at: float
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the history: a rollback, or a deployment (which has no ``record``). Durations in seconds."""
+
+    at: float
+    kind: Literal["rollback", "deployment", "drill", "dry run"]
+    environment: str
+    service: str
+    origin: str
+    target: str
+    outcome: str
+    tone: Tone
+    trigger: str = ""
+    seconds: float | None = None
+    downtime: float | None = None
+    by: str = ""
+    reason: str = ""
+    record: str = ""
+    run_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which entries of the history are shown. Empty: all."""
+
+    environment: str = ""
+    service: str = ""
+    trigger: str = ""
+    outcome: str = ""
+
+    @property
+    def given(self) -> bool:
+        return self != Filter()
+
+    def takes(self, entry: Entry) -> bool:
+        wanted = (self.environment, self.service, self.trigger, self.outcome)
+        has = (entry.environment, entry.service, entry.trigger, entry.outcome)
+        return all(one in ("", other) for one, other in zip(wanted, has, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryView:
+    """The screen "History". ``choices``: the values of each field of ``Filter`` that some entry has.
+
+    ``left_out``: how many older entries the page does not show.
+    """
+
+    entries: tuple[Entry, ...]
+    choices: Mapping[str, Sequence[str]]
+    chosen: Filter = Filter()
+    left_out: int = 0
+
+    def number(self, field: str, value: str) -> int:
+        """Return the number of a value among the choices of its field, from 1. Style sheets select by it."""
+        return self.choices[field].index(value) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class RecordView:
+    """The screen "Record": the record, and what is worked out from it. ``groups``: hosts that ended alike."""
+
+    record: Record
+    summary: OutcomeSummary
+    verification: tuple[str, str]
+    tone: Tone
+    times: tuple[StepDuration, ...]
+    groups: tuple[tuple[HostRecord, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NumbersView:
+    """The screen "Numbers": statistics by the title of their group, then by their name in it."""
+
+    total: Statistics
+    groups: Mapping[str, Mapping[str, Statistics]] = field(default_factory=dict)
