@@ -286,13 +286,14 @@ def history_log(session: Session, typed: Typed) -> None:
 
 
 @app.command()
-@takes("of_env", "only_env", "out", "page_source", "workflow", "limit", "service", "config")
+@takes("of_env", "only_env", "port", "no_browser", "out", "page_source", "workflow", "limit", "service", "local",
+       "config")  # fmt: skip
 def dashboard(session: Session, typed: Typed) -> None:
-    """Write a page about what is live and every rollback."""
-    if typed.out is None:
-        raise UsageError("name the page that is to be written", "rollback-ops dashboard --out page.html")
-    from rollback_ops.cli.dashboard import write_page
+    """Serve pages in your browser, with a button to roll back; or write one page (--out)."""
+    from rollback_ops.cli.dashboard import serve, write_page
 
+    if typed.out is None:
+        serve(session, typed, _options(typed))
     write_page(session, typed, _options(typed), Path(typed.out))
 
 

@@ -1,10 +1,13 @@
-"""``dashboard``: write the page. The only place where the command line meets the pages."""
+"""``dashboard``: write the page, or serve pages. The only place where the command line meets the pages."""
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
+
+import click
 
 from rollback_ops.cli import exit as process
 from rollback_ops.cli.options import PageSource, Typed
@@ -14,7 +17,7 @@ from rollback_ops.commands import dashboard as command
 from rollback_ops.commands.context import load_settings
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.web import page_file
-from rollback_ops.web.pages import Pages
+from rollback_ops.web.pages import Pages, libraries_missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +45,41 @@ def write_page(session: Session, typed: Typed, options: Options, out: Path) -> N
         session.console.show([Line(told, "warning")], err=True)
     session.console.show([Line(f"✓ wrote {out}: {len(found.history.records)} records", "good")])
     raise process.Ended(found.exit_code)
+
+
+def serve(session: Session, typed: Typed, options: Options) -> NoReturn:
+    """Serve pages until a signal ends it. The link with the token is the only line on standard output."""
+    # Libraries, settings and the port: what is wrong with them is known before the link is there.
+    Pages()
+    try:
+        from rollback_ops.web.server import start
+    except ModuleNotFoundError:
+        raise libraries_missing() from None
+    # Unlike other commands, this one lives for hours.
+    gc.enable()
+    scope = start.Scope(
+        typed.config,
+        options.environment,
+        options.service,
+        bool(options.local),
+        typed.page_source is PageSource.github,
+        typed.limit or _RECORDS,
+    )
+    operations = start.Operations(scope, session.environ, session.secrets)
+    session.redactor = operations.redactor()
+
+    def tell(told: str) -> None:
+        session.console.show([Line(told)], err=True)
+
+    def opened(link: str) -> None:
+        click.echo(link)
+        tell("The link works once, within ten minutes, in one browser. Ctrl-C ends the dashboard.")
+        if not typed.no_browser and not start.browser(link, session.environ):
+            tell("No browser could be opened here. Open the link yourself.")
+
+    with session.listening() as cancellation:
+        code = start.serve(operations, typed.port, cancellation, opened, tell, session.crashed)
+    raise process.Ended(code)
 
 
 def run_workflow(environ: Mapping[str, str], name: str) -> str:

@@ -18,7 +18,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "list": "rollback-ops list prod",
         "preview": "rollback-ops preview prod --to v1.10",
         "history": "rollback-ops history list prod --since 30d",
-        "dashboard": "rollback-ops dashboard --out page.html",
+        "dashboard": "rollback-ops dashboard",
     },
     "Deploy with it": {
         "gate": "rollback-ops gate prod --revision 6dcb09b5b57875f334f61aebed695e2e4193db5e",

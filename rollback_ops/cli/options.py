@@ -125,6 +125,10 @@ class Typed:
         default=PageSource.hosts,
         show_default=True,
     )
+    port: int | None = _option(
+        "--port", metavar="N", help="Listen on this port of 127.0.0.1. [default: 8642]", type=click.IntRange(1, 65535)
+    )
+    no_browser: bool = _flag("--no-browser", help="Do not open a browser.", default=False)
     out: str | None = _option(
         "--out", metavar="FILE", help="Write one page to this file.", shell_complete=completion.files
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from rollback_ops.core.model import ServiceId
+from rollback_ops.core.model import ServiceId, StepReport
 from rollback_ops.core.reading import composed, read_record
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import RunInfo
@@ -39,6 +39,21 @@ def read_journal(lines: Iterable[str], about: ServiceId | None = None) -> tuple[
     records, unreadable = _read(lines)
     ours = [record for record in records if about in (None, record.about)]
     return sorted(ours, key=lambda record: record.started_at, reverse=True), unreadable
+
+
+def steps_of(lines: Iterable[str], run: str, about: ServiceId) -> tuple[StepReport, ...]:
+    """Return the steps that a run took on a host so far, also while it is going on."""
+    marker = f'{{"event":"step","id":"{run}",'
+    events = [entry for line in lines if line.startswith(marker) and isinstance(entry := _entry(line), dict)]
+    ours = (event for event in events if tuple(event.get(key) for key in _ABOUT) == (about.service, about.environment))
+    return tuple(step for event in ours if (step := _step(event)))
+
+
+def _step(event: Event) -> StepReport | None:
+    match event:
+        case {"step": str(name), "outcome": "ok" | "warning" | "failed" as outcome, "seconds": int() | float() as took}:
+            return StepReport(name, outcome, float(took), str(event.get("detail", "")))
+    return None
 
 
 def _read(lines: Iterable[str]) -> tuple[list[Record], int]:

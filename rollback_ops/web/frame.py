@@ -11,9 +11,9 @@ from rollback_ops.core.text import fits_one_line
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where the pages are. ``record`` takes the id of a run; ``rollback`` an environment and a service.
+    """Where the pages are. ``record`` takes the id of a run; ``rollback`` and ``running`` an environment and a service.
 
-    Both return an empty address where there is no page: then no link is shown.
+    They return an empty address where there is no page: then no link is shown.
     """
 
     now: str
@@ -21,6 +21,7 @@ class Links:
     numbers: str
     record: Callable[[str], str]
     rollback: Callable[[str, str], str]
+    running: Callable[[str, str], str] = lambda *_: ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,11 @@ _SIGNS = {"good": "✓", "bad": "✗", "warning": "!", "plain": "·"}
 INSTALL = "pip install 'rollback-ops[dashboard]'"
 
 
+def libraries_missing() -> UsageError:
+    """Return the error of a Python that lacks the libraries of the dashboard."""
+    return UsageError("the dashboard needs libraries that are not installed", f"Run {INSTALL}.")
+
+
 class Pages:
     """Renders the screens. ``redact`` hides secrets in every text. Raises ``UsageError`` where Jinja2 is missing.
 
@@ -61,7 +66,7 @@ class Pages:
         try:
             from jinja2 import Environment, PackageLoader, StrictUndefined
         except ImportError:
-            raise UsageError("the dashboard needs libraries that are not installed", f"Run {INSTALL}.") from None
+            raise libraries_missing() from None
         made = Environment(
             loader=PackageLoader("rollback_ops.web", "templates"),
             autoescape=True,

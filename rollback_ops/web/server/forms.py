@@ -1,0 +1,74 @@
+"""What a form says, signed, so that it comes back as it was shown: for ten minutes, from this process only.
+
+The signed part has no secret in it. It names the plan that the person has seen, and a key that makes two clicks one
+rollback.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+# Seconds. What is live may have changed since, and the person may have left the desk.
+FORM_WITHIN = 600.0
+
+Fault = Literal["forged", "expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackForm:
+    """The plan that a form shows. ``key``: the same form sent twice is one rollback.
+
+    ``leaves`` is the release that has to be live still; empty where the hosts run several. ``approved`` is the hash of
+    the plan; empty in an emergency, which goes on without hosts that became unreachable.
+    """
+
+    environment: str
+    service: str
+    emergency: bool
+    leaves: str
+    target: str
+    approved: str
+    key: str
+
+
+class FormSigner:
+    """Signs forms and reads them back. ``clock``: seconds that never go backwards."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._secret = secrets.token_bytes(32)
+        self._clock = clock
+
+    def sign(self, form: RollbackForm) -> str:
+        """Return the form as one text for a hidden field."""
+        body = json.dumps({"at": self._clock(), **asdict(form)}, separators=(",", ":")).encode()
+        return f"{base64.urlsafe_b64encode(body).decode()}.{self._mac(body)}"
+
+    def read(self, text: str) -> tuple[RollbackForm, Fault | None] | None:
+        """Return a form that this process signed, and whether it is too old. None: it is forged."""
+        encoded, _, mac = text.partition(".")
+        try:
+            body = base64.b64decode(encoded, altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        if not hmac.compare_digest(mac.encode(errors="replace"), self._mac(body).encode()):
+            return None
+        said = json.loads(body)
+        at = said.pop("at")
+        return RollbackForm(**said), "expired" if self._clock() - at > FORM_WITHIN else None
+
+    def _mac(self, body: bytes) -> str:
+        return hmac.new(self._secret, body, hashlib.sha256).hexdigest()
+
+
+def new_key() -> str:
+    """Return a key for one form."""
+    return secrets.token_urlsafe(16)

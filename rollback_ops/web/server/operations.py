@@ -1,0 +1,160 @@
+"""What the server asks the commands for, with settings that are read anew each time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from rollback_ops.commands import dashboard
+from rollback_ops.commands.context import Context, load_settings, open_context
+from rollback_ops.commands.dashboard import Snapshot
+from rollback_ops.commands.follow import Following, follow
+from rollback_ops.commands.preview import Preview, preview
+from rollback_ops.commands.rollback import rollback
+from rollback_ops.config import Settings
+from rollback_ops.config.request import Options
+from rollback_ops.config.secrets import Secrets
+from rollback_ops.core.plan import Plan
+from rollback_ops.core.record import Record
+from rollback_ops.core.redaction import Redactor
+from rollback_ops.core.tasks import Cancellation
+from rollback_ops.web.server.forms import RollbackForm, new_key
+from rollback_ops.web.server.runs import Run, RunProgress, Runs
+
+# Variables that say what one command is to do. Here the page says it, and the page must be right.
+_OF_ONE_COMMAND = (
+    "ALLOW_BAD", "APPROVED", "BACKUP", "BAD", "DRY_RUN", "EMERGENCY", "ENVIRONMENT", "EXCLUDE_REGION", "FOR", "HOST",
+    "IF_CURRENT", "IGNORE_DEPLOY_LOCK", "IGNORE_SCHEMA", "LIFT", "LOCAL", "REASON", "RECORD", "REGION", "RELEASE",
+    "REVISION", "SERVICE", "TRIGGER", "WAIT",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """What a rollback would do now. ``form`` is None where it would do nothing."""
+
+    found: Preview
+    form: RollbackForm | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the dashboard is about. Empty names: everything in the settings file ``config``.
+
+    ``local``: the commands work on this machine, without SSH. ``github``: only GitHub is asked, until a page of one
+    service needs its hosts. ``limit``: how many records are read, the newest.
+    """
+
+    config: str | None = None
+    environment: str | None = None
+    service: str | None = None
+    local: bool = False
+    github: bool = False
+    limit: int = 1000
+
+
+class Operations:
+    """The commands, within a scope.
+
+    All of them raise ``RollbackOpsError``, and may take as long as the hosts need.
+    """
+
+    def __init__(self, scope: Scope, environ: Mapping[str, str], secrets: Secrets) -> None:
+        self._scope = scope
+        self._environ = {key: text for key, text in environ.items() if key not in _IGNORED}
+        self._secrets = secrets
+
+    def settings(self) -> Settings:
+        return load_settings(self._scope.config, self._environ)
+
+    def check(self) -> None:
+        """Raise ``UsageError`` where the settings lack what the scope names. Contacts no host."""
+        if not self._scope.github:
+            dashboard.opened(self.settings(), self._environ, self._options, self._secrets)
+
+    def redactor(self) -> Redactor:
+        """Return what hides the secrets of all services in a text."""
+        mask = [pattern for service in self.settings().services.values() for pattern in service.mask]
+        return Redactor(self._secrets.texts(), mask)
+
+    def snapshot(self) -> Snapshot:
+        """Survey the hosts and read their journals, or read what GitHub has."""
+        if self._scope.github:
+            return self.of_github()
+        settings = self.settings()
+        return dashboard.of_hosts(
+            settings, self._environ, self._options, self._secrets, self._scope.limit, Cancellation()
+        )
+
+    def of_github(self) -> Snapshot:
+        """Read the rollbacks that GitHub has. Contacts no host."""
+        return dashboard.of_github(self._environ, self._options, self._secrets, self._scope.limit)
+
+    def preview(self, environment: str, service: str, *, emergency: bool) -> Previewed:
+        """Say what a rollback would do, and what a form has to say so that it does exactly that."""
+        context = self._open(Options(environment, service, emergency=emergency, dry_run=True))
+        context.begin()
+        found = preview(context, Cancellation())
+        return Previewed(found, form_of(context, found))
+
+    def follow(self, environment: str, service: str) -> Following:
+        """Say what is going on on the hosts now, whoever started it."""
+        return follow(self._open(Options(environment, service, dry_run=True)), Cancellation())
+
+    def start(self, runs: Runs, form: RollbackForm, reason: str) -> Run:
+        """Begin the rollback of a form. Raises ``UsageError`` for a reason that cannot be recorded."""
+        context = self._open(asked(form, reason))
+        _ = context.reason
+        return runs.start(form, reason, context.redact, lambda run: _carry_out(context, run))
+
+    @property
+    def _options(self) -> Options:
+        return Options(self._scope.environment, self._scope.service, local=self._scope.local)
+
+    def _open(self, options: Options) -> Context:
+        chosen = replace(options, local=self._scope.local)
+        return open_context(self.settings(), self._environ, chosen, self._secrets)
+
+
+_IGNORED = frozenset(f"ROLLBACK_{name}" for name in _OF_ONE_COMMAND)
+
+
+def asked(form: RollbackForm, reason: str) -> Options:
+    """Return the options of the rollback that a form asks for.
+
+    An emergency goes on without hosts that became unreachable since, so it names the target instead of the plan.
+    """
+    return Options(
+        form.environment,
+        form.service,
+        backup=form.target if form.emergency else None,
+        reason=reason,
+        emergency=form.emergency,
+        if_current=form.leaves or None,
+        approved=form.approved or None,
+        trigger="manual",
+    )
+
+
+def form_of(context: Context, found: Preview) -> RollbackForm | None:
+    """Return the form for the rollback that a preview shows. None where there is nothing to do."""
+    plan = found.decision
+    if not isinstance(plan, Plan) or not plan.with_action("switch"):
+        return None
+    left = {host.source.name for host in plan.hosts}
+    one = left.pop() if len(left) == 1 and not found.lost else ""
+    emergency, about = context.request.emergency, context.job.about
+    return RollbackForm(
+        environment=about.environment,
+        service=about.service,
+        emergency=emergency,
+        leaves=one,
+        target=plan.target,
+        approved="" if emergency else found.hash,
+        key=new_key(),
+    )
+
+
+def _carry_out(context: Context, run: Run) -> Record:
+    context.begin(change=True)
+    return rollback(context, RunProgress(run), run.cancellation).record

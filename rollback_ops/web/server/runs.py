@@ -1,0 +1,160 @@
+"""The rollbacks that this server started: each on a thread of its own, whoever watches."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.health import Verification
+from rollback_ops.core.model import StepReport, SwitchResult
+from rollback_ops.core.record import Record
+from rollback_ops.core.redaction import Redactor
+from rollback_ops.core.tasks import Cancellation
+from rollback_ops.core.text import one_line, short
+from rollback_ops.web.server.forms import RollbackForm
+from rollback_ops.web.view import Tone
+
+# Characters of one line of progress.
+_LONGEST = 500
+# Lines. A run on hundreds of hosts tells more than a page can show: its record has all of it.
+_MOST = 5_000
+# Seconds.
+_TELL_OF_WAITING_EVERY = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One line of progress. ``kind``: a phase begins, or a host tells something. ``host`` may be empty."""
+
+    number: int
+    at: datetime
+    kind: Literal["phase", "host"]
+    host: str
+    text: str
+    tone: Tone = "plain"
+
+
+@dataclass
+class Run:
+    """One rollback of this server. ``record`` is there when it ended; ``error`` where it ended without one."""
+
+    number: int
+    form: RollbackForm
+    reason: str
+    redact: Redactor
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    told: list[Told] = field(default_factory=list)
+    record: Record | None = None
+    error: str = ""
+    done: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def name(self) -> str:
+        """What is being done, in a few words."""
+        kind = "emergency rollback" if self.form.emergency else "rollback"
+        return f"{kind} of {self.form.service} in {self.form.environment} to {self.form.target}"
+
+    def since(self, number: int) -> Sequence[Told]:
+        """Return what was told after the line with this number."""
+        with self._lock:
+            return tuple(self.told[number:])
+
+    def tell(self, kind: Literal["phase", "host"], host: str, text: str, tone: Tone = "plain") -> None:
+        """Add a line, without secrets. Called from several threads."""
+        shown = short(one_line(self.redact(text)), _LONGEST)
+        with self._lock:
+            if len(self.told) < _MOST:
+                self.told.append(Told(len(self.told) + 1, datetime.now(UTC), kind, host, shown, tone))
+
+
+class RunProgress:
+    """Keeps the progress of a run for the pages that show it (the port ``Progress``)."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._waited: dict[str, float] = {}
+
+    def phase(self, name: str, detail: str, hosts: int = 0) -> None:
+        self._run.tell("phase", "", f"{name}: {detail}")
+
+    def lost(self, host: str, error: RollbackOpsError) -> None:
+        self._run.tell("host", host, error.without(host), "bad")
+
+    def step(self, host: str, step: StepReport) -> None:
+        tone: Tone = {"ok": "good", "warning": "warning", "failed": "bad"}[step.outcome]  # type: ignore[assignment]
+        detail = f": {step.detail}" if step.detail else ""
+        self._run.tell("host", host, f"{step.name} {step.seconds:.2f} s{detail}", tone)
+
+    def switched(self, host: str, result: SwitchResult) -> None:
+        if result.reason:
+            self._run.tell("host", host, f"{result.outcome.replace('_', ' ')}: {result.reason}", "warning")
+        self.logs(host, result.log_tail)
+
+    def waiting(self, host: str, seconds: float, within: float, missing: str) -> None:
+        if seconds - self._waited.get(host, 0.0) >= _TELL_OF_WAITING_EVERY:
+            self._waited[host] = seconds
+            self._run.tell("host", host, f"verify {seconds:.0f} s of {within:.0f} s: {missing}")
+
+    def verified(self, host: str, found: Verification) -> None:
+        tone: Tone = "good" if found.healthy else "bad" if found.verdict == "unhealthy" else "warning"
+        self._run.tell("host", host, f"{found.verdict} after {found.seconds:.1f} s", tone)
+        for check in found.checks:
+            if check.finding.verdict != "passed":
+                self._run.tell("host", host, f"{check.name}: {check.finding.verdict}: {check.finding.detail}", tone)
+
+    def logs(self, host: str, lines: Sequence[str]) -> None:
+        for line in lines:
+            self._run.tell("host", host, f"log: {line}")
+
+
+class Runs:
+    """All runs of this server. The same form starts one run, however often it is sent."""
+
+    def __init__(self, crashed: Callable[[Exception], None]) -> None:
+        self._crashed = crashed
+        self._by_key: dict[str, Run] = {}
+        self._lock = threading.Lock()
+
+    def of_form(self, form: RollbackForm) -> Run | None:
+        """Return the run that this form has started already."""
+        return self._by_key.get(form.key)
+
+    def numbered(self, number: int) -> Run | None:
+        return next((run for run in self.all if run.number == number), None)
+
+    @property
+    def all(self) -> Sequence[Run]:
+        """Every run, oldest first."""
+        with self._lock:
+            return tuple(self._by_key.values())
+
+    @property
+    def going_on(self) -> Sequence[Run]:
+        return tuple(run for run in self.all if not run.done.is_set())
+
+    def start(self, form: RollbackForm, reason: str, redact: Redactor, work: Callable[[Run], Record]) -> Run:
+        """Begin the run of a form, unless it has begun. It goes on when nobody watches."""
+        with self._lock:
+            if run := self._by_key.get(form.key):
+                return run
+            run = Run(len(self._by_key) + 1, form, redact(reason), redact)
+            self._by_key[form.key] = run
+        threading.Thread(target=self._carry_out, args=(run, work), daemon=True).start()
+        return run
+
+    def _carry_out(self, run: Run, work: Callable[[Run], Record]) -> None:
+        try:
+            run.record = work(run)
+        except RollbackOpsError as error:
+            run.error = run.redact(str(error))
+        except Exception as error:
+            run.error = "a defect in rollback-ops, which the terminal shows. Look at what is live now."
+            self._crashed(error)
+        finally:
+            run.done.set()

@@ -1,0 +1,166 @@
+"""What every request has to pass before a page sees it, and what every answer carries.
+
+The rules follow OWASP's cheat sheets on cross-site request forgery, fetch metadata and content security policy.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from rollback_ops.web.server.peer import is_somebody_else
+from rollback_ops.web.server.sessions import Sessions
+
+LOOPBACK = "127.0.0.1"
+# The token of the link follows.
+ENTRANCE = "/enter/"
+_METHODS = ("GET", "HEAD", "POST")
+_FORM = "application/x-www-form-urlencoded"
+# Bytes. A form has one signed text, a reason of at most 1,000 characters, and a name.
+_LONGEST_FORM = 32_768
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a request gets no further. ``told`` is shown to the person as plain text."""
+
+    status: int
+    told: str
+
+
+def cookie_name(port: int) -> str:
+    """Return the name of the session's cookie. Browsers send cookies to every port of a host."""
+    return f"rollback-ops-{port}"
+
+
+def set_cookie(port: int, session: str) -> str:
+    """Return the header that gives a browser the session. It ends with the browser, or with the process before."""
+    return f"{cookie_name(port)}={session}; Path=/; HttpOnly; SameSite=Strict"
+
+
+def allowed_hosts(port: int) -> tuple[str, ...]:
+    """Return the names of the server. Under another name (DNS rebinding), the page belongs to somebody else."""
+    return f"{LOOPBACK}:{port}", f"localhost:{port}"
+
+
+class Secured:
+    """Lets requests of the person's own browser through, and no others.
+
+    ``somebody_else``: whether another user of this machine opened the connection.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        sessions: Sessions,
+        port: int,
+        somebody_else: Callable[[tuple[str, int], tuple[str, int]], bool] = is_somebody_else,
+    ) -> None:
+        self._app = app
+        self._sessions = sessions
+        self._port = port
+        self._somebody_else = somebody_else
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request, or refuse it in plain text. Anything but HTTP is dropped."""
+        if scope["type"] != "http":
+            return
+        nonce = secrets.token_urlsafe(16)
+        scope.setdefault("state", {})["nonce"] = nonce
+        guarded = _with_headers(send, nonce)
+        if refused := self._refused(scope):
+            await PlainTextResponse(f"{refused.told}\n", refused.status)(scope, receive, guarded)
+        else:
+            await self._app(scope, receive, guarded)
+
+    def _refused(self, scope: Scope) -> Refused | None:
+        headers = Headers(scope=scope)
+        if self._somebody_else(tuple(scope["client"]), tuple(scope["server"])):
+            return Refused(403, "This dashboard belongs to another user of this machine.")
+        if headers.getlist("host") not in [[name] for name in allowed_hosts(self._port)]:
+            return Refused(421, f"This server is http://{LOOPBACK}:{self._port}/ and has no other name.")
+        if scope["method"] not in _METHODS:
+            return Refused(405, "The dashboard is read with GET and changed with POST.")
+        if scope["path"].startswith(ENTRANCE):
+            return _not_a_visit(scope["method"], headers)
+        if not self._sessions.is_open(session_in(headers, self._port)):
+            return Refused(403, "Open the link that `rollback-ops dashboard` printed. It works once, in one browser.")
+        return _not_our_form(headers) if scope["method"] == "POST" else _not_our_page(headers)
+
+
+def session_in(headers: Headers, port: int) -> str:
+    """Return the session that the browser sends; empty without one."""
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(cookie_name(port))
+    except CookieError:
+        return ""
+    return found.value if found else ""
+
+
+def _not_a_visit(method: str, headers: Headers) -> Refused | None:
+    """Refuse everything at the entrance but a person who opens the link: nothing else may use it up."""
+    visits = headers.get("sec-fetch-mode", "navigate") == "navigate"
+    at_the_top = headers.get("sec-fetch-dest", "document") == "document"
+    early = headers.get("sec-purpose") or headers.get("purpose") or headers.get("x-moz")
+    if method == "GET" and visits and at_the_top and not early:
+        return None
+    return Refused(403, "Open the link itself, in a window of its own.")
+
+
+def _not_our_page(headers: Headers) -> Refused | None:
+    """Refuse what another site or another port asks for. A person who types the address comes from nowhere."""
+    if headers.get("sec-fetch-site", "none") in ("same-origin", "none"):
+        return None
+    return Refused(403, "Another page asked for this. Open the dashboard itself.")
+
+
+def _not_our_form(headers: Headers) -> Refused | None:
+    """Refuse a form that no page of ours sent. A browser that is too old for fetch metadata names the origin."""
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    ours = origin == f"http://{headers['host']}"
+    if site not in (None, "same-origin") or not (ours or (site and origin is None)):
+        return Refused(403, "No page of the dashboard sent this form.")
+    if headers.get("content-type", "").partition(";")[0].strip() != _FORM:
+        return Refused(415, f"A form is {_FORM}.")
+    length = headers.get("content-length", "")
+    if not length.isdigit() or int(length) > _LONGEST_FORM:
+        return Refused(413, "The form is too long.")
+    return None
+
+
+def policy(nonce: str) -> str:
+    """Return the content security policy: our own style and script, our own forms and events, and nothing else."""
+    allowed: Mapping[str, str] = {
+        "default-src": "'none'",
+        "style-src": f"'nonce-{nonce}'",
+        "script-src": f"'nonce-{nonce}'",
+        "connect-src": "'self'",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in allowed.items())
+
+
+def _with_headers(send: Send, nonce: str) -> Callable[[Message], Any]:
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["Content-Security-Policy"] = policy(nonce)
+            headers["X-Frame-Options"] = "DENY"
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers["Cache-Control"] = "no-store"
+            headers["Cross-Origin-Opener-Policy"] = "same-origin"
+            headers["Cross-Origin-Resource-Policy"] = "same-origin"
+            # Not no-referrer: browsers would then send "Origin: null" with our own forms.
+            headers["Referrer-Policy"] = "same-origin"
+        await send(message)
+
+    return sending
