@@ -1,0 +1,67 @@
+"""What keeps a run from changing anything on a host, and what a person can do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rollback_ops.core.model import Live, Survey, Unit
+from rollback_ops.core.plan.selection import Selection
+
+NOT_LIVE = {
+    "missing": "current does not exist",
+    "dangling": "current points at {0}, which does not exist",
+    "elsewhere": "current points at {0}, which is none of the releases",
+}
+
+
+def obstacles(survey: Survey, selection: Selection) -> str:
+    """Return why nothing may be changed on a host; empty when it may."""
+    reasons = [
+        f"the unit {unit.name} does not exist: correct `units` in rollback.toml, or install it"
+        for unit in survey.units
+        if unit.state == "missing"
+    ]
+    reasons += survey.blockers
+    reasons += [f"the unit {unit.name} {unit.blocker}" for unit in survey.units if unit.blocker]
+    reasons += [_state_unknown(unit) for unit in survey.units if unit.state == "unknown"]
+    if survey.live.state == "directory":
+        reasons.append("current is not a link, so it cannot be switched")
+    if not selection.emergency:
+        reasons += survey.warnings
+        reasons += () if selection.ignore_deploy_lock else survey.deploying
+        if survey.lease:
+            reasons.append(locked(survey))
+        if survey.live.state in NOT_LIVE and not (selection.backup or survey.interrupted or survey.blockers):
+            reasons.append(not_live(survey.live))
+    return "; ".join(reasons)
+
+
+def _state_unknown(unit: Unit) -> str:
+    return f"the state of the unit {unit.name} is unknown{f': {unit.detail}' if unit.detail else ''}"
+
+
+def locked(survey: Survey) -> str:
+    lease = survey.lease
+    if lease is None:
+        return ""
+    left = f", at most {lease.expires_in:.0f} s more" if lease.expires_in else ""
+    url = f", {lease.run_url}" if lease.run_url else ""
+    return f"locked by {lease.owner or 'another run'} since {lease.since} (run {lease.run}{url}{left})"
+
+
+def not_live(live: Live) -> str:
+    return NOT_LIVE.get(live.state, live.state).format(live.path)
+
+
+def hint_for(surveys: Sequence[Survey]) -> str:
+    if any(s.blockers for s in surveys):
+        return ""
+    if any(s.deploying for s in surveys) and not any(s.warnings for s in surveys):
+        return "Wait until it has ended. If it ended long ago, remove what it left, or use --ignore-deploy-lock."
+    if any(s.lease for s in surveys):
+        return "Wait for it; an --emergency rollback takes the lock over."
+    if any(s.live.state == "directory" for s in surveys):
+        return "Move the directory among the releases and make current a link to it."
+    if any(s.live.state != "release" for s in surveys):
+        return "Name the release to go to with --backup; `list` shows them."
+    return ""
