@@ -73,7 +73,7 @@ def check(session: Session, typed: Typed) -> None:
 
 
 @app.command()
-@takes(*OF_AN_ENVIRONMENT)
+@takes("env", "deployed_at", *HOSTS)
 def verify(session: Session, typed: Typed) -> None:
     """Check the live release, and mark it good or bad."""
     context = _open(session, typed)
@@ -85,11 +85,15 @@ def verify(session: Session, typed: Typed) -> None:
 
 
 @app.command()
-@takes("env", "service", "wait", "ignore_deploy_lock", *WHERE, "json", "record", "config")
+@takes("env", "service", "deployed_at", "rehearse", "window", "wait", "ignore_deploy_lock", *WHERE, "json", "record",
+       "config")  # fmt: skip
 def guard(session: Session, typed: Typed) -> None:
     """Verify a deployment, and roll it back when it is unhealthy."""
     context = _open(session, typed)
     from rollback_ops.cli import show
+
+    if context.request.rehearse:
+        _rehearse(session, typed, context)
     from rollback_ops.cli.output import text
     from rollback_ops.cli.output.terminal import TerminalProgress
     from rollback_ops.commands.guard import guard as run
@@ -98,6 +102,34 @@ def guard(session: Session, typed: Typed) -> None:
         with TerminalProgress(session.console) as progress:
             result = run(context, progress, cancellation)
         show.run(session, result, text.guarded, file=context.request.record, as_json=typed.json)
+
+
+@app.command()
+@takes("env", "deployed_at", *HOSTS)
+def advise(session: Session, typed: Typed) -> None:
+    """Say whether to roll back, by rules that are shown. Changes nothing."""
+    context = _open(session, typed, dry_run=True)
+    from rollback_ops.cli import show
+    from rollback_ops.cli.output.terminal import TerminalProgress
+    from rollback_ops.commands.advise import advise as run
+
+    with session.listening() as cancellation:
+        progress = TerminalProgress(session.console, quiet=True)
+        show.advice(session, run(context, progress, cancellation), as_json=typed.json)
+
+
+@app.command()
+@takes("env", "revision", *HOSTS)
+def outlook(session: Session, typed: Typed) -> None:
+    """Say how ready the way back is, and how often deployments failed. Forbids nothing."""
+    context = _open(session, typed, dry_run=True)
+    from rollback_ops.cli import show
+    from rollback_ops.cli.output.terminal import TerminalProgress
+    from rollback_ops.commands.outlook import outlook as run
+
+    with session.listening() as cancellation:
+        progress = TerminalProgress(session.console, quiet=True)
+        show.outlook(session, run(context, progress, cancellation), as_json=typed.json)
 
 
 @app.command()
@@ -350,6 +382,14 @@ def _check(session: Session, typed: Typed) -> None:
         show.run(session, result, text.checked, as_json=typed.json)
 
 
+def _rehearse(session: Session, typed: Typed, context: Context) -> NoReturn:
+    from rollback_ops.cli import show
+    from rollback_ops.commands.rehearse import rehearse as run
+
+    with session.listening() as cancellation:
+        show.rehearsal(session, run(context, cancellation), as_json=typed.json)
+
+
 def _history(session: Session, typed: Typed, limit: int | None) -> History:
     from rollback_ops.commands import history as command
     from rollback_ops.commands.context import load_settings
@@ -427,8 +467,10 @@ def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Op
         exclude_regions=typed.exclude_region,
         trigger=typed.trigger,
         local=typed.local,
-        since=typed.since,
         record=Path(typed.record) if typed.record else None,
+        since=typed.since or typed.deployed_at,
+        rehearse=typed.rehearse,
+        window=typed.window,
     )
 
 

@@ -104,6 +104,13 @@ class Typed:
     span: str | None = _option(
         "--for", metavar="TIME", help="How long it lasts: 30m, 24h, 7d. [default: hold.for; arm: 10m]"
     )
+    deployed_at: str | None = _option(
+        "--since", metavar="TIME", help="When the live release was deployed: 2026-11-27T14:05Z, or 20m ago as 20m."
+    )
+    rehearse: str | None = _option(
+        "--rehearse", metavar="TIME", help="Change nothing: replay the metrics of the last 7d, and count rollbacks."
+    )
+    window: str | None = _option("--window", metavar="TIME", help="The window of each metric of a rehearsal: 10m.")
     lift: bool | None = _flag("--lift", help="Lift all holds.")
     revision: str | None = _option("--revision", metavar="SHA", help="The commit that is to be deployed.")
     to_deploy: str | None = _option("--release", metavar="NAME", help="The release that is to be deployed.")

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from rollback_ops.cli import exit as process
-from rollback_ops.cli.output import documents, text
+from rollback_ops.cli.output import advice as advice_text
+from rollback_ops.cli.output import documents, evidence_documents, text
+from rollback_ops.cli.output import evidence as evidence_text
 from rollback_ops.cli.output import holds as holds_text
 from rollback_ops.cli.output import preview as preview_text
 from rollback_ops.cli.output.text import Line
 
 if TYPE_CHECKING:
     from rollback_ops.cli.session import Session
+    from rollback_ops.commands.advise import Advised
     from rollback_ops.commands.arm import Arming, Confirmation
     from rollback_ops.commands.finish import Finished
     from rollback_ops.commands.gate import Gate
@@ -24,7 +27,9 @@ if TYPE_CHECKING:
     from rollback_ops.commands.install import Installation, Removal
     from rollback_ops.commands.list import Releases
     from rollback_ops.commands.mark import Marked
+    from rollback_ops.commands.outlook import LookedAhead
     from rollback_ops.commands.preview import Preview
+    from rollback_ops.commands.rehearse import Rehearsed
     from rollback_ops.commands.result import RunResult
     from rollback_ops.commands.seal import Sealed
     from rollback_ops.commands.verify import Verified
@@ -113,6 +118,19 @@ def preview(session: Session, found: Preview, *, as_json: bool) -> NoReturn:
     _told(session, found, "Preview", documents.preview(found), preview_text.lines(found), as_json)
 
 
+def advice(session: Session, found: Advised, *, as_json: bool) -> NoReturn:
+    lines, decision = advice_text.lines(found), found.advice.decision
+    _told(session, found, "Advice", evidence_documents.advice(found), lines, as_json, decision)
+
+
+def rehearsal(session: Session, found: Rehearsed, *, as_json: bool) -> NoReturn:
+    _told(session, found, "Rehearsal", evidence_documents.rehearsal(found), evidence_text.rehearsal(found), as_json)
+
+
+def outlook(session: Session, found: LookedAhead, *, as_json: bool) -> NoReturn:
+    _told(session, found, "Outlook", evidence_documents.outlook(found), evidence_text.outlook(found), as_json)
+
+
 def armed(session: Session, done: Arming, *, as_json: bool) -> NoReturn:
     _told(session, done, "Armed", documents.arming(done), holds_text.armed(done), as_json)
 
@@ -186,12 +204,18 @@ class _OnHosts(Protocol):
 
 
 def _told(
-    session: Session, found: _OnHosts, title: str, document: Mapping[str, Any], lines: Iterable[Line], as_json: bool
+    session: Session,
+    found: _OnHosts,
+    title: str,
+    document: Mapping[str, Any],
+    lines: Iterable[Line],
+    as_json: bool,
+    decision: str = "",
 ) -> NoReturn:
-    """Show what a command came to, in the summary of a workflow's job, too."""
+    """Show what a command came to, in the summary of a workflow's job, too. ``decision`` is an output of the step."""
     _lost(session, found.lost)
     shown = list(lines)
-    session.step.because((line.text for line in (*text.lost(found.lost), *shown)), title, found.environment)
+    session.step.because((line.text for line in (*text.lost(found.lost), *shown)), title, found.environment, decision)
     _print(session, document, shown, as_json)
     raise process.Ended(found.exit_code)
 

@@ -18,6 +18,7 @@ from rollback_ops.core.run import RunInfo, new_run
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.analysis.series import Series
 from rollback_ops.engine.fleet import Fleet
+from rollback_ops.engine.metrics import Fetch
 from rollback_ops.engine.spec import RollbackSpec
 from rollback_ops.integrations.publish import Publisher
 
@@ -43,16 +44,25 @@ def spec_of(context: Context, reason: Reason) -> RollbackSpec:
         service.database,
         request.ignore_schema,
         checks.metrics(service.checks),
-        partial(fetched, context),
+        fetched_by(context),
         traffic_time=(hurried(service) if request.emergency else service).traffic_time,
+        deployed_at=request.since,
     )
 
 
-def fetched(context: Context, check: MetricCheck, query: str, seconds: float) -> Series:
-    """Read a metric from Prometheus, with the token of the variable ROLLBACK_METRICS_TOKEN, if it is set."""
+def fetched_by(context: Context) -> Fetch:
+    """Return what reads stored metrics for a command."""
+    return partial(fetched, context)
+
+
+def fetched(context: Context, check: MetricCheck, query: str, seconds: float, at: float | None = None) -> Series:
+    """Read a metric from Prometheus, with the token of the variable ROLLBACK_METRICS_TOKEN, if it is set.
+
+    ``at``: the seconds are those before this moment (since the epoch); None: before now.
+    """
     from rollback_ops.integrations.prometheus import samples
 
-    return samples(check.url, query, seconds, context.secrets.metrics_token, check.timeout)
+    return samples(check.url, query, seconds, context.secrets.metrics_token, check.timeout, at)
 
 
 def info_of(context: Context, reason: Reason) -> RunInfo:

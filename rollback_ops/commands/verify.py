@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from rollback_ops import checks
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
-from rollback_ops.commands.run import fetched
+from rollback_ops.commands.run import fetched_by
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Claim, Verification
 from rollback_ops.core.model import HostCommand, Note, ServiceState, Survey
@@ -106,8 +105,8 @@ def _judged(
         cancellation.wait(seconds)
         cancellation.check()
 
-    deployed = deployed_on([surveys[name] for name in found], context.job.service.order)
-    shown = watch_metrics(metrics, deployed, World(ask, partial(fetched, context), pause))
+    deployed = deployed_on([surveys[name] for name in found], context.job.service.order, context.request.since)
+    shown = watch_metrics(metrics, deployed, World(ask, fetched_by(context), pause))
     newest = {name for name in found if deployed.lives[name] == deployed.newest}
     return {n: with_evidence(v, shown) if n in newest else v for n, v in found.items()}
 

@@ -33,3 +33,6 @@ PATTERNS = (
 
 # A count of none: CRITICAL: 0, WARNING: 3
 IGNORE = (r"(CRITICAL|FATAL)[A-Za-z _]*[:=] *0([],;)]|$| +[A-Z])",)
+
+# A line that is a warning or an error to its logger, and no critical one. For Python's ``re``.
+WARNING = r"(?i)(?:^|[^A-Za-z0-9_])(?:warn(?:ing)?|err(?:or)?)(?:[^A-Za-z0-9_]|$)"

@@ -53,6 +53,8 @@ class Options:
     local: bool | None = None
     since: str | None = None
     record: Path | None = None
+    rehearse: str | None = None
+    window: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Request:
     ``wait`` is how many seconds to wait for a host that another run holds; None: until a dead owner's lease is over.
     ``span`` is for how many seconds to hold or to arm. ``revision`` is what ``gate`` is asked about.
     ``ignore_deploy_lock``: change hosts even where a deployment is under way.
+    ``since``: when the live release was deployed, in seconds since the epoch. ``rehearse``: over how many seconds of
+    the past; ``window``: seconds that replace those of each metric then.
     ``bad``: a person says that the release that is left is bad.
     ``approved``: the hash of a preview, or its beginning; another plan is refused.
     ``hosts`` limits the command to some hosts of the environment, ``regions`` to some of its regions, and
@@ -99,6 +103,9 @@ class Request:
     webhook_format: MessageFormat | None = None
     in_actions: bool = False
     record_deployment: bool | None = None
+    since: float | None = None
+    rehearse: float | None = None
+    window: float | None = None
 
     @property
     def whole(self) -> bool:
@@ -151,6 +158,9 @@ class Request:
             webhook_format=_format(asked.text("WEBHOOK_FORMAT", None)),
             in_actions=_in_actions(environ),
             record_deployment=asked.flag("RECORD_DEPLOYMENT", None) if asked.text("RECORD_DEPLOYMENT", None) else None,
+            since=_deployed_at("--since (ROLLBACK_SINCE)", asked.name("SINCE", given.since)),
+            rehearse=_duration("--rehearse", asked.name("REHEARSE", given.rehearse), types.within_a_month),
+            window=_duration("--window", asked.name("WINDOW", given.window), types.within_an_hour),
         )
 
 
@@ -229,6 +239,16 @@ def moment(source: str, text: str) -> datetime:
         return found if found.tzinfo else found.replace(tzinfo=UTC)
     hint = "Give a day (2026-11-01), a time (2026-11-01T14:05Z), or how long ago (30d, 12h)."
     raise UsageError(f"{source} = {quoted(text)} is no time", hint)
+
+
+def _deployed_at(source: str, text: str) -> float | None:
+    """Return when the live release was deployed, in seconds since the epoch; None when nobody said so."""
+    if not text:
+        return None
+    found = moment(source, text)
+    if found > datetime.now(UTC):
+        raise UsageError(f"{source} = {quoted(text)} is in the future", "Give the time at which the release became live.")
+    return found.timestamp()
 
 
 def _trigger(text: str) -> Trigger | None:

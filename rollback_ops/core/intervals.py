@@ -91,3 +91,40 @@ def _where(falling: Callable[[float], float], value: float, low: float, high: fl
         middle = (low + high) / 2
         low, high = (middle, high) if falling(middle) > value else (low, middle)
     return (low + high) / 2
+
+
+def jeffreys(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the two-sided interval of a share: quantiles of Beta(k + ½, n − k + ½).
+
+    Source: L. Brown, T. Cai and A. DasGupta, "Interval estimation for a binomial proportion", Statistical Science 16
+    (2001), section 3.2. Its ends are 0 without a success, and 1 without a failure.
+    """
+    a, b, tail = successes + 0.5, total - successes + 0.5, (1 - confidence) / 2
+    low = _where(lambda share: 1 - beta_at_most(a, b, share), 1 - tail, 0.0, 1.0) if successes else 0.0
+    high = _where(lambda share: 1 - beta_at_most(a, b, share), tail, 0.0, 1.0) if successes < total else 1.0
+    return low, high
+
+
+def beta_at_most(a: float, b: float, share: float) -> float:
+    """Return the probability that a value with the distribution Beta(a, b) is at most ``share``."""
+    if share <= 0:
+        return 0.0
+    if share >= 1:
+        return 1.0
+    if share > (a + 1) / (a + b + 2):
+        return 1.0 - beta_at_most(b, a, 1 - share)
+    ways = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    return _exp(ways + a * math.log(share) + b * math.log1p(-share)) / (a * _fraction(a, b, share))
+
+
+def _fraction(a: float, b: float, x: float) -> float:
+    """Return the continued fraction of the incomplete beta function (NIST Handbook 8.17.22), from its end."""
+    found = 1.0
+    for number in range(200, 0, -1):
+        half = number // 2
+        if number % 2:
+            step = -(a + half) * (a + b + half) * x / ((a + number - 1) * (a + number))
+        else:
+            step = half * (b - half) * x / ((a + number - 1) * (a + number))
+        found = 1 + step / found
+    return found

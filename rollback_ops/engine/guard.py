@@ -45,7 +45,7 @@ def guard(
     decision: Decision = "unknown"
     try:
         survey(fleet, state)
-        state.watched = _watch(spec, fleet, state)
+        state.watched = watch(spec, fleet, state)
         note_superseded(fleet, state, [name for name, found in state.watched.items() if found.superseded])
         failed, diagnosis = _judge(spec, fleet, state)
         if not state.surveys:
@@ -78,7 +78,8 @@ def _kept(spec: RollbackSpec, fleet: Fleet, state: RunState) -> NothingToDo | Re
     return Refusal(why, f"`rollback-ops list {spec.info.environment}` shows what is live, and which hosts are armed.")
 
 
-def _watch(spec: RollbackSpec, fleet: Fleet, state: RunState) -> dict[str, Verification]:
+def watch(spec: RollbackSpec, fleet: Fleet, state: RunState) -> dict[str, Verification]:
+    """Run the checks of the live release on every surveyed host."""
     lives = {name: survey.live.name for name, survey in state.surveys.items()}
     fleet.progress.phase("watch", ", ".join(f"{live or 'nothing'} on {name}" for name, live in lives.items()))
     claims = {name: Claim(spec.info.id, live) for name, live in lives.items()}
@@ -91,10 +92,10 @@ def _judge(spec: RollbackSpec, fleet: Fleet, state: RunState) -> tuple[str, Diag
     Metrics are watched only where all checks pass. One that is undecided neither passes nor is a reason to roll back.
     """
     if not all(found.healthy or found.superseded for found in state.watched.values()):
-        return _diagnose(spec, fleet, state)
+        return diagnosed(spec, fleet, state)
     if not spec.metrics or state.superseded or not state.surveys:
         return "", None
-    deployed = deployed_on(state.surveys.values(), spec.selection.order)
+    deployed = deployed_on(state.surveys.values(), spec.selection.order, spec.deployed_at)
     fleet.progress.phase("metrics", f"{', '.join(spec.metrics)} of {deployed.newest}")
     for told in too_early(state, longest(spec.metrics)):
         fleet.progress.phase("armed", told)
@@ -111,7 +112,7 @@ def _judge(spec: RollbackSpec, fleet: Fleet, state: RunState) -> tuple[str, Diag
     return deployed.newest, Diagnosis(None, undecided) if undecided else None
 
 
-def _diagnose(spec: RollbackSpec, fleet: Fleet, state: RunState) -> tuple[str, Diagnosis]:
+def diagnosed(spec: RollbackSpec, fleet: Fleet, state: RunState) -> tuple[str, Diagnosis]:
     """Return the unhealthy release (the newest of them, where hosts run different ones) and its diagnosis.
 
     Hosts whose health is unknown count only where no host is unhealthy: they show nothing about the release. An

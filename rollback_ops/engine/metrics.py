@@ -20,6 +20,7 @@ from rollback_ops.engine.analysis.series import Series, counts, increases
 from rollback_ops.engine.analysis.values import Count, Judgement, Rules, Tick
 
 _HOUR = 3600.0
+_NO_CONTROL = "no host runs another release to compare with; a canary wave leaves some"
 
 Ask = Callable[[Sequence[HostCommand]], Mapping[str, ServiceState | RollbackOpsError]]
 # Reads the samples of a selector of the last so many seconds. Raises ``BadAnswer``.
@@ -56,8 +57,11 @@ class World:
     now: Callable[[], float] = time.time
 
 
-def deployed_on(surveys: Iterable[Survey], order: Order | None) -> Deployed:
-    """Return what is live on these hosts, and since when. Of different releases, the newest is the one in question."""
+def deployed_on(surveys: Iterable[Survey], order: Order | None, since: float | None = None) -> Deployed:
+    """Return what is live on these hosts, and since when. Of different releases, the newest is the one in question.
+
+    ``since`` is when it was deployed, where a person says so.
+    """
     found = list(surveys)
     versions = Versions(found)
     there = versions.labelled()
@@ -69,7 +73,7 @@ def deployed_on(surveys: Iterable[Survey], order: Order | None) -> Deployed:
         for release in survey.releases:
             times[release.name] = max(times.get(release.name, 0.0), live_at(release))
     name = newest[0] if newest else ""
-    since = times.get(name, 0.0)
+    since = times.get(name, 0.0) if since is None else since
     before = max((at for release, at in times.items() if release != name and at < since), default=0.0)
     return Deployed(lives, name, since, before, {survey.host: survey.live.name for survey in found})
 
@@ -96,10 +100,15 @@ def longest(metrics: Mapping[str, MetricCheck]) -> float:
     return max((m.warm_up + m.window + 2 * m.tick for m in metrics.values()), default=0.0)
 
 
+def rules_of(check: MetricCheck, metrics: int) -> Rules:
+    """Return the rules of one of several metrics: they share α."""
+    return Rules(check.baseline, check.alpha / metrics, check.floor, check.warm_up, check.window)
+
+
 def watch_metrics(metrics: Mapping[str, MetricCheck], deployed: Deployed, world: World) -> tuple[EvidenceRecord, ...]:
     """Watch all metrics, until each has decided or one is worse. They share α: each has its part of it."""
     began = world.now()
-    rules = {n: Rules(m.baseline, m.alpha / len(metrics), m.floor, m.warm_up, m.window) for n, m in metrics.items()}
+    rules = {name: rules_of(check, len(metrics)) for name, check in metrics.items()}
     meters: dict[str, _Meter] = {
         name: _Stored(check, rules[name], deployed, world, began)
         if check.source == "prometheus"
@@ -118,6 +127,24 @@ def watch_metrics(metrics: Mapping[str, MetricCheck], deployed: Deployed, world:
     return tuple(_evidence(n, metrics[n], rules[n], meter, world.now() - began) for n, meter in meters.items())
 
 
+def look_at_metrics(metrics: Mapping[str, MetricCheck], deployed: Deployed, world: World) -> tuple[EvidenceRecord, ...]:
+    """Judge what Prometheus has kept since the release became live, without waiting. Hosts count only while watched."""
+    now = world.now()
+    found = []
+    for name, check in metrics.items():
+        rules = rules_of(check, len(metrics))
+        if check.source == "prometheus":
+            meter: _Meter = _Stored(check, rules, deployed, world, now)
+            if deployed.older or check.baseline == "before":
+                meter.look(now)
+            else:
+                meter.trouble = _NO_CONTROL
+        else:
+            meter = _Counted(check, rules, deployed, world, now, "guard and verify count on the hosts while they watch")
+        found.append(_evidence(name, check, rules, meter, 0.0))
+    return tuple(found)
+
+
 def with_evidence(found: Verification, evidence: Sequence[EvidenceRecord]) -> Verification:
     """Return the verification of a host with the newest release, with what its metrics show as checks."""
     verdicts: dict[str, Verdict] = {"worse": "failed", "not_worse": "passed", "undecided": "unknown"}
@@ -133,7 +160,7 @@ def _without_control(meters: Mapping[str, _Meter], metrics: Mapping[str, MetricC
     for name, meter in meters.items():
         if metrics[name].baseline == "control":
             meter.ends_at = 0.0
-            meter.trouble = "no host runs another release to compare with; a canary wave leaves some"
+            meter.trouble = _NO_CONTROL
 
 
 @dataclass

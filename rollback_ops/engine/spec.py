@@ -27,6 +27,7 @@ class RollbackSpec:
     ``strategy``: None changes all hosts at the same time. ``regions`` maps hosts to their region, ``excluded`` are the
     regions that were left out. ``metrics`` are watched by a guard, ``fetch`` reads those that are not on the hosts
     (``engine.metrics``), and ``evidence`` is what a guard saw in them before this run.
+    ``deployed_at``: when the live release was deployed (seconds since the epoch), where somebody says so.
     ``traffic_time``: seconds that each transaction may take beyond the limits, as its host is drained.
     """
 
@@ -49,6 +50,7 @@ class RollbackSpec:
     fetch: Callable[[MetricCheck, str, float], Series] | None = None
     evidence: tuple[EvidenceRecord, ...] = ()
     traffic_time: float = 0.0
+    deployed_at: float | None = None
 
 
 def for_host(spec: RollbackSpec, host: HostPlan, state: RunState) -> SwitchOrder:

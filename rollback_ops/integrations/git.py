@@ -49,6 +49,17 @@ def between(old: str, new: str) -> Commits:
     return Commits(int(count), tuple(commits), (backwards or "0").strip() == "0")
 
 
+def added_lines(old: str, new: str) -> int | None:
+    """Return how many lines ``new`` has that ``old`` has not. None: the clone does not know."""
+    if not (_COMMIT.fullmatch(old) and _COMMIT.fullmatch(new)):
+        return None
+    shown = _git("diff", "--no-ext-diff", "--no-textconv", "--numstat", old, new, "--")
+    if shown is None:
+        return None
+    counts = (line.partition("\t")[0] for line in shown.splitlines())
+    return sum(int(count) for count in counts if count.isdigit())
+
+
 def _git(*words: str) -> str | None:
     try:
         done = subprocess.run(

@@ -21,16 +21,18 @@ _REASONS = {401: "it refuses the token", 403: "it refuses the token", 400: "it d
 
 
 def samples(
-    url: str, selector: str, seconds: float, token: SecretStr | None, timeout: float
+    url: str, selector: str, seconds: float, token: SecretStr | None, timeout: float, at: float | None = None
 ) -> Sequence[Sequence[tuple[float, float]]]:
     """Return the samples of every series of the last ``seconds``: times (since the epoch) and values.
+
+    ``at``: the seconds are those before this moment (since the epoch); None: before now.
 
     Raises ``BadAnswer`` when Prometheus does not answer, refuses, or answers without counters. No text of an
     exception is shown: it may contain the token.
     """
     import requests
 
-    query = {"query": f"{selector}[{math.ceil(seconds)}s]"}
+    query = {"query": f"{selector}[{math.ceil(seconds)}s]"} | ({} if at is None else {"time": f"{at:.3f}"})
     try:
         with requests.Session() as session:
             # With an authentication of its own, requests never sends a password of ~/.netrc.

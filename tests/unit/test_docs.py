@@ -149,12 +149,16 @@ def test_the_table_of_options_is_what_the_commands_take() -> None:
 FLAGS = ("BAD", "EMERGENCY", "DRY_RUN", "LOCAL", "IGNORE_DEPLOY_LOCK", "LIFT", "ALLOW_BAD", "IGNORE_SCHEMA")
 
 
+DURATIONS = ("ROLLBACK_WAIT", "ROLLBACK_FOR", "ROLLBACK_REHEARSE", "ROLLBACK_WINDOW")
+
+
 def test_the_variables_in_the_table_of_options_are_heeded() -> None:
     base = {"ROLLBACK_ENVIRONMENT": "prod"}
     for option, _, variable, _ in table(COMMANDS, "option"):
         for name in codes(variable):
             value = "true" if name.removeprefix("ROLLBACK_") in FLAGS else "log-error"
-            value = {"ROLLBACK_WAIT": "2m", "ROLLBACK_FOR": "2m", "ROLLBACK_APPROVED": "a" * 12}.get(name, value)
+            value = "2m" if name in DURATIONS else value
+            value = {"ROLLBACK_SINCE": "2026-11-27", "ROLLBACK_APPROVED": "a" * 12}.get(name, value)
             if option == "`--config`":
                 assert settings_path({name: value}) == Path(value)
             else:

@@ -49,8 +49,11 @@ class Step:
     def ungroup(self) -> None:
         """End the folded part."""
 
-    def because(self, lines: Iterable[str], what: str = "Not done", where: str = "") -> None:
-        """Note what a command without a record found out; ``what`` and ``where`` are for the page's title."""
+    def because(self, lines: Iterable[str], what: str = "Not done", where: str = "", decision: str = "") -> None:
+        """Note what a command without a record found out; ``what`` and ``where`` are for the page's title.
+
+        With a ``decision``, which is an output, the exit code says nothing about an outcome.
+        """
 
     def ended_with(self, record: Record, lines: Sequence[str], file: Path | None, decision: str = "") -> list[str]:
         """Show a record on the page, with these lines at its top. Returns what could not be shown.
@@ -78,6 +81,7 @@ class ActionsStep(Step):
         self._title = ("Not done", "")
         self._annotations: list[str] = []
         self._told = False
+        self._decision = ""
 
     def begin(self) -> None:
         self._log.begin(self._known)
@@ -92,8 +96,9 @@ class ActionsStep(Step):
     def ungroup(self) -> None:
         self._log.ungroup()
 
-    def because(self, lines: Iterable[str], what: str = "Not done", where: str = "") -> None:
+    def because(self, lines: Iterable[str], what: str = "Not done", where: str = "", decision: str = "") -> None:
         self._reasons = [self._redact(line) for line in lines]
+        self._decision = decision
         self._title = (what, where)
 
     def ended_with(self, record: Record, lines: Sequence[str], file: Path | None, decision: str = "") -> list[str]:
@@ -127,6 +132,8 @@ class ActionsStep(Step):
 
     def _without_a_record(self, code: int) -> list[str]:
         outputs = {"outcome": _OUTCOMES.get(code, ""), "exit-code": str(int(code))}
+        if self._decision:
+            outputs |= {"outcome": "", "decision": self._decision}
         problems = runner.write_outputs(self._environ, outputs)
         if not code and not self._reasons:
             return problems

@@ -41,7 +41,7 @@ def releases(found: Releases) -> Document:
         "order": {"by": found.ranking.order, "why": found.ranking.why},
         "holds": [_hold(hold) for hold in found.holds],
         "hosts": [_survey(survey) for survey in found.surveys.values()],
-        "unreachable": _unreachable(found.lost),
+        "unreachable": unreachable(found.lost),
     }
 
 
@@ -57,7 +57,7 @@ def holds(held: Held) -> Document:
         "done": held.done,
         "held": bool(standing(held.holds, held.now)),
         "holds": [_hold(hold) for hold in held.holds],
-        "unreachable": _unreachable(held.lost),
+        "unreachable": unreachable(held.lost),
     }
 
 
@@ -79,7 +79,7 @@ def preview(found: Preview) -> Document:
         if isinstance(decision, Plan)
         else [],
         "warnings": list(decision.warnings) if isinstance(decision, Plan) else [],
-        "unreachable": _unreachable(found.lost),
+        "unreachable": unreachable(found.lost),
     }
 
 
@@ -89,7 +89,7 @@ def arming(done: Arming) -> Document:
         "environment": done.environment,
         "armed": armed,
         "nothing_live": list(done.bare),
-        "not_armed": _unreachable(done.lost),
+        "not_armed": unreachable(done.lost),
     }
 
 
@@ -97,7 +97,7 @@ def confirmation(done: Confirmation) -> Document:
     return {
         "environment": done.environment,
         "confirmed": [{"host": host} for host in done.confirmed],
-        "not_confirmed": _unreachable(done.lost),
+        "not_confirmed": unreachable(done.lost),
     }
 
 
@@ -110,7 +110,7 @@ def gate(found: Gate) -> Document:
         "objections": [
             asdict(each) | {"since": _moment(each.since), "until": _moment(each.until)} for each in found.objections
         ],
-        "unreachable": _unreachable(found.lost),
+        "unreachable": unreachable(found.lost),
     }
 
 
@@ -118,7 +118,7 @@ def _moment(at: float) -> str | None:
     return rfc3339(datetime.fromtimestamp(at, UTC)) if at else None
 
 
-def _unreachable(lost: Mapping[str, RollbackOpsError]) -> list[Document]:
+def unreachable(lost: Mapping[str, RollbackOpsError]) -> list[Document]:
     return [{"host": host, "detail": error.message} for host, error in lost.items()]
 
 
@@ -132,14 +132,14 @@ def verification(found: Verified) -> Document:
                 "outcome": word,
                 "release": found.lives.get(host) or None,
                 "mark": found.marks.get(host) or None,
-                "checks": _checks(found.found[host]) if host in found.found else [],
+                "checks": checks(found.found[host]) if host in found.found else [],
             }
             for host, word in found.outcomes.items()
         ],
     }
 
 
-def _checks(found: Verification) -> list[Document]:
+def checks(found: Verification) -> list[Document]:
     return [
         {
             "name": check.name,

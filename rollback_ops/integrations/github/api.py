@@ -82,13 +82,18 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deployment as GitHub returns it. ``payload`` is None where it is not a JSON object."""
+    """A deployment as GitHub returns it. ``payload`` is None where it is not a JSON object.
+
+    ``task`` is ``deploy`` unless who created it said otherwise.
+    """
 
     id: int
     url: str
     sha: str
     environment: str
     payload: Mapping[str, Any] | None
+    task: str = ""
+    created_at: str = ""
 
 
 class Api:
@@ -250,7 +255,7 @@ def _deployment(answer: Any) -> Deployment:
     if not isinstance(found.get("id"), int):
         # Status 202: GitHub merged the base branch instead of creating a deployment.
         raise GitHubError("GitHub did not answer with a deployment")
-    texts = {name: str(found.get(name) or "") for name in ("url", "sha", "environment")}
+    texts = {name: str(found.get(name) or "") for name in ("url", "sha", "environment", "task", "created_at")}
     return Deployment(id=found["id"], payload=_payload(found.get("payload")), **texts)
 
 

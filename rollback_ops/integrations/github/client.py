@@ -38,6 +38,16 @@ class DeploymentClient:
             if len(found) < PAGE:
                 return
 
+    def deployed(self, environment: str, most: int) -> list[Deployment]:
+        """Return the last deployments of an environment that are not ours, newest first: at least ``most``, or all."""
+        found: list[Deployment] = []
+        for page in range(1, _MOST_PAGES + 1):
+            there = self._api.deployments(page=page, environment=environment)
+            found += [each for each in there if not each.task.startswith(payload.TASK)]
+            if len(there) < PAGE or len(found) >= most:
+                break
+        return found
+
     def record(self, record: Record, rollbacks: Iterable[Deployment]) -> DeploymentRef:
         """Make sure that the record has one deployment, in its final state. ``rollbacks`` exist already."""
         state = payload.STATES[record.outcome]

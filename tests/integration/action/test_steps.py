@@ -31,6 +31,8 @@ COMMANDS = (
     "gate",
     "arm",
     "confirm",
+    "advise",
+    "outlook",
     "history list",
     "history stats",
     "history log",

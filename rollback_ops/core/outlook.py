@@ -1,0 +1,139 @@
+"""What earlier deployments say about the next one: a base rate, reference classes, and at best one number. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from rollback_ops.core.intervals import jeffreys
+from rollback_ops.core.prediction import LEAST_CASES, LEAST_FAILURES, Case, ReportCard, fit, report_card
+from rollback_ops.core.record import Record
+
+# A class with fewer cases says nothing.
+LEAST_OF_A_CLASS = 10
+# At most so many deployments, the newest ones: older ones were another service.
+_MOST = 300
+_SIZES = ((10, "adds fewer than 10 lines"), (100, "adds 10 to 99 lines"), (1000, "adds 100 to 999 lines"))
+_LARGEST = "adds 1,000 lines or more"
+_SOON = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class PastDeployment:
+    """A deployment: its revision (may be empty), when (seconds since the epoch), and how many lines it added.
+
+    ``failed``: a rollback left it. ``added``: None where the clone does not know. ``gap``: seconds since the last one.
+    """
+
+    revision: str
+    at: float
+    failed: bool = False
+    added: int | None = None
+    gap: float | None = None
+    after_failure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """``failed`` of ``total``, with Jeffreys' interval at 95 %."""
+
+    name: str
+    failed: int
+    total: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return jeffreys(self.failed, self.total)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """``base``: None without a deployment. ``chance``: None where ``why_none`` says why. ``card``: None: too few."""
+
+    base: Rate | None
+    classes: tuple[Rate, ...] = ()
+    chance: float | None = None
+    card: ReportCard | None = None
+    why_none: str = ""
+
+
+def with_failures(deployments: Iterable[PastDeployment], records: Iterable[Record]) -> list[PastDeployment]:
+    """Return the deployments in their order in time. One that a rollback left has failed; a drill leaves none.
+
+    A rollback belongs to the last deployment before it of the revision that it left, or to the last one before it where
+    it knows no revision.
+    """
+    found = sorted(deployments, key=lambda each: each.at)
+    failed: set[int] = set()
+    for record in records:
+        if not record.rolled_back or record.trigger == "drill":
+            continue
+        at, revision = datetime.fromisoformat(record.started_at).timestamp(), record.from_.revision or ""
+        before = [n for n, each in enumerate(found) if each.at <= at and _same(each.revision, revision)]
+        failed.update(before[-1:])
+    told = [replace(each, failed=number in failed) for number, each in enumerate(found)]
+    return [
+        replace(each, gap=each.at - told[n - 1].at, after_failure=told[n - 1].failed) if n else each
+        for n, each in enumerate(told)
+    ][-_MOST:]
+
+
+def look_ahead(past: Sequence[PastDeployment], planned: PastDeployment | None) -> Outlook:
+    """Say what is known about a planned deployment (None: only about deployments at all)."""
+    if not past:
+        return Outlook(None, why_none="not enough history: no deployment is known")
+    base = Rate("all deployments", sum(each.failed for each in past), len(past))
+    classes = tuple(_classes(past, planned)) if planned else ()
+    cases = [Case(each.added, each.failed) for each in past if each.added is not None]
+    failures = sum(case.failed for case in cases)
+    if len(cases) < LEAST_CASES or failures < LEAST_FAILURES:
+        needed = f"it takes {LEAST_CASES} deployments of known size and {LEAST_FAILURES} failures among them"
+        why = f"not enough history: {needed}, and there are {len(cases)} and {failures}"
+        return Outlook(base, classes, why_none=why)
+    card = report_card(cases)
+    if card is None or card.skill <= 0:
+        return Outlook(
+            base, classes, card=card, why_none="a number from the size was no better than the base rate so far"
+        )
+    if planned is None or planned.added is None:
+        return Outlook(base, classes, card=card, why_none="the size of the change is not known")
+    return Outlook(base, classes, fit(cases).chance(planned.added), card)
+
+
+def _classes(past: Sequence[PastDeployment], planned: PastDeployment) -> Iterable[Rate]:
+    """Yield the classes to which the planned deployment belongs, without those that are too small to say anything."""
+    for kind in (_size, _weekday, _haste, _repair):
+        name = kind(planned)
+        alike = [each for each in past if name and kind(each) == name]
+        if len(alike) >= LEAST_OF_A_CLASS:
+            yield Rate(name, sum(each.failed for each in alike), len(alike))
+
+
+Kind = Callable[[PastDeployment], str]
+
+
+def _size(deployment: PastDeployment) -> str:
+    if deployment.added is None:
+        return ""
+    return next((name for limit, name in _SIZES if deployment.added < limit), _LARGEST)
+
+
+def _weekday(deployment: PastDeployment) -> str:
+    late = datetime.fromtimestamp(deployment.at, UTC).weekday() >= 4
+    return "Friday to Sunday (UTC)" if late else "Monday to Thursday (UTC)"
+
+
+def _haste(deployment: PastDeployment) -> str:
+    if deployment.gap is None:
+        return ""
+    return "within an hour of the one before" if deployment.gap < _SOON else "more than an hour after the one before"
+
+
+def _repair(deployment: PastDeployment) -> str:
+    return "after one that failed" if deployment.after_failure else "after one that did not fail"
+
+
+def _same(one: str, other: str) -> bool:
+    """Return whether two revisions may be the same: one may be short, and what is unknown may be any."""
+    return not other or (bool(one) and (one.startswith(other) or other.startswith(one)))
