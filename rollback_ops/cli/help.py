@@ -17,6 +17,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "check": "rollback-ops check prod",
         "list": "rollback-ops list prod",
         "preview": "rollback-ops preview prod --to v1.10",
+        "advise": "rollback-ops advise prod",
+        "outlook": "rollback-ops outlook prod --revision 6dcb09b5b57875f334f61aebed695e2e4193db5e",
         "history": "rollback-ops history list prod --since 30d",
         "dashboard": "rollback-ops dashboard",
     },
