@@ -56,7 +56,7 @@ COMMANDS: dict[str, set[str]] = {
         "--service",
         "--local",
         "--config",
-    },  # fmt: skip
+    },
     "demo": set(),
     "init": {"--root", "--service", "--env", "--config"},
     "completion": set(),
