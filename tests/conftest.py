@@ -1,7 +1,10 @@
 """What every test may use."""
 
 import signal
+from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -15,6 +18,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("busy", parent=settings(), deadline=None)
 settings.load_profile("busy")
 
+_HERE = Path(__file__).parent
+
 pytest_plugins = ["tests.support.lab.fixtures"]
 
 
@@ -22,3 +27,21 @@ pytest_plugins = ["tests.support.lab.fixtures"]
 def no_command_outlives_its_test() -> Iterator[None]:
     yield
     command.end_all()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the files of each lane over the whole run: tests of real hosts mostly wait while the others compute."""
+    lanes = Counter(_lane(item) for item in items)
+    before: Counter[str] = Counter()
+    placed: list[tuple[float, list[pytest.Item]]] = []
+    for _, tests in groupby(list(items), key=lambda item: item.path):
+        file = list(tests)
+        lane = _lane(file[0])
+        placed.append((before[lane] / lanes[lane], file))
+        before[lane] += len(file)
+    items[:] = [item for _, file in sorted(placed, key=lambda each: each[0]) for item in file]
+
+
+def _lane(item: pytest.Item) -> str:
+    return item.path.relative_to(_HERE).parts[0] if item.path.is_relative_to(_HERE) else ""
