@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -116,6 +117,14 @@ class ServiceView:
     hosts: tuple[HostRow, ...] = ()
     choice: Choice | None = None
     last: str = ""
+
+    @property
+    def command(self) -> str:
+        """What somebody types to roll back what this page shows, and nothing newer."""
+        words = ["rollback-ops", "rollback", self.environment, "--service", self.service]
+        if len(self.live) == 1:
+            words += ["--if-current", self.live[0].release]
+        return shlex.join(words)
 
 
 @dataclass(frozen=True, slots=True)
