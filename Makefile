@@ -8,7 +8,7 @@ SECONDS_EACH ?= 60
 # Our own, and those that the documents offer to copy.
 WORKFLOWS := .github/workflows/*.yml docs/workflows/*.yml
 
-.PHONY: demo picture outputs unit test check fuzz bench simulate faults lock man dist schema clean
+.PHONY: demo picture screenshots outputs unit test check fuzz bench simulate faults lock man dist schema clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.installed: pyproject.toml
@@ -23,6 +23,11 @@ demo: $(VENV)/.installed
 # The picture of the demo in the README, from a real run.
 picture: $(VENV)/.installed
 	$(BIN)/python -m tests.support.picture
+
+# The screenshots of docs/dashboard.md, in Debian's Chromium.
+screenshots: $(VENV)/.installed
+	tests/packages.sh
+	$(BIN)/python -m tests.support.screenshots
 
 # The outputs in the documents, from real hosts.
 outputs: $(VENV)/.installed

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from rollback_ops.core.record import HostRecord, Record
     from rollback_ops.core.statistics import Statistics
-    from rollback_ops.core.summary import OutcomeSummary, StepDuration
+    from rollback_ops.core.summary import StepDuration
 
 Tone = Literal["good", "bad", "warning", "plain"]
 HealthWord = Literal["healthy", "unhealthy", "unknown"]
@@ -198,9 +198,12 @@ class RecordView:
     """The screen "Record": the record, and what is worked out from it. ``groups``: hosts that ended alike."""
 
     record: Record
-    summary: OutcomeSummary
-    verification: tuple[str, str]
     tone: Tone
+    title: str
+    status: str
+    next_steps: tuple[str, ...]
+    verification: str
+    verification_tone: Tone
     times: tuple[StepDuration, ...]
     groups: tuple[tuple[HostRecord, ...], ...]
 

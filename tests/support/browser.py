@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 # Milliseconds: a busy machine may be slow, and only something that hangs takes this long.
 PATIENCE = 60_000
 SERIOUS = ("serious", "critical")
-NARROW, WIDE = 400, 1600
+NARROW, WIDE, HEIGHT = 400, 1600, 900
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def opened(browser: Browser, address: str, *, width: int = WIDE, **words: Any) -> Iterator[Page]:
     """Open an address in a context of its own."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, **words)
+    context = browser.new_context(viewport={"width": width, "height": HEIGHT}, **words)
     context.set_default_timeout(PATIENCE)
     try:
         page = context.new_page()

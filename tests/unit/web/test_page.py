@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from rollback_ops.core.errors import UsageError
 from rollback_ops.core.record import Record
 from rollback_ops.web import page_file
 from rollback_ops.web.frame import safe_url
+from rollback_ops.web.pages import INSTALL, Pages
 from tests.support.any_record import records
 from tests.support.hostile_records import ADDRESSES, ATTACKS, hostile
 from tests.support.html_reader import Page
@@ -42,7 +44,7 @@ def test_markup_in_every_field_of_a_record_is_shown_as_text(number: int) -> None
     assert page.text.count(ATTACKS[number].format(number, number)) > 15
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(records)
 def test_no_record_at_all_changes_what_a_page_is_made_of(found: Record) -> None:
     assert only_what_the_templates_have(Page(page_file.whole_page(snapshot(records=[found]))))
@@ -130,3 +132,10 @@ def test_nothing_else_is_replaced(tmp_path: Path, kind: str) -> None:
         page_file.write(path, "page")
     assert sorted(tmp_path.rglob("*")) == before
     assert kind != "another file" or path.read_text() == "[services.bot]"
+
+
+def test_the_missing_libraries_are_named_with_the_line_that_installs_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(UsageError) as refused:
+        Pages()
+    assert INSTALL in refused.value.hint
