@@ -56,6 +56,7 @@ async def of_hosts(follow: Callable[[], Following], part: Callable[[Following], 
     """
     shown = ""
     while True:
+        began = time.monotonic()
         try:
             found = await run_in_threadpool(follow)
         except RollbackOpsError:
@@ -67,4 +68,5 @@ async def of_hosts(follow: Callable[[], Following], part: Callable[[Following], 
             now = part(found)
             yield ": nothing new\n\n" if now == shown else f"event: changed\ndata: {json.dumps(now)}\n\n"
             shown = now
-        await anyio.sleep(_ASK_HOSTS_EVERY)
+        # Many hosts, or slow ones, are asked less often.
+        await anyio.sleep(max(_ASK_HOSTS_EVERY, 2 * (time.monotonic() - began)))

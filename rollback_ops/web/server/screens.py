@@ -36,7 +36,9 @@ class Screens:
         if seen.snapshot is None:
             return self._without(seen, request)
         site.heed_settings()
-        return html(site.pages.now(now_of(seen.snapshot), site.frame(request)), incomplete=seen.looking)
+        now, frame = now_of(seen.snapshot), site.frame(request)
+        page = site.pages.render("now.html", frame, now=now, going_on=site.runs.going_on)
+        return html(page, incomplete=seen.looking)
 
     def history(self, request: Request) -> Response:
         seen, frame = self._seen(request), self._site.frame(request)
@@ -71,10 +73,12 @@ class Screens:
 
     def _find(self, run: str) -> Record | None:
         """Return a record of this server's own runs, or of the last look at the hosts."""
-        own = [each.record for each in self._site.runs.all if each.record]
+        own = (each.record for each in self._site.runs.all if each.record)
+        if found := next((record for record in own if record.id == run), None):
+            return found
         snapshot = self._site.lookout.see(_PATIENCE).snapshot
-        known = (*own, *(snapshot.history.records if snapshot else ()))
-        return next((record for record in known if record.id == run), None)
+        records = snapshot.history.records if snapshot else ()
+        return next((record for record in records if record.id == run), None)
 
     def _seen(self, request: Request) -> Seen:
         """Return what the hosts said last, or, where the address asks for it, what GitHub says."""

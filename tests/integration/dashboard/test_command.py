@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +105,14 @@ def test_ctrl_c_during_a_rollback_names_it_and_the_host_finishes_it(
     client = browser(*link(process))
     begin_rollback(client)
     wait_until((tmp_path / "began").exists, 60, "the start of the target")
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    watching = http.client.HTTPConnection("127.0.0.1", client.port, timeout=60)
+    watching.request("GET", "/runs/1/events", headers=client.usual)
+    with closing(watching), watching.getresponse() as events:
+        assert events.readline().startswith(b"id: ")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 130
+    assert "Traceback" not in err
     assert "rollback of shop in prod to b2" in err
     (tmp_path / "go").touch()
     wait_until(lambda: service.health() == ("ok", "b2"), 60, "the release that the host went to by itself")
