@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, NoReturn, assert_never
 import click
 
 from rollback_ops.cli import exit as process
-from rollback_ops.cli.options import HOSTS, OF_AN_ENVIRONMENT, OF_HISTORY, WHERE, Commands, Source, Typed, takes
+from rollback_ops.cli.options import (
+    HOSTS,
+    OF_A_GROUP,
+    OF_AN_ENVIRONMENT,
+    OF_HISTORY,
+    WHERE,
+    Commands,
+    Source,
+    Typed,
+    takes,
+)
 from rollback_ops.cli.session import Session
 from rollback_ops.cli.version import version
 from rollback_ops.core.errors import UsageError
@@ -39,8 +49,8 @@ def app(as_json: bool) -> None:
 
 
 @app.command()
-@takes("env", "service", "backup", "reason", "bad", "approved", "emergency", "dry_run", "if_current", "ignore_schema",
-       "wait", "ignore_deploy_lock", *WHERE, "trigger", "json", "record", "config")  # fmt: skip
+@takes("env", "service", "group", "backup", "reason", "bad", "approved", "emergency", "dry_run", "if_current",
+       "ignore_schema", "wait", "ignore_deploy_lock", *WHERE, "trigger", "json", "record", "config")  # fmt: skip
 def rollback(session: Session, typed: Typed) -> None:
     """Go back to the last known good release, and verify it."""
     _change(session, typed)
@@ -54,9 +64,13 @@ def resume(session: Session, typed: Typed) -> None:
 
 
 @app.command("list")
-@takes(*OF_AN_ENVIRONMENT)
+@takes(*OF_A_GROUP)
 def list_(session: Session, typed: Typed) -> None:
     """Show the releases on each host, and the next target."""
+    if _is_of_group(session, typed):
+        from rollback_ops.cli import groups
+
+        groups.releases(session, typed, _options(typed))
     context = _open(session, typed, sizes=True)
     from rollback_ops.cli import show
     from rollback_ops.commands.list import list_releases
@@ -66,16 +80,20 @@ def list_(session: Session, typed: Typed) -> None:
 
 
 @app.command()
-@takes("env", "service", "backup", "ignore_deploy_lock", *WHERE, "json", "config")
+@takes("env", "service", "group", "backup", "ignore_deploy_lock", *WHERE, "json", "config")
 def check(session: Session, typed: Typed) -> None:
     """Say whether a rollback could be done now. Changes nothing."""
     _check(session, typed)
 
 
 @app.command()
-@takes("env", "deployed_at", *HOSTS)
+@takes("env", "deployed_at", *OF_A_GROUP[1:])
 def verify(session: Session, typed: Typed) -> None:
     """Check the live release, and mark it good or bad."""
+    if _is_of_group(session, typed):
+        from rollback_ops.cli import groups
+
+        groups.verified(session, typed, _options(typed))
     context = _open(session, typed)
     from rollback_ops.cli import show
     from rollback_ops.commands.verify import verify as run
@@ -85,10 +103,14 @@ def verify(session: Session, typed: Typed) -> None:
 
 
 @app.command()
-@takes("env", "service", "deployed_at", "rehearse", "window", "wait", "ignore_deploy_lock", *WHERE, "json", "record",
-       "config")  # fmt: skip
+@takes("env", "service", "group", "deployed_at", "rehearse", "window", "wait", "ignore_deploy_lock", *WHERE, "json",
+       "record", "config")  # fmt: skip
 def guard(session: Session, typed: Typed) -> None:
     """Verify a deployment, and roll it back when it is unhealthy."""
+    if _is_of_group(session, typed):
+        from rollback_ops.cli import groups
+
+        groups.run(session, typed, _options(typed), "guard")
     context = _open(session, typed)
     from rollback_ops.cli import show
 
@@ -357,6 +379,10 @@ def schema(session: Session, _: Typed) -> None:
 
 
 def _change(session: Session, typed: Typed, *, resume: bool = False) -> None:
+    if not resume and _is_of_group(session, typed):
+        from rollback_ops.cli import groups
+
+        groups.run(session, typed, _options(typed), "rollback")
     context = _open(session, typed, resume=resume, change=True)
     from rollback_ops.cli import show
     from rollback_ops.cli.output import text
@@ -370,6 +396,10 @@ def _change(session: Session, typed: Typed, *, resume: bool = False) -> None:
 
 
 def _check(session: Session, typed: Typed) -> None:
+    if _is_of_group(session, typed):
+        from rollback_ops.cli import groups
+
+        groups.run(session, typed, _options(typed, dry_run=True), "check")
     context = _open(session, typed, dry_run=True, change=True)
     from rollback_ops.cli import show
     from rollback_ops.cli.output import text
@@ -388,6 +418,11 @@ def _rehearse(session: Session, typed: Typed, context: Context) -> NoReturn:
 
     with session.listening() as cancellation:
         show.rehearsal(session, run(context, cancellation), as_json=typed.json)
+
+
+def _is_of_group(session: Session, typed: Typed) -> bool:
+    """Return whether a group was named, with its option or its variable."""
+    return typed.group is not None or bool(session.environ.get("ROLLBACK_GROUP"))
 
 
 def _history(session: Session, typed: Typed, limit: int | None) -> History:
@@ -424,20 +459,10 @@ def _open(
     )
     session.redactor = context.redact
     if change and not typed.json:
-        _ask_for_reason(session, context)
+        session.ask_for_reason(context)
     if survey:
         context.begin(change=change)
     return context
-
-
-def _ask_for_reason(session: Session, context: Context) -> None:
-    """Ask a person at a terminal for the reason that is missing, as the break-glass program does."""
-    from dataclasses import replace
-
-    from rollback_ops.config.reason import is_missing
-
-    if is_missing(context.request) and (answered := session.ask("Why? ")):
-        context.request = replace(context.request, reason=answered)
 
 
 def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Options:
@@ -446,6 +471,7 @@ def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Op
     return Options(
         environment=_environment(typed),
         service=typed.service,
+        group=typed.group,
         release=typed.release or typed.to_deploy,
         backup=typed.backup,
         reason=typed.reason,

@@ -40,6 +40,11 @@ def services(context: click.Context, _: click.Parameter, typed: str) -> list[str
     return _beginning(typed, _tables(context, "services"))
 
 
+def groups(context: click.Context, _: click.Parameter, typed: str) -> list[str]:
+    """Return the groups of the settings that begin with what was typed."""
+    return _beginning(typed, _tables(context, "groups"))
+
+
 def hosts(context: click.Context, _: click.Parameter, typed: str) -> list[str]:
     """Return the hosts that begin with what was typed, of the environment where one was typed before."""
     everywhere = _tables(context, "environments")

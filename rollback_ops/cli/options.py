@@ -76,6 +76,9 @@ class Typed:
     service: str | None = _option(
         "--service", metavar="NAME", help="The service, if there are several.", shell_complete=completion.services
     )
+    group: str | None = _option(
+        "--group", metavar="NAME", help="All services of this group.", shell_complete=completion.groups
+    )
     backup: str | None = _option("--backup", "--to", metavar="NAME", help="Go to this release.")
     reason: str | None = _option("--reason", metavar="TEXT", help="The reason; it is recorded.")
     emergency: bool | None = _flag("--emergency", help="Skip the checks before and after; break a lock.")
@@ -160,6 +163,7 @@ class Typed:
 WHERE = ("host", "region", "exclude_region", "local")
 HOSTS = ("service", *WHERE, "json", "config")
 OF_AN_ENVIRONMENT = ("env", *HOSTS)
+OF_A_GROUP = ("env", "service", "group", *WHERE, "json", "config")
 OF_HISTORY = ("of_env", "only_env", "since", "limit", "source", *HOSTS)
 _DECLARED = {declared.name: declared.metadata["declare"] for declared in fields(Typed)}
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from rollback_ops.cli.actions.step import Step
     from rollback_ops.cli.output.terminal import Console
+    from rollback_ops.commands.context import Context
     from rollback_ops.config.secrets import Secrets
     from rollback_ops.core.redaction import Redactor
     from rollback_ops.core.tasks import Cancellation
@@ -106,6 +107,15 @@ class Session:
         sys.stderr.write(question)
         sys.stderr.flush()
         return sys.stdin.readline().strip()
+
+    def ask_for_reason(self, context: Context) -> None:
+        """Ask a person at a terminal for the reason that is missing, as the break-glass program does."""
+        from dataclasses import replace
+
+        from rollback_ops.config.reason import is_missing
+
+        if is_missing(context.request) and (answered := self.ask("Why? ")):
+            context.request = replace(context.request, reason=answered)
 
     @contextmanager
     def listening(self) -> Iterator[Cancellation]:

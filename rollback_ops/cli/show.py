@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -14,6 +14,7 @@ from rollback_ops.cli.output import evidence as evidence_text
 from rollback_ops.cli.output import holds as holds_text
 from rollback_ops.cli.output import preview as preview_text
 from rollback_ops.cli.output.text import Line
+from rollback_ops.core.outcome import EXIT_CODES, overall
 
 if TYPE_CHECKING:
     from rollback_ops.cli.session import Session
@@ -70,32 +71,70 @@ def releases(session: Session, found: Releases, *, as_json: bool) -> NoReturn:
     if as_json:
         session.console.document(documents.releases(found))
     else:
-        for survey, *others in text.alike(found.surveys.values()):
-            session.console.show(text.live(survey, 1 + len(others)))
-            session.console.table(*text.releases(survey, found.decision, found.ranking, now, found.versions))
-        session.console.show(holds_text.listed(found.holds, now))
-        session.console.show((text.ordered(found.ranking),))
-        session.console.show(text.decision(found.decision))
-    told = (
-        *text.lost(found.lost),
-        *holds_text.listed(found.holds, now),
-        *text.listed(found.surveys.values(), found.decision, found.ranking, now, found.versions),
-    )
-    session.step.because((line.text for line in told), "Releases", found.environment)
+        _releases(session, found, now)
+    session.step.because((line.text for line in _listed(found, now)), "Releases", found.environment)
     raise process.Ended(found.exit_code)
+
+
+def releases_of_group(session: Session, group: str, found: Mapping[str, Releases], *, as_json: bool) -> NoReturn:
+    """Show the releases of each service of a group. What the group would go to is in ``check --group``."""
+    now = time.time()
+    for each in found.values():
+        _lost(session, each.lost)
+    if as_json:
+        session.console.document(documents.of_group(group, {n: documents.releases(each) for n, each in found.items()}))
+    else:
+        for name, each in found.items():
+            session.console.show((Line(f"{name}:", "strong"),))
+            _releases(session, each, now)
+    told = [f"{name}: {line.text}" for name, each in found.items() for line in _listed(each, now)]
+    session.step.because(told, "Releases", next(iter(found.values())).environment)
+    raise process.Ended(max(each.exit_code for each in found.values()))
+
+
+def _releases(session: Session, found: Releases, now: float) -> None:
+    for survey, *others in text.alike(found.surveys.values()):
+        session.console.show(text.live(survey, 1 + len(others)))
+        session.console.table(*text.releases(survey, found.decision, found.ranking, now, found.versions))
+    session.console.show(holds_text.listed(found.holds, now))
+    session.console.show((text.ordered(found.ranking),))
+    session.console.show(text.decision(found.decision))
+
+
+def _listed(found: Releases, now: float) -> Iterator[Line]:
+    yield from text.lost(found.lost)
+    yield from holds_text.listed(found.holds, now)
+    yield from text.listed(found.surveys.values(), found.decision, found.ranking, now, found.versions)
 
 
 def verified(session: Session, found: Verified, *, as_json: bool) -> NoReturn:
     _lost(session, found.lost)
-    lines = [
-        line
-        for name, verification in found.found.items()
-        for line in text.verified(name, verification, found.lives[name], found.marks[name])
-    ]
+    lines = _verdicts(found)
     told = (*text.lost(found.lost), *lines)
     session.step.because((line.text for line in told), "Verification", found.environment)
     _print(session, documents.verification(found), lines, as_json)
     raise process.Ended(found.exit_code)
+
+
+def verified_group(session: Session, group: str, found: Mapping[str, Verified], *, as_json: bool) -> NoReturn:
+    """Show the verification of each service of a group. The exit code is that of all hosts together."""
+    lines: list[Line] = []
+    for name, each in found.items():
+        _lost(session, each.lost)
+        lines += [Line(f"{name}:", "strong"), *text.lost(each.lost), *_verdicts(each)]
+    session.step.because((line.text for line in lines), "Verification", next(iter(found.values())).environment)
+    document = documents.of_group(group, {name: documents.verification(each) for name, each in found.items()})
+    _print(session, document, lines, as_json)
+    outcome = overall([word for each in found.values() for word in each.outcomes.values()])
+    raise process.Ended(EXIT_CODES[outcome])
+
+
+def _verdicts(found: Verified) -> list[Line]:
+    return [
+        line
+        for name, verification in found.found.items()
+        for line in text.verified(name, verification, found.lives[name], found.marks[name])
+    ]
 
 
 def sealed(session: Session, done: Sealed, *, as_json: bool) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from rollback_ops.commands.context import Context
@@ -10,12 +10,14 @@ from rollback_ops.commands.install import outdated
 from rollback_ops.commands.result import SURVEY_WITHIN, RunResult, sort_answers
 from rollback_ops.commands.run import fleet_of, publish, spec_of
 from rollback_ops.core.hold import about, merged, standing
-from rollback_ops.core.model import Hold
+from rollback_ops.core.model import Hold, Survey
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.run import rfc3339
 from rollback_ops.core.tasks import Cancellation
+from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.readiness import doubts, few_left
 from rollback_ops.engine.rollback import roll_back
+from rollback_ops.engine.spec import RollbackSpec
 from rollback_ops.integrations.publish import warned
 
 
@@ -25,16 +27,21 @@ def check(context: Context, progress: Progress, cancellation: Cancellation) -> R
     with context.closing():
         reached = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation)).found
         spec, fleet = spec_of(context, reason), fleet_of(context, progress, cancellation)
-        held = standing(merged(reached.values()), context.started_at.timestamp())
-        warnings = [
-            *map(_held, held),
-            *outdated(context, reached),
-            *_no_marker(context),
-            *doubts(spec, fleet, [*reached.values()]),
-            *few_left([*reached.values()], spec.selection),
-        ]
+        warnings = warnings_of(context, spec, fleet, reached)
         record = roll_back(spec, fleet, publisher)
         return publish(context, publisher, warned(record, reason.warning, *warnings))
+
+
+def warnings_of(context: Context, spec: RollbackSpec, fleet: Fleet, reached: Mapping[str, Survey]) -> list[str]:
+    """Return what a person should know before a rollback is needed."""
+    surveys = list(reached.values())
+    return [
+        *map(_held, standing(merged(surveys), context.started_at.timestamp())),
+        *outdated(context, reached),
+        *_no_marker(context),
+        *doubts(spec, fleet, surveys),
+        *few_left(surveys, spec.selection),
+    ]
 
 
 def _held(hold: Hold) -> str:

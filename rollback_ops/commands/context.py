@@ -16,10 +16,12 @@ from rollback_ops.config.reason import Reason, reason_for
 from rollback_ops.config.request import Options, Request
 from rollback_ops.config.resolve import Job, resolve
 from rollback_ops.config.secrets import Secrets
+from rollback_ops.core.errors import UsageError
 from rollback_ops.core.model import PERSONAL_TRIGGERS, Survey
 from rollback_ops.core.ports import Host
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.tasks import Pending, begin
+from rollback_ops.core.text import quoted
 from rollback_ops.hosts import SshCredentials, managers, on_servers, on_this_machine
 
 if TYPE_CHECKING:
@@ -143,6 +145,21 @@ def open_context(
 
     Raises ``UsageError`` for everything that can be known to be wrong before a host is contacted.
     """
+    if group := Request.build(environ, options).group:
+        raise UsageError(f"the group {quoted(group)} was named, and this command takes one service", "Use --service.")
+    return connect(settings, environ, options, secrets, sizes=sizes, started_at=started_at)
+
+
+def connect(
+    settings: Settings,
+    environ: Mapping[str, str],
+    options: Options,
+    secrets: Secrets,
+    *,
+    sizes: bool = False,
+    started_at: datetime | None = None,
+) -> Context:
+    """Connect the parts for one service, which may be one of a group. Raises ``UsageError`` as ``open_context``."""
     request = Request.build(environ, options)
     job = resolve(settings, request)
     job = replace(job, service=managers.with_checks(job.service, job.service_name))

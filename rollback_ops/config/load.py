@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from rollback_ops.config.env import Variables
+from rollback_ops.config.naming import unknown_services
 from rollback_ops.config.problems import problems_in
 from rollback_ops.config.schema import Settings
 from rollback_ops.config.sharing import shared_links
@@ -51,7 +52,7 @@ def _load(path: Path, shown: str, environ: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         problems = problems_in(error, lambda place: variables.source_of(place, document, shown))
         raise UsageError(_summary(problems)) from None
-    if problems := shared_links(settings):
+    if problems := [*shared_links(settings), *unknown_services(settings)]:
         raise UsageError(f"{shown}: {_summary(problems)}")
     return settings
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
-from rollback_ops.config.schema import Check, Environment, Region, Section, Service, Settings, Strategy
+from rollback_ops.config.schema import Check, Environment, Group, Region, Section, Service, Settings, Strategy
 from rollback_ops.config.secrets import variable_of
 from rollback_ops.core.text import did_you_mean, listed, names_a_secret, one_line, quoted, short
 
@@ -137,6 +137,8 @@ def _section_at(location: Location) -> type[Section]:
     match location:
         case ("environments", *rest):
             return _section_of_environment(rest)
+        case ("groups", _):
+            return Group
         case ("services", _):
             return Service
         case ("services", _, "checks", _, kind):

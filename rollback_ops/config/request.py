@@ -30,6 +30,7 @@ class Options:
 
     environment: str | None = None
     service: str | None = None
+    group: str | None = None
     release: str | None = None
     backup: str | None = None
     reason: str | None = None
@@ -61,6 +62,7 @@ class Options:
 class Request:
     """What one command is asked to do. An empty value was not given.
 
+    ``group`` names several services, in the place of ``service``.
     ``release`` is the one that the command is about; ``backup`` is the one to roll back to.
     ``wait`` is how many seconds to wait for a host that another run holds; None: until a dead owner's lease is over.
     ``span`` is for how many seconds to hold or to arm. ``revision`` is what ``gate`` is asked about.
@@ -76,6 +78,7 @@ class Request:
 
     environment: str
     service: str = ""
+    group: str = ""
     release: str = ""
     backup: str = ""
     reason: str = ""
@@ -131,6 +134,7 @@ class Request:
         return cls(
             environment=_named(asked.text("ENVIRONMENT", given.environment)),
             service=asked.text("SERVICE", given.service),
+            group=asked.name("GROUP", given.group),
             release=asked.name("RELEASE", given.release, typed_as="RELEASE"),
             backup=asked.name("BACKUP", given.backup),
             reason=asked.text("REASON", given.reason, as_written=True),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from rollback_ops.config import Environment, Service, Settings, Strategy
+from rollback_ops.config import Environment, Group, Service, Settings, Strategy
 from rollback_ops.config.problems import problems_in
 from rollback_ops.config.request import Request
 from rollback_ops.config.types import fill
@@ -69,9 +69,34 @@ def resolve(settings: Settings, request: Request) -> Job:
         request.environment,
         _filled(service_name, service, request.environment),
         environment.model_copy(update={"url": fill(environment.url, {"environment": request.environment})}),
-        _hosts(environment, request, excluded),
+        _hosts(environment, service_name, request, excluded),
         excluded,
     )
+
+
+def group_of(settings: Settings, request: Request) -> Group:
+    """Return the group that the request names. Raises ``UsageError`` when there is none, or a service is named, too."""
+    if request.service:
+        raise UsageError(
+            f"the service {quoted(request.service)} and the group {quoted(request.group)} are both named",
+            "Name one of them: --service or --group.",
+        )
+    return _existing("group", settings.groups, request.group)
+
+
+def services_there(settings: Settings, request: Request, services: Sequence[str]) -> tuple[str, ...]:
+    """Return those of the services that run on the requested hosts. Raises ``UsageError`` where none does."""
+    environment = _existing("environment", settings.environments, request.environment)
+    if request.local or not environment.all_hosts:
+        return tuple(services)
+    excluded = _excluded(environment, request)
+    _hosts_named(environment, environment.all_hosts, request, excluded)
+    there = [host for host in environment.all_hosts if environment.region_of.get(host) not in excluded]
+    chosen = {host for host in there if host in request.hosts or not request.hosts}
+    found = tuple(service for service in services if chosen & set(environment.hosts_of(service)))
+    if not found:
+        raise UsageError(f"no service of {request.group} runs on {listed(sorted(chosen))}")
+    return found
 
 
 def _existing(what: str, known: Mapping[str, T], name: str) -> T:
@@ -149,18 +174,28 @@ def _excluded(environment: Environment, request: Request) -> tuple[str, ...]:
     return tuple(name for name in environment.regions if name not in kept)
 
 
-def _hosts(environment: Environment, request: Request, excluded: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the requested hosts of the environment, in the order of the settings."""
+def _hosts(environment: Environment, service: str, request: Request, excluded: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the requested hosts of the service in the environment, in the order of the settings."""
     if request.local:
         if request.hosts:
             raise UsageError("--local works on this machine only, and --host names another", "Leave one of them out.")
         return ()
-    hosts = environment.all_hosts
+    hosts = environment.hosts_of(service)
     if not hosts:
         raise UsageError(
             f"environments.{request.environment} has no hosts",
             f'Add hosts = ["user@host"] under [environments.{request.environment}], or use --local on the host itself.',
         )
+    if not request.group:
+        _hosts_named(environment, hosts, request, excluded)
+    there = [host for host in hosts if environment.region_of.get(host) not in excluded]
+    if not there:
+        raise UsageError(f"{service} runs on no host of the regions that are left", "Exclude fewer regions.")
+    return tuple(host for host in there if host in request.hosts or not request.hosts)
+
+
+def _hosts_named(environment: Environment, hosts: Sequence[str], request: Request, excluded: tuple[str, ...]) -> None:
+    """Raise ``UsageError`` when a host was named that is none of these, or whose region is left out."""
     for host in request.hosts:
         if host not in hosts:
             raise UsageError(
@@ -169,5 +204,3 @@ def _hosts(environment: Environment, request: Request, excluded: tuple[str, ...]
             )
         if (region := environment.region_of.get(host)) in excluded:
             raise UsageError(f"{quoted(host)} is in the region {region}, which is left out", "Leave one of them out.")
-    there = [host for host in hosts if environment.region_of.get(host) not in excluded]
-    return tuple(host for host in there if host in request.hosts or not request.hosts)

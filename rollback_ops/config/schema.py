@@ -42,7 +42,9 @@ from rollback_ops.core.hold import AfterRollback
 from rollback_ops.core.model import AutomaticTrigger
 from rollback_ops.core.order import Order
 from rollback_ops.core.rollout import Amount
+from rollback_ops.core.services import Steps, start_steps
 from rollback_ops.core.tasks import AT_ONCE
+from rollback_ops.core.text import did_you_mean, quoted
 
 MessageFormat = Literal["slack", "teams", "json"]
 Event = Literal["start", "success", "failure"]
@@ -439,7 +441,10 @@ class Region(Section):
 
 
 class Environment(Section):
-    """An environment: ``hosts``, or ``regions`` with hosts. ``strategy`` is None without a strategy or regions."""
+    """An environment: ``hosts``, or ``regions`` with hosts. ``strategy`` is None without a strategy or regions.
+
+    ``services`` has the hosts of services that do not run on all of them.
+    """
 
     hosts: Addresses = ()
     gateways: Addresses = ()
@@ -448,12 +453,18 @@ class Environment(Section):
     require_permission: Permission = ""
     unchecked_emergency: bool = False
     regions: dict[Name, Region] = {}
+    services: dict[Name, Addresses] = {}
     strategy: Strategy | None = None
 
     @property
     def all_hosts(self) -> tuple[str, ...]:
         """The hosts of the environment, or of its regions, in the order of the settings."""
         return self.hosts or tuple(self.region_of)
+
+    def hosts_of(self, service: str) -> tuple[str, ...]:
+        """Return the hosts that a service runs on, in the order of the settings."""
+        its = self.services.get(service, self.all_hosts)
+        return tuple(host for host in self.all_hosts if host in its)
 
     @property
     def region_of(self) -> dict[str, str]:
@@ -471,6 +482,16 @@ class Environment(Section):
         return self
 
     @model_validator(mode="after")
+    def _hosts_of_services_exist(self) -> Environment:
+        for service, hosts in self.services.items():
+            if not hosts:
+                raise ValueError(f"has no hosts in services.{service}: add one, or remove it")
+            if unknown := next((host for host in hosts if host not in self.all_hosts), ""):
+                meant = did_you_mean(unknown, self.all_hosts)
+                raise ValueError(f"has {quoted(unknown)} in services.{service}, which is none of its hosts{meant}")
+        return self
+
+    @model_validator(mode="after")
     def _hosts_follow_the_canary(self) -> Environment:
         count, canary = len(self.all_hosts), self.strategy.canary if self.strategy else None
         all_of_them = canary is not None and (canary.number >= (100 if canary.percent else count))
@@ -481,8 +502,52 @@ class Environment(Section):
         return self
 
 
+class Group(Section):
+    """Services that are rolled back together, in the order in which they start.
+
+    ``after`` maps a service to those that start before it; None: each starts after the one before it.
+    """
+
+    services: tuple[Name, ...]
+    after: dict[Name, tuple[Name, ...]] | None = None
+    together: bool = False
+    on_failure: Literal["stop", "restore"] = "stop"
+
+    @property
+    def steps(self) -> Steps:
+        """The steps in which the services start."""
+        return start_steps(self.services, self.after)
+
+    @model_validator(mode="after")
+    def _services_are_two_at_least(self) -> Group:
+        if twice := next((name for name in self.services if self.services.count(name) > 1), ""):
+            raise ValueError(f"has the service {twice} more than once")
+        if len(self.services) < 2:
+            raise ValueError("needs two services at least")
+        return self
+
+    @model_validator(mode="after")
+    def _after_names_its_services(self) -> Group:
+        for name, others in (self.after or {}).items():
+            if unknown := next((each for each in (name, *others) if each not in self.services), ""):
+                meant = did_you_mean(unknown, self.services)
+                raise ValueError(f"has {quoted(unknown)} in after, which is none of its services{meant}")
+        try:
+            _ = self.steps
+        except ValueError as error:
+            raise ValueError(f"has services in after that wait for each other: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _restores_only_what_belongs_together(self) -> Group:
+        if self.on_failure == "restore" and not self.together:
+            raise ValueError('has on_failure = "restore", which needs together = true')
+        return self
+
+
 class Settings(Section):
-    """The whole file: services and environments by name."""
+    """The whole file: services, groups of services, and environments by name."""
 
     services: dict[Name, Service] = {}
+    groups: dict[Name, Group] = {}
     environments: dict[Name, Environment] = {}

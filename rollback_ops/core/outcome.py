@@ -84,6 +84,7 @@ def record_of(state: RunState) -> Record:
         plan=state.plan,
         strategy=_strategy(state),
         waves=tuple(_waves(state, hosts)),
+        group=state.group,
         evidence=state.evidence,
         warnings=tuple(state.warnings),
     )
@@ -221,6 +222,8 @@ def _planned_outcome(state: RunState, plan: Plan, name: str) -> tuple[HostOutcom
         return outcome_of(verified), host.why
     if host.action == "leave" or state.info.dry_run:
         return "nothing_to_do", host.why
+    if state.group and not state.attempts:
+        return "not_begun", f"the group {state.group.name} stopped before this service"
     if state.rollout:
         return "not_begun", "its wave did not begin"
     return "cancelled", host.why
@@ -235,7 +238,8 @@ def _switch_outcome(attempt: Attempt, name: str, logs: Sequence[str]) -> tuple[H
     outcome: SwitchOutcome = "failed" if result.undrained else result.outcome
     match outcome:
         case "switched" if attempt.goes_back:
-            return "restored", f"the target was unhealthy; {result.live} was started again"
+            why = next((host.why for host in attempt.plan.hosts if host.host == name), "")
+            return "restored", f"{why or 'the target was unhealthy'}; {result.live} was started again"
         case "switched":
             return _proven(attempt, name), detail
         case "still_starting" if not attempt.goes_back:

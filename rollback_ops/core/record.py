@@ -128,7 +128,10 @@ class HoldRecord(RecordPart):
 
 
 class HostRecord(RecordPart):
-    """What happened on one host. ``downtime_seconds``: from the stop until the service was started again."""
+    """What happened on one host. ``downtime_seconds``: from the stop until the service was started again.
+
+    ``service`` is only in the record of a group, in which a host can have several.
+    """
 
     host: str
     outcome: HostOutcome
@@ -139,7 +142,13 @@ class HostRecord(RecordPart):
     checks: tuple[CheckRecord, ...] = ()
     detail: str = ""
     region: str | None = None
+    service: str | None = None
     superseded_by: Superseder | None = None
+
+    @property
+    def label(self) -> str:
+        """What to call it: the host, or a service of a group on it."""
+        return f"{self.service} on {self.host}" if self.service else self.host
 
     def redacted(self, redact: Callable[[str], str]) -> HostRecord:
         steps = tuple(step.model_copy(update={"detail": redact(step.detail)}) for step in self.steps)
@@ -202,6 +211,39 @@ class WaveRecord(RecordPart):
     finished_at: Timestamp | None = None
 
 
+class GroupServiceRecord(RecordPart):
+    """Where one service of a group is: the outcome of its own run, what it left, and where it went or is to go."""
+
+    service: str
+    run: str
+    outcome: Outcome | Literal["not_begun"]
+    from_: ReleaseRef = Field(default=ReleaseRef(), alias="from")
+    to: ReleaseRef = ReleaseRef()
+
+
+class GroupRecord(RecordPart):
+    """The group that a run is of, or a part of. ``run`` is that of the group.
+
+    ``steps``: the services as they are changed, those of one step at the same time. ``verified_set``: the run that
+    verified the target together; None: there was none. ``stopped`` says why no other service was changed. ``then``
+    and ``back`` are the commands that leave a mixed state; empty where all services belong together.
+    """
+
+    name: str
+    run: str
+    steps: tuple[tuple[str, ...], ...] = ()
+    together: bool = False
+    on_failure: str = "stop"
+    verified_set: str | None = None
+    services: tuple[GroupServiceRecord, ...] = ()
+    stopped: str = ""
+    then: str = ""
+    back: str = ""
+
+    def redacted(self, redact: Callable[[str], str]) -> GroupRecord:
+        return self.model_copy(update={"stopped": redact(self.stopped)})
+
+
 class CountRecord(RecordPart):
     """``bad`` events among ``total``."""
 
@@ -240,6 +282,8 @@ class Record(RecordPart):
     """One rollback. Times are RFC 3339 in UTC, durations are seconds.
 
     ``approved``: the hash of a preview, or its beginning, that was given for this rollback; another plan is refused.
+    The record of a group has the group's name as its ``service``, the hosts of all services, and in ``services`` the
+    record of each.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -268,6 +312,8 @@ class Record(RecordPart):
     approved: str | None = None
     strategy: StrategyRecord | None = None
     waves: tuple[WaveRecord, ...] = ()
+    group: GroupRecord | None = None
+    services: tuple[Record, ...] = ()
     evidence: tuple[EvidenceRecord, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -296,6 +342,8 @@ class Record(RecordPart):
                 "hosts": tuple(host.redacted(redact) for host in self.hosts),
                 "evidence": tuple(e.model_copy(update={"detail": redact(e.detail)}) for e in self.evidence),
                 "strategy": self.strategy.redacted(redact) if self.strategy else None,
+                "group": self.group.redacted(redact) if self.group else None,
+                "services": tuple(each.redacted(redact) for each in self.services),
                 "warnings": tuple(map(redact, self.warnings)),
             }
         )
@@ -338,7 +386,11 @@ class Record(RecordPart):
 def schema() -> str:
     """Return the JSON schema of the record; ``make schema`` writes it to ``record.schema.json``."""
     found = Record.model_json_schema(mode="serialization")
-    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **found}, indent=2) + "\n"
+    # A record can hold records: they are what the whole document is.
+    definitions = found["$defs"]
+    whole = {"$defs": definitions, **definitions.pop("Record")}
+    text = json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}, indent=2) + "\n"
+    return text.replace('"#/$defs/Record"', '"#"')
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from rollback_ops.core.model import (
     Trigger,
 )
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
-from rollback_ops.core.record import EvidenceRecord, PlanRef, Superseder
+from rollback_ops.core.record import EvidenceRecord, GroupRecord, PlanRef, Superseder
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.rollout import Rollout, Wave
 from rollback_ops.core.stored_plan import StoredPlan
@@ -133,7 +133,8 @@ class RunState:
     where hosts are not changed all at once, ``waves`` those that began, and ``stopped`` why no new one does.
     ``stored`` is the plan for the hosts' journals (``plan_is_stored``: in one of them at least, where ``resume`` finds
     it); the run that ``resumes`` one has found it there.
-    ``regions`` maps hosts to their region, where there are any.
+    ``regions`` maps hosts to their region, where there are any. ``group`` is the group that the service is changed
+    with, and ``blameless``: it goes back because of another service, so nothing speaks against what is left.
     """
 
     info: RunInfo
@@ -154,6 +155,8 @@ class RunState:
     rollout: Rollout | None = None
     regions: Mapping[str, str] = field(default_factory=dict)
     waves: list[WaveRun] = field(default_factory=list)
+    group: GroupRecord | None = None
+    blameless: bool = False
     evidence: tuple[EvidenceRecord, ...] = ()
     stopped: str = ""
     restores: bool = False
@@ -264,7 +267,8 @@ class RunState:
         left, target = self._left(host), attempt.plan.target_on(host)
         if left in ("", target):
             return None
-        if self.info.bad or self.info.guarded or self.info.trigger not in PERSONAL_TRIGGERS or self._was_down(host):
+        accused = not self.blameless and (self.info.guarded or self.info.trigger not in PERSONAL_TRIGGERS)
+        if self.info.bad or accused or self._was_down(host):
             return "bad"
         return None if any(each.host == host and each.forward for each in attempt.plan.hosts) else "left"
 

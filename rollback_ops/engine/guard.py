@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -32,6 +32,16 @@ from rollback_ops.engine.superseded import note_superseded
 Decision = Literal["healthy", "rolled_back", "left_alone", "unknown"]
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a guard found. With a ``trigger``, the ``failed`` release is to be rolled back because of the evidence."""
+
+    decision: Decision
+    trigger: AutomaticTrigger | None = None
+    failed: str = ""
+    evidence: tuple[str, ...] = ()
+
+
 def guard(
     spec: RollbackSpec, fleet: Fleet, anew: Callable[[], Fleet], max_per_day: int, announcer: Announcer
 ) -> tuple[Record, Decision]:
@@ -44,29 +54,50 @@ def guard(
     state = RunState(spec.info, fleet.names, spec.redact, spec.started_at)
     decision: Decision = "unknown"
     try:
-        survey(fleet, state)
-        state.watched = watch(spec, fleet, state)
-        note_superseded(fleet, state, [name for name, found in state.watched.items() if found.superseded])
-        failed, diagnosis = _judge(spec, fleet, state)
-        if not state.surveys:
-            state.decision = Refusal("no host can be reached")
-        elif diagnosis is None:
-            state.decision = _kept(spec, fleet, state)
-            decision = "healthy" if isinstance(state.decision, NothingToDo) and not state.superseded else "unknown"
-        else:
-            why_not = _why_not(spec, fleet, state, failed, diagnosis, max_per_day)
-            if diagnosis.trigger and not why_not:
-                judged = replace(spec, evidence=state.evidence)
-                record = _roll_back(judged, diagnosis.trigger, diagnosis.evidence, failed, anew(), announcer)
-                return record, "rolled_back" if record.rolled_back else "left_alone"
-            decision = "left_alone" if diagnosis.trigger else "unknown"
-            state.warnings += diagnosis.evidence
-            state.decision = Refusal(why_not, "Look at the hosts and decide.")
+        found = judge(spec, fleet, state, max_per_day)
+        if found.trigger:
+            record = roll_back(accused(spec, state, found), anew(), announcer)
+            return record, "rolled_back" if record.rolled_back else "left_alone"
+        decision = found.decision
     except Cancelled as cancelled:
         state.cancelled = cancelled.exit_code
     # After the evidence, which is more important.
     state.warnings += few_left(list(state.surveys.values()), spec.selection)
     return record_of(state), decision
+
+
+def judge(spec: RollbackSpec, fleet: Fleet, state: RunState, max_per_day: int) -> Judgement:
+    """Watch the live release, and keep it where it is healthy. Raises ``Cancelled``.
+
+    The state says what was found, unless the release is to be rolled back.
+    """
+    survey(fleet, state)
+    state.watched = watch(spec, fleet, state)
+    note_superseded(fleet, state, [name for name, found in state.watched.items() if found.superseded])
+    failed, diagnosis = _judge(spec, fleet, state)
+    if not state.surveys:
+        state.decision = Refusal("no host can be reached")
+        return Judgement("unknown")
+    if diagnosis is None:
+        state.decision = _kept(spec, fleet, state)
+        is_kept = isinstance(state.decision, NothingToDo) and not state.superseded
+        return Judgement("healthy" if is_kept else "unknown")
+    why_not = _why_not(spec, fleet, state, failed, diagnosis, max_per_day)
+    if diagnosis.trigger and not why_not:
+        return Judgement("rolled_back", diagnosis.trigger, failed, diagnosis.evidence)
+    state.warnings += diagnosis.evidence
+    state.decision = Refusal(why_not, "Look at the hosts and decide.")
+    return Judgement("left_alone" if diagnosis.trigger else "unknown")
+
+
+def accused(spec: RollbackSpec, state: RunState, found: Judgement) -> RollbackSpec:
+    """Return the rollback of the release that failed: only where that is still live."""
+    if found.trigger is None:
+        raise ValueError("nothing failed")
+    why = f"automatic rollback of {found.failed} ({found.trigger}): {'; '.join(found.evidence)}"
+    info = replace(spec.info, trigger=found.trigger, reason=fitting(why).text, guarded=True)
+    selection = spec.selection.anew(found.failed, automatic=True)
+    return replace(spec, info=info, selection=selection, evidence=state.evidence)
 
 
 def _kept(spec: RollbackSpec, fleet: Fleet, state: RunState) -> NothingToDo | Refusal:
@@ -150,17 +181,3 @@ def _why_not(
     }
     why = objection(journals, failing, failed, datetime.now(UTC), max_per_day)
     return f"{what} is unhealthy, and was not rolled back: {why}" if why else ""
-
-
-def _roll_back(
-    spec: RollbackSpec,
-    trigger: AutomaticTrigger,
-    evidence: tuple[str, ...],
-    failed: str,
-    fleet: Fleet,
-    announcer: Announcer,
-) -> Record:
-    reason = fitting(f"automatic rollback of {failed} ({trigger}): {'; '.join(evidence)}").text
-    info = replace(spec.info, trigger=trigger, reason=reason, guarded=True)
-    selection = spec.selection.anew(failed, automatic=True)
-    return roll_back(replace(spec, info=info, selection=selection), fleet, announcer)

@@ -16,15 +16,13 @@ from rollback_ops.engine.superseded import still_own
 def next_attempt(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt) -> Attempt | None:
     """Return the attempt that ``on_failure`` asks for when the target is unhealthy. Each release is tried once."""
     if state.rollout:
-        return _back_in_waves(fleet, state, attempt) if state.restores and not attempt.goes_back else None
+        restores = state.restores and not attempt.goes_back
+        return way_back_of(fleet, state, attempt, state.stopped) if restores else None
     if not attempt.failed or attempt.goes_back or spec.selection.emergency or spec.policy.on_failure == "report":
         return None
     why = f"{attempt.plan.target} is unhealthy"
     if spec.policy.on_failure == "restore":
-        fleet.progress.phase("restore", f"{why}: back to {state.origin}")
-        origins = {name: survey.origin for name, survey in state.surveys.items()}
-        back = way_back(still_own(fleet, state, attempt), origins, why)
-        return Attempt(back, goes_back=True) if back.hosts else None
+        return way_back_of(fleet, state, attempt, why)
     plan = _older(spec, fleet, state, attempt)
     if plan is None:
         return None
@@ -35,12 +33,14 @@ def next_attempt(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Att
     return None
 
 
-def _back_in_waves(fleet: Fleet, state: RunState, attempt: Attempt) -> Attempt | None:
-    """Return the attempt in which all hosts that are done go back (``on_exceeded = "restore"``)."""
-    fleet.progress.phase("restore", f"back to {state.origin}")
+def way_back_of(fleet: Fleet, state: RunState, attempt: Attempt, why: str) -> Attempt | None:
+    """Return the attempt in which all hosts of an attempt that are still its own go back; None: there are none."""
+    fleet.progress.phase("restore", f"{why}: back to {state.origin}")
     origins = {name: survey.origin for name, survey in state.surveys.items()}
-    plan = way_back(still_own(fleet, state, attempt), origins, state.stopped)
-    return Attempt(plan, goes_back=True, waves=waves_back(state, attempt, plan)) if plan.hosts else None
+    back = way_back(still_own(fleet, state, attempt), origins, why)
+    if not back.hosts:
+        return None
+    return Attempt(back, goes_back=True, waves=waves_back(state, attempt, back))
 
 
 def _older(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt) -> Plan | str | None:

@@ -19,7 +19,7 @@ from rollback_ops.core.unfinished import going_on
 from rollback_ops.engine.change import change_all
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.preflight import choose
-from rollback_ops.engine.recovery import next_attempt
+from rollback_ops.engine.recovery import next_attempt, way_back_of
 from rollback_ops.engine.resuming import objection, overridden, take_up, without_plan
 from rollback_ops.engine.rollout import go_back, plan_waves, roll_out
 from rollback_ops.engine.spec import RollbackSpec
@@ -31,25 +31,70 @@ def roll_back(spec: RollbackSpec, fleet: Fleet, announcer: Announcer) -> Record:
 
     The record says what became of it, whatever that is.
     """
-    state = RunState(spec.info, fleet.names, spec.redact, spec.started_at, regions=spec.regions, evidence=spec.evidence)
+    run = Rollback(spec, fleet, announcer)
     try:
-        survey(fleet, state)
-        spec = take_up(spec, fleet, state)
-        patience = Patience(time.monotonic(), spec.wait)
-        attempt = _plan(spec, fleet, state, patience)
-        while attempt:
-            _carry_out(spec, fleet, state, attempt, announcer)
-            if attempt.locked_out and (anew := begin_anew(spec, fleet, state, patience)):
-                spec = anew
-                attempt = _plan(spec, fleet, state, patience)
-                continue
-            state.logs |= fleet.logs(attempt.unhealthy)
-            attempt = next_attempt(spec, fleet, state, attempt)
+        run.survey()
+        run.plan()
+        run.carry_out()
     except Cancelled as cancelled:
-        state.cancelled = cancelled.exit_code
+        run.state.cancelled = cancelled.exit_code
     finally:
         fleet.release()
-    return _record(spec, fleet, state)
+    return run.record()
+
+
+class Rollback:
+    """One rollback, step by step: a group has several at the same time, and decides between the steps.
+
+    Every step may raise ``Cancelled``. ``attempt`` is what is carried out next; None: nothing.
+    """
+
+    def __init__(self, spec: RollbackSpec, fleet: Fleet, announcer: Announcer) -> None:
+        self.spec = spec
+        self.fleet = fleet
+        self.state = RunState(
+            spec.info, fleet.names, spec.redact, spec.started_at, regions=spec.regions, evidence=spec.evidence
+        )
+        self.attempt: Attempt | None = None
+        self._announcer = announcer
+        self._patience = Patience(time.monotonic(), spec.wait)
+
+    def survey(self) -> None:
+        """Survey the hosts. A host that cannot be surveyed does not hold up the others."""
+        survey(self.fleet, self.state)
+        self.spec = take_up(self.spec, self.fleet, self.state)
+        self._patience = Patience(time.monotonic(), self.spec.wait)
+
+    def wait(self) -> None:
+        """Wait for hosts that other runs hold."""
+        wait_for_hosts(self.spec, self.fleet, self.state, self._patience)
+
+    def plan(self) -> None:
+        """Choose the target, and ask everything that can be asked before a service is stopped."""
+        self.attempt = _plan(self.spec, self.fleet, self.state, self._patience)
+
+    def carry_out(self) -> None:
+        """Change the hosts and verify them, and make the further attempts that the settings ask for."""
+        while attempt := self.attempt:
+            _carry_out(self.spec, self.fleet, self.state, attempt, self._announcer)
+            if attempt.locked_out and (anew := begin_anew(self.spec, self.fleet, self.state, self._patience)):
+                self.spec = anew
+                self.plan()
+                continue
+            self.state.logs |= self.fleet.logs(attempt.unhealthy)
+            self.attempt = next_attempt(self.spec, self.fleet, self.state, attempt)
+
+    def go_back(self, why: str) -> None:
+        """Put the hosts that this run has changed back to where they started, unless somebody else took them over."""
+        attempt = self.state.attempts[-1] if self.state.attempts else None
+        if attempt and not attempt.goes_back:
+            self.fleet.renew(self.spec.limits.total)
+            self.attempt = way_back_of(self.fleet, self.state, attempt, why)
+            self.carry_out()
+
+    def record(self) -> Record:
+        """Write the record into the journal of every changed host."""
+        return _record(self.spec, self.fleet, self.state)
 
 
 def survey(fleet: Fleet, state: RunState) -> None:

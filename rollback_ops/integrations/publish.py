@@ -5,7 +5,7 @@ Publishing never changes how a rollback ends: what could not be told is a warnin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from rollback_ops.core.model import ServiceId
 from rollback_ops.core.ports import Host
 from rollback_ops.core.record import Record, ReleaseRef
 from rollback_ops.core.run import rfc3339
-from rollback_ops.core.tasks import Cancellation, begin
+from rollback_ops.core.tasks import Cancellation, begin, each
 from rollback_ops.integrations import record_file
 from rollback_ops.integrations.webhook import Notifier, StartEvent
 
@@ -49,7 +49,7 @@ class Publisher:
     def changing(self, provisional: Record) -> None:
         """Write the record that holds if the program is killed, and tell the team. Waits for nobody."""
         self._begun = provisional
-        self._written(provisional)
+        self.written(provisional)
         self._notifier.started(_start(provisional))
 
     def changed(self) -> None:
@@ -62,14 +62,14 @@ class Publisher:
 
         The file is written first, so that it exists whatever happens next.
         """
-        record = self._written(record)
+        record = self.written(record)
         recording = begin(["GitHub"], lambda _: self._filed(record))
         unsent = self._notifier.ended(record)
         filed = recording.results(_FILE_WITHIN + _MARGIN, Cancellation())["GitHub"]
         told = warned(record, *unsent)
         if filed and not isinstance(filed, RollbackOpsError):
             told = warned(told.model_copy(update={"deployment": filed.deployment}), *filed.warnings)
-        return told if told == record else self._written(told)
+        return told if told == record else self.written(told)
 
     def _filed(self, record: Record) -> RecordingResult | None:
         if not self._recorder:
@@ -84,8 +84,37 @@ class Publisher:
             record, _FILE_WITHIN, lambda: _earlier(host, record.about), lambda found: _credible(host, found)
         )
 
-    def _written(self, record: Record) -> Record:
+    def written(self, record: Record) -> Record:
+        """Write the record file, if one was asked for."""
         return warned(record, record_file.write(self._file, record)) if self._file else record
+
+
+class GroupPublisher:
+    """Publishes the rollback of a group: one file and one message for all, and one deployment for each service.
+
+    ``services`` are the publishers of the services, which tell only GitHub.
+    """
+
+    def __init__(self, whole: Publisher, services: Mapping[str, Publisher]) -> None:
+        self._whole = whole
+        self._services = services
+
+    def changing(self, provisional: Record) -> None:
+        """Write the record that holds if the program is killed, and tell the team once."""
+        self._whole.changing(provisional)
+
+    def changed(self) -> None:
+        """Nothing: deployments are recorded at the end."""
+
+    def ended(self, record: Record) -> Record:
+        """Publish the records of the services, then that of the group, which holds them."""
+        self._whole.written(record)
+        records = {one.service: one for one in record.services}
+        ended = lambda name: self._services[name].ended(records[name])  # noqa: E731
+        filed = each(records, ended, _FILE_WITHIN + 2 * _MARGIN, Cancellation())
+        services = tuple(records[name] if isinstance(one, RollbackOpsError) else one for name, one in filed.items())
+        news = [f"{one.service}: {warning}" for one in services for warning in one.warnings]
+        return self._whole.ended(warned(record.model_copy(update={"services": services}), *news))
 
 
 def _earlier(host: Host, about: ServiceId) -> Sequence[Record]:

@@ -81,14 +81,26 @@ class OwnService(LocalService):
     def __init__(self, root: Path, releases: Mapping[str, str]) -> None:
         super().__init__(root)
         for name, behaviour in releases.items():
-            release = root / "releases" / name
-            release.mkdir(parents=True)
-            shutil.copy(str(program.__file__), release / "service.py")
-            (release / "behaviour").write_text(behaviour)
+            self._put(name, behaviour)
         # As Capistrano would have written it: every release was live once.
         deployed = (f"Branch main (at 0) deployed as release {name} by ana\n" for name in releases)
         (root / "revisions.log").write_text("".join(deployed))
         (root / "current").symlink_to(f"releases/{name}")
+
+    def deploy(self, name: str) -> None:
+        """Make another release live, as a deployment would."""
+        self._put(name, "healthy")
+        os.kill(self.pid(), signal.SIGKILL)
+        wait_until(lambda: self.health() is None, 60, "the end of the old release")
+        (self.root / "current").unlink()
+        (self.root / "current").symlink_to(f"releases/{name}")
+        self.__enter__()
+
+    def _put(self, name: str, behaviour: str) -> None:
+        release = self.root / "releases" / name
+        release.mkdir(parents=True)
+        shutil.copy(str(program.__file__), release / "service.py")
+        (release / "behaviour").write_text(behaviour)
 
     def __enter__(self) -> Self:
         subprocess.run(["sh", "-c", self.start], cwd=self.root / "current", check=True, stdin=subprocess.DEVNULL)

@@ -36,6 +36,7 @@ USUAL: dict[str, Any] = {
             "checks": [{"name": "health", "kind": "http", "outcome": "passed", "detail": "status 200", "seconds": 0.5}],
             "detail": "",
             "region": None,
+            "service": None,
             "superseded_by": None,
         }
     ],
@@ -50,6 +51,8 @@ USUAL: dict[str, Any] = {
     "approved": None,
     "strategy": None,
     "waves": [],
+    "group": None,
+    "services": [],
     "evidence": [],
     "warnings": ["beware"],
 }

@@ -201,6 +201,7 @@ SECTIONS: dict[str, type[schema.Section]] = {
     "`[services.NAME.hold]`": schema.Hold,
     "`[services.NAME.schema]`": schema.Schema,
     "`[services.NAME.notify]`": schema.Notify,
+    "`[groups.NAME]`": schema.Group,
     "`[environments.NAME]`": schema.Environment,
     "`[environments.NAME.regions.REGION]`": schema.Region,
     "`[environments.NAME.strategy]`": schema.Strategy,

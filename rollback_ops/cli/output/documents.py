@@ -45,6 +45,10 @@ def releases(found: Releases) -> Document:
     }
 
 
+def of_group(group: str, services: Mapping[str, Document]) -> Document:
+    return {"group": group, "services": dict(services)}
+
+
 def _survey(survey: Survey) -> Document:
     keys = ("host", "live", "releases", "units", "lease", "unfinished", "armed", "blockers", "warnings", "deploying")
     whole = asdict(survey)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from rollback_ops.cli.output import waves
+from rollback_ops.cli.output import groups, waves
 from rollback_ops.core import summary
 from rollback_ops.core.agreeing import agreeing
 from rollback_ops.core.errors import RollbackOpsError
@@ -97,19 +97,22 @@ def guarded(record: Record) -> Iterator[Line]:
     """Show the result of a guard: healthy, or what became of the rollback."""
     if record.outcome == "nothing_to_do":
         told = record.hosts[0].detail if record.hosts else "nothing to do"
-        yield Line(f"✓ {told}: {record.from_.label}  ({record.environment}, {record.duration_seconds:.1f} s)", "good")
+        what = record.service if record.services else record.from_.label
+        yield Line(f"✓ {told}: {what}  ({record.environment}, {record.duration_seconds:.1f} s)", "good")
         return
     if record.outcome == "succeeded":
-        yield Line(f"✗ {record.from_.label} was unhealthy and was rolled back ({record.trigger})", "bad")
+        what = record.from_.label or record.service
+        yield Line(f"✗ {what} was unhealthy and was rolled back ({record.trigger})", "bad")
     yield from result(record)
 
 
 def _details(record: Record) -> Iterator[Line]:
-    yield from (Line(f"  {told}") for told in waves.strategy(record))
+    yield from (Line(f"  {told}") for told in (*waves.strategy(record), *groups.order(record)))
+    yield from (Line(f"  {told}") for told in groups.services(record))
     yield from (Line(f"  {told}", "faint") for told in waves.waves(record))
-    for group in agreeing(record.hosts, lambda host: (host.outcome, host.detail.replace(host.host, ""))):
+    for group in agreeing(record.hosts, lambda host: (host.service, host.outcome, host.detail.replace(host.host, ""))):
         yield from _host(group, alone=len(record.hosts) == 1, would=record.dry_run)
-    yield from (Line(f"  {told}", "bad") for told in waves.ending(record))
+    yield from (Line(f"  {told}", "bad") for told in (*waves.ending(record), *groups.ending(record)))
     yield from _not_chosen(record)
     if hold := record.hold:
         yield Line(f"  held until {hold.until[:16].replace('T', ' ')} UTC: {summary.held(hold)}")
@@ -138,7 +141,7 @@ def _without_host(record: Record, warning: str) -> str:
 
 def _host(hosts: Sequence[HostRecord], *, alone: bool, would: bool) -> Iterator[Line]:
     """Show one host, or many that ended in the same way."""
-    host, name = hosts[0], hosts[0].host if len(hosts) == 1 else f"{len(hosts)} hosts"
+    host, name = hosts[0], hosts[0].label if len(hosts) == 1 else _several(hosts)
     times = sorted(host.downtime_seconds for host in hosts if host.downtime_seconds is not None)
     spread = " to ".join(dict.fromkeys(f"{seconds:.2f}" for seconds in (*times[:1], *times[-1:])))
     down = f", down for {spread} s" if times else ""
@@ -148,6 +151,10 @@ def _host(hosts: Sequence[HostRecord], *, alone: bool, would: bool) -> Iterator[
         # In a dry run, a host without any detail is one that would be switched.
         outcome = "would be switched" if would and style == told == "" else host.outcome.replace("_", " ")
         yield Line(f"  {name}: {outcome}{down}{told}", style)
+
+
+def _several(hosts: Sequence[HostRecord]) -> str:
+    return f"{hosts[0].service} on {len(hosts)} hosts" if hosts[0].service else f"{len(hosts)} hosts"
 
 
 def count(phase: str, done: int, hosts: int) -> Line:
@@ -179,8 +186,10 @@ def first_aid(record: Record, commands: Sequence[str], *, local: bool) -> Iterat
     for host in down:
         for command in commands:
             yield Line(f"  {command}" if local else f"  {_login(host)} {shlex.quote(command)}")
-    yield Line(f"  rollback-ops list {record.environment}")
-    yield Line(f"  rollback-ops rollback {record.environment} --backup NAME --reason TEXT")
+    group = f" --group {record.service}" if record.services else ""
+    yield Line(f"  rollback-ops list {record.environment}{group}")
+    if not group:
+        yield Line(f"  rollback-ops rollback {record.environment} --backup NAME --reason TEXT")
 
 
 def top(lines: Iterable[Line], first_aid: Iterable[Line]) -> list[str]:
@@ -411,7 +420,7 @@ def size(kib: int | None) -> str:
 
 # --- history ---------------------------------------------------------------------------------------------
 
-_HISTORY_COLUMNS = ("TIME", "ENV", "FROM", "TO", "OUTCOME", "SECONDS", "BY", "REASON")
+_HISTORY_COLUMNS = ("TIME", "ENV", "FROM", "TO", "OUTCOME", "SECONDS", "HOW", "BY", "REASON")
 
 
 def history(records: Iterable[Record]) -> tuple[Sequence[str], list[list[str]]]:
@@ -424,11 +433,21 @@ def history(records: Iterable[Record]) -> tuple[Sequence[str], list[list[str]]]:
             r.to.label or "",
             r.outcome.replace("_", " "),
             f"{r.duration_seconds:.1f}",
+            _how(r),
             r.actor,
             r.reason[:60],
         ]
         for r in records
     ]
+
+
+def _how(record: Record) -> str:
+    """Say of which group a rollback was, how many of its waves began, and in which regions; empty for the others."""
+    begun = [wave for wave in record.waves if wave.outcome != "not_begun"]
+    regions = dict.fromkeys(host.region for host in record.hosts if host.region)
+    parts = [f"{record.service} of group {record.group.name}"] if record.group else []
+    parts += [f"{len(begun)} of {len(record.waves)} waves"] if record.waves else []
+    return ", ".join([*parts, *([f"in {'+'.join(regions)}"] if regions else [])])
 
 
 def stats(found: Statistics) -> Iterator[Line]:

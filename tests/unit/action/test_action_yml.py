@@ -27,9 +27,9 @@ ACTION = yaml.safe_load((PROJECT / "action.yml").read_text())
 
 # From the contract, to the letter.
 INPUTS = [
-    "environment", "command", "service", "release", "backup", "reason", "bad", "approved", "emergency", "dry-run",
-    "if-current", "region", "exclude-region", "wait", "ignore-deploy-lock", "trigger", "for", "lift", "revision",
-    "since", "rehearse", "config", "ssh-key", "ssh-key-passphrase", "ssh-certificate", "known-hosts",
+    "environment", "command", "service", "group", "release", "backup", "reason", "bad", "approved", "emergency",
+    "dry-run", "if-current", "region", "exclude-region", "wait", "ignore-deploy-lock", "trigger", "for", "lift",
+    "revision", "since", "rehearse", "config", "ssh-key", "ssh-key-passphrase", "ssh-certificate", "known-hosts",
     "webhook-url", "webhook-format", "metrics-token", "token", "record-deployment", "upload-artifact", "artifact-name",
     "python-path",
 ]  # fmt: skip

@@ -27,15 +27,15 @@ ON_HOSTS = {"--service", *WHERE, "--json", "--config"}
 # The contract: the options of each command, besides --help.
 COMMANDS: dict[str, set[str]] = {
     "rollback": ON_HOSTS
-    | {"--backup", "--to", "--reason", "--bad", "--approved", "--emergency", "--dry-run", "--if-current", "--wait"}
-    | {"--ignore-deploy-lock", "--ignore-schema", "--trigger", "--record"},
+    | {"--group", "--backup", "--to", "--reason", "--bad", "--approved", "--emergency", "--dry-run", "--if-current"}
+    | {"--wait", "--ignore-deploy-lock", "--ignore-schema", "--trigger", "--record"},
     "resume": ON_HOSTS | {"--reason", "--ignore-schema", "--wait", "--ignore-deploy-lock", "--record"},
-    "list": ON_HOSTS,
-    "check": ON_HOSTS | {"--backup", "--to", "--ignore-deploy-lock"},
-    "verify": ON_HOSTS | {"--since"},
+    "list": ON_HOSTS | {"--group"},
+    "check": ON_HOSTS | {"--group", "--backup", "--to", "--ignore-deploy-lock"},
+    "verify": ON_HOSTS | {"--group", "--since"},
     "advise": ON_HOSTS | {"--since"},
     "outlook": ON_HOSTS | {"--revision"},
-    "guard": ON_HOSTS | {"--since", "--rehearse", "--window", "--wait", "--ignore-deploy-lock", "--record"},
+    "guard": ON_HOSTS | {"--group", "--since", "--rehearse", "--window", "--wait", "--ignore-deploy-lock", "--record"},
     "seal": ON_HOSTS,
     "mark": ON_HOSTS | {"--reason"},
     "hold": ON_HOSTS | {"--reason", "--for", "--lift"},

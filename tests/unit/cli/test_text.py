@@ -315,8 +315,18 @@ def test_the_history_has_a_row_for_each_record() -> None:
     columns, rows = shown.history([record(outcome="verification_failed")])
     assert len(columns) == len(rows[0])
     assert rows == [
-        ["2024-01-02 03:04:05", "prod", "b3", "b2", "verification failed", "1.5", "alice", "logins fail"],
+        ["2024-01-02 03:04:05", "prod", "b3", "b2", "verification failed", "1.5", "", "alice", "logins fail"],
     ]
+
+
+def test_the_history_shows_groups_waves_and_regions() -> None:
+    waves = [{"number": n, "outcome": word} for n, word in ((1, "succeeded"), (2, "not_begun"), (3, "not_begun"))]
+    host = record().hosts[0]
+    told = record(waves=waves, group={"name": "shop", "run": "r"}).model_copy(
+        update={"hosts": tuple(host.model_copy(update={"region": region}) for region in ("eu", "us", "eu"))}
+    )
+    columns, (row,) = shown.history([told])
+    assert row[columns.index("HOW")] == "bot of group shop, 1 of 3 waves, in eu+us"
 
 
 def test_statistics_end_with_an_alert_below_90_percent() -> None:

@@ -246,6 +246,8 @@ def test_the_record_has_the_facts_of_the_run_and_its_results() -> None:
         "approved": None,
         "strategy": None,
         "waves": (),
+        "group": None,
+        "services": (),
         "evidence": (),
         "warnings": ("beware",),
     }

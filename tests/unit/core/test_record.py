@@ -20,9 +20,9 @@ from tests.support.records import USUAL, record
 KEYS = """
     schema_version id service environment mode dry_run trigger reason actor run_url started_at finished_at
     duration_seconds outcome exit_code from to rejected hosts deployment superseded_by hold plan approved strategy waves
-    evidence warnings
+    group services evidence warnings
 """
-KEYS_OF_A_HOST = "host outcome from to downtime_seconds steps checks detail region superseded_by"
+KEYS_OF_A_HOST = "host outcome from to downtime_seconds steps checks detail region service superseded_by"
 MODES = "standard emergency targeted"
 OUTCOMES = """
     succeeded nothing_to_do verification_failed health_unknown restored failed refused partial superseded cancelled
@@ -133,6 +133,8 @@ JSON_TYPES: dict[str, Any] = {
 
 def conforms(value: Any, rule: dict[str, Any], whole: dict[str, Any]) -> bool:
     """As much of JSON Schema as our own schema uses."""
+    if rule.get("$ref") == "#":
+        return conforms(value, whole, whole)
     if "$ref" in rule:
         return conforms(value, whole["$defs"][rule["$ref"].rsplit("/", 1)[-1]], whole)
     if "anyOf" in rule:

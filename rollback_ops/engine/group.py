@@ -1,0 +1,271 @@
+"""The rollback of a group: all services are asked before any is changed, then they are changed step by step.
+
+Hosts are transactions, and groups are not: when a service fails, no other one is changed, and the record says which
+services are where. With ``restores``, those that are done go back to where they started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from rollback_ops.core import group as told
+from rollback_ops.core.errors import Cancelled, RollbackOpsError
+from rollback_ops.core.outcome import record_of
+from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal
+from rollback_ops.core.ports import Announcer, Progress
+from rollback_ops.core.record import GroupRecord, Record
+from rollback_ops.core.run import Attempt, rfc3339
+from rollback_ops.core.services import Steps, change_steps
+from rollback_ops.core.tasks import Cancellation, each
+from rollback_ops.core.verified_set import (
+    Options,
+    Target,
+    VerifiedSet,
+    Version,
+    asked_set,
+    choose_set,
+    options,
+    read_sets,
+)
+from rollback_ops.engine.fleet import Fleet
+from rollback_ops.engine.rollback import Rollback
+from rollback_ops.engine.spec import RollbackSpec
+
+_UNTIL_THEY_END = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSpec:
+    """What is asked of a group. ``start``: the steps in which its services start.
+
+    ``asked`` names the release of each service; empty: the last set that was verified together. ``accused`` are the
+    services that are unhealthy, when a guard began it.
+    """
+
+    run: str
+    name: str
+    environment: str
+    start: Steps
+    together: bool = False
+    restores: bool = False
+    emergency: bool = False
+    asked: Mapping[str, str] = field(default_factory=dict)
+    accused: frozenset[str] = frozenset()
+
+
+class GroupRollback:
+    """One rollback of a group. ``services`` has what each of its services is asked, and its hosts."""
+
+    def __init__(
+        self,
+        spec: GroupSpec,
+        services: Mapping[str, tuple[RollbackSpec, Fleet]],
+        announcer: Announcer,
+        progress: Progress,
+        cancellation: Cancellation,
+    ) -> None:
+        self._spec = spec
+        self._services = {n: Rollback(one, fleet, _Part(self, n)) for n, (one, fleet) in services.items()}
+        for name, run in self._services.items():
+            run.state.blameless = bool(spec.accused) and name not in spec.accused
+        self._announcer = announcer
+        self._progress = progress
+        self._cancellation = cancellation
+        self._changing: dict[str, Record] = {}
+        self._steps: Steps = ()
+        self._warnings: list[str] = []
+        self._note(GroupRecord(name=spec.name, run=spec.run))
+
+    def roll_back(self) -> Record:
+        """Roll the services back. Nothing is raised: the record says what became of it."""
+        try:
+            self._prepare()
+            if not self._refuse_together():
+                self._carry_out()
+        except Cancelled as cancelled:
+            for one in self._services.values():
+                one.state.cancelled = one.state.cancelled or cancelled.exit_code
+        finally:
+            for one in self._services.values():
+                one.fleet.release()
+        return self._record()
+
+    def changing(self, service: str, record: Record) -> None:
+        """Tell others that a service is about to be changed: the record that holds if the program is killed."""
+        self._changing[service] = record
+        records = {name: self._changing.get(name) or record_of(run.state) for name, run in self._services.items()}
+        group = told.with_services(self._group, records)
+        self._announcer.changing(told.group_record(group, list(records.values()), self._warnings))
+
+    def _prepare(self) -> None:
+        """Survey all services, choose one set of releases, and ask everything before any service is stopped."""
+        self._each(self._services, Rollback.survey)
+        self._each(self._services, Rollback.wait)
+        surveyed = {n: list(r.state.surveys.values()) for n, r in self._services.items()}
+        found = {n: options(surveyed[n], replace(r.spec.selection, backup="")) for n, r in self._services.items()}
+        target = self._target(found)
+        if isinstance(target, NothingToDo | Refusal):
+            for run in self._services.values():
+                run.state.decision = target
+            return
+        self._warnings += target.warnings
+        self._note(self._group.model_copy(update={"verified_set": target.verified_by or None}))
+        going = [name for name in self._services if not self._stays(name, found[name], target)]
+        self._each(going, Rollback.plan)
+
+    def _target(self, found: Mapping[str, Options]) -> Target | Refusal | NothingToDo:
+        if blocked := [name for name, one in found.items() if one.blocked]:
+            return self._refusal({name: why for name in blocked if (why := found[name].blocked)})
+        if idle := next((one.idle for one in found.values() if one.idle), None):
+            return idle
+        spec = self._spec
+        if spec.asked:
+            return asked_set(spec.name, found, spec.asked, together=spec.together)
+        journals = [run.fleet.journals(run.state.surveys) for run in self._services.values()]
+        lines = [line for journal in journals for found_ in journal.values() for line in found_]
+        sets = read_sets(lines, spec.name, spec.environment, self._services)
+        return choose_set(spec.name, found, sets, together=spec.together)
+
+    def _stays(self, name: str, found: Options, target: Target) -> bool:
+        """Give a service its target. One that runs it already is only verified."""
+        run, label = self._services[name], target.labels.get(name, "")
+        surveys = list(run.state.surveys.values())
+        if not label or not found.runs(label) or any(survey.interrupted for survey in surveys):
+            run.spec = replace(run.spec, selection=replace(run.spec.selection, backup=label))
+            return False
+        why = f"{label} is live there already"
+        hosts = tuple(HostPlan(s.host, s.live, "leave", s.live.name, why) for s in surveys)
+        run.state.decision = plan = Plan(label, found.revisions.get(label, ""), hosts)
+        if not run.spec.info.dry_run and not self._spec.emergency:
+            run.attempt = Attempt(plan)
+        return True
+
+    def _refuse_together(self) -> bool:
+        """Return whether nothing is changed. One refusal refuses all, and so does one that has nothing to do."""
+        decisions = {name: run.state.decision for name, run in self._services.items()}
+        refusals = {name: one for name, one in decisions.items() if isinstance(one, Refusal)}
+        idle = next((one for one in decisions.values() if isinstance(one, NothingToDo)), None)
+        if not refusals and not idle:
+            return False
+        whole = self._refusal(refusals) if refusals else idle
+        for name, run in self._services.items():
+            run.attempt = None
+            if name not in refusals:
+                run.state.decision = whole
+        return True
+
+    def _refusal(self, refusals: Mapping[str, Refusal]) -> Refusal:
+        why = "; ".join(f"{name}: {one.why}" for name, one in refusals.items())
+        return Refusal(f"{self._spec.name} is changed as a whole or not at all, and {why}")
+
+    def _carry_out(self) -> None:
+        """Change the services step by step, until all are done or one has failed."""
+        self._steps = self._order()
+        self._note(self._group.model_copy(update={"steps": self._steps}))
+        begun: list[tuple[str, ...]] = []
+        for step in self._steps:
+            going = [name for name in step if self._services[name].attempt]
+            if not going:
+                continue
+            begun.append(step)
+            self._progress.phase("service", f"{', '.join(going)} of {self._spec.name}")
+            self._each(going, _change, finish=True)
+            for name in going:
+                self._changing.pop(name, None)
+            self._cancellation.check()
+            if failed := [host for name in going for host in told.failed_hosts(record_of(self._services[name].state))]:
+                self._stop(f"{', '.join(failed)} failed", begun)
+                return
+
+    def _order(self) -> Steps:
+        """Return the steps of this run: dependents first on the way to older releases. In an emergency, all at once."""
+        names = set(self._services)
+        start = tuple(tuple(name for name in step if name in names) for step in self._spec.start)
+        if self._spec.emergency:
+            self._warnings.append("the order of the services was ignored (emergency): all at the same time")
+            return (tuple(name for step in start for name in step),)
+        plans = [run.state.decision for run in self._services.values() if isinstance(run.state.decision, Plan)]
+        ways = [host.forward for plan in plans for host in plan.with_action("switch")]
+        return change_steps(tuple(filter(None, start)), forward=bool(ways) and all(ways))
+
+    def _stop(self, why: str, begun: Sequence[tuple[str, ...]]) -> None:
+        """Begin no other service. Those that were changed go back, where the settings say so, in the other order."""
+        self._note(self._group.model_copy(update={"stopped": why}))
+        self._progress.phase("stop", why)
+        if self._spec.restores:
+            for step in reversed(begun):
+                self._each(step, lambda run: run.go_back(why), finish=True)
+
+    def _record(self) -> Record:
+        """Write the records of the services, and the set where it was verified together. Returns the group's record."""
+        drafts = {name: record_of(run.state) for name, run in self._services.items()}
+        self._note(told.with_services(self._group, drafts))
+        records = [run.record() for run in self._services.values()]
+        if self._all_healthy():
+            versions = {name: _target_of(run) for name, run in self._services.items()}
+            fleets = {name: (run.fleet, list(run.state.surveys)) for name, run in self._services.items()}
+            self._warnings += note_set(self._spec, versions, fleets)
+        return told.group_record(self._group, records, self._warnings)
+
+    def _all_healthy(self) -> bool:
+        last = {name: run.state.attempts[-1] for name, run in self._services.items() if run.state.attempts}
+        hosts = {name: run.state.host_names for name, run in self._services.items()}
+        whole = len(last) == len(hosts) and not any(attempt.goes_back for attempt in last.values())
+        return whole and all(last[n].serves(host) for n, one in hosts.items() for host in one)
+
+    def _note(self, group: GroupRecord) -> None:
+        self._group = group
+        for run in self._services.values():
+            run.state.group = group
+
+    def _each(self, names: Iterable[str], work: Callable[[Rollback], None], *, finish: bool = False) -> None:
+        """Do the work for several services at the same time. Raises ``Cancelled``."""
+        for found in each(
+            names, lambda n: work(self._services[n]), _UNTIL_THEY_END, self._cancellation, finish=finish
+        ).values():
+            if isinstance(found, RollbackOpsError):
+                # Only a signal ends the wait. What is not done by then goes on on its host.
+                self._cancellation.check()
+                raise found
+
+
+def _change(run: Rollback) -> None:
+    """Change one service, in its own time. A signal ends its story, and others see that in its state."""
+    run.fleet.renew(run.spec.limits.total)
+    try:
+        run.carry_out()
+    except Cancelled as cancelled:
+        run.state.cancelled = cancelled.exit_code
+
+
+def _target_of(run: Rollback) -> Version:
+    plan = run.state.attempts[-1].plan
+    return Version(plan.release or plan.target_on(run.fleet.names[0]), plan.revision)
+
+
+def note_set(
+    spec: GroupSpec, versions: Mapping[str, Version], fleets: Mapping[str, tuple[Fleet, Sequence[str]]]
+) -> list[str]:
+    """Note in the journals of all hosts which releases were verified together. Returns warnings."""
+    line = VerifiedSet(spec.run, spec.name, spec.environment, rfc3339(datetime.now(UTC)), versions).line()
+    return [
+        f"{name}: {host} could not store which releases were verified together: {error.without(host)}"
+        for name, (fleet, hosts) in fleets.items()
+        for host, error in fleet.note(spec.run, hosts, line).items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The announcer of one service: the group tells it all together."""
+
+    group: GroupRollback
+    service: str
+
+    def changing(self, provisional: Record, /) -> None:
+        self.group.changing(self.service, provisional)
+
+    def changed(self) -> None:
+        """Nothing: the deployments are recorded when the group has ended."""
