@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rollback_ops.commands.context import Context
-from rollback_ops.commands.run import fetched_by, fleet_of, spec_of
+from rollback_ops.commands.run import fleet_of, spec_of
 from rollback_ops.config.log_patterns import WARNING
 from rollback_ops.config.reason import Reason
 from rollback_ops.core.advice import CALLS_FOR_ROLLBACK, Advice, Observed
@@ -24,7 +24,8 @@ from rollback_ops.core.tasks import Cancellation
 from rollback_ops.core.templates import Template, templates
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.guard import diagnosed, watch
-from rollback_ops.engine.metrics import Deployed, World, deployed_on, look_at_metrics
+from rollback_ops.engine.metering import world
+from rollback_ops.engine.metrics import Deployed, deployed_on, look_at_metrics
 from rollback_ops.engine.preflight import choose
 from rollback_ops.engine.rollback import survey
 from rollback_ops.engine.spec import RollbackSpec
@@ -71,8 +72,7 @@ def advise(context: Context, progress: Progress, cancellation: Cancellation) -> 
         survey(fleet, state)
         state.watched = watch(spec, fleet, state)
         deployed = deployed_on(state.surveys.values(), spec.selection.order, spec.deployed_at)
-        world = World(fleet.sample, fetched_by(context), fleet.pause)
-        evidence = look_at_metrics(spec.metrics, deployed, world) if state.surveys else ()
+        evidence = look_at_metrics(spec.metrics, deployed, world(spec, fleet)) if state.surveys else ()
         lines = [context.redact(line) for lines in fleet.logs(state.surveys).values() for line in lines]
         decision = choose(spec, fleet, list(state.surveys.values()), {})
     advice = by_the_matrix(_observed(spec, fleet, state, deployed, evidence, lines))
@@ -108,6 +108,7 @@ def _observed(
         trigger=diagnosis.trigger if diagnosis else None,
         failures=diagnosis.evidence if diagnosis else (),
         evidence=evidence,
+        degrading=frozenset(name for name, check in spec.metrics.items() if check.latency),
         marked_bad=sorted({f"{each.name}: {each.marked_why or 'no reason was given'}" for each in _bad(there)}),
         age=time.time() - deployed.since if deployed.since else None,
         warnings=sum(re.search(WARNING, line) is not None for line in lines),

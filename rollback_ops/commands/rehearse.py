@@ -11,7 +11,7 @@ from functools import partial
 from rollback_ops import checks
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
-from rollback_ops.commands.run import fetched
+from rollback_ops.commands.run import bucketed, fetched
 from rollback_ops.config import MetricCheck
 from rollback_ops.core.errors import Exit, RollbackOpsError, UsageError
 from rollback_ops.core.journal import read_journal
@@ -50,12 +50,18 @@ def rehearse(context: Context, cancellation: Cancellation) -> Rehearsed:
         journals = sort_answers(each(hosts, lambda name: hosts[name].journal(), SURVEY_WITHIN, cancellation))
     made = {*_deployments(answers.found.values()), *_changes(journals.found.values(), context.job.about)}
     now, seconds = time.time(), request.rehearse or 0.0
-    found = engine.rehearse(metrics, partial(_past, context), now, seconds, sorted(made), cancellation.check)
+    found = engine.rehearse(
+        metrics, partial(_past, context), partial(_buckets, context), now, seconds, sorted(made), cancellation.check
+    )
     return Rehearsed(request.environment, found, {**answers.lost, **journals.lost})
 
 
 def _past(context: Context, check: MetricCheck, query: str, seconds: float, at: float) -> Series:
     return fetched(context, check, query, seconds, at)
+
+
+def _buckets(context: Context, check: MetricCheck, query: str, seconds: float, at: float) -> Mapping[float, Series]:
+    return bucketed(context, check, query, seconds, at)
 
 
 def _with(check: MetricCheck, window: float | None) -> MetricCheck:

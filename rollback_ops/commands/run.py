@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from rollback_ops import checks
@@ -18,7 +19,7 @@ from rollback_ops.core.run import RunInfo, new_run
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.analysis.series import Series
 from rollback_ops.engine.fleet import Fleet
-from rollback_ops.engine.metrics import Fetch
+from rollback_ops.engine.metrics import Fetch, FetchBuckets
 from rollback_ops.engine.spec import RollbackSpec
 from rollback_ops.integrations.publish import Publisher
 
@@ -47,12 +48,27 @@ def spec_of(context: Context, reason: Reason) -> RollbackSpec:
         fetched_by(context),
         traffic_time=(hurried(service) if request.emergency else service).traffic_time,
         deployed_at=request.since,
+        buckets=buckets_by(context),
     )
 
 
 def fetched_by(context: Context) -> Fetch:
     """Return what reads stored metrics for a command."""
     return partial(fetched, context)
+
+
+def buckets_by(context: Context) -> FetchBuckets:
+    """Return what reads stored histograms for a command."""
+    return partial(bucketed, context)
+
+
+def bucketed(
+    context: Context, check: MetricCheck, query: str, seconds: float, at: float | None = None
+) -> Mapping[float, Series]:
+    """Read a histogram from Prometheus, as ``fetched`` does."""
+    from rollback_ops.integrations.prometheus import buckets
+
+    return buckets(check.url, query, seconds, context.secrets.metrics_token, check.timeout, at)
 
 
 def fetched(context: Context, check: MetricCheck, query: str, seconds: float, at: float | None = None) -> Series:

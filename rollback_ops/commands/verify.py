@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rollback_ops import checks
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
-from rollback_ops.commands.run import fetched_by
+from rollback_ops.commands.run import buckets_by, fetched_by
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Claim, Verification
 from rollback_ops.core.model import HostCommand, Note, ServiceState, Survey
@@ -106,7 +106,7 @@ def _judged(
         cancellation.check()
 
     deployed = deployed_on([surveys[name] for name in found], context.job.service.order, context.request.since)
-    shown = watch_metrics(metrics, deployed, World(ask, fetched_by(context), pause))
+    shown = watch_metrics(metrics, deployed, World(ask, fetched_by(context), pause, buckets=buckets_by(context)))
     newest = {name for name in found if deployed.lives[name] == deployed.newest}
     return {n: with_evidence(v, shown) if n in newest else v for n, v in found.items()}
 

@@ -141,6 +141,7 @@ _KEYS_OF_SOURCE = {
     "journal": ("errors", "total"),
     "command": ("run",),
 }
+_OF_LATENCY = ("url", "latency")
 # Without the time before, the counts of so many ticks have to show how much errors come in bursts.
 _LEAST_TICKS = {"control": 8, "before": 2}
 
@@ -148,7 +149,8 @@ _LEAST_TICKS = {"control": 8, "before": 2}
 class MetricCheck(CheckSettings):
     """A check of counts of events, and of the bad ones among them, which ``guard`` and ``verify`` watch for a while.
 
-    ``errors`` and ``total`` are series of Prometheus, or patterns of lines. Only differences count.
+    ``errors`` and ``total`` are series of Prometheus, or patterns of lines; ``latency`` are the buckets of a histogram
+    of Prometheus. Only differences count. ``after_rollback``: also watched after a rollback.
     """
 
     kind: Literal["metric"]
@@ -159,6 +161,8 @@ class MetricCheck(CheckSettings):
     run: Command = ""
     errors: CheckLine = ""
     total: CheckLine = ""
+    latency: CheckLine = ""
+    after_rollback: bool = False
     alpha: float = Field(0.01, ge=0.0001, le=0.2)
     floor: float = Field(0.001, ge=0, le=0.5)
     tick: Limit = 15.0
@@ -168,11 +172,13 @@ class MetricCheck(CheckSettings):
 
     @model_validator(mode="after")
     def _only_what_the_source_takes(self) -> MetricCheck:
-        needed = _KEYS_OF_SOURCE[self.source]
-        for key in ("url", "file", "run", "errors", "total"):
+        of_latency = self.source == "prometheus" and self.latency
+        needed = _OF_LATENCY if of_latency else _KEYS_OF_SOURCE[self.source]
+        for key in ("url", "file", "run", "errors", "total", "latency"):
             if (key in needed) != bool(getattr(self, key)):
                 said = f"lacks {key}" if key in needed else f"has {key}"
-                raise ValueError(f'{said}: source = "{self.source}" takes {", ".join(needed)}')
+                also = ", or url and latency" if self.source == "prometheus" and not of_latency else ""
+                raise ValueError(f'{said}: source = "{self.source}" takes {", ".join(needed)}{also}')
         for key in CheckSettings.model_fields:
             if key in self.model_fields_set:
                 raise ValueError(f"has {key}, which a metric does not have: it has tick, warm_up and window")
@@ -184,11 +190,18 @@ class MetricCheck(CheckSettings):
             if self.baseline == "before":
                 raise ValueError('has baseline = "before", which only source = "prometheus" knows')
             return self
-        filled = [key for key in ("errors", "total") if "{release}" in getattr(self, key)]
-        if self.baseline == "control" and len(filled) < 2:
-            raise ValueError('lacks {release} in errors or total: baseline = "control" compares two releases')
+        queries = ("latency",) if self.latency else ("errors", "total")
+        filled = [key for key in queries if "{release}" in getattr(self, key)]
+        if self.baseline == "control" and len(filled) < len(queries):
+            raise ValueError(f'lacks {{release}} in {" or ".join(queries)}: baseline = "control" compares two releases')
         if self.baseline == "before" and filled:
             raise ValueError(f'has {{release}} in {filled[0]}: baseline = "before" compares the service with itself')
+        return self
+
+    @model_validator(mode="after")
+    def _past_can_be_had(self) -> MetricCheck:
+        if self.after_rollback and self.baseline != "before":
+            raise ValueError('has after_rollback, which needs baseline = "before": no host runs another release then')
         return self
 
     @model_validator(mode="after")

@@ -255,6 +255,7 @@ class EvidenceRecord(RecordPart):
     """What a metric shows. ``e_worse`` and ``e_not_worse`` are e-values: it takes ``needed`` to decide, at this alpha.
 
     ``new`` and ``old``: what was compared, in so many ``ticks`` and ``seconds``; ``bursts``: what divided the counts.
+    ``slower_than``: seconds from which on a request is bad, where the metric is a latency.
     """
 
     check: str
@@ -271,6 +272,7 @@ class EvidenceRecord(RecordPart):
     bursts: float = 1.0
     ticks: int = 0
     seconds: float = 0.0
+    slower_than: float | None = None
 
 
 class DeploymentRef(RecordPart):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from rollback_ops.core.record import HoldRecord, Outcome, Record
+    from rollback_ops.core.record import EvidenceRecord, HoldRecord, Outcome, Record
 
 
 class OutcomeSummary(NamedTuple):
@@ -137,3 +137,15 @@ def step_durations(record: Record) -> list[StepDuration]:
                 slowest[step.name] = max(slowest.get(step.name, took), took, key=lambda each: each.seconds)
     total = StepDuration("total", record.duration_seconds, _TOTAL_TARGETS[record.mode])
     return [*slowest.values(), total] if len(slowest) > 1 else []
+
+
+def evidence_summary(found: EvidenceRecord) -> str:
+    """Say what a metric shows, in one line: the counts, the e-values, what a verdict needs, and α."""
+    compared = f"{_share(found.new.bad, found.new.total)} now, {_share(found.old.bad, found.old.total)} before"
+    strength = f"e-value {found.e_worse:.3g} for worse, {found.e_not_worse:.3g} for not worse"
+    verdict = found.verdict.replace("_", " ")
+    return f"{found.check}: {verdict}: {compared}; {strength}; a verdict needs {found.needed:g} (α {found.alpha:g})"
+
+
+def _share(bad: float, total: float) -> str:
+    return f"{bad:g} of {total:g} bad" if total else "nothing counted"

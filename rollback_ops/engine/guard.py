@@ -23,7 +23,8 @@ from rollback_ops.core.versions import Versions
 from rollback_ops.engine.confirmation import keep, too_early
 from rollback_ops.engine.diagnosis import Diagnosis, diagnose, objection
 from rollback_ops.engine.fleet import Fleet
-from rollback_ops.engine.metrics import World, deployed_on, longest, unknown, watch_metrics, with_evidence
+from rollback_ops.engine.metering import world
+from rollback_ops.engine.metrics import deployed_on, longest, watch_metrics, with_evidence
 from rollback_ops.engine.readiness import few_left
 from rollback_ops.engine.rollback import roll_back, survey
 from rollback_ops.engine.spec import RollbackSpec
@@ -132,7 +133,7 @@ def _judge(spec: RollbackSpec, fleet: Fleet, state: RunState) -> tuple[str, Diag
         fleet.progress.phase("armed", told)
         state.warnings.append(told)
     fleet.extend(longest(spec.metrics))
-    found = watch_metrics(spec.metrics, deployed, World(fleet.sample, spec.fetch or unknown, fleet.pause))
+    found = watch_metrics(spec.metrics, deployed, world(spec, fleet))
     state.evidence = found
     judged = {n: each for n, each in state.watched.items() if deployed.lives[n] == deployed.newest}
     state.watched |= {name: with_evidence(each, found) for name, each in judged.items()}

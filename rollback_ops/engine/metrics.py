@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from rollback_ops.core.order import Order, Ranking, live_at
 from rollback_ops.core.record import CountRecord, EvidenceRecord
 from rollback_ops.core.versions import Versions
 from rollback_ops.engine.analysis.judge import Judge, judge
-from rollback_ops.engine.analysis.series import Series, counts, increases
+from rollback_ops.engine.analysis.series import Histogram, Series, counts, increases
 from rollback_ops.engine.analysis.values import Count, Judgement, Rules, Tick
 
 _HOUR = 3600.0
@@ -25,12 +26,17 @@ _NO_CONTROL = "no host runs another release to compare with; a canary wave leave
 Ask = Callable[[Sequence[HostCommand]], Mapping[str, ServiceState | RollbackOpsError]]
 # Reads the samples of a selector of the last so many seconds. Raises ``BadAnswer``.
 Fetch = Callable[[MetricCheck, str, float], Series]
+# Reads those of a histogram, by the upper bounds of its buckets. Raises ``BadAnswer``.
+FetchBuckets = Callable[[MetricCheck, str, float], Mapping[float, Series]]
+# The share of the old release's requests that are fast enough.
+FAST = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
     """What is live where. ``since`` is when the newest release became live, ``before`` when the one before it did.
 
+    ``compared_until``: when the hour ends that it is compared with, where that is not ``since``.
     ``lives`` maps hosts to labels of releases (``core.versions``), ``names`` to names, where these differ. Times in
     seconds since the epoch; 0 is unknown.
     """
@@ -40,6 +46,11 @@ class Deployed:
     since: float = 0.0
     before: float = 0.0
     names: Mapping[str, str] = field(default_factory=dict)
+    compared_until: float | None = None
+
+    @property
+    def baseline_ends(self) -> float:
+        return self.since if self.compared_until is None else self.compared_until
 
     @property
     def older(self) -> list[str]:
@@ -55,6 +66,7 @@ class World:
     fetch: Fetch
     pause: Callable[[float], None]
     now: Callable[[], float] = time.time
+    buckets: FetchBuckets | None = None
 
 
 def deployed_on(surveys: Iterable[Survey], order: Order | None, since: float | None = None) -> Deployed:
@@ -88,6 +100,7 @@ class _Meter(Protocol):
 
     trouble: str
     ends_at: float
+    slower_than: float | None
 
     @property
     def judgement(self) -> Judgement: ...
@@ -174,6 +187,7 @@ class _Counted:
     began: float
     trouble: str = ""
     last: dict[str, Count] = field(default_factory=dict)
+    slower_than: float | None = None
 
     def __post_init__(self) -> None:
         self._judge = Judge(self.rules)
@@ -228,6 +242,7 @@ class _Stored:
     world: World
     began: float
     trouble: str = ""
+    slower_than: float | None = None
 
     def __post_init__(self) -> None:
         self._since = self.deployed.since or self.began
@@ -238,16 +253,13 @@ class _Stored:
     def look(self, now: float) -> None:
         self.trouble = ""
         try:
-            new = self._counts(self.deployed.newest, now)
-            old = [self._counts(release, now) for release in self.deployed.older] if self._by_control else [new]
+            new, old = self._sides(now)
         except BadAnswer as error:
             self.trouble = error.message
             return
         if not any(new.values()):
-            self.trouble = "the query total returns no samples"
-        oldest = max(self._since - _HOUR, self.deployed.before) if not self._by_control else self._since - _HOUR
-        first = (oldest - self._since) / self.check.tick
-        before = [_sum(old, number) for number in sorted({n for each in old for n in each}) if first <= number < 0]
+            self.trouble = f"the query {'latency' if self.check.latency else 'total'} returns no samples"
+        before = [_sum(old, number) for number in sorted({n for each in old for n in each}) if number in self._hour]
         # The present tick has not ended yet.
         whole = [n for n in sorted(new) if n >= 0 and (n + 1) * self.check.tick <= now - self._since]
         ticks = [Tick((n + 1) * self.check.tick, new[n], _sum(old, n) if self._by_control else Count()) for n in whole]
@@ -257,14 +269,51 @@ class _Stored:
     def _by_control(self) -> bool:
         return self.rules.baseline == "control"
 
+    @property
+    def _hour(self) -> range:
+        """The ticks of the hour before: with the old release alone, where that is what is compared with."""
+        ends = min(self._since, self.deployed.baseline_ends or self._since)
+        begins = ends - _HOUR if self._by_control else max(ends - _HOUR, min(self.deployed.before, ends))
+        tick = self.check.tick
+        return range(math.ceil((begins - self._since) / tick), math.ceil((ends - self._since) / tick))
+
+    def _sides(self, now: float) -> tuple[dict[int, Count], list[dict[int, Count]]]:
+        """Return the counts of the new release, and of each old one; without a control, the same ones."""
+        older = self.deployed.older if self._by_control else []
+        if not self.check.latency:
+            new = self._counts(self.deployed.newest, now)
+            return new, [self._counts(release, now) for release in older] if self._by_control else [new]
+        new_times = self._histogram(self.deployed.newest, now)
+        old_times = [self._histogram(release, now) for release in older] if self._by_control else [new_times]
+        self.slower_than = _slow(old_times, self._hour)
+        return new_times.above(self.slower_than), [each.above(self.slower_than) for each in old_times]
+
+    def _seconds(self, now: float) -> float:
+        return now - min(self._since, self.deployed.baseline_ends or self._since) + _HOUR
+
+    def _histogram(self, release: str, now: float) -> Histogram:
+        if self.world.buckets is None:
+            raise BadAnswer("nothing reads histograms")
+        query = self.check.latency.replace("{release}", release)
+        return Histogram.of(self.world.buckets(self.check, query, self._seconds(now)), self._since, self.check.tick)
+
     def _counts(self, release: str, now: float) -> dict[int, Count]:
-        seconds = now - self._since + _HOUR
         read = (
-            self.world.fetch(self.check, query.replace("{release}", release), seconds)
+            self.world.fetch(self.check, query.replace("{release}", release), self._seconds(now))
             for query in (self.check.errors, self.check.total)
         )
         bad, total = (increases(series, self._since, self.check.tick) for series in read)
         return counts(bad, total)
+
+
+def _slow(histograms: Sequence[Histogram], ticks: range) -> float:
+    """Return the seconds from which on a request is slow: the bucket just above the 95th percentile of the old ones."""
+    bounds = [bound for each in histograms if (bound := each.bound_above(FAST, ticks)) is not None]
+    if not bounds:
+        raise BadAnswer("no request was counted in the hour before, so nothing says what is slow")
+    if max(bounds) == math.inf:
+        raise BadAnswer("the histogram has no bucket above the 95th percentile of the hour before: add larger ones")
+    return max(bounds)
 
 
 def _sum(sides: Sequence[Mapping[int, Count]], number: int) -> Count:
@@ -278,7 +327,7 @@ def _evidence(name: str, check: MetricCheck, rules: Rules, meter: _Meter, second
         source=check.source,
         baseline=check.baseline,
         verdict=found.verdict,
-        detail=_words(found, meter.trouble),
+        detail=_words(found, meter.trouble, meter.slower_than),
         alpha=rules.alpha,
         needed=found.needed,
         e_worse=float(f"{found.e_worse:.4g}"),
@@ -288,12 +337,14 @@ def _evidence(name: str, check: MetricCheck, rules: Rules, meter: _Meter, second
         bursts=round(found.bursts, 3),
         ticks=found.ticks,
         seconds=round(seconds, 3),
+        slower_than=meter.slower_than,
     )
 
 
-def _words(found: Judgement, trouble: str) -> str:
+def _words(found: Judgement, trouble: str, slower_than: float | None) -> str:
     """Say what was compared and, when undecided, what a decision needs."""
-    compared = f"{_share(found.new)} now, {_share(found.old)} of the old release"
+    bad = "bad" if slower_than is None else f"slower than {slower_than:g} s"
+    compared = f"{_share(found.new, bad)} now, {_share(found.old, bad)} of the old release"
     if found.verdict != "undecided":
         return compared
     if trouble:
@@ -304,5 +355,5 @@ def _words(found: Judgement, trouble: str) -> str:
     return f"undecided: {compared}; {strength}; it takes {found.needed:g}: more traffic or a longer window"
 
 
-def _share(count: Count) -> str:
-    return f"{count.bad:g} of {count.total:g} bad ({count.rate:.2%})" if count.rate is not None else "nothing counted"
+def _share(count: Count, bad: str) -> str:
+    return f"{count.bad:g} of {count.total:g} {bad} ({count.rate:.2%})" if count.rate is not None else "nothing counted"

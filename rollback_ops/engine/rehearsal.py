@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from rollback_ops.config import MetricCheck
 from rollback_ops.core.errors import BadAnswer, UsageError
 from rollback_ops.core.intervals import share_at_least, share_at_most
 from rollback_ops.engine.analysis.replay import BASELINE, Moment, moments, replayed
-from rollback_ops.engine.analysis.series import Series, counts, increases
+from rollback_ops.engine.analysis.series import Histogram, Series, counts, increases
 from rollback_ops.engine.analysis.values import Count
-from rollback_ops.engine.metrics import rules_of
+from rollback_ops.engine.metrics import FAST, rules_of
 
 # Reads the samples of a selector in the last so many seconds before a moment. Raises ``BadAnswer``.
 FetchPast = Callable[[MetricCheck, str, float, float], Series]
+FetchPastBuckets = Callable[[MetricCheck, str, float, float], Mapping[float, Series]]
+# The counts of all ticks, as a moment sees them: what is slow depends on the hour before it.
+Past = Callable[[float], Mapping[int, Count]]
+# By how much each part (a query, or a bucket) grew in each tick.
+Growth = Mapping[float, Mapping[int, float]]
 
 # Seconds that one query covers, and seconds before it: the growth since the last sample before belongs to it.
 _CHUNK = 3600.0
@@ -60,6 +67,7 @@ class Rehearsal:
 def rehearse(
     metrics: Mapping[str, MetricCheck],
     fetch: FetchPast,
+    buckets: FetchPastBuckets,
     until: float,
     seconds: float,
     deployments: Sequence[float],
@@ -77,9 +85,9 @@ def rehearse(
     rules = {name: rules_of(check, len(metrics)) for name, check in able.items()}
     gaps: dict[str, None] = {}
     since = until - seconds
-    read = {name: _read(check, fetch, since, until, gaps, heed) for name, check in able.items()}
+    read = {name: _past(check, fetch, buckets, _Hours(since, until, gaps, heed)) for name, check in able.items()}
     found = [
-        Moment(at, {name: replayed(at, read[name], rules[name], check.tick) for name, check in able.items()})
+        Moment(at, {name: replayed(at, read[name](at), rules[name], check.tick) for name, check in able.items()})
         for at in moments(since, until, rules.values(), deployments)
     ]
     near = [made for made in deployments if since - BASELINE <= made <= until]
@@ -93,27 +101,59 @@ def _without_past(check: MetricCheck) -> str:
     return 'baseline = "control" compares two releases' if check.baseline == "control" else ""
 
 
-def _read(
-    check: MetricCheck, fetch: FetchPast, since: float, until: float, gaps: dict[str, None], heed: Callable[[], None]
-) -> Mapping[int, Count]:
-    """Return the counts of all ticks, hour by hour. An hour that cannot be read is a gap; several end the reading."""
-    found: dict[int, Count] = {}
-    failed = 0
-    for begins, ends in _chunks(since - BASELINE, until):
-        heed()
-        try:
-            read = [fetch(check, query, ends - begins + _OVERLAP, ends) for query in (check.errors, check.total)]
-        except BadAnswer as error:
-            gaps[error.message] = None
-            failed += 1
-            if failed >= _MOST_FAILURES:
-                break
-            continue
+@dataclass(frozen=True, slots=True)
+class _Hours:
+    """The time to read, hour by hour. An hour that cannot be read is a gap; several in a row end the reading."""
+
+    since: float
+    until: float
+    gaps: dict[str, None]
+    heed: Callable[[], None]
+
+    def growth(self, tick: float, read: Callable[[float, float], Mapping[float, Series]]) -> Growth:
+        """Return the growth of each part in each tick; ``read`` returns the series of the parts."""
+        found: dict[float, dict[int, float]] = {}
         failed = 0
-        bad, total = (increases(series, 0.0, check.tick) for series in read)
-        within = range(round(begins / check.tick), round(ends / check.tick))
-        found |= {number: each for number, each in counts(bad, total).items() if number in within}
-    return found
+        for begins, ends in _chunks(self.since - BASELINE, self.until):
+            self.heed()
+            try:
+                there = read(ends - begins + _OVERLAP, ends)
+            except BadAnswer as error:
+                self.gaps[error.message] = None
+                failed += 1
+                if failed >= _MOST_FAILURES:
+                    break
+                continue
+            failed = 0
+            within = range(round(begins / tick), round(ends / tick))
+            for part, series in there.items():
+                grown = increases(series, 0.0, tick)
+                found.setdefault(part, {}).update({n: each for n, each in grown.items() if n in within})
+        return found
+
+
+def _past(check: MetricCheck, fetch: FetchPast, buckets: FetchPastBuckets, hours: _Hours) -> Past:
+    if check.latency:
+        growth = hours.growth(check.tick, lambda seconds, at: buckets(check, check.latency, seconds, at))
+        return _slow(Histogram(growth), check.tick)
+    queries = (check.errors, check.total)
+    growth = hours.growth(
+        check.tick, lambda seconds, at: {n: fetch(check, query, seconds, at) for n, query in enumerate(queries)}
+    )
+    found = counts(growth.get(0.0, {}), growth.get(1.0, {}))
+    return lambda _: found
+
+
+def _slow(times: Histogram, tick: float) -> Past:
+    """Return the counts of slow requests. Without a bucket above the 95th percentile there is nothing to count."""
+    above = cache(times.above)
+
+    def past(at: float) -> Mapping[int, Count]:
+        first = round(at / tick)
+        bound = times.bound_above(FAST, range(first - round(BASELINE / tick), first))
+        return {} if bound is None or bound == math.inf else above(bound)
+
+    return past
 
 
 def _chunks(since: float, until: float) -> Iterator[tuple[float, float]]:

@@ -18,6 +18,7 @@ from rollback_ops.core.stored_plan import approves
 from rollback_ops.core.unfinished import going_on
 from rollback_ops.engine.change import change_all
 from rollback_ops.engine.fleet import Fleet
+from rollback_ops.engine.metering import watch_restored
 from rollback_ops.engine.preflight import choose
 from rollback_ops.engine.recovery import next_attempt, way_back_of
 from rollback_ops.engine.resuming import objection, overridden, take_up, without_plan
@@ -76,7 +77,9 @@ class Rollback:
     def carry_out(self) -> None:
         """Change the hosts and verify them, and make the further attempts that the settings ask for."""
         while attempt := self.attempt:
+            began = time.time()
             _carry_out(self.spec, self.fleet, self.state, attempt, self._announcer)
+            watch_restored(self.spec, self.fleet, self.state, attempt, began)
             if attempt.locked_out and (anew := begin_anew(self.spec, self.fleet, self.state, self._patience)):
                 self.spec = anew
                 self.plan()

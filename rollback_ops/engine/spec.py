@@ -25,8 +25,8 @@ class RollbackSpec:
 
     ``wait``: seconds to wait for a host that another run holds. None: until the lease of a dead owner is over.
     ``strategy``: None changes all hosts at the same time. ``regions`` maps hosts to their region, ``excluded`` are the
-    regions that were left out. ``metrics`` are watched by a guard, ``fetch`` reads those that are not on the hosts
-    (``engine.metrics``), and ``evidence`` is what a guard saw in them before this run.
+    regions that were left out. ``metrics`` are watched by a guard, ``fetch`` and ``buckets`` read those that are not on
+    the hosts (``engine.metrics``), and ``evidence`` is what a guard saw in them before this run.
     ``deployed_at``: when the live release was deployed (seconds since the epoch), where somebody says so.
     ``traffic_time``: seconds that each transaction may take beyond the limits, as its host is drained.
     """
@@ -51,6 +51,7 @@ class RollbackSpec:
     evidence: tuple[EvidenceRecord, ...] = ()
     traffic_time: float = 0.0
     deployed_at: float | None = None
+    buckets: Callable[[MetricCheck, str, float], Mapping[float, Series]] | None = None
 
 
 def for_host(spec: RollbackSpec, host: HostPlan, state: RunState) -> SwitchOrder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from rollback_ops.core.text import one_line
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+Samples = Sequence[Sequence[tuple[float, float]]]
+
 MOST_SAMPLES = 10_000
 _MOST_BYTES = 4_000_000
 _CLOCKS_DIFFER = 15.0
@@ -22,7 +24,7 @@ _REASONS = {401: "it refuses the token", 403: "it refuses the token", 400: "it d
 
 def samples(
     url: str, selector: str, seconds: float, token: SecretStr | None, timeout: float, at: float | None = None
-) -> Sequence[Sequence[tuple[float, float]]]:
+) -> Samples:
     """Return the samples of every series of the last ``seconds``: times (since the epoch) and values.
 
     ``at``: the seconds are those before this moment (since the epoch); None: before now.
@@ -30,6 +32,31 @@ def samples(
     Raises ``BadAnswer`` when Prometheus does not answer, refuses, or answers without counters. No text of an
     exception is shown: it may contain the token.
     """
+    return [values for _, values in _read(url, selector, seconds, token, timeout, at)]
+
+
+def buckets(
+    url: str, selector: str, seconds: float, token: SecretStr | None, timeout: float, at: float | None = None
+) -> Mapping[float, Samples]:
+    """Return the samples of a histogram by the upper bounds of its buckets (the label ``le``), as ``samples`` does.
+
+    Raises ``BadAnswer`` also for series that are no buckets.
+    """
+    found: dict[float, list[Sequence[tuple[float, float]]]] = {}
+    for labels, values in _read(url, selector, seconds, token, timeout, at):
+        try:
+            bound = float(labels["le"])
+        except (KeyError, TypeError, ValueError):
+            raise BadAnswer("the query latency returns series without le: it should select …_bucket") from None
+        found.setdefault(bound, []).append(values)
+    if found and math.inf not in found:
+        raise BadAnswer('the query latency returns no bucket with le="+Inf", which counts all requests')
+    return found
+
+
+def _read(
+    url: str, selector: str, seconds: float, token: SecretStr | None, timeout: float, at: float | None
+) -> list[tuple[Mapping[str, Any], Sequence[tuple[float, float]]]]:
     import requests
 
     query = {"query": f"{selector}[{math.ceil(seconds)}s]"} | ({} if at is None else {"time": f"{at:.3f}"})
@@ -72,13 +99,14 @@ def _check(answer: Any, now: float) -> None:
         raise BadAnswer(f"Prometheus' clock differs from this machine's by {abs(theirs - now):.0f} s")
 
 
-def _series(document: Any) -> Sequence[Sequence[tuple[float, float]]]:
+def _series(document: Any) -> list[tuple[Mapping[str, Any], Sequence[tuple[float, float]]]]:
+    """Return each series with its labels."""
     data = document["data"]
     if document["status"] != "success" or data["resultType"] != "matrix":
         raise ValueError
     if sum(len(each["values"]) for each in data["result"]) > MOST_SAMPLES:
         raise BadAnswer(f"the query matches more than {MOST_SAMPLES:,} samples: let it match fewer series")
-    return [[_sample(*pair) for pair in each["values"]] for each in data["result"]]
+    return [(each.get("metric", {}), [_sample(*pair) for pair in each["values"]]) for each in data["result"]]
 
 
 def _sample(at: float, value: str) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from email.utils import formatdate
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from rollback_ops.core.errors import BadAnswer
-from rollback_ops.integrations.prometheus import MOST_SAMPLES, samples
+from rollback_ops.integrations.prometheus import MOST_SAMPLES, buckets, samples
 from tests.support.http_server import serving
 
 TOKEN = SecretStr("s3cr3t-token")
@@ -74,3 +75,28 @@ def test_what_is_no_range_of_counts_is_one_clear_message(said: bytes, told: str)
 
 def test_a_clock_that_differs_a_little_is_no_trouble() -> None:
     assert ask(answer(matrix(), date=formatdate(usegmt=True)))[0] == []
+
+
+# --- histograms ------------------------------------------------------------------------------------------
+
+
+def histogram(*series: tuple[dict[str, str], list[tuple[float, str]]]) -> dict[str, Any]:
+    result = [{"metric": labels, "values": values} for labels, values in series]
+    return {"status": "success", "data": {"resultType": "matrix", "result": result}}
+
+
+def ask_for_buckets(said: bytes) -> Any:
+    with serving(said) as server:
+        return buckets(f"http://127.0.0.1:{server.port}/", "b", 90.2, None, 5.0)
+
+
+def test_the_buckets_of_a_histogram_are_read_by_their_bounds() -> None:
+    said = histogram(({"le": "0.5", "i": "1"}, [(1, "2")]), ({"le": "0.5"}, [(1, "3")]), ({"le": "+Inf"}, [(1, "9")]))
+    assert ask_for_buckets(answer(said)) == {0.5: [[(1.0, 2.0)], [(1.0, 3.0)]], math.inf: [[(1.0, 9.0)]]}
+    assert ask_for_buckets(answer(histogram())) == {}
+
+
+@pytest.mark.parametrize("labels", [{}, {"le": "fast"}, {"le": "0.5"}], ids=["no le", "no number", "no +Inf"])
+def test_series_that_are_no_histogram_are_one_clear_message(labels: dict[str, str]) -> None:
+    with pytest.raises(BadAnswer, match="le"):
+        ask_for_buckets(answer(histogram((labels, [(1, "2")]))))

@@ -10,7 +10,7 @@ from rollback_ops.cli.actions.markdown import bounded, code, link, table, words
 from rollback_ops.cli.output import waves
 from rollback_ops.core.agreeing import agreeing
 from rollback_ops.core.model import PERSONAL_TRIGGERS
-from rollback_ops.core.record import HostRecord, Record, ReleaseRef
+from rollback_ops.core.record import EvidenceRecord, HostRecord, Record, ReleaseRef
 from rollback_ops.core.summary import held, outcome_summary, step_durations, target_label, verification_summary
 
 # Over 1 MiB GitHub drops the whole of it.
@@ -32,6 +32,7 @@ def summary(record: Record, repository: str = "") -> str:
         _section("Waves", _waves(record)),
         _section("Hosts", _hosts(record)),
         _section("Checks", _checks(record)),
+        _section("Metrics", _evidence(record) if record.evidence else ()),
         _section("Duration", _times(record)),
         _section("Warnings", _listed(code(warning, 500) for warning in record.warnings)),
         _section("Not chosen", _listed(f"{code(r.release)}: {code(r.why)}" for r in record.not_chosen)),
@@ -155,6 +156,22 @@ def _checks(record: Record) -> Iterator[str]:
     )
     if len(every) > _MOST:
         yield from ("", f"and {len(every) - _MOST} more checks")
+
+
+def _evidence(record: Record) -> Iterator[str]:
+    """Show what each metric compared, its e-values, and what a verdict needs at this α."""
+    columns = ("Metric", "Verdict", "Now", "Before", "e-value: worse", "not worse", "Needed", "α")
+    yield from table(columns, map(_metric, record.evidence[:_MOST]))
+    yield from (
+        "",
+        *(f"- {code(f'{each.check}: {each.detail}', 500)}" for each in record.evidence[:_MOST] if each.detail),
+    )
+
+
+def _metric(found: EvidenceRecord) -> tuple[str, ...]:
+    sides = (f"{side.bad:g} of {side.total:g}" if side.total else "" for side in (found.new, found.old))
+    numbers = (f"{found.e_worse:.3g}", f"{found.e_not_worse:.3g}", f"{found.needed:g}", f"{found.alpha:g}")
+    return code(found.check), found.verdict.replace("_", " "), *sides, *numbers
 
 
 def _times(record: Record) -> Iterator[str]:

@@ -99,6 +99,7 @@ def guarded(record: Record) -> Iterator[Line]:
         told = record.hosts[0].detail if record.hosts else "nothing to do"
         what = record.service if record.services else record.from_.label
         yield Line(f"✓ {told}: {what}  ({record.environment}, {record.duration_seconds:.1f} s)", "good")
+        yield from (Line(f"  {summary.evidence_summary(each)}") for each in record.evidence)
         return
     if record.outcome == "succeeded":
         what = record.from_.label or record.service
@@ -112,6 +113,7 @@ def _details(record: Record) -> Iterator[Line]:
     yield from (Line(f"  {told}", "faint") for told in waves.waves(record))
     for group in agreeing(record.hosts, lambda host: (host.service, host.outcome, host.detail.replace(host.host, ""))):
         yield from _host(group, alone=len(record.hosts) == 1, would=record.dry_run)
+    yield from (Line(f"  {summary.evidence_summary(each)}") for each in record.evidence)
     yield from (Line(f"  {told}", "bad") for told in (*waves.ending(record), *groups.ending(record)))
     yield from _not_chosen(record)
     if hold := record.hold:

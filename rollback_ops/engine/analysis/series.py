@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from rollback_ops.engine.analysis.values import Count
@@ -37,3 +38,25 @@ def counts(bad: Mapping[int, float], total: Mapping[int, float]) -> dict[int, Co
     (Two series are not scraped at the same instant.)
     """
     return {number: Count(min(bad.get(number, 0.0), all_), all_) for number, all_ in total.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """By how much the buckets of a histogram grew in each tick. A bucket counts all up to its bound; ∞ counts all."""
+
+    growth: Mapping[float, Mapping[int, float]]
+
+    @classmethod
+    def of(cls, buckets: Mapping[float, Series], since: float, tick: float) -> Histogram:
+        return cls({bound: increases(series, since, tick) for bound, series in buckets.items()})
+
+    def bound_above(self, share: float, ticks: range) -> float | None:
+        """Return the bound of the first bucket that has this share of all. None: nothing was counted in these ticks."""
+        grown = {bound: sum(growth.get(n, 0.0) for n in ticks) for bound, growth in self.growth.items()}
+        total = grown.get(math.inf, 0.0)
+        return next((bound for bound in sorted(grown) if grown[bound] >= share * total), None) if total else None
+
+    def above(self, bound: float) -> dict[int, Count]:
+        """Return the count of each tick, of which those above the bound are bad."""
+        total, within = self.growth.get(math.inf, {}), self.growth.get(bound, {})
+        return counts({number: max(0.0, all_ - within.get(number, 0.0)) for number, all_ in total.items()}, total)

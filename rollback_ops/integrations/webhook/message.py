@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from rollback_ops.core.agreeing import agreeing
 from rollback_ops.core.model import PERSONAL_TRIGGERS, Mode, Trigger
 from rollback_ops.core.record import HostRecord, Record, RecordPart, ReleaseRef, Timestamp
-from rollback_ops.core.summary import held, outcome_summary, target_label, verification_summary
+from rollback_ops.core.summary import evidence_summary, held, outcome_summary, target_label, verification_summary
 from rollback_ops.core.text import joined
 
 
@@ -80,6 +80,8 @@ def _outcome_facts(record: Record) -> Iterator[tuple[str, str]]:
     yield target_label(record), _release(record.to)
     yield "Duration", f"{record.duration_seconds:.1f} seconds"
     yield "Verification", " ".join(verification_summary(record))
+    if record.evidence:
+        yield "Metrics", joined("; ".join(map(evidence_summary, record.evidence)))
     if record.strategy:
         yield "Strategy", joined("; ".join(record.strategy.told))
     if record.strategy and record.strategy.stopped:

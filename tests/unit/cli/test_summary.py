@@ -9,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 
 from rollback_ops.cli.actions.summary import notice, summary
+from rollback_ops.cli.output import text
 from rollback_ops.core.record import HostRecord, Outcome, Record
+from rollback_ops.integrations.webhook.message import message_of
 from tests.support.any_record import records
 from tests.support.markdown_reader import headings, kinds, links, spans, tokens
 from tests.support.records import USUAL, record
@@ -23,7 +25,7 @@ EVIL = (
     + "x"
     * 5_000
 )
-TITLES = {"Hosts", "Checks", "Duration", "Warnings", "Not chosen", "Next steps"}
+TITLES = {"Hosts", "Checks", "Metrics", "Duration", "Warnings", "Not chosen", "Next steps"}
 
 any_record = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -204,3 +206,30 @@ def test_a_page_without_a_record_is_plain_text_too() -> None:
     assert headings(page) == ["❌ Refused: `</h2> @here`"]
     assert_harmless(page)
     assert spans(page)[1:] == ["error: [x](http://evil) @here", "</details>"]
+
+
+# --- metrics ---------------------------------------------------------------------------------------------
+
+EVIDENCE = {
+    "check": "errors",
+    "source": "prometheus",
+    "baseline": "before",
+    "verdict": "worse",
+    "detail": "90 of 900 bad `now`",
+    "alpha": 0.0125,
+    "needed": 160,
+    "e_worse": 4711,
+    "e_not_worse": 0.0333,
+    "new": {"bad": 90, "total": 900},
+    "old": {"bad": 12, "total": 2400},
+}
+
+
+def test_what_metrics_show_is_everywhere_with_the_e_value_and_alpha() -> None:
+    told = record(evidence=[EVIDENCE])
+    message = dict(message_of(told).facts)["Metrics"]
+    lines = "\n".join(line.text for line in text.result(told))
+    for shown in (summary(told), message, lines):
+        assert all(part in shown for part in ("errors", "worse", "90 of 900", "12 of 2400", "0.0333", "160", "0.0125"))
+        assert "4.71e+03" in shown
+    assert "Metrics" not in summary(record())

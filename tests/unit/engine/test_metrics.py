@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from rollback_ops.core.errors import BadAnswer, HostUnreachable, RollbackOpsErro
 from rollback_ops.core.model import CommandResult, HostCommand, ServiceState
 from rollback_ops.core.record import EvidenceRecord
 from rollback_ops.engine.analysis.series import Series, increases
-from rollback_ops.engine.metrics import Deployed, World, watch_metrics
+from rollback_ops.engine.metrics import Deployed, World, look_at_metrics, watch_metrics
 
 COUNTED = MetricCheck(kind="metric", source="command", run="count")
 STORED = MetricCheck(
@@ -22,6 +24,8 @@ STORED = MetricCheck(
 BY_RELEASE = MetricCheck(
     kind="metric", source="prometheus", url="http://p:9090", errors='e{r="{release}"}', total='t{r="{release}"}'
 )
+LATENCY = MetricCheck(kind="metric", source="prometheus", baseline="before", url="http://p:9090", latency="buckets")
+LATENCY_BY_RELEASE = MetricCheck(kind="metric", source="prometheus", url="http://p:9090", latency='b{r="{release}"}')
 LIVE = 100_000.0
 # What a host answers at a time: its lines, another release that is live, or an error.
 Answer = Callable[[float], str | ServiceState | RollbackOpsError]
@@ -33,6 +37,7 @@ class Clock:
 
     hosts: Mapping[str, Answer] = field(default_factory=dict)
     series: Callable[[str, float], Series] = lambda _query, _now: []
+    times: Callable[[str], Mapping[float, Series]] = lambda _query: {}
     now: float = LIVE
     paused: int = 0
 
@@ -47,14 +52,24 @@ class Clock:
         found = self.series(query, self.now)
         return [[(at, value) for at, value in each if self.now - seconds < at <= self.now] for each in found]
 
+    def buckets(self, check: MetricCheck, query: str, seconds: float) -> Mapping[float, Series]:
+        return {
+            bound: [[(at, value) for at, value in each if self.now - seconds < at <= self.now] for each in found]
+            for bound, found in self.times(query).items()
+        }
+
     def pause(self, seconds: float) -> None:
         self.paused += 1
         self.now += seconds
 
     def watch(self, check: MetricCheck, lives: Mapping[str, str], **words: Any) -> EvidenceRecord:
         deployed = Deployed(lives, "b3", **{"since": LIVE, **words})
-        (found,) = watch_metrics({"errors": check}, deployed, World(self.ask, self.fetch, self.pause, lambda: self.now))
+        (found,) = watch_metrics({"errors": check}, deployed, self.world)
         return found
+
+    @property
+    def world(self) -> World:
+        return World(self.ask, self.fetch, self.pause, lambda: self.now, self.buckets)
 
 
 def count(now: float, bad: float, began: float = 0) -> str:
@@ -233,3 +248,79 @@ def test_a_prometheus_that_is_down_decides_nothing() -> None:
 def test_growth_belongs_to_the_tick_of_its_later_sample() -> None:
     samples = [[(0.0, 10.0), (14.0, 15.0), (16.0, 17.0), (31.0, 2.0)], [(-3.0, 1.0), (3.0, 2.0)]]
     assert increases(samples, since=0.0, tick=15.0) == {0: 6.0, 1: 2.0, 2: 2.0}
+
+
+# --- latency ---------------------------------------------------------------------------------------------
+
+
+def timed(slower: float, since: float = LIVE) -> Callable[[str], Mapping[float, Series]]:
+    """Return a histogram of 50 requests a second, scraped every 5 s: 3 % take longer than 0.5 s.
+
+    From ``since`` on, so many times as many do.
+    """
+
+    @cache
+    def histogram(_query: str) -> Mapping[float, Series]:
+        found: dict[float, list[tuple[float, float]]] = {bound: [] for bound in (0.1, 0.5, 1.0, math.inf)}
+        counted = dict.fromkeys(found, 0.0)
+        for number in range(2 * 3600 // 5):
+            at = LIVE - 3600 + number * 5
+            late = 0.03 * (slower if at > since else 1)
+            for bound, share in ((0.1, 0.7), (0.5, 1 - late), (1.0, 1 - late / 10), (math.inf, 1.0)):
+                counted[bound] += 250 * share
+                found[bound].append((at, counted[bound]))
+        return {bound: [samples] for bound, samples in found.items()}
+
+    return histogram
+
+
+@pytest.mark.parametrize(("slower", "verdict"), [(1.0, "not_worse"), (4.0, "worse")])
+def test_slow_is_what_is_above_the_bucket_just_over_the_95th_percentile_before(slower: float, verdict: str) -> None:
+    found = Clock(times=timed(slower)).watch(LATENCY, {"h1": "b3"})
+    assert (found.verdict, found.slower_than) == (verdict, 0.5)
+    assert found.new.bad / found.new.total == pytest.approx(0.03 * slower, rel=0.05)
+    assert "slower than 0.5 s" in found.detail
+
+
+def test_a_latency_is_compared_with_the_hosts_that_run_the_old_release() -> None:
+    def by_release(query: str) -> Mapping[float, Series]:
+        return timed(4.0 if '"b3"' in query else 1.0)(query)
+
+    found = Clock(times=by_release).watch(LATENCY_BY_RELEASE, TWO)
+    assert (found.verdict, found.slower_than) == ("worse", 0.5)
+    assert found.old.bad / found.old.total == pytest.approx(0.03, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        (lambda _: {}, "no request was counted"),
+        (lambda query: {b: s for b, s in timed(1.0)(query).items() if b in (0.1, math.inf)}, "larger"),
+    ],
+    ids=["nothing before", "no bucket above the percentile"],
+)
+def test_without_a_bucket_to_compare_a_latency_is_undecided(times: Any, told: str) -> None:
+    found = Clock(times=times).watch(LATENCY, {"h1": "b3"})
+    assert (found.verdict, told in found.detail) == ("undecided", True)
+
+
+# --- one look --------------------------------------------------------------------------------------------
+
+
+def test_a_look_judges_what_is_kept_and_waits_for_nothing() -> None:
+    clock = Clock({"h1": counting(25)}, scraped(worse), now=LIVE + 600)
+    metrics = {"stored": STORED, "counted": COUNTED, "control": BY_RELEASE}
+    found = look_at_metrics(metrics, Deployed({"h1": "b3"}, "b3", LIVE), clock.world)
+    assert [each.verdict for each in found] == ["worse", "undecided", "undecided"]
+    assert clock.paused == 0
+
+
+def test_what_is_compared_with_may_end_before_the_release_became_live() -> None:
+    """After a rollback: with the hour before the release that was left, which was worse."""
+
+    def bad_for_a_while(now: float) -> float:
+        return 5.0 if LIVE - 1200 <= now < LIVE else 0.25
+
+    found = Clock(series=scraped(bad_for_a_while)).watch(STORED, {"h1": "b3"}, compared_until=LIVE - 1200)
+    assert found.verdict == "not_worse"
+    assert found.old.bad / found.old.total == pytest.approx(0.005, rel=0.05)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
@@ -28,12 +29,20 @@ def keeping(bad: Callable[[float], float], begins: float = 0.0) -> FetchPast:
     return fetch
 
 
+def timed(check: MetricCheck, query: str, seconds: float, at: float) -> Mapping[float, Series]:
+    """Return a histogram in which 3 % take longer than half a second."""
+    shares = {0.1: 0.7, 0.5: 0.97, 1.0: 0.999, math.inf: 1.0}
+    return {
+        bound: keeping(lambda t, s=share: 50 * t * s)(check, "errors", seconds, at) for bound, share in shares.items()
+    }
+
+
 def steady(at: float) -> float:
     return 0.25 * at
 
 
 def rehearsed(fetch: FetchPast, seconds: float = DAY, made: Sequence[float] = (), **metrics: MetricCheck) -> Rehearsal:
-    return rehearse(metrics or {"errors": METRIC}, fetch, NOW, seconds, made, lambda: None)
+    return rehearse(metrics or {"errors": METRIC}, fetch, timed, NOW, seconds, made, lambda: None)
 
 
 def test_a_day_of_a_steady_service_is_so_many_moments_and_no_rollback() -> None:
@@ -92,4 +101,22 @@ def test_a_metric_without_a_past_is_refused_and_beside_another_one_it_is_said(ch
     assert list(found.skipped) == ["other"]
     assert (found.trials > 0, found.alpha) == (True, 0.005)
     with pytest.raises(UsageError, match="no check of kind metric"):
-        rehearse({}, keeping(steady), NOW, DAY, (), lambda: None)
+        rehearse({}, keeping(steady), timed, NOW, DAY, (), lambda: None)
+
+
+def test_a_latency_is_rehearsed_with_the_bucket_of_each_hour() -> None:
+    slow = MetricCheck(kind="metric", source="prometheus", baseline="before", url="http://p:9090", latency="b")
+    found = rehearsed(keeping(steady), slow=slow)
+    assert (found.rolled_back, found.trials) == (0, 143)
+    assert {round(each.judged["slow"].old.rate or 0, 2) for each in found.moments} == {0.03}
+
+
+def test_a_prometheus_that_is_down_is_not_asked_for_every_hour_of_a_month() -> None:
+    asked = []
+
+    def down(check: MetricCheck, query: str, seconds: float, at: float) -> Series:
+        asked.append(at)
+        raise BadAnswer("Prometheus does not answer (ConnectTimeout)")
+
+    assert rehearsed(down, seconds=30 * DAY).trials == 0
+    assert len(asked) < 10

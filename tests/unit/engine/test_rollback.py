@@ -63,6 +63,7 @@ class Stage:
         wait: float | None = 0.0,
         traffic_time: float = 0.0,
         approved: str = "",
+        **more: Any,
     ) -> Record:
         info = RunInfo(
             "run-1", "bot", "prod", "standard", "manual", "logins fail", "alice", dry_run=dry_run, approved=approved
@@ -78,6 +79,7 @@ class Stage:
             thresholds,
             wait=wait,
             traffic_time=traffic_time,
+            **more,
         )
         return roll_back(spec, fleet, self.listener)
 
