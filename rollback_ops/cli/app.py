@@ -110,6 +110,8 @@ def guard(session: Session, typed: Typed) -> None:
     if _is_of_group(session, typed):
         from rollback_ops.cli import groups
 
+        if typed.rehearse or session.environ.get("ROLLBACK_REHEARSE"):
+            raise UsageError("--rehearse is for one service, and --group names several", "Name one with --service.")
         groups.run(session, typed, _options(typed), "guard")
     context = _open(session, typed)
     from rollback_ops.cli import show

@@ -151,6 +151,7 @@ def test_a_rehearsal_counts_how_often_a_healthy_service_would_have_gone_back(
     [
         (("--rehearse", "7x"), "--rehearse"),
         (("--rehearse", "60d"), "--rehearse"),
+        (("--rehearse", "7d", "--group", "shop"), "--rehearse"),
         (("--rehearse", "7d", "--window", "20s"), "--window"),
         (("--rehearse", "7d", "--window", "0s"), "--window"),
         (("--since", "yesterday"), "--since"),
