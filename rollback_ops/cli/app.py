@@ -34,7 +34,11 @@ from rollback_ops.core.errors import UsageError
 if TYPE_CHECKING:
     from rollback_ops.commands.context import Context
     from rollback_ops.commands.history import History
+    from rollback_ops.commands.schedule import Stores
     from rollback_ops.config.request import Options
+
+
+_OF_A_SCHEDULE = ("of_env", "only_env", "service", "local", "local_store", "json", "config")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -341,6 +345,60 @@ def history_log(session: Session, typed: Typed) -> None:
     show.logged(session, log(context, failed=typed.failed), as_json=typed.json)
 
 
+@app.group()
+def schedule() -> None:
+    """Plan a rollback for a time, and carry out what is due."""
+
+
+@schedule.command("add")
+@takes("env", "at", "not_after", "backup", "reason", "service", *WHERE, "local_store", "json", "config")
+def schedule_add(session: Session, typed: Typed) -> None:
+    """Plan a rollback. What it would do now is done at that time, and nothing else."""
+    context = _open(session, typed, change=True)
+    from rollback_ops.cli import show
+    from rollback_ops.commands.schedule import add
+    from rollback_ops.core.tasks import Cancellation
+
+    show.planned(session, add(context, _stores(session, typed), Cancellation()), as_json=typed.json)
+
+
+@schedule.command("list")
+@takes(*_OF_A_SCHEDULE)
+def schedule_list(session: Session, typed: Typed) -> None:
+    """Show the scheduled rollbacks, and what became of them."""
+    from rollback_ops.cli import show
+    from rollback_ops.commands.schedule import entries
+
+    show.schedule(session, entries(_stores(session, typed)), as_json=typed.json)
+
+
+@schedule.command("cancel")
+@takes("number", "only_env", "service", "local", "local_store", "json", "config")
+def schedule_cancel(session: Session, typed: Typed) -> None:
+    """Cancel a scheduled rollback."""
+    from rollback_ops.cli import show
+    from rollback_ops.commands.schedule import cancel
+    from rollback_ops.config.request import actor_of
+
+    entry = cancel(_stores(session, typed), typed.number or "", actor_of(session.environ))
+    show.planned(session, entry, as_json=typed.json)
+
+
+@schedule.command("run")
+@takes(*_OF_A_SCHEDULE)
+def schedule_run(session: Session, typed: Typed) -> None:
+    """Carry out what is due, after checking everything again."""
+    from rollback_ops.cli import show
+    from rollback_ops.cli.output.terminal import TerminalProgress
+    from rollback_ops.commands.schedule import run_due
+
+    with session.listening() as cancellation:
+        stores = _stores(session, typed)
+        with TerminalProgress(session.console) as progress:
+            ran = run_due(stores, progress, cancellation)
+        show.carried_out(session, ran, file=stores.record, as_json=typed.json)
+
+
 @app.command()
 @takes("of_env", "only_env", "port", "no_browser", "out", "page_source", "workflow", "limit", "service", "local",
        "config")  # fmt: skip
@@ -441,6 +499,15 @@ def _history(session: Session, typed: Typed, limit: int | None) -> History:
     assert_never(typed.source)
 
 
+def _stores(session: Session, typed: Typed) -> Stores:
+    from rollback_ops.commands.context import load_settings
+    from rollback_ops.commands.schedule import Stores
+
+    settings = load_settings(typed.config, session.environ)
+    options = _options(typed)
+    return Stores(settings, session.environ, options, session.secrets, in_journals=typed.local_store)
+
+
 def _open(
     session: Session,
     typed: Typed,
@@ -486,6 +553,8 @@ def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Op
         ignore_schema=typed.ignore_schema,
         span=typed.span,
         lift=typed.lift,
+        at=typed.at,
+        not_after=typed.not_after,
         revision=typed.revision,
         allow_bad=typed.allow_bad,
         ignore_deploy_lock=typed.ignore_deploy_lock,

@@ -10,6 +10,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Roll back": {
         "rollback": 'rollback-ops rollback prod --reason "logins fail since 14:05"',
         "resume": "rollback-ops resume prod",
+        "schedule": 'rollback-ops schedule add prod --at 2026-12-24T03:00Z --reason "the promotion ends"',
         "verify": "rollback-ops verify prod",
         "mark": 'rollback-ops mark prod v1.11 bad --reason "it loses orders"',
     },
@@ -40,10 +41,18 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
 }
 # Of the commands of a group.
-_OF_HISTORY = {
-    "list": GROUPS["Look"]["history"],
-    "stats": "rollback-ops history stats --env prod",
-    "log": 'rollback-ops history log prod --backup v1.10 --reason "by hand, GitHub was down"',
+_OF_GROUPS: Mapping[str, Mapping[str, str]] = {
+    "history": {
+        "list": GROUPS["Look"]["history"],
+        "stats": "rollback-ops history stats --env prod",
+        "log": 'rollback-ops history log prod --backup v1.10 --reason "by hand, GitHub was down"',
+    },
+    "schedule": {
+        "add": GROUPS["Roll back"]["schedule"],
+        "list": "rollback-ops schedule list",
+        "cancel": "rollback-ops schedule cancel 20261223T101500Z-4f1d2c3b",
+        "run": "rollback-ops schedule run",
+    },
 }
 _REST = "Other"
 
@@ -51,8 +60,8 @@ _REST = "Other"
 def example(path: str) -> str:
     """Return the example of a command, which ``path`` names as it is typed; empty where there is none."""
     name, _, part = path.removeprefix("rollback-ops").strip().partition(" ")
-    if name == "history" and part:
-        return _OF_HISTORY.get(part, "")
+    if name in _OF_GROUPS and part:
+        return _OF_GROUPS[name].get(part, "")
     return next((examples[name] for examples in GROUPS.values() if name in examples), "")
 
 

@@ -115,6 +115,14 @@ class Typed:
     )
     window: str | None = _option("--window", metavar="TIME", help="The window of each metric of a rehearsal: 10m.")
     lift: bool | None = _flag("--lift", help="Lift all holds.")
+    at: str | None = _option("--at", metavar="TIME", help="When: 2026-12-24T03:00Z, with the time zone.")
+    not_after: str | None = _option(
+        "--not-after", metavar="TIME", help="It must not begin later. [default: one hour after --at]"
+    )
+    number: str | None = _argument("ID", help="The scheduled rollback; `schedule list` shows it.", required=True)
+    local_store: bool = _flag(
+        "--local-store", help="Keep it in the journal of the first host, not on GitHub.", default=False
+    )
     revision: str | None = _option("--revision", metavar="SHA", help="The commit that is to be deployed.")
     to_deploy: str | None = _option("--release", metavar="NAME", help="The release that is to be deployed.")
     allow_bad: bool | None = _flag("--allow-bad", help="Let a release pass that is known to be bad.")

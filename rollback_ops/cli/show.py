@@ -13,6 +13,7 @@ from rollback_ops.cli.output import documents, evidence_documents, text
 from rollback_ops.cli.output import evidence as evidence_text
 from rollback_ops.cli.output import holds as holds_text
 from rollback_ops.cli.output import preview as preview_text
+from rollback_ops.cli.output import schedule as schedule_text
 from rollback_ops.cli.output.text import Line
 from rollback_ops.core.outcome import EXIT_CODES, overall
 
@@ -32,10 +33,12 @@ if TYPE_CHECKING:
     from rollback_ops.commands.preview import Preview
     from rollback_ops.commands.rehearse import Rehearsed
     from rollback_ops.commands.result import RunResult
+    from rollback_ops.commands.schedule import Ran, Schedule
     from rollback_ops.commands.seal import Sealed
     from rollback_ops.commands.verify import Verified
     from rollback_ops.core.errors import RollbackOpsError
     from rollback_ops.core.record import Record
+    from rollback_ops.core.schedule import Entry
 
 
 def run(
@@ -220,6 +223,38 @@ def logged(session: Session, done: Logged, *, as_json: bool) -> NoReturn:
     lines = [Line(f"✓ recorded on {', '.join(done.hosts)}: {done.record.id}", "good")] if done.hosts else []
     _print(session, done.record.model_dump(mode="json", by_alias=True), lines, as_json)
     raise process.Ended(done.exit_code)
+
+
+def planned(session: Session, entry: Entry, *, as_json: bool) -> NoReturn:
+    lines = list(schedule_text.planned(entry))
+    session.step.because((line.text for line in lines), "Schedule", entry.asked.environment)
+    _print(session, schedule_text.entry(entry), lines, as_json)
+    raise process.Ended(0)
+
+
+def schedule(session: Session, found: Schedule, *, as_json: bool) -> NoReturn:
+    _lost(session, found.lost)
+    lines = list(schedule_text.listed(found.entries))
+    session.step.because((line.text for line in (*text.lost(found.lost), *lines)), "Schedule")
+    _print(session, {"entries": [schedule_text.entry(each) for each in found.entries]}, lines, as_json)
+    raise process.Ended(found.exit_code)
+
+
+def carried_out(session: Session, ran: Ran, *, file: Path | None, as_json: bool) -> NoReturn:
+    """Show what became of the scheduled rollbacks that were due."""
+    _lost(session, ran.lost)
+    session.step.ungroup()
+    lines = list(schedule_text.carried_out(ran))
+    session.step.because((line.text for line in (*text.lost(ran.lost), *lines)), "Scheduled rollbacks")
+    for each in ran.carried:
+        if each.result:
+            shown = session.step.ended_with(each.result.record, text.top(lines, ()), file)
+            session.console.show((Line(f"! {why}", "warning") for why in shown), err=True)
+        unpublished = each.result.unpublished if each.result else ()
+        session.console.show((Line(f"! {why}", "warning") for why in unpublished), err=True)
+    with process.result_is_optional():
+        _print(session, schedule_text.document(ran), lines, as_json)
+    raise process.Ended(ran.exit_code)
 
 
 def finished(session: Session, done: Finished) -> NoReturn:

@@ -94,6 +94,7 @@ def info_of(context: Context, reason: Reason) -> RunInfo:
         actor=request.actor,
         run_url=request.run_url,
         dry_run=request.dry_run,
+        scheduled=request.scheduled,
         bad=request.bad,
         approved=request.approved,
     )

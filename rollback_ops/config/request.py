@@ -15,10 +15,12 @@ from typing import get_args
 from rollback_ops.config import MessageFormat, types
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.model import Mode, Trigger
+from rollback_ops.core.run import ScheduledTime
 from rollback_ops.core.text import did_you_mean, listed, one_line, quoted
 
-# Only a drill is started by "drill".
-TRIGGERS: tuple[Trigger, ...] = tuple(trigger for trigger in get_args(Trigger) if trigger != "drill")
+# Only `drill` and `schedule run` have these.
+_OWN = ("drill", "scheduled")
+TRIGGERS: tuple[Trigger, ...] = tuple(trigger for trigger in get_args(Trigger) if trigger not in _OWN)
 _FORMATS: tuple[MessageFormat, ...] = get_args(MessageFormat)
 _YES = ("true", "yes", "on", "1")
 _NO = ("false", "no", "off", "0")
@@ -43,6 +45,8 @@ class Options:
     ignore_schema: bool | None = None
     span: str | None = None
     lift: bool | None = None
+    at: str | None = None
+    not_after: str | None = None
     revision: str | None = None
     allow_bad: bool | None = None
     ignore_deploy_lock: bool | None = None
@@ -66,6 +70,7 @@ class Request:
     ``release`` is the one that the command is about; ``backup`` is the one to roll back to.
     ``wait`` is how many seconds to wait for a host that another run holds; None: until a dead owner's lease is over.
     ``span`` is for how many seconds to hold or to arm. ``revision`` is what ``gate`` is asked about.
+    ``at`` and ``not_after``: when a rollback is to begin, and when it is too late for it (``config.moments``).
     ``ignore_deploy_lock``: change hosts even where a deployment is under way.
     ``since``: when the live release was deployed, in seconds since the epoch. ``rehearse``: over how many seconds of
     the past; ``window``: seconds that replace those of each metric then.
@@ -91,6 +96,8 @@ class Request:
     ignore_schema: bool = False
     span: float | None = None
     lift: bool = False
+    at: str = ""
+    not_after: str = ""
     revision: str = ""
     allow_bad: bool = False
     ignore_deploy_lock: bool = False
@@ -109,6 +116,7 @@ class Request:
     since: float | None = None
     rehearse: float | None = None
     window: float | None = None
+    scheduled: ScheduledTime | None = None
 
     @property
     def whole(self) -> bool:
@@ -147,6 +155,8 @@ class Request:
             ignore_schema=asked.flag("IGNORE_SCHEMA", given.ignore_schema),
             span=_duration("--for (ROLLBACK_FOR)", asked.name("FOR", given.span), types.within_a_month),
             lift=asked.flag("LIFT", given.lift),
+            at=asked.name("AT", given.at),
+            not_after=asked.name("NOT_AFTER", given.not_after),
             revision=asked.name("REVISION", given.revision),
             allow_bad=asked.flag("ALLOW_BAD", given.allow_bad),
             ignore_deploy_lock=asked.flag("IGNORE_DEPLOY_LOCK", given.ignore_deploy_lock),
@@ -157,7 +167,7 @@ class Request:
             trigger=_trigger(asked.text("TRIGGER", given.trigger)) or _trigger_of(environ),
             local=asked.flag("LOCAL", given.local),
             record=Path(record) if record else None,
-            actor=_actor(environ),
+            actor=actor_of(environ),
             run_url=_run_url(environ),
             webhook_format=_format(asked.text("WEBHOOK_FORMAT", None)),
             in_actions=_in_actions(environ),
@@ -283,7 +293,7 @@ def _in_actions(environ: Mapping[str, str]) -> bool:
     return environ.get("GITHUB_ACTIONS") == "true"
 
 
-def _actor(environ: Mapping[str, str]) -> str:
+def actor_of(environ: Mapping[str, str]) -> str:
     """Return the person who started the command: GitHub's name for them, else the user of this machine.
 
     A workflow run that is started again has two actors; the triggering actor started it again.

@@ -275,6 +275,14 @@ class EvidenceRecord(RecordPart):
     slower_than: float | None = None
 
 
+class ScheduledRecord(RecordPart):
+    """When a scheduled rollback was to begin, when it would have been too late, and who asked for it."""
+
+    at: Timestamp
+    not_after: Timestamp
+    by: str
+
+
 class DeploymentRef(RecordPart):
     id: int | None = None
     url: str | None = None
@@ -317,6 +325,7 @@ class Record(RecordPart):
     group: GroupRecord | None = None
     services: tuple[Record, ...] = ()
     evidence: tuple[EvidenceRecord, ...] = ()
+    scheduled: ScheduledRecord | None = None
     warnings: tuple[str, ...] = ()
 
     @property

@@ -33,12 +33,21 @@ _MOST_EVIDENCE = 3
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduledTime:
+    """When a rollback was to begin, until when it was valid (RFC 3339, UTC), and who asked for it."""
+
+    at: str
+    not_after: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunInfo:
     """The facts of a run that are known before it begins. Made once, and carried from there on.
 
     ``guarded``: the run takes back what was just deployed, so even a rollback that worked is no success of the
     deployment. ``bad``: a person says that what is left is bad. ``approved``: the beginning of the hash of the one plan
-    that may be carried out; empty: any.
+    that may be carried out; empty: any. ``scheduled``: somebody asked for it before.
     """
 
     id: str
@@ -50,6 +59,7 @@ class RunInfo:
     actor: str
     run_url: str = ""
     dry_run: bool = False
+    scheduled: ScheduledTime | None = None
     guarded: bool = False
     bad: bool = False
     approved: str = ""

@@ -67,7 +67,7 @@ def _objection(schema: Schema, spec: RollbackSpec, fleet: Fleet, asked: Survey, 
     why = f"the database is ahead of {plan.target}, which does not know {named(ahead)}"
     known = f"The nearest release that knows it is {nearest}: name it with --to."
     hint = known if nearest else "No newer release that could be gone to knows it."
-    return Refusal(why, f"{hint} {_GO_ON}")
+    return Refusal(why, f"{hint} {_GO_ON}", lasting=True)
 
 
 def _versions(schema: Schema, answer: SchemaAnswer, origin: str) -> tuple[tuple[str, ...] | None, str]:

@@ -54,6 +54,7 @@ USUAL: dict[str, Any] = {
     "group": None,
     "services": [],
     "evidence": [],
+    "scheduled": None,
     "warnings": ["beware"],
 }
 

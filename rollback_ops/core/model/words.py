@@ -17,10 +17,11 @@ Trigger = Literal[
     "database-unreachable",
     "metric-degraded",
     "unconfirmed",
+    "scheduled",
     "drill",
 ]
-# A person started the rollback; every other trigger is automatic.
-PERSONAL_TRIGGERS: tuple[Trigger, ...] = ("manual", "workflow")
+# A person asked for the rollback; every other trigger is automatic.
+PERSONAL_TRIGGERS: tuple[Trigger, ...] = ("manual", "workflow", "scheduled")
 # The automatic triggers that a check can have.
 AutomaticTrigger = Literal[
     "verification-failed",

@@ -58,13 +58,17 @@ class NothingToDo:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Nothing is changed. ``hosts`` has the reason of each host, where they differ."""
+    """Nothing is changed. ``hosts`` has the reason of each host, where they differ.
+
+    ``lasting``: waiting would not help.
+    """
 
     why: str
     hint: str = ""
     rejected: tuple[Rejected, ...] = ()
     hosts: Mapping[str, str] = field(default_factory=dict)
     eligible: tuple[str, ...] = ()
+    lasting: bool = False
 
     def about(self, host: str) -> str:
         """Return the reason and the hint for one host."""

@@ -85,6 +85,7 @@ class Deployment:
     """A deployment as GitHub returns it. ``payload`` is None where it is not a JSON object.
 
     ``task`` is ``deploy`` unless who created it said otherwise.
+    ``creator`` is the person who created it; empty where a program did, such as a workflow with its own token.
     """
 
     id: int
@@ -94,6 +95,7 @@ class Deployment:
     payload: Mapping[str, Any] | None
     task: str = ""
     created_at: str = ""
+    creator: str = ""
 
 
 class Api:
@@ -120,6 +122,12 @@ class Api:
         path = f"/repos/{self.repository}/deployments/{deployment}/statuses"
         states = _list(self._get(path, {"per_page": 1}))
         return str(states[0].get("state", "")) if states else ""
+
+    def statuses(self, deployment: int) -> list[Mapping[str, Any]]:
+        """Return the last hundred statuses of a deployment, oldest first."""
+        path = f"/repos/{self.repository}/deployments/{deployment}/statuses"
+        found = [each for each in _list(self._get(path, {"per_page": PAGE})) if isinstance(each.get("id"), int)]
+        return sorted(found, key=lambda status: int(status["id"]))
 
     def add_status(self, deployment: int, document: Mapping[str, Any]) -> None:
         path = f"/repos/{self.repository}/deployments/{deployment}/statuses"
@@ -256,7 +264,15 @@ def _deployment(answer: Any) -> Deployment:
         # Status 202: GitHub merged the base branch instead of creating a deployment.
         raise GitHubError("GitHub did not answer with a deployment")
     texts = {name: str(found.get(name) or "") for name in ("url", "sha", "environment", "task", "created_at")}
-    return Deployment(id=found["id"], payload=_payload(found.get("payload")), **texts)
+    return Deployment(
+        id=found["id"], payload=_payload(found.get("payload")), creator=_person(found.get("creator")), **texts
+    )
+
+
+def _person(creator: Any) -> str:
+    """Return the login of a creator who is a person, not a program."""
+    is_person = isinstance(creator, dict) and creator.get("type") == "User"
+    return str(creator.get("login") or "") if is_person else ""
 
 
 def _payload(payload: Any) -> Mapping[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rollback_ops.core.record import DeploymentRef, Record
 from rollback_ops.core.redaction import Redactor
-from rollback_ops.integrations.github import payload
+from rollback_ops.integrations.github import payload, schedule
 from rollback_ops.integrations.github.api import PAGE, Api, Deployment, GitHubError, Repository
 
 # Of the deployments of the left revision: the newest may belong to a job that still runs.
@@ -69,7 +69,10 @@ class DeploymentClient:
         candidates = [
             each
             for each in self._api.deployments(environment=record.environment, sha=whole)
-            if each.environment == record.environment and each.sha.startswith(revision) and not _is_of(record, each)
+            if each.environment == record.environment
+            and each.task != schedule.TASK
+            and each.sha.startswith(revision)
+            and not _is_of(record, each)
         ]
         return next((each for each in candidates[:_MOST_CANDIDATES] if self._api.state(each.id) == "success"), None)
 

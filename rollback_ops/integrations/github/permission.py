@@ -26,10 +26,14 @@ _HINT = "Ask somebody who has the permission, or change require_permission of th
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """``refusal``: why the rollback is not permitted. ``warning``: what could not be checked."""
+    """``refusal``: why the rollback is not permitted. ``warning``: what could not be checked.
+
+    ``asked``: GitHub said so. False: it could not be asked, and may answer later.
+    """
 
     refusal: Refused | None = None
     warning: str = ""
+    asked: bool = True
 
 
 def check_permission(
@@ -51,7 +55,7 @@ def check_permission(
         problem = f"it could not be checked whether {one_line(person)} holds {required}: {error.message}"
         if allow_unchecked:
             return Permission(warning=f"{problem}; the emergency rollback went on (unchecked_emergency)")
-        return Permission(Refused(problem, _what_to_do(required, error)))
+        return Permission(Refused(problem, _what_to_do(required, error)), asked=False)
     return Permission(refusal)
 
 

@@ -36,6 +36,9 @@ COMMANDS = (
     "history list",
     "history stats",
     "history log",
+    "schedule add",
+    "schedule list",
+    "schedule run",
 )
 
 

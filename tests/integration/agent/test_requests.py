@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 
 from rollback_ops.config import Strategy
 from rollback_ops.core.errors import BadAnswer, Refused
-from rollback_ops.core.model import HostCommand, SwitchOrder
+from rollback_ops.core.model import HostCommand, ServiceId, SwitchOrder
 from rollback_ops.core.record import Record
 from rollback_ops.core.rollout import Amount
+from rollback_ops.core.schedule import note_of
 from rollback_ops.core.stored_plan import StoredPlan, read_plan
+from rollback_ops.engine.schedule import JournalSchedule
 from rollback_ops.engine.strategy import resolve
 from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.agent.restricted import request
@@ -28,6 +30,7 @@ from tests.support.agent_sandbox import BAD, GOOD, RUN
 from tests.support.any_record import records
 from tests.support.breakglass_sandbox import Standalone
 from tests.support.records import record
+from tests.unit.core.test_schedule import asked as plan_for_later
 
 CHECKS = {"health": {"kind": "command", "run": "test {release} = r3 && echo 'all is $well'"}}
 MINE = HostCommand("test r3 = r3 && echo 'all is $well'", 5.0)
@@ -266,6 +269,18 @@ def test_a_plan_is_written_before_anything_is_changed_and_its_record_after_it(
     asked.record(RUN, {}, plan_line())
     asked.record(RUN, {}, record_line())
     assert [read_plan(text) is not None for text in asked.journal()] == [True, False]
+
+
+def test_scheduled_rollbacks_are_kept_with_what_becomes_of_them(sandbox: Standalone, asked: AgentHost) -> None:
+    store, planned = JournalSchedule(asked, ServiceId("rosey", "prod")), plan_for_later(service="rosey")
+    store.add(planned)
+    store.note(planned, note_of("claimed", RUN, 'it says: "now"'))
+    (entry,) = store.entries()
+    assert (entry.asked, entry.state, len(sandbox.journal())) == (planned, "claimed", 2)
+    with pytest.raises(BadAnswer):
+        JournalSchedule(asked, ServiceId("other", "prod")).add(planned)
+    with pytest.raises(BadAnswer):
+        asked.record(RUN, {}, f'{{"event":"schedule","id":"{planned.id}","service":"rosey","environment":"prod"}}')
 
 
 @pytest.mark.parametrize(

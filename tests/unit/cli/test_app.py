@@ -63,6 +63,10 @@ COMMANDS: dict[str, set[str]] = {
     "schema": set(),
     "history list": ON_HOSTS | {"--env", "--since", "--limit", "--source"},
     "history stats": ON_HOSTS | {"--env", "--since", "--limit", "--source"},
+    "schedule add": ON_HOSTS | {"--at", "--not-after", "--backup", "--to", "--reason", "--local-store"},
+    "schedule list": {"--env", "--service", "--local", "--local-store", "--json", "--config"},
+    "schedule cancel": {"--env", "--service", "--local", "--local-store", "--json", "--config"},
+    "schedule run": {"--env", "--service", "--local", "--local-store", "--json", "--config"},
     "history log": ON_HOSTS | {"--env", "--backup", "--to", "--reason", "--trigger", "--failed"},
 }
 OF_AN_ENVIRONMENT = ["rollback", "resume", "list", "check", "verify", "guard", "seal", "install", "uninstall"]

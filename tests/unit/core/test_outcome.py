@@ -249,6 +249,7 @@ def test_the_record_has_the_facts_of_the_run_and_its_results() -> None:
         "group": None,
         "services": (),
         "evidence": (),
+        "scheduled": None,
         "warnings": ("beware",),
     }
 

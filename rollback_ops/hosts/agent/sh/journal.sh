@@ -32,7 +32,7 @@ record() {
     own_directory "$marks" || return 1
     [ "$#" = 0 ] || forget_gone "$2"
     # A run that is recorded has told it.
-    if [ -n "$last_word" ] && [ -e "$state/unconfirmed" ]; then rm -f -- "$state/unconfirmed"; fi
+    if [ "${last_word#'{"schema_version"'}" != "$last_word" ] && [ -e "$state/unconfirmed" ]; then rm -f -- "$state/unconfirmed"; fi
     written=0
     while [ "$#" -ge 2 ]; do
         if [ "$1" = hold ]; then

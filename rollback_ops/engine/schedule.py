@@ -1,0 +1,118 @@
+"""Scheduled rollbacks: those that a host keeps in its journal, and what speaks against carrying one out."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from rollback_ops.core.gate import candidate, objections
+from rollback_ops.core.model import ServiceId, Survey
+from rollback_ops.core.ports import Host
+from rollback_ops.core.schedule import Entry, Note, ScheduledRollback
+from rollback_ops.core.versions import Versions
+
+# How a line of ours begins in a journal.
+_BEGINS = '{"event":"schedule",'
+
+
+class JournalSchedule:
+    """The entries of one service and environment, in the journal of one host. A journal has an order: that of lines."""
+
+    def __init__(self, host: Host, about: ServiceId) -> None:
+        self._host = host
+        self._about = about
+
+    def add(self, asked: ScheduledRollback) -> None:
+        """Append the entry."""
+        self._append(asked, {"entry": asked.model_dump(mode="json")})
+
+    def note(self, asked: ScheduledRollback, note: Note) -> None:
+        """Append a note."""
+        self._append(asked, {"note": note.model_dump(mode="json")})
+
+    def entries(self) -> list[Entry]:
+        """Return the entries in the order in which they are due."""
+        asked: dict[str, ScheduledRollback] = {}
+        notes: dict[str, list[Note]] = defaultdict(list)
+        for found in filter(None, map(self._read, self._host.journal())):
+            run, part = found
+            if isinstance(part, Note):
+                notes[run].append(part)
+            elif part.id == run:
+                asked.setdefault(run, part)
+        entries = [Entry(each, tuple(notes[run])) for run, each in asked.items()]
+        return sorted(entries, key=lambda entry: entry.asked.due)
+
+    def again(self, asked: ScheduledRollback) -> Entry:
+        """Read the journal again."""
+        return next((each for each in self.entries() if each.asked.id == asked.id), Entry(asked))
+
+    def _append(self, asked: ScheduledRollback, part: dict[str, object]) -> None:
+        about = {"id": asked.id, "service": self._about.service, "environment": self._about.environment}
+        line = json.dumps({"event": "schedule", **about, **part}, separators=(",", ":"))
+        self._host.record(asked.id, {}, line)
+
+    def _read(self, line: str) -> tuple[str, ScheduledRollback | Note] | None:
+        if not line.startswith(_BEGINS):
+            return None
+        try:
+            found = from_json(line)
+            if (found["service"], found["environment"]) != (self._about.service, self._about.environment):
+                return None
+            if "entry" in found:
+                return str(found["id"]), ScheduledRollback.model_validate(found["entry"])
+            return str(found["id"]), Note.model_validate(found["note"])
+        except (ValidationError, ValueError, KeyError, TypeError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why an entry is not carried out now. ``stale``: never; ``waiting``: what is in the way may pass by itself."""
+
+    what: Literal["stale", "waiting"]
+    why: str
+
+
+def obstacle(asked: ScheduledRollback, surveys: Sequence[Survey], lost: Collection[str], now: float) -> Obstacle | None:
+    """Return what speaks against a rollback that was planned before, as the hosts are now; None when nothing does.
+
+    What nobody could find out is waited for: it is no reason for the rollback, and none against it.
+    """
+    versions = Versions(surveys)
+    if held := next(_in_the_way(surveys), None):
+        return held
+    for survey in surveys:
+        if survey.live.name not in _names(versions, asked.live, survey):
+            live = survey.live.name or survey.live.state
+            return Obstacle("stale", f"{survey.host}: {asked.live} is not live any more, {live} is")
+        if not any(survey.release(name) for name in _names(versions, asked.to, survey)):
+            return Obstacle("stale", f"{survey.host}: {asked.to} is not there any more")
+    wanted = candidate(asked.to_revision, asked.to, {asked.environment: surveys}, asked.environment)
+    for against in objections(wanted, {asked.environment: surveys}, asked.environment, now):
+        return Obstacle("stale", against.why)
+    return Obstacle("waiting", f"{', '.join(lost)} cannot be reached") if lost else None
+
+
+def _names(versions: Versions, wanted: str, survey: Survey) -> list[str]:
+    """Return the names that a release or a revision has on a host."""
+    labels = versions.find(wanted)
+    return [release.name for release in survey.releases if versions.label(survey.host, release.name) in labels]
+
+
+def _in_the_way(surveys: Sequence[Survey]) -> Iterator[Obstacle]:
+    for survey in surveys:
+        if lease := survey.lease:
+            yield Obstacle("waiting", f"{survey.host} is held by {lease.owner or 'another run'} (run {lease.run})")
+        if armed := survey.armed:
+            yield Obstacle("waiting", f"{survey.host} is armed until {armed.until}: somebody watches a deployment")
+        if survey.deploying:
+            yield Obstacle("waiting", f"{survey.host}: {survey.deploying[0]}")
+        if survey.interrupted:
+            yield Obstacle("waiting", f"{survey.host}: a rollback was interrupted, and `resume` finishes it")
