@@ -102,11 +102,13 @@ class Served:
 
 
 @contextmanager
-def served(config: str, environ: Mapping[str, str]) -> Iterator[Served]:
+def served(config: str, environ: Mapping[str, str], *, github: bool = False) -> Iterator[Served]:
     """Serve the dashboard of some settings on a free port."""
     clock, defects = Clock(), list[Exception]()
     runs, sessions = Runs(defects.append), Sessions(clock)
-    site = Site(Operations(Scope(config, local=True), environ, Secrets.read(environ)), runs, defects.append)
+    site = Site(
+        Operations(Scope(config, local=True, github=github), environ, Secrets.read(environ)), runs, defects.append
+    )
     listener = listen(0)
     port = listener.getsockname()[1]
     with serving(application(site, sessions, FormSigner(clock), port), listener):

@@ -9,15 +9,18 @@ from rollback_ops.commands import dashboard
 from rollback_ops.commands.context import Context, load_settings, open_context
 from rollback_ops.commands.dashboard import Snapshot
 from rollback_ops.commands.follow import Following, follow
+from rollback_ops.commands.list import list_releases
 from rollback_ops.commands.preview import Preview, preview
 from rollback_ops.commands.rollback import rollback
 from rollback_ops.config import Settings
 from rollback_ops.config.request import Options
 from rollback_ops.config.secrets import Secrets
+from rollback_ops.core.model import ServiceId
 from rollback_ops.core.plan import Plan
 from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.tasks import Cancellation
+from rollback_ops.integrations.git import Commits
 from rollback_ops.web.server.forms import RollbackForm, new_key
 from rollback_ops.web.server.runs import Run, RunProgress, Runs
 
@@ -94,8 +97,8 @@ class Operations:
         """Say what a rollback would do, and what a form has to say so that it does exactly that."""
         context = self._open(Options(environment, service, emergency=emergency, dry_run=True))
         context.begin()
-        found = preview(context, Cancellation())
-        return Previewed(found, form_of(context, found))
+        found = plan_alone(context) if emergency else preview(context, Cancellation())
+        return Previewed(found, form_of(context.job.about, found, emergency=emergency))
 
     def follow(self, environment: str, service: str) -> Following:
         """Say what is going on on the hosts now, whoever started it."""
@@ -119,6 +122,18 @@ class Operations:
 _IGNORED = frozenset(f"ROLLBACK_{name}" for name in _OF_ONE_COMMAND)
 
 
+def plan_alone(context: Context) -> Preview:
+    """Return a preview of the plan only. An emergency does not wait for commits, checks and history."""
+    found = list_releases(context, Cancellation())
+    plan = found.decision
+    going = {host.host for host in plan.with_action("switch")} if isinstance(plan, Plan) else set()
+    first = next((survey for survey in found.surveys.values() if survey.host in going), None)
+    ends = (first.origin, plan.target_on(first.host)) if first and isinstance(plan, Plan) else ("", "")
+    leaves, returns_to = (first.release(end) if first else None for end in ends)
+    unasked = Commits(why="an emergency does not wait for them")
+    return Preview(found.environment, plan, leaves, returns_to, commits=unasked, migrations=None, lost=found.lost)
+
+
 def asked(form: RollbackForm, reason: str) -> Options:
     """Return the options of the rollback that a form asks for.
 
@@ -136,14 +151,13 @@ def asked(form: RollbackForm, reason: str) -> Options:
     )
 
 
-def form_of(context: Context, found: Preview) -> RollbackForm | None:
+def form_of(about: ServiceId, found: Preview, *, emergency: bool) -> RollbackForm | None:
     """Return the form for the rollback that a preview shows. None where there is nothing to do."""
     plan = found.decision
     if not isinstance(plan, Plan) or not plan.with_action("switch"):
         return None
     left = {host.source.name for host in plan.hosts}
     one = left.pop() if len(left) == 1 and not found.lost else ""
-    emergency, about = context.request.emergency, context.job.about
     return RollbackForm(
         environment=about.environment,
         service=about.service,

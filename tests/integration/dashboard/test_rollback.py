@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from tests.integration.dashboard.conftest import SECRET, Shop
-from tests.support.dashboard import Answer, Client
+from tests.support.dashboard import Answer, Client, served
 from tests.support.lab.ground import wait_until
 
 REASON = "logins fail since the deploy"
@@ -125,3 +126,15 @@ def test_no_page_has_a_secret_and_pages_of_nothing_explain_themselves(shop: Shop
     assert [each.status for each in pages] == [200] * 4
     assert [browser.get(path).status for path in ("/nothing", "/record?id=x", "/runs/9")] == [404] * 3
     assert browser.get("/rollback?environment=nowhere&service=shop").status == 503
+
+
+def test_where_github_is_the_source_and_cannot_be_asked_a_rollback_still_works(shop: Shop, tmp_path: Path) -> None:
+    config = str(tmp_path / "rollback.toml")
+    with served(config, {"HOME": str(tmp_path)}, github=True) as other:
+        browser = other.browser()
+        assert [browser.get(path).status for path in ("/", "/history", "/history?source=github")] == [503] * 3
+        assert "GITHUB_REPOSITORY" in browser.get("/").text
+        page = browser.get(f"/rollback?{shop.query()}")
+        assert send(browser, page).status == 303
+        wait_until(lambda: not other.runs.going_on, 60, "the end of the run")
+    assert shop.live == "b2"
