@@ -399,7 +399,7 @@ def test_a_workflow_in_a_document_is_one_of_the_files(document: str) -> None:
 
 
 def test_every_workflow_to_copy_is_linked() -> None:
-    linked = {target for document in DOCUMENTS for target in re.findall(r"workflows/([\w-]+\.yml)\)", text_of(document))}
+    linked = {name for document in DOCUMENTS for name in re.findall(r"workflows/([\w-]+\.yml)\)", text_of(document))}
     assert {path.name for path in (PROJECT / "docs/workflows").glob("*.yml")} <= linked
 
 
