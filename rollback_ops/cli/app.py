@@ -54,10 +54,11 @@ def app(as_json: bool) -> None:
 
 @app.command()
 @takes("env", "service", "group", "backup", "reason", "bad", "approved", "emergency", "dry_run", "if_current",
-       "ignore_schema", "wait", "ignore_deploy_lock", *WHERE, "trigger", "json", "record", "config")  # fmt: skip
+       "ignore_schema", "wait", "ignore_deploy_lock", *WHERE, "trigger", "pinned", "shard", "so_far", "json",
+       "record", "config")  # fmt: skip
 def rollback(session: Session, typed: Typed) -> None:
     """Go back to the last known good release, and verify it."""
-    _change(session, typed)
+    _change(session, typed, pins=True)
 
 
 @app.command()
@@ -65,6 +66,35 @@ def rollback(session: Session, typed: Typed) -> None:
 def resume(session: Session, typed: Typed) -> None:
     """Finish a rollback that was interrupted, or its other waves."""
     _change(session, typed, resume=True)
+
+
+@app.command()
+@takes("env", "service", "backup", "reason", "bad", "ignore_schema", "wait", "ignore_deploy_lock", *WHERE, "trigger",
+       "size", "plan", "json", "config")  # fmt: skip
+def shards(session: Session, typed: Typed) -> None:
+    """Plan a rollback of very many hosts, and divide it into the jobs of a matrix. Changes nothing."""
+    context = _open(session, typed, change=True)
+    from rollback_ops.cli import show
+    from rollback_ops.cli.output.terminal import TerminalProgress
+    from rollback_ops.commands.shards import shards as run
+
+    with session.listening() as cancellation:
+        show.shards(session, run(context, TerminalProgress(session.console, quiet=True), cancellation))
+
+
+@app.command()
+@takes("records", "plan", "json", "record", "config")
+def merge(session: Session, typed: Typed) -> None:
+    """Make one record of the records of all shards, and tell it once. Contacts no host."""
+    from rollback_ops.cli import show
+    from rollback_ops.cli.output import text
+    from rollback_ops.commands.context import load_settings
+    from rollback_ops.commands.merge import merge as run
+
+    settings = load_settings(typed.config, session.environ)
+    merged = run(_options(typed), settings, session.environ, session.secrets)
+    session.redactor = merged.redact
+    show.run(session, merged.result, text.result, file=merged.file, as_json=typed.json)
 
 
 @app.command("list")
@@ -438,12 +468,14 @@ def schema(session: Session, _: Typed) -> None:
     session.console.document(json_schema())
 
 
-def _change(session: Session, typed: Typed, *, resume: bool = False) -> None:
+def _change(session: Session, typed: Typed, *, resume: bool = False, pins: bool = False) -> None:
     if not resume and _is_of_group(session, typed):
         from rollback_ops.cli import groups
 
+        if typed.pinned or typed.shard or session.environ.get("ROLLBACK_SHARD"):
+            raise UsageError("--plan and --shard are of one service, and not of a group", "Use --service.")
         groups.run(session, typed, _options(typed), "rollback")
-    context = _open(session, typed, resume=resume, change=True)
+    context = _open(session, typed, resume=resume, change=True, pins=pins)
     from rollback_ops.cli import show
     from rollback_ops.cli.output import text
     from rollback_ops.cli.output.terminal import TerminalProgress
@@ -517,6 +549,7 @@ def _open(
     dry_run: bool = False,
     survey: bool = True,
     change: bool = False,
+    pins: bool = False,
 ) -> Context:
     """Connect the parts, and begin the survey of the hosts. A ``change`` needs a reason and the permission first."""
     from rollback_ops.commands.context import load_settings, open_context
@@ -524,7 +557,7 @@ def _open(
     options = _options(typed, resume=resume, dry_run=dry_run)
     settings = load_settings(typed.config, session.environ)
     context = open_context(
-        settings, session.environ, options, session.secrets, sizes=sizes, started_at=session.started_at
+        settings, session.environ, options, session.secrets, sizes=sizes, started_at=session.started_at, pins=pins
     )
     session.redactor = context.redact
     if change and not typed.json:
@@ -568,6 +601,10 @@ def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Op
         since=typed.since or typed.deployed_at,
         rehearse=typed.rehearse,
         window=typed.window,
+        plan=Path(plan) if (plan := typed.plan or typed.pinned) else None,
+        shard=typed.shard,
+        size=typed.size,
+        records=tuple(map(Path, typed.records or typed.so_far)),
     )
 
 

@@ -11,6 +11,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "rollback": 'rollback-ops rollback prod --reason "logins fail since 14:05"',
         "resume": "rollback-ops resume prod",
         "schedule": 'rollback-ops schedule add prod --at 2026-12-24T03:00Z --reason "the promotion ends"',
+        "shards": 'rollback-ops shards prod --size 100 --reason "logins fail"',
+        "merge": "rollback-ops merge --plan rollback-plan.json records",
         "verify": "rollback-ops verify prod",
         "mark": 'rollback-ops mark prod v1.11 bad --reason "it loses orders"',
     },

@@ -163,6 +163,33 @@ class Typed:
     record: str | None = _option(
         "--record", metavar="FILE", help="Also write the record to this file.", shell_complete=completion.files
     )
+    plan: str | None = _option(
+        "--plan", metavar="FILE", help="The plan's file. [default: rollback-plan.json]", shell_complete=completion.files
+    )
+    pinned: str | None = _option(
+        "--plan", metavar="FILE", help="Carry out a shard of this plan; see shards.", shell_complete=completion.files
+    )
+    shard: int | None = _option("--shard", metavar="N", help="The shard of the plan.", type=int)
+    size: int | None = _option("--size", metavar="N", help="Hosts of a shard, at most. [default: 100]", type=int)
+    so_far: tuple[str, ...] = _option(
+        "--records",
+        metavar="DIR",
+        help="Records of other shards: stop when too many hosts failed.",
+        multiple=True,
+        default=(),
+    )
+    records: tuple[str, ...] = field(
+        default=(),
+        metadata={
+            "declare": partial(
+                click.argument,
+                nargs=-1,
+                metavar="[RECORD]",
+                help="Records of shards, or directories with them.",
+                shell_complete=completion.files,
+            )
+        },
+    )
     config: str | None = _option(
         "--config", metavar="FILE", help="The settings. [default: rollback.toml]", shell_complete=completion.files
     )

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.result import RunResult
     from rollback_ops.commands.schedule import Ran, Schedule
     from rollback_ops.commands.seal import Sealed
+    from rollback_ops.commands.shards import Sharded
     from rollback_ops.commands.verify import Verified
     from rollback_ops.core.errors import RollbackOpsError
     from rollback_ops.core.record import Record
@@ -60,6 +61,22 @@ def run(
         _print(session, record.model_dump(mode="json", by_alias=True), lines, as_json)
     console.show(first_aid, err=True)
     raise process.Ended(result.exit_code)
+
+
+def shards(session: Session, found: Sharded) -> NoReturn:
+    """Show a plan in shards, and print the document of its jobs. Without a plan, the record says why."""
+    if found.plan is None:
+        lines = list(text.checked(found.record))
+        session.step.because((line.text for line in lines), "No shards", found.record.environment)
+        session.console.show(lines, err=True)
+        raise process.Ended(found.exit_code)
+    document = documents.shards(found.plan, found.file)
+    lines = list(text.shards(found.plan))
+    session.step.because((line.text for line in lines), "Shards", found.plan.environment)
+    session.console.show(lines, err=True)
+    session.console.show((Line(f"! {why}", "warning") for why in session.step.planned(document)), err=True)
+    session.console.document(document)
+    raise process.Ended(found.exit_code)
 
 
 def settings(session: Session, written: Written) -> None:

@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rollback_ops.commands.pinned import Pinned, pin
 from rollback_ops.config import Limits, Service, Settings
 from rollback_ops.config.load import load, settings_path
 from rollback_ops.config.reason import Reason, reason_for
@@ -36,7 +37,8 @@ class Context:
     """One service in one environment, with its hosts. No host is connected before the survey begins.
 
     Nothing in it is shared with another command of the same process. ``sizes``: the survey measures each release.
-    ``started_at``: when the person waited first, which is when the process began.
+    ``started_at``: when the person waited first, which is when the process began. ``pinned``: the shard of a plan that
+    is carried out.
     """
 
     request: Request
@@ -48,6 +50,8 @@ class Context:
     redact: Redactor = field(default_factory=Redactor)
     sizes: bool = False
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    pinned: Pinned | None = None
+    settings: Settings = field(default_factory=Settings)
 
     @cached_property
     def reason(self) -> Reason:
@@ -94,7 +98,7 @@ class Context:
         Raises ``UsageError`` as ``reason`` does.
         """
         permission = self.permission if change and self.reason else None
-        if not (permission and permission.refusal):
+        if not (permission and permission.refusal) and not (self.pinned and self.pinned.refusal):
             _ = self.survey
 
     @property
@@ -109,6 +113,9 @@ class Context:
         from rollback_ops.integrations.webhook import Notifier
 
         notify = self.job.service.notify
+        if self.pinned:
+            # Its record is told when it is merged with those of the other shards.
+            return Publisher(Notifier(None, self.redact, notify.format, ()), None, self.hosts, self.request.record)
         notifier = Notifier(
             self.secrets.webhook_url, self.redact, self.request.webhook_format or notify.format, notify.on
         )
@@ -141,14 +148,15 @@ def open_context(
     *,
     sizes: bool = False,
     started_at: datetime | None = None,
+    pins: bool = False,
 ) -> Context:
-    """Connect the parts for one command. Contacts no host.
+    """Connect the parts for one command. Contacts no host. ``pins``: it may be limited to the shard of a plan.
 
     Raises ``UsageError`` for everything that can be known to be wrong before a host is contacted.
     """
     if group := Request.build(environ, options).group:
         raise UsageError(f"the group {quoted(group)} was named, and this command takes one service", "Use --service.")
-    return connect(settings, environ, options, secrets, sizes=sizes, started_at=started_at)
+    return connect(settings, environ, options, secrets, sizes=sizes, started_at=started_at, pins=pins)
 
 
 def connect(
@@ -159,10 +167,14 @@ def connect(
     *,
     sizes: bool = False,
     started_at: datetime | None = None,
+    pins: bool = False,
 ) -> Context:
     """Connect the parts for one service, which may be one of a group. Raises ``UsageError`` as ``open_context``."""
     request = Request.build(environ, options)
     job = resolve(settings, request)
+    pinned = pin(request, job, settings, datetime.now(UTC)) if pins and (request.shard or request.plan) else None
+    if pinned:
+        request, job = pinned.request, replace(job, hosts=pinned.shard.hosts)
     job = replace(job, service=managers.with_checks(job.service, job.service_name))
     service = hurried(job.service) if request.emergency else job.service
     manager = managers.build(service, job.service_name)
@@ -193,6 +205,8 @@ def connect(
         redact=Redactor(secrets.texts(), job.service.mask),
         sizes=sizes,
         started_at=started_at or datetime.now(UTC),
+        pinned=pinned,
+        settings=settings,
     )
 
 
@@ -206,7 +220,7 @@ def repository_of(environ: Mapping[str, str], secrets: Secrets) -> Repository | 
 
 
 def deployment_recorder(
-    request: Request, repository: Repository | None, redact: Redactor, environment_url: str
+    request: Request, repository: Repository | None, redact: Redactor, environment_url: str, *, whole: bool = True
 ) -> DeploymentRecorder | None:
     """Return what records the deployment on GitHub: in a workflow, or where that was asked for. None: nothing does."""
     asked = request.record_deployment
@@ -214,7 +228,7 @@ def deployment_recorder(
         return None
     from rollback_ops.integrations.github.deployments import DeploymentRecorder
 
-    return DeploymentRecorder(repository, redact, environment_url, whole=request.whole)
+    return DeploymentRecorder(repository, redact, environment_url, whole=whole and request.whole)
 
 
 def hurried(service: Service) -> Service:

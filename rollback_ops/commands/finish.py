@@ -47,7 +47,9 @@ def finish(environ: Mapping[str, str], secrets: Secrets) -> Finished:
         return Finished(file)
     except (OSError, ValueError):
         return Finished(file, warnings=(f"{file} is not a record that can be read",))
-    return Finished(file, record) if record.deployment.id else _completed(record, file, environ, secrets)
+    # The deployment of a shard is that of all shards, which `merge` files.
+    is_complete = record.deployment.id is not None or record.shard is not None
+    return Finished(file, record) if is_complete else _completed(record, file, environ, secrets)
 
 
 def _completed(record: Record, file: Path, environ: Mapping[str, str], secrets: Secrets) -> Finished:

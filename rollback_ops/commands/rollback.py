@@ -20,12 +20,14 @@ from rollback_ops.integrations.publish import warned
 def rollback(context: Context, progress: Progress, cancellation: Cancellation) -> RunResult:
     """Roll the service back on its hosts, or finish interrupted rollbacks (``request.resume``).
 
-    Without permission no host is contacted, and the record says so. Raises ``UsageError`` when a person gave no reason.
+    Without permission, or where a plan does not hold any more, no host is contacted, and the record says so. Raises
+    ``UsageError`` when a person gave no reason.
     """
     reason, permission = context.reason, context.permission
     spec, publisher = spec_of(context, reason), context.publisher()
-    if permission and permission.refusal:
-        return publish(context, publisher, _refused(context, spec, permission.refusal))
+    refusal = (permission and permission.refusal) or (context.pinned and context.pinned.refusal)
+    if refusal:
+        return publish(context, publisher, _refused(context, spec, refusal))
     with context.closing():
         record = roll_back(spec, fleet_of(context, progress, cancellation), publisher)
         return publish(context, publisher, warned(record, reason.warning, permission.warning if permission else ""))
@@ -34,4 +36,6 @@ def rollback(context: Context, progress: Progress, cancellation: Cancellation) -
 def _refused(context: Context, spec: RollbackSpec, refusal: Refused) -> Record:
     state = RunState(spec.info, [host.name for host in context.hosts], context.redact, spec.started_at)
     state.decision = Refusal(refusal.message, refusal.hint)
+    if spec.pinned:
+        state.pinned, state.plan = spec.pinned, spec.pinned.fleet.ref
     return record_of(state)

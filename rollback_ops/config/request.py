@@ -60,6 +60,10 @@ class Options:
     record: Path | None = None
     rehearse: str | None = None
     window: str | None = None
+    plan: Path | None = None
+    shard: int | None = None
+    size: int | None = None
+    records: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,8 @@ class Request:
     ``approved``: the hash of a preview, or its beginning; another plan is refused.
     ``hosts`` limits the command to some hosts of the environment, ``regions`` to some of its regions, and
     ``exclude_regions`` leaves some out. ``record`` is the file to write the record to.
+    ``plan`` is the file of a plan in shards of ``size`` hosts, ``shard`` the number of one of them (0: none),
+    ``records`` the files and directories with the records of others, ``not_begun`` the stages without a job.
     ``webhook_format`` overrides the format in the settings. ``in_actions``: the command runs in a GitHub workflow.
     """
 
@@ -108,6 +114,11 @@ class Request:
     trigger: Trigger = "manual"
     local: bool = False
     record: Path | None = None
+    plan: Path | None = None
+    shard: int = 0
+    size: int = 100
+    records: tuple[Path, ...] = ()
+    not_begun: tuple[str, ...] = ()
     actor: str = ""
     run_url: str = ""
     webhook_format: MessageFormat | None = None
@@ -168,6 +179,11 @@ class Request:
             local=asked.flag("LOCAL", given.local),
             record=Path(record) if record else None,
             actor=actor_of(environ),
+            plan=Path(plan) if (plan := given.plan or asked.text("PLAN", None)) else None,
+            shard=asked.count("SHARD", given.shard) or 0,
+            size=asked.count("SIZE", given.size) or 100,
+            records=given.records or tuple(Path(each) for each in asked.several("RECORDS", ())),
+            not_begun=asked.several("NOT_BEGUN", ()),
             run_url=_run_url(environ),
             webhook_format=_format(asked.text("WEBHOOK_FORMAT", None)),
             in_actions=_in_actions(environ),
@@ -204,6 +220,13 @@ class _Asked:
         if text and not names:
             raise _blank(f"ROLLBACK_{name}")
         return tuple(dict.fromkeys(names))
+
+    def count(self, name: str, option: int | None) -> int | None:
+        """Return a number that is at least 1; None when none was given."""
+        text = self.text(name, None if option is None else str(option))
+        if text and not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 1_000_000):
+            raise UsageError(f"--{name.lower()} (ROLLBACK_{name}) = {quoted(text)} should be a number from 1 on")
+        return int(text) if text else None
 
     def flag(self, name: str, option: bool | None) -> bool:
         if option is not None:

@@ -20,6 +20,7 @@ from rollback_ops.core.record import (
     Record,
     RejectedRelease,
     ReleaseRef,
+    ShardRef,
     ShareRecord,
     StepRecord,
     StrategyRecord,
@@ -85,6 +86,7 @@ def record_of(state: RunState) -> Record:
         strategy=_strategy(state),
         waves=tuple(_waves(state, hosts)),
         group=state.group,
+        shard=ShardRef(number=state.pinned.shard.number, of=len(state.pinned.fleet.shards)) if state.pinned else None,
         evidence=state.evidence,
         warnings=tuple(state.warnings),
     )

@@ -244,6 +244,24 @@ class GroupRecord(RecordPart):
         return self.model_copy(update={"stopped": redact(self.stopped)})
 
 
+class ShardRef(RecordPart):
+    """The shard of a plan that the run carried out, counted from 1."""
+
+    number: int
+    of: int
+
+
+class ShardRecord(RecordPart):
+    """What one shard of a merged record came to. A shard without a record is ``unknown``, or did not begin."""
+
+    number: int
+    stage: str = "rest"
+    hosts: int = 0
+    outcome: Outcome | Literal["not_begun", "unknown"] = "unknown"
+    run_url: str | None = None
+    duration_seconds: float | None = None
+
+
 class CountRecord(RecordPart):
     """``bad`` events among ``total``."""
 
@@ -294,6 +312,7 @@ class Record(RecordPart):
     ``approved``: the hash of a preview, or its beginning, that was given for this rollback; another plan is refused.
     The record of a group has the group's name as its ``service``, the hosts of all services, and in ``services`` the
     record of each.
+    ``shard``: the record is of one part of a plan; ``shards``: it was merged from the records of these.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -324,6 +343,8 @@ class Record(RecordPart):
     waves: tuple[WaveRecord, ...] = ()
     group: GroupRecord | None = None
     services: tuple[Record, ...] = ()
+    shard: ShardRef | None = None
+    shards: tuple[ShardRecord, ...] = ()
     evidence: tuple[EvidenceRecord, ...] = ()
     scheduled: ScheduledRecord | None = None
     warnings: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.fleet_plan import PinnedShard
 from rollback_ops.core.health import Health, Verification
 from rollback_ops.core.hold import HoldPolicy
 from rollback_ops.core.model import (
@@ -145,6 +146,7 @@ class RunState:
     it); the run that ``resumes`` one has found it there.
     ``regions`` maps hosts to their region, where there are any. ``group`` is the group that the service is changed
     with, and ``blameless``: it goes back because of another service, so nothing speaks against what is left.
+    ``pinned`` is the shard of a larger plan that the run carries out, as it ``resumes`` a plan.
     """
 
     info: RunInfo
@@ -173,6 +175,7 @@ class RunState:
     stored: StoredPlan | None = None
     plan_is_stored: bool = False
     resumes: bool = False
+    pinned: PinnedShard | None = None
     warnings: list[str] = field(default_factory=list)
     cancelled: int = 0
     locked_out: int = 0
@@ -200,6 +203,8 @@ class RunState:
         """The command that goes on with the waves that are left; empty where none are."""
         if not self.unfinished or self.stored is None:
             return ""
+        if self.pinned:
+            return self.pinned.again
         if self.resumes or self.plan_is_stored:
             return f"rollback-ops resume {self.info.environment}"
         return f"rollback-ops rollback {self.info.environment} --to {self.stored.target}"

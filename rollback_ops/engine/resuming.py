@@ -15,7 +15,13 @@ from rollback_ops.engine.spec import RollbackSpec
 
 
 def take_up(spec: RollbackSpec, fleet: Fleet, state: RunState) -> RollbackSpec:
-    """Find the stored plan for a ``resume``. Returns the spec of a rollback to its target."""
+    """Find the stored plan for a ``resume``, or take that of a shard. Returns the spec of a rollback to its target."""
+    if spec.pinned:
+        state.pinned, state.stored, state.plan = spec.pinned, spec.pinned.plan, spec.pinned.fleet.ref
+        state.resumes = True
+        fleet.progress.phase("shard", f"{spec.pinned.shard.number} of {len(spec.pinned.fleet.shards)}")
+        there = replace(spec.selection, backup=state.stored.target, again=True, automatic=False)
+        return replace(spec, selection=there)
     if not spec.selection.resume:
         return spec
     state.stored = _open(fleet, state)
@@ -68,7 +74,8 @@ def objection(state: RunState) -> Refusal | None:
     if plan is None or not state.resumes:
         return None
     names = set(state.host_names)
-    anew = f"Start anew with `rollback-ops rollback {state.info.environment}`: hosts that are done are left alone."
+    command = "shards" if state.pinned else "rollback"
+    anew = f"Start anew with `rollback-ops {command} {state.info.environment}`: hosts that are done are left alone."
     if missing := sorted(plan.hosts - names):
         hint = f"Name the hosts and regions that the rollback was begun with. {anew}"
         return Refusal(f"the rollback {plan.id} has hosts that this command leaves out: {named(missing)}", hint)

@@ -33,7 +33,7 @@ def plan_waves(spec: RollbackSpec, fleet: Fleet, state: RunState, plan: Plan) ->
     Returns why not even the first wave may begin. In an emergency the strategy is ignored, with a warning.
     """
     state.rollout = _rollout(spec, fleet, state, plan)
-    state.plan = _reference(state, plan)
+    state.plan = spec.pinned.fleet.ref if spec.pinned else _reference(state, plan)
     if state.rollout is None:
         return None
     for told in state.rollout.told:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from rollback_ops.checks import HostProbe, NetworkProbe
 from rollback_ops.config import Limits, MetricCheck, Schema, Strategy, Verify
+from rollback_ops.core.fleet_plan import PinnedShard
 from rollback_ops.core.health import Thresholds
 from rollback_ops.core.hold import HoldPolicy
 from rollback_ops.core.model import Survey, SwitchOrder, Unit
@@ -28,6 +29,7 @@ class RollbackSpec:
     regions that were left out. ``metrics`` are watched by a guard, ``fetch`` and ``buckets`` read those that are not on
     the hosts (``engine.metrics``), and ``evidence`` is what a guard saw in them before this run.
     ``deployed_at``: when the live release was deployed (seconds since the epoch), where somebody says so.
+    ``pinned``: the shard of a larger plan that is carried out, and nothing else.
     ``traffic_time``: seconds that each transaction may take beyond the limits, as its host is drained.
     """
 
@@ -52,6 +54,7 @@ class RollbackSpec:
     traffic_time: float = 0.0
     deployed_at: float | None = None
     buckets: Callable[[MetricCheck, str, float], Mapping[float, Series]] | None = None
+    pinned: PinnedShard | None = None
 
 
 def for_host(spec: RollbackSpec, host: HostPlan, state: RunState) -> SwitchOrder:

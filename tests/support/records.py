@@ -53,6 +53,8 @@ USUAL: dict[str, Any] = {
     "waves": [],
     "group": None,
     "services": [],
+    "shard": None,
+    "shards": [],
     "evidence": [],
     "scheduled": None,
     "warnings": ["beware"],

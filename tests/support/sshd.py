@@ -53,7 +53,15 @@ class Sshd:
     process: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls, folder: Path, host_keys: list[Path], client_keys: list[Path], *settings: str) -> Sshd:
+    def start(
+        cls,
+        folder: Path,
+        host_keys: list[Path],
+        client_keys: list[Path],
+        *settings: str,
+        disk: tuple[Path, str] | None = None,
+    ) -> Sshd:
+        """Start a server. ``disk``: who logs in there sees the first directory at the place of the second."""
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         port, log = free_port(), folder / "sshd.log"
@@ -73,7 +81,11 @@ class Sshd:
             "LogLevel VERBOSE",
         ]
         config.write_text("\n".join(lines) + "\n")
-        process = subprocess.Popen([SSHD, "-D", "-f", str(config), "-E", str(log)])
+        command = [SSHD, "-D", "-f", str(config), "-E", str(log)]
+        if disk:
+            mounted = f'mount --bind "{disk[0]}" "{disk[1]}" && exec "$@"'
+            command = ["unshare", "--mount", "sh", "-c", mounted, "sh", *command]
+        process = subprocess.Popen(command)
         server = cls(port, log, host_keys, process)
         assert eventually(lambda: "Server listening" in server.logged()), server.logged()
         return server

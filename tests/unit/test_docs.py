@@ -158,6 +158,7 @@ def test_the_variables_in_the_table_of_options_are_heeded() -> None:
         for name in codes(variable):
             value = "true" if name.removeprefix("ROLLBACK_") in FLAGS else "log-error"
             value = "2m" if name in DURATIONS else value
+            value = "2" if name in ("ROLLBACK_SIZE", "ROLLBACK_SHARD") else value
             value = {"ROLLBACK_SINCE": "2026-11-27", "ROLLBACK_APPROVED": "a" * 12}.get(name, value)
             if option == "`--config`":
                 assert settings_path({name: value}) == Path(value)

@@ -5,10 +5,11 @@ What could not be shown there is a warning in the log, and never changes how a c
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rollback_ops.cli.actions import runner
 from rollback_ops.core.errors import Exit
@@ -55,6 +56,10 @@ class Step:
         With a ``decision``, which is an output, the exit code says nothing about an outcome.
         """
 
+    def planned(self, document: Mapping[str, Any]) -> list[str]:
+        """Set the outputs for the jobs of a plan in shards. Returns what could not be set."""
+        return []
+
     def ended_with(self, record: Record, lines: Sequence[str], file: Path | None, decision: str = "") -> list[str]:
         """Show a record on the page, with these lines at its top. Returns what could not be shown.
 
@@ -100,6 +105,12 @@ class ActionsStep(Step):
         self._reasons = [self._redact(line) for line in lines]
         self._decision = decision
         self._title = (what, where)
+
+    def planned(self, document: Mapping[str, Any]) -> list[str]:
+        stages = {stage: json.dumps(shards) for stage, shards in document["stages"].items()}
+        at_once = str(document["at_once"]["rest"])
+        outputs = {"from": document["from"], "to": document["to"], "plan": document["plan"], "max-parallel": at_once}
+        return runner.write_outputs(self._environ, outputs | stages)
 
     def ended_with(self, record: Record, lines: Sequence[str], file: Path | None, decision: str = "") -> list[str]:
         level: runner.Level = "error" if record.exit_code else "warning" if record.warnings else "notice"

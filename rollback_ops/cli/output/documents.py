@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.fleet_plan import STAGES, FleetPlan
 from rollback_ops.core.health import Verification
 from rollback_ops.core.hold import standing
 from rollback_ops.core.model import Hold, Survey
@@ -205,3 +207,17 @@ def statistics(found: Statistics) -> Document:
 
 def _spread(found: Spread | None) -> Document | None:
     return {name: round(seconds, 3) for name, seconds in asdict(found).items()} if found else None
+
+
+def shards(plan: FleetPlan, file: Path) -> Document:
+    """Return the jobs of a workflow: the numbers of the shards of each stage, and how many of them run at once."""
+    return {
+        "plan": str(file),
+        "hash": plan.hash,
+        "from": plan.origin,
+        "to": plan.target,
+        "hosts": sum(len(shard.hosts) for shard in plan.shards),
+        "stages": {stage: [shard.number for shard in plan.stage(stage)] for stage in STAGES},
+        "at_once": plan.at_once,
+        "unreachable": sorted(plan.lost),
+    }

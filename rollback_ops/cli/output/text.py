@@ -14,10 +14,12 @@ from rollback_ops.cli.output import groups, waves
 from rollback_ops.core import summary
 from rollback_ops.core.agreeing import agreeing
 from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.fleet_plan import STAGES, FleetPlan
 from rollback_ops.core.health import CheckResult, Verification
 from rollback_ops.core.model import InstallOutcome, Note, Release, StepReport, Survey, UninstallOutcome
 from rollback_ops.core.order import Ranking, live_at
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
+from rollback_ops.core.rollout import named
 from rollback_ops.core.run import run_time
 from rollback_ops.core.trust import remedy
 from rollback_ops.core.versions import Versions
@@ -157,6 +159,21 @@ def _host(hosts: Sequence[HostRecord], *, alone: bool, would: bool) -> Iterator[
 
 def _several(hosts: Sequence[HostRecord]) -> str:
     return f"{hosts[0].service} on {len(hosts)} hosts" if hosts[0].service else f"{len(hosts)} hosts"
+
+
+def shards(plan: FleetPlan) -> Iterator[Line]:
+    """Show the stages of a plan in shards."""
+    hosts = sum(len(shard.hosts) for shard in plan.shards)
+    yield Line(f"✓ {plan.origin or 'nothing'} → {plan.target}: {hosts} hosts in {len(plan.shards)} shards", "good")
+    yield from (Line(f"  {told}") for told in plan.told)
+    for stage in STAGES:
+        if found := plan.stage(stage):
+            each = ", ".join(str(len(shard.hosts)) for shard in found[:5]) + (", …" if len(found) > 5 else "")
+            yield Line(
+                f"  {stage}: {len(found)} shards ({each} hosts), {min(len(found), plan.at_once[stage])} at a time"
+            )
+    if plan.lost:
+        yield Line(f"  unreachable: {named(plan.lost)}", "bad")
 
 
 def count(phase: str, done: int, hosts: int) -> Line:

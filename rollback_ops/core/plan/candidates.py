@@ -119,7 +119,8 @@ class Candidates:
         name = self.selection.backup
         if name not in self._why:
             return Refusal(f"{shown(name)} is none of the releases", _did_you_mean(name, self._why), self.rejected())
-        if all(live_name(s) == name and s.interrupted is None for s in self.surveys):
+        there = all(live_name(s) == name and s.interrupted is None for s in self.surveys)
+        if there and not self.selection.again:
             return Refusal(f"{name} is the live release already", "`list` shows the others.", self.rejected())
         why = self._unusable(name)
         if not why and self.selection.automatic and not self._was_live(name):

@@ -25,6 +25,7 @@ class Selection:
     ``order``: that of the releases; None: the one that their names have. ``unfinished``: a rollback to go on with.
     ``ignore_deploy_lock``: go on even where a deployment is under way.
     ``automatic``: no person chooses, so nobody can say that a release of which nothing is known is the right one.
+    ``again``: every host may run the ``backup`` already; then they are only verified.
     """
 
     backup: str = ""
@@ -35,6 +36,7 @@ class Selection:
     unfinished: Unfinished | None = None
     ignore_deploy_lock: bool = False
     automatic: bool = False
+    again: bool = False
 
     def anew(self, if_current: str = "", *, automatic: bool = False) -> Selection:
         """Return the selection of an automatic rollback: it names no target."""

@@ -28,7 +28,11 @@ ON_HOSTS = {"--service", *WHERE, "--json", "--config"}
 COMMANDS: dict[str, set[str]] = {
     "rollback": ON_HOSTS
     | {"--group", "--backup", "--to", "--reason", "--bad", "--approved", "--emergency", "--dry-run", "--if-current"}
-    | {"--wait", "--ignore-deploy-lock", "--ignore-schema", "--trigger", "--record"},
+    | {"--wait", "--ignore-deploy-lock", "--ignore-schema", "--trigger", "--record", "--plan", "--shard", "--records"},
+    "shards": ON_HOSTS
+    | {"--backup", "--to", "--reason", "--bad", "--ignore-schema", "--wait", "--ignore-deploy-lock", "--trigger"}
+    | {"--size", "--plan"},
+    "merge": {"--plan", "--json", "--record", "--config"},
     "resume": ON_HOSTS | {"--reason", "--ignore-schema", "--wait", "--ignore-deploy-lock", "--record"},
     "list": ON_HOSTS | {"--group"},
     "check": ON_HOSTS | {"--group", "--backup", "--to", "--ignore-deploy-lock"},
@@ -169,6 +173,7 @@ OTHERS = {
     "--host",
     "--region",
     "--exclude-region",
+    "--records",
     "--json",
     "--local",
     "--emergency",
@@ -203,7 +208,7 @@ def test_an_option_that_does_not_exist_is_wrong_usage(rollback_ops: Run, command
     assert "--jsno" in ended.err
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"merge"}))
 def test_too_many_arguments_are_wrong_usage(rollback_ops: Run, command: str) -> None:
     ended = rollback_ops(*command.split(), "one", "two", "good", "four")
     assert (ended.code, ended.out) == (64, "")

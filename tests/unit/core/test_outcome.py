@@ -248,6 +248,8 @@ def test_the_record_has_the_facts_of_the_run_and_its_results() -> None:
         "waves": (),
         "group": None,
         "services": (),
+        "shard": None,
+        "shards": (),
         "evidence": (),
         "scheduled": None,
         "warnings": ("beware",),

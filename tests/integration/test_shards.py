@@ -1,0 +1,172 @@
+"""A rollback of more hosts than one runner should hold: planned once, carried out shard by shard, and merged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.command import Ended, RollbackOps
+from tests.support.small_hosts import SmallHosts, small_hosts
+
+WHY = ("--reason", "logins fail")
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[SmallHosts]:
+    with small_hosts(tmp_path, 6) as hosts:
+        yield hosts
+
+
+@pytest.fixture
+def command(tmp_path: Path, fleet: SmallHosts) -> RollbackOps:
+    here = tmp_path / "repository"
+    here.mkdir()
+    made = RollbackOps(here, fleet.secrets)
+    made.settings(fleet.toml({"canary": 1, "max_parallel": 2}))
+    return made
+
+
+def planned(command: RollbackOps, *more: str) -> dict[str, Any]:
+    ended = command("shards", "prod", *WHY, "--size", "2", *more)
+    assert ended.code == 0, ended.err
+    return ended.document
+
+
+def run(command: RollbackOps, number: int, *more: str) -> Ended:
+    file = f"records/{number}.json"
+    return command(
+        "rollback", "prod", "--plan", "rollback-plan.json", "--shard", str(number), "--record", file, "--json", *more
+    )
+
+
+def merged(command: RollbackOps, **variables: str) -> Ended:
+    return command("merge", "records", "--json", **variables)
+
+
+def outcomes(ended: Ended) -> list[str]:
+    return [host["outcome"] for host in ended.document["hosts"]]
+
+
+def test_a_plan_is_carried_out_shard_by_shard_and_merged_into_one_record(
+    command: RollbackOps, fleet: SmallHosts
+) -> None:
+    (command.directory / "records").mkdir()
+    plan = planned(command)
+    assert (plan["from"], plan["to"], plan["hosts"]) == ("b3", "b2", 6)
+    assert (plan["stages"], plan["at_once"]["rest"]) == ({"unhealthy": [], "canary": [1], "rest": [2, 3, 4]}, 1)
+    assert fleet.live == ["b3"] * 6
+
+    for number in (1, 2, 3):
+        ended = run(command, number, "--records", "records")
+        assert ended.code == 0, ended.err
+    assert fleet.live == ["b2"] * 5 + ["b3"]
+    unfinished = merged(command)
+    assert (unfinished.code, unfinished.document["outcome"]) == (5, "partial")
+    assert outcomes(unfinished) == ["succeeded"] * 5 + ["unknown"]
+    assert [shard["outcome"] for shard in unfinished.document["shards"]] == ["succeeded"] * 3 + ["unknown"]
+
+    assert run(command, 4).code == 0
+    again = run(command, 4)
+    assert (again.code, outcomes(again)) == (0, ["nothing_to_do"])
+    assert again.document["hosts"][0]["checks"] != [], "what is done is verified again"
+    whole = merged(command)
+    assert (whole.code, fleet.live) == (0, ["b2"] * 6)
+    assert (whole.document["id"], whole.document["plan"]["hash"]) == (whole.document["plan"]["id"], plan["hash"])
+    assert (whole.document["from"]["release"], whole.document["to"]["release"]) == ("b3", "b2")
+    assert whole.document["reason"] == WHY[1]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "outcome", "code"),
+    [
+        ("hash", "was changed", 1),
+        ("target", "was changed", 1),
+        ("nothing", "", 0),
+    ],
+)
+def test_a_plan_that_was_changed_is_refused(
+    command: RollbackOps, fleet: SmallHosts, spoil: str, outcome: str, code: int
+) -> None:
+    planned(command)
+    file = command.directory / "rollback-plan.json"
+    plan = json.loads(file.read_text())
+    file.write_text(json.dumps(plan | ({spoil: "b1"} if spoil in plan else {})))
+    ended = command("rollback", "prod", "--plan", str(file), "--shard", "1")
+    assert (ended.code, outcome in ended.err) == (code, True)
+    assert fleet.live[0] == ("b3" if code else "b2")
+
+
+def test_what_does_not_fit_the_plan_is_refused_before_a_host_is_contacted(
+    command: RollbackOps, fleet: SmallHosts
+) -> None:
+    planned(command)
+    for host in fleet.hosts:
+        host.go_down()
+    usage = [
+        ("prod", "--plan", "rollback-plan.json"),
+        ("prod", "--shard", "1"),
+        ("prod", "--plan", "rollback-plan.json", "--shard", "9"),
+        ("prod", "--plan", "rollback-plan.json", "--shard", "0"),
+        ("prod", "--plan", "nowhere.json", "--shard", "1"),
+        ("prod", "--plan", "rollback-plan.json", "--shard", "1", "--to", "b1"),
+        ("prod", "--plan", "rollback-plan.json", "--shard", "1", "--emergency"),
+        ("prod", "--plan", "rollback-plan.json", "--shard", "1", "--host", fleet.addresses[0]),
+        ("test", "--plan", "rollback-plan.json", "--shard", "1"),
+    ]
+    command.settings(fleet.toml({"canary": 1, "max_parallel": 2}) + "[environments.test]\nhosts = ['root@h']\n")
+    assert [command("rollback", *words).code for words in usage] == [64] * len(usage)
+
+    pinned = ("rollback", "prod", "--plan", "rollback-plan.json", "--shard", "1", "--json")
+    assert command(*pinned).document["outcome"] == "refused", "the hosts are down"
+    command.settings(fleet.toml({"canary": 1, "max_parallel": 1}))
+    changed = command(*pinned)
+    assert (changed.code, outcomes(changed)) == (1, ["refused"])
+    assert "the settings" in changed.document["hosts"][0]["detail"]
+
+
+def test_too_many_failures_or_a_bad_canary_stop_the_shards_that_have_not_begun(
+    command: RollbackOps, fleet: SmallHosts
+) -> None:
+    (command.directory / "records").mkdir()
+    fleet.hosts[0].spoil("b2")
+    planned(command)
+    early = run(command, 2, "--records", "records")
+    assert (early.code, early.document["outcome"]) == (1, "refused"), "the canary has no record yet"
+    (command.directory / "records/2.json").unlink()
+    assert run(command, 1, "--records", "records").code == 2
+    late = run(command, 2, "--records", "records")
+    assert (late.code, outcomes(late)) == (1, ["refused"] * 2)
+    assert fleet.live == ["b2"] + ["b3"] * 5
+    ended = merged(command, ROLLBACK_NOT_BEGUN="rest")
+    assert ended.code == 5
+    assert outcomes(ended) == ["verification_failed", "refused", "refused", "not_begun", "not_begun", "not_begun"]
+
+
+def test_what_cannot_be_planned_writes_no_plan(command: RollbackOps, fleet: SmallHosts) -> None:
+    file = command.directory / "rollback-plan.json"
+    none = command("shards", "prod", *WHY, "--to", "b9")
+    assert (none.code, none.out, file.exists()) == (1, "", False)
+    assert command("shards", "prod", "--size", "2").code == 64, "no reason"
+    assert command("shards", "prod", *WHY, "--size", "0").code == 64
+    command.settings(fleet.toml({"canary": 1, "after_canary": "stop"}))
+    assert command("shards", "prod", *WHY).code == 64
+    regions = {"eu": {"hosts": fleet.addresses[:3]}, "us": {"hosts": fleet.addresses[3:]}}
+    command.settings(fleet.toml(regions=regions))
+    assert (command("shards", "prod", *WHY).code, file.exists()) == (64, False)
+    one = command("shards", "prod", *WHY, "--region", "eu")
+    assert (one.code, one.document["hosts"], file.exists()) == (0, 3, True)
+
+
+def test_without_a_record_of_any_shard_nobody_knows_anything(command: RollbackOps) -> None:
+    planned(command)
+    (command.directory / "records").mkdir()
+    (command.directory / "records/x.json").write_text("{}")
+    ended = merged(command)
+    assert (ended.code, ended.document["outcome"]) == (4, "failed")
+    assert outcomes(ended) == ["unknown"] * 6
+    assert merged(command, ROLLBACK_ENVIRONMENT="test").code == 64
+    assert merged(command, ROLLBACK_NOT_BEGUN="other").code == 64
