@@ -53,9 +53,11 @@ def run(
     """Show a run with the lines that ``told`` makes of its record."""
     record, console = result.record, session.console
     session.step.ungroup()
-    lines = list(told(record))
+    lines, brief = list(told(record)), list(preview_text.brief(record, result.changes))
+    if record.dry_run:
+        lines += brief
     first_aid = list(text.first_aid(record, result.first_aid, local=result.local))
-    unshown = session.step.ended_with(record, text.top(lines, first_aid), file, result.decision)
+    unshown = session.step.ended_with(record, text.top(lines, first_aid), file, result.decision, brief)
     console.show((Line(f"! {why}", "warning") for why in (*result.unpublished, *unshown)), err=True)
     with process.result_is_optional():
         _print(session, record.model_dump(mode="json", by_alias=True), lines, as_json)

@@ -13,6 +13,7 @@ from rollback_ops.config.log_patterns import WARNING
 from rollback_ops.config.reason import Reason
 from rollback_ops.core.advice import CALLS_FOR_ROLLBACK, Advice, Observed
 from rollback_ops.core.advice import advise as by_the_matrix
+from rollback_ops.core.changes import Commits
 from rollback_ops.core.errors import Exit, RollbackOpsError
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import Release
@@ -29,7 +30,7 @@ from rollback_ops.engine.metrics import Deployed, deployed_on, look_at_metrics
 from rollback_ops.engine.preflight import choose
 from rollback_ops.engine.rollback import survey
 from rollback_ops.engine.spec import RollbackSpec
-from rollback_ops.integrations.git import Commits, between
+from rollback_ops.integrations.git import commits as between
 
 _MOST_TEMPLATES = 20
 

@@ -36,7 +36,7 @@ def warnings_of(context: Context, spec: RollbackSpec, fleet: Fleet, reached: Map
     """Return what a person should know before a rollback is needed."""
     surveys = list(reached.values())
     return [
-        *map(_held, standing(merged(surveys), context.started_at.timestamp())),
+        *map(held_until, standing(merged(surveys), context.started_at.timestamp())),
         *outdated(context, reached),
         *_no_marker(context),
         *doubts(spec, fleet, surveys),
@@ -44,7 +44,7 @@ def warnings_of(context: Context, spec: RollbackSpec, fleet: Fleet, reached: Map
     ]
 
 
-def _held(hold: Hold) -> str:
+def held_until(hold: Hold) -> str:
     """Warn of holds. A hold never stops a rollback."""
     by = f" (by {hold.by}, until {rfc3339(datetime.fromtimestamp(hold.until, UTC))})" if hold.readable else ""
     return f"{about(hold)} is held{by}: {hold.reason}"

@@ -109,6 +109,7 @@ class Context:
 
     def publisher(self) -> Publisher:
         """Build the publisher. Its libraries are imported only now, so that the survey starts sooner."""
+        from rollback_ops.commands import changes
         from rollback_ops.integrations.publish import Publisher
         from rollback_ops.integrations.webhook import Notifier
 
@@ -120,7 +121,7 @@ class Context:
             self.secrets.webhook_url, self.redact, self.request.webhook_format or notify.format, notify.on
         )
         recorder = deployment_recorder(self.request, self.repository, self.redact, self.job.environment.url)
-        return Publisher(notifier, recorder, self.hosts, self.request.record)
+        return Publisher(notifier, recorder, self.hosts, self.request.record, partial(changes.between, self))
 
     def closing(self) -> closing[Context]:
         """Close the connections when the ``with`` block ends."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from rollback_ops.core.errors import RollbackOpsError
 
 if TYPE_CHECKING:
+    from rollback_ops.core.changes import Changes
     from rollback_ops.core.record import Record
 
 T = TypeVar("T")
@@ -23,6 +24,7 @@ class RunResult:
 
     ``first_aid``: what a person should try first on a host where nothing runs. ``unpublished``: warnings about what
     could not be told to others; they are in the record too. ``decision``: what ``guard`` decided (``engine.guard``).
+    ``changes``: what the rollback takes away; None: it is not known.
     """
 
     record: Record
@@ -30,6 +32,7 @@ class RunResult:
     unpublished: tuple[str, ...] = ()
     local: bool = False
     decision: str = ""
+    changes: Changes | None = None
 
     @property
     def exit_code(self) -> int:

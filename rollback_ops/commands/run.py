@@ -124,4 +124,5 @@ def publish(context: Context, publisher: Publisher, record: Record) -> RunResult
     """Tell others how the run ended. What could not be told is a warning in the record."""
     published = publisher.ended(record)
     unpublished = tuple(warning for warning in published.warnings if warning not in record.warnings)
-    return RunResult(published, context.first_aid, unpublished, local=context.request.local)
+    changes = publisher.changes(published)
+    return RunResult(published, context.first_aid, unpublished, local=context.request.local, changes=changes)

@@ -25,6 +25,7 @@ from rollback_ops.core.model import (
 )
 
 if TYPE_CHECKING:
+    from rollback_ops.core.comparison import Comparison
     from rollback_ops.core.record import Record
     from rollback_ops.core.schema import SchemaAnswer
 
@@ -78,6 +79,13 @@ class Host(Protocol):
 
     def schema(self, releases: Sequence[str], timeout: float | None) -> SchemaAnswer:
         """Ask for the database's versions, within ``timeout`` seconds (None: not), and for what releases know."""
+
+    def compare(self, left: str, target: str, seconds: float | None = None) -> Comparison:
+        """Compare the release that a rollback leaves with its target.
+
+        Without ``seconds``: lists of files from their manifests, and files of dependencies and settings. With it: all
+        files, in the directories, as far as so many seconds allow.
+        """
 
     def write_holds(self, holds: Sequence[Hold], forget: Sequence[str] = ()) -> None:
         """Write holds to the host, and remove others. Raises ``Refused`` when that fails."""
@@ -137,3 +145,28 @@ class Progress(Protocol):
 
     def logs(self, host: str, lines: Sequence[str]) -> None:
         """The last log lines of an unhealthy service."""
+
+
+class Silent:
+    """A ``Progress`` that shows nothing, for a command whose result is all that is shown."""
+
+    def phase(self, name: str, detail: str, hosts: int = 0) -> None:
+        pass
+
+    def lost(self, host: str, error: RollbackOpsError) -> None:
+        pass
+
+    def step(self, host: str, step: StepReport) -> None:
+        pass
+
+    def switched(self, host: str, result: SwitchResult) -> None:
+        pass
+
+    def waiting(self, host: str, seconds: float, within: float, missing: str) -> None:
+        pass
+
+    def verified(self, host: str, found: Verification) -> None:
+        pass
+
+    def logs(self, host: str, lines: Sequence[str]) -> None:
+        pass

@@ -5,19 +5,20 @@ Publishing never changes how a rollback ends: what could not be told is a warnin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rollback_ops.core.changes import Changes, in_brief
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import ServiceId
 from rollback_ops.core.ports import Host
 from rollback_ops.core.record import Record, ReleaseRef
 from rollback_ops.core.run import rfc3339
-from rollback_ops.core.tasks import Cancellation, begin, each
-from rollback_ops.integrations import record_file
+from rollback_ops.core.tasks import Cancellation, Pending, begin, each
+from rollback_ops.integrations import git, record_file
 from rollback_ops.integrations.webhook import Notifier, StartEvent
 
 if TYPE_CHECKING:
@@ -28,34 +29,63 @@ _FILE_WITHIN = 5.0
 _FILE_WITHIN_AFTER_SIGNAL = 1.0
 # Seconds beyond that: the recorder keeps its own deadline, and says what it could not do.
 _MARGIN = 1.0
+# Seconds to look at the commits of a rollback that changes nothing.
+_COMPARE_WITHIN = 4.0
 
 
 class Publisher:
     """Publishes one rollback when it begins to change hosts, and when it has ended.
 
-    ``recorder`` and ``file`` are None where no deployment is recorded, or no file is written. It is the engine's
-    ``Announcer``.
+    ``recorder`` and ``file`` are None where no deployment is recorded, or no file is written. ``between`` returns what
+    lies between two revisions. It is the engine's ``Announcer``.
     """
 
     def __init__(
-        self, notifier: Notifier, recorder: DeploymentRecorder | None, hosts: Sequence[Host], file: Path | None
+        self,
+        notifier: Notifier,
+        recorder: DeploymentRecorder | None,
+        hosts: Sequence[Host],
+        file: Path | None,
+        between: Callable[[str, str], Changes] = git.between,
     ) -> None:
         self._notifier = notifier
         self._recorder = recorder
         self._hosts = hosts
         self._file = file
+        self._between = between
+        self._changes: Pending[str, Changes] | None = None
         self._begun: Record | None = None
 
     def changing(self, provisional: Record) -> None:
         """Write the record that holds if the program is killed, and tell the team. Waits for nobody."""
         self._begun = provisional
         self.written(provisional)
-        self._notifier.started(_start(provisional))
+        old, new = provisional.to.revision or "", provisional.from_.revision or ""
+        # GitHub is asked later: what that needs to import would hold up the hosts that are being changed.
+        self._notifier.started(_start(provisional), lambda: in_brief(git.commits(old, new)))
 
     def changed(self) -> None:
-        """Prepare the deployment on GitHub while the hosts are being verified."""
+        """Prepare the deployment on GitHub while the hosts are being verified, and look at what was taken away."""
+        if self._begun and not self._changes:
+            self._compare(self._begun)
         if self._recorder and self._begun:
             self._recorder.prepare(self._begun)
+
+    def changes(self, record: Record) -> Changes | None:
+        """Return what the rollback takes away, or would. None: there is nothing to compare, or it is not known yet.
+
+        Waits for it only where nothing was changed.
+        """
+        if record.dry_run and record.to.revision and record.from_.revision:
+            self._compare(record)
+        if self._changes is None:
+            return None
+        found = self._changes.results(_COMPARE_WITHIN if record.dry_run else 0, Cancellation())["changes"]
+        return None if isinstance(found, RollbackOpsError) else found
+
+    def _compare(self, record: Record) -> None:
+        old, new = record.to.revision or "", record.from_.revision or ""
+        self._changes = begin(["changes"], lambda _: self._between(old, new))
 
     def ended(self, record: Record) -> Record:
         """Publish the record. Returns it with the deployment and with warnings about what could not be told.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from rollback_ops.core.comparison import Comparison
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Finding, Verification
 from rollback_ops.core.model import (
@@ -119,6 +120,8 @@ class FakeHost:
     armed: Armed | None = None
     versions: tuple[str, ...] | None = ()
     knows: Mapping[str, KnownSchema] = field(default_factory=dict)
+    compared: Comparison = field(default_factory=Comparison)
+    in_directories: Comparison = field(default_factory=Comparison)
 
     def _begin(self, operation: str, about: str = "") -> None:
         self.events.append((self.name, operation, about))
@@ -196,6 +199,10 @@ class FakeHost:
         self._begin("schema", " ".join(releases) if timeout is None else f"database {' '.join(releases)}")
         known = {name: self.knows[name] for name in releases if name in self.knows}
         return SchemaAnswer(self.versions, known, "" if self.versions is not None else "it ended with 1")
+
+    def compare(self, left: str, target: str, seconds: float | None = None) -> Comparison:
+        self._begin("compare", f"{left} {target}{' directories' if seconds else ''}")
+        return self.in_directories if seconds else self.compared
 
     def write_holds(self, holds: Sequence[Hold], forget: Sequence[str] = ()) -> None:
         self._begin("hold", " ".join(hold.id for hold in holds))

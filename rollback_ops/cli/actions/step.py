@@ -16,6 +16,7 @@ from rollback_ops.core.errors import Exit
 from rollback_ops.core.outcome import KILLED
 
 if TYPE_CHECKING:
+    from rollback_ops.cli.output.text import Line
     from rollback_ops.core.record import Record
 
 # The output ``outcome`` of a command that leaves no record. Wrong usage has no outcome: nothing was begun.
@@ -60,10 +61,17 @@ class Step:
         """Set the outputs for the jobs of a plan in shards. Returns what could not be set."""
         return []
 
-    def ended_with(self, record: Record, lines: Sequence[str], file: Path | None, decision: str = "") -> list[str]:
+    def ended_with(
+        self,
+        record: Record,
+        lines: Sequence[str],
+        file: Path | None,
+        decision: str = "",
+        changes: Sequence[Line] = (),
+    ) -> list[str]:
         """Show a record on the page, with these lines at its top. Returns what could not be shown.
 
-        ``decision`` is that of ``guard``.
+        ``decision`` is that of ``guard``; ``changes``: what leaves the hosts, in brief.
         """
         return []
 
@@ -112,12 +120,19 @@ class ActionsStep(Step):
         outputs = {"from": document["from"], "to": document["to"], "plan": document["plan"], "max-parallel": at_once}
         return runner.write_outputs(self._environ, outputs | stages)
 
-    def ended_with(self, record: Record, lines: Sequence[str], file: Path | None, decision: str = "") -> list[str]:
+    def ended_with(
+        self,
+        record: Record,
+        lines: Sequence[str],
+        file: Path | None,
+        decision: str = "",
+        changes: Sequence[Line] = (),
+    ) -> list[str]:
         level: runner.Level = "error" if record.exit_code else "warning" if record.warnings else "notice"
         self._annotations = [self._annotation(level, f"{_TITLE}: {record.service}, {record.environment}", lines)]
         self._told = True
         problems = runner.write_outputs(self._environ, _outputs(record, file) | {"decision": decision})
-        return [*problems, *self._summarize(record)]
+        return [*problems, *self._summarize(record, [self._redact(line.text.strip()) for line in changes])]
 
     def finished(self, record: Record | None, file: Path, lines: Sequence[str]) -> None:
         self._told = True
@@ -131,11 +146,11 @@ class ActionsStep(Step):
         problems = [] if self._told else self._without_a_record(code)
         self._log.end(*self._annotations, *(self._annotation("warning", _TITLE, [problem]) for problem in problems[:5]))
 
-    def _summarize(self, record: Record) -> list[str]:
+    def _summarize(self, record: Record, changes: Sequence[str]) -> list[str]:
         from rollback_ops.cli.actions.summary import summary
 
         try:
-            page = summary(record.redacted(self._redact), runner.repository_url(self._environ))
+            page = summary(record.redacted(self._redact), runner.repository_url(self._environ), changes)
         except Exception as error:
             # How a rollback ended does not depend on whether a page can be made of it.
             return [f"the summary was not written: {type(error).__name__}"]

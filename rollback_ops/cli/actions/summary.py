@@ -22,13 +22,17 @@ _LONGEST_REASON = 1_200
 _SIGNS = {"succeeded": "✅", "nothing_to_do": "✅", "passed": "✅", "skipped": "⏭️", "unknown": "❔", "cancelled": "⚠️"}
 
 
-def summary(record: Record, repository: str = "") -> str:
-    """Render one record as a page. ``repository``: the repository's address, for links to commits; may be empty."""
+def summary(record: Record, repository: str = "", changes: Iterable[str] = ()) -> str:
+    """Render one record as a page. ``repository``: the repository's address, for links to commits; may be empty.
+
+    ``changes``: what leaves the hosts, in brief.
+    """
     ending = outcome_summary(record)
     parts = (
         [f"## {ending.title}: {code(record.service)}, {code(record.environment)}", ""],
         _facts(record, repository),
         ["", f"**Status:** {ending.status}", ""],
+        _section("What leaves the hosts", _listed(code(line, 500) for line in changes)),
         _section("Waves", _waves(record)),
         _section("Hosts", _hosts(record)),
         _section("Checks", _checks(record)),

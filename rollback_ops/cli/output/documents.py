@@ -73,18 +73,25 @@ def _hold(hold: Hold) -> Document:
 
 def preview(found: Preview) -> Document:
     decision = found.decision
+    plan = decision if isinstance(decision, Plan) else None
     return {
         "environment": found.environment,
         "leaves": asdict(found.leaves) if found.leaves else None,
         "returns_to": asdict(found.returns_to) if found.returns_to else None,
         "why_none": None if isinstance(decision, Plan) else decision.why,
+        "refused": found.refusal or None,
         "hash": found.hash or None,
+        "deployed_by": found.deployed_by or None,
         "commits": asdict(found.commits),
         "migrations": None if found.migrations is None else list(found.migrations),
-        "hosts": [{"host": h.host, "action": h.action, "why": h.why} for h in decision.hosts]
-        if isinstance(decision, Plan)
-        else [],
-        "warnings": list(decision.warnings) if isinstance(decision, Plan) else [],
+        "dependencies": [asdict(file) for file in found.dependencies],
+        "files": asdict(found.files) | {"directories": [asdict(each) for each in found.files.by_directory()]},
+        "settings": [asdict(keys) for keys in found.settings],
+        "expected": asdict(found.expected),
+        "holds": list(found.holds),
+        "hosts": [{"host": h.host, "action": h.action, "why": h.why} for h in plan.hosts] if plan else [],
+        "warnings": list(plan.warnings) if plan else [],
+        "missing": dict(found.missing),
         "unreachable": unreachable(found.lost),
     }
 

@@ -25,7 +25,7 @@ def text(product: str) -> str:
         kind="systemd", stop=":", kill=":", reset=":", start=":", running=":", stopped=":", state=":", logs=":"
     )
     if product == "sent":
-        return bundle.render(about, service, manager)
+        return bundle.comparing(bundle.render(about, service, manager))
     thresholds = dict.fromkeys(("process", *_CHECKS), Thresholds())
     questions = {name: HostCommand("true", 5.0) for name in ("log", "config")}
     reader = StateReader("^X=", "p")

@@ -19,6 +19,8 @@ _SECTIONS = (
     "schema",
     "serve",
 )
+# What only a preview needs. A rollback does not send it.
+_COMPARING = ("keys", "compare")
 _BREAK_GLASS = (
     "person",
     "words",
@@ -56,6 +58,11 @@ _UNPACKING = """sh -c 'RO_SELF=$(printf %s "$1" | base64 -d | gzip -dc) || exit;
 def render(about: ServiceId, service: Service, manager: Manager) -> str:
     """Return the program with this service's settings in front of it."""
     return assignments(about, service, manager) + _body()
+
+
+def comparing(program: str) -> str:
+    """Return the program with the operation ``compare``."""
+    return program.removesuffix(_MAIN) + _bare(_COMPARING) + _MAIN
 
 
 def assignments(about: ServiceId, service: Service, manager: Manager) -> str:
@@ -169,15 +176,19 @@ def whole(seconds: float) -> str:
 
 @cache
 def _body() -> str:
-    """Return the agent without comments and indentation. They are half of it, and the host does not need them."""
-    lines = (line.lstrip(" ") for line in _joined(_SECTIONS).splitlines())
-    return "".join(f"{line}\n" for line in lines if line and not line.startswith("#")) + _MAIN
+    return _bare(_SECTIONS) + _MAIN
+
+
+def _bare(sections: Iterable[str]) -> str:
+    """Return sections without comments and indentation. They are half of it, and the host does not need them."""
+    lines = (line.lstrip(" ") for line in _joined(sections).splitlines())
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
 
 
 @cache
 def installed_body() -> str:
     """Return the agent with break-glass, with all comments: it stays on the host, and a person may read it."""
-    return _joined((*_SECTIONS, *(f"breakglass/{name}" for name in _BREAK_GLASS))) + _BREAK_GLASS_MAIN
+    return _joined((*_SECTIONS, *_COMPARING, *(f"breakglass/{name}" for name in _BREAK_GLASS))) + _BREAK_GLASS_MAIN
 
 
 def _joined(names: Iterable[str]) -> str:

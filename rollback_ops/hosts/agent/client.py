@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from rollback_ops.core.comparison import Comparison
 from rollback_ops.core.errors import (
     AuthenticationFailed,
     BadAnswer,
@@ -37,7 +38,7 @@ from rollback_ops.core.model import (
 from rollback_ops.core.ports import Stream
 from rollback_ops.core.schema import SchemaAnswer
 from rollback_ops.core.text import one_line, short
-from rollback_ops.hosts.agent import bundle, protocol, restricted
+from rollback_ops.hosts.agent import bundle, comparison, protocol, restricted
 from rollback_ops.hosts.agent.session import AgentSession
 from rollback_ops.hosts.connections import Connections
 from rollback_ops.hosts.transport import Transport
@@ -135,6 +136,13 @@ class AgentHost:
         within = _LOOK_WITHIN + (timeout or 0.0)
         words = (bundle.whole(timeout) if timeout else "", *releases)
         return protocol.schema(self._operate("schema", *words, within=within))
+
+    def compare(self, left: str, target: str, seconds: float | None = None) -> Comparison:
+        words = (left, target, *((bundle.whole(seconds / 2),) if seconds else ()))
+        within = _LOOK_WITHIN + (seconds or 0.0)
+        if self._restricted:
+            return comparison.parse(self._operate("compare", *words, within=within))
+        return comparison.parse(self._send(bundle.comparing(self._text), "compare", *words, within=within))
 
     def write_holds(self, holds: Sequence[Hold], forget: Sequence[str] = ()) -> None:
         pairs = [word for hold in holds for word in (hold.id, line_of(hold))]

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from github import Github, GithubException
 
 _API, _SERVER = "https://api.github.com", "https://github.com"
-# Seconds to connect, and seconds until the answer begins.
 _TIMEOUT = 2
 _RETRIES = 2
 _BACKOFF = 0.1
@@ -99,9 +98,13 @@ class Deployment:
 
 
 class Api:
-    """One connection to GitHub, for one thread: PyGithub keeps the current request in the connection."""
+    """One connection to GitHub, for one thread: PyGithub keeps the current request in the connection.
 
-    def __init__(self, repository: Repository, redact: Redactor) -> None:
+    ``timeout``: seconds to connect, and seconds until each answer begins.
+    """
+
+    def __init__(self, repository: Repository, redact: Redactor, timeout: int = _TIMEOUT) -> None:
+        self._timeout = timeout
         self._repository = repository
         self.repository = repository.name
         self._redact = redact
@@ -112,6 +115,14 @@ class Api:
         wanted = {name: text for name, text in filters.items() if text}
         found = self._get(f"/repos/{self.repository}/deployments", {**wanted, "per_page": PAGE, "page": page})
         return [_deployment(each) for each in _list(found)]
+
+    def compare(self, base: str, head: str, *, page: int = 1) -> Mapping[str, Any]:
+        """Return one page of GitHub's comparison of two commits. Only the first page has the files."""
+        path = f"/repos/{self.repository}/compare/{quote(f'{base}...{head}', safe='.')}"
+        found = _object(self._get(path, {"per_page": PAGE, "page": page}))
+        if not (isinstance(found.get("total_commits"), int) and isinstance(found.get("behind_by"), int)):
+            raise GitHubError(_NOT_GITHUB)
+        return found
 
     def create(self, document: Mapping[str, Any]) -> Deployment:
         """Create a deployment. Never retried here: before a retry, the caller has to look whether it exists."""
@@ -182,7 +193,7 @@ class Api:
             self._github = Github(
                 base_url=self._repository.api,
                 auth=Auth.Token(self._repository.token.get_secret_value()),
-                timeout=_TIMEOUT,
+                timeout=self._timeout,
                 retry=Retry(
                     total=_RETRIES,
                     backoff_factor=_BACKOFF,

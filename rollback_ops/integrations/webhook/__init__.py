@@ -5,7 +5,7 @@ A message never changes the outcome of a rollback: a failure becomes a warning, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from pydantic import SecretStr
@@ -44,10 +44,13 @@ class Notifier:
         self._on = frozenset(on) if url else frozenset()
         self._start: Pending[str, str] | None = None
 
-    def started(self, start: StartEvent) -> None:
-        """Send the message that hosts are being changed, on a thread of its own. Does not wait for it."""
+    def started(self, start: StartEvent, leaves: Callable[[], str] = str) -> None:
+        """Send the message that hosts are being changed, on a thread of its own. Does not wait for it.
+
+        ``leaves`` returns which commits leave the hosts; it is asked on that thread.
+        """
         if "start" in self._on and not self._start:
-            self._start = begin(["start"], lambda _: self._send(start, _WITHIN))
+            self._start = begin(["start"], lambda _: self._send(start.model_copy(update={"leaves": leaves()}), _WITHIN))
 
     def ended(self, record: Record) -> tuple[str, ...]:
         """Send the message about the end within a few seconds. Returns a warning for each failure. Never raises."""

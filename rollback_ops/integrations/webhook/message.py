@@ -14,7 +14,10 @@ from rollback_ops.core.text import joined
 
 
 class StartEvent(RecordPart):
-    """A rollback that is about to change its first host. ``change`` names both releases: ``b3 → b2``."""
+    """A rollback that is about to change its first host. ``change`` names both releases: ``b3 → b2``.
+
+    ``leaves``: the commits that leave the hosts, in brief; empty where they are not known.
+    """
 
     event: Literal["start"] = "start"
     id: str
@@ -27,6 +30,7 @@ class StartEvent(RecordPart):
     run_url: str | None = None
     at: Timestamp
     change: str
+    leaves: str = ""
 
 
 Notification = StartEvent | Record
@@ -48,7 +52,8 @@ def message_of(notification: Notification) -> Message:
 
 
 def _start_message(start: StartEvent) -> Message:
-    facts = (*_run_facts(start, start.at), ("Change", start.change))
+    leaves = (("Leaves", start.leaves),) if start.leaves else ()
+    facts = (*_run_facts(start, start.at), ("Change", start.change), *leaves)
     title = f"🔄 Rollback started: {start.service}, {start.environment}"
     return Message(title, facts, "⏳ Hosts are being switched", run_url=start.run_url or "")
 

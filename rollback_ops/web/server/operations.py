@@ -15,12 +15,12 @@ from rollback_ops.commands.rollback import rollback
 from rollback_ops.config import Settings
 from rollback_ops.config.request import Options
 from rollback_ops.config.secrets import Secrets
+from rollback_ops.core.changes import Commits
 from rollback_ops.core.model import ServiceId
 from rollback_ops.core.plan import Plan
 from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.integrations.git import Commits
 from rollback_ops.web.server.forms import RollbackForm, new_key
 from rollback_ops.web.server.runs import Run, RunProgress, Runs
 

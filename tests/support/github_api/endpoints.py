@@ -110,6 +110,11 @@ def _permission(call: Call) -> Answer:
     return Answer(200, call.repository.permission(call.parts[1]))
 
 
+def _compare(call: Call) -> Answer:
+    base, _, head = call.parts[1].partition("...")
+    return Answer(200, call.repository.compared(base, head, int(call.query.get("page", 1))))
+
+
 def _membership(call: Call) -> Answer:
     org, slug, login = call.parts
     return Answer(200, call.github.membership(f"{org}/{slug}", login))
@@ -134,5 +139,6 @@ _ROUTES: Sequence[tuple[str, str, str, Work]] = (
     ("get", rf"{_REPO}/deployments/(\d+)/statuses", "deployments", _statuses),
     ("post", rf"{_REPO}/deployments/(\d+)/statuses", "deployments", _create_status),
     ("get", rf"{_REPO}/collaborators/([^/]+)/permission", "", _permission),
+    ("get", rf"{_REPO}/compare/([^/]+)", "contents", _compare),
     ("get", r"/orgs/([^/]+)/teams/([^/]+)/memberships/([^/]+)", "members", _membership),
 )

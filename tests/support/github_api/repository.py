@@ -50,6 +50,10 @@ class Repository:
     url: str = ""
     later: timedelta = timedelta()
     deployments: list[Document] = field(default_factory=list)
+    # The commits of each comparison, oldest first: author and message. Its files: by name, with their status.
+    comparisons: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    behind: int = 0
     _statuses: dict[int, list[Document]] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(4_102_444_800))
 
@@ -114,6 +118,56 @@ class Repository:
         if asked["state"] == "success" and asked.get("auto_inactive", True):
             self._retire(deployment)
         return self._add_status(deployment, asked)
+
+    def compared(self, base: str, head: str, page: int) -> Document:
+        """One page of the comparison of two commits: the oldest first, 100 at a time; files on the first page only."""
+        if (base, head) not in self.comparisons:
+            raise NotFound
+        every = self.comparisons[base, head]
+        there = range((page - 1) * 100, min(page * 100, len(every)))
+        here = f"{self._here}/compare/{base}...{head}"
+        found = {
+            "url": here,
+            "html_url": here,
+            "permalink_url": here,
+            "diff_url": f"{here}.diff",
+            "patch_url": f"{here}.patch",
+            "base_commit": self._commit_of(0, "alice", "The base"),
+            "merge_base_commit": self._commit_of(0, "alice", "The base"),
+            "status": "diverged" if self.behind else "ahead",
+            "ahead_by": len(every),
+            "behind_by": self.behind,
+            "total_commits": len(every),
+            "commits": [self._commit_of(number + 1, *every[number]) for number in there],
+        }
+        if page == 1:
+            found["files"] = [self._file(name, status) for name, status in list(self.files.items())[:300]]
+        return found
+
+    def _commit_of(self, number: int, author: str, message: str) -> Document:
+        sha = f"{number:040x}"
+        url = f"{self._here}/commits/{sha}"
+        by = {"name": author, "email": f"{author}@example.org", "date": "2026-11-01T00:00:00Z"}
+        tree = {"sha": sha, "url": f"{self._here}/git/trees/{sha}"}
+        return {
+            "url": url,
+            "sha": sha,
+            "node_id": f"C_{number}",
+            "html_url": url,
+            "comments_url": f"{url}/comments",
+            "commit": {"url": url, "author": by, "committer": by, "message": message, "comment_count": 0, "tree": tree},
+            # As where the address belongs to nobody on GitHub.
+            "author": {},
+            "committer": {},
+            "parents": [],
+        }
+
+    def _file(self, name: str, status: str) -> Document:
+        url = f"{self._here}/blob/{name}"
+        counts = {"additions": 1, "deletions": 1, "changes": 2}
+        before = {"previous_filename": f"before/{name}"} if status == "renamed" else {}
+        urls = {"blob_url": url, "raw_url": url, "contents_url": url}
+        return {"sha": "c" * 40, "filename": name, "status": status, **counts, **urls, **before}
 
     def permission(self, login: str) -> Document:
         if login not in self.people:

@@ -142,7 +142,7 @@ converse() {
 main() {
     case ${1:-} in
         converse) converse "$2" ;;
-        survey | inspect | switch | follow | ask | record | mark | hold | arm | confirm | schema | history | seal) operate "$@" ;;
+        survey | inspect | switch | follow | ask | record | mark | hold | arm | confirm | schema | compare | history | seal) operate "$@" ;;
         worker | aftermath | fire) "$@" ;;
         *) exit 64 ;;
     esac

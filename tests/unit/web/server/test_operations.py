@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from rollback_ops.commands.preview import Preview
+from rollback_ops.core.changes import Commits
 from rollback_ops.core.errors import HostUnreachable
 from rollback_ops.core.model import ServiceId
 from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal
-from rollback_ops.integrations.git import Commits
 from rollback_ops.web.server.operations import asked, form_of
 from tests.support.fakes import live_at
 

@@ -72,7 +72,7 @@ request() {
         *) safe_name "${1:-}" || no_request ;;
     esac
     case $operation in
-        survey | history | schema | follow) is_plain "$@" ;;
+        survey | history | schema | compare | follow) is_plain "$@" ;;
         record) may_record "$@" ;;
         switch) may_switch "$@" ;;
         inspect | ask)
