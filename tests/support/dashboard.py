@@ -5,9 +5,11 @@ from __future__ import annotations
 import html
 import http.client
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlencode
 
 from rollback_ops.config.secrets import Secrets
@@ -21,6 +23,15 @@ from rollback_ops.web.server.sessions import Sessions
 from rollback_ops.web.server.site import Site
 
 _FORM = "application/x-www-form-urlencoded"
+# How a client on Linux reaches an IPv4 address: an IPv6 socket can, too, where there is IPv6.
+FAMILIES = [
+    (family, address)
+    for family, address, table in (
+        (socket.AF_INET, "127.0.0.1", "/proc/net/tcp"),
+        (socket.AF_INET6, "::ffff:127.0.0.1", "/proc/net/tcp6"),
+    )
+    if Path(table).exists()
+]
 # Seconds. A page asks hosts; a busy machine is slow.
 _PATIENCE = 60.0
 

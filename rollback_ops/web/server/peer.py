@@ -7,35 +7,35 @@ import socket
 import struct
 from pathlib import Path
 
-# proc(5). A connection of an IPv4 address to an IPv4 address is in here.
-_TABLE = Path("/proc/net/tcp")
+# proc(5): connections of IPv4 sockets, and of IPv6 ones, which reach IPv4 addresses too.
+_TABLES = Path("/proc/net")
+_ESTABLISHED = "01"
+_MAPPED = "0000000000000000FFFF0000"
+_ROOT = 0
 Address = tuple[str, int]
 
 
-def is_somebody_else(client: Address, server: Address, table: Path = _TABLE) -> bool:
+def is_somebody_else(client: Address | None, server: Address, tables: Path = _TABLES) -> bool:
     """Return whether another user of this machine opened the connection.
 
     Cookies do not tell ports apart, and command lines (a browser's, too) are no secret on a machine: neither may be
-    enough for another user. Where the system does not say who it is (not Linux), this is False.
+    enough for another user. Root may do everything anyway, and forwards connections (WSL). A connection that the
+    system does not know is somebody else's; where it has no such tables (not Linux), nobody's is.
     """
-    user = _user(client, server, table)
-    return user is not None and user != os.getuid()
+    there = [table for table in (tables / "tcp", tables / "tcp6") if table.exists()]
+    rows = [line.split() for table in there for line in table.read_text().splitlines()[1:]]
+    return bool(there) and (client is None or not _users(rows, client, server) & {os.getuid(), _ROOT})
 
 
-def _user(client: Address, server: Address, table: Path) -> int | None:
-    try:
-        lines = table.read_text().splitlines()[1:]
-        ends = [_hex(client), _hex(server)]
-    except (OSError, ValueError):
-        return None
-    for line in lines:
-        # sl local_address rem_address st tx:rx tr:tm->when retrnsmt uid …
-        words = line.split()
-        if words[1:3] == ends:
-            return int(words[7])
-    return None
+def _users(rows: list[list[str]], client: Address, server: Address) -> set[int]:
+    """Return the user at the client's end. Of a connection that was closed already, the system does not say it."""
+    ends = [_hex(client), _hex(server)]
+    mapped = [_MAPPED + end for end in ends]
+    # sl local_address rem_address st tx:rx tr:tm->when retrnsmt uid …
+    return {int(row[7]) for row in rows if row[1:3] in (ends, mapped) and row[3] == _ESTABLISHED}
 
 
 def _hex(address: Address) -> str:
+    """Return an address as the tables have it: its four bytes as one number of this machine."""
     (number,) = struct.unpack("=I", socket.inet_aton(address[0]))
     return f"{number:08X}:{address[1]:04X}"

@@ -51,22 +51,12 @@ def allowed_hosts(port: int) -> tuple[str, ...]:
 
 
 class Secured:
-    """Lets requests of the person's own browser through, and no others.
+    """Lets requests of the person's own browser through, and no others."""
 
-    ``somebody_else``: whether another user of this machine opened the connection.
-    """
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        sessions: Sessions,
-        port: int,
-        somebody_else: Callable[[tuple[str, int], tuple[str, int]], bool] = is_somebody_else,
-    ) -> None:
+    def __init__(self, app: ASGIApp, sessions: Sessions, port: int) -> None:
         self._app = app
         self._sessions = sessions
         self._port = port
-        self._somebody_else = somebody_else
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or refuse it in plain text. Anything but HTTP is dropped."""
@@ -82,7 +72,7 @@ class Secured:
 
     def _refused(self, scope: Scope) -> Refused | None:
         headers = Headers(scope=scope)
-        if self._somebody_else(tuple(scope["client"]), tuple(scope["server"])):
+        if is_somebody_else(scope["client"], scope["server"]):
             return Refused(403, "This dashboard belongs to another user of this machine.")
         if headers.getlist("host") not in [[name] for name in allowed_hosts(self._port)]:
             return Refused(421, f"This server is http://{LOOPBACK}:{self._port}/ and has no other name.")

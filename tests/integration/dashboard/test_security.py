@@ -12,7 +12,7 @@ import pytest
 
 from rollback_ops.core.errors import Refused
 from rollback_ops.web.server.serving import listen, open_browser, opens_browsers
-from tests.support.dashboard import Answer, Client, Served, served
+from tests.support.dashboard import FAMILIES, Answer, Client, Served, served
 from tests.support.lab.toml import dump
 
 # Pages that are there without asking a host.
@@ -184,15 +184,18 @@ def test_a_session_ends_with_its_server(config: str) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can act as another user")
-def test_another_user_of_the_machine_gets_nothing_even_with_the_link(dashboard: Served) -> None:
+@pytest.mark.parametrize(("family", "address"), FAMILIES)
+def test_another_user_of_the_machine_gets_nothing_even_with_the_link(
+    dashboard: Served, family: socket.AddressFamily, address: str
+) -> None:
     os.seteuid(65534)
     try:
-        theirs = socket.socket()
+        theirs = socket.socket(family)
     finally:
         os.seteuid(0)
     with theirs:
         theirs.settimeout(60)
-        theirs.connect(("127.0.0.1", dashboard.port))
+        theirs.connect((address, dashboard.port))
         host = f"127.0.0.1:{dashboard.port}"
         theirs.sendall(f"GET {dashboard.link} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         assert theirs.recv(100).startswith(b"HTTP/1.1 403 ")
