@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rollback_ops.web.view import Entry
+
+if TYPE_CHECKING:
+    from rollback_ops.core.record import EvidenceRecord
 
 # The rollbacks that fit beside each other.
 MOST_BARS = 60
@@ -77,3 +82,49 @@ def _round_up(seconds: float) -> float:
             if seconds <= step * times:
                 return step * times
         step *= 10
+
+
+# --- evidence --------------------------------------------------------------------------------------------
+
+_ROW, _BAR, _NAMES = 44, 14, 150
+# How far the scale goes: to what is needed, and half as far again.
+_BEYOND = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRow:
+    """The bars of one metric: how far the evidence goes that the release is worse, and that it is not."""
+
+    y: float
+    worse: float
+    not_worse: float
+    evidence: EvidenceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceChart:
+    """Logarithms of e-values, each as a share of the one that decides, which is at ``needed``."""
+
+    rows: tuple[EvidenceRow, ...]
+    height: int
+    needed: float = round(_NAMES + (WIDTH - _NAMES) / _BEYOND, 1)
+    left: int = _NAMES
+    width: int = WIDTH
+    bar: int = _BAR
+
+
+def evidence_chart(found: Sequence[EvidenceRecord]) -> EvidenceChart:
+    """Return the chart of what metrics show, one row each."""
+    rows = (
+        EvidenceRow(number * _ROW + 8, _reach(each.e_worse, each.needed), _reach(each.e_not_worse, each.needed), each)
+        for number, each in enumerate(found)
+    )
+    return EvidenceChart(tuple(rows), len(found) * _ROW + 20)
+
+
+def _reach(value: float, needed: float) -> float:
+    """Return the length of a bar. An e-value of 1 or less is no evidence."""
+    if value <= 1 or needed <= 1:
+        return 0.0
+    share = min(math.log(value) / math.log(needed), _BEYOND)
+    return round(share / _BEYOND * (WIDTH - _NAMES), 1)

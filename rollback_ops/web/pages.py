@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from rollback_ops.core import summary
 from rollback_ops.core.errors import UsageError
-from rollback_ops.core.text import one_line
+from rollback_ops.core.text import one_line, short
 from rollback_ops.web import frame as frames
 from rollback_ops.web import moments
-from rollback_ops.web.chart import chart_of
+from rollback_ops.web.chart import chart_of, evidence_chart
 from rollback_ops.web.frame import Frame
 from rollback_ops.web.view import HistoryView, Now, NumbersView, RecordView
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Characters of one text. A page shows what people and hosts wrote; it does not quote all of it.
 _LONGEST = 600
+# Characters of a label inside a picture.
+_LABEL = 20
 _SIGNS = {"good": "✓", "bad": "✗", "warning": "!", "plain": "·"}
 INSTALL = "pip install 'rollback-ops[dashboard]'"
 
@@ -81,11 +83,17 @@ class Pages:
             "epoch": moments.seconds_of,
             "link": frames.safe_url,
             "sign": _SIGNS.__getitem__,
+            "short": lambda text: short(text, _LABEL),
             "words": lambda word: word.replace("_", " "),
             "share": lambda share: f"{share:.1%}",
             "seconds": lambda seconds: f"{seconds:.2f} s",
         }
-        made.globals |= {"held": summary.held, "target_label": summary.target_label, "anchor": frames.anchor}
+        made.globals |= {
+            "held": summary.held,
+            "target_label": summary.target_label,
+            "anchor": frames.anchor,
+            "evidence_chart": evidence_chart,
+        }
         return made
 
     def _printed(self, value: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 
 from rollback_ops.core.model import Armed, Hold, Lease, Live, OpenTransaction, Release, Survey, Unit, UnitState
 from rollback_ops.core.plan import NothingToDo, Refusal
-from rollback_ops.web.chart import chart_of
+from rollback_ops.web.chart import chart_of, evidence_chart
 from rollback_ops.web.history import history_of
 from rollback_ops.web.now import now_of
 from rollback_ops.web.page_file import whole_page
@@ -181,3 +181,25 @@ def test_the_chart_has_the_newest_rollbacks_the_oldest_first() -> None:
 def test_the_chart_of_nothing_has_no_bars() -> None:
     assert chart_of([]).bars == ()
     assert chart_of(history_of(snapshot(observed(survey(releases=releases("b2"))))).entries).bars == ()
+
+
+# --- records ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "reaches"), [(0.0, "nothing"), (1.0, "nothing"), (99.0, "less"), (100.0, "it"), (1e300, "beyond")]
+)
+def test_evidence_reaches_the_line_when_it_decides(value: float, reaches: str) -> None:
+    words = {"check": "errors", "source": "log", "baseline": "before", "verdict": "worse", "alpha": 0.01, "needed": 100}
+    (row,) = (chart := evidence_chart(record(evidence=[words | {"e_worse": value, "e_not_worse": 1}]).evidence)).rows
+    line, end = chart.needed - chart.left, chart.width - chart.left
+    assert row.not_worse == 0
+    where = "nothing" if row.worse == 0 else "less" if row.worse < line - 0.1 else "it" if row.worse < end else "beyond"
+    assert where == reaches
+
+
+def test_the_record_of_a_service_shows_its_group() -> None:
+    services = [{"service": name, "run": f"run-{name}", "outcome": "succeeded"} for name in ("api", "bot")]
+    group = {"name": "shop", "run": "run-0", "services": services, "stopped": "api failed", "then": "go on", "back": ""}
+    text = Page(whole_page(snapshot(records=[record(group=group)]))).text
+    assert all(word in text for word in ("Group shop", "run-api", "run-bot", "api failed", "go on"))
