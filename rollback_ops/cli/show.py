@@ -279,7 +279,8 @@ def carried_out(session: Session, ran: Ran, *, file: Path | None, as_json: bool)
 def finished(session: Session, done: Finished) -> NoReturn:
     record = done.record
     if record and done.filed:
-        session.console.show([Line(f"✓ recorded on GitHub: deployment {record.deployment.id}", "good")], err=True)
+        ids = [each.deployment.id for each in record.services or (record,) if each.deployment.id]
+        session.console.show([Line(f"✓ recorded on GitHub: deployment {', '.join(map(str, ids))}", "good")], err=True)
     session.console.show((Line(f"! {why}", "warning") for why in done.warnings), err=True)
     session.step.finished(record, done.file, text.top(text.result(record), ()) if record else ())
     raise process.Ended(done.exit_code)

@@ -47,23 +47,29 @@ def finish(environ: Mapping[str, str], secrets: Secrets) -> Finished:
         return Finished(file)
     except (OSError, ValueError):
         return Finished(file, warnings=(f"{file} is not a record that can be read",))
-    # The deployment of a shard is that of all shards, which `merge` files.
-    is_complete = record.deployment.id is not None or record.shard is not None
-    return Finished(file, record) if is_complete else _completed(record, file, environ, secrets)
+    parts = record.services or (record,)
+    completed = [_completed(part, environ, secrets) for part in parts]
+    told = tuple(part for part, _ in completed)
+    whole = record.model_copy(update={"services": told}) if record.services else told[0]
+    problem = record_file.write(file, whole) if whole != record else ""
+    warnings = [warning for _, unfiled in completed for warning in unfiled]
+    filed = any(new.deployment.id != old.deployment.id for old, new in zip(parts, told, strict=True))
+    return Finished(file, whole, filed, tuple(filter(None, (*warnings, problem))))
 
 
-def _completed(record: Record, file: Path, environ: Mapping[str, str], secrets: Secrets) -> Finished:
+def _completed(record: Record, environ: Mapping[str, str], secrets: Secrets) -> tuple[Record, tuple[str, ...]]:
+    """Return the record with its deployment, and warnings. In a group, each service has its own deployment."""
     request = Request.build({**environ, "ROLLBACK_ENVIRONMENT": record.environment})
     page = _environment_page(environ, record)
     recorder = deployment_recorder(request, repository_of(environ, secrets), Redactor(secrets.texts()), page)
-    if recorder is None:
-        return Finished(file, record)
+    # The deployment of a shard is that of all shards, which `merge` files.
+    is_complete = record.deployment.id is not None or record.shard is not None
+    if recorder is None or is_complete:
+        return record, ()
     filed = recorder.record(record, _WITHIN)
     earlier = tuple(why for why in record.warnings if not why.startswith(NOT_RECORDED))
-    told = warned(record.model_copy(update={"deployment": filed.deployment, "warnings": earlier}), *filed.warnings)
-    problem = record_file.write(file, told) if told != record else ""
-    warnings = (*filed.warnings, problem) if problem else filed.warnings
-    return Finished(file, told, filed.deployment.id is not None, warnings)
+    completed = record.model_copy(update={"deployment": filed.deployment, "warnings": earlier})
+    return warned(completed, *filed.warnings), filed.warnings
 
 
 def _environment_page(environ: Mapping[str, str], record: Record) -> str:

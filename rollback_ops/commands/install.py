@@ -92,5 +92,6 @@ def program_for(context: Context) -> str:
             questions=questions,
             thresholds=checks.thresholds(job.service.checks, job.service.verify),
             hurried=hurried(job.service),
+            groups=job.groups,
         )
     )

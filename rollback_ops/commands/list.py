@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rollback_ops.commands.choice import choose
 from rollback_ops.commands.context import Context
@@ -19,7 +19,10 @@ from rollback_ops.core.versions import Versions
 
 @dataclass(frozen=True, slots=True)
 class Releases:
-    """``decision`` is what a rollback would do now. ``lost`` are the hosts that did not answer."""
+    """``decision`` is what a rollback would do now. ``lost`` are the hosts that did not answer.
+
+    ``regions`` maps hosts to their region, where there are any.
+    """
 
     environment: str
     surveys: Mapping[str, Survey]
@@ -27,6 +30,7 @@ class Releases:
     versions: Versions
     decision: Plan | NothingToDo | Refusal
     lost: Mapping[str, RollbackOpsError]
+    regions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def holds(self) -> tuple[Hold, ...]:
@@ -51,4 +55,12 @@ def list_releases(context: Context, cancellation: Cancellation) -> Releases:
         decision = choose(context, selection, answers, cancellation)
     versions = Versions(list(answers.found.values()))
     ranking = Ranking(versions.labelled(), selection.order, None if versions.are_names else versions.name)
-    return Releases(context.job.environment_name, answers.found, ranking, versions, decision, answers.lost)
+    return Releases(
+        context.job.environment_name,
+        answers.found,
+        ranking,
+        versions,
+        decision,
+        answers.lost,
+        job.environment.region_of,
+    )

@@ -31,7 +31,7 @@ class Job:
     """The service, environment and hosts of a command.
 
     ``{release}`` is not filled in yet. ``hosts`` is empty with ``--local``. ``excluded`` are the regions that were left
-    out.
+    out. ``groups`` are those that the service is in.
     """
 
     service_name: str
@@ -40,6 +40,7 @@ class Job:
     environment: Environment
     hosts: tuple[str, ...]
     excluded: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
     @property
     def about(self) -> ServiceId:
@@ -71,6 +72,7 @@ def resolve(settings: Settings, request: Request) -> Job:
         environment.model_copy(update={"url": fill(environment.url, {"environment": request.environment})}),
         _hosts(environment, service_name, request, excluded),
         excluded,
+        tuple(name for name, group in settings.groups.items() if service_name in group.services),
     )
 
 

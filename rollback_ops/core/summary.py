@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from rollback_ops.core.record import EvidenceRecord, HoldRecord, Outcome, Record
+    from rollback_ops.core.record import EvidenceRecord, GroupServiceRecord, HoldRecord, Outcome, Record
 
 
 class OutcomeSummary(NamedTuple):
@@ -74,6 +74,9 @@ _POSSIBLE_IN_PART = OutcomeSummary(
 def outcome_summary(record: Record) -> OutcomeSummary:
     """Return the texts for the outcome; a success that was not verified is not called a success."""
     summary = _SUMMARIES[record.outcome]
+    if record.group and record.services and record.group.then:
+        commands = (f"Go on with {record.group.then}", f"Or go back with {record.group.back}")
+        return summary._replace(next_steps=(_LOOK, *commands))
     if record.strategy and record.strategy.then:
         return summary._replace(next_steps=(_LOOK, f"Go on with {record.strategy.then}, or roll back anew"))
     if record.outcome == "succeeded" and verification_summary(record)[0] != "✅":
@@ -82,6 +85,26 @@ def outcome_summary(record: Record) -> OutcomeSummary:
     if record.dry_run and record.to.label and record.outcome in ("nothing_to_do", "partial"):
         return _POSSIBLE if record.outcome == "nothing_to_do" else _POSSIBLE_IN_PART
     return summary
+
+
+def order_told(record: Record) -> str:
+    """Say in which order the services of a group are changed; empty where the record is of no group."""
+    steps = record.group.steps if record.group and record.services else ()
+    return ", then ".join(" and ".join(step) for step in steps)
+
+
+def services_told(record: Record) -> list[str]:
+    """Say where each service of a group is; empty where the record is of no group."""
+    services = record.group.services if record.group and record.services else ()
+    return [f"{each.service}: {_way(each, would=record.dry_run)}" for each in services]
+
+
+def _way(service: GroupServiceRecord, *, would: bool) -> str:
+    origin, target = service.from_.label or "nothing", service.to.label
+    way = f"{origin} → {target}" if target not in ("", origin) else origin
+    # In a dry run, nothing to do means that nothing is in the way.
+    silent = would and service.outcome == "nothing_to_do"
+    return way if silent else f"{service.outcome.replace('_', ' ')}, {way}"
 
 
 def held(hold: HoldRecord) -> str:
@@ -97,7 +120,7 @@ def target_label(record: Record) -> str:
 
 def verification_summary(record: Record) -> tuple[str, str]:
     """Return a sign and a short text about the verification."""
-    checks = [(host.host, check) for host in record.hosts for check in host.checks]
+    checks = [(host.label, check) for host in record.hosts for check in host.checks]
     for outcome, sign in (("failed", "❌"), ("unknown", "❔")):
         found = [f"{check.name} on {host}" for host, check in checks if check.outcome == outcome]
         if found:
@@ -133,7 +156,7 @@ def step_durations(record: Record) -> list[StepDuration]:
     for host in record.hosts:
         for step in host.steps:
             if step.name in _TARGETS and step.outcome != "skipped":
-                took = StepDuration(step.name, step.seconds, _TARGETS[step.name], host.host)
+                took = StepDuration(step.name, step.seconds, _TARGETS[step.name], host.label)
                 slowest[step.name] = max(slowest.get(step.name, took), took, key=lambda each: each.seconds)
     total = StepDuration("total", record.duration_seconds, _TOTAL_TARGETS[record.mode])
     return [*slowest.values(), total] if len(slowest) > 1 else []

@@ -17,6 +17,7 @@ from rollback_ops.core.model import ServiceId
 from rollback_ops.core.ports import Host
 from rollback_ops.core.record import Record, ReleaseRef
 from rollback_ops.core.run import rfc3339
+from rollback_ops.core.summary import order_told, services_told
 from rollback_ops.core.tasks import Cancellation, Pending, begin, each
 from rollback_ops.integrations import git, record_file
 from rollback_ops.integrations.webhook import Notifier, StartEvent
@@ -62,7 +63,7 @@ class Publisher:
         self.written(provisional)
         old, new = provisional.to.revision or "", provisional.from_.revision or ""
         # GitHub is asked later: what that needs to import would hold up the hosts that are being changed.
-        self._notifier.started(_start(provisional), lambda: in_brief(git.commits(old, new)))
+        self._notifier.started(start_of(provisional), lambda: in_brief(git.commits(old, new)))
 
     def changed(self) -> None:
         """Prepare the deployment on GitHub while the hosts are being verified, and look at what was taken away."""
@@ -178,7 +179,14 @@ def warned(record: Record, *warnings: str) -> Record:
     return record.model_copy(update={"warnings": (*record.warnings, *news)}) if news else record
 
 
-def _start(record: Record) -> StartEvent:
-    shared = record.model_dump(include=set(StartEvent.model_fields) - {"event", "at", "change"})
-    change = f"{record.from_.label or 'nothing'} → {record.to.label}"
-    return StartEvent(**shared, at=rfc3339(datetime.now(UTC)), change=change)
+def start_of(record: Record) -> StartEvent:
+    """Return the event of the start, from the provisional record."""
+    shared = record.model_dump(include=set(StartEvent.model_fields) - {"event", "at", "change", "strategy", "order"})
+    change = "; ".join(services_told(record)) or f"{record.from_.label or 'nothing'} → {record.to.label}"
+    return StartEvent(
+        **shared,
+        at=rfc3339(datetime.now(UTC)),
+        change=change,
+        strategy=record.strategy.told if record.strategy else (),
+        order=order_told(record),
+    )

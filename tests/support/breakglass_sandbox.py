@@ -15,7 +15,7 @@ from rollback_ops.hosts.agent import installed
 from tests.support.agent_sandbox import Sandbox
 
 
-def text_of(sandbox: Sandbox) -> str:
+def text_of(sandbox: Sandbox, groups: tuple[str, ...] = ()) -> str:
     service = sandbox.service
     looks = checks.build(service.checks, installed.RELEASE)
     return installed.render(
@@ -27,6 +27,7 @@ def text_of(sandbox: Sandbox) -> str:
             questions={name: q for name, check in looks.items() if (q := getattr(check, "question", None))},
             thresholds=checks.thresholds(service.checks, service.verify),
             hurried=service,
+            groups=groups,
         )
     )
 

@@ -61,5 +61,29 @@ USUAL: dict[str, Any] = {
 }
 
 
+# A group whose second service failed: web was changed first.
+MIXED: dict[str, Any] = {
+    "name": "shop",
+    "run": "20240102T030405Z-00000000",
+    "steps": [["web"], ["api"]],
+    "services": [
+        {"service": "api", "run": "r1", "outcome": "failed", "from": {"release": "a3"}, "to": {"release": "a2"}},
+        {"service": "web", "run": "r2", "outcome": "succeeded", "from": {"release": "w3"}, "to": {"release": "w2"}},
+    ],
+    "stopped": "api on deploy@bot1 failed",
+    "then": "rollback-ops rollback prod --group shop --to api=a2,web=w2",
+    "back": "rollback-ops rollback prod --group shop --to api=a3,web=w3",
+}
+
+
+def group(**words: Any) -> Record:
+    """The record of a group with the services api and web on one host."""
+    host = USUAL["hosts"][0]
+    hosts = [host | {"service": "api", "outcome": "failed"}, host | {"service": "web"}]
+    parts = [USUAL | {"service": name} for name in ("api", "web")]
+    said = {"service": "shop", "outcome": "partial", "exit_code": 5, "group": MIXED, "services": parts, "hosts": hosts}
+    return record(**said | words)
+
+
 def record(**words: Any) -> Record:
     return Record.model_validate(USUAL | words)

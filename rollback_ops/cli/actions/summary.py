@@ -7,11 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from rollback_ops.cli.actions.markdown import bounded, code, link, table, words
-from rollback_ops.cli.output import waves
+from rollback_ops.cli.output import groups, waves
 from rollback_ops.core.agreeing import agreeing
 from rollback_ops.core.model import PERSONAL_TRIGGERS
 from rollback_ops.core.record import EvidenceRecord, HostRecord, Record, ReleaseRef
-from rollback_ops.core.summary import held, outcome_summary, step_durations, target_label, verification_summary
+from rollback_ops.core.summary import (
+    held,
+    outcome_summary,
+    services_told,
+    step_durations,
+    target_label,
+    verification_summary,
+)
 
 # Over 1 MiB GitHub drops the whole of it.
 _LONGEST = 256 * 1024
@@ -33,6 +40,7 @@ def summary(record: Record, repository: str = "", changes: Iterable[str] = ()) -
         _facts(record, repository),
         ["", f"**Status:** {ending.status}", ""],
         _section("What leaves the hosts", _listed(code(line, 500) for line in changes)),
+        _section("Group", _services(record)),
         _section("Waves", _waves(record)),
         _section("Hosts", _hosts(record)),
         _section("Checks", _checks(record)),
@@ -114,14 +122,18 @@ def _difference(record: Record, repository: str) -> str:
     return f" ([what was taken back]({repository}/compare/{old}...{new}))"
 
 
+def _services(record: Record) -> Iterator[str]:
+    yield from (f"- {code(line, 500)}" for line in (*groups.order(record), *services_told(record)))
+
+
 def _waves(record: Record) -> Iterator[str]:
-    told = (*waves.strategy(record), *waves.waves(record), *waves.ending(record))
+    told = (*waves.strategy(record), *waves.waves(record), *waves.ending(record), *groups.ending(record))
     yield from (f"- {code(line, 500)}" for line in told)
 
 
 def _hosts(record: Record) -> Iterator[str]:
-    groups = agreeing(record.hosts, lambda host: (host.outcome, host.from_, host.to, host.detail))
-    hosts = sorted(map(_as_one, groups), key=lambda host: host.outcome in ("succeeded", "nothing_to_do"))
+    alike = agreeing(record.hosts, lambda host: (host.service, host.outcome, host.from_, host.to, host.detail))
+    hosts = sorted(map(_as_one, alike), key=lambda host: host.outcome in ("succeeded", "nothing_to_do"))
     columns = ("Host", "", "Outcome", "From → to", "Down for", "")
     yield from table(columns, map(_host, hosts[:_MOST]))
     if len(hosts) > _MOST:
@@ -139,11 +151,11 @@ def _as_one(hosts: Sequence[HostRecord]) -> HostRecord:
 def _host(host: HostRecord) -> tuple[str, ...]:
     way = f"{code(host.from_.label or 'none')} → {code(host.to.label)}" if host.to.label else ""
     down = f"{host.downtime_seconds:.2f} s" if host.downtime_seconds is not None else ""
-    return code(host.host), _sign(host.outcome), host.outcome.replace("_", " "), way, down, code(host.detail)
+    return code(host.label), _sign(host.outcome), host.outcome.replace("_", " "), way, down, code(host.detail)
 
 
 def _checks(record: Record) -> Iterator[str]:
-    every = [(host.host, check) for host in record.hosts for check in host.checks]
+    every = [(host.label, check) for host in record.hosts for check in host.checks]
     every.sort(key=lambda pair: pair[1].outcome == "passed")
     yield from table(
         ("Check", "", "Host", "Took", ""),

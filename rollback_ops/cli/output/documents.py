@@ -42,7 +42,7 @@ def releases(found: Releases) -> Document:
         "rejected": rejected,
         "order": {"by": found.ranking.order, "why": found.ranking.why},
         "holds": [_hold(hold) for hold in found.holds],
-        "hosts": [_survey(survey) for survey in found.surveys.values()],
+        "hosts": [{**_survey(each), "region": found.regions.get(each.host)} for each in found.surveys.values()],
         "unreachable": unreachable(found.lost),
     }
 

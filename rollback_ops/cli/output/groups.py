@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from rollback_ops.core.summary import order_told
+
 if TYPE_CHECKING:
-    from rollback_ops.core.record import GroupServiceRecord, Record
+    from rollback_ops.core.record import Record
 
 
 def order(record: Record) -> Iterator[str]:
@@ -17,16 +19,10 @@ def order(record: Record) -> Iterator[str]:
     if not record.services:
         yield f"a part of the group {group.name} (run {group.run})"
         return
-    if group.steps:
-        yield f"group {group.name}: {', then '.join(' and '.join(step) for step in group.steps)}"
+    if order := order_told(record):
+        yield f"group {group.name}: {order}"
     if group.verified_set:
         yield f"target: the last set that was verified together (run {group.verified_set})"
-
-
-def services(record: Record) -> Iterator[str]:
-    """Show where each service is."""
-    if record.group and record.services:
-        yield from (f"{each.service}: {_way(each, would=record.dry_run)}" for each in record.group.services)
 
 
 def ending(record: Record) -> Iterator[str]:
@@ -40,11 +36,3 @@ def ending(record: Record) -> Iterator[str]:
         yield f'to go on: {group.then} --reason "…"'
     if group.back:
         yield f'to go back: {group.back} --reason "…"'
-
-
-def _way(service: GroupServiceRecord, *, would: bool) -> str:
-    origin, target = service.from_.label or "nothing", service.to.label
-    way = f"{origin} → {target}" if target not in ("", origin) else origin
-    # In a dry run, nothing to do means that nothing is in the way.
-    silent = would and service.outcome == "nothing_to_do"
-    return way if silent else f"{service.outcome.replace('_', ' ')}, {way}"

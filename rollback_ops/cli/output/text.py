@@ -111,7 +111,7 @@ def guarded(record: Record) -> Iterator[Line]:
 
 def _details(record: Record) -> Iterator[Line]:
     yield from (Line(f"  {told}") for told in (*waves.strategy(record), *groups.order(record)))
-    yield from (Line(f"  {told}") for told in groups.services(record))
+    yield from (Line(f"  {told}") for told in summary.services_told(record))
     yield from (Line(f"  {told}", "faint") for told in waves.waves(record))
     for group in agreeing(record.hosts, lambda host: (host.service, host.outcome, host.detail.replace(host.host, ""))):
         yield from _host(group, alone=len(record.hosts) == 1, would=record.dry_run)

@@ -51,7 +51,7 @@ s/.*/words/"""
 @dataclass(frozen=True, slots=True)
 class Installation:
     """What is baked in. ``questions`` are those that checks put to the host, about ``RELEASE``; ``thresholds`` are
-    those of every check, ``process`` among them.
+    those of every check, ``process`` among them. ``groups`` are those that the service is in.
     """
 
     about: ServiceId
@@ -61,6 +61,7 @@ class Installation:
     questions: Mapping[str, HostCommand]
     thresholds: Mapping[str, Thresholds]
     hurried: Service
+    groups: tuple[str, ...] = ()
 
 
 def render(installation: Installation) -> str:
@@ -100,6 +101,7 @@ def _settings(wanted: Installation) -> str:
         "KINDS": _KINDS,
         "READ_LOGS": restricted.READ_LOGS,
         "READ_STAMP": restricted.READ_STAMP,
+        "GROUPS": ", ".join(wanted.groups),
     }
     settings = bundle.assignments(wanted.about, service, wanted.manager) + _assignments(values)
     return settings + _hurry(wanted.hurried) + _words() + _checks(wanted)

@@ -109,6 +109,7 @@ def _kept(host: HostRecord) -> Mapping[str, Any]:
         "to": host.to,
         "downtime_seconds": host.downtime_seconds,
         "detail": short(host.detail, _LONGEST_TEXT),
+        "region": host.region,
     }
 
 

@@ -9,14 +9,22 @@ from typing import Literal, NamedTuple
 from rollback_ops.core.agreeing import agreeing
 from rollback_ops.core.model import PERSONAL_TRIGGERS, Mode, Trigger
 from rollback_ops.core.record import HostRecord, Record, RecordPart, ReleaseRef, Timestamp
-from rollback_ops.core.summary import evidence_summary, held, outcome_summary, target_label, verification_summary
+from rollback_ops.core.summary import (
+    evidence_summary,
+    held,
+    outcome_summary,
+    services_told,
+    target_label,
+    verification_summary,
+)
 from rollback_ops.core.text import joined
 
 
 class StartEvent(RecordPart):
     """A rollback that is about to change its first host. ``change`` names both releases: ``b3 → b2``.
 
-    ``leaves``: the commits that leave the hosts, in brief; empty where they are not known.
+    ``leaves``: the commits that leave the hosts, in brief; empty where they are not known. ``strategy`` says in which
+    waves, one sentence a region, and ``order`` in which order the services of a group.
     """
 
     event: Literal["start"] = "start"
@@ -31,6 +39,8 @@ class StartEvent(RecordPart):
     at: Timestamp
     change: str
     leaves: str = ""
+    strategy: tuple[str, ...] = ()
+    order: str = ""
 
 
 Notification = StartEvent | Record
@@ -52,8 +62,9 @@ def message_of(notification: Notification) -> Message:
 
 
 def _start_message(start: StartEvent) -> Message:
-    leaves = (("Leaves", start.leaves),) if start.leaves else ()
-    facts = (*_run_facts(start, start.at), ("Change", start.change), *leaves)
+    more = {"Leaves": start.leaves, "Strategy": joined("; ".join(start.strategy)), "Order": start.order}
+    shown = ((what, told) for what, told in more.items() if told)
+    facts = (*_run_facts(start, start.at), ("Change", start.change), *shown)
     title = f"🔄 Rollback started: {start.service}, {start.environment}"
     return Message(title, facts, "⏳ Hosts are being switched", run_url=start.run_url or "")
 
@@ -64,7 +75,7 @@ def _end_message(record: Record) -> Message:
         f"{summary.title}: {record.service}, {record.environment}",
         (*_run_facts(record, record.started_at), *_outcome_facts(record)),
         summary.status,
-        tuple(map(_hosts, agreeing(record.hosts, lambda host: _host(host).removeprefix(host.host)))),
+        tuple(map(_hosts, agreeing(record.hosts, lambda host: _host(host).removeprefix(host.label)))),
         summary.next_steps,
         record.run_url or "",
     )
@@ -81,20 +92,34 @@ def _run_facts(notified: Notification, at: str) -> Iterator[tuple[str, str]]:
 
 
 def _outcome_facts(record: Record) -> Iterator[tuple[str, str]]:
-    yield "From", _release(record.from_)
-    yield target_label(record), _release(record.to)
+    if record.group and record.services:
+        yield "Services", joined("; ".join(services_told(record)))
+    else:
+        yield "From", _release(record.from_)
+        yield target_label(record), _release(record.to)
     yield "Duration", f"{record.duration_seconds:.1f} seconds"
     yield "Verification", " ".join(verification_summary(record))
     if record.evidence:
         yield "Metrics", joined("; ".join(map(evidence_summary, record.evidence)))
     if record.strategy:
         yield "Strategy", joined("; ".join(record.strategy.told))
-    if record.strategy and record.strategy.stopped:
-        yield "Stopped", record.strategy.stopped
+    if record.waves:
+        yield "Waves", _waves(record)
+    for stopped in (record.strategy, record.group):
+        if stopped and stopped.stopped:
+            yield "Stopped", stopped.stopped
     if record.hold:
         yield "Held", f"{held(record.hold)}, until {_minute(record.hold.until)}"
     if record.warnings:
         yield "Warnings", joined("; ".join(record.warnings))
+
+
+def _waves(record: Record) -> str:
+    """Say how many waves began, and in which regions."""
+    begun = [wave for wave in record.waves if wave.outcome != "not_begun"]
+    regions = dict.fromkeys(wave.region for wave in begun if wave.region)
+    where = f" in {', '.join(regions)}" if regions else ""
+    return f"{len(begun)} of {len(record.waves)} began{where}"
 
 
 def _minute(at: str) -> str:
@@ -109,11 +134,12 @@ def _release(ref: ReleaseRef) -> str:
 def _hosts(hosts: Sequence[HostRecord]) -> str:
     """Return one host, or many that ended in the same way."""
     text = _host(hosts[0])
-    return text if len(hosts) == 1 else f"{len(hosts)} hosts{text.removeprefix(hosts[0].host)}"
+    name = f"{hosts[0].service} on {len(hosts)} hosts" if hosts[0].service else f"{len(hosts)} hosts"
+    return text if len(hosts) == 1 else f"{name}{text.removeprefix(hosts[0].label)}"
 
 
 def _host(host: HostRecord) -> str:
     way = f", {host.from_.label or 'none'} → {host.to.label}" if host.to.label else ""
     down = f", down for {host.downtime_seconds:.1f} s" if host.downtime_seconds is not None else ""
     why = f": {joined(host.detail)}" if host.detail and host.outcome != "succeeded" else ""
-    return f"{host.host}: {host.outcome.replace('_', ' ')}{way}{down}{why}"
+    return f"{host.label}: {host.outcome.replace('_', ' ')}{way}{down}{why}"

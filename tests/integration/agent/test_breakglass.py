@@ -387,6 +387,14 @@ def test_a_rollback_in_waves_is_warned_of_as_long_as_it_has_no_record(sandbox: S
     assert waves not in sandbox.break_glass("--check").stdout
 
 
+def test_a_service_of_a_group_is_changed_alone_and_that_is_said(sandbox: Standalone) -> None:
+    assert "shop" not in sandbox.break_glass("--check").stdout
+    sandbox.host.install(text_of(sandbox, groups=("shop",)))
+    assert "shop" in sandbox.break_glass("--check").stdout
+    ended = sandbox.break_glass(*WHY)
+    assert (ended.returncode, "shop" in ended.stdout) == (0, True)
+
+
 def test_a_lease_that_nobody_renews_is_waited_for(sandbox: Standalone) -> None:
     sandbox.switch(intent='{"event":"intent","id":"another"}')
     assert sandbox.break_glass("--check").returncode == 1

@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 
 from tests.support.command import RollbackOps
+from tests.support.github_api.server import github_api
 from tests.support.lab.toml import dump
 from tests.support.on_this_machine import OwnService
+from tests.support.receiver import receiver
 from tests.support.scene import QUICK, WHY
+from tests.support.workflow import RECORD, REVISIONS, variables
 
 SHOP = ("--group", "shop", "--local")
 
@@ -110,6 +113,30 @@ def test_all_services_are_listed_and_verified(shop: Shop) -> None:
     assert (verified.code, list(verified.document["services"])) == (0, ["api", "web"])
     assert "api" in shop("verify").out
     assert "web" in shop("list").out
+
+
+def test_each_service_has_a_deployment_on_github_and_the_group_one_message(shop: Shop) -> None:
+    for service in (shop.api, shop.web):
+        for release, revision in REVISIONS.items():
+            (service.root / "releases" / release / "REVISION").write_text(f"{revision}\n")
+    (shop.api.root / "releases/b2/behaviour").write_text("healthy")
+    with github_api() as api, receiver() as team:
+        api.repository.knows(*REVISIONS.values())
+        there = variables(api, 1, ROLLBACK_RECORD=RECORD, ROLLBACK_WEBHOOK_URL=team.url, ROLLBACK_WEBHOOK_FORMAT="json")
+        ended = shop.rollback_ops("rollback", "prod", *SHOP, *WHY, "--json", **there)
+        assert ended.code == 0, ended.err
+        filed = {each["payload"]["service"]: each["id"] for each in api.repository.deployments}
+        assert {each["service"]: each["deployment"]["id"] for each in ended.document["services"]} == filed
+        assert sorted(filed) == ["api", "web"]
+        assert [message["service"] for message in team.documents] == ["shop"]
+
+        record = json.loads((shop.folder / RECORD).read_text())
+        for each in record["services"]:
+            each["deployment"] = {}
+        (shop.folder / RECORD).write_text(json.dumps(record))
+        assert shop.rollback_ops("finish", **there).code == 0
+        assert json.loads((shop.folder / RECORD).read_text())["services"] == ended.document["services"]
+        assert len(api.repository.deployments) == 2
 
 
 @pytest.mark.parametrize(

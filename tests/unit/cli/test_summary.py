@@ -14,7 +14,7 @@ from rollback_ops.core.record import HostRecord, Outcome, Record
 from rollback_ops.integrations.webhook.message import message_of
 from tests.support.any_record import records
 from tests.support.markdown_reader import headings, kinds, links, spans, tokens
-from tests.support.records import USUAL, record
+from tests.support.records import MIXED, USUAL, group, record
 
 REPOSITORY = "https://github.com/o/r"
 OLD, NEW = "ab" * 20, "cd" * 20
@@ -188,6 +188,14 @@ def test_hosts_that_ended_alike_are_one_row_and_the_other_ones_are_named() -> No
         line for line in page.splitlines() if line.startswith("|") and ("97 hosts" in line or "the-odd-one" in line)
     ]
     assert [("the-odd-one" in row, "97 hosts" in row) for row in rows[:2]] == [(True, False), (False, True)]
+
+
+def test_the_page_of_a_group_has_its_order_its_services_and_the_commands_that_leave_a_mixed_state() -> None:
+    page = summary(group())
+    assert "web, then api" in page
+    assert "api: failed, a3 → a2" in page
+    assert "api on deploy@bot1" in page
+    assert all(MIXED[key] in page for key in ("stopped", "then", "back"))
 
 
 def test_a_record_of_hundreds_of_hosts_fits_and_the_page_counts_the_hosts_that_it_leaves_out() -> None:

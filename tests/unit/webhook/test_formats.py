@@ -14,9 +14,10 @@ from rollback_ops.config import MessageFormat
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.record import Outcome, Record
 from rollback_ops.core.redaction import Redactor
+from rollback_ops.integrations.publish import start_of
 from rollback_ops.integrations.webhook import FORMATS, Notification, StartEvent, body, slack
 from tests.support.any_record import records
-from tests.support.records import USUAL, record
+from tests.support.records import MIXED, USUAL, group, record
 
 URL = "https://hooks.example.org/services/T000/B000/abcdefghijklmnop"
 REDACT = Redactor(Secrets(webhook_url=SecretStr(URL)).texts())
@@ -124,6 +125,35 @@ def test_a_check_that_failed_is_named() -> None:
 
 def test_an_automatic_rollback_names_its_trigger() -> None:
     assert "alice (automatic: health-timeout)" in shown("slack", record(trigger="health-timeout"))
+
+
+@pytest.mark.parametrize("form", ["slack", "teams"])
+def test_the_message_at_the_start_names_the_waves_and_the_order_of_a_group(form: MessageFormat) -> None:
+    strategy = {"told": ["canary 1, 2 at a time"], "hosts": 5, "max_failures": 0}
+    assert "canary 1, 2 at a time" in shown(form, start_of(record(strategy=strategy)))
+    assert "web, then api" in shown(form, start_of(group()))
+    assert "canary" not in shown(form, start_of(record()))
+
+
+@pytest.mark.parametrize("form", ["slack", "teams"])
+def test_the_message_at_the_end_names_the_waves_that_began_and_their_regions(form: MessageFormat) -> None:
+    waves = [
+        {"number": 1, "outcome": "succeeded", "region": "eu"},
+        {"number": 2, "outcome": "failed", "region": "us"},
+        {"number": 3, "region": "asia"},
+    ]
+    told = shown(form, record(waves=waves))
+    assert "2 of 3 began in eu, us" in told
+    assert "asia" not in told
+
+
+@pytest.mark.parametrize("form", ["slack", "teams"])
+def test_the_message_of_a_group_says_which_services_are_where_and_what_to_do(form: MessageFormat) -> None:
+    told = shown(form, group())
+    assert "api: failed, a3 → a2" in told
+    assert "web: succeeded, w3 → w2" in told
+    assert "api on deploy@bot1: failed" in told
+    assert all(MIXED[key] in told for key in ("stopped", "then", "back"))
 
 
 @pytest.mark.parametrize("form", ["slack", "teams"])

@@ -102,6 +102,11 @@ await_lease() {
     look
 }
 
+warn_of_group() {
+    [ -z "$RO_GROUPS" ] ||
+        warn "$RO_SERVICE belongs to the group $RO_GROUPS, and only $RO_SERVICE is changed here: look at the other services, too"
+}
+
 # Warn of a rollback in waves that has this host in its plan, and no record yet.
 warn_of_waves() {
     planned=$(grep '^{"event":"plan",' "$journal" 2>/dev/null | grep -F ",$ABOUT," | tail -n 1)

@@ -49,7 +49,10 @@ person() {
         exit 0
     fi
     choose
-    [ "$decision" != plan ] || warn_of_waves
+    if [ "$decision" = plan ]; then
+        warn_of_waves
+        warn_of_group
+    fi
     case $doing,$decision in
         *,nothing) end_with 0 "✓ nothing to do: $why" ;;
         check,refused) end_with 1 '✗ a rollback cannot be done now' "$this_host: $why${hint:+$NL  $hint}" ;;
