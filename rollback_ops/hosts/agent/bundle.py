@@ -24,6 +24,7 @@ _COMPARING = ("keys", "compare")
 _BREAK_GLASS = (
     "person",
     "words",
+    "beware",
     "look",
     "order",
     "choose",

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rollback_ops.core.journal import read_journal
+from rollback_ops.core.model import HeldRelease, Hold
 from rollback_ops.core.record import PlanRef, Record
 from rollback_ops.core.rollout import Rollout
 from rollback_ops.core.stored_plan import StoredPlan
@@ -600,3 +602,39 @@ def test_what_somebody_else_took_over_during_the_verification_is_left_alone(
     assert (record.outcome, record.exit_code, record.hosts[0].outcome) == ("superseded", 6, "superseded")
     assert record.hosts[0].to.release == ("r1" if what == "a deployment" else "r2")
     assert {release.mark for release in sandbox.host.survey().releases} == {""}
+
+
+# --- what it warns of -------------------------------------------------------------------------------------------
+
+
+def test_it_shows_the_holds_of_the_host_and_a_hold_stops_no_rollback(tmp_path: Path, shell: str) -> None:
+    made = Standalone(tmp_path, shell)
+    now = time.time()
+    standing = Hold("run-1", "ana", 'the "price" job, until":9', now, now + 3600, (HeldRelease("r3", "abc"),))
+    over = Hold("run-2", "bob", "it is over", now - 20, now - 10)
+    lifted = replace(standing, id="run-3", reason="it was lifted", lifted_by="bob")
+    made.host.write_holds((standing, over, lifted, replace(standing, id="run-4", releases=())))
+    (made.state / "holds/run-5").write_text("damaged\n")
+    for option in ("--list", "--check"):
+        shown = made.break_glass(option)
+        told = shown.stdout + shown.stderr
+        assert shown.returncode == 0
+        assert ("r3 is held (by ana" in told, 'the "price" job' in told, "everything is held" in told) == (True,) * 3
+        assert ("cannot be read" in told, "it is over" in told, "it was lifted" in told) == (True, False, False)
+    assert made.break_glass("--reason", "logins fail").returncode == 0
+
+
+def test_it_warns_of_migrations_that_the_target_lacks_and_says_that_the_database_was_not_asked(
+    tmp_path: Path, shell: str
+) -> None:
+    made = Standalone(tmp_path, shell, schema={"current": "echo 7", "migrations": ["db/*.sql"]})
+    for release, many in (("r2", 1), ("r3", 2)):
+        (made.releases / release / "db").mkdir()
+        for number in range(1, many + 1):
+            (made.releases / release / f"db/{number}_x.sql").touch()
+    checked = made.break_glass("--check")
+    told = checked.stdout + checked.stderr
+    assert (checked.returncode, "db/2_x.sql" in told, "db/1_x.sql" in told, "echo 7" in told) == (0, True, False, True)
+    assert made.break_glass("--emergency").returncode == 0
+    (record,), _ = read_journal(made.host.journal(), made.about)
+    assert any("db/2_x.sql" in warning for warning in record.warnings)

@@ -61,7 +61,7 @@ compare_directories() {
 
 # hashes RELEASE SECONDS
 hashes() {
-    # shellcheck disable=SC2016 # the inner shell expands these
+    # shellcheck disable=SC2016,SC2086 # the inner shell expands these; words without blanks or wildcards
     timeout -k 1 "$2" sh -c 'cd -- "$1" && shift && find . -type f "$@" -print0 | xargs -0 -r sha256sum -b' \
         rollback-ops "$releases/$1" $linked 2>/dev/null
 }

@@ -7,12 +7,17 @@ show_list() {
         "${interrupted_to:+a rollback to $interrupted_to was interrupted; the next run continues it}"; do
         [ -z "$words" ] || show "  ! $words"
     done
+    lines "$holds_found" show_hold
     [ -z "$weighed" ] || show "$(show_rows)$NL  order: $order, newest first"
     case $decision in
         plan) show "✓ a rollback would go to $target" ;;
         nothing) show "✓ nothing to do: $why" ;;
         *) show "✗ $why${hint:+$NL  $hint}" ;;
     esac
+}
+
+show_hold() {
+    show "  ! $1"
 }
 
 show_rows() {

@@ -4,6 +4,7 @@
 # anchor and its anchor_key, blockers_found, doubts (what an emergency ignores), under_way and lease_found.
 look() {
     found='' names=$NL usable='' blockers_found='' doubts='' under_way='' lease_found='' interrupted_to=''
+    holds_found=''
     logged=$NL times=$NL noted=$NL was_live=$NL left_before=$NL place=0
     surveyed=$(survey no)
     while IFS=$SEP read -r tag first second third fourth fifth; do
@@ -37,6 +38,7 @@ look() {
                 [ "${fifth%.*}" -lt 1 ] || first="$first, at most ${fifth%.*} s more"
                 lease_found="locked by ${second:-another run} since $fourth (run $first)"
                 ;;
+            hold) note_hold "$second" ;;
             unfinished)
                 second=${second%/}
                 fourth=${fourth:-${second##*/}}
