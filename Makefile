@@ -8,7 +8,7 @@ SECONDS_EACH ?= 60
 # Our own, and those that the documents offer to copy.
 WORKFLOWS := .github/workflows/*.yml docs/workflows/*.yml
 
-.PHONY: demo picture screenshots outputs unit test check fuzz bench simulate faults lock man dist schema clean
+.PHONY: demo picture screenshots outputs unit test check fuzz bench simulate drills faults lock man dist schema clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.installed: pyproject.toml
@@ -63,6 +63,11 @@ fuzz: $(VENV)/.installed
 bench: $(VENV)/.installed
 	tests/packages.sh
 	$(BIN)/python -m tests.bench
+
+# Drills on a real host: the table of docs/evidence.md. ARGUMENTS="--times 20" for fewer.
+drills: $(VENV)/.installed
+	tests/packages.sh
+	$(BIN)/python -m tests.drills $(ARGUMENTS)
 
 # How often the judge of metrics is wrong, and how fast it is: the tables of docs/evidence.md.
 simulate: $(VENV)/.installed

@@ -114,7 +114,7 @@ def list_(session: Session, typed: Typed) -> None:
 
 
 @app.command()
-@takes("env", "service", "group", "backup", "ignore_deploy_lock", *WHERE, "json", "config")
+@takes("env", "service", "group", "backup", "ignore_deploy_lock", "max_drill_age", *WHERE, "json", "config")
 def check(session: Session, typed: Typed) -> None:
     """Say whether a rollback could be done now. Changes nothing."""
     _check(session, typed)
@@ -375,6 +375,21 @@ def history_log(session: Session, typed: Typed) -> None:
     show.logged(session, log(context, failed=typed.failed), as_json=typed.json)
 
 
+@app.command()
+@takes("env", "service", "times", "reason", *WHERE, "json", "record", "config")
+def drill(session: Session, typed: Typed) -> None:
+    """Roll back and forward again on purpose, and say how long it took. The live release stays the same."""
+    context = _open(session, typed, survey=False)
+    from rollback_ops.cli import show
+    from rollback_ops.cli.output.terminal import TerminalProgress
+    from rollback_ops.commands.drill import drill as run
+
+    with session.listening() as cancellation:
+        with TerminalProgress(session.console) as progress:
+            done = run(context, typed.times, progress, cancellation)
+        show.drills(session, done, file=context.request.record, as_json=typed.json)
+
+
 @app.group()
 def schedule() -> None:
     """Plan a rollback for a time, and carry out what is due."""
@@ -588,6 +603,7 @@ def _options(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Op
         lift=typed.lift,
         at=typed.at,
         not_after=typed.not_after,
+        max_drill_age=typed.max_drill_age,
         revision=typed.revision,
         allow_bad=typed.allow_bad,
         ignore_deploy_lock=typed.ignore_deploy_lock,

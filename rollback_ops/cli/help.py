@@ -19,6 +19,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Look": {
         "check": "rollback-ops check prod",
         "list": "rollback-ops list prod",
+        "drill": "rollback-ops drill test --times 5",
         "preview": "rollback-ops preview prod --to v1.10",
         "advise": "rollback-ops advise prod",
         "outlook": "rollback-ops outlook prod --revision 6dcb09b5b57875f334f61aebed695e2e4193db5e",

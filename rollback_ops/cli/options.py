@@ -119,6 +119,12 @@ class Typed:
     not_after: str | None = _option(
         "--not-after", metavar="TIME", help="It must not begin later. [default: one hour after --at]"
     )
+    times: int = _option(
+        "--times", metavar="N", help="How often.", type=click.IntRange(1, 1000), default=1, show_default=True
+    )
+    max_drill_age: str | None = _option(
+        "--max-drill-age", metavar="TIME", help="Fail when the last good drill is older: 30d."
+    )
     number: str | None = _argument("ID", help="The scheduled rollback; `schedule list` shows it.", required=True)
     local_store: bool = _flag(
         "--local-store", help="Keep it in the journal of the first host, not on GitHub.", default=False

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from rollback_ops.cli import exit as process
 from rollback_ops.cli.output import advice as advice_text
 from rollback_ops.cli.output import documents, evidence_documents, text
+from rollback_ops.cli.output import drills as drills_text
 from rollback_ops.cli.output import evidence as evidence_text
 from rollback_ops.cli.output import holds as holds_text
 from rollback_ops.cli.output import preview as preview_text
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rollback_ops.cli.session import Session
     from rollback_ops.commands.advise import Advised
     from rollback_ops.commands.arm import Arming, Confirmation
+    from rollback_ops.commands.drill import Drills
     from rollback_ops.commands.finish import Finished
     from rollback_ops.commands.gate import Gate
     from rollback_ops.commands.history import History, Logged
@@ -241,6 +243,20 @@ def logged(session: Session, done: Logged, *, as_json: bool) -> NoReturn:
     _lost(session, done.lost)
     lines = [Line(f"✓ recorded on {', '.join(done.hosts)}: {done.record.id}", "good")] if done.hosts else []
     _print(session, done.record.model_dump(mode="json", by_alias=True), lines, as_json)
+    raise process.Ended(done.exit_code)
+
+
+def drills(session: Session, done: Drills, *, file: Path | None, as_json: bool) -> NoReturn:
+    """Show what the drills came to: how many worked, what that proves, and how long they took."""
+    result, record = done.result, done.result.record
+    session.step.ungroup()
+    lines = list(drills_text.lines(done))
+    first_aid = list(text.first_aid(record, result.first_aid, local=result.local)) if done.exit_code else []
+    unshown = session.step.ended_with(record, text.top(lines, first_aid), file)
+    session.console.show((Line(f"! {why}", "warning") for why in (*result.unpublished, *unshown)), err=True)
+    with process.result_is_optional():
+        _print(session, drills_text.document(done), lines, as_json)
+    session.console.show(first_aid, err=True)
     raise process.Ended(done.exit_code)
 
 

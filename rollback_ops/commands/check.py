@@ -9,7 +9,9 @@ from rollback_ops.commands.context import Context
 from rollback_ops.commands.install import outdated
 from rollback_ops.commands.result import SURVEY_WITHIN, RunResult, sort_answers
 from rollback_ops.commands.run import fleet_of, publish, spec_of
+from rollback_ops.core.errors import Exit
 from rollback_ops.core.hold import about, merged, standing
+from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import Hold, Survey
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.run import rfc3339
@@ -28,8 +30,11 @@ def check(context: Context, progress: Progress, cancellation: Cancellation) -> R
         reached = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation)).found
         spec, fleet = spec_of(context, reason), fleet_of(context, progress, cancellation)
         warnings = warnings_of(context, spec, fleet, reached)
+        old = _drill_is_old(context, fleet)
         record = roll_back(spec, fleet, publisher)
-        return publish(context, publisher, warned(record, reason.warning, *warnings))
+        if old:
+            record = record.model_copy(update={"outcome": "refused", "exit_code": int(Exit.REFUSED)})
+        return publish(context, publisher, warned(record, old, reason.warning, *warnings))
 
 
 def warnings_of(context: Context, spec: RollbackSpec, fleet: Fleet, reached: Mapping[str, Survey]) -> list[str]:
@@ -48,6 +53,25 @@ def held_until(hold: Hold) -> str:
     """Warn of holds. A hold never stops a rollback."""
     by = f" (by {hold.by}, until {rfc3339(datetime.fromtimestamp(hold.until, UTC))})" if hold.readable else ""
     return f"{about(hold)} is held{by}: {hold.reason}"
+
+
+def _drill_is_old(context: Context, fleet: Fleet) -> str:
+    """Return why the last good drill does not count any more, as far as hosts know one; empty when it does.
+
+    A journal that cannot be read shows no drill.
+    """
+    limit = context.request.max_drill_age
+    if limit is None:
+        return ""
+    asked = f"--max-drill-age is {limit / 86400:g} days"
+    lines = [line for found in fleet.journals(fleet.names).values() for line in found]
+    good = [each for each in read_journal(lines, context.job.about)[0] if each.drill and each.outcome == "succeeded"]
+    if not good:
+        return f"no good drill is recorded on the hosts that answer, and {asked}"
+    age = context.started_at - datetime.fromisoformat(good[0].finished_at)
+    if age.total_seconds() <= limit:
+        return ""
+    return f"the last good drill was {age.total_seconds() / 86400:.1f} days ago (run {good[0].id}), and {asked}"
 
 
 def _no_marker(context: Context) -> Iterator[str]:

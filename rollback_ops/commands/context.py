@@ -63,7 +63,7 @@ class Context:
         """Whether the person who asks for a rollback may have it. None: nothing is required of them."""
         request, environment = self.request, self.job.environment
         required = environment.require_permission
-        if not required or request.dry_run or request.trigger not in PERSONAL_TRIGGERS:
+        if not required or request.dry_run or request.trigger not in (*PERSONAL_TRIGGERS, "drill"):
             return None
         from rollback_ops.integrations.github.permission import Permission, check_permission
 
@@ -107,8 +107,11 @@ class Context:
         limits = self.job.service.limits
         return limits.emergency_total if self.request.emergency else limits.total
 
-    def publisher(self) -> Publisher:
-        """Build the publisher. Its libraries are imported only now, so that the survey starts sooner."""
+    def publisher(self, *, deployment: bool = True) -> Publisher:
+        """Build the publisher. Its libraries are imported only now, so that the survey starts sooner.
+
+        Without a ``deployment``, none is recorded on GitHub: what was live is live again.
+        """
         from rollback_ops.commands import changes
         from rollback_ops.integrations.publish import Publisher
         from rollback_ops.integrations.webhook import Notifier
@@ -120,7 +123,11 @@ class Context:
         notifier = Notifier(
             self.secrets.webhook_url, self.redact, self.request.webhook_format or notify.format, notify.on
         )
-        recorder = deployment_recorder(self.request, self.repository, self.redact, self.job.environment.url)
+        recorder = (
+            deployment_recorder(self.request, self.repository, self.redact, self.job.environment.url)
+            if deployment
+            else None
+        )
         return Publisher(notifier, recorder, self.hosts, self.request.record, partial(changes.between, self))
 
     def closing(self) -> closing[Context]:

@@ -207,7 +207,7 @@ def _schema(spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey], plan: P
 
 def _drilled(records: Sequence[Record]) -> Readiness:
     """Say when a drill last proved that the way back works."""
-    drills = [record for record in records if record.trigger == "drill" and not record.dry_run]
+    drills = [record for record in records if record.drill]
     last = max(drills, key=lambda record: record.started_at, default=None)
     if last is None:
         return Readiness("drill", None, "no drill is recorded")

@@ -47,6 +47,7 @@ class Options:
     lift: bool | None = None
     at: str | None = None
     not_after: str | None = None
+    max_drill_age: str | None = None
     revision: str | None = None
     allow_bad: bool | None = None
     ignore_deploy_lock: bool | None = None
@@ -75,6 +76,7 @@ class Request:
     ``wait`` is how many seconds to wait for a host that another run holds; None: until a dead owner's lease is over.
     ``span`` is for how many seconds to hold or to arm. ``revision`` is what ``gate`` is asked about.
     ``at`` and ``not_after``: when a rollback is to begin, and when it is too late for it (``config.moments``).
+    ``max_drill_age``: seconds since the last good drill, at most.
     ``ignore_deploy_lock``: change hosts even where a deployment is under way.
     ``since``: when the live release was deployed, in seconds since the epoch. ``rehearse``: over how many seconds of
     the past; ``window``: seconds that replace those of each metric then.
@@ -104,6 +106,7 @@ class Request:
     lift: bool = False
     at: str = ""
     not_after: str = ""
+    max_drill_age: float | None = None
     revision: str = ""
     allow_bad: bool = False
     ignore_deploy_lock: bool = False
@@ -168,6 +171,11 @@ class Request:
             lift=asked.flag("LIFT", given.lift),
             at=asked.name("AT", given.at),
             not_after=asked.name("NOT_AFTER", given.not_after),
+            max_drill_age=_duration(
+                "--max-drill-age (ROLLBACK_MAX_DRILL_AGE)",
+                asked.name("MAX_DRILL_AGE", given.max_drill_age),
+                types.within_a_year,
+            ),
             revision=asked.name("REVISION", given.revision),
             allow_bad=asked.flag("ALLOW_BAD", given.allow_bad),
             ignore_deploy_lock=asked.flag("IGNORE_DEPLOY_LOCK", given.ignore_deploy_lock),

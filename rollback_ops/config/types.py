@@ -59,6 +59,12 @@ def within_a_month(seconds: float) -> float:
     return seconds
 
 
+def within_a_year(seconds: float) -> float:
+    if not 0 < seconds <= 366 * 86400:
+        raise ValueError("should be longer than 0 seconds, and at most 366 days")
+    return seconds
+
+
 def _positive(seconds: float) -> float:
     if seconds == 0:
         raise ValueError("should be longer than 0 seconds")

@@ -88,6 +88,7 @@ def record_of(state: RunState) -> Record:
         group=state.group,
         shard=ShardRef(number=state.pinned.shard.number, of=len(state.pinned.fleet.shards)) if state.pinned else None,
         evidence=state.evidence,
+        drill=state.drill,
         warnings=tuple(state.warnings),
     )
     return record.redacted(state.redact)
@@ -178,7 +179,10 @@ def _host(state: RunState, name: str) -> HostRecord:
 
 def _host_outcome(state: RunState, name: str) -> tuple[HostOutcome, str]:
     superseder = state.superseded.get(name)
-    return ("superseded", _taken_over(superseder)) if superseder else _own_outcome(state, name)
+    if superseder:
+        return "superseded", _taken_over(superseder)
+    drilled = state.drill and state.attempts and name in state.attempts[0].switched
+    return _drilled(state, name) if drilled else _own_outcome(state, name)
 
 
 def _own_outcome(state: RunState, name: str) -> tuple[HostOutcome, str]:
@@ -198,6 +202,26 @@ def _own_outcome(state: RunState, name: str) -> tuple[HostOutcome, str]:
         case Refusal() as refusal:
             return "refused", refusal.about(name)
     return "cancelled", ""
+
+
+def _drilled(state: RunState, name: str) -> tuple[HostOutcome, str]:
+    """Return the outcome of a host of a drill. It succeeded where both ways did, and its checks passed on both."""
+    there, *then = state.attempts
+    logs = state.logs.get(name, ())
+    outcome, detail = _switch_outcome(there, name, logs)
+    forward = next((attempt for attempt in then if name in attempt.switched), None)
+    if forward is None:
+        again = f"it was not taken forward again: run `rollback-ops resume {state.info.environment}`"
+        left = there.switched[name].target_is_live or outcome == "unknown"
+        return ("failed", " | ".join(filter(None, (detail, again)))) if left else (outcome, detail)
+    ended, why = _switch_outcome(replace(forward, goes_back=False), name, logs)
+    if ended != "succeeded":
+        return ended, why
+    if outcome != "succeeded":
+        return "restored", detail or f"{there.plan.target} was not healthy"
+    if state.cancelled:
+        return "restored", "the drill was stopped by a signal"
+    return "succeeded", ""
 
 
 def outcome_of(verification: Verification) -> HostOutcome:

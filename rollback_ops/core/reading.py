@@ -49,6 +49,9 @@ def _rules(record: Record) -> Iterator[tuple[str, bool]]:
 
 def _durations(record: Record) -> Iterator[float]:
     yield record.duration_seconds
+    for way in record.drill.ways if record.drill else ():
+        yield way.seconds_to_healthy or 0.0
+        yield way.downtime_seconds or 0.0
     for host in record.hosts:
         yield host.downtime_seconds or 0.0
         yield from (step.seconds for step in host.steps)

@@ -301,6 +301,30 @@ class ScheduledRecord(RecordPart):
     by: str
 
 
+class DrillWay(RecordPart):
+    """One way of a drill. ``seconds_to_healthy``: from its beginning until each check had passed once on each host.
+
+    The way back of the first drill of a command begins with the process, so it includes the connections.
+    ``downtime_seconds``: of the host that was down for longest. None: it did not get so far.
+    """
+
+    way: Literal["back", "forward"]
+    release: str
+    seconds_to_healthy: float | None = None
+    downtime_seconds: float | None = None
+
+
+class DrillRecord(RecordPart):
+    """What a drill measured, way by way."""
+
+    ways: tuple[DrillWay, ...] = ()
+
+    @property
+    def back(self) -> DrillWay | None:
+        """The way that a rollback would go."""
+        return next((each for each in self.ways if each.way == "back"), None)
+
+
 class DeploymentRef(RecordPart):
     id: int | None = None
     url: str | None = None
@@ -347,6 +371,7 @@ class Record(RecordPart):
     shards: tuple[ShardRecord, ...] = ()
     evidence: tuple[EvidenceRecord, ...] = ()
     scheduled: ScheduledRecord | None = None
+    drill: DrillRecord | None = None
     warnings: tuple[str, ...] = ()
 
     @property

@@ -24,7 +24,7 @@ from rollback_ops.core.model import (
     Trigger,
 )
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
-from rollback_ops.core.record import EvidenceRecord, GroupRecord, PlanRef, Superseder
+from rollback_ops.core.record import DrillRecord, EvidenceRecord, GroupRecord, PlanRef, Superseder
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.rollout import Rollout, Wave
 from rollback_ops.core.stored_plan import StoredPlan
@@ -170,6 +170,7 @@ class RunState:
     group: GroupRecord | None = None
     blameless: bool = False
     evidence: tuple[EvidenceRecord, ...] = ()
+    drill: DrillRecord | None = None
     stopped: str = ""
     restores: bool = False
     stored: StoredPlan | None = None
@@ -241,7 +242,7 @@ class RunState:
         left is bad with evidence only: without, it was left.
         """
         notes: dict[str, tuple[Note, str]] = {}
-        if host in self.superseded:
+        if host in self.superseded or self.info.trigger == "drill":
             return notes
         for attempt in self.forward:
             result, target = attempt.switched.get(host), attempt.plan.target_on(host)
@@ -258,7 +259,7 @@ class RunState:
     def hold_after(self, policy: HoldPolicy) -> Hold | None:
         """Return the hold of this run, on the releases that hosts left for an older one; None without any."""
         left = {ref: None for host in self.touched if (ref := self._went_back_from(host))}
-        if policy.after_rollback == "none" or not left:
+        if policy.after_rollback == "none" or not left or self.info.trigger == "drill":
             return None
         now = datetime.now(UTC).timestamp()
         releases = () if policy.after_rollback == "all" else tuple(left)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,12 @@ class Statistics:
     """Statistics of a set of rollbacks. Rates are from 0 to 1.
 
     ``duration``: of each rollback; ``downtime``: of each host that was changed. None: nothing was measured. ``drills``
-    are counted by themselves, and nowhere else.
+    are counted by themselves, and nowhere else: their ``downtime`` is that of the way back, and ``healthy`` is the time
+    from its beginning until each check had passed once.
+
+    Of DORA's figures (dora.dev), records can support two: ``failed_deployments``, the deployments that a rollback left
+    (their share of all is the change fail rate; how many there were is in no record, so ``outlook`` has it), and
+    ``recovery``, the seconds from the deployment of what was left until its rollback had been verified.
     """
 
     total: int
@@ -54,6 +59,9 @@ class Statistics:
     by_trigger: Mapping[str, Statistics] = field(default_factory=dict)
     by_month: Mapping[str, Statistics] = field(default_factory=dict)
     drills: Statistics | None = None
+    healthy: Spread | None = None
+    failed_deployments: int = 0
+    recovery: Spread | None = None
 
     @property
     def success_rate(self) -> float | None:
@@ -84,7 +92,7 @@ class Statistics:
 def statistics(records: Iterable[Record]) -> Statistics:
     """Count the rollbacks that changed a host. Dry runs, refusals, no-ops and runs that go on do not count."""
     counted = [r for r in records if not r.dry_run and r.outcome not in ("refused", "nothing_to_do") and _ended(r)]
-    drills = [r for r in counted if r.trigger == "drill"]
+    drills = [r for r in counted if r.trigger == "drill" and r.drill]
     real = [r for r in counted if r.trigger != "drill"]
     whole = _counted(real)
     return Statistics(
@@ -95,7 +103,9 @@ def statistics(records: Iterable[Record]) -> Statistics:
         by_environment=_by(real, lambda record: record.environment),
         by_trigger=_by(real, lambda record: record.trigger),
         by_month=_by(real, _month),
-        drills=_counted(drills) if drills else None,
+        drills=_of_drills(drills) if drills else None,
+        failed_deployments=len({(r.service, r.environment, r.from_.label) for r in real if _left_a_failure(r)}),
+        recovery=Spread.of(filter(None, map(_recovery, real))),
     )
 
 
@@ -105,6 +115,30 @@ def _counted(records: Sequence[Record]) -> Statistics:
         succeeded=sum(r.outcome == "succeeded" for r in records),
         duration=Spread.of(r.duration_seconds for r in records if r.duration_seconds > 0),
         downtime=Spread.of(h.downtime_seconds for r in records for h in r.hosts if h.downtime_seconds is not None),
+    )
+
+
+def _left_a_failure(record: Record) -> bool:
+    """Return whether a rollback left a deployment for an older one. One to a newer release undoes another rollback."""
+    left, to = record.from_.deployed_at, record.to.deployed_at
+    forward = bool(left and to) and datetime.fromisoformat(str(to)) > datetime.fromisoformat(str(left))
+    return record.rolled_back and not forward
+
+
+def _recovery(record: Record) -> float | None:
+    """Return the seconds from a deployment until its rollback had been verified; None where they are not known."""
+    if not record.from_.deployed_at or record.outcome != "succeeded" or not _left_a_failure(record):
+        return None
+    deployed, recovered = map(datetime.fromisoformat, (record.from_.deployed_at, record.finished_at))
+    return max(0.0, (recovered - deployed).total_seconds()) or None
+
+
+def _of_drills(records: Sequence[Record]) -> Statistics:
+    back = [record.drill.back for record in records if record.drill and record.drill.back]
+    return replace(
+        _counted(records),
+        downtime=Spread.of(way.downtime_seconds for way in back if way.downtime_seconds is not None),
+        healthy=Spread.of(way.seconds_to_healthy for way in back if way.seconds_to_healthy is not None),
     )
 
 

@@ -73,6 +73,8 @@ _POSSIBLE_IN_PART = OutcomeSummary(
 
 def outcome_summary(record: Record) -> OutcomeSummary:
     """Return the texts for the outcome; a success that was not verified is not called a success."""
+    if record.drill:
+        return _of_drill(record)
     summary = _SUMMARIES[record.outcome]
     if record.group and record.services and record.group.then:
         commands = (f"Go on with {record.group.then}", f"Or go back with {record.group.back}")
@@ -85,6 +87,17 @@ def outcome_summary(record: Record) -> OutcomeSummary:
     if record.dry_run and record.to.label and record.outcome in ("nothing_to_do", "partial"):
         return _POSSIBLE if record.outcome == "nothing_to_do" else _POSSIBLE_IN_PART
     return summary
+
+
+def _of_drill(record: Record) -> OutcomeSummary:
+    outcome = record.outcome.replace("_", " ")
+    if record.outcome == "succeeded":
+        return OutcomeSummary("🔄 Drill succeeded", "✅ The release that was live is live again, and healthy", ())
+    if record.outcome == "restored":
+        status = "❌ A rollback would not have worked. The release that was live is live again"
+        return OutcomeSummary("🚨 Drill failed", status, (_LOOK, "Remove the cause before you need a rollback"))
+    steps = (_LOOK, f"Run rollback-ops resume {record.environment}")
+    return OutcomeSummary(f"🚨 Drill: {outcome}", "❌ Not every host is as it was before: look at them now", steps)
 
 
 def order_told(record: Record) -> str:

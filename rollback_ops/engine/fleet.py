@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -135,6 +136,12 @@ class Fleet:
         """Append a line to the journals of hosts that are not changed yet. Returns the errors, by host."""
         written = self._each(names, lambda name: self._hosts[name].record(run, {}, line), _RECORD_WITHIN)
         return {name: error for name, error in written.items() if error is not None}
+
+    def to_the_end(self) -> Fleet:
+        """Return the same hosts for work that no signal stops: a drill that goes forward to where it started."""
+        other = copy(self)
+        other._cancellation = Cancellation()
+        return other
 
     def heed_signals(self) -> None:
         """Raise ``Cancelled`` if a signal came."""

@@ -9,7 +9,7 @@ from rollback_ops.core.plan import Refusal
 from rollback_ops.core.rollout import named
 from rollback_ops.core.run import RunState
 from rollback_ops.core.stored_plan import StoredPlan
-from rollback_ops.core.unfinished import open_plan
+from rollback_ops.core.unfinished import open_drill, open_plan
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.spec import RollbackSpec
 
@@ -26,10 +26,23 @@ def take_up(spec: RollbackSpec, fleet: Fleet, state: RunState) -> RollbackSpec:
         return spec
     state.stored = _open(fleet, state)
     if state.stored is None:
-        return spec
+        return _forward(spec, fleet, state)
     state.resumes = True
     fleet.progress.phase("resume", f"the rollback {state.stored.id} to {state.stored.target}")
     return replace(spec, selection=replace(spec.selection, resume=False, backup=state.stored.target))
+
+
+def _forward(spec: RollbackSpec, fleet: Fleet, state: RunState) -> RollbackSpec:
+    """Return the spec of the way forward of a drill that was interrupted; the spec itself where there is none."""
+    journals = fleet.journals(state.surveys)
+    found = {open_drill(journals.get(n, ()), spec.info.about, survey) for n, survey in state.surveys.items()} - {""}
+    if len(found) != 1:
+        return spec
+    (start,) = found
+    fleet.progress.phase("resume", f"the drill that started from {start}")
+    state.info = replace(spec.info, trigger="drill")
+    selection = replace(spec.selection, resume=False, backup=start)
+    return replace(spec, info=state.info, selection=selection, strategy=None)
 
 
 def overridden(fleet: Fleet, state: RunState) -> str:

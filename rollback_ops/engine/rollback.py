@@ -97,7 +97,7 @@ class Rollback:
 
     def record(self) -> Record:
         """Write the record into the journal of every changed host."""
-        return _record(self.spec, self.fleet, self.state)
+        return write_record(self.spec, self.fleet, self.state)
 
 
 def survey(fleet: Fleet, state: RunState) -> None:
@@ -153,7 +153,7 @@ def _carry_out(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attem
         change_all(spec, fleet, state, attempt, announcer)
 
 
-def _record(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Record:
+def write_record(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Record:
     """Write the record into the journal of every changed host. A journal that cannot be written is a warning."""
     # Writing takes time too, and every copy of the record is to be the same.
     state.finished_at = datetime.now(UTC)

@@ -192,7 +192,7 @@ def _at_work(surveys: Sequence[Survey]) -> Iterator[Notice]:
 
 
 def _drill(records: Sequence[Record]) -> Iterator[Notice]:
-    last = next((record for record in records if record.trigger == "drill"), None)
+    last = next((record for record in records if record.drill), None)
     if last:
         at = moments.shown(moments.seconds_of(last.finished_at))
         yield Notice("last drill", f"{last.outcome.replace('_', ' ')}, {at}", tone_of(last), last.id)

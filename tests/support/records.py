@@ -57,6 +57,7 @@ USUAL: dict[str, Any] = {
     "shards": [],
     "evidence": [],
     "scheduled": None,
+    "drill": None,
     "warnings": ["beware"],
 }
 

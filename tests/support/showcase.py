@@ -150,6 +150,7 @@ def _older(number: int) -> Record:
         service=service,
         environment="test" if number % 3 == 2 else "prod",
         reason="" if drill else _REASONS[number % len(_REASONS)],
+        drill={"ways": []} if drill else None,
         trigger="drill" if drill else ("manual", "health-timeout", "deploy-failed")[number % 3],
         actor=("alice", "bob", "carol")[number % 3],
         outcome="verification_failed" if failed else "succeeded",

@@ -149,7 +149,7 @@ def test_the_table_of_options_is_what_the_commands_take() -> None:
 FLAGS = ("BAD", "EMERGENCY", "DRY_RUN", "LOCAL", "IGNORE_DEPLOY_LOCK", "LIFT", "ALLOW_BAD", "IGNORE_SCHEMA")
 
 
-DURATIONS = ("ROLLBACK_WAIT", "ROLLBACK_FOR", "ROLLBACK_REHEARSE", "ROLLBACK_WINDOW")
+DURATIONS = ("ROLLBACK_WAIT", "ROLLBACK_FOR", "ROLLBACK_REHEARSE", "ROLLBACK_WINDOW", "ROLLBACK_MAX_DRILL_AGE")
 
 
 def test_the_variables_in_the_table_of_options_are_heeded() -> None:

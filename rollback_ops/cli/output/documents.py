@@ -205,11 +205,17 @@ def statistics(found: Statistics) -> Document:
         "slowest_seconds": round(found.duration.worst, 3) if found.duration else 0.0,
         "duration": _spread(found.duration),
         "downtime": _spread(found.downtime),
+        **({"healthy": _spread(found.healthy)} if found.healthy else {}),
+        **({"dora": _dora(found)} if found.failed_deployments else {}),
         "alert": found.alert,
         "sure": found.sure,
         **{title: {name: statistics(g) for name, g in group.items()} for title, group in groups.items() if group},
         **({"drills": statistics(found.drills)} if found.drills else {}),
     }
+
+
+def _dora(found: Statistics) -> Document:
+    return {"failed_deployments": found.failed_deployments, "recovery": _spread(found.recovery)}
 
 
 def _spread(found: Spread | None) -> Document | None:

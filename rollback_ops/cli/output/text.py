@@ -6,7 +6,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -65,7 +65,7 @@ def result(record: Record) -> Iterator[Line]:
         headline, style = "DRY RUN, nothing was changed. A rollback would go", "warning"
     way = _way(record)
     yield Line(f"{headline}{way}  ({record.environment}, {record.duration_seconds:.1f} s)", style)
-    yield from _details(record)
+    yield from details(record)
     yield from _times(record)
 
 
@@ -109,7 +109,7 @@ def guarded(record: Record) -> Iterator[Line]:
     yield from result(record)
 
 
-def _details(record: Record) -> Iterator[Line]:
+def details(record: Record) -> Iterator[Line]:
     yield from (Line(f"  {told}") for told in (*waves.strategy(record), *groups.order(record)))
     yield from (Line(f"  {told}") for told in summary.services_told(record))
     yield from (Line(f"  {told}", "faint") for told in waves.waves(record))
@@ -253,7 +253,7 @@ def checked(record: Record) -> Iterator[Line]:
         yield Line(_in_part(record), "warning")
     else:
         yield Line("✗ a rollback cannot be done now", "bad")
-    yield from _details(record)
+    yield from details(record)
 
 
 def _in_part(record: Record) -> str:
@@ -482,9 +482,25 @@ def stats(found: Statistics) -> Iterator[Line]:
     if found.drills:
         yield Line("drills, which count nowhere else:", "strong")
         yield from _rate("all", found.drills)
+    yield from _dora(found)
     if found.alert:
         few = "" if found.sure else f"; {found.total} are few: it may be chance (at most {found.at_most:.1%})"
         yield Line(f"ALERT: only {found.success_rate:.1%} of the rollbacks succeeded, fewer than 90 %{few}", "bad")
+
+
+def _dora(found: Statistics) -> Iterator[Line]:
+    """Show what records say of DORA's figures, and what they cannot see."""
+    if not found.failed_deployments:
+        return
+    yield Line("deployments (DORA):", "strong")
+    yield Line(f"  change fail rate     {found.failed_deployments} deployments were left by a rollback")
+    yield Line(
+        f"  {'':<20} not seen: how many there were (`outlook` knows), and failures that were fixed forward", "faint"
+    )
+    if spread := found.recovery:
+        told = (f"{word} {age(seconds)}" for word, seconds in asdict(spread).items() if word != "mean")
+        yield Line(f"  recovery time        from the deployment until the rollback was verified: {', '.join(told)}")
+        yield Line(f"  {'':<20} not seen: when users felt it, and outages without a deployment", "faint")
 
 
 def _rate(name: str, found: Statistics) -> Iterator[Line]:
@@ -493,7 +509,7 @@ def _rate(name: str, found: Statistics) -> Iterator[Line]:
     yield Line(f"  {name:<20} {found.succeeded} of {found.total} succeeded ({found.success_rate:.1%}, {proven})")
     told = [
         f"{word}: median {each.median:.2f} s, p95 {each.p95:.2f} s, worst {each.worst:.2f} s"
-        for word, each in {"duration": found.duration, "downtime": found.downtime}.items()
+        for word, each in {"duration": found.duration, "downtime": found.downtime, "healthy": found.healthy}.items()
         if each
     ]
     if told:

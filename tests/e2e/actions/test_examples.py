@@ -34,15 +34,25 @@ def for_test(service: Deployed, **_: object) -> str:
     return service.toml(verify=QUICK, links={}).replace('[environments."prod"]', '[environments."test"]')
 
 
-def test_the_drill_looks_whether_a_rollback_could_be_done_and_changes_nothing(
+def test_the_check_of_readiness_looks_whether_a_rollback_could_be_done_and_changes_nothing(
     reader: Workflows, bot: Bot, api: GitHubApi
 ) -> None:
     service = bot()
-    copy(reader, "drill")
+    copy(reader, "readiness")
     before = (listing(service), pid(service))
     ran = reader("schedule")
     assert (ran.code, (listing(service), pid(service)), api.repository.deployments) == (0, before, [])
     assert f"{THIRD} → {SECOND}" in ran.journal.said("1/rollback")
+
+
+def test_a_drill_goes_back_and_forward_and_records_no_deployment(reader: Workflows, bot: Bot, api: GitHubApi) -> None:
+    service = bot(for_test, layout="releases")
+    copy(reader, "drill")
+    before = pid(service)
+    ran = reader("schedule")
+    said = ran.journal.said("1/rollback")
+    assert (ran.code, service.live(), api.repository.deployments) == (0, THIRD, []), said
+    assert pid(service) != before
 
 
 def test_an_alert_rolls_back_the_release_that_it_saw_failing_and_no_other(

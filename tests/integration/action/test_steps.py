@@ -33,6 +33,7 @@ COMMANDS = (
     "confirm",
     "advise",
     "outlook",
+    "drill",
     "history list",
     "history stats",
     "history log",

@@ -344,7 +344,7 @@ def test_statistics_end_with_an_alert_below_90_percent() -> None:
 
 
 def test_drills_have_their_own_lines() -> None:
-    lines = list(shown.stats(statistics([record(trigger="drill")])))
+    lines = list(shown.stats(statistics([record(trigger="drill", drill={"ways": []})])))
     assert one_with(lines, "1 of 1", "5.0%")
     assert one_with(lines, "drills")
 

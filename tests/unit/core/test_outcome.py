@@ -252,6 +252,7 @@ def test_the_record_has_the_facts_of_the_run_and_its_results() -> None:
         "shards": (),
         "evidence": (),
         "scheduled": None,
+        "drill": None,
         "warnings": ("beware",),
     }
 

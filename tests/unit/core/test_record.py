@@ -20,7 +20,7 @@ from tests.support.records import USUAL, record
 KEYS = """
     schema_version id service environment mode dry_run trigger reason actor run_url started_at finished_at
     duration_seconds outcome exit_code from to rejected hosts deployment superseded_by hold plan approved strategy waves
-    group services shard shards evidence scheduled warnings
+    group services shard shards evidence scheduled drill warnings
 """
 KEYS_OF_A_HOST = "host outcome from to downtime_seconds steps checks detail region service superseded_by"
 MODES = "standard emergency targeted"

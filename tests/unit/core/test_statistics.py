@@ -87,8 +87,19 @@ def test_the_downtime_is_that_of_every_host_that_was_changed() -> None:
     assert statistics([record(hosts=hosts)]).downtime == Spread(mean=2.0, median=0.5, p95=3.5, worst=3.5)
 
 
+def test_the_recovery_of_a_deployment_is_from_its_deployment_until_its_rollback_was_verified() -> None:
+    left = {"release": "b3", "revision": None, "deployed_at": "2024-01-02T03:00:07.178Z"}
+    older = {"release": "b2", "revision": None, "deployed_at": "2024-01-01T00:00:00Z"}
+    again = record(id="again", **{"from": left, "to": older})
+    undone = record(id="undone", **{"from": older, "to": left})
+    failed = record(id="failed", outcome="failed", **{"from": left, "to": older})
+    found = statistics([again, undone, failed, record(**{"from": {"release": "b9"}})])
+    assert (found.failed_deployments, found.recovery and found.recovery.worst) == (2, 240.0)
+    assert statistics([undone]).failed_deployments == 0
+
+
 def test_drills_are_counted_apart() -> None:
-    found = statistics([record(), record(trigger="drill", outcome="failed", duration_seconds=99)])
+    found = statistics([record(), record(trigger="drill", drill={"ways": []}, outcome="failed", duration_seconds=99)])
     assert (found.total, found.succeeded, list(found.by_trigger)) == (1, 1, ["manual"])
     assert found.drills
     assert (found.drills.total, found.drills.succeeded) == (1, 0)

@@ -1,0 +1,56 @@
+"""``drill``: roll back and forward again on purpose, several times, and say how long it took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from rollback_ops.commands.context import Context
+from rollback_ops.commands.result import RunResult
+from rollback_ops.commands.run import fleet_of, publish, spec_of
+from rollback_ops.core.errors import Exit
+from rollback_ops.core.ports import Progress
+from rollback_ops.core.record import Record
+from rollback_ops.core.statistics import Statistics, statistics
+from rollback_ops.core.tasks import Cancellation
+from rollback_ops.engine.drill import drill as drill_once
+
+
+@dataclass(frozen=True, slots=True)
+class Drills:
+    """The records of all drills; ``result`` is that of the last one. ``wanted``: how many there were to be."""
+
+    records: Sequence[Record]
+    result: RunResult
+    wanted: int
+
+    @property
+    def statistics(self) -> Statistics | None:
+        """Statistics of those that began; None where none did."""
+        return statistics(self.records).drills
+
+    @property
+    def exit_code(self) -> int:
+        return self.result.exit_code
+
+
+def drill(context: Context, times: int, progress: Progress, cancellation: Cancellation) -> Drills:
+    """Drill so many times, with new connections each time. The first one that does not succeed is the last.
+
+    Raises ``Refused`` when the person who asks lacks the permission that the environment requires.
+    """
+    context = replace(context, request=replace(context.request, trigger="drill"))
+    context.check_permission()
+    publisher = context.publisher(deployment=False)
+    records: list[Record] = []
+    for number in range(1, times + 1):
+        progress.phase("drill", f"{number} of {times}")
+        again = context if number == 1 else replace(context, started_at=datetime.now(UTC))
+        with again.closing():
+            record = drill_once(spec_of(again, again.reason), fleet_of(again, progress, cancellation))
+        records.append(record)
+        if record.exit_code != Exit.OK or cancellation.asked:
+            break
+    result = publish(context, publisher, records[-1])
+    return Drills((*records[:-1], result.record), result, times)

@@ -1,0 +1,229 @@
+"""A drill on fake hosts: both ways are verified, and whatever happens, what was live is live again."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from rollback_ops import checks
+from rollback_ops.config import Check, CommandCheck, Strategy, Verify
+from rollback_ops.core import tasks
+from rollback_ops.core.errors import HostUnreachable
+from rollback_ops.core.journal import read_journal
+from rollback_ops.core.model import Armed, Lease, OpenTransaction, ServiceId, ServiceState, Unit
+from rollback_ops.core.plan import Selection
+from rollback_ops.core.record import Record
+from rollback_ops.core.run import RunInfo
+from rollback_ops.core.statistics import statistics
+from rollback_ops.core.tasks import Cancellation
+from rollback_ops.core.unfinished import open_drill
+from rollback_ops.engine.drill import drill
+from rollback_ops.engine.fleet import Fleet
+from rollback_ops.engine.rollback import roll_back
+from rollback_ops.engine.spec import RollbackSpec
+from tests.support.fakes import NOWHERE, Events, FakeHost, Listener, live_at, raising, releases
+
+AT_ONCE = Verify(healthy_deadline=20, min_healthy_time=0)
+IN_VAIN = Verify(healthy_deadline=0.1, min_healthy_time=0)
+HEALTH: dict[str, Check] = {"health": CommandCheck(kind="command", run="curl -f localhost/{release}")}
+ABOUT = ServiceId("bot", "prod")
+
+
+@dataclass
+class Sick(FakeHost):
+    """A host that keeps intents as the agent does.
+
+    Its checks fail while a ``sick`` release is live; a ``dead`` one does not start.
+    """
+
+    sick: tuple[str, ...] = ()
+    dead: tuple[str, ...] = ()
+
+    def ask(self, run: str, questions: Any = ()) -> ServiceState:
+        self.says = 1 if self.live.name in self.sick else 0
+        return super().ask(run, questions)
+
+    def switch(self, order: Any, on_step: Any) -> Any:
+        self.lines.append(order.intent)
+        self.ends = "not_started" if order.target in self.dead else "switched"
+        return super().switch(order, on_step)
+
+
+@dataclass
+class Stage:
+    """Hosts that run b3, and a drill on them."""
+
+    names: tuple[str, ...] = ("h1",)
+    events: Events = field(default_factory=list)
+    cancellation: Cancellation = field(default_factory=Cancellation)
+
+    def __post_init__(self) -> None:
+        found = releases("b1", "b2", "b3")
+        self.hosts = {n: Sick(n, found, live_at("b3"), events=self.events) for n in self.names}
+        self.listener = Listener(self.events)
+
+    def _begin(self, **more: Any) -> tuple[RollbackSpec, Fleet]:
+        info = RunInfo(f"run-{len(self.events)}", "bot", "prod", "standard", "drill", "automatic: drill", "alice")
+        survey = tasks.begin(self.hosts, lambda name: self.hosts[name].survey())
+        fleet = Fleet(list(self.hosts.values()), survey, self.listener, self.cancellation, 30.0)
+        policy = more.pop("policy", AT_ONCE)
+        spec = RollbackSpec(
+            info,
+            Selection(automatic=True),
+            lambda release: checks.build(HEALTH, release),
+            policy,
+            checks.thresholds(HEALTH, policy),
+            wait=0.0,
+            **more,
+        )
+        return spec, fleet
+
+    def drill(self, **more: Any) -> Record:
+        return drill(*self._begin(**more))
+
+    def resume(self) -> Record:
+        self.cancellation = Cancellation()
+        spec, fleet = self._begin()
+        info = replace(spec.info, trigger="manual", reason="resume")
+        return roll_back(replace(spec, info=info, selection=Selection(resume=True)), fleet, self.listener)
+
+    @property
+    def lives(self) -> set[str]:
+        return {host.live.name for host in self.hosts.values()}
+
+    @property
+    def switched(self) -> list[str]:
+        return [about for host, done, about in self.events if host in self.hosts and done == "switch"]
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+@pytest.fixture
+def two() -> Stage:
+    return Stage(("h1", "h2"))
+
+
+def test_a_drill_goes_back_and_forward_and_verifies_both(two: Stage) -> None:
+    record = two.drill()
+    assert (record.outcome, record.exit_code, record.trigger) == ("succeeded", 0, "drill"), record.hosts
+    assert (record.from_.release, record.to.release, two.lives) == ("b3", "b2", {"b3"})
+    assert two.switched == ["b2", "b2", "b3", "b3"]
+    assert two.listener.phases == ["survey", "plan", "switch", "verify", "switch", "verify"]
+    assert record.drill
+    assert [(way.way, way.release) for way in record.drill.ways] == [("back", "b2"), ("forward", "b3")]
+    assert all(way.seconds_to_healthy is not None and way.downtime_seconds == 0.2 for way in record.drill.ways)
+    assert not record.rolled_back
+
+
+def test_a_drill_marks_nothing_and_holds_nothing(stage: Stage) -> None:
+    before = stage.hosts["h1"].releases
+    record = stage.drill()
+    assert (record.hold, stage.hosts["h1"].holds, stage.hosts["h1"].releases) == (None, (), before)
+
+
+def test_a_drill_that_finds_the_target_unhealthy_puts_the_live_release_back_and_marks_nothing(two: Stage) -> None:
+    two.hosts["h2"].sick = ("b2",)
+    before = two.hosts["h2"].releases
+    record = two.drill(policy=IN_VAIN)
+    assert (record.outcome, record.exit_code, two.lives) == ("partial", 5, {"b3"})
+    assert {host.host: host.outcome for host in record.hosts} == {"h1": "succeeded", "h2": "restored"}
+    assert two.hosts["h2"].releases == before
+    assert record.drill
+    assert record.drill.ways[0].seconds_to_healthy is None
+
+
+def test_a_target_that_does_not_start_is_left_again(stage: Stage) -> None:
+    stage.hosts["h1"].dead = ("b2",)
+    record = stage.drill()
+    assert (stage.lives, stage.switched) == ({"b3"}, ["b2", "b3"])
+    assert (record.outcome, record.exit_code) == ("restored", 3)
+
+
+def test_a_signal_on_the_way_ends_the_drill_where_it_started(stage: Stage) -> None:
+    stage.listener.hears = {"verify": lambda: stage.cancellation.ask(signal.SIGTERM, 20.0)}
+    record = stage.drill()
+    assert (record.outcome, record.exit_code, stage.lives) == ("cancelled", 143, {"b3"})
+    assert stage.switched == ["b2", "b3"]
+
+
+def test_a_signal_before_the_first_change_changes_nothing(stage: Stage) -> None:
+    stage.listener.hears = {"plan": lambda: stage.cancellation.ask(signal.SIGINT, 20.0)}
+    record = stage.drill()
+    assert (record.exit_code, stage.switched) == (130, [])
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"armed": Armed("run-0", "b2", "12:30")},
+        {"lease": Lease("run-0", "carol")},
+        {"live": live_at("b2")},
+        {"live": NOWHERE},
+        {"sick": ("b3",)},
+        {"unfinished": OpenTransaction("run-0", "/srv/bot/releases/b3", "b2")},
+        {"units": (Unit("bot", "missing"),)},
+        {"before": {"survey": raising(HostUnreachable("h2: no route"))}},
+    ],
+    ids=["armed", "held", "another release", "nothing", "unhealthy", "interrupted", "no unit", "unreachable"],
+)
+def test_a_drill_does_not_begin_unless_all_hosts_run_one_healthy_release(two: Stage, more: Mapping[str, Any]) -> None:
+    for name, value in more.items():
+        setattr(two.hosts["h2"], name, value)
+    record = two.drill()
+    assert (record.outcome, record.exit_code, two.switched) == ("refused", 1, []), record
+
+
+def test_a_drill_takes_one_host_where_a_rollback_would_take_waves(two: Stage) -> None:
+    assert two.drill(strategy=Strategy()).outcome == "refused"
+    assert Stage().drill(strategy=Strategy()).outcome == "succeeded"
+
+
+# --- interrupted -----------------------------------------------------------------------------------------
+
+
+def interrupted(stage: Stage) -> None:
+    """The machine that ran the drill is lost on the way: the hosts have gone back, and nobody takes them forward."""
+    spec, fleet = stage._begin()
+    roll_back(replace(spec, selection=Selection()), fleet, stage.listener)
+    for host in stage.hosts.values():
+        host.lines = [line for line in host.lines if '"event":"intent"' in line]
+    assert stage.lives == {"b2"}
+
+
+def test_an_interrupted_drill_is_resumed_forward_to_where_it_started(two: Stage) -> None:
+    interrupted(two)
+    record = two.resume()
+    assert (record.outcome, record.trigger, record.to.release, two.lives) == ("succeeded", "drill", "b3", {"b3"})
+    assert (record.hold, record.drill) == (None, None)
+    assert (two.resume().outcome, two.lives) == ("nothing_to_do", {"b3"})
+    assert two.drill().outcome == "succeeded"
+    assert statistics([record]).total == 0
+    assert statistics([record]).drills is None
+
+
+def test_no_other_drill_begins_before(stage: Stage) -> None:
+    interrupted(stage)
+    assert stage.drill().outcome == "refused"
+
+
+def test_a_deployment_since_has_ended_an_interrupted_drill(stage: Stage) -> None:
+    interrupted(stage)
+    host = stage.hosts["h1"]
+    assert open_drill(host.lines, ABOUT, host.survey()) == "b3"
+    host.live = live_at("b1")
+    assert open_drill(host.lines, ABOUT, host.survey()) == ""
+
+
+def test_a_drill_that_ended_is_not_open(stage: Stage) -> None:
+    stage.drill()
+    host = stage.hosts["h1"]
+    assert open_drill(host.lines, ABOUT, host.survey()) == ""
+    (record,) = [each for each in read_journal(host.lines)[0] if each.drill]
+    assert record.outcome == "succeeded"
