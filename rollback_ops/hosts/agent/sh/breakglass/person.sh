@@ -51,14 +51,10 @@ person() {
     choose
     if [ "$decision" = plan ]; then
         warn_of_waves
-<<<<<<< HEAD
         warn_of_group
-    fi
-=======
         warn_of_schema
     fi
     [ "$doing" = rollback ] || lines "$holds_found" warn
->>>>>>> 4945a91 (Show holds in break-glass, and warn of what the database may have)
     case $doing,$decision in
         *,nothing) end_with 0 "✓ nothing to do: $why" ;;
         check,refused) end_with 1 '✗ a rollback cannot be done now' "$this_host: $why${hint:+$NL  $hint}" ;;
