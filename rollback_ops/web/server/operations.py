@@ -152,9 +152,9 @@ def asked(form: RollbackForm, reason: str) -> Options:
 
 
 def form_of(about: ServiceId, found: Preview, *, emergency: bool) -> RollbackForm | None:
-    """Return the form for the rollback that a preview shows. None where there is nothing to do."""
+    """Return the form for the rollback that a preview shows. None where it would do nothing, or be refused."""
     plan = found.decision
-    if not isinstance(plan, Plan) or not plan.with_action("switch"):
+    if found.refusal or not isinstance(plan, Plan) or not plan.with_action("switch"):
         return None
     left = {host.source.name for host in plan.hosts}
     one = left.pop() if len(left) == 1 and not found.lost else ""
