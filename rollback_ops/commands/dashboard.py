@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from rollback_ops.commands.choice import choose
-from rollback_ops.commands.context import Context, open_context
+from rollback_ops.commands.context import Context, open_context, repository_of
 from rollback_ops.commands.history import History, from_github
-from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
+from rollback_ops.commands.result import SURVEY_WITHIN, Answers, sort_answers
 from rollback_ops.config import Settings
 from rollback_ops.config.request import Options
 from rollback_ops.config.secrets import Secrets
-from rollback_ops.core.errors import Exit, RollbackOpsError
+from rollback_ops.core.errors import Exit, Refused, RollbackOpsError
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import ServiceId, Survey
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Selection
 from rollback_ops.core.redaction import Redactor
+from rollback_ops.core.schedule import Entry
 from rollback_ops.core.tasks import Cancellation, Pending, begin
+from rollback_ops.engine.schedule import entries_in
 
 # Seconds for the journals of all hosts.
 _READ_WITHIN = 60.0
@@ -43,13 +45,15 @@ class Observed:
 class Snapshot:
     """What is known at one moment. ``observed`` is empty where no host was asked. ``now``: seconds since the epoch.
 
-    ``redact`` hides the secrets of all services in a text.
+    ``redact`` hides the secrets of all services in a text. ``scheduled``: rollbacks that are still to be carried out;
+    journals have those that were not put on GitHub.
     """
 
     observed: tuple[Observed, ...]
     history: History
     now: float
     redact: Redactor
+    scheduled: tuple[Entry, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -75,12 +79,14 @@ def of_hosts(
             context.begin()
         journals = [_journals(context) for context in contexts]
         observed = tuple(observe(context, cancellation) for context in contexts)
-        history = _history(journals, contexts, cancellation)
+        read = [sort_answers(pending.results(_READ_WITHIN, cancellation)) for pending in journals]
+        history = _history(read, contexts)
+        scheduled = _scheduled(read, contexts)
     finally:
         for context in contexts:
             context.close()
     mask = [pattern for context in contexts for pattern in context.job.service.mask]
-    return Snapshot(observed, history.newest(limit), _now(), Redactor(secrets.texts(), mask))
+    return Snapshot(observed, history.newest(limit), _now(), Redactor(secrets.texts(), mask), scheduled)
 
 
 def of_github(environ: Mapping[str, str], options: Options, secrets: Secrets, limit: int) -> Snapshot:
@@ -89,7 +95,19 @@ def of_github(environ: Mapping[str, str], options: Options, secrets: Secrets, li
     Raises ``UsageError`` without a repository and a token, ``Refused`` when GitHub cannot be read.
     """
     history = from_github(environ, options, secrets, limit).newest(limit)
-    return Snapshot((), history, _now(), Redactor(secrets.texts()))
+    return Snapshot((), history, _now(), Redactor(secrets.texts()), _scheduled_on_github(environ, options, secrets))
+
+
+def _scheduled_on_github(environ: Mapping[str, str], options: Options, secrets: Secrets) -> tuple[Entry, ...]:
+    from rollback_ops.integrations.github.schedule import GitHubSchedule
+
+    repository = repository_of(environ, secrets)
+    if repository is None:
+        return ()
+    try:
+        return _to_come(GitHubSchedule(repository, Redactor(secrets.texts()), options.environment or "").entries())
+    except RollbackOpsError as error:
+        raise Refused(f"the scheduled rollbacks of {repository.name} cannot be read: {error.message}") from error
 
 
 def opened(settings: Settings, environ: Mapping[str, str], options: Options, secrets: Secrets) -> list[Context]:
@@ -116,16 +134,26 @@ def _journals(context: Context) -> Pending[str, list[str]]:
     return begin(hosts, lambda name: list(hosts[name].journal()))
 
 
-def _history(journals: list[Pending[str, list[str]]], contexts: list[Context], cancellation: Cancellation) -> History:
-    lines: list[str] = []
-    lost: dict[str, RollbackOpsError] = {}
-    for pending in journals:
-        answers = sort_answers(pending.results(_READ_WITHIN, cancellation))
-        lost |= answers.lost
-        lines += [line for journal in answers.found.values() for line in journal]
+def _history(read: Sequence[Answers[list[str]]], contexts: Sequence[Context]) -> History:
+    lines = [line for answers in read for journal in answers.found.values() for line in journal]
     records, unreadable = read_journal(lines)
     ours = {context.job.about for context in contexts}
+    lost = {host: error for answers in read for host, error in answers.lost.items()}
     return History(tuple(r for r in records if r.about in ours), unreadable, lost)
+
+
+def _scheduled(read: Sequence[Answers[list[str]]], contexts: Sequence[Context]) -> tuple[Entry, ...]:
+    entries = (
+        entry
+        for answers, context in zip(read, contexts, strict=True)
+        for journal in answers.found.values()
+        for entry in entries_in(journal, context.job.about)
+    )
+    return _to_come(entries)
+
+
+def _to_come(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    return tuple(entry for entry in entries if not entry.ended)
 
 
 def _now() -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,16 +38,7 @@ class JournalSchedule:
 
     def entries(self) -> list[Entry]:
         """Return the entries in the order in which they are due."""
-        asked: dict[str, ScheduledRollback] = {}
-        notes: dict[str, list[Note]] = defaultdict(list)
-        for found in filter(None, map(self._read, self._host.journal())):
-            run, part = found
-            if isinstance(part, Note):
-                notes[run].append(part)
-            elif part.id == run:
-                asked.setdefault(run, part)
-        entries = [Entry(each, tuple(notes[run])) for run, each in asked.items()]
-        return sorted(entries, key=lambda entry: entry.asked.due)
+        return entries_in(self._host.journal(), self._about)
 
     def again(self, asked: ScheduledRollback) -> Entry:
         """Read the journal again."""
@@ -58,18 +49,33 @@ class JournalSchedule:
         line = json.dumps({"event": "schedule", **about, **part}, separators=(",", ":"))
         self._host.record(asked.id, {}, line)
 
-    def _read(self, line: str) -> tuple[str, ScheduledRollback | Note] | None:
-        if not line.startswith(_BEGINS):
+
+def entries_in(lines: Iterable[str], about: ServiceId) -> list[Entry]:
+    """Return the entries of a service and environment in the lines of a journal, in the order in which they are due."""
+    asked: dict[str, ScheduledRollback] = {}
+    notes: dict[str, list[Note]] = defaultdict(list)
+    for line in lines:
+        match _read(line, about):
+            case (str(run), Note() as note):
+                notes[run].append(note)
+            case (str(run), ScheduledRollback() as entry) if entry.id == run:
+                asked.setdefault(run, entry)
+    entries = [Entry(each, tuple(notes[run])) for run, each in asked.items()]
+    return sorted(entries, key=lambda entry: entry.asked.due)
+
+
+def _read(line: str, about: ServiceId) -> tuple[str, ScheduledRollback | Note] | None:
+    if not line.startswith(_BEGINS):
+        return None
+    try:
+        found = from_json(line)
+        if (found["service"], found["environment"]) != (about.service, about.environment):
             return None
-        try:
-            found = from_json(line)
-            if (found["service"], found["environment"]) != (self._about.service, self._about.environment):
-                return None
-            if "entry" in found:
-                return str(found["id"]), ScheduledRollback.model_validate(found["entry"])
-            return str(found["id"]), Note.model_validate(found["note"])
-        except (ValidationError, ValueError, KeyError, TypeError):
-            return None
+        if "entry" in found:
+            return str(found["id"]), ScheduledRollback.model_validate(found["entry"])
+        return str(found["id"]), Note.model_validate(found["note"])
+    except (ValidationError, ValueError, KeyError, TypeError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)

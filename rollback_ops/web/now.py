@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.dashboard import Observed, Snapshot
     from rollback_ops.commands.history import History
     from rollback_ops.core.record import Record
+    from rollback_ops.core.schedule import Entry
 
 _RUNS = ("running", "finished")
 _DOWN = ("failed", "stopped", "missing")
@@ -30,10 +31,10 @@ def now_of(snapshot: Snapshot) -> Now:
     """Return the screen: what the hosts say, or, where none was asked, what the last rollback of each left."""
     records = snapshot.history.records
     if snapshot.observed:
-        services = tuple(_service(each, _of(records, each.about), snapshot.now) for each in snapshot.observed)
+        services = tuple(_service(each, snapshot) for each in snapshot.observed)
     else:
         abouts = sorted({record.about for record in records}, key=lambda a: (a.environment, a.service))
-        services = tuple(_recorded(each, _of(records, each)) for each in abouts)
+        services = tuple(_recorded(each, snapshot) for each in abouts)
     return Now(services, snapshot.now, tuple(_problems(snapshot.history)))
 
 
@@ -51,8 +52,8 @@ def _of(records: Iterable[Record], wanted: ServiceId) -> list[Record]:
     return [record for record in records if record.about == wanted]
 
 
-def _service(found: Observed, records: Sequence[Record], now: float) -> ServiceView:
-    surveys = list(found.surveys.values())
+def _service(found: Observed, snapshot: Snapshot) -> ServiceView:
+    surveys, records, now = list(found.surveys.values()), _of(snapshot.history.records, found.about), snapshot.now
     last = _in_force(surveys, records)
     return ServiceView(
         environment=found.about.environment,
@@ -65,15 +66,16 @@ def _service(found: Observed, records: Sequence[Record], now: float) -> ServiceV
             HoldView(about(hold), hold.reason, hold.by, hold.since, hold.until, hold.readable)
             for hold in standing(merged(surveys), now)
         ),
-        notices=(*_at_work(surveys), *_drill(records)),
+        notices=(*_at_work(surveys), *_planned(found.about, snapshot.scheduled), *_drill(records)),
         hosts=tuple(_rows(found)),
         choice=_choice(found, surveys),
         last=records[0].id if records else "",
     )
 
 
-def _recorded(wanted: ServiceId, records: Sequence[Record]) -> ServiceView:
+def _recorded(wanted: ServiceId, snapshot: Snapshot) -> ServiceView:
     """Say what records alone can say. A deployment after the last rollback leaves no record, so nothing is certain."""
+    records = _of(snapshot.history.records, wanted)
     last = next((record for record in records if _counts(record)), None)
     told = "no host was asked: "
     told += f"the last rollback ended as {last.outcome.replace('_', ' ')}" if last else "no rollback changed a host yet"
@@ -90,7 +92,7 @@ def _recorded(wanted: ServiceId, records: Sequence[Record]) -> ServiceView:
         Health("unknown", told),
         live,
         banner=_banner(last),
-        notices=tuple(_drill(records)),
+        notices=(*_planned(wanted, snapshot.scheduled), *_drill(records)),
         last=records[0].id if records else "",
     )
 
@@ -189,6 +191,15 @@ def _at_work(surveys: Sequence[Survey]) -> Iterator[Notice]:
         yield Notice("armed", f"goes back to {armed.target} at {armed.until} unless confirmed{by}", "warning")
     for told in dict.fromkeys(told for survey in surveys for told in survey.deploying):
         yield Notice("deploying", told, "warning")
+
+
+def _planned(about: ServiceId, entries: Iterable[Entry]) -> Iterator[Notice]:
+    """Yield the scheduled rollbacks of a service that are still to be carried out."""
+    for entry in entries:
+        asked = entry.asked
+        if (asked.service, asked.environment) == (about.service, about.environment):
+            told = f"{asked.live} → {asked.to} at {moments.shown(asked.due)}, by {asked.by}: {asked.reason}"
+            yield Notice("scheduled", f"{told} ({entry.state}; `rollback-ops schedule cancel {asked.id}`)", "warning")
 
 
 def _drill(records: Sequence[Record]) -> Iterator[Notice]:

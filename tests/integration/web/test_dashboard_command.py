@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,17 @@ def test_what_is_wrong_with_a_request_is_told_and_no_page_is_written(
     command.settings(workflow.service.toml())
     assert command(*arguments, "--out", "page.html").code == 64
     assert os.listdir(tmp_path) == ["rollback.toml"]
+
+
+@pytest.mark.parametrize(("store", "source"), [(["--local-store"], []), ([], ["--source", "github"])])
+def test_a_scheduled_rollback_is_shown_until_it_is_cancelled(
+    workflow: Workflow, store: list[str], source: list[str]
+) -> None:
+    at = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+    words = ["--local", *store]
+    planned = workflow("schedule", "add", "prod", "--at", at, "--reason", "nobody is there", "--json", *words)
+    assert planned.code == 0, planned.err
+    (entry,) = workflow("schedule", "list", "--json", *words).document["entries"]
+    assert entry["id"] in page_of(workflow, "--local", *source).text
+    assert workflow("schedule", "cancel", entry["id"], *words).code == 0
+    assert entry["id"] not in page_of(workflow, "--local", *source).text
