@@ -57,6 +57,7 @@ def test_a_drill_whose_machine_is_lost_is_resumed_forward(rollback_ops: Rollback
     running.kill()
     assert service.live() == SECOND
     rollback_ops.settings(quick(service))
+    assert any("resume" in warning for warning in rollback_ops("check", "prod", "--json").document["warnings"])
     resumed = rollback_ops("resume", "prod", "--wait", "60s", "--json")
     assert (resumed.code, resumed.document["trigger"], released(service)) == (0, "drill", THIRD), resumed.err
     assert "bad" not in marks(rollback_ops).values()

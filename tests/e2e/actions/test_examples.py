@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from rollback_ops.core.run import new_run, rfc3339
 from tests.support.act.act import Workflows
 from tests.support.act.callers import Bot, filed, states
 from tests.support.github_api.server import GitHubApi
@@ -53,6 +55,31 @@ def test_a_drill_goes_back_and_forward_and_records_no_deployment(reader: Workflo
     said = ran.journal.said("1/rollback")
     assert (ran.code, service.live(), api.repository.deployments) == (0, THIRD, []), said
     assert pid(service) != before
+
+
+def test_what_was_scheduled_is_carried_out_by_the_workflow_and_recorded(
+    reader: Workflows, bot: Bot, api: GitHubApi
+) -> None:
+    service, now = bot(), datetime.now(UTC)
+    payload = {
+        "id": new_run(),
+        "service": service.name,
+        "environment": "prod",
+        "at": rfc3339(now - timedelta(minutes=1)),
+        "not_after": rfc3339(now + timedelta(hours=1)),
+        "by": "alice",
+        "reason": "the promotion ends",
+        "live": THIRD,
+        "to": SECOND,
+        "created_at": rfc3339(now - timedelta(days=1)),
+    }
+    planned = {"ref": "main", "task": "rollback-scheduled", "environment": "prod", "payload": payload}
+    number = api.repository.create({**planned, "auto_merge": False, "required_contexts": []})["id"]
+    copy(reader, "schedule")
+    ran = reader("schedule")
+    assert (ran.code, service.live()) == (0, SECOND), ran.journal.said("1/rollback")
+    assert api.repository.states(number) == ["in_progress", "inactive"]
+    assert api.repository.deployments[-1]["payload"]["trigger"] == "scheduled"
 
 
 def test_an_alert_rolls_back_the_release_that_it_saw_failing_and_no_other(

@@ -8,9 +8,11 @@ import pytest
 
 from rollback_ops.core.record import Record
 from tests.support.command import RollbackOps
+from tests.support.github_api.server import github_api
 from tests.support.on_this_machine import OwnService
 from tests.support.receiver import receiver
 from tests.support.scene import AT_ONCE, QUICK
+from tests.support.workflow import Workflow
 
 LOCAL = ("prod", "--local")
 THREE = {"b1": "healthy", "b2": "healthy", "b3": "healthy"}
@@ -56,6 +58,16 @@ def test_a_failed_check_ends_the_drills_and_the_live_release_is_back(rollback_op
         assert [each["mark"] for each in rollback_ops("list", *LOCAL, "--json").document["hosts"][0]["releases"]] == [
             ""
         ] * 3
+
+
+def test_who_lacks_the_permission_drills_nothing(tmp_path: Path) -> None:
+    with github_api() as api, OwnService(tmp_path / "bot", THREE) as service:
+        workflow = Workflow(service, RollbackOps(tmp_path), api, {"require_permission": "admin"})
+        before = service.pid()
+        assert workflow("drill", *LOCAL, GITHUB_ACTOR="bob").code == 1
+        assert service.pid() == before
+        assert workflow("drill", *LOCAL, GITHUB_ACTOR="alice").code == 0
+        assert (service.pid() != before, api.repository.deployments) == (True, [])
 
 
 @pytest.mark.parametrize("typed", [("--times", "0"), ("--times", "1001"), ("--times", "x")])
