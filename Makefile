@@ -89,6 +89,7 @@ dist: $(VENV)/.installed
 faults: $(VENV)/.installed
 	tests/packages.sh
 	$(BIN)/python -m tests.faults $(ARGUMENTS)
+	$(BIN)/python -m tests.faults.waves
 
 schema: $(VENV)/.installed
 	$(BIN)/python -m rollback_ops.core.record > rollback_ops/core/record.schema.json

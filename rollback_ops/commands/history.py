@@ -154,7 +154,8 @@ def _on_each(context: Context, work: Callable[[Host], T]) -> tuple[Mapping[str, 
 
 def _by_hand(context: Context, failed: bool) -> Record:
     info, now = replace(info_of(context, context.reason), mode="targeted", dry_run=False), rfc3339(datetime.now(UTC))
-    to = ReleaseRef(release=context.request.backup)
+    to, regions = ReleaseRef(release=context.request.backup), context.job.environment.region_of
+    there = [(host.name, regions.get(host.name)) for host in context.hosts]
     outcome: Literal["failed", "succeeded"] = "failed" if failed else "succeeded"
     return Record(
         **info.facts(),
@@ -164,6 +165,6 @@ def _by_hand(context: Context, failed: bool) -> Record:
         outcome=outcome,
         exit_code=EXIT_CODES[outcome],
         to=to,
-        hosts=tuple(HostRecord(host=host.name, outcome=outcome, to=to) for host in context.hosts),
+        hosts=tuple(HostRecord(host=name, outcome=outcome, to=to, region=region) for name, region in there),
         warnings=("recorded by hand",),
     ).redacted(context.redact)

@@ -6,7 +6,7 @@ the tool does anything, when the command line is the one that a test asked for. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tests.support.lab.host import LabHost
 
@@ -70,10 +70,11 @@ class Gates:
         links = " && ".join(f"ln -f gate {tool}" for tool in _TOOLS)
         host.run(f"{install} && chmod 755 gate && {links}", stdin=_WRAPPER.encode())
 
-    def arm(self, boundary: str) -> None:
+    def arm(self, boundary: str, after: Sequence[str] = ()) -> None:
+        """Stop the next command of a boundary, once the commands of ``after`` have come by."""
         for left in ("reached", "open", "past", "next", "yesterday"):
             (self._place / left).unlink(missing_ok=True)
-        (self._place / "new").write_text("".join(f"{pattern}\n" for pattern in BOUNDARIES[boundary]))
+        (self._place / "new").write_text("".join(f"{pattern}\n" for pattern in (*after, *BOUNDARIES[boundary])))
         (self._place / "new").rename(self._place / "armed")
 
     @property
