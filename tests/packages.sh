@@ -10,18 +10,23 @@ for pair in systemd-nspawn:systemd-container mmdebstrap:mmdebstrap ip:iproute2 s
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
 
-# The deployment tool Shipit, into the cache in which the images of the hosts are.
-install_shipit() {
-    pinned=$(dirname "$0")/support/trees/shipit_project
-    shipit=${ROLLBACK_OPS_CACHE:-$HOME/.cache/rollback-ops/lab}/shipit
-    if cmp -s "$pinned/package-lock.json" "$shipit/package-lock.json" && [ -d "$shipit/node_modules" ]; then return; fi
-    mkdir -p "$shipit"
-    cp "$pinned/package.json" "$pinned/package-lock.json" "$shipit"
-    npm ci --loglevel=error --ignore-scripts --no-audit --no-fund --prefix "$shipit"
+# npm_install DIRECTORY NAME: packages with pinned versions, into the cache in which the images of the hosts are.
+npm_install() {
+    pinned=$(dirname "$0")/support/$1
+    place=${ROLLBACK_OPS_CACHE:-$HOME/.cache/rollback-ops/lab}/$2
+    if cmp -s "$pinned/package-lock.json" "$place/package-lock.json" && [ -d "$place/node_modules" ]; then return; fi
+    mkdir -p "$place"
+    cp "$pinned/package.json" "$pinned/package-lock.json" "$place"
+    npm ci --loglevel=error --ignore-scripts --no-audit --no-fund --prefix "$place"
+}
+
+install_from_npm() {
+    npm_install trees/shipit_project shipit
+    npm_install pm2 pm2
 }
 
 if [ -z "$missing" ]; then
-    install_shipit
+    install_from_npm
     exit
 fi
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
@@ -35,4 +40,4 @@ apt-get update -qq
 if apt-cache show docker-cli >/dev/null 2>&1; then missing=$(echo "$missing" | sed 's/docker\.io/docker-cli/'); fi
 # shellcheck disable=SC2086 # a list of plain names
 apt-get install -qq -y --no-install-recommends $missing
-install_shipit
+install_from_npm

@@ -44,7 +44,7 @@ class Process:
                 trigger="process-crash",
                 down=True,
             )
-        if unit.state not in ("running", "finished"):
+        if unit.state not in ("running", "finished", "files"):
             late = Finding("failed", detail, trigger="process-crash", down=True)
             return Finding("unknown", detail) if unit.state == "unknown" else late
         if first.state != "running":
@@ -64,4 +64,6 @@ class Process:
 def _words(unit: Unit) -> str:
     if unit.state == "finished":
         return f"{unit.name} ended with success"
+    if unit.state == "files":
+        return f"{unit.name} has no process"
     return f"{unit.name} runs (pid {unit.pid})" if unit.pid else f"{unit.name} runs"

@@ -8,7 +8,17 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from rollback_ops.config import Environment, Group, Service, Settings, Strategy
+from rollback_ops.config import (
+    Check,
+    CommandCheck,
+    Environment,
+    Group,
+    MetricCheck,
+    ProcessCheck,
+    Service,
+    Settings,
+    Strategy,
+)
 from rollback_ops.config.problems import problems_in
 from rollback_ops.config.request import Request
 from rollback_ops.config.types import fill
@@ -23,7 +33,7 @@ LAYOUTS = {
     "backups": {"releases": "backups/{environment}", "pattern": "backup_*"},
     "releases": {"releases": "releases", "pattern": "*"},
 }
-_MANAGERS_OF_UNITS = ("systemd", "systemd-user", "supervisor")
+_MANAGERS_OF_UNITS = ("systemd", "systemd-user", "supervisor", "pm2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +142,22 @@ def _check_manager(name: str, service: Service) -> None:
             f'services.{name}: manager = "custom" needs commands',
             f"Add [services.{name}.commands] with stop, start and status.",
         )
+    if service.manager == "none" and not any(_shows_the_release(check) for check in service.checks.values()):
+        raise UsageError(
+            f'services.{name}: manager = "none" needs a check: no process shows whether the service works',
+            f'Add [services.{name}.checks.page] with kind = "http" and the url of a page.',
+        )
     if service.manager != "custom" and service.commands is not None:
         raise UsageError(
             f'services.{name}: commands are for manager = "custom", and it is "{service.manager}"',
             f"Change the manager, or remove [services.{name}.commands].",
         )
+
+
+def _shows_the_release(check: Check) -> bool:
+    """Return whether a check says something of a release that is live."""
+    before = isinstance(check, CommandCheck) and check.phase == "before"
+    return not (before or isinstance(check, ProcessCheck | MetricCheck))
 
 
 def _filled(name: str, service: Service, environment: str) -> Service:

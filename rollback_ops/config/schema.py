@@ -330,7 +330,7 @@ class Service(Section):
     releases: PathInRoot = ""
     pattern: Pattern = ""
     current: PathInRoot = "current"
-    manager: Literal["systemd", "systemd-user", "supervisor", "compose", "custom"] = "systemd"
+    manager: Literal["systemd", "systemd-user", "supervisor", "compose", "pm2", "custom", "none"] = "systemd"
     units: Units = ()
     commands: CustomCommands | None = None
     project: Project = ""

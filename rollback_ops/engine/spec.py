@@ -98,4 +98,4 @@ def without_own_lease(survey: Survey, run: str) -> Survey:
 
 def _is_steady(units: Sequence[Unit]) -> bool:
     """Return whether no unit has a failure on record that could make its manager refuse a start."""
-    return bool(units) and all(unit.state in ("running", "finished") and not unit.restarts for unit in units)
+    return bool(units) and all(unit.state in ("running", "finished", "files") and not unit.restarts for unit in units)

@@ -32,8 +32,10 @@ AutomaticTrigger = Literal[
     "database-unreachable",
     "metric-degraded",
 ]
-# finished: it ended with success, as it should. paused: a person froze it, for an unknown time.
-UnitState = Literal["running", "starting", "paused", "stopping", "stopped", "finished", "failed", "missing", "unknown"]
+# finished: it ended with success, as it should. paused: a person froze it, for an unknown time. files: no process.
+UnitState = Literal[
+    "running", "starting", "paused", "stopping", "stopped", "finished", "files", "failed", "missing", "unknown"
+]
 LiveState = Literal["release", "missing", "dangling", "directory", "elsewhere"]
 Mark = Literal["", "good", "bad"]
 # The note of a run on a release: its verdict, or only that a rollback left it.

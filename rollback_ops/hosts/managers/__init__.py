@@ -9,7 +9,7 @@ from typing import Protocol
 from rollback_ops.config import Check, Service
 from rollback_ops.core.model import Manager, StateReader, Unit
 from rollback_ops.core.text import one_line
-from rollback_ops.hosts.managers import compose, custom, supervisor, systemd
+from rollback_ops.hosts.managers import compose, custom, none, pm2, supervisor, systemd
 
 _LONGEST_TEXT = 200
 
@@ -31,7 +31,9 @@ KINDS: dict[str, Kind] = {
     "systemd-user": systemd,
     "supervisor": supervisor,
     "compose": compose,
+    "pm2": pm2,
     "custom": custom,
+    "none": none,
 }
 
 

@@ -139,6 +139,22 @@ COMPOSE = Manager(
     logs=f'{SET_SINCE}{CALL}logs "$SINCE"',
 )
 
+PM2 = Manager(
+    kind="pm2",
+    stop=f"{CALL}stop",
+    kill=f"{CALL}end",
+    reset=":",
+    start=f"{CALL}restart",
+    running=f"{CALL}every online",
+    stopped=f"{CALL}every 'stopped|errored|one-launch-status'",
+    state=f"{CALL}show",
+    logs=f"{CALL}logs",
+)
+
+NONE = Manager(
+    kind="none", stop=":", kill=":", reset=":", start=":", running=":", stopped="! :", state="echo files", logs=":"
+)
+
 CUSTOM = Manager(
     kind="custom",
     stop="cd \"$ROLLBACK_CURRENT\" && sh -c './bin/stop '\"'\"'all'\"'\"' # now'",
@@ -159,6 +175,8 @@ CASES = {
     "supervisor, several": (service("supervisor", "web", "jobs:*"), SUPERVISOR_SEVERAL),
     "compose": (service("compose"), COMPOSE),
     "compose, some": (service("compose", "web", "worker", project="shop", limits={"stop": "30s"}), COMPOSE),
+    "pm2": (service("pm2", "web", "worker"), PM2),
+    "none": (service("none"), NONE),
     "custom": (service("custom", commands=COMMANDS), CUSTOM),
     "custom with logs": (
         service("custom", commands=COMMANDS | {"logs": "tail log/*"}),
@@ -206,6 +224,8 @@ def test_the_command_lines_are_exactly_these(settings: Service, manager: Manager
                 "docker compose -p rosey up --detach --force-recreate",
             ),
         ),
+        (Service(root="/srv/bot", manager="pm2", units=("web",)), ("pm2 status", "pm2 restart web")),
+        (Service(root="/srv/bot", manager="none"), ("ls -l /srv/bot/current",)),
     ],
     ids=lambda value: value.manager if isinstance(value, Service) else "",
 )

@@ -18,11 +18,11 @@ switch() {
 
 # The worker must not depend on the session that it is started from. A unit of its own is best: systemd
 # itself then finishes what a killed worker left. KillMode=process spares a service that a custom start
-# command left running in the worker's control group, and a start of Compose that goes on.
+# command left running in the worker's control group, a start of Compose that goes on, and a daemon of pm2.
 # launch [SECONDS]: after so many, it goes back by itself (arm.sh).
 launch() {
     delay=${1:-} what=worker mode=control-group limit=$RO_TOTAL_LIMIT
-    case $RO_MANAGER in custom | compose) mode=process ;; esac
+    case $RO_MANAGER in custom | compose | pm2) mode=process ;; esac
     # Without work for it, the second program is not started.
     unless_done="[ -e $dir/done ] || exec"
     set --

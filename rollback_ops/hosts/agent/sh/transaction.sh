@@ -113,7 +113,8 @@ start_service() {
     if bring_up && started; then
         now
         seconds $((now - down_since))
-        downtime=$seconds
+        # Files are never away.
+        [ "$RO_MANAGER" = none ] || downtime=$seconds
         step start ok "$begun"
         printf '' >"$dir/started"
         start_dependents

@@ -143,5 +143,5 @@ may_sudo() {
 
 # Whether the agent has to run as root: the files belong to root, and this user may become root.
 become_root() {
-    [ "$uid" != 0 ] && [ ! -w "$RO_ROOT" ] && [ "$RO_MANAGER" != systemd-user ] && sudo -n -l -- sh -c true >/dev/null 2>&1
+    [ "$uid" != 0 ] && [ ! -w "$RO_ROOT" ] && case $RO_MANAGER in systemd-user | pm2) false ;; esac && sudo -n -l -- sh -c true >/dev/null 2>&1
 }

@@ -8,6 +8,7 @@ ask_nobody() {
 ask_process() {
     if is "$RO_RUNNING"; then
         verdict=passed detail='it runs'
+        [ "$RO_MANAGER" != none ] || detail='it has no process'
         first_identity=${first_identity:-$identity}
         [ "$identity" = "$first_identity" ] || verdict=failed final=yes detail='it was restarted since the rollback'
         [ "$verdict" = failed ] || [ ! -s "$state/runs/$run/old" ] || verdict=unknown detail='a process that began before may still answer'
