@@ -82,6 +82,7 @@ NOTES = {
 PROBLEMS = {
     "link": "it is a link, not a directory of its own",
     "not-a-directory": "it is not a directory",
+    "not-a-file": "it is not a file, as the live release is",
     "unreadable": "its directory cannot be read",
     "empty": "it is empty",
     "being-deployed": "it is still being deployed",

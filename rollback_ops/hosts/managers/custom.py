@@ -48,7 +48,10 @@ def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:
 
 
 def _in_release(command: str) -> str:
-    return f'cd "$ROLLBACK_CURRENT" && {command}'
+    """Run the command in the live release; in the root, where that is a file."""
+    return (
+        f'cd "$ROLLBACK_CURRENT" 2>/dev/null || {{ [ -f "$ROLLBACK_CURRENT" ] && cd "$ROLLBACK_ROOT"; }} && {command}'
+    )
 
 
 def _shell(line: str) -> str:

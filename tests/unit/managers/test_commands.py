@@ -155,15 +155,16 @@ NONE = Manager(
     kind="none", stop=":", kill=":", reset=":", start=":", running=":", stopped="! :", state="echo files", logs=":"
 )
 
+IN_RELEASE = 'cd "$ROLLBACK_CURRENT" 2>/dev/null || { [ -f "$ROLLBACK_CURRENT" ] && cd "$ROLLBACK_ROOT"; } && '
 CUSTOM = Manager(
     kind="custom",
-    stop="cd \"$ROLLBACK_CURRENT\" && sh -c './bin/stop '\"'\"'all'\"'\"' # now'",
+    stop=IN_RELEASE + "sh -c './bin/stop '\"'\"'all'\"'\"' # now'",
     kill=":",
     reset=":",
-    start='cd "$ROLLBACK_CURRENT" && sh -c ./bin/start',
-    running="cd \"$ROLLBACK_CURRENT\" && sh -c './bin/status | grep -q up' >/dev/null 2>&1",
-    stopped="cd \"$ROLLBACK_CURRENT\" && ! sh -c './bin/status | grep -q up' >/dev/null 2>&1",
-    state='cd "$ROLLBACK_CURRENT" && { sh -c \'./bin/status | grep -q up\' >/dev/null 2>&1; echo "status=$?"; }',
+    start=IN_RELEASE + "sh -c ./bin/start",
+    running=IN_RELEASE + "sh -c './bin/status | grep -q up' >/dev/null 2>&1",
+    stopped=IN_RELEASE + "! sh -c './bin/status | grep -q up' >/dev/null 2>&1",
+    state=IN_RELEASE + "{ sh -c './bin/status | grep -q up' >/dev/null 2>&1; echo \"status=$?\"; }",
     logs=":",
 )
 
@@ -180,7 +181,7 @@ CASES = {
     "custom": (service("custom", commands=COMMANDS), CUSTOM),
     "custom with logs": (
         service("custom", commands=COMMANDS | {"logs": "tail log/*"}),
-        dataclasses.replace(CUSTOM, logs="cd \"$ROLLBACK_CURRENT\" && sh -c 'tail log/*'"),
+        dataclasses.replace(CUSTOM, logs=IN_RELEASE + "sh -c 'tail log/*'"),
     ),
 }
 each_case = pytest.mark.parametrize(("settings", "manager"), CASES.values(), ids=CASES.keys())

@@ -36,7 +36,7 @@ is_of() {
 # forget_gone NAME: remove the notes of deleted releases. When NAME does not exist either, perhaps all releases are on a
 # file system that is not mounted.
 forget_gone() {
-    [ -d "$releases/$1" ] || return 0
+    [ -e "$releases/$1" ] || return 0
     set --
     for place in "$marks"/*.* "$lives"/* "$manifests"/*; do
         name=${place##*/}

@@ -4,27 +4,38 @@
 inspect() {
     name=$1
     shift
-    if ! safe_name "$name" || [ ! -d "$releases/$name" ]; then
+    if ! safe_name "$name" || [ ! -e "$releases/$name" ]; then
         say manifest failed "it is gone"
         return
     fi
     identify "$name"
     manifest_of "$name"
     [ -z "$manifest" ] || compare_manifest "$name"
-    cd -- "$releases/$name" || return
+    cd -- "$releases/$name" 2>/dev/null || cd -- "$RO_ROOT" || return
     questions "$@"
 }
 
 # BusyBox's sha256sum has neither --quiet nor --strict.
 compare_manifest() {
     leave_links_out
-    wrong=$(cd -- "$releases/$1" && tree | sha256sum -c "$manifest" 2>/dev/null) && compared=ok || compared=failed
+    wrong=$(enter "$1" && tree | sha256sum -c "$manifest" 2>/dev/null) && compared=ok || compared=failed
     is_manifest "$manifest" || compared=failed
     [ "$compared" = failed ] || wrong=''
     wrong=$(printf '%s\n' "$wrong" | grep -v ': OK$' | while IFS= read -r line; do
-        case $line in -:*) cd -- "$releases/$1" && added ;; *) printf '%s\n' "$line" ;; esac
+        case $line in -:*) enter "$1" && added ;; *) printf '%s\n' "$line" ;; esac
     done | head -n 3 | tr '\t\n' '  ')
     say manifest "$compared" "$wrong"
+}
+
+# enter NAME: go into a release, or beside one that is a file. Set whole: what find begins with.
+enter() {
+    whole=.
+    if [ -f "$releases/$1" ]; then
+        whole=./$1
+        cd -- "$releases" || return
+    else
+        cd -- "$releases/$1" || return
+    fi
 }
 
 # The names and modes of the files, and where the links lead. It is the "-" of a manifest, which sha256sum reads from its
@@ -32,15 +43,15 @@ compare_manifest() {
 tree() {
     # shellcheck disable=SC2086 # words without blanks or wildcards
     {
-        find . -type f $linked -print0 | xargs -0 -r stat -c '%a %n'
-        find . -type l $linked -print0 | xargs -0 -r stat -c %N
+        find "$whole" -type f $linked -print0 | xargs -0 -r stat -c '%a %n'
+        find "$whole" -type l $linked -print0 | xargs -0 -r stat -c %N
     } | sort
 }
 
 # Name the files that are not in the manifest: its names stand there twice. Without any, links or modes were changed.
 added() {
     # shellcheck disable=SC2086 # words without blanks or wildcards
-    extra=$({ cut -c 67- "$manifest" "$manifest" && find . -type f $linked; } | sort | uniq -u | head -n 3)
+    extra=$({ cut -c 67- "$manifest" "$manifest" && find "$whole" -type f $linked; } | sort | uniq -u | head -n 3)
     if [ -n "$extra" ]; then printf '%s\n' "$extra" | sed 's/$/: added/'; else echo 'its links or modes: changed'; fi
 }
 
@@ -58,11 +69,10 @@ ask() {
         held=yes
         renew_lease
     fi
-    really "$current"
-    name_it "$real"
+    find_live
     say standing "$live_name" "$held"
     show_state
-    cd -- "$current" 2>/dev/null || cd /
+    enter_live
     questions "$@"
 }
 
@@ -107,12 +117,12 @@ answer_to() {
 
 # seal NAME: write a manifest of every file and of the tree, which inspect compares.
 seal() {
-    safe_name "$1" && [ -z "$(guarded)" ] && cd -- "$releases/$1" || return 1
+    safe_name "$1" && [ -z "$(guarded)" ] && enter "$1" || return 1
     own_directory "$manifests" || return 1
     leave_links_out
     new=$state/manifest-of-$1
     # shellcheck disable=SC2086 # words without blanks or wildcards
-    if find . -type f $linked -print0 | sort -z | xargs -0 -r sha256sum -b >"$new" && is_manifest "$new" &&
+    if find "$whole" -type f $linked -print0 | sort -z | xargs -0 -r sha256sum -b >"$new" && is_manifest "$new" &&
         files=$(wc -l <"$new") && tree | sha256sum -b >>"$new"; then
         identify "$1"
         find_born "$1"

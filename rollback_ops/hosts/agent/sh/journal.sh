@@ -37,7 +37,7 @@ record() {
     while [ "$#" -ge 2 ]; do
         if [ "$1" = hold ]; then
             set_hold "${run%.*}" "$2" || written=1
-        elif safe_name "$2" && [ -d "$releases/$2" ]; then
+        elif safe_name "$2" && [ -e "$releases/$2" ]; then
             identify "$2"
             set_mark "$1" "$2" || written=1
             note_live "$2"

@@ -45,6 +45,7 @@ really() {
 }
 
 is_empty() {
+    if [ -f "$1" ]; then [ ! -s "$1" ]; return; fi
     set -- "$1"/* "$1"/.[!.]*
     for entry; do
         if [ -e "$entry" ] || [ -L "$entry" ]; then return 1; fi

@@ -34,7 +34,7 @@ link_text() {
     relative=$RO_RELEASES/$target$live_place above=$RO_CURRENT
     while [ "$above" != "${above#*/}" ]; do relative=../$relative above=${above#*/}; done
     case $live_path in /* | '' | '?') relative='' ;; esac
-    if [ -n "$relative" ] && [ -d "${current%/*}/$relative" ]; then
+    if [ -n "$relative" ] && [ -e "${current%/*}/$relative" ]; then
         printf '%s' "$relative"
     else
         printf '%s' "$releases/$target$live_place"

@@ -62,7 +62,7 @@ unmark() {
 # mark RUN RELEASE good|bad|clear REASON: what a person says of a release.
 mark() {
     run=$1
-    safe_name "$2" && [ -d "$releases/$2" ] && [ -z "$(guarded)" ] && own_directory "$marks" || return 1
+    safe_name "$2" && [ -e "$releases/$2" ] && [ -z "$(guarded)" ] && own_directory "$marks" || return 1
     forget_gone "$2"
     identify "$2"
     case $3 in

@@ -11,7 +11,7 @@ schema() {
 
 # The answer is on standard output, and its last line is the exit status. Tools print errors on standard error.
 ask_database() {
-    cd -- "$current" 2>/dev/null || cd /
+    enter_live
     exec 5>&1
     {
         {

@@ -55,9 +55,9 @@ problem_of() {
     problem=''
     if [ -L "$1" ]; then
         problem='link'
-    elif [ ! -d "$1" ]; then
-        problem=not-a-directory
-    elif [ ! -r "$1" ] || [ ! -x "$1" ]; then
+    elif ! is_release "$1"; then
+        if [ "$live_kind$live_place" = file ]; then problem=not-a-file; else problem=not-a-directory; fi
+    elif [ ! -r "$1" ] || { [ -d "$1" ] && [ ! -x "$1" ]; }; then
         problem=unreadable
     elif is_empty "$1"; then
         problem=empty
@@ -70,7 +70,7 @@ problem_of() {
 
 # Without a process, because the service is down.
 is_whole() {
-    [ ! -L "$releases/$1" ] && [ -d "$releases/$1" ] && ! is_empty "$releases/$1" && is_complete "$releases/$1"
+    [ ! -L "$releases/$1" ] && is_release "$releases/$1" && ! is_empty "$releases/$1" && is_complete "$releases/$1"
 }
 
 # revision_of PATH: set revision. What was changed by hand is not what its commit has, and says nothing of that commit.

@@ -61,7 +61,7 @@ stop_service() {
 
 # Whether somebody deployed meanwhile: what they started would go on running while current names another release.
 is_moved() {
-    [ -n "$began_at" ] && [ -d "$current" ] && ! [ "$current" -ef "$began_at" ]
+    [ -n "$began_at" ] && [ -e "$current" ] && ! [ "$current" -ef "$began_at" ]
 }
 
 switch_current() {

@@ -6,7 +6,7 @@ blockers() {
     done
     [ -d "$RO_ROOT" ] || { say blocker no-root "$RO_ROOT"; return; }
     [ -d "$releases" ] || say blocker no-releases "$releases"
-    if [ "$RO_MANAGER" = custom ] && [ ! -d "$current" ]; then say blocker no-place-to-run "$current"; fi
+    if [ "$RO_MANAGER" = custom ] && [ ! -e "$current" ]; then say blocker no-place-to-run "$current"; fi
     writable "$RO_ROOT"
     [ "${current%/*}" = "$RO_ROOT" ] || writable "${current%/*}"
     # Root may have written there, on a host where this user cannot become root.

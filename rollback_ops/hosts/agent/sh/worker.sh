@@ -115,8 +115,7 @@ step() {
 
 # result OUTCOME REASON [DOWNTIME]
 result() {
-    really "$current"
-    name_it "$real"
+    find_live
     tell result "$1" "$live_name" "${3:-}" "$2"
     printf '' >"$dir/done"
 }

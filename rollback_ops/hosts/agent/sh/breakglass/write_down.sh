@@ -35,8 +35,7 @@ note_of_left() {
 # If somebody took the host over since the switch, leave it alone: the verification was of their release.
 is_still_ours() {
     [ "$outcome" = switched ] || return 0
-    really "$current"
-    name_it "$real"
+    find_live
     if [ "$live_name" = "$target" ] && holds_lease; then return; fi
     outcome=superseded live_now=$live_name why="${live_name:-another release} was made live meanwhile, and was left alone"
 }
