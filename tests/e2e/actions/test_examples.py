@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rollback_ops.core.run import new_run, rfc3339
 from tests.support.act.act import Workflows
 from tests.support.act.callers import Bot, filed, states
+from tests.support.act.workflow import for_act
 from tests.support.github_api.server import GitHubApi
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.lab import Lab
@@ -115,3 +117,55 @@ def test_a_step_that_may_fail_says_by_its_outputs_how_it_went(
     ran = reader()
     assert (ran.journal.outputs("rollback")["exit-code"], ran.journal.job) == (code, "success")
     assert ran.journal.said("2").startswith(f"from {THIRD} to {'' if gone else SECOND}")
+
+
+def test_ten_lines_that_call_the_reusable_workflow_roll_back(reader: Workflows, bot: Bot, api: GitHubApi) -> None:
+    service = bot()
+    called = (
+        (PROJECT / ".github/workflows/rollback.yml").read_text().replace("uses: $/", "uses: OWNER/rollback-ops@REF")
+    )
+    reader.write(".github/workflows/rollback.yml", for_act(called)[0])
+    ten = (
+        (WORKFLOWS / "called.yml")
+        .read_text()
+        .replace("OWNER/rollback-ops/", "./")
+        .replace("rollback.yml@REF", "rollback.yml")
+    )
+    reader.workflow(ten)
+    ran = reader(reason="logins fail; $(touch canary)")
+    assert (ran.code, service.live(), states(api)) == (0, SECOND, ["in_progress", "success"]), ran.journal.text
+    assert filed(api)["payload"]["reason"] == "logins fail; $(touch canary)"
+    assert not list(reader.directory.rglob("canary"))
+
+
+def test_a_comment_of_somebody_who_may_rolls_back_and_is_answered(reader: Workflows, bot: Bot, api: GitHubApi) -> None:
+    service = bot()
+    copy(reader, "comment")
+    reason = "it loses orders $(touch canary) `id` ::set-output name=to::x"
+    reader.event = commented("alice", f"/rollback prod {reason}\r\nand more\nenvironment=test")
+    ran = reader("issue_comment")
+    assert (ran.code, service.live(), states(api)) == (0, SECOND, ["in_progress", "success"]), ran.journal.text
+    assert filed(api)["payload"]["reason"] == reason
+    assert api.repository.reactions == ["rocket"]
+    (answer,) = api.repository.comments
+    assert ("succeeded" in answer, SECOND in answer) == (True, True)
+    assert not list(reader.directory.rglob("canary"))
+
+
+@pytest.mark.parametrize(
+    ("person", "comment"),
+    [("carol", "/rollback prod it loses orders"), ("alice", "/rollback elsewhere why"), ("alice", "/rollback prod")],
+)
+def test_any_other_comment_is_refused_before_the_hosts_are_asked(
+    reader: Workflows, bot: Bot, api: GitHubApi, person: str, comment: str
+) -> None:
+    service = bot()
+    copy(reader, "comment")
+    reader.event = commented(person, comment)
+    ran = reader("issue_comment")
+    assert (ran.journal.job, service.live(), api.repository.deployments) == ("failure", THIRD, [])
+    assert (api.repository.reactions, api.repository.comments) == (["-1"], [])
+
+
+def commented(person: str, text: str) -> dict[str, Any]:
+    return {"action": "created", "issue": {"number": 7}, "comment": {"id": 9, "body": text, "user": {"login": person}}}

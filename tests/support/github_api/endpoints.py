@@ -120,6 +120,14 @@ def _membership(call: Call) -> Answer:
     return Answer(200, call.github.membership(f"{org}/{slug}", login))
 
 
+def _react(call: Call) -> Answer:
+    return Answer(201, call.repository.react(call.number, call.document["content"]))
+
+
+def _comment(call: Call) -> Answer:
+    return Answer(201, call.repository.comment(call.number, call.document["body"]))
+
+
 def _page(call: Call, found: list[Document]) -> Answer:
     """30 at a time, or what was asked for up to 100; the other pages are in the Link header."""
     size, number = min(int(call.query.get("per_page", 30)), 100), int(call.query.get("page", 1))
@@ -138,6 +146,8 @@ _ROUTES: Sequence[tuple[str, str, str, Work]] = (
     ("get", rf"{_REPO}/deployments/(\d+)", "deployments", _get),
     ("get", rf"{_REPO}/deployments/(\d+)/statuses", "deployments", _statuses),
     ("post", rf"{_REPO}/deployments/(\d+)/statuses", "deployments", _create_status),
+    ("post", rf"{_REPO}/issues/comments/(\d+)/reactions", "issues", _react),
+    ("post", rf"{_REPO}/issues/(\d+)/comments", "issues", _comment),
     ("get", rf"{_REPO}/collaborators/([^/]+)/permission", "", _permission),
     ("get", rf"{_REPO}/compare/([^/]+)", "contents", _compare),
     ("get", r"/orgs/([^/]+)/teams/([^/]+)/memberships/([^/]+)", "members", _membership),

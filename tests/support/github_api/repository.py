@@ -54,6 +54,8 @@ class Repository:
     comparisons: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     behind: int = 0
+    reactions: list[str] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
     _statuses: dict[int, list[Document]] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(4_102_444_800))
 
@@ -175,6 +177,20 @@ class Repository:
         role = self.people[login]
         user = {**self.person(login), "role_name": role}
         return {"permission": ROLES[role], "role_name": role, "user": user}
+
+    def react(self, number: int, content: str) -> Document:
+        """React to a comment on an issue."""
+        self.reactions.append(content)
+        made = {"id": len(self.reactions), "node_id": "R", "content": content}
+        return {**made, "user": self.person(self.login), "created_at": _moment(self.now)}
+
+    def comment(self, number: int, body: str) -> Document:
+        """Answer on an issue."""
+        self.comments.append(body)
+        url = f"{self._here}/issues/comments/{len(self.comments)}"
+        made = {"id": len(self.comments), "node_id": "C", "url": url, "html_url": url, "body": body}
+        about = {"issue_url": f"{self._here}/issues/{number}", "author_association": "NONE"}
+        return {**made, **about, **self._times(), "user": self.person(self.login)}
 
     def membership(self, team: str, login: str) -> Document:
         """``team`` is ``org/slug``."""

@@ -44,7 +44,7 @@ class GitHubApi:
     prefix: str = ""
     url: str = ""
     token: str = TOKEN
-    rights: set[str] = field(default_factory=lambda: {"deployments", "members", "contents"})
+    rights: set[str] = field(default_factory=lambda: {"deployments", "members", "contents", "issues"})
     latency: float = 0.0
     troubles: list[Trouble] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)

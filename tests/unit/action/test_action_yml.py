@@ -22,6 +22,7 @@ from tests.unit.test_docs import codes, commands_in, section, table
 
 WORKFLOWS = sorted(PROJECT.glob(".github/workflows/*.yml"))
 FILES = [PROJECT / "action.yml", *WORKFLOWS]
+CALLED = ".github/workflows/rollback.yml"
 EXAMPLES = sorted(PROJECT.glob("docs/workflows/*.yml"))
 GUIDE = (PROJECT / "docs/action.md").read_text()
 ACTION = yaml.safe_load((PROJECT / "action.yml").read_text())
@@ -216,7 +217,7 @@ def test_deployments_and_rollbacks_wait_for_each_other_and_none_is_dropped() -> 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda path: path.name)
 def test_a_workflow_gives_the_action_what_it_takes(file: Path) -> None:
     for step in steps_of(yaml.safe_load(file.read_text())):
-        if step.get("uses") == "./":
+        if step.get("uses") in ("./", "$/"):
             takes_what_it_is_given(step["with"])
     never_without_a_release(list(steps_of(yaml.safe_load(file.read_text()))))
 
@@ -246,7 +247,12 @@ def test_a_workflow_to_copy_keeps_the_same_rules(example: Path) -> None:
     workflow = yaml.safe_load(example.read_text())
     steps = list(steps_of(workflow))
     ours = [step["with"] for step in steps if step.get("uses") == "OWNER/rollback-ops@REF"]
-    assert ours or any(step.get("with", {}).get("repository") == "OWNER/rollback-ops" for step in steps)
+    called = [job for job in workflow["jobs"].values() if job.get("uses") == f"OWNER/rollback-ops/{CALLED}@REF"]
+    cloned = any(step.get("with", {}).get("repository") == "OWNER/rollback-ops" for step in steps)
+    assert ours or called or cloned
+    for job in called:
+        inputs = yaml.safe_load((PROJECT / CALLED).read_text())[True]["workflow_call"]["inputs"]
+        assert set(job["with"]) <= set(inputs)
     for given in ours:
         takes_what_it_is_given(given)
     assert workflow["permissions"] == {}
