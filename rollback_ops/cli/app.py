@@ -306,16 +306,28 @@ def uninstall(session: Session, typed: Typed) -> None:
 
 
 @app.command()
-@takes("address", "root", "service", "for_env", "config")
+@takes("address", "root", "service", "for_env", "for_github", "config")
 def init(session: Session, typed: Typed) -> None:
-    """Look at a host, and write settings for it. Changes nothing on the host."""
+    """Look at a host, and write settings for it. Changes nothing on the host.
+
+    With --workflow, also write the workflow of GitHub for the settings; without a HOST, only that.
+    """
     from rollback_ops.cli import show
-    from rollback_ops.commands.init import Wish
+    from rollback_ops.commands.init import Wish, write_workflow
     from rollback_ops.commands.init import init as run
 
-    wish = Wish(typed.address or "", typed.root or "", typed.service or "", typed.for_env or "", typed.config)
+    if typed.address is None:
+        if not typed.for_github:
+            raise UsageError("name the host to look at", "rollback-ops init deploy@shop1.example.org")
+        show.workflow(session, write_workflow(typed.config, session.environ))
+        return
+    wish = Wish(
+        typed.address, typed.root or "", typed.service or "", typed.for_env or "", typed.config, typed.for_github
+    )
     written = run(wish, session.environ, session.secrets)
     show.settings(session, written)
+    if typed.for_github:
+        show.workflow(session, write_workflow(str(written.file), session.environ))
     proposal = written.proposal
     _check(session, Typed(env=proposal.environment, service=proposal.service, config=str(written.file)))
 

@@ -65,7 +65,7 @@ class Typed:
     shell: str | None = _argument(
         "SHELL", help="bash, zsh or fish.", type=click.Choice(completion.SHELLS), required=True
     )
-    address: str | None = _argument("HOST", help="The host, like deploy@bot1.example.org.", required=True)
+    address: str | None = _argument("HOST", help="The host, like deploy@bot1.example.org.")
     only_env: str | None = _option(
         "--env", metavar="ENV", help="Only this environment.", shell_complete=completion.environments
     )
@@ -163,6 +163,7 @@ class Typed:
     since: str | None = _option(
         "--since", metavar="TIME", help="Only from this day (2026-11-01), or from so long ago (30d), on."
     )
+    for_github: bool = _flag("--workflow", help="Also write .github/workflows/rollback.yml.", default=False)
     purge: bool = _flag("--purge", help="Also remove marks, seals, holds and the journal.", default=False)
     local: bool | None = _flag("--local", help="Work on this machine, without SSH.")
     json: bool = _flag("--json", help="Print one JSON document on stdout.", default=False)

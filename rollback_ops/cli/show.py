@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.gate import Gate
     from rollback_ops.commands.history import History, Logged
     from rollback_ops.commands.hold import Held
-    from rollback_ops.commands.init import Written
+    from rollback_ops.commands.init import Written, WrittenWorkflow
     from rollback_ops.commands.install import Installation, Removal
     from rollback_ops.commands.list import Releases
     from rollback_ops.commands.mark import Marked
@@ -87,6 +87,13 @@ def settings(session: Session, written: Written) -> None:
     """Show the reasons for the settings. This is not the result yet: the settings are checked next."""
     session.console.show((Line(f"  {why}") for why in written.proposal.reasons), err=True)
     session.console.show((Line(f"✓ wrote {written.file}", "good"),), err=True)
+
+
+def workflow(session: Session, written: WrittenWorkflow) -> None:
+    """Show the commands that set its secrets. A person types them, after the settings are checked."""
+    console = session.console
+    console.show((Line(f"✓ wrote {written.file}", "good"), Line("  Set its secrets, with gh:")), err=True)
+    console.show((Line(f"    {command}") for command in written.secrets), err=True)
 
 
 def releases(session: Session, found: Releases, *, as_json: bool) -> NoReturn:

@@ -11,9 +11,10 @@ from rollback_ops.checks.http import Http
 from rollback_ops.checks.tcp import Tcp
 from rollback_ops.commands.context import credentials
 from rollback_ops.config import HttpCheck, TcpCheck
-from rollback_ops.config.load import settings_path
+from rollback_ops.config.load import load, settings_path
 from rollback_ops.config.proposal import HealthCheck, Proposal, Site, choose, propose
 from rollback_ops.config.secrets import Secrets
+from rollback_ops.config.workflow import PLACE, secret_commands, workflow
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.ports import Stream
 from rollback_ops.hosts import machine
@@ -35,6 +36,15 @@ class Wish:
     service: str = ""
     environment: str = ""
     config: str | None = None
+    workflow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenWorkflow:
+    """The workflow that was written, and the command lines that set its secrets."""
+
+    file: Path
+    secrets: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +64,39 @@ def init(wish: Wish, environ: Mapping[str, str], secrets: Secrets) -> Written:
     file = settings_path(environ, Path(wish.config) if wish.config else None)
     if file.exists():
         raise UsageError(f"{file} exists already; it is not overwritten", "Name another file with --config.")
+    if wish.workflow:
+        _place_of_workflow(file)
     with closing(machine(wish.host, credentials(secrets, environ))) as transport:
         site = choose(discover(transport, wish.root), wish.host, wish.root)
         answering = list(_answering(site, transport.dial))
     proposal = propose(site, wish.host, answering, service=wish.service, environment=wish.environment)
     _write(file, proposal.toml)
     return Written(file, proposal)
+
+
+def write_workflow(config: str | None, environ: Mapping[str, str]) -> WrittenWorkflow:
+    """Write the workflow for the environments of the settings, beside the settings.
+
+    Raises ``UsageError`` where it exists already, or the settings cannot be read or have no environment.
+    """
+    file = settings_path(environ, Path(config) if config else None)
+    place = _place_of_workflow(file)
+    environments = load(file, environ).environments
+    if not environments:
+        raise UsageError(f"{file} has no environment", "Add [environments.NAME] with hosts.")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{place.parent} cannot be made: {error.strerror}") from None
+    _write(place, workflow(tuple(environments), "" if file.name == "rollback.toml" else file.name))
+    return WrittenWorkflow(place, tuple(secret_commands(environments)))
+
+
+def _place_of_workflow(settings: Path) -> Path:
+    place = settings.parent / PLACE
+    if place.exists():
+        raise UsageError(f"{place} exists already; it is not overwritten", "Move it away, or leave out --workflow.")
+    return place
 
 
 def _answering(site: Site, dial: Callable[[str, int, float], Stream]) -> Iterator[HealthCheck]:

@@ -51,6 +51,7 @@ def parse(lines: Iterable[str]) -> Discovery:
             *_units("systemd", facts["systemd"]),
             *_units("systemd-user", facts["systemd-user"]),
             *_programs(facts["supervisor"]),
+            *_apps(facts["pm2"]),
         ),
         tuple(_processes(facts["process"])),
         tuple(_listeners(facts["port"])),
@@ -100,6 +101,14 @@ def _programs(facts: list[list[str]]) -> Iterator[Program]:
             yield Program("supervisor", name, keys.get("directory", ""), tuple(keys.get("command", "").split()))
         section = _SECTION.fullmatch(line)
         name, keys = section[1] if section else "", {}
+
+
+def _apps(facts: list[list[str]]) -> Iterator[Program]:
+    """Yield the programs of pm2, each once, however many processes it has."""
+    for parts in dict.fromkeys(map(tuple, facts)):
+        match parts:
+            case (name, directory, file):
+                yield Program("pm2", name, directory, (file,))
 
 
 def _processes(facts: list[list[str]]) -> Iterator[Process]:

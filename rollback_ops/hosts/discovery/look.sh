@@ -81,6 +81,17 @@ programs() {
     done 2>/dev/null | while IFS= read -r line; do fact supervisor "$line"; done
 }
 
+# apps: the processes of pm2, where its daemon runs: any command of pm2 would start it. No environment is shown.
+apps() {
+    daemon=
+    { read -r daemon <"$HOME/.pm2/pm2.pid"; } 2>/dev/null
+    [ -n "$daemon" ] && kill -0 "$daemon" 2>/dev/null && command -v pm2 >/dev/null || return 0
+    pm2 jlist 2>/dev/null | node -e '
+const list = require("fs").readFileSync(0, "utf8").split("\n").find(line => /^\[(\{|\]$)/.test(line))
+for (const { name, pm2_env: e } of JSON.parse(list || "[]")) console.log([name, e.pm_cwd, e.pm_exec_path].join("\t"))
+' | while IFS=$TAB read -r name cwd file; do fact pm2 "$name" "$cwd" "$file"; done
+}
+
 look() {
     if [ -n "$1" ]; then
         tree "$1"
@@ -90,6 +101,7 @@ look() {
     units systemd systemctl
     [ -n "${XDG_RUNTIME_DIR-}" ] && units systemd-user systemctl --user
     programs
+    apps
     listening
     processes
     fact end

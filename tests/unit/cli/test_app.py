@@ -62,7 +62,7 @@ COMMANDS: dict[str, set[str]] = {
         "--config",
     },
     "demo": set(),
-    "init": {"--root", "--service", "--env", "--config"},
+    "init": {"--root", "--service", "--env", "--workflow", "--config"},
     "completion": set(),
     "schema": set(),
     "history list": ON_HOSTS | {"--env", "--since", "--limit", "--source"},

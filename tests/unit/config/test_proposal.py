@@ -148,3 +148,18 @@ def test_facts_that_make_no_sense_are_left_out() -> None:
     found = parse(lines)
     assert found.trees == (tree(),)
     assert (found.programs, found.processes, found.listeners) == ((), (), ())
+
+
+def test_processes_of_pm2_are_units_of_pm2(tmp_path: Path) -> None:
+    lines = [
+        "tree\t/srv/web\tcurrent\treleases/3",
+        "pm2\tweb\t/srv/web/current\t/srv/web/current/server.js",
+        "pm2\tweb\t/srv/web/current\t/srv/web/current/server.js",
+        "pm2\tother\t/srv/other\t/srv/other/server.js",
+        "port\t0BB8\t1000\t77",
+        "process\t9\t1000\t/srv/web/releases/3\t/user.slice\t77",
+    ]
+    found = parse(lines)
+    service = service_of(proposed(found), tmp_path)
+    assert (service.manager, service.units, service.requires) == ("pm2", ("web",), ("server.js",))
+    assert choose(found, HOST).ports == (3000,)

@@ -1,0 +1,112 @@
+"""The workflow that rolls the environments of a rollback.toml back, and the commands that set its secrets."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+
+from rollback_ops.config.schema import Environment
+
+PLACE = ".github/workflows/rollback.yml"
+_CHECKOUT = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
+_TEXT = """\
+# Written by `rollback-ops init --workflow`. Replace OWNER and REF: docs/install.md, "The action".
+name: Rollback
+run-name: Rollback ${{ inputs.environment }}${{ inputs.dry-run && ' (dry run)' || '' }} by @${{ github.actor }}
+
+on:
+  workflow_dispatch:
+    inputs:
+      environment:
+        description: Environment to roll back
+        required: true
+        type: choice
+        options: [ENVIRONMENTS]
+      backup:
+        description: Release to go to (empty for the last good one)
+        required: false
+        type: string
+      emergency:
+        description: Emergency (no checks before, no verification after)
+        required: false
+        type: boolean
+        default: false
+      dry-run:
+        description: Dry run (show what would happen, change nothing)
+        required: false
+        type: boolean
+        default: false
+      reason:
+        description: Reason, one line
+        required: true
+        type: string
+
+permissions: {}
+
+# Use this group in your deployments, too: neither begins while the other works.
+concurrency:
+  group: deploy-${{ inputs.environment }}
+  cancel-in-progress: false
+  queue: max
+
+jobs:
+  rollback:
+    name: Roll back ${{ inputs.environment }}
+    runs-on: ubuntu-latest
+    timeout-minutes: 15
+    permissions:
+      contents: read # to read rollback.toml
+      deployments: write # to record the rollback on GitHub
+    environment:
+      name: ${{ inputs.environment }}
+      deployment: false
+    steps:
+      - uses: CHECKOUT
+        with:
+          persist-credentials: false
+      - uses: OWNER/rollback-ops@REF
+        with:
+          environment: ${{ inputs.environment }}
+          backup: ${{ inputs.backup }}
+          reason: ${{ inputs.reason }}
+          emergency: ${{ inputs.emergency }}
+          dry-run: ${{ inputs.dry-run }}CONFIG
+          ssh-key: ${{ secrets.ROLLBACK_SSH_KEY }}
+          known-hosts: ${{ secrets.ROLLBACK_KNOWN_HOSTS }}
+          webhook-url: ${{ secrets.ROLLBACK_WEBHOOK_URL }}
+"""
+
+
+def workflow(environments: Sequence[str], config: str = "") -> str:
+    """Return the text of the workflow. ``config`` is the path of the settings; empty: rollback.toml."""
+    chosen = f"\n          config: {_quoted(config)}" if config else ""
+    text = _TEXT.replace("ENVIRONMENTS", ", ".join(map(_quoted, environments)), 1)
+    return text.replace("CHECKOUT", _CHECKOUT).replace("CONFIG", chosen)
+
+
+def secret_commands(environments: Mapping[str, Environment]) -> Iterator[str]:
+    """Yield the command lines that set the secrets of each environment. None of them holds a secret."""
+    for name, environment in environments.items():
+        known = f"known_hosts.{name}"
+        yield f"gh api --silent --method PUT repos/{{owner}}/{{repo}}/environments/{name}"
+        yield f"{_scans(environment)} > {known}   # compare the fingerprints with those of the hosts"
+        yield f"gh secret set ROLLBACK_KNOWN_HOSTS --env {name} < {known}"
+        yield f"gh secret set ROLLBACK_SSH_KEY --env {name} < KEY   # a key without a passphrase, for this only"
+
+
+def _scans(environment: Environment) -> str:
+    """Return the commands that print the keys of all hosts. What is behind a gateway is scanned from there."""
+    found = [_scan(address) for address in dict.fromkeys((*environment.gateways, *environment.all_hosts))]
+    return found[0] if len(found) == 1 else f"{{ {'; '.join(found)}; }}"
+
+
+def _scan(address: str) -> str:
+    host, port = re.fullmatch(r"(?:[^@]*@)?(.*?)(?::(\d+))?", address).groups()  # type: ignore[union-attr]
+    place = shlex.quote(host.strip("[]"))
+    return f"ssh-keyscan -p {port} {place}" if port else f"ssh-keyscan {place}"
+
+
+def _quoted(text: str) -> str:
+    """Return a text as YAML reads it as a text: a name like ``on`` or ``1.0`` would be something else."""
+    return f"'{text.replace(chr(39), chr(39) * 2)}'" if not re.fullmatch(r"[a-z]{3,}(?<!true)(?<!null)", text) else text
