@@ -8,7 +8,7 @@ SECONDS_EACH ?= 60
 # Our own, and those that the documents offer to copy.
 WORKFLOWS := .github/workflows/*.yml docs/workflows/*.yml
 
-.PHONY: demo picture screenshots outputs unit test check fuzz bench simulate drills faults lock man dist schema clean
+.PHONY: demo picture screenshots outputs unit test check fuzz bench simulate drills faults lock man docs dist schema clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.installed: pyproject.toml
@@ -81,6 +81,11 @@ lock: $(VENV)/.installed
 man: $(VENV)/.installed
 	mkdir -p build
 	$(BIN)/rollback-ops man > build/rollback-ops.1
+
+# The documents as a site, in build/site. A link that leads nowhere fails it.
+docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 dist: $(VENV)/.installed
 	$(BIN)/uv build --quiet

@@ -5,83 +5,19 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from rollback_ops.config.schema import Environment
 
 PLACE = ".github/workflows/rollback.yml"
 _CHECKOUT = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
-_TEXT = """\
-# Written by `rollback-ops init --workflow`. Replace OWNER and REF: docs/install.md, "The action".
-name: Rollback
-run-name: Rollback ${{ inputs.environment }}${{ inputs.dry-run && ' (dry run)' || '' }} by @${{ github.actor }}
-
-on:
-  workflow_dispatch:
-    inputs:
-      environment:
-        description: Environment to roll back
-        required: true
-        type: choice
-        options: [ENVIRONMENTS]
-      backup:
-        description: Release to go to (empty for the last good one)
-        required: false
-        type: string
-      emergency:
-        description: Emergency (no checks before, no verification after)
-        required: false
-        type: boolean
-        default: false
-      dry-run:
-        description: Dry run (show what would happen, change nothing)
-        required: false
-        type: boolean
-        default: false
-      reason:
-        description: Reason, one line
-        required: true
-        type: string
-
-permissions: {}
-
-# Use this group in your deployments, too: neither begins while the other works.
-concurrency:
-  group: deploy-${{ inputs.environment }}
-  cancel-in-progress: false
-  queue: max
-
-jobs:
-  rollback:
-    name: Roll back ${{ inputs.environment }}
-    runs-on: ubuntu-latest
-    timeout-minutes: 15
-    permissions:
-      contents: read # to read rollback.toml
-      deployments: write # to record the rollback on GitHub
-    environment:
-      name: ${{ inputs.environment }}
-      deployment: false
-    steps:
-      - uses: CHECKOUT
-        with:
-          persist-credentials: false
-      - uses: OWNER/rollback-ops@REF
-        with:
-          environment: ${{ inputs.environment }}
-          backup: ${{ inputs.backup }}
-          reason: ${{ inputs.reason }}
-          emergency: ${{ inputs.emergency }}
-          dry-run: ${{ inputs.dry-run }}CONFIG
-          ssh-key: ${{ secrets.ROLLBACK_SSH_KEY }}
-          known-hosts: ${{ secrets.ROLLBACK_KNOWN_HOSTS }}
-          webhook-url: ${{ secrets.ROLLBACK_WEBHOOK_URL }}
-"""
+_TEMPLATE = Path(__file__).with_name("workflow.yml")
 
 
 def workflow(environments: Sequence[str], config: str = "") -> str:
     """Return the text of the workflow. ``config`` is the path of the settings; empty: rollback.toml."""
     chosen = f"\n          config: {_quoted(config)}" if config else ""
-    text = _TEXT.replace("ENVIRONMENTS", ", ".join(map(_quoted, environments)), 1)
+    text = _TEMPLATE.read_text("utf-8").replace("ENVIRONMENTS", ", ".join(map(_quoted, environments)), 1)
     return text.replace("CHECKOUT", _CHECKOUT).replace("CONFIG", chosen)
 
 

@@ -465,3 +465,22 @@ def test_a_document_names_no_site_and_no_path_but_those_of_its_examples(document
     assert {site for site in sites if not site.endswith("example.org")} <= KNOWN_SITES
     paths = re.findall(r"""(?<![\w./~}\])>:…*-])/[a-z][\w.-]*/?[\w.-]*""", re.sub(r"https?://\S+", "", text))
     assert [path for path in paths if not path.startswith(KNOWN_PLACES)] == []
+
+
+# --- recipes ---------------------------------------------------------------------------------------------
+
+RECIPES = dict(re.findall(r"^## (.*?)\n.*?```toml\n(.*?)^```", text_of("docs/recipes.md"), re.MULTILINE | re.DOTALL))
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_is_whole_settings_that_its_manager_can_use(recipe: str, tmp_path: Path) -> None:
+    file = tmp_path / "rollback.toml"
+    file.write_text(RECIPES[recipe])
+    job = resolve(load(file, {}), Request(environment="prod"))
+    assert managers.build(job.service, job.service_name).start
+    assert job.service.checks
+    assert job.hosts
+
+
+def test_there_is_a_recipe_for_each_usual_kind_of_service() -> None:
+    assert len(RECIPES) == 7
