@@ -15,10 +15,14 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent))
 from contents import seal
+from wheels import parts_of, unpack
 
 _HERE = Path(__file__).resolve().parent
 _LOCK = _HERE / "requirements.lock"
 _DAY = 86_400
+# Downloads at the same time: each waits for the index most of the time, and takes half a second of CPU to start.
+_AT_ONCE = 4
+_LOCKED = ("--quiet", "--require-hashes", "--only-binary=:all:", "--no-deps", "--requirement")
 
 # Which index there is and how it is reached is the machine's to say, since the hashes decide what is taken from it.
 # What else pip could be told (user, target, require-virtualenv, constraint, no-index, …) was meant for something else.
@@ -46,7 +50,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix=".making-", dir=libraries.parent, ignore_cleanup_errors=True) as scratch:
         made = Path(scratch) / "libraries"
         try:
-            _install(_Pip(Path(scratch)), wheels, made)
+            _install(Path(scratch), wheels, made)
             _prove(made)
             seal(made)
         except subprocess.CalledProcessError:
@@ -58,6 +62,7 @@ class _Pip:
     """pip of this Python, or of an empty virtual environment where it has none, told of the index and nothing else."""
 
     def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
         self._python = sys.executable
         if not find_spec("pip"):
             subprocess.run([sys.executable, "-I", "-m", "venv", scratch / "pip"], check=True, stdout=sys.stderr)
@@ -81,6 +86,18 @@ class _Pip:
     def run(self, *arguments: str | Path) -> None:
         subprocess.run(self._command(*arguments), env=self._environ, check=True, stdout=sys.stderr)
 
+    def download(self, parts: list[str], wheels: Path) -> None:
+        """Download the wheels of each part of the lock file at the same time. pip compares every hash."""
+        processes = []
+        for number, part in enumerate(parts):
+            requirements = self._scratch / f"requirements-{number}.lock"
+            requirements.write_text(part, encoding="utf-8")
+            words = self._command("download", *_LOCKED, requirements, "--dest", wheels)
+            processes.append(subprocess.Popen(words, env=self._environ, stdout=sys.stderr))
+        statuses = [process.wait() for process in processes]
+        if any(statuses):
+            raise subprocess.CalledProcessError(1, "pip download")
+
     def _command(self, *arguments: str | Path) -> list[str | Path]:
         return [self._python, "-I", "-m", "pip", *arguments]
 
@@ -89,19 +106,17 @@ def _option(variable: str) -> str:
     return variable.removeprefix("PIP_").lower().replace("_", "-") if variable.startswith("PIP_") else ""
 
 
-def _install(pip: _Pip, wheels: Path, made: Path) -> None:
+def _install(scratch: Path, wheels: Path, made: Path) -> None:
     """From the wheels that a cache brought; where it brought none, or others, from the index."""
-    locked = ("--quiet", "--require-hashes", "--only-binary=:all:", "--no-deps", "--requirement", _LOCK)
-    from_wheels = ("install", *locked, "--no-index", "--find-links", wheels, "--no-compile", "--target", made)
+    lock = _LOCK.read_text(encoding="utf-8")
     if wheels.is_dir():
-        try:
-            pip.run(*from_wheels)
+        if unpack(lock, wheels, made):
             return
-        except subprocess.CalledProcessError:
-            shutil.rmtree(wheels)
-            shutil.rmtree(made, ignore_errors=True)
-    pip.run("download", *locked, "--dest", wheels)
-    pip.run(*from_wheels)
+        shutil.rmtree(wheels)
+    pip = _Pip(scratch)
+    pip.download(parts_of(lock, min(_AT_ONCE, os.cpu_count() or 1)), wheels)
+    if not unpack(lock, wheels, made):
+        pip.run("install", *_LOCKED, _LOCK, "--no-index", "--find-links", wheels, "--no-compile", "--target", made)
 
 
 def _prove(made: Path) -> None:

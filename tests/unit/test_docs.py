@@ -439,12 +439,23 @@ KNOWN_SITES = {
     "docs.haproxy.org",
     "github.com",
     "keepachangelog.com",
+    "multipass.run",
     "semver.org",
     "img.shields.io",
 }
 KNOWN_PLACES = (
     "/opt/rosey-bot",
     "/srv/shop",
+    "/srv/api",
+    "/srv/chat",
+    "/srv/hello",
+    "/srv/orders",
+    "/srv/site",
+    "/var/www",
+    "/actuator/",
+    "/up",
+    # The word of a comment.
+    "/rollback",
     "/home/ana",
     "/srv/elsewhere",
     "/etc/",

@@ -79,7 +79,7 @@ def test_a_wheel_that_somebody_put_into_the_cache_is_thrown_away(
     wheel.write_bytes(wheel.read_bytes() + b"evil")
     done = small.install(**index)
     assert done.returncode == 0, done
-    assert "DO NOT MATCH THE HASHES" in done.stderr
+    assert wheel.name in done.stderr
     assert whole(small)
 
 
