@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tests.bench.action import action
+from tests.bench.cold import cold_start
 from tests.bench.measures import by_answer, by_hosts, by_releases, command_line, downtime
 from tests.support.lab.lab import Lab, blocker
 
@@ -28,6 +29,7 @@ def main() -> int:
         print(by_answer(lab, host, here, asked.rounds))
         print(downtime(lab, host, here, asked.rounds))
         print(action(lab, host, here, max(3, asked.rounds // 3)))
+        print(cold_start(here, max(3, asked.rounds // 3)))
         print(command_line(asked.rounds))
         print(by_hosts(lab, here, asked.hosts, asked.rounds))
     return 0

@@ -83,6 +83,16 @@ def test_a_wheel_that_somebody_put_into_the_cache_is_thrown_away(
     assert whole(small)
 
 
+def test_a_wheel_of_nothing_that_is_locked_is_thrown_away(small: Job, locked: Path, index: dict[str, str]) -> None:
+    small.prepare()
+    wheels = with_wheels(small, locked)
+    shutil.copy(next(wheels.glob("fabric-*.whl")), wheels / "evil-1.0-py3-none-any.whl")
+    done = small.install(**index)
+    assert done.returncode == 0, done
+    assert whole(small)
+    assert {wheel.name.partition("-")[0] for wheel in wheels.iterdir()} == {"fabric", "github", "requests", "rich"}
+
+
 def test_a_wheel_that_is_not_the_locked_one_is_refused(small: Job, index: dict[str, str]) -> None:
     lock = small.action / "action/requirements.lock"
     lock.write_text(re.sub("(?<=sha256:)[0-9a-f]{64}", "0" * 64, lock.read_text(), count=1))
