@@ -29,7 +29,6 @@ def test_the_commands_of_the_tutorial_end_with_a_rollback(fresh_host: LabHost, r
         words = shlex.split(block.splitlines()[0])[2:]
         done = rollback_ops(*[word.replace(HOST, fresh_host.address) for word in words])
         ended.append((words[0], done.code))
-        print(f"$ {shlex.join(words)}\n{done.err}{done.out}")
         if words[0] == "init":
             settings = rollback_ops.directory / "rollback.toml"
             settings.write_text(settings.read_text() + check.split("END'\n")[1].removesuffix("END\n"))
