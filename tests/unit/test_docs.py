@@ -462,6 +462,7 @@ KNOWN_PLACES = (
     "/migrations/",
     "/usr/bin",
     "/usr/local",
+    "/bin/bash",
     "/bin/sh",
     "/health",
     "/slack",
