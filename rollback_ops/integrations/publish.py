@@ -75,13 +75,13 @@ class Publisher:
     def changes(self, record: Record) -> Changes | None:
         """Return what the rollback takes away, or would. None: there is nothing to compare, or it is not known yet.
 
-        Waits for it only where nothing was changed.
+        Where hosts were changed, this was asked during their verification, and is hardly waited for.
         """
         if record.dry_run and record.to.revision and record.from_.revision:
             self._compare(record)
         if self._changes is None:
             return None
-        found = self._changes.results(_COMPARE_WITHIN if record.dry_run else 0, Cancellation())["changes"]
+        found = self._changes.results(_COMPARE_WITHIN if record.dry_run else _MARGIN, Cancellation())["changes"]
         return None if isinstance(found, RollbackOpsError) else found
 
     def _compare(self, record: Record) -> None:

@@ -11,6 +11,7 @@ import pytest
 import responses
 from pydantic import SecretStr
 
+from rollback_ops.core.changes import Changes, Commits
 from rollback_ops.core.errors import ConnectionLost
 from rollback_ops.core.record import Record, ReleaseRef
 from rollback_ops.integrations.github.deployments import DeploymentRecorder
@@ -154,3 +155,19 @@ def test_a_file_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
 
 def test_a_record_has_each_warning_once() -> None:
     assert warned(record(), "beware", "", "new", "new").warnings == ("beware", "new")
+
+
+def test_what_was_taken_away_is_looked_at_while_the_hosts_are_verified() -> None:
+    asked: list[tuple[str, str]] = []
+
+    def between(old: str, new: str) -> Changes:
+        asked.append((old, new))
+        return Changes(Commits(3))
+
+    publisher = Publisher(notifier(), None, [], None, between)
+    assert publisher.changes(record()) is None
+    publisher.changing(record())
+    assert asked == []
+    publisher.changed()
+    wait_until(lambda: publisher.changes(record()) == Changes(Commits(3)), 60, "the comparison")
+    assert asked == [("sha-b2", "sha-b3")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import stat
 import subprocess
@@ -131,6 +132,15 @@ def test_the_steps_exit_code_is_the_programs_and_the_record_is_where_it_was_said
     assert (record["outcome"], record["to"]["release"], record["reason"]) == ("succeeded", "v1", "v2 is broken")
     again = ready.step("run.sh", **ready.program(ROLLBACK_REASON="v1 is broken too"))
     assert again.returncode == 1, again
+
+
+def test_a_preview_prints_the_hash_that_an_approved_rollback_takes(ready: Job) -> None:
+    shown = ready.step("run.sh", **ready.program(ROLLBACK_COMMAND="preview"))
+    assert (shown.returncode, "returns to v1" in shown.stdout) == (0, True), shown
+    approved = re.findall(r"--approved ([0-9a-f]{16})", shown.stdout)[0]
+    for given, code in (("0" * 16, 1), (approved, 0)):
+        done = ready.step("run.sh", **ready.program(ROLLBACK_REASON="v2 is broken", ROLLBACK_APPROVED=given))
+        assert done.returncode == code, done
 
 
 def test_the_environment_narrows_a_history_that_is_listed(ready: Job) -> None:

@@ -411,3 +411,34 @@ def test_a_github_that_is_down_is_said_to_be(workflow: Workflow, api: GitHubApi)
     ended = workflow("history", "list", "--source", "github", GITHUB_TOKEN="")
     assert ended.code == 64
     assert "GITHUB_TOKEN" in ended.err
+
+
+# --- what leaves the hosts -------------------------------------------------------------------------------
+
+
+def test_commits_come_from_github_in_the_preview_the_dry_run_and_the_summary(
+    workflow: Workflow, api: GitHubApi, tmp_path: Path
+) -> None:
+    said = [("ana", "Add prices (#12)"), ("bob", "Merge pull request #13 from x/y\n\nRemove prices")]
+    api.repository.comparisons[REVISIONS["b2"], REVISIONS["b3"]] = said
+    api.repository.files = {"db/migrate/1_prices.rb": "added", "uv.lock": "modified", "old.py": "removed"}
+    found = workflow("preview", "prod", "--local", "--json").document
+    commits = [(each["title"], each["pull_request"]) for each in found["commits"]["first"]]
+    assert commits == [("Remove prices", 13), ("Add prices (#12)", 12)]
+    assert found["migrations"] == ["db/migrate/1_prices.rb"]
+    assert (found["files"]["source"], found["files"]["added"]) == ("commits", ["old.py"])
+    summary = tmp_path / "summary.md"
+    summary.touch()
+    dry = workflow("rollback", "prod", "--local", *WHY, "--dry-run", GITHUB_STEP_SUMMARY=str(summary))
+    for part in ("Remove prices", "db/migrate/1_prices.rb", "uv.lock", found["hash"][:16]):
+        assert part in dry.out
+        assert part in summary.read_text()
+    assert workflow.roll_back("--approved", found["hash"]).code == 0
+
+
+def test_without_an_answer_of_github_the_preview_says_so_and_shows_the_rest(workflow: Workflow, api: GitHubApi) -> None:
+    api.rights.clear()
+    found = workflow("preview", "prod", "--local", "--json").document
+    assert (found["returns_to"]["name"], found["commits"]["count"]) == ("b2", 0)
+    assert "403" in found["commits"]["why"]
+    assert found["files"]["source"] == "directories"

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.command import RollbackOps
 from tests.support.lab.toml import dump
+from tests.support.receiver import receiver
 
 LOCAL = ("prod", "--local")
 WHY = ("--reason", "logins fail")
@@ -34,6 +35,7 @@ def service(rollback_ops: RollbackOps, tmp_path: Path) -> Path:
             path.touch()
     (root / "current").symlink_to("releases/b2")
     section = {"root": str(root), "manager": "custom", "schema": {"migrations": ["sql/*.sql"]},
+               "notify": {"on": ["start"]},
                "commands": {"start": "true", "stop": "true", "status": "true"}}  # fmt: skip
     rollback_ops.settings(dump({"services": {"shop": section}, "environments": {"prod": {}}}))
     return root
@@ -54,11 +56,16 @@ def test_it_says_which_commits_and_migrations_leave_the_hosts(rollback_ops: Roll
     shown = rollback_ops("preview", *LOCAL)
     assert (shown.code, shown.out.startswith("leaves b2")) == (0, True)
     assert (service / "current").readlink() == Path("releases/b2")
+    checked = rollback_ops("check", *LOCAL, ROLLBACK_IGNORE_SCHEMA="true").out
+    assert ("25 commits: Change 24" in checked, found["hash"][:16] in checked) == (True, True)
     back = rollback_ops("preview", *LOCAL, "--to", "b2")
     assert back.code == 1
     assert rollback_ops("rollback", *LOCAL, *WHY, "--approved", "0" * 64).code == 1
     assert rollback_ops("rollback", *LOCAL, *WHY, "--approved", "0" * 11).code == 64
-    done = rollback_ops("rollback", *LOCAL, *WHY, "--ignore-schema", "--approved", found["hash"], "--json")
+    asked = ("rollback", *LOCAL, *WHY, "--ignore-schema", "--approved", found["hash"], "--json")
+    with receiver() as team:
+        done = rollback_ops(*asked, ROLLBACK_WEBHOOK_URL=team.url)
+    assert "25 commits: Change 24" in next(text for text in map(str, team.documents) if "started" in text)
     assert (done.code, done.document["approved"]) == (0, found["hash"])
 
 
