@@ -26,9 +26,10 @@ from rollback_ops.web.server.runs import Run, RunProgress, Runs
 
 # Variables that say what one command is to do. Here the page says it, and the page must be right.
 _OF_ONE_COMMAND = (
-    "ALLOW_BAD", "APPROVED", "BACKUP", "BAD", "DRY_RUN", "EMERGENCY", "ENVIRONMENT", "EXCLUDE_REGION", "FOR", "HOST",
-    "IF_CURRENT", "IGNORE_DEPLOY_LOCK", "IGNORE_SCHEMA", "LIFT", "LOCAL", "REASON", "RECORD", "REGION", "RELEASE",
-    "REVISION", "SERVICE", "TRIGGER", "WAIT",
+    "ALLOW_BAD", "APPROVED", "AT", "BACKUP", "BAD", "DRY_RUN", "EMERGENCY", "ENVIRONMENT", "EXCLUDE_REGION", "FOR",
+    "GROUP", "HOST", "IF_CURRENT", "IGNORE_DEPLOY_LOCK", "IGNORE_SCHEMA", "LIFT", "LOCAL", "MAX_DRILL_AGE", "NOT_AFTER",
+    "NOT_BEGUN", "PLAN", "REASON", "RECORD", "RECORDS", "REGION", "REHEARSE", "RELEASE", "REVISION", "SERVICE", "SHARD",
+    "SINCE", "SIZE", "TRIGGER", "WAIT", "WINDOW",
 )  # fmt: skip
 
 
@@ -64,7 +65,7 @@ class Operations:
 
     def __init__(self, scope: Scope, environ: Mapping[str, str], secrets: Secrets) -> None:
         self._scope = scope
-        self._environ = {key: text for key, text in environ.items() if key not in _IGNORED}
+        self._environ = {key: text for key, text in environ.items() if key not in IGNORED}
         self._secrets = secrets
 
     def settings(self) -> Settings:
@@ -119,7 +120,7 @@ class Operations:
         return open_context(self.settings(), self._environ, chosen, self._secrets)
 
 
-_IGNORED = frozenset(f"ROLLBACK_{name}" for name in _OF_ONE_COMMAND)
+IGNORED = frozenset(f"ROLLBACK_{name}" for name in _OF_ONE_COMMAND)
 
 
 def plan_alone(context: Context) -> Preview:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from rollback_ops.commands.preview import Preview
+from rollback_ops.config.request import Options, Request
 from rollback_ops.core.changes import Commits
 from rollback_ops.core.errors import HostUnreachable
 from rollback_ops.core.model import ServiceId
 from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal
-from rollback_ops.web.server.operations import asked, form_of
+from rollback_ops.web.server.operations import IGNORED, asked, form_of
 from tests.support.fakes import live_at
 
 ABOUT = ServiceId("web", "prod")
@@ -35,6 +38,27 @@ def test_an_emergency_names_the_target_so_that_a_host_that_went_down_does_not_st
     assert form
     options = asked(form, "")
     assert (options.approved, options.if_current, options.backup, options.emergency) == (None, "b3", "b1", True)
+
+
+class Read(dict[str, str]):
+    """An environment that knows which variables were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def test_no_variable_of_one_command_changes_what_a_page_says() -> None:
+    environ = Read()
+    Request.build(environ, Options("prod", "web"))
+    asked_for = {name for name in environ.names if name.startswith("ROLLBACK_")}
+    assert "ROLLBACK_BACKUP" in asked_for
+    # Who is told, and in which form, is the same for all commands.
+    assert asked_for - IGNORED <= {"ROLLBACK_WEBHOOK_FORMAT", "ROLLBACK_RECORD_DEPLOYMENT"}
 
 
 @pytest.mark.parametrize("found", [preview("b3", "b2"), preview("b3", lost=1)], ids=["several live", "a host lost"])
