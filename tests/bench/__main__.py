@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.bench.action import action
 from tests.bench.cold import cold_start
 from tests.bench.measures import by_answer, by_hosts, by_releases, command_line, downtime
+from tests.bench.page import page
 from tests.support.lab.lab import Lab, blocker
 
 
@@ -31,6 +32,7 @@ def main() -> int:
         print(action(lab, host, here, max(3, asked.rounds // 3)))
         print(cold_start(here, max(3, asked.rounds // 3)))
         print(command_line(asked.rounds))
+        print(page(here, asked.rounds))
         print(by_hosts(lab, here, asked.hosts, asked.rounds))
     return 0
 
