@@ -72,6 +72,7 @@ drills: $(VENV)/.installed
 # How often the judge of metrics is wrong, and how fast it is: the tables of docs/evidence.md.
 simulate: $(VENV)/.installed
 	$(BIN)/python -m tests.simulate
+	$(BIN)/python -m tests.simulate fleets
 
 lock: $(VENV)/.installed
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \

@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parent))
 from contents import is_whole
 
-_RECORDED = ("rollback", "resume", "guard")
+_RECORDED = ("rollback", "resume", "guard", "merge")
 
 
 def main() -> None:

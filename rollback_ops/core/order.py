@@ -99,10 +99,9 @@ class Ranking:
             self.order, self.why, self.warning = wanted, "rollback.toml says so", ""
         self._hosts = [{r.name: r for r in reversed(s.releases)} for s in surveys]
         # A log that lacks some of the releases says nothing of their place.
-        self._logs = [
-            all(host[n].logged for h, n in found if h == s.host and n in host)
-            for s, host in zip(surveys, self._hosts, strict=True)
-        ]
+        on = {s.host: host for s, host in zip(surveys, self._hosts, strict=True)}
+        unlogged = {host for host, name in found if name in on[host] and not on[host][name].logged}
+        self._logs = [s.host not in unlogged for s in surveys]
         self._names = [{r.name: spell(s.host, r.name) for r in s.releases} for s in surveys] if spell else []
 
     def newer(self, one: str, two: str) -> bool | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -240,7 +241,9 @@ def _taken_over(by: Superseder) -> str:
 
 def _planned_outcome(state: RunState, plan: Plan, name: str) -> tuple[HostOutcome, str]:
     """Return the outcome of a host that was not switched, or not yet."""
-    host = next(h for h in plan.hosts if h.host == name)
+    host = plan.on(name)
+    if host is None:
+        raise ValueError(f"the plan does not have {name}")
     if host.action == "exclude":
         return "refused", host.why
     verified = next((a.verified[name] for a in reversed(state.attempts) if name in a.verified), None)
@@ -385,7 +388,8 @@ def _common(references: Sequence[ReleaseRef]) -> ReleaseRef:
     if not known:
         return ReleaseRef()
     what = [(each.release, each.revision) for each in known]
-    alike = [ref for ref, each in zip(known, what, strict=True) if each == max(what, key=what.count)]
+    most = Counter(what).most_common(1)[0][0]
+    alike = [ref for ref, each in zip(known, what, strict=True) if each == most]
     first = min(alike, key=lambda each: each.deployed_at or "9")
     names = {each.release for each in known if first.revision and each.revision == first.revision}
     return first if len(names) < 2 else first.model_copy(update={"release": None})

@@ -1,6 +1,7 @@
-"""``make simulate``: print the tables of docs/evidence.md, "Is the new release worse?".
+"""``make simulate``: print the tables of docs/evidence.md, "Is the new release worse?" and "Very many hosts".
 
 python -m tests.simulate [WINDOWS [SEED]]
+python -m tests.simulate fleets [SEED]
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from rollback_ops.core.intervals import share_at_most
 from rollback_ops.engine.analysis.judge import judge
 from rollback_ops.engine.analysis.values import Rules
+from tests.simulate import fleets
 from tests.simulate.others import Kayenta, argo, flagger
 from tests.simulate.worlds import Window, World, windows
 
@@ -54,6 +56,9 @@ OTHERS: dict[str, Rule] = {
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["fleets"]:
+        fleets.main(int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+        return
     many = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     rules = OURS | OTHERS

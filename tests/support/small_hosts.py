@@ -25,7 +25,7 @@ RELEASES = ("b1", "b2", "b3")
 # The service is a process, and unhealthy where its release has the file `bad`.
 COMMANDS = {
     "start": f"setsid sleep 100000 </dev/null >/dev/null 2>&1 & echo $! >{ROOT}/pid",
-    "stop": f"kill $(cat {ROOT}/pid)",
+    "stop": f"while test -e {ROOT}/hang; do sleep 0.05; done; kill $(cat {ROOT}/pid)",
     "status": f"kill -0 $(cat {ROOT}/pid)",
 }
 
@@ -54,12 +54,20 @@ class SmallHost:
         """Let a release be unhealthy here."""
         (self.disk / "releases" / release / "bad").touch()
 
+    def hang(self) -> None:
+        """Let a stop of the service take until ``go_on``."""
+        (self.disk / "hang").touch()
+
+    def go_on(self) -> None:
+        (self.disk / "hang").unlink(missing_ok=True)
+
     def go_down(self) -> None:
         """Answer no connection any more."""
         if self._sshd.process.poll() is None:
             self._sshd.stop()
 
     def end(self) -> None:
+        self.go_on()
         self.go_down()
         with suppress(ProcessLookupError, ValueError, FileNotFoundError):
             os.kill(int((self.disk / "pid").read_text()), signal.SIGKILL)
@@ -92,6 +100,7 @@ class SmallHosts:
             "root": ROOT,
             "manager": "custom",
             "commands": COMMANDS,
+            "limits": {"stop": "40s"},
             "verify": {"min_healthy_time": "0s", "healthy_deadline": "15s", "failure_threshold": 1},
             "checks": {"health": {"kind": "command", "run": "test ! -e bad"}},
         }

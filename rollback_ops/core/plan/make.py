@@ -8,8 +8,9 @@ known. Several hosts go to one release that all of them have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from rollback_ops.core.model import Live, Survey
@@ -35,7 +36,7 @@ class HostPlan:
     forward: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """``eligible``: the target, and what could be chosen in its place; empty where a release was asked for."""
 
@@ -54,7 +55,16 @@ class Plan:
 
     def target_on(self, host: str) -> str:
         """Return the name that the target has on a host."""
-        return next((each.target for each in self.hosts if each.host == host), self.target)
+        found = self.on(host)
+        return found.target if found else self.target
+
+    def on(self, host: str) -> HostPlan | None:
+        """Return what will happen on a host. There may be thousands, and each is looked up several times."""
+        return self._by_name.get(host)
+
+    @cached_property
+    def _by_name(self) -> dict[str, HostPlan]:
+        return {each.host: each for each in reversed(self.hosts)}
 
     def with_action(self, action: str) -> tuple[HostPlan, ...]:
         return tuple(host for host in self.hosts if host.action == action)
@@ -101,10 +111,11 @@ def _plan(
     choice = Candidates(fit, selection, broken, spell)
     if isinstance(target := choice.target(), Refusal):
         return target
+    names = {survey.host for survey in meant}
     return Plan(
         target=target,
         revision=next((r.revision for s in fit if (r := s.release(target)) and r.revision), ""),
-        hosts=tuple(_host_plan(s, target, meant, unfit, choice) for s in surveys),
+        hosts=tuple(_host_plan(s, target, names, unfit, choice) for s in surveys),
         rejected=tuple(r for r in choice.rejected() if r.release != target),
         warnings=(*_warnings(fit, target, selection), *choice.doubts(target)),
         eligible=choice.eligible,
@@ -157,9 +168,9 @@ def way_back(surveys: Sequence[Survey], origins: Mapping[str, str], why: str) ->
 
 
 def _host_plan(
-    survey: Survey, target: str, meant: Sequence[Survey], unfit: Mapping[str, str], choice: Candidates
+    survey: Survey, target: str, meant: Collection[str], unfit: Mapping[str, str], choice: Candidates
 ) -> HostPlan:
-    if survey not in meant:
+    if survey.host not in meant:
         return HostPlan(survey.host, survey.live, "leave", target, f"it runs {live_name(survey) or survey.live.state}")
     if survey.host in unfit:
         return HostPlan(survey.host, survey.live, "exclude", target, unfit[survey.host])

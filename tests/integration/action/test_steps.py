@@ -21,6 +21,8 @@ INPUTS = {
 }
 COMMANDS = (
     "rollback",
+    "shards",
+    "merge",
     "list",
     "check",
     "verify",

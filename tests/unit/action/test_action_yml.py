@@ -31,14 +31,15 @@ ACTION = yaml.safe_load((PROJECT / "action.yml").read_text())
 INPUTS = [
     "environment", "command", "service", "group", "release", "backup", "reason", "bad", "approved", "emergency",
     "dry-run", "if-current", "region", "exclude-region", "wait", "ignore-deploy-lock", "trigger", "for", "lift",
-    "revision", "since", "rehearse", "at", "not-after", "config", "ssh-key", "ssh-key-passphrase", "ssh-certificate",
+    "revision", "since", "rehearse", "at", "not-after", "size", "plan", "shard", "records", "config",
+    "ssh-key", "ssh-key-passphrase", "ssh-certificate",
     "known-hosts",
     "webhook-url", "webhook-format", "metrics-token", "token", "record-deployment", "upload-artifact", "artifact-name",
     "python-path",
 ]  # fmt: skip
 OUTPUTS = [
     "outcome", "exit-code", "from", "to", "rolled-back", "decision", "deployment-id", "deployment-url",
-    "record", "artifact-url", "duration-seconds",
+    "record", "artifact-url", "duration-seconds", "unhealthy", "canary", "rest", "max-parallel",
 ]  # fmt: skip
 # What the action's own steps need, and the program does not.
 OF_THE_STEPS = {"command", "upload-artifact", "artifact-name", "python-path"}
@@ -93,6 +94,7 @@ def test_every_step_gives_an_input_the_same_variable() -> None:
 def test_the_program_understands_the_variable_of_each_input(name: str) -> None:
     words = {"trigger": "log-error", "webhook-format": "teams", "wait": "2m", "for": "2m", "approved": "a" * 12}
     words |= {"since": "2026-11-27T10:00:00Z", "rehearse": "7d"}
+    words |= {"size": "2", "shard": "2"}
     words |= dict.fromkeys(("bad", "emergency", "dry-run", "lift", "ignore-deploy-lock", "record-deployment"), "true")
     value = words.get(name, "x")
     asked, base = {variable_of(name): value}, {"ROLLBACK_ENVIRONMENT": "prod"}
