@@ -119,7 +119,9 @@ class SshTransport:
             self.close()
             raise
         if transport is None:
-            raise AssertionError("a route has at least one hop")
+            # The time for the login was over just as it succeeded.
+            self.close()
+            raise HostUnreachable(f"{self._name}: the connection was closed right after the login")
         return transport
 
     def _start(
