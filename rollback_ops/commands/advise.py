@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.run import fleet_of, spec_of
@@ -21,6 +21,8 @@ from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.record import EvidenceRecord
 from rollback_ops.core.run import RunState
+from rollback_ops.core.suggestion import Fact, Suggestion, facts_of
+from rollback_ops.core.summary import evidence_summary
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.core.templates import Template, templates
 from rollback_ops.engine.fleet import Fleet
@@ -39,7 +41,8 @@ _MOST_TEMPLATES = 20
 class Advised:
     """The result of ``advise``. ``live`` is the release in question, ``decision`` what a rollback would do.
 
-    ``command`` rolls back as advised; empty where nothing calls for it, or it cannot be done.
+    ``command`` rolls back as advised; empty where nothing calls for it, or it cannot be done. ``suggestion`` is a
+    language model's text, which nothing reads. None without one: ``no_suggestion`` says why, where one was asked for.
     """
 
     environment: str
@@ -53,6 +56,8 @@ class Advised:
     commits: Commits
     lost: Mapping[str, RollbackOpsError] = field(default_factory=dict)
     command: str = ""
+    suggestion: Suggestion | None = None
+    no_suggestion: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -76,8 +81,9 @@ def advise(context: Context, progress: Progress, cancellation: Cancellation) -> 
         evidence = look_at_metrics(spec.metrics, deployed, world(spec, fleet)) if state.surveys else ()
         lines = [context.redact(line) for lines in fleet.logs(state.surveys).values() for line in lines]
         decision = choose(spec, fleet, list(state.surveys.values()), {})
+    # From here on nothing is decided: what a model says comes after it.
     advice = by_the_matrix(_observed(spec, fleet, state, deployed, evidence, lines))
-    return Advised(
+    found = Advised(
         environment=spec.info.environment,
         service=spec.info.service,
         live=deployed.newest,
@@ -90,6 +96,38 @@ def advise(context: Context, progress: Progress, cancellation: Cancellation) -> 
         lost=state.lost,
         command=_command(context, advice, decision),
     )
+    return _with_suggestion(context, found, cancellation)
+
+
+def _with_suggestion(context: Context, found: Advised, cancellation: Cancellation) -> Advised:
+    """Ask the language model of the settings, if there is one. Adds its text, or why there is none."""
+    advisor = context.job.advisor
+    if advisor is None:
+        return found
+    from rollback_ops.integrations.advisor import suggest
+
+    said = suggest(
+        advisor.url, advisor.model, context.secrets.advisor_key, found.advice.decision, _facts(context, found),
+        cancellation,
+    )  # fmt: skip
+    return replace(found, no_suggestion=said) if isinstance(said, str) else replace(found, suggestion=said)
+
+
+def _facts(context: Context, found: Advised) -> Sequence[Fact]:
+    """Return what a model is told: results of checks, numbers, titles of commits, templates of log lines. Redacted."""
+    checks = [
+        f"{host}: {check.name}: {check.finding.verdict}: {check.finding.detail}"
+        for host, each in found.found.items()
+        for check in each.checks
+    ]
+    parts = (
+        ("rule", [rule.says for rule in found.advice.rules if rule.holds]),
+        ("metric", list(map(evidence_summary, found.evidence))),
+        ("title", [commit.title for commit in found.commits.first]),
+        ("log", [f"{each.count} lines: {each.text}" for each in found.logs]),
+        ("check", checks),
+    )
+    return facts_of(parts, context.redact)
 
 
 def _observed(

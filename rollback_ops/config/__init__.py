@@ -1,6 +1,7 @@
 """Settings of rollback.toml and the ``ROLLBACK_*`` variables. ``schema`` has the keys, ``load`` reads the file."""
 
 from rollback_ops.config.schema import (
+    Advisor,
     AskedCheck,
     Check,
     CommandCheck,
@@ -24,6 +25,7 @@ from rollback_ops.config.schema import (
 )
 
 __all__ = [
+    "Advisor",
     "AskedCheck",
     "Check",
     "CommandCheck",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from rollback_ops.config import (
+    Advisor,
     Check,
     CommandCheck,
     Environment,
@@ -51,6 +52,7 @@ class Job:
     hosts: tuple[str, ...]
     excluded: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    advisor: Advisor | None = None
 
     @property
     def about(self) -> ServiceId:
@@ -83,6 +85,7 @@ def resolve(settings: Settings, request: Request) -> Job:
         _hosts(environment, service_name, request, excluded),
         excluded,
         tuple(name for name, group in settings.groups.items() if service_name in group.services),
+        settings.advisor,
     )
 
 

@@ -23,6 +23,7 @@ from rollback_ops.config.types import (
     LinePatterns,
     LogFile,
     MigrationPattern,
+    ModelName,
     Name,
     PageUrl,
     PathInRelease,
@@ -34,6 +35,7 @@ from rollback_ops.config.types import (
     Root,
     Seconds,
     SecretPattern,
+    SecureUrl,
     Trusted,
     Units,
 )
@@ -558,9 +560,17 @@ class Group(Section):
         return self
 
 
+class Advisor(Section):
+    """A language model that ``advise`` asks for a text, after its decision. ``url`` is what ends before ``/chat``."""
+
+    url: SecureUrl
+    model: ModelName
+
+
 class Settings(Section):
-    """The whole file: services, groups of services, and environments by name."""
+    """The whole file: services, groups of services, and environments by name. ``advisor``: None asks no model."""
 
     services: dict[Name, Service] = {}
     groups: dict[Name, Group] = {}
     environments: dict[Name, Environment] = {}
+    advisor: Advisor | None = None

@@ -14,6 +14,7 @@ _VARIABLES = {
     "known_hosts": "ROLLBACK_KNOWN_HOSTS",
     "webhook_url": "ROLLBACK_WEBHOOK_URL",
     "metrics_token": "ROLLBACK_METRICS_TOKEN",
+    "advisor_key": "ROLLBACK_ADVISOR_KEY",
     "token": "GITHUB_TOKEN",
 }
 
@@ -31,6 +32,7 @@ class Secrets:
     known_hosts: SecretStr | None = None
     webhook_url: SecretStr | None = None
     metrics_token: SecretStr | None = None
+    advisor_key: SecretStr | None = None
     token: SecretStr | None = None
 
     @classmethod
@@ -49,7 +51,14 @@ class Secrets:
 
         Host keys and certificates are public.
         """
-        hidden = (self.ssh_key, self.ssh_key_passphrase, self.webhook_url, self.metrics_token, self.token)
+        hidden = (
+            self.ssh_key,
+            self.ssh_key_passphrase,
+            self.webhook_url,
+            self.metrics_token,
+            self.advisor_key,
+            self.token,
+        )
         whole = [each.get_secret_value() for each in hidden if each]
         address = self.webhook_url.get_secret_value() if self.webhook_url else ""
         path = address.strip().partition("://")[2].partition("/")[2]

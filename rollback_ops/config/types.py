@@ -188,6 +188,14 @@ Project = Annotated[
     str, _shape(r"[a-z0-9][a-z0-9_-]*", "should be lower-case letters, digits, dashes and underscores", "environment")
 ]
 PageUrl = Annotated[str, _shape(_URL, _URL_WORDS, "environment")]
+SecureUrl = Annotated[
+    str,
+    _shape(
+        rf"https://{_HOST}(?::{_PORT})?(?:/[!-~]*)?",
+        "should be an https URL like https://models.example.org/v1 (no user, no spaces)",
+    ),
+]
+ModelName = Annotated[str, _shape(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}", "should be the name of a model")]
 CheckUrl = Annotated[str, _shape(_URL, _URL_WORDS, *_FOR_CHECKS)]
 _ENDPOINT_WORDS = "should be host:port, like localhost:5432 or [::1]:5432, or the path of a socket, like /run/db.sock"
 Endpoint = Annotated[str, _shape(rf"{_HOST}:{_PORT}|(?:/[A-Za-z0-9._@+=:,-]+)+", _ENDPOINT_WORDS, *_FOR_CHECKS)]

@@ -203,6 +203,7 @@ SECTIONS: dict[str, type[schema.Section]] = {
     "`[services.NAME.schema]`": schema.Schema,
     "`[services.NAME.notify]`": schema.Notify,
     "`[groups.NAME]`": schema.Group,
+    "`[advisor]`": schema.Advisor,
     "`[environments.NAME]`": schema.Environment,
     "`[environments.NAME.regions.REGION]`": schema.Region,
     "`[environments.NAME.strategy]`": schema.Strategy,

@@ -9,6 +9,7 @@ from rollback_ops.cli.output import text
 from rollback_ops.cli.output.text import Line, Style
 from rollback_ops.core.advice import CALLS_FOR_ROLLBACK, ONLY_PEOPLE_KNOW
 from rollback_ops.core.plan import Plan
+from rollback_ops.core.text import one_line
 
 if TYPE_CHECKING:
     from rollback_ops.commands.advise import Advised
@@ -41,6 +42,7 @@ def lines(found: Advised) -> Iterator[Line]:
     yield Line("  only a person can know:", "faint")
     yield from (Line(f"    {each}", "faint") for each in ONLY_PEOPLE_KNOW)
     yield from _seen(found)
+    yield from _suggested(found)
 
 
 def _rule(rule: Rule) -> Iterator[Line]:
@@ -59,3 +61,14 @@ def _seen(found: Advised) -> Iterator[Line]:
     if found.logs:
         yield Line("  the last log lines, by template:")
         yield from (Line(f"    {each.count} ×  {each.text}", "faint") for each in found.logs[:_MOST])
+
+
+def _suggested(found: Advised) -> Iterator[Line]:
+    """Show the text of the language model as what it is. Nothing reads it."""
+    if found.no_suggestion:
+        yield Line(f"  no suggestion of the language model: {found.no_suggestion}", "faint")
+    if found.suggestion:
+        yield Line("  suggestion of a language model, which decides nothing and may be wrong:", "faint")
+        yield Line(f"    {one_line(found.suggestion.summary, spaces=True)}", "faint")
+        for cause in found.suggestion.causes:
+            yield Line(f"    - {one_line(cause.text, spaces=True)} ({', '.join(cause.facts)})", "faint")

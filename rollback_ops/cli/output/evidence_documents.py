@@ -37,6 +37,8 @@ def advice(found: Advised) -> Document:
         "logs": [asdict(each) for each in found.logs],
         "commits": asdict(found.commits),
         "unreachable": unreachable(found.lost),
+        **({"suggestion": found.suggestion.model_dump(mode="json")} if found.suggestion else {}),
+        **({"no_suggestion": found.no_suggestion} if found.no_suggestion else {}),
     }
 
 

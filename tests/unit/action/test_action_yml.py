@@ -34,7 +34,8 @@ INPUTS = [
     "revision", "since", "rehearse", "at", "not-after", "size", "plan", "shard", "records", "config",
     "ssh-key", "ssh-key-passphrase", "ssh-certificate",
     "known-hosts",
-    "webhook-url", "webhook-format", "metrics-token", "token", "record-deployment", "upload-artifact", "artifact-name",
+    "webhook-url", "webhook-format", "metrics-token", "advisor-key", "token",
+    "record-deployment", "upload-artifact", "artifact-name",
     "python-path",
 ]  # fmt: skip
 OUTPUTS = [

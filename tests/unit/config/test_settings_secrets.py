@@ -17,6 +17,7 @@ ENVIRON = {
     "ROLLBACK_KNOWN_HOSTS": "bot1 ssh-ed25519 AAAAC3Nza",
     "ROLLBACK_WEBHOOK_URL": "https://hooks.example.org/T0/B0",
     "ROLLBACK_METRICS_TOKEN": "glsa_abcdef",
+    "ROLLBACK_ADVISOR_KEY": "sk-abcdef",
     "GITHUB_TOKEN": "ghs_abcdef",
 }
 
