@@ -16,7 +16,7 @@ from rollback_ops.core.model import HostCommand, ServiceState, Survey
 from rollback_ops.core.order import Order, Ranking, live_at
 from rollback_ops.core.record import CountRecord, EvidenceRecord
 from rollback_ops.core.versions import Versions
-from rollback_ops.engine.analysis.judge import Judge, judge
+from rollback_ops.engine.analysis.judge import ENOUGH_TICKS, Judge, judge
 from rollback_ops.engine.analysis.series import Histogram, Series, counts, increases
 from rollback_ops.engine.analysis.values import Count, Judgement, Rules, Tick
 
@@ -327,7 +327,7 @@ def _evidence(name: str, check: MetricCheck, rules: Rules, meter: _Meter, second
         source=check.source,
         baseline=check.baseline,
         verdict=found.verdict,
-        detail=_words(found, meter.trouble, meter.slower_than),
+        detail=_words(found, rules, meter.trouble, meter.slower_than),
         alpha=rules.alpha,
         needed=found.needed,
         e_worse=float(f"{found.e_worse:.4g}"),
@@ -341,7 +341,7 @@ def _evidence(name: str, check: MetricCheck, rules: Rules, meter: _Meter, second
     )
 
 
-def _words(found: Judgement, trouble: str, slower_than: float | None) -> str:
+def _words(found: Judgement, rules: Rules, trouble: str, slower_than: float | None) -> str:
     """Say what was compared and, when undecided, what a decision needs."""
     bad = "bad" if slower_than is None else f"slower than {slower_than:g} s"
     compared = f"{_share(found.new, bad)} now, {_share(found.old, bad)} of the old release"
@@ -351,6 +351,10 @@ def _words(found: Judgement, trouble: str, slower_than: float | None) -> str:
         return f"undecided: {trouble}"
     if not found.new.total:
         return "undecided: nothing was counted; it takes traffic"
+    worse = found.e_worse >= found.needed and (found.new.rate or 0.0) > rules.floor
+    if worse or found.e_not_worse >= found.needed:
+        ticks = f"it takes {ENOUGH_TICKS} ticks to show how much bad events vary"
+        return f"undecided: {compared}; the old release was counted for too short a time: {ticks}"
     strength = f"evidence {found.e_worse:.3g} that it is worse, {found.e_not_worse:.3g} that it is not"
     return f"undecided: {compared}; {strength}; it takes {found.needed:g}: more traffic or a longer window"
 

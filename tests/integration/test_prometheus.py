@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -21,8 +16,9 @@ from rollback_ops.engine.analysis.series import Series
 from rollback_ops.engine.metrics import Deployed, World, watch_metrics
 from rollback_ops.integrations.prometheus import samples
 from tests.support.lab.ground import wait_until
+from tests.support.prometheus import needs_prometheus, prometheus
 
-pytestmark = pytest.mark.skipif(not shutil.which("prometheus"), reason="needs Debian's prometheus")
+pytestmark = needs_prometheus
 
 
 class Service(ThreadingHTTPServer):
@@ -57,31 +53,6 @@ class _Page(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@contextmanager
-def prometheus(service: Service, directory: Path) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    target = f"127.0.0.1:{service.server_address[1]}"
-    scrape = f"{{job_name: bot, static_configs: [{{targets: ['{target}']}}]}}"
-    (directory / "prometheus.yml").write_text(f"global: {{scrape_interval: 1s}}\nscrape_configs: [{scrape}]\n")
-    with (directory / "log").open("w") as log:
-        running = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={directory}/prometheus.yml",
-                f"--storage.tsdb.path={directory}/data",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            running.kill()
-            running.wait()
-
-
 def fetch(check: MetricCheck, query: str, seconds: float) -> Series:
     return samples(check.url, query, seconds, None, check.timeout)
 
@@ -95,7 +66,7 @@ def judged(check: MetricCheck, since: float) -> EvidenceRecord:
 def test_a_bad_release_is_seen_in_a_real_prometheus_and_a_healthy_one_with_trouble_is_not(tmp_path: Path) -> None:
     service = Service()
     threading.Thread(target=service.serve_forever, daemon=True).start()
-    with prometheus(service, tmp_path) as url:
+    with prometheus(f"127.0.0.1:{service.server_address[1]}", tmp_path) as url:
         check = MetricCheck(
             kind="metric",
             source="prometheus",

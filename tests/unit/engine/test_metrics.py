@@ -224,6 +224,12 @@ def test_the_hour_before_begins_with_the_release_before() -> None:
     assert found.old.bad / found.old.total == pytest.approx(0.005, rel=0.05)
 
 
+def test_a_release_before_that_was_live_for_a_moment_is_too_little_to_compare_with() -> None:
+    """A baseline with a deployment in it: the hour before begins with the release before."""
+    found = Clock(series=scraped(steady)).watch(STORED, {"h1": "b3"}, before=LIVE - 60)
+    assert (found.verdict, "too short" in found.detail) == ("undecided", True)
+
+
 def test_a_query_has_the_name_of_each_release_where_they_are_compared() -> None:
     asked = []
 
