@@ -67,7 +67,7 @@ def with_failures(deployments: Iterable[PastDeployment], records: Iterable[Recor
     found = sorted(deployments, key=lambda each: each.at)
     failed: set[int] = set()
     for record in records:
-        if not record.rolled_back or record.trigger == "drill":
+        if not record.rolled_back or record.trigger == "drill" or record.drill:
             continue
         at, revision = datetime.fromisoformat(record.started_at).timestamp(), record.from_.revision or ""
         before = [n for n, each in enumerate(found) if each.at <= at and _same(each.revision, revision)]

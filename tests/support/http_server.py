@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import threading
@@ -38,7 +39,7 @@ class Server:
             if self._tls:
                 connection = self._tls.wrap_socket(connection, server_side=True)
                 self._open.append(connection)
-            self.heard.append(connection.recv(65536))
+            self.heard.append(_request(connection))
             self._talk(connection)
             connection.close()
 
@@ -47,6 +48,20 @@ class Server:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
+
+
+def _request(connection: socket.socket) -> bytes:
+    """Return what a client sent first: of a POST, all of it. What is left unread resets the connection at its end."""
+    heard = connection.recv(65536)
+    while heard.startswith(b"POST ") and _is_cut(heard) and (more := connection.recv(65536)):
+        heard += more
+    return heard
+
+
+def _is_cut(heard: bytes) -> bool:
+    head, end, body = heard.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)^content-length: *(\d+)", head, re.MULTILINE)
+    return not end or (length is not None and len(body) < int(length[1]))
 
 
 @contextmanager
