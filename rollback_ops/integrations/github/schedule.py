@@ -7,6 +7,7 @@ long. An entry is no deployment of a release: it never gets the state ``success`
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,10 @@ _STATES: Mapping[NoteKind, str] = {
 }
 _NOTE = re.compile(rf"({'|'.join(_STATES)}) by (\S*?)(?:: (.*))?", re.DOTALL)
 _MOST_PAGES = 3
+# Seconds for an answer. No service is down while entries are read.
+_PATIENCE = 20
+# Seconds for which an entry is told of after it is over.
+_SHOWN_FOR = 7 * 86400.0
 _UNPROCESSABLE = 422
 
 
@@ -38,7 +43,7 @@ class GitHubSchedule:
     """The entries of one repository; with an ``environment``, only those of that one. For one thread at a time."""
 
     def __init__(self, repository: Repository, redact: Redactor, environment: str = "") -> None:
-        self._api = Api(repository, redact)
+        self._api = Api(repository, redact, _PATIENCE)
         self._sha = repository.sha
         self._redact = redact
         self._environment = environment
@@ -51,11 +56,15 @@ class GitHubSchedule:
         self.note(asked, note_of("added", asked.by))
 
     def entries(self) -> list[Entry]:
-        """Return the entries, oldest first. Deployments that are none of ours are left out."""
+        """Return the entries, oldest first. Deployments that are none of ours are left out, and what is long over.
+
+        Each entry costs a request: the workflow asks every few minutes, and GitHub counts requests.
+        """
+        recent = time.time() - _SHOWN_FOR
         found: list[ScheduledRollback] = []
         for page in range(1, _MOST_PAGES + 1):
             deployments = self._api.deployments(page=page, task=TASK, environment=self._environment)
-            found += filter(None, map(self._read, deployments))
+            found += [asked for each in deployments if (asked := self._read(each)) and asked.until > recent]
             if len(deployments) < PAGE:
                 break
         return [self.again(asked) for asked in sorted(found, key=lambda asked: asked.at)]

@@ -17,6 +17,7 @@ from rollback_ops.commands.schedule import Carried, Ran, Stores, add, cancel, en
 from rollback_ops.config.request import Options
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Refused
+from rollback_ops.core.run import rfc3339
 from rollback_ops.core.schedule import Entry, claim
 from rollback_ops.core.tasks import Cancellation
 from tests.support.command import RollbackOps
@@ -30,7 +31,7 @@ from tests.support.workflow import REVISIONS, variables
 
 Where = Literal["github", "journal"]
 THREE = {"b1": "healthy", "b2": "healthy", "b3": "healthy"}
-LATER = timedelta(hours=2)
+LATER, DAY = timedelta(hours=2), timedelta(days=1)
 
 
 @dataclass
@@ -62,8 +63,8 @@ class Office:
         return Stores(settings, self.environ, Options(local=True), secrets, in_journals=self.where == "journal")
 
     def plan(self, **typed: Any) -> Entry:
-        """Plan a rollback for in an hour."""
-        at = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        """Plan a rollback for in twenty minutes. It is due before a run that claimed it now would be given up."""
+        at = (datetime.now(UTC) + timedelta(minutes=20)).isoformat()
         stores = self.stores()
         options = Options(environment="prod", local=True, reason="the promotion ends", **{"at": at, **typed})
         settings = load_settings(str(self.folder / "rollback.toml"), self.environ)
@@ -74,11 +75,11 @@ class Office:
         ended = RollbackOps(self.folder)("rollback", "prod", "--local", "--reason", "it is slow", *typed.get("to", ()))
         assert ended.code == 0, ended.err
 
-    def run(self, late: timedelta = timedelta(hours=1, minutes=5)) -> Ran:
+    def run(self, late: timedelta = timedelta(minutes=25)) -> Ran:
         """``schedule run``, so much later."""
         return run_due(self.stores(), Listener(), Cancellation(), lambda: datetime.now(UTC) + late)
 
-    def only(self, late: timedelta = timedelta(hours=1, minutes=5)) -> Carried:
+    def only(self, late: timedelta = timedelta(minutes=25)) -> Carried:
         (carried,) = self.run(late).carried
         return carried
 
@@ -286,6 +287,25 @@ def test_deployments_that_are_no_entries_are_left_alone(office: Office, payload:
     deployment["payload"] = {**deployment["payload"], **payload} if payload else {}
     ran = office.run()
     assert (ran.carried, ran.lost, office.live) == ([], {}, "b3")
+
+
+def test_an_answer_of_github_that_is_lost_makes_no_second_entry(office: Office) -> None:
+    office.where = "github"
+    office.api.is_in_trouble("lost answer", "(?i)post .*/deployments$", times=1)
+    office.plan()
+    assert len(office.api.repository.deployments) == 1
+    assert office.state == "added"
+
+
+def test_what_is_long_over_costs_no_request(office: Office) -> None:
+    office.where = "github"
+    office.plan()
+    (deployment,) = office.api.repository.deployments
+    over = {"at": rfc3339(datetime.now(UTC) - 9 * DAY), "not_after": rfc3339(datetime.now(UTC) - 8 * DAY)}
+    deployment["payload"] = {**deployment["payload"], **over}
+    asked = len(office.api.asked("statuses"))
+    assert (office.run().carried, entries(office.stores()).entries) == ([], [])
+    assert len(office.api.asked("statuses")) == asked
 
 
 def test_what_could_not_be_rolled_back_now_is_not_planned(office: Office) -> None:
