@@ -1,0 +1,199 @@
+"""The commands that change what is live, or say what a release is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rollback_ops.cli.opening import is_of_group, opened, options_of
+from rollback_ops.cli.options import HOSTS, OF_A_GROUP, WHERE, Typed, takes
+from rollback_ops.cli.root import app
+from rollback_ops.cli.session import Session
+from rollback_ops.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from rollback_ops.commands.schedule import Stores
+
+_OF_A_SCHEDULE = ("of_env", "only_env", "service", "local", "local_store", "json", "config")
+
+
+def _change(session: Session, typed: Typed, *, resume: bool = False, pins: bool = False) -> None:
+    if not resume and is_of_group(session, typed):
+        from rollback_ops.cli import groups
+
+        if typed.pinned or typed.shard or session.environ.get("ROLLBACK_SHARD"):
+            raise UsageError("--plan and --shard are of one service, and not of a group", "Use --service.")
+        groups.run(session, typed, options_of(typed), "rollback")
+    context = opened(session, typed, resume=resume, change=True, pins=pins)
+    from rollback_ops.cli import show
+    from rollback_ops.cli.output import text
+    from rollback_ops.cli.output.terminal import TerminalProgress
+    from rollback_ops.commands.rollback import rollback as run
+
+    with session.listening() as cancellation:
+        with TerminalProgress(session.console) as progress:
+            result = run(context, progress, cancellation)
+        show.run(session, result, text.result, file=context.request.record, as_json=typed.json)
+
+
+@app.command()
+@takes("env", "service", "group", "backup", "reason", "bad", "approved", "emergency", "dry_run", "if_current",
+       "ignore_schema", "wait", "ignore_deploy_lock", *WHERE, "trigger", "pinned", "shard", "so_far", "json",
+       "record", "config")  # fmt: skip
+def rollback(session: Session, typed: Typed) -> None:
+    """Go back to the last known good release, and verify it."""
+    _change(session, typed, pins=True)
+
+
+@app.command()
+@takes("env", "service", "reason", "ignore_schema", "wait", "ignore_deploy_lock", *WHERE, "json", "record", "config")
+def resume(session: Session, typed: Typed) -> None:
+    """Finish a rollback that was interrupted, or its other waves."""
+    _change(session, typed, resume=True)
+
+
+@app.command()
+@takes("env", "service", "backup", "reason", "bad", "ignore_schema", "wait", "ignore_deploy_lock", *WHERE, "trigger",
+       "size", "plan", "json", "config")  # fmt: skip
+def shards(session: Session, typed: Typed) -> None:
+    """Plan a rollback of very many hosts, and divide it into the jobs of a matrix. Changes nothing."""
+    context = opened(session, typed, change=True)
+    from rollback_ops.cli import show
+    from rollback_ops.cli.output.terminal import TerminalProgress
+    from rollback_ops.commands.shards import shards as run
+
+    with session.listening() as cancellation:
+        show.shards(session, run(context, TerminalProgress(session.console, quiet=True), cancellation))
+
+
+@app.command()
+@takes("records", "plan", "json", "record", "config")
+def merge(session: Session, typed: Typed) -> None:
+    """Make one record of the records of all shards, and tell it once. Contacts no host."""
+    from rollback_ops.cli import show
+    from rollback_ops.cli.output import text
+    from rollback_ops.commands.context import load_settings
+    from rollback_ops.commands.merge import merge as run
+
+    settings = load_settings(typed.config, session.environ)
+    merged = run(options_of(typed), settings, session.environ, session.secrets)
+    session.redactor = merged.redact
+    show.run(session, merged.result, text.result, file=merged.file, as_json=typed.json)
+
+
+@app.command()
+@takes("env", "deployed_at", *OF_A_GROUP[1:])
+def verify(session: Session, typed: Typed) -> None:
+    """Check the live release, and mark it good or bad."""
+    if is_of_group(session, typed):
+        from rollback_ops.cli import groups
+
+        groups.verified(session, typed, options_of(typed))
+    context = opened(session, typed)
+    from rollback_ops.cli import show
+    from rollback_ops.commands.verify import verify as run
+
+    with session.listening() as cancellation:
+        show.verified(session, run(context, cancellation), as_json=typed.json)
+
+
+@app.command()
+@takes("env", "release", "opinion", "reason", *HOSTS)
+def mark(session: Session, typed: Typed) -> None:
+    """Mark a release good or bad, or clear its mark. A rollback never chooses a bad one by itself."""
+    if typed.release is None or typed.opinion is None:
+        raise UsageError("name the release, and good, bad or clear", "rollback-ops mark ENV RELEASE bad --reason TEXT")
+    context = opened(session, typed, change=True)
+    from rollback_ops.cli import show
+    from rollback_ops.commands.mark import mark as run
+    from rollback_ops.core.tasks import Cancellation
+
+    marked = run(context, typed.release, typed.opinion.value, Cancellation())
+    show.marked(session, marked, as_json=typed.json)
+
+
+@app.command()
+@takes("env", "service", "times", "reason", *WHERE, "json", "record", "config")
+def drill(session: Session, typed: Typed) -> None:
+    """Roll back and forward again on purpose, and say how long it took. The live release stays the same."""
+    context = opened(session, typed, survey=False)
+    from rollback_ops.cli import show
+    from rollback_ops.cli.output.terminal import TerminalProgress
+    from rollback_ops.commands.drill import drill as run
+
+    with session.listening() as cancellation:
+        with TerminalProgress(session.console) as progress:
+            done = run(context, typed.times, progress, cancellation)
+        show.drills(session, done, file=context.request.record, as_json=typed.json)
+
+
+@app.group()
+def schedule() -> None:
+    """Plan a rollback for a time, and carry out what is due."""
+
+
+@schedule.command("add")
+@takes("env", "at", "not_after", "backup", "reason", "service", *WHERE, "local_store", "json", "config")
+def schedule_add(session: Session, typed: Typed) -> None:
+    """Plan a rollback. What it would do now is done at that time, and nothing else."""
+    context = opened(session, typed, change=True)
+    from rollback_ops.cli import show
+    from rollback_ops.commands.schedule import add
+    from rollback_ops.core.tasks import Cancellation
+
+    show.planned(session, add(context, _stores(session, typed), Cancellation()), as_json=typed.json)
+
+
+@schedule.command("list")
+@takes(*_OF_A_SCHEDULE)
+def schedule_list(session: Session, typed: Typed) -> None:
+    """Show the scheduled rollbacks, and what became of them."""
+    from rollback_ops.cli import show
+    from rollback_ops.commands.schedule import entries
+
+    show.schedule(session, entries(_stores(session, typed)), as_json=typed.json)
+
+
+@schedule.command("cancel")
+@takes("number", "only_env", "service", "local", "local_store", "json", "config")
+def schedule_cancel(session: Session, typed: Typed) -> None:
+    """Cancel a scheduled rollback."""
+    from rollback_ops.cli import show
+    from rollback_ops.commands.schedule import cancel
+    from rollback_ops.config.request import actor_of
+
+    entry = cancel(_stores(session, typed), typed.number or "", actor_of(session.environ))
+    show.planned(session, entry, as_json=typed.json)
+
+
+@schedule.command("run")
+@takes(*_OF_A_SCHEDULE)
+def schedule_run(session: Session, typed: Typed) -> None:
+    """Carry out what is due, after checking everything again."""
+    from rollback_ops.cli import show
+    from rollback_ops.cli.output.terminal import TerminalProgress
+    from rollback_ops.commands.schedule import run_due
+
+    with session.listening() as cancellation:
+        stores = _stores(session, typed)
+        with TerminalProgress(session.console) as progress:
+            ran = run_due(stores, progress, cancellation)
+        show.carried_out(session, ran, file=stores.record, as_json=typed.json)
+
+
+def _stores(session: Session, typed: Typed) -> Stores:
+    from rollback_ops.commands.context import load_settings
+    from rollback_ops.commands.schedule import Stores
+
+    settings = load_settings(typed.config, session.environ)
+    options = options_of(typed)
+    return Stores(settings, session.environ, options, session.secrets, in_journals=typed.local_store)
+
+
+@app.command(hidden=True)
+@takes()
+def finish(session: Session, _: Typed) -> None:
+    """Complete the record on GitHub at the end of a job whose rollback was killed."""
+    from rollback_ops.cli import show
+    from rollback_ops.commands.finish import finish as run
+
+    show.finished(session, run(session.environ, session.secrets))
