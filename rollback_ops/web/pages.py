@@ -23,12 +23,12 @@ _LONGEST = 600
 # Characters of a label inside a picture.
 _LABEL = 20
 _SIGNS = {"good": "✓", "bad": "✗", "warning": "!", "plain": "·"}
-INSTALL = "pip install 'rollback-ops[dashboard]'"
+INSTALL = "pip install '.[dashboard]'"
 
 
 def libraries_missing() -> UsageError:
     """Return the error of a Python that lacks the libraries of the dashboard."""
-    return UsageError("the dashboard needs libraries that are not installed", f"Run {INSTALL}.")
+    return UsageError("the dashboard needs libraries that are not installed", f"Run {INSTALL} in a clone of rollback-ops, with the pip of its environment (docs/dashboard.md).")
 
 
 class Pages:

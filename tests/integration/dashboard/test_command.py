@@ -169,4 +169,4 @@ def test_without_the_libraries_it_says_how_to_install_them(tmp_path: Path) -> No
         [sys.executable, "-c", code, "dashboard"], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False
     )
     assert (done.returncode, done.stdout) == (64, "")
-    assert "pip install 'rollback-ops[dashboard]'" in done.stderr
+    assert "pip install '.[dashboard]'" in done.stderr
