@@ -127,7 +127,7 @@ class Typed:
     )
     number: str | None = _argument("ID", help="The scheduled rollback; `schedule list` shows it.", required=True)
     local_store: bool = _flag(
-        "--local-store", help="Keep it in the journal of the first host, not on GitHub.", default=False
+        "--local-store", help="Use the journal of the first host, not GitHub.", default=False
     )
     revision: str | None = _option("--revision", metavar="SHA", help="The commit that is to be deployed.")
     to_deploy: str | None = _option("--release", metavar="NAME", help="The release that is to be deployed.")
