@@ -11,7 +11,6 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "rollback": 'rollback-ops rollback prod --reason "logins fail since 14:05"',
         "resume": "rollback-ops resume prod",
         "schedule": 'rollback-ops schedule add prod --at 2026-12-24T03:00Z --reason "the promotion ends"',
-        "drill": "rollback-ops drill test --times 5",
         "shards": 'rollback-ops shards prod --size 100 --reason "logins fail"',
         "merge": "rollback-ops merge --plan rollback-plan.json records",
         "drill": "rollback-ops drill test --times 5",

@@ -28,7 +28,8 @@ INSTALL = "pip install '.[dashboard]'"
 
 def libraries_missing() -> UsageError:
     """Return the error of a Python that lacks the libraries of the dashboard."""
-    return UsageError("the dashboard needs libraries that are not installed", f"Run {INSTALL} in a clone of rollback-ops, with the pip of its environment (docs/dashboard.md).")
+    hint = f"Run {INSTALL} in a clone of rollback-ops, with the pip of its environment (docs/dashboard.md)."
+    return UsageError("the dashboard needs libraries that are not installed", hint)
 
 
 class Pages:
