@@ -1,0 +1,10 @@
+"""What all tables of rollback.toml have in common."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Section(BaseModel):
+    # Only the whole file is validated, so only its schema is built, when it is needed.
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
