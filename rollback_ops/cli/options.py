@@ -126,9 +126,7 @@ class Typed:
         "--max-drill-age", metavar="TIME", help="Fail when the last good drill is older: 30d."
     )
     number: str | None = _argument("ID", help="The scheduled rollback; `schedule list` shows it.", required=True)
-    local_store: bool = _flag(
-        "--local-store", help="Use the journal of the first host, not GitHub.", default=False
-    )
+    local_store: bool = _flag("--local-store", help="Use the journal of the first host, not GitHub.", default=False)
     revision: str | None = _option("--revision", metavar="SHA", help="The commit that is to be deployed.")
     to_deploy: str | None = _option("--release", metavar="NAME", help="The release that is to be deployed.")
     allow_bad: bool | None = _flag("--allow-bad", help="Let a release pass that is known to be bad.")
