@@ -1,4 +1,4 @@
-"""``advise``: collect the evidence, and apply the specification's decision matrix to it. Changes and marks nothing."""
+"""``advise``: collect the evidence, and apply the matrix of docs/decisions.md to it. Changes and marks nothing."""
 
 from __future__ import annotations
 

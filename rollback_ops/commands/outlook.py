@@ -179,7 +179,8 @@ def _ways(decision: Plan | NothingToDo | Refusal, surveys: Sequence[Survey], rev
         yield Readiness("target", False if surveys else None, why)
         return
     sealed = all(target and target.sealed for target in targets)
-    yield Readiness("seal", sealed, "its files are sealed" if sealed else "it is not sealed: nothing proves it whole")
+    unsealed = "it is not sealed, so nothing shows that its files are complete"
+    yield Readiness("seal", sealed, "its files are sealed" if sealed else unsealed)
 
 
 def _hosts(surveys: Sequence[Survey], lost: Mapping[str, RollbackOpsError]) -> Iterator[Readiness]:
@@ -191,7 +192,7 @@ def _hosts(surveys: Sequence[Survey], lost: Mapping[str, RollbackOpsError]) -> I
         yield Readiness("hosts", None, f"{named(lost)} could not be asked" if lost else "no host could be asked")
     else:
         yield Readiness(
-            "hosts", True, f"{named([survey.host for survey in surveys])}: nothing keeps them from changing"
+            "hosts", True, f"{named([survey.host for survey in surveys])}: nothing blocks a rollback"
         )
 
 

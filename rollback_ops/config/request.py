@@ -283,7 +283,7 @@ def moment(source: str, text: str) -> datetime:
         found = datetime.fromisoformat(text.strip())
         return found if found.tzinfo else found.replace(tzinfo=UTC)
     hint = "Give a day (2026-11-01), a time (2026-11-01T14:05Z), or how long ago (30d, 12h)."
-    raise UsageError(f"{source} = {quoted(text)} is no time", hint)
+    raise UsageError(f"{source} = {quoted(text)} is not a time", hint)
 
 
 def _deployed_at(source: str, text: str) -> float | None:

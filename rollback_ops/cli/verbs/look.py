@@ -83,7 +83,7 @@ def advise(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("env", "revision", *HOSTS)
 def outlook(session: Session, typed: Typed) -> None:
-    """Say how ready the way back is, and how often deployments failed. Forbids nothing."""
+    """Say whether a rollback is ready, and how often deployments failed. Forbids nothing."""
     context = opened(session, typed, dry_run=True)
     from rollback_ops.cli import show
     from rollback_ops.cli.output.terminal import TerminalProgress

@@ -21,7 +21,7 @@ def _change(session: Session, typed: Typed, *, resume: bool = False, pins: bool 
         from rollback_ops.cli import groups
 
         if typed.pinned or typed.shard or session.environ.get("ROLLBACK_SHARD"):
-            raise UsageError("--plan and --shard are of one service, and not of a group", "Use --service.")
+            raise UsageError("--plan and --shard are for one service, and --group names several", "Use --service.")
         groups.run(session, typed, options_of(typed), "rollback")
     context = opened(session, typed, resume=resume, change=True, pins=pins)
     from rollback_ops.cli import show
@@ -68,7 +68,7 @@ def shards(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("records", "plan", "json", "record", "config")
 def merge(session: Session, typed: Typed) -> None:
-    """Make one record of the records of all shards, and tell it once. Contacts no host."""
+    """Merge the records of all shards into one, and publish it once. Contacts no host."""
     from rollback_ops.cli import show
     from rollback_ops.cli.output import text
     from rollback_ops.commands.context import load_settings
@@ -134,7 +134,7 @@ def schedule() -> None:
 @schedule.command("add")
 @takes("env", "at", "not_after", "backup", "reason", "service", *WHERE, "local_store", "json", "config")
 def schedule_add(session: Session, typed: Typed) -> None:
-    """Plan a rollback. What it would do now is done at that time, and nothing else."""
+    """Plan a rollback. At that time it does what it would do now, or nothing."""
     context = opened(session, typed, change=True)
     from rollback_ops.cli import show
     from rollback_ops.commands.schedule import add
