@@ -191,9 +191,7 @@ def _hosts(surveys: Sequence[Survey], lost: Mapping[str, RollbackOpsError]) -> I
     elif lost or not surveys:
         yield Readiness("hosts", None, f"{named(lost)} could not be asked" if lost else "no host could be asked")
     else:
-        yield Readiness(
-            "hosts", True, f"{named([survey.host for survey in surveys])}: nothing blocks a rollback"
-        )
+        yield Readiness("hosts", True, f"{named([survey.host for survey in surveys])}: nothing blocks a rollback")
 
 
 def _schema(spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey], plan: Plan) -> Readiness:
