@@ -86,6 +86,10 @@ class Context:
         if self.permission and self.permission.refusal:
             raise self.permission.refusal
 
+    def refuse_dry_run(self) -> None:
+        """Raise ``UsageError`` where a dry run was asked of a command that has none: it would change hosts."""
+        refuse_dry_run(self.request)
+
     @cached_property
     def survey(self) -> Pending[str, Survey]:
         """The survey of the hosts. It begins when this is first read, and nobody waits for it here."""
@@ -138,6 +142,13 @@ class Context:
         """Close every connection. Never raises."""
         for host in self.hosts:
             host.close()
+
+
+def refuse_dry_run(request: Request) -> None:
+    """Raise ``UsageError`` where a dry run was asked of a command that has none."""
+    if request.dry_run:
+        hint = "Leave it out to change hosts. `rollback-ops check` says what a rollback would do."
+        raise UsageError("this command has no dry run, and --dry-run (ROLLBACK_DRY_RUN) asks for one", hint)
 
 
 def load_settings(config: str | None, environ: Mapping[str, str]) -> Settings:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import RunResult
 from rollback_ops.commands.run import fleet_of, publish, spec_of
-from rollback_ops.core.errors import Exit
+from rollback_ops.core.errors import Exit, UsageError
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.record import Record
 from rollback_ops.core.statistics import Statistics, statistics
@@ -38,8 +38,10 @@ class Drills:
 def drill(context: Context, times: int, progress: Progress, cancellation: Cancellation) -> Drills:
     """Drill so many times, with new connections each time. The first one that does not succeed is the last.
 
-    Raises ``Refused`` when the person who asks lacks the permission that the environment requires.
+    Raises ``UsageError`` for a dry run and for an emergency, and ``Refused`` when the person who asks lacks the
+    permission that the environment requires.
     """
+    _refuse_other_requests(context)
     context = replace(context, request=replace(context.request, trigger="drill"))
     context.check_permission()
     publisher = context.publisher(deployment=False)
@@ -54,3 +56,13 @@ def drill(context: Context, times: int, progress: Progress, cancellation: Cancel
             break
     result = publish(context, publisher, records[-1])
     return Drills((*records[:-1], result.record), result, times)
+
+
+def _refuse_other_requests(context: Context) -> None:
+    """Refuse what a drill cannot be: a variable of the workflow may say it to every command."""
+    context.refuse_dry_run()
+    if context.request.emergency:
+        raise UsageError(
+            "a drill is no emergency, which would break the lock of another run",
+            "Leave --emergency (ROLLBACK_EMERGENCY) out.",
+        )

@@ -47,6 +47,7 @@ class Removal:
 
 def install(context: Context, cancellation: Cancellation) -> Installation:
     """Install the break-glass program on every host."""
+    context.refuse_dry_run()
     program, hosts = program_for(context), {host.name: host for host in context.hosts}
     with context.closing():
         done = each(hosts, lambda name: hosts[name].install(program), _INSTALL_WITHIN, cancellation)
@@ -56,6 +57,7 @@ def install(context: Context, cancellation: Cancellation) -> Installation:
 
 def uninstall(context: Context, cancellation: Cancellation, *, purge: bool) -> Removal:
     """Remove the break-glass program from every host. ``purge`` also removes what runs have stored there."""
+    context.refuse_dry_run()
     program, hosts = program_for(context), {host.name: host for host in context.hosts}
     with context.closing():
         work = lambda name: hosts[name].uninstall(program, purge=purge)  # noqa: E731

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rollback_ops.commands.choice import choose
-from rollback_ops.commands.context import Context, open_context, repository_of
+from rollback_ops.commands.context import Context, open_context, refuse_dry_run, repository_of
 from rollback_ops.commands.result import SURVEY_WITHIN, RunResult, sort_answers
 from rollback_ops.commands.rollback import rollback
 from rollback_ops.commands.run import fleet_of, info_of, publish, selection_of, spec_of
 from rollback_ops.config import Settings
 from rollback_ops.config.moments import window
 from rollback_ops.config.reason import Reason
-from rollback_ops.config.request import Options
+from rollback_ops.config.request import Options, Request
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError, UsageError
 from rollback_ops.core.model import Survey
@@ -134,6 +134,12 @@ class Stores:
             return JournalSchedule(context.hosts[0], context.job.about)
         return self._on_github(context.job.environment_name, context.redact)
 
+    def refuse_dry_run(self) -> None:
+        """Raise ``UsageError`` for a dry run, which would end what is due without having done it."""
+        # It may name no environment: then all of them are meant.
+        options = replace(self._options, environment=self._options.environment or "all")
+        refuse_dry_run(Request.build(self._environ, options))
+
     def find(self) -> Iterator[Found]:
         """Yield all entries. Stores that cannot be read are in ``lost``."""
         for name, store in self._all():
@@ -185,6 +191,7 @@ def add(context: Context, stores: Stores, cancellation: Cancellation, now: Now =
     Raises ``UsageError`` for a bad time or reason, ``Refused`` where nothing could be rolled back now, a host cannot be
     reached, or the permission is missing.
     """
+    context.refuse_dry_run()
     request, job = context.request, context.job
     at, not_after = window(request.at, request.not_after, now())
     reason = context.redact(context.reason.text)
@@ -237,7 +244,11 @@ def cancel(stores: Stores, number: str, by: str) -> Entry:
 
 
 def run_due(stores: Stores, progress: Progress, cancellation: Cancellation, now: Now = _now) -> Ran:
-    """Carry out what is due. Everything is checked again, and what is no longer true changes nothing."""
+    """Carry out what is due. Everything is checked again, and what is no longer true changes nothing.
+
+    Raises ``UsageError`` for a dry run.
+    """
+    stores.refuse_dry_run()
     carried: list[Carried] = []
     left = 0
     for found in stores.find():
