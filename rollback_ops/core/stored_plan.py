@@ -24,6 +24,7 @@ _LONGEST = 48_000
 # Bytes of an unpacked plan: anybody who may write to a journal may have packed it.
 _LONGEST_UNPACKED = 4_000_000
 _BEGINNING = '{"event":"plan",'
+_NO_WAVES = Rollout(waves=(), shares=(), max_failures=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,10 @@ class StoredPlan:
         said = {key: value for key, value in asdict(self).items() if key not in ("id", "at")}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
+    def is_approved(self, given: str) -> bool:
+        """Return whether a hash, or its beginning, is that of this plan without its waves, as a preview prints it."""
+        return replace(self, rollout=_NO_WAVES).hash.startswith(given)
+
     def line(self) -> str:
         """Return the event for the journals. Empty for a plan that is too long to be stored, even when it is packed."""
         text = _event({**asdict(self), "hash": self.hash})
@@ -71,8 +76,7 @@ class StoredPlan:
 
 def plan_hash(about: ServiceId, plan: Plan, rollout: Rollout | None) -> str:
     """Return the hash of a plan, also of one without waves."""
-    none = Rollout(waves=(), shares=(), max_failures=0)
-    return stored("", about, "", plan, rollout or none).hash
+    return stored("", about, "", plan, rollout or _NO_WAVES).hash
 
 
 def approves(given: str, about: ServiceId, plan: Plan) -> bool:

@@ -119,7 +119,7 @@ def _plan(spec: RollbackSpec, fleet: Fleet, state: RunState, patience: Patience)
     surveys = list(state.surveys.values())
     journals = lambda: (line for lines in fleet.journals(state.surveys).values() for line in lines)  # noqa: E731
     selection = going_on(spec.selection, spec.info.about, surveys, state.lost, journals)
-    decision = _approved(spec, choose(replace(spec, selection=selection), fleet, surveys, {}))
+    decision = _approved(spec, state, choose(replace(spec, selection=selection), fleet, surveys, {}))
     state.decision = decision
     if isinstance(decision, NothingToDo) and selection.resume:
         state.decision = without_plan(fleet, state) or decision
@@ -132,10 +132,17 @@ def _plan(spec: RollbackSpec, fleet: Fleet, state: RunState, patience: Patience)
     return Attempt(plan) if isinstance(plan, Plan) and not state.info.dry_run else None
 
 
-def _approved(spec: RollbackSpec, decision: Plan | NothingToDo | Refusal) -> Plan | NothingToDo | Refusal:
-    """Refuse a plan that is not the approved one. Somebody has read what that one leaves and returns to."""
+def _approved(
+    spec: RollbackSpec, state: RunState, decision: Plan | NothingToDo | Refusal
+) -> Plan | NothingToDo | Refusal:
+    """Refuse a plan that is not the approved one. Somebody has read what that one leaves and returns to.
+
+    What goes on with a stored plan changes the hosts that are left: the stored plan is the approved one.
+    """
     info = spec.info
     if not (info.approved and isinstance(decision, Plan)) or approves(info.approved, info.about, decision):
+        return decision
+    if state.resumes and state.stored and state.stored.is_approved(info.approved):
         return decision
     why = f"the plan is not the approved one ({info.approved[:12]}): it goes to {decision.target}"
     hint = f"Look at `rollback-ops preview {info.environment}` again, and approve its hash."

@@ -13,11 +13,11 @@ from rollback_ops import checks
 from rollback_ops.config import Check, CommandCheck, Strategy, Verify
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import BadAnswer, ConnectionLost, HostUnreachable
-from rollback_ops.core.model import Hold, Note, ServiceState, StepReport, SwitchOrder, SwitchResult, Unit
-from rollback_ops.core.plan import Selection
+from rollback_ops.core.model import Hold, Note, ServiceId, ServiceState, StepReport, SwitchOrder, SwitchResult, Unit
+from rollback_ops.core.plan import Plan, Selection, make_plan
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import RunInfo
-from rollback_ops.core.stored_plan import read_plan
+from rollback_ops.core.stored_plan import plan_hash, read_plan
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.rollback import roll_back
@@ -80,10 +80,12 @@ class Stage:
         regions: Mapping[str, str] | None = None,
         dry_run: bool = False,
         wait: float | None = 0.0,
+        approved: str = "",
         **said: Any,
     ) -> Record:
         self.runs += 1
         info = RunInfo(f"run-{self.runs}", "bot", "prod", "standard", "manual", "logins fail", "alice", dry_run=dry_run)
+        info = replace(info, approved=approved)
         survey = tasks.begin(self.hosts, lambda name: self.hosts[name].survey())
         fleet = Fleet(list(self.hosts.values()), survey, self.listener, self.cancellation, 30.0)
         spec = RollbackSpec(
@@ -395,6 +397,17 @@ def test_another_runner_goes_on_with_the_stored_plan() -> None:
     assert [host for host, what, _ in stage.events if what == "reported verified"][:2] in (["h1", "h2"], ["h2", "h1"])
     assert outcomes(record) == ["nothing_to_do", "nothing_to_do", "succeeded", "succeeded"]
     assert resume(stage).outcome == "nothing_to_do", "all is done"
+
+
+@pytest.mark.parametrize("is_approved", [True, False])
+def test_the_rest_of_the_approved_plan_is_gone_on_with_and_that_of_no_other_one(is_approved: bool) -> None:
+    stage = Stage()
+    plan = make_plan([host.survey() for host in stage.hosts.values()], Selection())
+    assert isinstance(plan, Plan)
+    approved = plan_hash(ServiceId("bot", "prod"), plan, None)
+    lost_runner(stage, max_parallel=2)
+    record = resume(stage, approved=approved if is_approved else "0" * 64, max_parallel=2)
+    assert (record.outcome, stage.switched) == (("succeeded", ["h3", "h4"]) if is_approved else ("refused", []))
 
 
 def test_hosts_that_are_done_and_unhealthy_by_now_keep_it_from_going_on() -> None:
