@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -188,13 +188,13 @@ def test_a_drill_takes_one_host_where_a_rollback_would_take_waves(two: Stage) ->
 # --- interrupted -----------------------------------------------------------------------------------------
 
 
-def interrupted(stage: Stage) -> None:
+def interrupted(stage: Stage, lives: Collection[str] = ("b2",), to: str = "") -> None:
     """The machine that ran the drill is lost on the way: the hosts have gone back, and nobody takes them forward."""
     spec, fleet = stage._begin()
-    roll_back(replace(spec, selection=Selection()), fleet, stage.listener)
+    roll_back(replace(spec, selection=Selection(backup=to)), fleet, stage.listener)
     for host in stage.hosts.values():
         host.lines = [line for line in host.lines if '"event":"intent"' in line]
-    assert stage.lives == {"b2"}
+    assert stage.lives == set(lives)
 
 
 def test_an_interrupted_drill_is_resumed_forward_to_where_it_started(two: Stage) -> None:
@@ -206,6 +206,16 @@ def test_an_interrupted_drill_is_resumed_forward_to_where_it_started(two: Stage)
     assert two.drill().outcome == "succeeded"
     assert statistics([record]).total == 0
     assert statistics([record]).drills is None
+
+
+def test_an_interrupted_drill_is_resumed_where_hosts_have_other_names_for_its_release(two: Stage) -> None:
+    names = {f"b{number}": f"r{number}" for number in (1, 2, 3)}
+    h2 = two.hosts["h2"]
+    h2.releases = tuple(replace(each, name=names[each.name]) for each in h2.releases)
+    h2.live = live_at("r3")
+    interrupted(two, {"b2", "r2"}, to="sha-b2")
+    record = two.resume()
+    assert (record.outcome, record.trigger, two.lives) == ("succeeded", "drill", {"b3", "r3"}), record.hosts
 
 
 def test_no_other_drill_begins_before(stage: Stage) -> None:
