@@ -31,8 +31,12 @@ _MOST_WARNINGS = 50
 
 
 def records_by_shard(plan: FleetPlan, records: Iterable[Record]) -> dict[int, Record]:
-    """Return the last record of each shard of this plan, by its number. Records of other plans are left out."""
-    ours = [r for r in records if r.plan == plan.ref and r.shard and r.about.environment == plan.environment]
+    """Return the last record of each shard of this plan, by its number.
+
+    Records of other plans are left out, and dry runs, which say nothing of what became of hosts.
+    """
+    its_own = [r for r in records if r.plan == plan.ref and r.shard and not r.dry_run]
+    ours = [r for r in its_own if r.about.environment == plan.environment]
     latest = sorted(ours, key=lambda record: record.started_at)
     return {record.shard.number: record for record in latest if record.shard}
 

@@ -6,6 +6,7 @@ import pytest
 
 from rollback_ops.core.fleet_plan import read_fleet_plan
 from rollback_ops.core.merging import merged
+from rollback_ops.core.record import HostRecord, ShardRef
 from tests.simulate.fleets import _planned
 
 
@@ -23,3 +24,14 @@ def test_every_host_is_in_one_shard_and_the_parts_of_the_budget_are_no_more_than
     assert read_fleet_plan(plan.text()) == plan
     record = merged(plan, [])
     assert (len(record.hosts), {host.outcome for host in record.hosts}) == (hosts, {"unknown"})
+
+
+def test_a_dry_run_of_a_shard_says_nothing_of_what_became_of_its_hosts() -> None:
+    plan, _ = _planned(["h1", "h2"], 1)
+    shard = plan.shards[0]
+    hosts = tuple(HostRecord(host=name, outcome="nothing_to_do") for name in shard.hosts)
+    ref = ShardRef(number=shard.number, of=len(plan.shards))
+    rehearsed = merged(plan, []).model_copy(update={"hosts": hosts, "shard": ref, "outcome": "nothing_to_do"})
+    for dry_run, outcome in ((False, "nothing_to_do"), (True, "unknown")):
+        record = merged(plan, [rehearsed.model_copy(update={"dry_run": dry_run})])
+        assert [host.outcome for host in record.hosts] == [outcome, "unknown"]
