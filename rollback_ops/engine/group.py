@@ -118,8 +118,8 @@ class GroupRollback:
     def _target(self, found: Mapping[str, Options]) -> Target | Refusal | NothingToDo:
         if blocked := [name for name, one in found.items() if one.blocked]:
             return self._refusal({name: why for name in blocked if (why := found[name].blocked)})
-        if idle := next((one.idle for one in found.values() if one.idle), None):
-            return idle
+        if idle := {name: one.idle for name, one in found.items() if one.idle}:
+            return self._idle(idle)
         spec = self._spec
         if spec.asked:
             return asked_set(spec.name, found, spec.asked, together=spec.together)
@@ -146,15 +146,24 @@ class GroupRollback:
         """Return whether nothing is changed. One refusal refuses all, and so does one that has nothing to do."""
         decisions = {name: run.state.decision for name, run in self._services.items()}
         refusals = {name: one for name, one in decisions.items() if isinstance(one, Refusal)}
-        idle = next((one for one in decisions.values() if isinstance(one, NothingToDo)), None)
+        idle = {name: one for name, one in decisions.items() if isinstance(one, NothingToDo)}
         if not refusals and not idle:
             return False
-        whole = self._refusal(refusals) if refusals else idle
+        whole = self._refusal(refusals) if refusals else self._idle(idle)
         for name, run in self._services.items():
             run.attempt = None
             if name not in refusals:
                 run.state.decision = whole
         return True
+
+    def _idle(self, idle: Mapping[str, NothingToDo]) -> NothingToDo | Refusal:
+        """Return the decision for all services where some have nothing to do.
+
+        It is a refusal where an unhealthy service is among the others: that one is left as it is.
+        """
+        if self._spec.accused <= set(idle):
+            return next(iter(idle.values()))
+        return self._refusal({name: Refusal(one.why) for name, one in idle.items()})
 
     def _refusal(self, refusals: Mapping[str, Refusal]) -> Refusal:
         why = "; ".join(f"{name}: {one.why}" for name, one in refusals.items())

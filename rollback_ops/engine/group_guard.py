@@ -75,16 +75,26 @@ def _roll_back(
     progress: Progress,
     cancellation: Cancellation,
 ) -> Record:
-    """Roll the whole group back. Nothing speaks against the releases of services that are healthy."""
+    """Roll the whole group back: only where each service still runs what was watched.
+
+    Nothing speaks against the releases of services that are healthy.
+    """
     specs = {name: accused(services[name].spec, states[name], found) for name, found in failed.items()}
     first = next(iter(specs.values()))
     for name, service in services.items():
-        selection = service.spec.selection.anew(automatic=True)
+        selection = service.spec.selection.anew(_watched(states[name]), automatic=True)
         info = replace(first.info, id=service.spec.info.id, service=service.spec.info.service)
         specs.setdefault(name, replace(service.spec, info=info, selection=selection, evidence=states[name].evidence))
     parts = {name: (specs[name], service.anew()) for name, service in services.items()}
     blamed = replace(group, accused=frozenset(failed))
     return GroupRollback(blamed, parts, announcer, progress, cancellation).roll_back()
+
+
+def _watched(state: RunState) -> str:
+    """Return the release that was watched, as a label; empty where hosts run different ones, or none."""
+    versions = Versions(list(state.surveys.values()))
+    lives = {versions.label(name, survey.live.name) for name, survey in state.surveys.items()}
+    return lives.pop() if len(lives) == 1 else ""
 
 
 def _together(states: Mapping[str, RunState], found: Mapping[str, Judgement]) -> Decision:

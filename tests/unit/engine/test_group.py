@@ -436,6 +436,23 @@ def test_a_guard_rolls_the_whole_group_back_when_one_service_is_unhealthy() -> N
     assert {name: stage[name].mark("b3") for name in SERVICES} == {"db": "good", "api": "bad", "web": "good"}
 
 
+def test_a_guard_takes_back_nothing_that_was_deployed_while_it_watched() -> None:
+    stage = Stage()
+    stage.verified("2026-01-01", db="b2", api="b2", web="b2")
+    stage["api"].sick = frozenset({"b3"})
+
+    def deploy() -> None:
+        if stage["web"].live.name != "b4":
+            stage["web"].releases += releases("b4")
+            stage["web"].live = live_at("b4")
+
+    # The journal is read once the verdict is there.
+    stage["api"].before = {"journal": deploy}
+    record, decision = stage.guard()
+    assert (record.exit_code, decision, stage.live) == (1, "left_alone", "b3 b3 b4"), "api is still unhealthy"
+    assert stage.switched == []
+
+
 def test_a_guard_leaves_a_group_alone_whose_health_is_unknown() -> None:
     stage = Stage()
     stage["api"].before = {"ask": raising(HostUnreachable("api1: no route"))}
