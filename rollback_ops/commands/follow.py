@@ -1,4 +1,4 @@
-"""Follow the rollbacks that are going on, whoever started them: who has the hosts, and which steps they took.
+"""Follow the rollbacks that are going on, with any starter: the runs that hold hosts, and their steps.
 
 Changes nothing. The dashboard asks for it again and again.
 """
@@ -27,7 +27,7 @@ class HostSteps:
 
 @dataclass(frozen=True, slots=True)
 class RunningNow:
-    """A run that has hosts now. ``by`` is empty where a transaction is open and nobody claims the host: it was cut."""
+    """A run that holds hosts now. ``by`` is empty for a transaction that was interrupted: nobody claims its host."""
 
     run: str
     by: str
@@ -38,7 +38,7 @@ class RunningNow:
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """The runs that have hosts now, and the hosts that did not answer."""
+    """The runs that hold hosts now, and the hosts that did not answer."""
 
     about: ServiceId
     runs: tuple[RunningNow, ...]
@@ -46,7 +46,7 @@ class Following:
 
 
 def follow(context: Context, cancellation: Cancellation) -> Following:
-    """Survey the hosts, and read the journals of those that a run has."""
+    """Survey the hosts, and read the journals of those that a run holds."""
     hosts = {host.name: host for host in context.hosts}
     with context.closing():
         answers = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
@@ -58,7 +58,7 @@ def follow(context: Context, cancellation: Cancellation) -> Following:
 def running(
     about: ServiceId, surveys: Iterable[Survey], journals: Mapping[str, Sequence[str]]
 ) -> tuple[RunningNow, ...]:
-    """Return the runs that have these hosts, each with the steps that its hosts' journals tell."""
+    """Return the runs that hold these hosts, each with the steps that its hosts' journals tell."""
     by_run: dict[str, list[Survey]] = {}
     for survey in surveys:
         by_run.setdefault(run_on(survey), []).append(survey)
@@ -66,7 +66,7 @@ def running(
 
 
 def run_on(survey: Survey) -> str:
-    """Return the run that has a host; empty where none has."""
+    """Return the run that holds a host; empty where none does."""
     found = survey.lease or survey.interrupted
     # Each attempt of a run has the run's id with a number behind it.
     return found.run.partition(".")[0] if found else ""

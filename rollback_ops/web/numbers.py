@@ -12,6 +12,6 @@ def numbers_of(found: Statistics) -> NumbersView:
         "Environment": found.by_environment,
         "Trigger": found.by_trigger,
         "Month": found.by_month,
-        "Drills, which count nowhere else": {"all": found.drills} if found.drills else {},
+        "Drills, counted separately": {"all": found.drills} if found.drills else {},
     }
     return NumbersView(found, {title: group for title, group in groups.items() if group})

@@ -480,7 +480,7 @@ def stats(found: Statistics) -> Iterator[Line]:
         for name, each in group.items():
             yield from _rate(name, each)
     if found.drills:
-        yield Line("drills, which count nowhere else:", "strong")
+        yield Line("drills, counted separately:", "strong")
         yield from _rate("all", found.drills)
     yield from _dora(found)
     if found.alert:

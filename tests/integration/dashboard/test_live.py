@@ -88,7 +88,7 @@ def test_steps_appear_as_they_happen_and_then_the_record(browser: Browser, slow:
         assert page.evaluate("window.same")
         slow.go_on()
         expect(page.get_by_role("link", name="The record")).to_be_visible()
-        expect(other.get_by_text("No run has these hosts now.")).to_be_visible()
+        expect(other.get_by_text("No run holds these hosts now.")).to_be_visible()
         assert page.locator("#told").inner_text().count("stop") == 1
 
 
@@ -107,7 +107,7 @@ def test_what_somebody_else_started_is_followed_to_its_end(browser: Browser, slo
             expect(page.locator("#following")).to_contain_text("ana@")
             expect(page.locator("#following li").first).to_contain_text("stop")
             slow.go_on()
-            expect(page.get_by_text("No run has these hosts now.")).to_be_visible()
+            expect(page.get_by_text("No run holds these hosts now.")).to_be_visible()
         assert process.wait(60) == 0
     finally:
         process.kill()
