@@ -63,6 +63,6 @@ def _refuse_other_requests(context: Context) -> None:
     context.refuse_dry_run()
     if context.request.emergency:
         raise UsageError(
-            "a drill is no emergency, which would break the lock of another run",
+            "a drill cannot be an emergency: that would break the lock of another run",
             "Leave --emergency (ROLLBACK_EMERGENCY) out.",
         )

@@ -83,7 +83,7 @@ def advise(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("env", "revision", *HOSTS)
 def outlook(session: Session, typed: Typed) -> None:
-    """Say whether a rollback is ready, and how often deployments failed. Forbids nothing."""
+    """Show whether a rollback is ready, and past failure rates. Forbids nothing."""
     context = opened(session, typed, dry_run=True)
     from rollback_ops.cli import show
     from rollback_ops.cli.output.terminal import TerminalProgress
@@ -149,7 +149,7 @@ def _history(session: Session, typed: Typed, limit: int | None) -> History:
 @takes("of_env", "only_env", "port", "no_browser", "out", "page_source", "workflow", "limit", "service", "local",
        "config")  # fmt: skip
 def dashboard(session: Session, typed: Typed) -> None:
-    """Serve pages in your browser, with a button to roll back; or write one page (--out)."""
+    """Serve pages in your browser, or write one page (--out). The pages in the browser can roll back."""
     from rollback_ops.cli.dashboard import serve, write_page
 
     if typed.out is None:

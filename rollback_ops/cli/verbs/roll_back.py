@@ -55,7 +55,7 @@ def resume(session: Session, typed: Typed) -> None:
 @takes("env", "service", "backup", "reason", "bad", "ignore_schema", "wait", "ignore_deploy_lock", *WHERE, "trigger",
        "size", "plan", "json", "config")  # fmt: skip
 def shards(session: Session, typed: Typed) -> None:
-    """Plan a rollback of very many hosts, and divide it into the jobs of a matrix. Changes nothing."""
+    """Plan a rollback of very many hosts, in shards for jobs. Changes nothing."""
     context = opened(session, typed, change=True)
     from rollback_ops.cli import show
     from rollback_ops.cli.output.terminal import TerminalProgress
@@ -114,7 +114,7 @@ def mark(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("env", "service", "times", "reason", *WHERE, "json", "record", "config")
 def drill(session: Session, typed: Typed) -> None:
-    """Roll back and forward again on purpose, and say how long it took. The live release stays the same."""
+    """Roll back and forward again on purpose, and time both ways. The live release stays the same."""
     context = opened(session, typed, survey=False)
     from rollback_ops.cli import show
     from rollback_ops.cli.output.terminal import TerminalProgress
