@@ -12,8 +12,10 @@ from rollback_ops.cli.output import advice as advice_text
 from rollback_ops.cli.output import documents, evidence_documents, text
 from rollback_ops.cli.output import drills as drills_text
 from rollback_ops.cli.output import evidence as evidence_text
+from rollback_ops.cli.output import history as history_text
 from rollback_ops.cli.output import holds as holds_text
 from rollback_ops.cli.output import preview as preview_text
+from rollback_ops.cli.output import releases as releases_text
 from rollback_ops.cli.output import schedule as schedule_text
 from rollback_ops.cli.output.text import Line
 from rollback_ops.core.outcome import EXIT_CODES, overall
@@ -124,18 +126,18 @@ def releases_of_group(session: Session, group: str, found: Mapping[str, Releases
 
 
 def _releases(session: Session, found: Releases, now: float) -> None:
-    for survey, *others in text.alike(found.surveys.values()):
-        session.console.show(text.live(survey, 1 + len(others)))
-        session.console.table(*text.releases(survey, found.decision, found.ranking, now, found.versions))
+    for survey, *others in releases_text.alike(found.surveys.values()):
+        session.console.show(releases_text.live(survey, 1 + len(others)))
+        session.console.table(*releases_text.releases(survey, found.decision, found.ranking, now, found.versions))
     session.console.show(holds_text.listed(found.holds, now))
-    session.console.show((text.ordered(found.ranking),))
+    session.console.show((releases_text.ordered(found.ranking),))
     session.console.show(text.decision(found.decision))
 
 
 def _listed(found: Releases, now: float) -> Iterator[Line]:
     yield from text.lost(found.lost)
     yield from holds_text.listed(found.holds, now)
-    yield from text.listed(found.surveys.values(), found.decision, found.ranking, now, found.versions)
+    yield from releases_text.listed(found.surveys.values(), found.decision, found.ranking, now, found.versions)
 
 
 def verified(session: Session, found: Verified, *, as_json: bool) -> NoReturn:
@@ -233,7 +235,7 @@ def history(session: Session, found: History, *, as_json: bool) -> NoReturn:
     if as_json:
         session.console.document(documents.history(found))
     elif found.records:
-        session.console.table(*text.history(found.records))
+        session.console.table(*history_text.history(found.records))
     else:
         session.console.show([Line("No rollback is recorded yet.")])
     raise process.Ended(found.exit_code)
@@ -242,7 +244,7 @@ def history(session: Session, found: History, *, as_json: bool) -> NoReturn:
 def statistics(session: Session, found: History, *, as_json: bool) -> NoReturn:
     _gaps(session, found)
     counted = found.statistics
-    _print(session, documents.statistics(counted), text.stats(counted), as_json)
+    _print(session, documents.statistics(counted), history_text.stats(counted), as_json)
     raise process.Ended(found.exit_code)
 
 

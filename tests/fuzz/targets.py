@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rollback_ops import checks
-from rollback_ops.cli.output.text import history as shown_history
+from rollback_ops.cli.output.history import history as shown_history
 from rollback_ops.cli.output.text import result
 from rollback_ops.config import HttpCheck, Service, Settings
 from rollback_ops.config.load import load

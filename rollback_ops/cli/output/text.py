@@ -6,8 +6,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from rollback_ops.cli.output import groups, waves
@@ -16,19 +15,14 @@ from rollback_ops.core.agreeing import agreeing
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.fleet_plan import STAGES, FleetPlan
 from rollback_ops.core.health import CheckResult, Verification
-from rollback_ops.core.model import InstallOutcome, Note, Release, StepReport, Survey, UninstallOutcome
-from rollback_ops.core.order import Ranking, live_at
+from rollback_ops.core.model import InstallOutcome, Note, StepReport, UninstallOutcome
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.rollout import named
-from rollback_ops.core.run import run_time
-from rollback_ops.core.trust import remedy
-from rollback_ops.core.versions import Versions
 
 if TYPE_CHECKING:
     from rollback_ops.commands.mark import Marked
     from rollback_ops.commands.seal import Seal
     from rollback_ops.core.record import HostRecord, Record
-    from rollback_ops.core.statistics import Statistics
 
 Style = Literal["", "good", "bad", "warning", "faint", "strong"]
 
@@ -296,115 +290,6 @@ def lost(errors: Mapping[str, RollbackOpsError]) -> Iterator[Line]:
         yield Line(f"✗ {host}  {error.without(host)}", "bad")
 
 
-# --- list, check -----------------------------------------------------------------------------------------
-
-
-def alike(surveys: Iterable[Survey]) -> list[list[Survey]]:
-    """Return the surveys in groups: many hosts with the same releases and the same live release are one group."""
-
-    def told(survey: Survey) -> tuple[object, ...]:
-        facts = tuple((r.name, r.revision, r.problem, r.mark, r.sealed) for r in survey.releases)
-        trouble = (survey.lease, survey.interrupted, survey.blockers, survey.warnings, survey.deploying)
-        return survey.live, facts, trouble
-
-    return agreeing(surveys, lambda survey: repr(told(survey)))
-
-
-def live(survey: Survey, hosts: int = 1) -> Iterator[Line]:
-    """Show what is live on a host, and what prevents a change there. ``hosts`` that agree are shown as one."""
-    now = survey.live.name if survey.live.state == "release" else f"{survey.live.state} {survey.live.path}".strip()
-    yield Line(f"{survey.host if hosts == 1 else f'{hosts} hosts'}: live is {now}", "strong")
-    for trouble in (*survey.blockers, *survey.warnings, *survey.deploying):
-        yield Line(f"  ! {trouble}", "warning")
-    if lease := survey.lease:
-        yield Line(f"  ! locked by {lease.owner or 'another run'} since {lease.since} (run {lease.run})", "warning")
-    if begun := survey.interrupted:
-        told = f"a rollback to {begun.target} was interrupted (run {begun.run}): `resume` finishes it"
-        yield Line(f"  ! {told}", "warning")
-
-
-_RELEASE_COLUMNS = ("", "RELEASE", "AGE", "SIZE", "REVISION", "MARKS", "")
-
-
-def releases(
-    survey: Survey,
-    decision: Plan | NothingToDo | Refusal,
-    ranking: Ranking,
-    now: float,
-    versions: Versions | None = None,
-) -> tuple[Sequence[str], list[list[str]]]:
-    """Return the table of a host's releases, newest first: its columns and its rows.
-
-    Decision and ranking call releases by their labels of all hosts (``versions``).
-    """
-    labels = versions or Versions(())
-    target = decision.target_on(survey.host) if isinstance(decision, Plan) else ""
-    why = {} if isinstance(decision, NothingToDo) else {r.release: r.why for r in decision.rejected}
-    found = {labels.label(survey.host, release.name): release for release in survey.releases}
-    return _RELEASE_COLUMNS, [
-        [
-            "●" if r.name == survey.live.name else "→" if r.name == target else "",
-            r.name,
-            age(now - deployed) if (deployed := live_at(r) or r.modified) else "",
-            size(r.size_kib),
-            r.revision[:12],
-            ", ".join(filter(None, (_marks(r, now), "sealed" if r.sealed else "", _state(r)))),
-            "a rollback would choose this one"
-            if r.name == target
-            else _why_not(r, why.get(labels.label(survey.host, r.name), "")),
-        ]
-        for r in map(found.__getitem__, ranking.newest_first(found))
-    ]
-
-
-def _state(release: Release) -> str:
-    if not release.problem:
-        return ""
-    return "untrusted" if remedy(release.problem) else "incomplete"
-
-
-def _why_not(release: Release, why: str) -> str:
-    """Show why a release is not chosen, what to do when it is not trusted, and the reason of its mark."""
-    if more := remedy(release.problem):
-        return f"{why or release.problem}: {more}"
-    if release.mark == "bad":
-        return ": ".join(filter(None, (why or "it is marked bad", release.marked_why)))
-    return f"{why} ({release.left_why})" if why and release.was_left and release.left_why else why
-
-
-def _marks(release: Release, now: float) -> str:
-    """Show the marks, each with its age, which comes from the id of the run that set it."""
-    marks = [(release.mark, release.marked_by), ("left" if release.was_left else "", release.left_by)]
-    return ", ".join(f"{mark}{_ago(run, now)}" for mark, run in marks if mark)
-
-
-def _ago(run: str, now: float) -> str:
-    moment = run_time(run)
-    return f" ({age(now - moment)})" if moment else ""
-
-
-def listed(
-    surveys: Iterable[Survey],
-    found: Plan | NothingToDo | Refusal,
-    ranking: Ranking,
-    now: float,
-    versions: Versions | None = None,
-) -> Iterator[Line]:
-    """Show the hosts' releases where there is no room for tables."""
-    for survey, *others in alike(surveys):
-        yield from live(survey, 1 + len(others))
-        yield from (
-            Line("  ".join(filter(None, cells))) for cells in releases(survey, found, ranking, now, versions)[1]
-        )
-    yield ordered(ranking)
-    yield from decision(found)
-
-
-def ordered(ranking: Ranking) -> Line:
-    """Show which order the releases have, and why."""
-    return Line(f"  order: {ranking.order}, newest first ({ranking.why})", "faint")
-
-
 def decision(found: Plan | NothingToDo | Refusal) -> Iterator[Line]:
     match found:
         case Plan(target=target, warnings=warnings):
@@ -424,93 +309,3 @@ def age(seconds: float) -> str:
         if seconds >= length:
             return f"{seconds / length:.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"
-
-
-def size(kib: int | None) -> str:
-    if kib is None:
-        return ""
-    amount = float(kib)
-    for unit in ("KiB", "MiB", "GiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TiB"
-
-
-# --- history ---------------------------------------------------------------------------------------------
-
-_HISTORY_COLUMNS = ("TIME", "ENV", "FROM", "TO", "OUTCOME", "SECONDS", "HOW", "BY", "REASON")
-
-
-def history(records: Iterable[Record]) -> tuple[Sequence[str], list[list[str]]]:
-    """Return the table of records: its columns and its rows."""
-    return _HISTORY_COLUMNS, [
-        [
-            datetime.fromisoformat(r.started_at).strftime("%Y-%m-%d %H:%M:%S"),
-            r.environment,
-            r.from_.label or "",
-            r.to.label or "",
-            r.outcome.replace("_", " "),
-            f"{r.duration_seconds:.1f}",
-            _how(r),
-            r.actor,
-            r.reason[:60],
-        ]
-        for r in records
-    ]
-
-
-def _how(record: Record) -> str:
-    """Say of which group a rollback was, how many of its waves began, and in which regions; empty for the others."""
-    begun = [wave for wave in record.waves if wave.outcome != "not_begun"]
-    regions = dict.fromkeys(host.region for host in record.hosts if host.region)
-    parts = [f"{record.service} of group {record.group.name}"] if record.group else []
-    parts += [f"{len(begun)} of {len(record.waves)} waves"] if record.waves else []
-    return ", ".join([*parts, *([f"in {'+'.join(regions)}"] if regions else [])])
-
-
-def stats(found: Statistics) -> Iterator[Line]:
-    if found.total:
-        yield from _rate("all", found)
-    else:
-        yield Line("No rollback has changed a host yet.")
-    groups = {"environment": found.by_environment, "trigger": found.by_trigger, "month": found.by_month}
-    for title, group in groups.items():
-        yield from [Line(f"by {title}:", "strong")] if group else []
-        for name, each in group.items():
-            yield from _rate(name, each)
-    if found.drills:
-        yield Line("drills, counted separately:", "strong")
-        yield from _rate("all", found.drills)
-    yield from _dora(found)
-    if found.alert:
-        few = "" if found.sure else f"; {found.total} are few: it may be chance (at most {found.at_most:.1%})"
-        yield Line(f"ALERT: only {found.success_rate:.1%} of the rollbacks succeeded, fewer than 90 %{few}", "bad")
-
-
-def _dora(found: Statistics) -> Iterator[Line]:
-    """Show what records say of DORA's figures, and what they cannot see."""
-    if not found.failed_deployments:
-        return
-    yield Line("deployments (DORA):", "strong")
-    yield Line(f"  change fail rate     {found.failed_deployments} deployments were left by a rollback")
-    yield Line(
-        f"  {'':<20} not seen: how many there were (`outlook` knows), and failures that were fixed forward", "faint"
-    )
-    if spread := found.recovery:
-        told = (f"{word} {age(seconds)}" for word, seconds in asdict(spread).items() if word != "mean")
-        yield Line(f"  recovery time        from the deployment until the rollback was verified: {', '.join(told)}")
-        yield Line(f"  {'':<20} not seen: when users felt it, and outages without a deployment", "faint")
-
-
-def _rate(name: str, found: Statistics) -> Iterator[Line]:
-    """Show a success rate with its bound, and below it the durations."""
-    proven = f"with 95 % confidence at least {found.at_least:.1%}"
-    yield Line(f"  {name:<20} {found.succeeded} of {found.total} succeeded ({found.success_rate:.1%}, {proven})")
-    told = [
-        f"{word}: median {each.median:.2f} s, p95 {each.p95:.2f} s, worst {each.worst:.2f} s"
-        for word, each in {"duration": found.duration, "downtime": found.downtime, "healthy": found.healthy}.items()
-        if each
-    ]
-    if told:
-        yield Line(f"  {'':<20} {'; '.join(told)}", "faint")

@@ -9,6 +9,8 @@ from typing import Any, get_args
 import pytest
 
 from rollback_ops.cli.actions.step import Step
+from rollback_ops.cli.output import history as history_text
+from rollback_ops.cli.output import releases as releases_text
 from rollback_ops.cli.output import text as shown
 from rollback_ops.cli.output.terminal import Console, TerminalProgress
 from rollback_ops.cli.output.text import Line
@@ -218,7 +220,7 @@ def test_a_host_shows_its_live_release_and_all_that_prevents_a_change() -> None:
         lease=Lease("run-0", "bob", since="10:00"),
         unfinished=OpenTransaction("run-1", "/srv/bot/releases/b3", "b2"),
     )
-    live, *troubles = shown.live(survey)
+    live, *troubles = releases_text.live(survey)
     assert has(live, "h1", "b3")
     expected = [("the disk is full",), ("no logs",), ("bob", "10:00", "run-0"), ("b2", "run-1", "`resume`")]
     assert len(troubles) == len(expected)
@@ -236,7 +238,7 @@ def test_a_host_shows_its_live_release_and_all_that_prevents_a_change() -> None:
     ],
 )
 def test_a_current_that_is_no_release_is_shown_with_its_state(live: Live, parts: list[str]) -> None:
-    (line,) = shown.live(Survey("h1", live=live))
+    (line,) = releases_text.live(Survey("h1", live=live))
     assert has(line, "h1", *parts)
 
 
@@ -248,7 +250,7 @@ def test_releases_are_listed_newest_first_with_age_size_revision_marks_and_reaso
     )
     survey = Survey("h1", found, live_at("b9"))
     plan = Plan("b2", "", (), (Rejected("b10", "it is newer than the live one"), Rejected("b9", "it is the live one")))
-    columns, rows = shown.releases(survey, plan, Ranking([survey]), now=1000.0 + 7200)
+    columns, rows = releases_text.releases(survey, plan, Ranking([survey]), now=1000.0 + 7200)
     assert {len(row) for row in rows} == {len(columns)}
     reasons = [row.pop() for row in rows]
     assert rows == [
@@ -273,7 +275,7 @@ def test_releases_are_listed_newest_first_with_age_size_revision_marks_and_reaso
 def test_a_release_that_is_not_trusted_is_shown_as_such_with_what_to_do(problem: str, state: str, remedy: str) -> None:
     survey = Survey("h1", (Release("b1", problem=problem), *releases("b2")), live_at("b2"))
     plan = Refusal("no eligible release", "", (Rejected("b1", problem),))
-    *_, marks, why = shown.releases(survey, plan, Ranking([survey]), now=0)[1][1]
+    *_, marks, why = releases_text.releases(survey, plan, Ranking([survey]), now=0)[1][1]
     assert (marks, why.startswith(problem), remedy in why) == (state, True, True)
 
 
@@ -305,14 +307,14 @@ def test_an_age_is_shown_in_its_largest_useful_unit(seconds: float, text: str) -
     [(None, ""), (0, "0 KiB"), (1023, "1023 KiB"), (1024, "1 MiB"), (5 * 1024**2, "5 GiB"), (1024**3, "1.0 TiB")],
 )
 def test_a_size_is_shown_in_its_largest_useful_unit(kib: int | None, text: str) -> None:
-    assert shown.size(kib) == text
+    assert releases_text.size(kib) == text
 
 
 # --- history --------------------------------------------------------------------------------------------
 
 
 def test_the_history_has_a_row_for_each_record() -> None:
-    columns, rows = shown.history([record(outcome="verification_failed")])
+    columns, rows = history_text.history([record(outcome="verification_failed")])
     assert len(columns) == len(rows[0])
     assert rows == [
         ["2024-01-02 03:04:05", "prod", "b3", "b2", "verification failed", "1.5", "", "alice", "logins fail"],
@@ -325,32 +327,32 @@ def test_the_history_shows_groups_waves_and_regions() -> None:
     told = record(waves=waves, group={"name": "shop", "run": "r"}).model_copy(
         update={"hosts": tuple(host.model_copy(update={"region": region}) for region in ("eu", "us", "eu"))}
     )
-    columns, (row,) = shown.history([told])
+    columns, (row,) = history_text.history([told])
     assert row[columns.index("HOW")] == "bot of group shop, 1 of 3 waves, in eu+us"
 
 
 def test_statistics_end_with_an_alert_below_90_percent() -> None:
-    lines = list(shown.stats(statistics([record()] * 8 + [record(outcome="failed", trigger="workflow")])))
+    lines = list(history_text.stats(statistics([record()] * 8 + [record(outcome="failed", trigger="workflow")])))
     assert has(lines[0], "all", "8 of 9", "88.9%", "57.1%")
     assert has(lines[1], "1.50 s")
     assert one_with(lines, "workflow", "0 of 1", "0.0%")
     assert one_with(lines, "2024-01", "8 of 9")
     assert has(lines[-1], "ALERT", "88.9%", "9 are few")
     assert lines[-1].style == "bad"
-    assert not any("ALERT" in text for text in texts(shown.stats(statistics([record()] * 9))))
-    sure = list(shown.stats(statistics([record(outcome="failed")] * 9)))
+    assert not any("ALERT" in text for text in texts(history_text.stats(statistics([record()] * 9))))
+    sure = list(history_text.stats(statistics([record(outcome="failed")] * 9)))
     assert has(sure[-1], "ALERT")
     assert not has(sure[-1], "are few")
 
 
 def test_drills_have_their_own_lines() -> None:
-    lines = list(shown.stats(statistics([record(trigger="drill", drill={"ways": []})])))
+    lines = list(history_text.stats(statistics([record(trigger="drill", drill={"ways": []})])))
     assert one_with(lines, "1 of 1", "5.0%")
     assert one_with(lines, "drills")
 
 
 def test_without_a_rollback_there_is_no_rate() -> None:
-    (line,) = texts(shown.stats(statistics([])))
+    (line,) = texts(history_text.stats(statistics([])))
     assert "%" not in line
 
 
@@ -372,9 +374,9 @@ def test_text_from_a_host_cannot_steer_a_terminal(capsys: pytest.CaptureFixture[
 
 
 def test_text_from_a_journal_cannot_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    columns, rows = shown.history([record(reason=EVIL, actor=EVIL, environment=EVIL)])
+    columns, rows = history_text.history([record(reason=EVIL, actor=EVIL, environment=EVIL)])
     CONSOLE.table(columns, rows)
-    CONSOLE.show(shown.stats(statistics([record(environment=EVIL)])))
+    CONSOLE.show(history_text.stats(statistics([record(environment=EVIL)])))
     printed = "".join(capsys.readouterr())
     assert printed.count("owned") == 4
     assert all(line.isprintable() for line in printed.split("\n"))
