@@ -60,9 +60,11 @@ stop() {
 }
 
 end() {
+    is_there || return 1
     for name in $units; do pm2 sendSignal SIGKILL "$name" --silent || :; done
 }
 
 logs() {
+    is_there || return 0
     for name in $units; do pm2 logs "$name" --lines 15 --nostream --raw; done 2>&1 | tail -n 30
 }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from rollback_ops.core.errors import UsageError
@@ -52,3 +55,14 @@ def test_without_the_whole_list_every_state_is_unknown(text: str) -> None:
 def test_a_name_that_pm2_takes_for_more_than_one_process_is_refused(unit: str) -> None:
     with pytest.raises(UsageError, match="units"):
         managers.build(service("pm2", unit), "rosey")
+
+
+@pytest.mark.parametrize("what", ["stop", "kill", "start", "state", "logs"])
+def test_no_command_starts_a_daemon_that_is_gone(what: str, tmp_path: Path) -> None:
+    program = tmp_path / "pm2"
+    program.write_text('#!/bin/sh\n: >"$HOME/started"\n')
+    program.chmod(0o755)
+    manager = managers.build(SHOP, "rosey")
+    environ = {"HOME": str(tmp_path), "PATH": f"{tmp_path}:/usr/bin:/bin", "ROLLBACK_FUNCTIONS": manager.functions}
+    subprocess.run(["sh", "-c", getattr(manager, what)], env=environ, check=False, capture_output=True)
+    assert not (tmp_path / "started").exists()
