@@ -89,14 +89,20 @@ class Carried:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What ``schedule run`` did. ``left`` counts the entries that are not due yet."""
+    """What ``schedule run`` did. ``left`` counts the entries that are not due yet.
+
+    ``cancelled`` is the exit code of the signal that ended it; 0 without one.
+    """
 
     carried: Sequence[Carried]
     left: int
     lost: Mapping[str, RollbackOpsError]
+    cancelled: int = 0
 
     @property
     def exit_code(self) -> int:
+        if self.cancelled:
+            return self.cancelled
         codes = {each.exit_code for each in self.carried} | {Exit.REFUSED if self.lost else Exit.OK}
         codes -= {Exit.OK}
         return Exit.OK if not codes else codes.pop() if len(codes) == 1 else Exit.PARTIAL
@@ -253,19 +259,19 @@ def run_due(stores: Stores, progress: Progress, cancellation: Cancellation, now:
     left = 0
     for found in stores.find():
         moment = now().timestamp()
-        if found.entry.is_abandoned(moment):
-            carried.append(_given_up(stores, found))
-        elif found.entry.is_due(moment):
-            try:
+        try:
+            if found.entry.is_abandoned(moment):
+                carried.append(_given_up(stores, found))
+            elif found.entry.is_due(moment):
                 carried.append(_carry_out(stores, found, progress, cancellation, now))
-            except RollbackOpsError as error:
-                # Nothing was begun: the store could not be asked for the claim.
-                stores.lost[found.entry.asked.id] = error
-        else:
-            left += not found.entry.ended
+            else:
+                left += not found.entry.ended
+        except RollbackOpsError as error:
+            # Nothing was begun: the store could not be asked for the claim.
+            stores.lost[found.entry.asked.id] = error
         if cancellation.asked:
             break
-    return Ran(carried, left, stores.lost)
+    return Ran(carried, left, stores.lost, 128 + cancellation.signal if cancellation.asked else 0)
 
 
 def _given_up(stores: Stores, found: Found) -> Carried:

@@ -7,12 +7,14 @@ an entry at the same time, the one whose note is first carries it out.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from pydantic import Field
 
+from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.record import RecordPart, Timestamp
 from rollback_ops.core.run import ScheduledTime, rfc3339
 
@@ -125,9 +127,17 @@ def note_of(what: NoteKind, by: str, why: str = "") -> Note:
 
 
 def claim(store: ScheduleStore, entry: Entry, run: str) -> bool:
-    """Claim an entry for a run. Returns False where another run, or who cancelled it, was first."""
-    store.note(entry.asked, note_of("claimed", run))
-    return store.again(entry.asked).is_held_by(run)
+    """Claim an entry for a run. Returns False where another run, or who cancelled it, was first.
+
+    Raises ``RollbackOpsError`` where the store does not say so. It may have the claim: then it is given up again.
+    """
+    try:
+        store.note(entry.asked, note_of("claimed", run))
+        return store.again(entry.asked).is_held_by(run)
+    except RollbackOpsError as error:
+        with suppress(RollbackOpsError):
+            store.note(entry.asked, note_of("waiting", run, error.message))
+        raise
 
 
 def _standing(notes: Iterable[Note]) -> Note | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -75,9 +76,15 @@ class Office:
         ended = RollbackOps(self.folder)("rollback", "prod", "--local", "--reason", "it is slow", *typed.get("to", ()))
         assert ended.code == 0, ended.err
 
-    def run(self, late: timedelta = timedelta(minutes=25)) -> Ran:
+    def run(
+        self,
+        late: timedelta = timedelta(minutes=25),
+        stores: Stores | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> Ran:
         """``schedule run``, so much later."""
-        return run_due(self.stores(), Listener(), Cancellation(), lambda: datetime.now(UTC) + late)
+        stopped = cancellation or Cancellation()
+        return run_due(stores or self.stores(), Listener(), stopped, lambda: datetime.now(UTC) + late)
 
     def only(self, late: timedelta = timedelta(minutes=25)) -> Carried:
         (carried,) = self.run(late).carried
@@ -134,17 +141,36 @@ def test_what_was_planned_is_carried_out_at_its_time_and_once(anywhere: Office) 
 def test_two_runners_that_fire_at_once_carry_it_out_once(anywhere: Office) -> None:
     anywhere.plan()
     start = threading.Barrier(2)
+    # Each writes the settings: a runner must not read them while the other one's are being written.
+    every = [anywhere.stores() for _ in range(2)]
 
-    def fire(_: int) -> Ran:
+    def fire(stores: Stores) -> Ran:
         start.wait(60)
-        return anywhere.run()
+        return anywhere.run(stores=stores)
 
     with ThreadPoolExecutor(2) as pool:
-        ran = list(pool.map(fire, range(2)))
+        ran = list(pool.map(fire, every))
     carried = [each for one in ran for each in one.carried]
     assert [each.what for each in carried if not each.skipped] == ["done"]
     assert {one.exit_code for one in ran} == {0}
     assert (anywhere.live, anywhere.state) == ("b2", "done")
+
+
+def test_a_signal_before_anything_began_leaves_it_to_the_next_run(office: Office) -> None:
+    office.plan()
+    cancellation = Cancellation()
+    cancellation.ask(signal.SIGTERM, 1.5)
+    assert (office.run(cancellation=cancellation).exit_code, office.live, office.state) == (143, "b3", "waiting")
+    assert (office.only().what, office.live) == ("done", "b2")
+
+
+def test_a_claim_of_which_github_does_not_answer_is_given_up(office: Office) -> None:
+    office.where = "github"
+    office.plan()
+    office.api.is_in_trouble("lost answer", "(?i)post .*/statuses$", times=1)
+    ran = office.run()
+    assert (ran.exit_code, office.live, office.state) == (1, "b3", "waiting")
+    assert (office.only().what, office.live) == ("done", "b2")
 
 
 def test_a_cancelled_one_is_never_carried_out(anywhere: Office) -> None:
