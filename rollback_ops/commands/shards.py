@@ -81,6 +81,9 @@ def _planned(run: Rollback) -> RunState:
 def _strategy(context: Context) -> Strategy:
     """Return the strategy for all shards together. The connections of a runner limit each shard alone."""
     job, every = context.job, len(context.hosts)
+    if context.request.emergency:
+        hint = f"Run `rollback-ops rollback {job.environment_name} --emergency`: it changes all hosts at once."
+        raise UsageError("an emergency does not wait for the jobs of a matrix", hint)
     if context.request.local:
         raise UsageError("--local is one host, which cannot be divided", "Use `rollback-ops rollback --local`.")
     parts = {job.environment.region_of.get(host, "") for host in job.hosts}
@@ -120,7 +123,7 @@ def _divided(context: Context, spec: RollbackSpec, state: RunState, plan: Plan) 
         told=rollout.told,
         shards=divide(plan, rollout, budget, context.request.size, job.connections),
         at_once=shards_at_once(rollout, context.request.size),
-        lost={name: error.without(name) for name, error in state.lost.items()},
+        lost={name: context.redact(error.without(name)) for name, error in state.lost.items()},
         targets={host.host: host.target for host in plan.hosts if host.target != plan.target},
         region=rollout.shares[0].region,
         excluded=rollout.excluded,
