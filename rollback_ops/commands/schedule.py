@@ -16,6 +16,7 @@ from rollback_ops.config import Settings
 from rollback_ops.config.moments import window
 from rollback_ops.config.reason import Reason
 from rollback_ops.config.request import Options, Request
+from rollback_ops.config.resolve import resolve
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError, UsageError
 from rollback_ops.core.model import Survey
@@ -135,8 +136,15 @@ class Stores:
         return Path(name) if name else None
 
     def of(self, context: Context) -> ScheduleStore:
-        """Return the store for one service and environment."""
+        """Return the store for one service and environment.
+
+        Raises ``UsageError`` for a context without the host in whose journal everybody looks.
+        """
         if self._in_journals:
+            every = context.job.environment.hosts_of(context.job.service_name)
+            if not context.request.local and context.job.hosts[0] != every[0]:
+                hint = f"Leave the hosts out, name {every[0]}, too, or keep it on GitHub."
+                raise UsageError(f"scheduled rollbacks are kept on {every[0]}, which is not among the hosts", hint)
             return JournalSchedule(context.hosts[0], context.job.about)
         return self._on_github(context.job.environment_name, context.redact)
 
@@ -158,7 +166,20 @@ class Stores:
 
     def open(self, asked: ScheduledRollback) -> Context:
         """Return the context in which an entry is carried out: with who asked for it, and what they asked for."""
-        chosen = replace(
+        context = open_context(self._settings, self._environ, self._chosen(asked), self._secrets)
+        request = replace(context.request, trigger="scheduled", actor=asked.by, scheduled=asked.requested)
+        return replace(context, request=request)
+
+    def lacks(self, asked: ScheduledRollback) -> str:
+        """Return what the settings do not have any more of an entry; empty where they have all of it."""
+        try:
+            resolve(self._settings, Request.build(self._environ, self._chosen(asked)))
+        except UsageError as error:
+            return error.message
+        return ""
+
+    def _chosen(self, asked: ScheduledRollback) -> Options:
+        return replace(
             self._options,
             environment=asked.environment,
             service=asked.service,
@@ -167,9 +188,6 @@ class Stores:
             if_current=asked.live,
             reason=asked.reason,
         )
-        context = open_context(self._settings, self._environ, chosen, self._secrets)
-        request = replace(context.request, trigger="scheduled", actor=asked.by, scheduled=asked.requested)
-        return replace(context, request=request)
 
     def _all(self) -> Iterator[tuple[str, ScheduleStore]]:
         options = self._options
@@ -194,11 +212,11 @@ class Stores:
 def add(context: Context, stores: Stores, cancellation: Cancellation, now: Now = _now) -> Entry:
     """Plan what a rollback would do now for later: from the live release to the target, and to no other.
 
-    Raises ``UsageError`` for a bad time or reason, ``Refused`` where nothing could be rolled back now, a host cannot be
-    reached, or the permission is missing.
+    Raises ``UsageError`` for a bad time or reason, and as ``Stores.of``. Raises ``Refused`` where nothing could be
+    rolled back now, a host cannot be reached, or the permission is missing.
     """
     context.refuse_dry_run()
-    request, job = context.request, context.job
+    request, job, store = context.request, context.job, stores.of(context)
     at, not_after = window(request.at, request.not_after, now())
     reason = context.redact(context.reason.text)
     context.check_permission()
@@ -224,7 +242,7 @@ def add(context: Context, stores: Stores, cancellation: Cancellation, now: Now =
             hosts=() if request.whole else job.hosts,
             created_at=rfc3339(now()),
         )
-        stores.of(context).add(asked)
+        store.add(asked)
     return Entry(asked)
 
 
@@ -291,7 +309,8 @@ def _carry_out(stores: Stores, found: Found, progress: Progress, cancellation: C
     try:
         context = stores.open(asked)
     except UsageError as error:
-        return _ended(found, "stale", run, f"the settings have changed: {error.message}")
+        what, why = unopened(stores, asked, error, now)
+        return _ended(found, what, run, why)
     with context.closing():
         try:
             against = _against(context, found.entry, progress, cancellation, now)
@@ -305,6 +324,13 @@ def _carry_out(stores: Stores, found: Found, progress: Progress, cancellation: C
                 return _ended(found, done, run, f"run {result.record.id}: {result.record.outcome}", result)
         told = None if against[0] == "waiting" else _told(context, f"{against[0]}: {against[1]}")
         return _ended(found, against[0], run, context.redact(against[1]), told)
+
+
+def unopened(stores: Stores, asked: ScheduledRollback, error: UsageError, now: Now) -> tuple[NoteKind, str]:
+    """Return what becomes of an entry whose parts could not be connected. A secret that is wrong can be corrected."""
+    if why := stores.lacks(asked):
+        return "stale", f"the settings have changed: {why}"
+    return ("expired" if now().timestamp() > asked.until else "waiting"), error.message
 
 
 def _against(
