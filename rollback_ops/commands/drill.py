@@ -19,11 +19,15 @@ from rollback_ops.engine.drill import drill as drill_once
 
 @dataclass(frozen=True, slots=True)
 class Drills:
-    """The records of all drills; ``result`` is that of the last one. ``wanted``: how many there were to be."""
+    """The records of all drills; ``result`` is that of the last one. ``wanted``: how many there were to be.
+
+    ``cancelled`` is the exit code of the signal after which no other one began; 0 without one.
+    """
 
     records: Sequence[Record]
     result: RunResult
     wanted: int
+    cancelled: int = 0
 
     @property
     def statistics(self) -> Statistics | None:
@@ -32,7 +36,7 @@ class Drills:
 
     @property
     def exit_code(self) -> int:
-        return self.result.exit_code
+        return self.result.exit_code or self.cancelled
 
 
 def drill(context: Context, times: int, progress: Progress, cancellation: Cancellation) -> Drills:
@@ -55,7 +59,8 @@ def drill(context: Context, times: int, progress: Progress, cancellation: Cancel
         if record.exit_code != Exit.OK or cancellation.asked:
             break
     result = publish(context, publisher, records[-1])
-    return Drills((*records[:-1], result.record), result, times)
+    stopped = cancellation.asked and len(records) < times
+    return Drills((*records[:-1], result.record), result, times, 128 + cancellation.signal if stopped else 0)
 
 
 def _refuse_other_requests(context: Context) -> None:

@@ -67,7 +67,8 @@ def group_record(group: GroupRecord, records: Sequence[Record], warnings: Iterab
 
 
 def _service(record: Record) -> GroupServiceRecord:
-    begun = any(host.outcome != "not_begun" for host in record.hosts)
+    # A host that was cancelled was not changed.
+    begun = any(host.outcome not in ("not_begun", "cancelled") for host in record.hosts)
     outcome = record.outcome if begun else "not_begun"
     return GroupServiceRecord(service=record.service, run=record.id, outcome=outcome, from_=record.from_, to=record.to)
 

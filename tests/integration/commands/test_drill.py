@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
+from rollback_ops.commands.context import load_settings, open_context
+from rollback_ops.commands.drill import drill
+from rollback_ops.config.request import Options
+from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.record import Record
+from rollback_ops.core.tasks import Cancellation
 from tests.support.command import RollbackOps
+from tests.support.fakes import Listener
 from tests.support.github_api.server import github_api
 from tests.support.on_this_machine import OwnService
 from tests.support.receiver import receiver
@@ -58,6 +65,26 @@ def test_a_failed_check_ends_the_drills_and_the_live_release_is_back(rollback_op
         assert [each["mark"] for each in rollback_ops("list", *LOCAL, "--json").document["hosts"][0]["releases"]] == [
             ""
         ] * 3
+
+
+def test_a_signal_on_the_way_forward_ends_the_drills_with_its_code(rollback_ops: RollbackOps, tmp_path: Path) -> None:
+    with OwnService(tmp_path / "bot", THREE) as service:
+        rollback_ops.settings(service.toml(verify=QUICK))
+        settings = load_settings(str(tmp_path / "rollback.toml"), {})
+        options = Options(environment="prod", local=True)
+        context = open_context(settings, {"USER": "alice", "HOME": str(tmp_path)}, options, Secrets())
+        cancellation, listener = Cancellation(), Listener([])
+        ways: list[str] = []
+
+        def stop_on_the_second() -> None:
+            ways.append(service.root.joinpath("current").resolve().name)
+            if len(ways) == 2:
+                cancellation.ask(signal.SIGTERM, 60.0)
+
+        listener.hears = {"switch": stop_on_the_second}
+        done = drill(context, 3, listener, cancellation)
+        assert ([record.outcome for record in done.records], done.exit_code) == (["succeeded"], 143)
+        assert service.health() == ("ok", "b3")
 
 
 def test_who_lacks_the_permission_drills_nothing(tmp_path: Path) -> None:

@@ -410,6 +410,16 @@ def test_the_provisional_record_has_all_services() -> None:
     assert all(record.group and record.service == "shop" for record in stage.listener.provisional)
 
 
+def test_a_signal_before_any_service_was_changed_leaves_no_mixed_state() -> None:
+    stage = Stage()
+    stage.cancellation.ask(signal.SIGTERM, 5.0)
+    record = stage.roll_back()
+    assert (record.exit_code, record.outcome, stage.switched) == (143, "cancelled", [])
+    assert record.group is not None
+    assert (record.group.then, record.group.back) == ("", "")
+    assert set(outcomes(record).values()) == {"not_begun"}
+
+
 # --- guard ---------------------------------------------------------------------------------------------
 
 
