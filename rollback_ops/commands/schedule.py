@@ -119,7 +119,9 @@ class Stores:
     def __init__(
         self, settings: Settings, environ: Mapping[str, str], options: Options, secrets: Secrets, *, in_journals: bool
     ) -> None:
-        self._settings, self._environ, self._options, self._secrets = settings, environ, options, secrets
+        self._settings, self._options, self._secrets = settings, options, secrets
+        # What was planned is a rollback that is verified.
+        self._environ = {name: text for name, text in environ.items() if name != "ROLLBACK_EMERGENCY"}
         self._in_journals = in_journals
         self._repository = None if in_journals else repository_of(environ, secrets)
         if not in_journals and self._repository is None:

@@ -292,9 +292,7 @@ def _deployed_at(source: str, text: str) -> float | None:
         return None
     found = moment(source, text)
     if found > datetime.now(UTC):
-        raise UsageError(
-            f"{source} = {quoted(text)} is in the future", "Give the time at which the release became live."
-        )
+        raise UsageError(f"{source} = {quoted(text)} is in the future", "Give a time that is over.")
     return found.timestamp()
 
 

@@ -71,7 +71,7 @@ def test_history_tells_people_what_happened_and_alerts_them_under_ninety_percent
     listed, stats = rollback_ops("history", "list").out, rollback_ops("history", "stats").out
 
     head, newest, oldest = listed.splitlines()
-    assert head.split() == ["TIME", "ENV", "FROM", "TO", "OUTCOME", "SECONDS", "BY", "REASON"]
+    assert head.split() == ["TIME", "ENV", "FROM", "TO", "OUTCOME", "SECONDS", "HOW", "BY", "REASON"]
     assert [word in newest for word in (FIRST, "failed", "by hand at night")] == [True] * 3
     assert [word in oldest for word in ("prod", THIRD, SECOND, "succeeded", "tester@", WHY[1])] == [True] * 6
     assert [word in stats for word in ("ALERT", "50.0%", "90")] == [True] * 3

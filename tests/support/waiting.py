@@ -118,16 +118,22 @@ def worker(service: Deployed) -> str:
     return f"{service.state}/runs/[^ ]*/program worker"
 
 
+def transient_units(service: Deployed) -> str:
+    """The units of systemd that the runs of the service have. The host is shared: others have theirs there, too."""
+    runs = f"{service.state}/runs/*"
+    return service.host.run(
+        f"for run in {runs}; do systemctl list-units --all --no-legend rollback-ops-${{run##*/}}.*; done"
+    ).stdout
+
+
 def kill_for_good(service: Deployed) -> None:
     """End what carries a transaction out, and all that would finish it."""
     pattern = f"{service.state}/runs/"
-    # The host is shared: other services have units there, too.
-    units = f"for run in {pattern}*; do systemctl list-units --all --no-legend rollback-ops-${{run##*/}}.*; done"
 
     def are_gone() -> bool:
         kill(service.host, pattern)
         # systemd may be about to start what finishes a unit that was killed.
-        return not processes(service.host, pattern) and not service.host.run(units).stdout
+        return not processes(service.host, pattern) and not transient_units(service)
 
     wait_until(are_gone, 60, f"the end of all that works on {service.name}")
 
