@@ -140,11 +140,19 @@ class Session:
             return process.unprinted(error)
         except Exception as error:
             # Python's own exit code would be 1, which means that nothing was changed. That is not known here.
+            self._tell_of(error)
+            return Exit.FAILED
+        return code
+
+    def _tell_of(self, error: Exception) -> None:
+        try:
             lines = self._defect(error)
             self.step.because(lines)
             process.warn(*map(self.step.harmless, lines))
-            return Exit.FAILED
-        return code
+        except Exception:
+            # No file can be opened, so no module can be imported. What cannot be redacted is not shown.
+            number = f": [Errno {error.errno}]" if isinstance(error, OSError) else ""
+            process.warn(f"error: a defect in rollback-ops: {type(error).__name__}{number}")
 
     def _expected(self, command: Callable[[], object]) -> int:
         try:

@@ -87,8 +87,8 @@ def test_a_host_that_dies_in_the_middle_leaves_the_others_done_and_itself_unknow
     services: list[Deployed], rollback_ops: RollbackOps
 ) -> None:
     four = services[:4]
-    limits = {"connect": "1s", "total": "3s"}
-    verify = {"min_healthy_time": "0s", "healthy_deadline": "2s"}
+    limits = {"connect": "5s", "total": "12s"}
+    verify = {"min_healthy_time": "0s", "healthy_deadline": "5s"}
     rollback_ops.settings(four[0].toml(addresses(four), verify=verify, limits=limits))
     running = Running(rollback_ops.start("rollback", "prod", *WHY, "--json"))
     assert running.process.stderr is not None

@@ -21,7 +21,7 @@ from tests.support.scene import WHY
 _APP = """\
 const release = require("path").basename(__dirname)
 if (release === "3") setTimeout(() => process.exit(1), 100)
-require("http").createServer((_, answer) => answer.end(JSON.stringify({ release }))).listen(%d)
+else require("http").createServer((_, answer) => answer.end(JSON.stringify({ release }))).listen(%d)
 """
 
 
