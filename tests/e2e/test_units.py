@@ -13,6 +13,7 @@ from tests.support.lab.deploy import Deployed
 from tests.support.lab.ground import wait_until
 from tests.support.lab.host import LabHost
 from tests.support.scene import SECOND, WHY, checks, quick, released, transaction
+from tests.support.waiting import go_on, lingering
 
 Deploy = Callable[..., Deployed]
 Units = Callable[..., None]
@@ -173,6 +174,35 @@ def test_units_that_the_stop_pulls_down_are_started_again_and_no_others(
     assert active(service, requires, binds, part, second) == ["active"] * 4
     assert active(service, wanted, off) == ["inactive"] * 2
     assert "dependents" in [step["name"] for step in ended.document["hosts"][0]["steps"]]
+
+
+SLOW, DEAD = {"b1": "healthy"}, {"b1": "crash_at_once"}
+
+
+@pytest.mark.parametrize(("target", "options", "said"), [(SLOW, lingering("start-pre"), "ok"), (DEAD, [], "warning")])
+def test_what_the_stop_pulled_down_waits_for_a_slow_target_and_is_named_where_the_target_does_not_start(
+    rollback_ops: RollbackOps, deploy: Deploy, units: Units, target: dict[str, str], options: list[str], said: str
+) -> None:
+    service = deploy(releases={**target, "b2": "healthy"}, options=options)
+    unit, name = f"{service.name}.service", f"{service.name}-requires.service"
+    # It must be ready to be started: a service that crashes a moment later counts as started otherwise.
+    ready = "[Service]\nExecStartPost=/bin/sh -c 'sleep 0.5; kill -0 $MAINPID'\n"
+    units(**{
+        f"{unit}.d/ready.conf": ready,
+        name: f"[Unit]\nRequires={unit}\nAfter={unit}\n[Service]\nExecStart=/bin/sleep 1000\n",
+    })  # fmt: skip
+    service.host.run(f"systemctl start {name}")
+    rollback_ops.settings(quick(service, pattern="b*", limits={"start": "2s"}))
+
+    ended = rollback_ops("rollback", "prod", *WHY, "--json")
+
+    (host,) = ended.document["hosts"]
+    assert [step["outcome"] for step in host["steps"] if step["name"] == "dependents"] == [said], host
+    assert active(service, name) == ["inactive"]
+    go_on(service)
+    if said == "ok":
+        wait_until(lambda: active(service, name) == ["active"], 60, f"{name} running again")
+        assert released(service) == "b1"
 
 
 def test_a_unit_that_does_not_start_again_is_said(rollback_ops: RollbackOps, deploy: Deploy, units: Units) -> None:

@@ -1,5 +1,5 @@
 # The state of this service and environment: marks, manifests, open transactions (also where earlier versions kept
-# them), and claims.
+# them), claims, and where its logs ended.
 
 # Make a directory that only its owner may enter, whatever a default ACL of the root would give others.
 own_directory() {
@@ -74,4 +74,22 @@ is_anothers() {
     installed_for=$(sed -n '/^RO_SERVICE=/s///p; /^RO_ENVIRONMENT=/{ s///p; q; }' "$1" | tr '\n' "$TAB")
     case $installed_for in '' | "$RO_SERVICE$TAB$RO_ENVIRONMENT$TAB") return 1 ;; esac
     say anothers "${installed_for%"$TAB"}"
+}
+
+# Note where the watched logs end, so that no line of the old release counts as one of the new release.
+note_log_ends() {
+    [ -n "$RO_WATCHED" ] || return 0
+    {
+        printf 'run %s\n' "$run"
+        lines "$RO_WATCHED" log_end
+    } >"$state/watched"
+}
+
+# Device and inode (- for no file), size, checksum of the bytes before the end, time, path: checks/logs.py reads on there.
+log_end() {
+    end=$(stat -L -c '%d:%i %s' -- "$1" 2>/dev/null) || end='- 0'
+    size=${end#* }
+    length=$((size > 256 ? 256 : size))
+    sum=$(dd if="$1" bs=1 skip=$((size - length)) count="$length" 2>/dev/null | sha256sum)
+    printf '%s\n' "$end ${sum%% *} $(date +%s) $1"
 }

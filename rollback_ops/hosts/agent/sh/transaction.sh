@@ -33,9 +33,11 @@ transaction() {
         put_back "$target is no longer a complete release"
     elif [ "$slow" = yes ] && ! is "$RO_STOPPED"; then
         # A manager goes on starting a unit when the command that waits for it is killed.
+        queue_dependents
         undrain slowly || :
         finish still_starting "$target is still starting after $RO_START_LIMIT s"
     else
+        leave_dependents
         finish not_started "$target does not start"
     fi
 }
@@ -86,24 +88,6 @@ relink_all() {
 # Go back to the source where somebody removed the target just now.
 switch_back() {
     holds_lease && stop_service && make_link "$source" "$current" && place_link "$current"
-}
-
-# Note where the watched logs end, so that no line of the old release counts as one of the new release.
-note_log_ends() {
-    [ -n "$RO_WATCHED" ] || return 0
-    {
-        printf 'run %s\n' "$run"
-        lines "$RO_WATCHED" log_end
-    } >"$state/watched"
-}
-
-# Device and inode (- for no file), size, checksum of the bytes before the end, time, path: checks/logs.py reads on there.
-log_end() {
-    end=$(stat -L -c '%d:%i %s' -- "$1" 2>/dev/null) || end='- 0'
-    size=${end#* }
-    length=$((size > 256 ? 256 : size))
-    sum=$(dd if="$1" bs=1 skip=$((size - length)) count="$length" 2>/dev/null | sha256sum)
-    printf '%s\n' "$end ${sum%% *} $(date +%s) $1"
 }
 
 start_service() {

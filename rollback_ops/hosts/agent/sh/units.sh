@@ -164,3 +164,19 @@ start_dependents() {
         step dependents warning "$begun" "$down was stopped with the service and did not start again"
     fi
 }
+
+# systemd starts them after a service that is still starting, whether or not somebody waits for it.
+queue_dependents() {
+    [ -n "$dependents" ] || return 0
+    now
+    begun=$now
+    for dependent in $dependents; do manage "$RO_REVIVE" 1 "$dependent" || :; done
+    step dependents ok "$begun" "they start after it:$dependents"
+}
+
+# What needs a service that does not start cannot start either, and would only start that one again.
+leave_dependents() {
+    [ -n "$dependents" ] || return 0
+    now
+    step dependents warning "$now" "stopped with the service, and still down:$dependents"
+}
