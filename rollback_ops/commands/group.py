@@ -78,13 +78,7 @@ class GroupContext:
     def publisher(self) -> GroupPublisher:
         """Build the publisher: one message and one file for the group, one deployment for each service."""
         whole = replace(self.first, request=replace(self.first.request, record_deployment=False)).publisher()
-        quiet = {
-            name: replace(
-                c, secrets=replace(c.secrets, webhook_url=None), request=replace(c.request, record=None)
-            ).publisher()
-            for name, c in self.contexts.items()
-        }
-        return GroupPublisher(whole, quiet)
+        return GroupPublisher(whole, {name: _quiet(c).publisher() for name, c in self.contexts.items()})
 
     def spec(self) -> GroupSpec:
         """Describe a new run of the group."""

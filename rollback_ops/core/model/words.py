@@ -5,23 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 Mode = Literal["standard", "emergency", "targeted"]
-Trigger = Literal[
-    "manual",
-    "workflow",
-    "deploy-failed",
-    "verification-failed",
-    "health-timeout",
-    "log-error",
-    "process-crash",
-    "config-invalid",
-    "database-unreachable",
-    "metric-degraded",
-    "unconfirmed",
-    "scheduled",
-    "drill",
-]
-# A person asked for the rollback; every other trigger is automatic.
-PERSONAL_TRIGGERS: tuple[Trigger, ...] = ("manual", "workflow", "scheduled")
 # The automatic triggers that a check can have.
 AutomaticTrigger = Literal[
     "verification-failed",
@@ -32,6 +15,9 @@ AutomaticTrigger = Literal[
     "database-unreachable",
     "metric-degraded",
 ]
+Trigger = Literal["manual", "workflow", "deploy-failed", AutomaticTrigger, "unconfirmed", "scheduled", "drill"]
+# A person asked for the rollback; every other trigger is automatic.
+PERSONAL_TRIGGERS: tuple[Trigger, ...] = ("manual", "workflow", "scheduled")
 # finished: it ended with success, as it should. paused: a person froze it, for an unknown time. files: no process.
 UnitState = Literal[
     "running", "starting", "paused", "stopping", "stopped", "finished", "files", "failed", "missing", "unknown"
