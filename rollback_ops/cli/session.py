@@ -16,8 +16,6 @@ from rollback_ops.cli import exit as process
 from rollback_ops.core.errors import Exit, RollbackOpsError
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from rollback_ops.cli.actions.step import Step
     from rollback_ops.cli.output.terminal import Console
     from rollback_ops.commands.context import Context
@@ -173,21 +171,15 @@ class Session:
 
     def _defect(self, error: Exception) -> tuple[str, ...]:
         """Describe a defect in a few lines, with its secrets redacted."""
+        from traceback import extract_tb
+
         from rollback_ops.core.text import one_line, short
 
         what = short(one_line(self.redact(f"{type(error).__name__}: {error}")), _LONGEST_DEFECT)
-        places = list(_places(error.__traceback__))
+        frames = [frame for frame in extract_tb(error.__traceback__) if _PACKAGE in frame.filename]
+        places = [f"{frame.filename.rpartition(_PACKAGE)[2]}:{frame.lineno} {frame.name}" for frame in frames[-5:]]
         return (
             f"error: a defect in rollback-ops: {what}",
             "  Run `rollback-ops list` to see what is live now, and please report this:",
-            f"  {' > '.join(places[-5:])}",
+            f"  {' > '.join(places)}",
         )
-
-
-def _places(found: TracebackType | None) -> Iterator[str]:
-    """Where in the package an error passed. The module traceback cannot be imported where no file can be opened."""
-    while found:
-        code = found.tb_frame.f_code
-        if _PACKAGE in code.co_filename:
-            yield f"{code.co_filename.rpartition(_PACKAGE)[2]}:{found.tb_lineno} {code.co_name}"
-        found = found.tb_next
