@@ -1,29 +1,21 @@
 # What a person should know before a rollback, and what stops none: holds, and migrations that the target lacks.
 
-# note_hold LINE: add to holds_found a hold that stands. Its strings are JSON: no name in them has its quotes.
+# note_hold LINE: add to holds_found a hold that stands. core/hold.py writes the line, with its keys in this order.
 note_hold() {
-    case $1 in
-        '{'*'"lifted_by":""'*'"until":'* | '{'*'"until":'*'"lifted_by":""'*) ;;
-        *'"lifted_by":'*) return ;;
-        *)
-            holds_found="${holds_found}a hold cannot be read$NL"
-            return
-            ;;
-    esac
-    until=$(hold_number until "$1")
-    [ "${until:-0}" -gt "$(date +%s)" ] || return 0
-    about=$(printf '%s\n' "$1" | sed 's/.*"releases":\[\([^]]*\)\].*/\1/' | grep -o '"release":"[^"]*"' | cut -d '"' -f 4 | tr '\n' ' ')
-    about=$(one_line "${about% }")
-    until=$(date -u -d "@$until" +%Y-%m-%dT%H:%M:%SZ)
-    holds_found="$holds_found${about:-everything} is held (by $(hold_text by "$1"), until $until): $(redacted "$(hold_text reason "$1")")$NL"
-}
-
-hold_number() {
-    printf '%s\n' "$2" | sed -n 's/.*"'"$1"'":\([0-9]\{1,12\}\).*/\1/p'
-}
-
-hold_text() {
-    one_line "$(printf '%s\n' "$2" | sed -n 's/.*"'"$1"'":"\(\([^"\\]\|\\.\)*\)".*/\1/p' | sed 's/\\"/"/g')"
+    text='(([^"\\]|\\.)*)'
+    fields=$(printf '%s\n' "$1" | sed -nE "s/^\{\"by\":\"$text\",\"reason\":\"$text\",\"since\":[0-9.]+,\"until\":([0-9]{1,12})[0-9.]*,\
+\"releases\":\[([^]]*)\],\"lifted_by\":\"$text\",.*/\5$SEP\7$SEP\1$SEP\6$SEP\3/p")
+    IFS=$SEP read -r until lifted by about why <<END
+$fields
+END
+    if [ -z "$until" ]; then
+        holds_found="${holds_found}a hold cannot be read$NL"
+    elif [ -z "$lifted" ] && [ "$until" -gt "$(date +%s)" ]; then
+        about=$(printf '%s\n' "$about" | grep -o '"release":"[^"]*"' | cut -d '"' -f 4 | tr '\n' ' ')
+        until=$(date -u -d "@$until" +%Y-%m-%dT%H:%M:%SZ)
+        hold="${about:-everything }is held (by $by, until $until): $why"
+        holds_found=$holds_found$(redacted "$(one_line "$hold" | sed 's/\\"/"/g')")$NL
+    fi
 }
 
 # Warn of migrations that the live release has and the target has not. The database itself is not asked: with a

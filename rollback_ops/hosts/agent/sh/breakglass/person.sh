@@ -79,7 +79,6 @@ see_whether_down() {
 }
 
 options() {
-    given=''
     while [ "$#" -gt 0 ]; do
         case $1 in --*=*)
             option=${1%%=*} value=${1#*=}
@@ -94,7 +93,7 @@ options() {
             --ignore-deploy-lock) ignore_deploy_lock=yes ;;
             --backup | --to | --reason | --if-current)
                 [ "$#" -gt 1 ] || misused "$1 needs something behind it"
-                take_value "${1#--}" "$2"
+                take_value "$1" "$2"
                 shift
                 ;;
             -h | --help)
@@ -109,15 +108,15 @@ options() {
 
 # A text that is not the name of a release matches none; it is only printed.
 take_value() {
-    kind=$1
-    [ "$kind" != to ] || kind=backup
-    case " $given " in *" $kind "*) misused "--$1 is given more than once" ;; esac
-    given="$given $kind"
-    case $kind in
-        backup) backup=$(one_line "$2") ;;
-        if-current) if_current=$(one_line "$2") ;;
-        reason) reason=$2 said_why=yes ;;
+    case $1 in
+        --reason) once "$1" "$said_why" && reason=$2 said_why=yes ;;
+        --if-current) once "$1" "$if_current" && if_current=$(one_line "$2") ;;
+        *) once "$1" "$backup" && backup=$(one_line "$2") ;;
     esac
+}
+
+once() {
+    [ -z "$2" ] || misused "$1 is given more than once"
 }
 
 misused() {

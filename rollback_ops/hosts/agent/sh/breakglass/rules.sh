@@ -30,34 +30,23 @@ refuse_switch() {
 # object RUN EMERGENCY INTENT: set objection, why a plan would not take target. As in a plan, a release that was named, and
 # any release in an emergency, may be marked bad. A transaction that was interrupted, or goes back, is finished.
 object() {
-    objection=''
-    [ -z "$(guarded)" ] || { objection='files of its root are not trusted' && return; }
-    cd -- "$releases" || return
-    find_deploying
-    problem_of "$target"
-    objection=$problem
-    [ -z "$problem" ] || return 0
-    trusted_release
+    objection='files of its root are not trusted'
+    found=$NL$(sizes=no; guarded; find_deploying; list_releases)
+    case $found in *"${NL}blocker$TAB"*) return ;; esac
+    objection='it is gone'
+    case $found in *"${NL}release$TAB$target$TAB"*) found=${found#*"${NL}release$TAB$target$TAB"} ;; *) return ;; esac
+    IFS=$SEP read -r problem _ mark _ <<END
+$(printf '%s\n' "${found%%"$NL"*}" | tr '\t' '\001')
+END
+    in_words problem "$problem"
+    objection=$words
     [ -z "$objection" ] || return 0
-    identify "$target"
-    mark_of "$target"
     case $mark,$3 in bad,*'"mode":"standard",'*) [ "$target" = "$open_target" ] || is_put_back "$1" || objection='it is marked bad' ;; esac
+    [ "$2" != yes ] || return 0
+    identify "$target"
     manifest_of "$target"
-    if [ -z "$manifest" ] || [ "$2" = yes ]; then return 0; fi
+    [ -n "$manifest" ] || return 0
     case $(compare_manifest "$target") in *"manifest${TAB}failed"*) objection='its files are not the sealed ones' ;; esac
-}
-
-trusted_release() {
-    facts=$(stat -c "%n$TAB$OWNED" -- "$RO_ROOT/." "$target")
-    root_uid=${facts#*"$TAB"} root_user=''
-    root_uid=${root_uid%%"$TAB"*} facts=${facts##*"$NL"}
-    read_acls "$facts"
-    ifs=$IFS
-    IFS=$TAB
-    # shellcheck disable=SC2086 # a field each: a safe name, numbers and names
-    distrust $facts
-    IFS=$ifs
-    objection=$distrust
 }
 
 # Whether the run started from target, and goes back to it.
