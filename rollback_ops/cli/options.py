@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from enum import StrEnum
 from functools import partial, wraps
 from typing import Any
@@ -14,6 +14,7 @@ from rollback_ops.cli import completion
 from rollback_ops.cli.help import Described, grouped
 from rollback_ops.cli.session import Session
 from rollback_ops.core.errors import UsageError
+from rollback_ops.core.frozen import frozen
 
 
 class OpinionWord(StrEnum):
@@ -50,7 +51,7 @@ def _option(*names: str, default: Any = None, **more: Any) -> Any:
 _flag = partial(_option, is_flag=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Typed:
     """All options of all commands. None: not typed."""
 
@@ -58,7 +59,7 @@ class Typed:
         "ENV", help="The environment: test, prod, … [ROLLBACK_ENVIRONMENT]", shell_complete=completion.environments
     )
     release: str | None = _argument("RELEASE", help="The release. [default: the live one]")
-    opinion: OpinionWord | None = _argument("MARK", help="good, bad, or clear.", type=click.Choice(OpinionWord))  # noqa: RUF009
+    opinion: OpinionWord | None = _argument("MARK", help="good, bad, or clear.", type=click.Choice(OpinionWord))
     of_env: str | None = _argument(
         "ENV", help="Only this environment; also as --env. [default: all]", shell_complete=completion.environments
     )
@@ -131,7 +132,7 @@ class Typed:
     to_deploy: str | None = _option("--release", metavar="NAME", help="The release that is to be deployed.")
     allow_bad: bool | None = _flag("--allow-bad", help="Let a release pass that is known to be bad.")
     failed: bool = _flag("--failed", help="Record the rollback as failed.", default=False)
-    source: Source = _option(  # noqa: RUF009
+    source: Source = _option(
         "--source",
         metavar="S",
         help="Read the journals on the hosts, or the deployments on GitHub.",
@@ -139,7 +140,7 @@ class Typed:
         default=Source.journal,
         show_default=True,
     )
-    page_source: PageSource = _option(  # noqa: RUF009
+    page_source: PageSource = _option(
         "--source",
         metavar="S",
         help="Ask the hosts, or only read the deployments on GitHub.",

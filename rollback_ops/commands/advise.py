@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.run import fleet_of, spec_of
@@ -15,6 +15,7 @@ from rollback_ops.core.advice import CALLS_FOR_ROLLBACK, Advice, Observed
 from rollback_ops.core.advice import advise as by_the_matrix
 from rollback_ops.core.changes import Commits
 from rollback_ops.core.errors import Exit, RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import Release
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
@@ -37,7 +38,7 @@ from rollback_ops.integrations.git import commits as between
 _MOST_TEMPLATES = 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Advised:
     """The result of ``advise``. ``live`` is the release in question, ``decision`` what a rollback would do.
 

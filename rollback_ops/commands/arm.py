@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from rollback_ops.commands.context import Context
@@ -12,6 +12,7 @@ from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.commands.run import info_of
 from rollback_ops.config.reason import Reason
 from rollback_ops.core.errors import Cancelled, Exit, Refused, RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Armed, ArmOrder, Survey
 from rollback_ops.core.ports import Host
 from rollback_ops.core.run import rfc3339
@@ -21,7 +22,7 @@ from rollback_ops.core.tasks import Cancellation, each
 _USUAL = 600.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Arming:
     """The result of ``arm``. ``armed``: the hosts that go back by themselves. ``bare``: hosts without a live release.
 
@@ -38,7 +39,7 @@ class Arming:
         return Exit.REFUSED if self.lost else Exit.OK
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Confirmation:
     """The result of ``confirm``. ``confirmed``: the hosts that were armed, and stay as they are."""
 

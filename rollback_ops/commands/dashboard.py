@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 
 from rollback_ops.commands.choice import choose
@@ -14,6 +14,7 @@ from rollback_ops.config import Settings
 from rollback_ops.config.request import Options
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import ServiceId, Survey
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Selection
@@ -26,7 +27,7 @@ from rollback_ops.engine.schedule import entries_in
 _READ_WITHIN = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Observed:
     """One service in one environment, as its hosts answered. ``url``: the page of the environment; may be empty.
 
@@ -41,7 +42,7 @@ class Observed:
     regions: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Snapshot:
     """What is known at one moment. ``observed`` is empty where no host was asked. ``now``: seconds since the epoch.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import RunResult
 from rollback_ops.commands.run import fleet_of, publish, spec_of
 from rollback_ops.core.errors import Exit, UsageError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.record import Record
 from rollback_ops.core.statistics import Statistics, statistics
@@ -17,7 +18,7 @@ from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.drill import drill as drill_once
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Drills:
     """The records of all drills; ``result`` is that of the last one. ``wanted``: how many there were to be.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from rollback_ops.commands.context import deployment_recorder, load_settings, repository_of
 from rollback_ops.config.request import Request
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Exit, RollbackOpsError, UsageError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.reading import read_record
 from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import Redactor
@@ -21,7 +21,7 @@ from rollback_ops.integrations.publish import warned
 _WITHIN = 20.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finished:
     """``record`` is None where there is no record that can be read. ``filed``: its deployment was recorded only now."""
 

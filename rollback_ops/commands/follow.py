@@ -6,17 +6,17 @@ Changes nothing. The dashboard asks for it again and again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.journal import steps_of
 from rollback_ops.core.model import ServiceId, StepReport, Survey
 from rollback_ops.core.tasks import Cancellation, each
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostSteps:
     """What a run did on one host so far. ``target``: where it goes; empty before and after its transaction."""
 
@@ -25,7 +25,7 @@ class HostSteps:
     target: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunningNow:
     """A run that holds hosts now. ``by`` is empty for a transaction that was interrupted: nobody claims its host."""
 
@@ -36,7 +36,7 @@ class RunningNow:
     hosts: tuple[HostSteps, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Following:
     """The runs that hold hosts now, and the hosts that did not answer."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from rollback_ops.commands.context import Context, open_context
@@ -12,13 +12,14 @@ from rollback_ops.config import Settings
 from rollback_ops.config.request import Options
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError, UsageError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.gate import Candidate, Objection, candidate, objections
 from rollback_ops.core.model import Survey
 from rollback_ops.core.revision import SHORTEST
 from rollback_ops.core.tasks import Cancellation
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Gate:
     """The result of ``gate``. ``objections``: why the candidate must not be deployed; it may be when there are none.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
@@ -14,6 +14,7 @@ from rollback_ops.config import Settings
 from rollback_ops.config.request import Options, moment
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError, UsageError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.outcome import EXIT_CODES
 from rollback_ops.core.ports import Host
@@ -29,7 +30,7 @@ T = TypeVar("T")
 _READ_WITHIN = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class History:
     """Records, newest first. ``unreadable`` counts entries that are no record; ``lost`` are hosts without an answer."""
 
@@ -49,7 +50,7 @@ class History:
         return replace(self, records=self.records[:limit])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Logged:
     """A record that was added by hand, and the hosts whose journals have it now."""
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.core.errors import Exit, RollbackOpsError, UsageError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.hold import lift, merged, repairs, standing
 from rollback_ops.core.model import Hold, Survey
 from rollback_ops.core.run import new_run
 from rollback_ops.core.tasks import Cancellation, each
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """The holds that the hosts have, the latest first. ``lost``: the hosts that could not be read, or not written to.
 

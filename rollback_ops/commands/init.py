@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from rollback_ops.checks.http import Http
@@ -16,6 +15,7 @@ from rollback_ops.config.proposal import HealthCheck, Proposal, Site, choose, pr
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.config.workflow import PLACE, secret_commands, workflow
 from rollback_ops.core.errors import UsageError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.ports import Stream
 from rollback_ops.hosts import machine
 from rollback_ops.hosts.discovery import discover
@@ -27,7 +27,7 @@ _ANSWERS_WITHIN = 2.0
 _MOST_PORTS = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wish:
     """The options of a person: the host, and values that must not be guessed. Empty: find the value out."""
 
@@ -39,7 +39,7 @@ class Wish:
     workflow: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WrittenWorkflow:
     """The workflow that was written, and the command lines that set its secrets."""
 
@@ -47,7 +47,7 @@ class WrittenWorkflow:
     secrets: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Written:
     """The result of ``init``: the file that was written, and the facts that it is based on."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from rollback_ops import checks
 from rollback_ops.commands.context import Context, hurried
 from rollback_ops.commands.result import Answers, sort_answers
 from rollback_ops.core.errors import Exit, RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import InstallOutcome, UninstallOutcome
 from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.hosts import managers
@@ -19,7 +19,7 @@ _INSTALL_WITHIN = 12.0
 _STAMP_WITHIN = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Installation:
     """``path`` is the program's place on each host; ``hosts`` says what became of the file that was there."""
 
@@ -32,7 +32,7 @@ class Installation:
         return Exit.REFUSED if self.lost else Exit.OK
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Removal:
     """``path`` is where the program was on each host; ``hosts`` says what became of it."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from rollback_ops.commands.choice import choose
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.core.errors import Exit, RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.hold import merged
 from rollback_ops.core.model import Hold, Survey
 from rollback_ops.core.order import Ranking
@@ -17,7 +18,7 @@ from rollback_ops.core.tasks import Cancellation
 from rollback_ops.core.versions import Versions
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Releases:
     """``decision`` is what a rollback would do now. ``lost`` are the hosts that did not answer.
 

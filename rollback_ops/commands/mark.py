@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.core.errors import Exit, RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Opinion
 from rollback_ops.core.run import new_run
 from rollback_ops.core.tasks import Cancellation, each
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Marked:
     """The hosts where the release has the mark now, and those where it could not be set."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from rollback_ops.commands.context import deployment_recorder, repository_of
@@ -16,6 +15,7 @@ from rollback_ops.config.resolve import resolve
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.fleet_plan import STAGES
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.merging import merged
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.text import listed, quoted
@@ -23,7 +23,7 @@ from rollback_ops.integrations.publish import Publisher, warned
 from rollback_ops.integrations.webhook import Notifier
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Merged:
     """The record of all shards, published, the file that it was written to, and the redactor of its settings."""
 

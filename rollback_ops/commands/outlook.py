@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from rollback_ops.commands.context import Context
@@ -12,6 +12,7 @@ from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.commands.run import fleet_of, spec_of
 from rollback_ops.config.reason import Reason
 from rollback_ops.core.errors import Exit, RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import Survey
 from rollback_ops.core.order import live_at
@@ -36,7 +37,7 @@ _GITHUB_WITHIN = 20.0
 _SIZES_WITHIN = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Readiness:
     """One thing that a rollback needs. ``holds``: None where it is not known."""
 
@@ -45,7 +46,7 @@ class Readiness:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LookedAhead:
     """The result of ``outlook``. ``source``: where deployments were read, ``missing``: why not elsewhere."""
 

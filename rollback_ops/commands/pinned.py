@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from rollback_ops.config.request import Request
 from rollback_ops.config.resolve import Job
 from rollback_ops.core.errors import Refused, UsageError
 from rollback_ops.core.fleet_plan import FleetPlan, PinnedShard, Shard, read_fleet_plan
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.merging import records_by_shard, stopped
 from rollback_ops.core.reading import read_record
 from rollback_ops.core.record import Record
@@ -26,7 +27,7 @@ _MOST_BYTES = 64 * 1024 * 1024
 _ANEW = "Make a new plan with `rollback-ops shards`: hosts that are done are left alone."
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pinned:
     """The shard, the request with what the plan says of it, and why nothing may be changed (None: it may)."""
 

@@ -18,6 +18,7 @@ from rollback_ops.core.comparison import Comparison, Files, Keys
 from rollback_ops.core.dependencies import DependencyFile
 from rollback_ops.core.dependencies import changes as compare_packages
 from rollback_ops.core.errors import Exit, RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.hold import merged, standing
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import Release, Survey
@@ -38,7 +39,7 @@ _SURVEY_WITHIN = 6.0
 _MARGIN = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expected:
     """Medians of earlier rollbacks, in seconds: of the downtime of a host, and of the whole. ``of``: how many."""
 
@@ -47,7 +48,7 @@ class Expected:
     of: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Preview:
     """The result of ``preview``. ``leaves`` and ``returns_to`` are None without a target; ``decision`` says why.
 

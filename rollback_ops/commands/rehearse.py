@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import partial
 
@@ -14,6 +14,7 @@ from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.commands.run import bucketed, fetched
 from rollback_ops.config import MetricCheck
 from rollback_ops.core.errors import Exit, RollbackOpsError, UsageError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import ServiceId, Survey
 from rollback_ops.core.order import live_at
@@ -24,7 +25,7 @@ from rollback_ops.engine.analysis.series import Series
 _LEAST_TICKS = 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rehearsed:
     """The result of a rehearsal. ``lost``: hosts whose deployments are not known, so that it may include some."""
 

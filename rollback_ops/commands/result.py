@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.frozen import frozen
 
 if TYPE_CHECKING:
     from rollback_ops.core.changes import Changes
@@ -18,7 +18,7 @@ T = TypeVar("T")
 SURVEY_WITHIN = 12.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunResult:
     """The result of ``rollback``, ``resume``, ``check`` and ``guard``.
 
@@ -39,7 +39,7 @@ class RunResult:
         return self.record.exit_code
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answers(Generic[T]):
     """What each host answered, or the error that it ended with."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from rollback_ops.config.request import Options, Request
 from rollback_ops.config.resolve import resolve
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError, UsageError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Survey
 from rollback_ops.core.outcome import record_of
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
@@ -48,7 +49,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """An entry, and the store that keeps it."""
 
@@ -56,7 +57,7 @@ class Found:
     store: ScheduleStore
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Schedule:
     """The entries, in the order in which they are due. ``lost``: where none could be read."""
 
@@ -68,7 +69,7 @@ class Schedule:
         return Exit.REFUSED if self.lost else Exit.OK
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Carried:
     """What became of an entry that was due. ``result``: of its rollback, or of what was told instead of it.
 
@@ -88,7 +89,7 @@ class Carried:
         return self.result.exit_code if self.what == "failed" and self.result else Exit.REFUSED
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ran:
     """What ``schedule run`` did. ``left`` counts the entries that are not due yet.
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.tasks import Cancellation, each
 
 # Seconds. A release may have many gigabytes.
 _SEAL_WITHIN = 900.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seal:
     """One sealed release. ``files``: how many files its manifest has."""
 
@@ -22,7 +22,7 @@ class Seal:
     files: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sealed:
     """The seals by host, and the hosts on which nothing could be sealed."""
 

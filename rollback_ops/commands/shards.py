@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from rollback_ops.commands.run import fleet_of, spec_of
 from rollback_ops.config import Strategy
 from rollback_ops.core.errors import Cancelled, Refused, UsageError
 from rollback_ops.core.fleet_plan import MOST_SHARDS, FleetPlan, divide, shards_at_once
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.outcome import record_of
 from rollback_ops.core.plan import Plan
 from rollback_ops.core.ports import Progress
@@ -25,7 +26,7 @@ from rollback_ops.engine.spec import RollbackSpec
 DEFAULT_FILE = Path("rollback-plan.json")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sharded:
     """``plan`` is None where there is nothing to change, or nothing may be: ``record`` says why."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from rollback_ops import checks
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.commands.run import buckets_by, fetched_by
 from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import Claim, Verification
 from rollback_ops.core.model import HostCommand, Note, ServiceState, Survey
 from rollback_ops.core.outcome import EXIT_CODES, outcome_of, overall
@@ -21,7 +21,7 @@ from rollback_ops.engine import verify as engine
 from rollback_ops.engine.metrics import World, deployed_on, watch_metrics, with_evidence
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verified:
     """``outcomes`` has every host, ``found`` those that could be verified, ``lost`` the others.
 

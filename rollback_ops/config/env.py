@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from rollback_ops.config.problems import Location
 from rollback_ops.config.schema import Settings
 from rollback_ops.core.errors import UsageError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.text import did_you_mean, one_line
 
 _PREFIX = "ROLLBACK_"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Variables:
     """``values``: the settings in the variables, as nested tables. ``names``: the variable that sets each place."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 
 from rollback_ops.core.discovery import Discovery, Program, Tree, words_in
 from rollback_ops.core.errors import Refused
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.text import listed
 
 # Files that a deployment tool leaves in the root, and the tool's name; the first file that exists counts.
@@ -22,7 +23,7 @@ _TOOLS = (
 _COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HealthCheck:
     """A port that answered. ``path``: the path of HTTP; empty for a port that only accepts connections.
 
@@ -34,7 +35,7 @@ class HealthCheck:
     release_field: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Site:
     """One tree of releases with the programs that run from it, all under one manager."""
 
@@ -52,7 +53,7 @@ class Site:
         return _placed(self.tree)[1]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proposal:
     """The settings as text, and the reasons, one a line."""
 

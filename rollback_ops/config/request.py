@@ -7,13 +7,13 @@ import pwd
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
 from rollback_ops.config import MessageFormat, types
 from rollback_ops.core.errors import UsageError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Mode, Trigger
 from rollback_ops.core.run import ScheduledTime
 from rollback_ops.core.text import did_you_mean, listed, one_line, quoted
@@ -26,7 +26,7 @@ _YES = ("true", "yes", "on", "1")
 _NO = ("false", "no", "off", "0")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """The options of one command. None: not given, so the ``ROLLBACK_*`` variable applies."""
 
@@ -67,7 +67,7 @@ class Options:
     records: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """What one command is asked to do. An empty value was not given.
 
@@ -202,7 +202,7 @@ class Request:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Asked:
     environ: Mapping[str, str]
 

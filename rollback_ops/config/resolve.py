@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -24,6 +23,7 @@ from rollback_ops.config.problems import problems_in
 from rollback_ops.config.request import Request
 from rollback_ops.config.types import fill
 from rollback_ops.core.errors import UsageError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import ServiceId
 from rollback_ops.core.text import did_you_mean, listed, quoted
 
@@ -37,7 +37,7 @@ LAYOUTS = {
 _MANAGERS_OF_UNITS = ("systemd", "systemd-user", "supervisor", "pm2")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Job:
     """The service, environment and hosts of a command.
 

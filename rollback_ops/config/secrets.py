@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from pydantic import SecretStr
+
+from rollback_ops.core.frozen import frozen
 
 _VARIABLES = {
     "ssh_key": "ROLLBACK_SSH_KEY",
@@ -22,7 +23,7 @@ _VARIABLES = {
 _SHORTEST_PATH = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Secrets:
     """The contents of the secrets, not paths of files. None: not given."""
 

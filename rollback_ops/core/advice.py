@@ -7,9 +7,10 @@ that holds is the advice. Text of logs takes part in no rule but the two that co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import AutomaticTrigger
 from rollback_ops.core.record import EvidenceRecord
@@ -29,7 +30,7 @@ ONLY_PEOPLE_KNOW = (
 _LONG_LIVE = 86_400.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Observed:
     """What was observed. ``found``: the verification of each host; ``lost``: why other hosts could not be asked.
 
@@ -49,7 +50,7 @@ class Observed:
     warnings: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """A rule of the matrix. ``holds``: None where it could not be found out. ``because``: what shows it."""
 
@@ -60,7 +61,7 @@ class Rule:
     because: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Advice:
     """``rules``: all of them, in the order in which they are looked at. ``cautions`` change no decision."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from rollback_ops.core.comparison import Files
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.text import one_line
 
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -19,7 +20,7 @@ _MERGE = re.compile(r"Merge pull request #(\d{1,9}) ")
 _SQUASHED = re.compile(r"\(#(\d{1,9})\)$")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Commit:
     """``sha``: its first characters. ``pull_request``: its number, where the message names one."""
 
@@ -29,7 +30,7 @@ class Commit:
     pull_request: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Commits:
     """The commits that leave the hosts, newest first. ``why``: why they are not known; ``count`` is then 0.
 
@@ -43,7 +44,7 @@ class Commits:
     source: Literal["", "github", "git"] = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Changes:
     commits: Commits = field(default_factory=Commits)
     files: Files = field(default_factory=Files)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Literal
+
+from rollback_ops.core.frozen import frozen
 
 FilesSource = Literal["", "manifests", "commits", "directories"]
 
@@ -28,7 +30,7 @@ _MIGRATIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Files:
     """Names of files. ``source``: what was compared; empty: nothing, and ``why`` says why.
 
@@ -58,7 +60,7 @@ class Files:
         return [name for name in self.removed if any(_fits(name, pattern, bool(patterns)) for pattern in wanted)]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DirectoryChange:
     directory: str
     added: int
@@ -79,7 +81,7 @@ def _fits(name: str, pattern: str, whole: bool) -> bool:
     return all(map(fnmatchcase, parts[-len(wanted) :], wanted))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LockFile:
     """A file with the versions of dependencies, in both releases. None: it does not exist, or cannot be read."""
 
@@ -88,7 +90,7 @@ class LockFile:
     target: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Keys:
     """Names of keys in one file of settings. Their values stay on the host. ``readable``: its form was understood."""
 
@@ -99,7 +101,7 @@ class Keys:
     readable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comparison:
     """What a host says of the release that a rollback leaves, and of its target."""
 

@@ -10,18 +10,18 @@ import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
 from rollback_ops.core.comparison import LockFile
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.text import one_line, short
 
 Pairs = Iterable[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Package:
     """One package in both releases; an empty version: it is not there. ``left`` leaves, ``target`` comes back."""
 
@@ -30,7 +30,7 @@ class Package:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DependencyFile:
     """How one file differs. ``readable``: False where only this is known: it changes."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 
+from rollback_ops.core.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Tree:
     """A root whose link ``current`` leads to the directory ``live``, relative to the root.
 
@@ -27,7 +29,7 @@ class Tree:
         return PurePosixPath(path).is_relative_to(self.root)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Program:
     """A unit of systemd, or a program of supervisord, with the words of what it starts.
 
@@ -41,7 +43,7 @@ class Program:
     paths: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Process:
     """``group`` is its control group, and ``sockets`` the inodes of its sockets, where we may see them."""
 
@@ -51,7 +53,7 @@ class Process:
     sockets: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listener:
     """A TCP port that is listened on, the user who does, and the inode of the socket."""
 
@@ -60,7 +62,7 @@ class Listener:
     inode: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Discovery:
     """Everything that was found on one host."""
 

@@ -16,6 +16,7 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Mode, Trigger
 from rollback_ops.core.plan import Plan
 from rollback_ops.core.record import PlanRef
@@ -27,7 +28,7 @@ STAGES: tuple[Role, ...] = get_args(Role)
 MOST_SHARDS = 256
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shard:
     """Hosts for one job. ``sources``: what each of them leaves. ``rollout``: their waves, and a part of the budget."""
 
@@ -91,7 +92,7 @@ class FleetPlan:
         return json.dumps({"hash": self.hash, **asdict(self)}, separators=(",", ":")) + "\n"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PinnedShard:
     """The shard that a run carries out: that, or nothing. ``again`` is the command that goes on with it."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from rollback_ops.core import revision as revisions
 from rollback_ops.core.errors import Refused
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.hold import about, merged, standing
 from rollback_ops.core.model import BadRevision, Hold, Survey
 from rollback_ops.core.run import run_time
@@ -15,7 +15,7 @@ from rollback_ops.core.run import run_time
 Surveys = Mapping[str, Sequence[Survey]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Candidate:
     """The release that somebody wants to deploy. Empty: not known."""
 
@@ -29,7 +29,7 @@ class Candidate:
         return bool(self.release) and self.release == release
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Objection:
     """One reason against a deployment: what it is, who gave it and when, and how to lift it.
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import AutomaticTrigger, ServiceState
 
 Verdict = Literal["passed", "failed", "unknown"]
 Health = Literal["healthy", "unhealthy", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """What one check says. ``final``: hard evidence, waiting longer would not change it.
 
@@ -28,7 +28,7 @@ class Finding:
     silent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Thresholds:
     """How often a check is asked, and what its answers must be like to count (seconds, and answers in a row).
 
@@ -46,7 +46,7 @@ class Thresholds:
     trigger: AutomaticTrigger | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckResult:
     """The last word on one check. ``seconds``: from the beginning of the verification until it first passed.
 
@@ -69,7 +69,7 @@ class CheckResult:
         return self.finding.verdict == "failed" or self.setbacks > 0 or unanswered
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claim:
     """What a verification relies on: ``release`` is live (None: any may be), ``run`` has the lease if ``leased``."""
 
@@ -83,7 +83,7 @@ class Claim:
         return moved or (self.leased and seen.held is False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verification:
     """What the verification of one host came to. ``seconds`` is how long it took.
 

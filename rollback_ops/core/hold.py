@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, Literal
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import HeldRelease, Hold, Survey
 
 AfterRollback = Literal["bad", "all", "none"]
@@ -22,7 +23,7 @@ _NEVER = 253_402_300_799.0
 _DAMAGED = "what this host keeps of the hold cannot be read"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HoldPolicy:
     """The hold that a rollback sets: on the release that it left, on everything, or none. ``seconds``: for how long."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from rollback_ops.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identity:
     """One release: its name, its revision, and when its directory was made, in seconds since the epoch.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.intervals import jeffreys
 from rollback_ops.core.prediction import LEAST_CASES, LEAST_FAILURES, Case, ReportCard, fit, report_card
 from rollback_ops.core.record import Record
@@ -19,7 +20,7 @@ _LARGEST = "adds 1,000 lines or more"
 _SOON = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PastDeployment:
     """A deployment: its revision (may be empty), when (seconds since the epoch), and how many lines it added.
 
@@ -34,7 +35,7 @@ class PastDeployment:
     after_failure: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rate:
     """``failed`` of ``total``, with Jeffreys' interval at 95 %."""
 
@@ -47,7 +48,7 @@ class Rate:
         return jeffreys(self.failed, self.total)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outlook:
     """``base``: None without a deployment. ``chance``: None where ``why_none`` says why. ``card``: None: too few."""
 

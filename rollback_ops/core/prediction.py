@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from rollback_ops.core.frozen import frozen
 
 # The slope for one standard deviation of size, and how sure that is before any case was seen.
 _SLOPE, _SPREAD = 0.65, 0.3
@@ -18,7 +19,7 @@ _WARM_UP = 20
 LEAST_CASES, LEAST_FAILURES = 50, 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case:
     """One earlier change: how many lines it added, and whether it failed."""
 
@@ -26,7 +27,7 @@ class Case:
     failed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Model:
     """P(failure) = 1 / (1 + exp(−(level + slope · z))), with z the standardized logarithm of the size."""
 
@@ -39,7 +40,7 @@ class Model:
         return _logistic(self.level + self.slope * (math.log1p(added) - self.mean) / self.deviation)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReportCard:
     """How earlier predictions did, each made from what was known before it.
 

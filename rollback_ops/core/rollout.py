@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 from rollback_ops.core.agreeing import FEW
+from rollback_ops.core.frozen import frozen
 
 # "unhealthy": hosts that were unhealthy before. "canary": hosts that go first, alone.
 Role = Literal["unhealthy", "canary", "rest"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Amount:
     """A number of hosts, or a percentage of them, as the settings say it."""
 
@@ -34,7 +34,7 @@ class Amount:
         return f"{self.number:g}{' %' if self.percent else ''}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wave:
     """Hosts that are changed at the same time. ``number`` counts from 1. ``region`` is empty where there are none."""
 
@@ -44,7 +44,7 @@ class Wave:
     region: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Share:
     """The amounts of a strategy in one region, as numbers of the hosts that the rollback changes there."""
 
@@ -55,7 +55,7 @@ class Share:
     region: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rollout:
     """A plan's hosts in waves, and when no new wave begins. Made once, before anything is changed.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.fleet_plan import PinnedShard
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import Health, Verification
 from rollback_ops.core.hold import HoldPolicy
 from rollback_ops.core.model import (
@@ -33,7 +34,7 @@ from rollback_ops.core.stored_plan import StoredPlan
 _MOST_EVIDENCE = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScheduledTime:
     """When a rollback was to begin, until when it was valid (RFC 3339, UTC), and who asked for it."""
 
@@ -42,7 +43,7 @@ class ScheduledTime:
     by: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunInfo:
     """The facts of a run that are known before it begins. Made once, and carried from there on.
 

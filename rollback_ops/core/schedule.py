@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from pydantic import Field
 
 from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.record import RecordPart, Timestamp
 from rollback_ops.core.run import ScheduledTime, rfc3339
 
@@ -74,7 +74,7 @@ class Note(RecordPart):
     at: Timestamp
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """A scheduled rollback with its notes, oldest first."""
 

@@ -7,8 +7,8 @@ that it was not written for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.order import natural
 
 # At most this many versions are named.
@@ -16,7 +16,7 @@ _MOST_NAMED = 5
 _ENDS = ("_", "-", ".")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KnownSchema:
     """The versions that one release knows: the paths of its migrations, or the lines of its file of versions.
 
@@ -27,7 +27,7 @@ class KnownSchema:
     readable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SchemaAnswer:
     """The answer of a host: the versions that the database has, and those that each release knows, by name.
 

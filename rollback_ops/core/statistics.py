@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.intervals import share_at_least, share_at_most
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ CONFIDENCE = 0.95
 _FEW = 29
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Spread:
     """How long something took, in seconds. Percentiles are nearest ranks: values that were measured."""
 
@@ -38,7 +39,7 @@ class Spread:
         return cls(sum(ranked) / len(ranked), median, p95, ranked[-1])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Statistics:
     """Statistics of a set of rollbacks. Rates are from 0 to 1.
 

@@ -9,12 +9,13 @@ import base64
 import hashlib
 import json
 import zlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import ServiceId
 from rollback_ops.core.plan import Plan
 from rollback_ops.core.rollout import Rollout
@@ -27,7 +28,7 @@ _BEGINNING = '{"event":"plan",'
 _NO_WAVES = Rollout(waves=(), shares=(), max_failures=0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredPlan:
     """A stored plan. ``id``: the run that made it; ``at``: when (RFC 3339). ``sources``: what each host left.
 

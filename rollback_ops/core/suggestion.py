@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.text import one_line
 
 _LONGEST_TEXT = 600
@@ -23,7 +24,7 @@ _MOST_CAUSES = 5
 Words = Annotated[str, Field(min_length=1, max_length=_LONGEST_TEXT)]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fact:
     """One thing that was observed, with the id by which an answer names it (``c1``: a check, ``l2``: a log line)."""
 

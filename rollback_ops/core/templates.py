@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.text import one_line
 
 _ANY = "<*>"
@@ -25,7 +25,7 @@ _LONGEST = 200
 _REPEATED = re.compile(rf"{re.escape(_ANY)}(?:[\s,:/.-]*{re.escape(_ANY)})+")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Template:
     """A template, and how many lines have it."""
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Survey
 from rollback_ops.core.plan import NothingToDo, Refusal, Selection, make_plan
 from rollback_ops.core.versions import Versions
@@ -19,7 +20,7 @@ _BEGINNING = '{"event":"set",'
 _LONGEST = 48_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Version:
     """A release as a set names it. The revision may be unknown."""
 
@@ -27,7 +28,7 @@ class Version:
     revision: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VerifiedSet:
     """What was verified together: by which run, when (RFC 3339 in UTC), and the version of each service."""
 
@@ -65,7 +66,7 @@ def _read(line: str) -> VerifiedSet | None:
     return VerifiedSet(id_, group, environment, at, versions)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """What one service runs, and what it can go back to, as labels (``core.versions``), newest first.
 
@@ -112,7 +113,7 @@ def options(surveys: Sequence[Survey], selection: Selection) -> Options:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """Where the services of a group go, as labels; without labels, each goes to its own choice."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import Thresholds, Verification
 from rollback_ops.core.identity import Identity
 from rollback_ops.core.model import PERSONAL_TRIGGERS, AutomaticTrigger
@@ -25,7 +25,7 @@ _FROM_CAUSE_TO_EFFECT: tuple[AutomaticTrigger, ...] = (
 _LEFT_ALONE: tuple[HostOutcome, ...] = ("nothing_to_do", "refused", "unreachable")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagnosis:
     """Why a release is unhealthy: the trigger for its rollback, and the evidence, the nearest to the cause first.
 

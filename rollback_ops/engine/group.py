@@ -7,11 +7,12 @@ services are where. With ``restores``, those that are done go back to where they
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 
 from rollback_ops.core import group as told
 from rollback_ops.core.errors import Cancelled, RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.outcome import record_of
 from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal
 from rollback_ops.core.ports import Announcer, Progress
@@ -36,7 +37,7 @@ from rollback_ops.engine.spec import RollbackSpec
 _UNTIL_THEY_END = float("inf")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GroupSpec:
     """What is asked of a group. ``start``: the steps in which its services start.
 
@@ -266,7 +267,7 @@ def note_set(
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Part:
     """The announcer of one service: the group tells it all together."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from rollback_ops.core.errors import Cancelled
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.group import group_record
 from rollback_ops.core.outcome import record_of
 from rollback_ops.core.plan import NothingToDo, Refusal
@@ -23,7 +24,7 @@ from rollback_ops.engine.spec import RollbackSpec
 _UNTIL_THEY_END = float("inf")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GuardedService:
     """What a guard needs of one service. ``anew`` makes its fleet for a rollback, under a new deadline."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
 from rollback_ops.config.reason import fitting
 from rollback_ops.core.errors import Cancelled
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import Claim, Verification
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import AutomaticTrigger, Survey
@@ -33,7 +34,7 @@ from rollback_ops.engine.superseded import note_superseded
 Decision = Literal["healthy", "rolled_back", "left_alone", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judgement:
     """What a guard found. With a ``trigger``, the ``failed`` release is to be rolled back because of the evidence."""
 

@@ -11,6 +11,7 @@ from typing import Protocol
 from rollback_ops.checks.metric import counted, question_of
 from rollback_ops.config import MetricCheck
 from rollback_ops.core.errors import BadAnswer, RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import CheckResult, Finding, Verdict, Verification
 from rollback_ops.core.model import HostCommand, ServiceState, Survey
 from rollback_ops.core.order import Order, Ranking, live_at
@@ -32,7 +33,7 @@ FetchBuckets = Callable[[MetricCheck, str, float], Mapping[float, Series]]
 FAST = 0.95
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Deployed:
     """What is live where. ``since`` is when the newest release became live, ``before`` when the one before it did.
 
@@ -58,7 +59,7 @@ class Deployed:
         return sorted({live for live in self.lives.values() if live and live != self.newest})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class World:
     """How metrics are read, and how time passes (seconds since the epoch)."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from rollback_ops.config import MetricCheck
 from rollback_ops.core.errors import BadAnswer, UsageError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.intervals import share_at_least, share_at_most
 from rollback_ops.engine.analysis.replay import BASELINE, Moment, moments, replayed
 from rollback_ops.engine.analysis.series import Histogram, Series, counts, increases
@@ -30,7 +30,7 @@ _OVERLAP = 300.0
 _MOST_FAILURES = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rehearsal:
     """What a rehearsal came to. ``skipped``: metrics without a past that could be replayed, and why.
 
@@ -101,7 +101,7 @@ def _without_past(check: MetricCheck) -> str:
     return 'baseline = "control" compares two releases' if check.baseline == "control" else ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Hours:
     """The time to read, hour by hour. An hour that cannot be read is a gap; several in a row end the reading."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.gate import candidate, objections
 from rollback_ops.core.model import ServiceId, Survey
 from rollback_ops.core.ports import Host
@@ -78,7 +78,7 @@ def _read(line: str, about: ServiceId) -> tuple[str, ScheduledRollback | Note] |
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Obstacle:
     """Why an entry is not carried out now. ``stale``: never; ``waiting``: what is in the way may pass by itself."""
 

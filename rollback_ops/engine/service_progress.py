@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import StepReport, SwitchResult
 from rollback_ops.core.ports import Progress
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServiceProgress:
     """A ``Progress`` that names the service with each host."""
 

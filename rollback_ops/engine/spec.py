@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 
 from rollback_ops.checks import HostProbe, NetworkProbe
 from rollback_ops.config import Limits, MetricCheck, Schema, Strategy, Verify
 from rollback_ops.core.fleet_plan import PinnedShard
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import Thresholds
 from rollback_ops.core.hold import HoldPolicy
 from rollback_ops.core.model import Survey, SwitchOrder, Unit
@@ -20,7 +21,7 @@ from rollback_ops.core.run import RunInfo, RunState, rfc3339
 from rollback_ops.engine.analysis.series import Series
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RollbackSpec:
     """What a run was asked to do. ``checks`` makes the checks for a release, anew for each host.
 

@@ -21,10 +21,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from rollback_ops.config import Strategy
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.rollout import Amount, Role, Rollout, Share, Wave, named
 
 
@@ -65,7 +65,7 @@ def back(rollout: Rollout, hosts: Sequence[str], unhealthy: Collection[str], reg
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decision:
     """The decision after a wave. ``why`` says why no new wave begins; empty when one does."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rollback_ops.config import Service
 from rollback_ops.core.errors import UsageError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Manager, ServiceId, Unit
 from rollback_ops.core.tasks import AT_ONCE
 from rollback_ops.hosts.agent.bundle import render
@@ -27,7 +27,7 @@ __all__ = ["SshCredentials", "machine", "on_servers", "on_this_machine"]
 _MARGIN = 4.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SshCredentials:
     """How to log in: key, certificate and known_hosts as text, or the user's OpenSSH configuration under ``home``."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.ports import Stream
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Completed:
     """How a command ended. ``stderr`` has the last 4,000 characters of its standard error."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.web.view import Entry
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 720, 200
 _LEFT, _TOP, _FLOOR = 44, 10, 170
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bar:
     """The two bars of a rollback, in the units of the picture: downtime stands in front of the duration."""
 
@@ -29,7 +29,7 @@ class Bar:
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Line:
     """A line of the scale, and what it is worth."""
 
@@ -37,7 +37,7 @@ class Line:
     label: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chart:
     """``bars`` from the oldest to the newest. Empty: nothing was measured."""
 
@@ -91,7 +91,7 @@ _ROW, _BAR, _NAMES = 44, 14, 150
 _BEYOND = 1.5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EvidenceRow:
     """The bars of one metric: how far the evidence goes that the release is worse, and that it is not."""
 
@@ -101,7 +101,7 @@ class EvidenceRow:
     evidence: EvidenceRecord
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EvidenceChart:
     """Logarithms of e-values, each as a share of the one that decides, which is at ``needed``."""
 

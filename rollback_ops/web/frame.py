@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.text import fits_one_line
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Links:
     """Where the pages are. ``record`` takes the id of a run; ``rollback`` and ``running`` an environment and a service.
 
@@ -24,7 +24,7 @@ class Links:
     running: Callable[[str, str], str] = lambda *_: ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Frame:
     """One page's surroundings. ``nonce`` allows its style and its scripts, and nothing else.
 

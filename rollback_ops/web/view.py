@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal
+
+from rollback_ops.core.frozen import frozen
 
 if TYPE_CHECKING:
     from rollback_ops.core.record import HostRecord, Record
@@ -19,7 +21,7 @@ Tone = Literal["good", "bad", "warning", "plain"]
 HealthWord = Literal["healthy", "unhealthy", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Health:
     """Whether a service is healthy, with the evidence in one line. What is not known is ``unknown``."""
 
@@ -31,7 +33,7 @@ class Health:
         return {"healthy": "good", "unhealthy": "bad", "unknown": "warning"}[self.word]  # type: ignore[return-value]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LiveRelease:
     """A release that is live on some hosts. ``since``: None where nobody knows. ``by``: empty where nobody knows."""
 
@@ -42,7 +44,7 @@ class LiveRelease:
     by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostRow:
     """One host, or many that agree. ``troubles``: what prevents or delays a rollback there."""
 
@@ -58,7 +60,7 @@ class HostRow:
         return len(self.hosts)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Banner:
     """A rollback that is still in force: deploying the release that it left again will bring the fault back."""
 
@@ -70,7 +72,7 @@ class Banner:
     record: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HoldView:
     """A hold that stands. ``readable`` is False where a host keeps it damaged: then it ends only when it is lifted."""
 
@@ -82,7 +84,7 @@ class HoldView:
     readable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notice:
     """One more fact about a service: that it is armed, that a run is going on, when its last drill was."""
 
@@ -92,7 +94,7 @@ class Notice:
     record: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Choice:
     """What a rollback would do now. ``to`` is empty where none can be done; ``why`` says why not."""
 
@@ -102,7 +104,7 @@ class Choice:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServiceView:
     """One service in one environment, now. ``choice`` is None where the hosts were not asked."""
 
@@ -127,7 +129,7 @@ class ServiceView:
         return shlex.join(words)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Now:
     """The screen "Now". ``problems``: what could not be read, and what that means for the page."""
 
@@ -136,7 +138,7 @@ class Now:
     problems: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One line of the history: a rollback, or a deployment (which has no ``record``). Durations in seconds."""
 
@@ -157,7 +159,7 @@ class Entry:
     run_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Filter:
     """Which entries of the history are shown. Empty: all."""
 
@@ -176,7 +178,7 @@ class Filter:
         return all(one in ("", other) for one, other in zip(wanted, has, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HistoryView:
     """The screen "History". ``choices``: the values of each field of ``Filter`` that some entry has.
 
@@ -193,7 +195,7 @@ class HistoryView:
         return self.choices[field].index(value) + 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordView:
     """The screen "Record": the record, and what is worked out from it. ``groups``: hosts that ended alike."""
 
@@ -208,7 +210,7 @@ class RecordView:
     groups: tuple[tuple[HostRecord, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NumbersView:
     """The screen "Numbers": statistics by the title of their group, then by their name in it."""
 

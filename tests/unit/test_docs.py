@@ -5,6 +5,7 @@ Sentences are not compared, so that anybody can improve one.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shlex
 import tomllib
@@ -301,7 +302,7 @@ def test_the_table_of_layouts_says_what_they_stand_for() -> None:
 def test_the_secrets_are_read_from_the_variables_that_are_documented() -> None:
     variables = [codes(row[0])[0] for row in table(section(SETTINGS, "Variables"), "variable")]
     read = Secrets.read(dict.fromkeys(variables, "text"))
-    assert all(getattr(read, name) for name in Secrets.__slots__)
+    assert all(getattr(read, each.name) for each in dataclasses.fields(Secrets))
     for row in table(HOSTS, "variable"):
         assert codes(row[0])[0] in variables
 

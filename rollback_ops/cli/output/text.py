@@ -6,7 +6,6 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from rollback_ops.cli.output import groups, waves
@@ -14,6 +13,7 @@ from rollback_ops.core import summary
 from rollback_ops.core.agreeing import agreeing
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.fleet_plan import STAGES, FleetPlan
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import CheckResult, Verification
 from rollback_ops.core.model import InstallOutcome, Note, StepReport, UninstallOutcome
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Style = Literal["", "good", "bad", "warning", "faint", "strong"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Line:
     text: str
     style: Style = ""

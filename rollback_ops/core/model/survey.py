@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model.words import LiveState, Mark, UnitState
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServiceId:
     """One service in one environment: what the state on a host belongs to."""
 
@@ -15,7 +14,7 @@ class ServiceId:
     environment: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Release:
     """One directory under the releases directory, as a host sees it.
 
@@ -53,7 +52,7 @@ class Release:
         return self.mark == "good" or self.was_left or self.live_since is not None or self.logged > 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BadRevision:
     """A revision that is marked bad. ``release`` had it, and may be deleted. ``run`` marked it, because of ``why``."""
 
@@ -63,7 +62,7 @@ class BadRevision:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Live:
     """The state of the ``current`` link. ``name``: the release, when it is in the releases directory."""
 
@@ -73,7 +72,7 @@ class Live:
     revision: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unit:
     """One unit (or program, or container) of the service, in the same terms for all managers.
 
@@ -91,7 +90,7 @@ class Unit:
     old: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lease:
     """A run's claim on a host. ``expires_in`` is in seconds, ``until`` by the host's own clock: renewing moves it."""
 
@@ -103,7 +102,7 @@ class Lease:
     until: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HeldRelease:
     """A release that a hold is about, and its revision; empty where it has none."""
 
@@ -111,7 +110,7 @@ class HeldRelease:
     revision: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hold:
     """A hold: what must not be deployed, until when, and who set it. Times are in seconds since the epoch.
 
@@ -130,7 +129,7 @@ class Hold:
     readable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Armed:
     """A host that goes back to ``target`` by itself at ``until``, unless somebody confirms before."""
 
@@ -140,7 +139,7 @@ class Armed:
     by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpenTransaction:
     """A transaction that a host began and did not finish. ``source`` is what ``current`` pointed at.
 
@@ -158,7 +157,7 @@ class OpenTransaction:
         return self.left or self.source.rstrip("/").rsplit("/", 1)[-1]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Survey:
     """Everything that a plan needs to know about one host, read in one operation.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model.survey import Unit
 from rollback_ops.core.model.words import StepOutcome, SwitchOutcome
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Manager:
     """How to start and stop a service, as shell command lines for the agent.
 
@@ -42,7 +43,7 @@ class Manager:
     functions: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StateReader:
     """How break-glass, which has no ``parse``, reads what ``Manager.state`` prints.
 
@@ -54,7 +55,7 @@ class StateReader:
     unstartable: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ArmOrder:
     """What a host needs to go back by itself after ``seconds``.
 
@@ -71,7 +72,7 @@ class ArmOrder:
     hold: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SwitchOrder:
     """One transaction for one host.
 
@@ -94,7 +95,7 @@ class SwitchOrder:
     look: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepReport:
     """One step that a host finished. ``seconds`` is the duration of the step."""
 
@@ -104,7 +105,7 @@ class StepReport:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SwitchResult:
     """How a transaction ended on one host.
 
@@ -135,7 +136,7 @@ class SwitchResult:
         return self.outcome in ("switched", "not_started", "still_starting")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostCommand:
     """A command that the agent runs for a check. ``timeout`` is in seconds.
 
@@ -148,7 +149,7 @@ class HostCommand:
     since: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CommandResult:
     """The result of a command: its exit status (124: it took too long), duration in seconds and last lines."""
 
@@ -157,7 +158,7 @@ class CommandResult:
     lines: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inspection:
     """A release as inspected before the service is stopped.
 
@@ -169,7 +170,7 @@ class Inspection:
     answers: Mapping[int, CommandResult] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServiceState:
     """The units of the service at one moment, and the results of the commands by their positions.
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Live, Survey
 from rollback_ops.core.order import Spelling
 from rollback_ops.core.plan.candidates import Candidates, live_name
@@ -21,7 +22,7 @@ from rollback_ops.core.plan.selection import NothingToDo, Refusal, Rejected, Sel
 from rollback_ops.core.versions import Versions
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostPlan:
     """What will happen on one host. ``leave``: the host runs the target already, or is not selected.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.order import Order
 from rollback_ops.core.text import one_line, short
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unfinished:
     """A rollback that has not reached all of its hosts. ``lacking`` are those that may not run its target."""
 
@@ -18,7 +19,7 @@ class Unfinished:
     lacking: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Selection:
     """Which release a run is to go to. Empty: not asked. ``resume``: finish interrupted rollbacks, and nothing else.
 
@@ -47,18 +48,18 @@ class Selection:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rejected:
     release: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NothingToDo:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refusal:
     """Nothing is changed. ``hosts`` has the reason of each host, where they differ.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.engine.analysis.judge import judge
 from rollback_ops.engine.analysis.values import Count, Judgement, Rules, Tick
 
@@ -12,7 +12,7 @@ from rollback_ops.engine.analysis.values import Count, Judgement, Rules, Tick
 BASELINE = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moment:
     """A moment (seconds since the epoch) that is treated as a deployment. ``judged``: by metric."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.engine.analysis.values import Count
 
 # The samples of each series: its times, in seconds since the epoch, and the values of its counter.
@@ -40,7 +40,7 @@ def counts(bad: Mapping[int, float], total: Mapping[int, float]) -> dict[int, Co
     return {number: Count(min(bad.get(number, 0.0), all_), all_) for number, all_ in total.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Histogram:
     """By how much the buckets of a histogram grew in each tick. A bucket counts all up to its bound; ∞ counts all."""
 

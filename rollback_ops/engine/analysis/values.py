@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from rollback_ops.core.frozen import frozen
+
 Verdict = Literal["worse", "not_worse", "undecided"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Count:
     """``bad`` events among ``total``. Raises ``ValueError`` where that cannot be."""
 
@@ -29,7 +31,7 @@ class Count:
         return self.bad / self.total if self.total else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tick:
     """What happened since the last tick; it ends ``at`` seconds after the new release became live.
 
@@ -49,7 +51,7 @@ class Dispersion:
     """
 
     ticks: int = 0
-    all: Count = Count()
+    all: Count = Count()  # noqa: RUF009 - frozen
     # Σ bad² / total, from which χ² follows without the counts.
     _squares: float = 0.0
 
@@ -74,7 +76,7 @@ class Dispersion:
         return max(1.0, chi_squared / (self.ticks - 1))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rules:
     """``alpha``: the greatest probability of calling a release worse that is not.
 
@@ -103,7 +105,7 @@ class Rules:
         return (1 if self.baseline == "control" else 2) / self.alpha
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judgement:
     """``e_worse`` and ``e_not_worse``: the evidence for either; it takes ``needed``.
 

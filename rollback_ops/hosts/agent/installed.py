@@ -6,7 +6,6 @@ import hashlib
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import assert_never
 
 from rollback_ops import __version__
@@ -22,6 +21,7 @@ from rollback_ops.config import (
     mask_pattern,
 )
 from rollback_ops.core import plan, redaction, watch
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import Thresholds
 from rollback_ops.core.model import HostCommand, Manager, ServiceId, StateReader
 from rollback_ops.core.order import COMMIT, CREATED, DATE, MIXED, VERSION
@@ -48,7 +48,7 @@ t
 s/.*/words/"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Installation:
     """What is baked in. ``questions`` are those that checks put to the host, about ``RELEASE``; ``thresholds`` are
     those of every check, ``process`` among them. ``groups`` are those that the service is in.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Self
 
 from rollback_ops.config import Check, CommandCheck, Service
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Manager, StateReader, Unit, UnitState
 from rollback_ops.hosts.managers.names import checked, number
 from rollback_ops.hosts.managers.since import SET_SINCE
@@ -118,7 +119,7 @@ def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Container:
     """A line that `containers` of compose.sh prints: these fields, in this order, with | between them."""
 
@@ -136,7 +137,7 @@ class _Container:
 
     @classmethod
     def of(cls, line: list[str]) -> Self | None:
-        return cls(*line[1:]) if line[0] == "container" and len(line) == len(cls.__slots__) + 1 else None
+        return cls(*line[1:]) if line[0] == "container" and len(line) == len(fields(cls)) + 1 else None
 
     @property
     def waits_for(self) -> Iterator[str]:

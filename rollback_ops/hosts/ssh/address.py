@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from rollback_ops.core.errors import UsageError
+from rollback_ops.core.frozen import frozen
 
 _ADDRESS = re.compile(
     r"(?:ssh://)?"
@@ -16,7 +16,7 @@ _ADDRESS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Address:
     """The parts of an address. ``user`` and ``port`` are optional in it."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import copy
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -20,6 +19,7 @@ from paramiko import AgentKey, PKey
 from paramiko.pkey import PublicBlob
 
 from rollback_ops.core.errors import UsageError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.text import listed, one_line
 from rollback_ops.hosts.ssh.keys import fingerprint
 
@@ -32,7 +32,7 @@ _RSA_SIGNATURES = (b"rsa-sha2-256", b"rsa-sha2-512")
 _LONGEST_ID = 100
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Certificate:
     """One certificate. ``line`` is its type and base64, as in a file that ends in ``-cert.pub``."""
 

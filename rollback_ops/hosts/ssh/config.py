@@ -6,13 +6,13 @@ import getpass
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from paramiko import SSHConfig
 from paramiko.ssh_exception import ConfigParseError
 
 from rollback_ops.core.errors import UsageError
+from rollback_ops.core.frozen import frozen
 
 _SETTING = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+)(.*\S)\s*")
 _DEEPEST_INCLUDE = 16
@@ -32,7 +32,7 @@ class _QuietConfig(SSHConfig):
         }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostSettings:
     """The settings of one host. ``connect_timeout`` is in seconds; 0 when it is not set."""
 
@@ -90,7 +90,7 @@ class OpenSshConfig:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Reader:
     """Reads one file and its includes (relative to ``folder``), without lines that run a command or use the DNS."""
 

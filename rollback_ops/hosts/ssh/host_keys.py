@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from paramiko import MissingHostKeyPolicy, PKey, SSHClient
 
 from rollback_ops.core.errors import HostUntrusted, UsageError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.text import listed
 from rollback_ops.hosts.ssh.certificates import SUFFIX, Certificate, certificate_on, describe
 from rollback_ops.hosts.ssh.keys import fingerprint
@@ -69,7 +69,7 @@ class KnownHosts:
         return [line for path in (*(files or self._files[:2]), *self._files[2:]) for line in self._read(path)]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostKeys:
     """The known keys of one host. ``place`` is the file or variable for more keys."""
 

@@ -6,13 +6,14 @@ import base64
 import binascii
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from paramiko import Agent, PKey, SSHException
 
 from rollback_ops.core.errors import UsageError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.hosts.ssh.address import parse_address
 from rollback_ops.hosts.ssh.certificates import SUFFIX, Certificate, describe, of_agent
 from rollback_ops.hosts.ssh.config import HostSettings, OpenSshConfig
@@ -24,7 +25,7 @@ _GIVEN = "ROLLBACK_SSH_CERTIFICATE"
 _DEFAULT_FILES = ("id_ed25519", "id_ecdsa", "id_rsa")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hop:
     """One connection of a route. ``label`` is the host as it is written in the settings."""
 

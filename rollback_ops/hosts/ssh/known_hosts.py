@@ -7,16 +7,16 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from rollback_ops.core.errors import UsageError
+from rollback_ops.core.frozen import frozen
 
 Marker = Literal["", "@revoked", "@cert-authority"]
 _MARKERS: tuple[Marker, ...] = ("@revoked", "@cert-authority")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KnownHost:
     """One line: a public key (``blob``, in the wire format) and the ``patterns`` of its hosts."""
 

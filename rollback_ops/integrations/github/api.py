@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -16,6 +15,7 @@ from pydantic import SecretStr
 from pydantic_core import from_json
 
 from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.text import one_line
 
@@ -49,7 +49,7 @@ class GitHubError(RollbackOpsError):
         return self.status == 0 or self.status >= 500
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Repository:
     """A repository on GitHub. ``name`` is OWNER/NAME, ``api`` and ``server`` are URLs, ``sha`` is a commit."""
 
@@ -79,7 +79,7 @@ class Repository:
         return f"{self.server}/{self.name}/actions/runs/"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Deployment:
     """A deployment as GitHub returns it. ``payload`` is None where it is not a JSON object.
 

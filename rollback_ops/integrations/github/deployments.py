@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Generic, TypeVar
 
 from rollback_ops.core.errors import ConnectionLost, RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.record import DeploymentRef, Record
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.tasks import Cancellation, begin, each
@@ -38,7 +39,7 @@ _LONGEST_RUN = timedelta(hours=1)
 _LONGEST_WAIT = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordingResult:
     """``deployment`` is empty where none was created, or where it did not get its final state."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, get_args
 
 from rollback_ops.config.types import Role
 from rollback_ops.core.errors import Refused, RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.tasks import Cancellation, begin
 from rollback_ops.core.text import one_line
@@ -24,7 +24,7 @@ _WITHIN = 8.0
 _HINT = "Ask somebody who has the permission, or change require_permission of the environment."
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Permission:
     """``refusal``: why the rollback is not permitted. ``warning``: what could not be checked.
 

@@ -14,8 +14,10 @@ import json
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Literal
+
+from rollback_ops.core.frozen import frozen
 
 # Seconds. What is live may have changed since, and the person may have left the desk.
 FORM_WITHIN = 600.0
@@ -23,7 +25,7 @@ FORM_WITHIN = 600.0
 Fault = Literal["forged", "expired"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RollbackForm:
     """The plan that a form shows. ``key``: the same form sent twice is one rollback.
 

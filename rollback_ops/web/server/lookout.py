@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from rollback_ops.commands.dashboard import Snapshot
 from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.frozen import frozen
 
 # Seconds. A page that is loaded again within this time asks no host.
 FRESH = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """What was seen last. ``looking``: a new look is under way. ``problem``: why the last look saw nothing."""
 

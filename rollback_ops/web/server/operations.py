@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from rollback_ops.commands import dashboard
 from rollback_ops.commands.context import Context, load_settings, open_context
@@ -16,6 +16,7 @@ from rollback_ops.config import Settings
 from rollback_ops.config.request import Options
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.changes import Commits
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import ServiceId
 from rollback_ops.core.plan import Plan
 from rollback_ops.core.record import Record
@@ -33,7 +34,7 @@ _OF_ONE_COMMAND = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Previewed:
     """What a rollback would do now. ``form`` is None where it would do nothing."""
 
@@ -41,7 +42,7 @@ class Previewed:
     form: RollbackForm | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scope:
     """What the dashboard is about. Empty names: everything in the settings file ``config``.
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import StepReport, SwitchResult
 from rollback_ops.core.record import Record
@@ -26,7 +27,7 @@ _MOST = 5_000
 _TELL_OF_WAITING_EVERY = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Told:
     """One line of progress. ``kind``: a phase begins, or a host tells something. ``host`` may be empty."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
@@ -15,6 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.web.server.peer import is_somebody_else
 from rollback_ops.web.server.sessions import Sessions
 
@@ -27,7 +27,7 @@ _FORM = "application/x-www-form-urlencoded"
 _LONGEST_FORM = 32_768
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refused:
     """Why a request gets no further. ``told`` is shown to the person as plain text."""
 
