@@ -98,7 +98,7 @@ faults: $(VENV)/.installed
 	$(BIN)/python -m tests.faults.waves
 
 schema: $(VENV)/.installed
-	$(BIN)/python -m rollback_ops.core.record > rollback_ops/core/record.schema.json
+	$(BIN)/python -m rollback_ops.core.record.schema > rollback_ops/core/record.schema.json
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

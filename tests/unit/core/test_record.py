@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from rollback_ops.core.journal import read_journal
-from rollback_ops.core.record import Record, schema
+from rollback_ops.core.record import Record
+from rollback_ops.core.record.schema import schema
 from rollback_ops.core.redaction import Redactor
 from tests.support.records import USUAL, record
 
@@ -106,7 +107,11 @@ def test_the_published_schema_is_up_to_date(published: dict[str, Any]) -> None:
 
 def test_the_module_prints_the_schema() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "rollback_ops.core.record"], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-m", "rollback_ops.core.record.schema"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     assert done.stdout == schema()
 
