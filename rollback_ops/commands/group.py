@@ -20,10 +20,10 @@ from rollback_ops.config.resolve import group_of, services_there
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import RollbackOpsError, UsageError
 from rollback_ops.core.group import group_record
-from rollback_ops.core.outcome import record_of
 from rollback_ops.core.plan import Refusal
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.record import GroupRecord, Record
+from rollback_ops.core.recorder import record_of
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.run import RunState, new_run
 from rollback_ops.core.tasks import Cancellation, each

@@ -6,10 +6,10 @@ from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import RunResult
 from rollback_ops.commands.run import fleet_of, publish, spec_of
 from rollback_ops.core.errors import Refused
-from rollback_ops.core.outcome import record_of
 from rollback_ops.core.plan import Refusal
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.record import Record
+from rollback_ops.core.recorder import record_of
 from rollback_ops.core.run import RunState
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.rollback import roll_back

@@ -21,9 +21,9 @@ from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError, UsageError
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Survey
-from rollback_ops.core.outcome import record_of
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.ports import Progress
+from rollback_ops.core.recorder import record_of
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.run import RunState, new_run, rfc3339
 from rollback_ops.core.schedule import (

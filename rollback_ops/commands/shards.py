@@ -13,10 +13,10 @@ from rollback_ops.config import Strategy
 from rollback_ops.core.errors import Cancelled, Refused, UsageError
 from rollback_ops.core.fleet_plan import MOST_SHARDS, FleetPlan, divide, shards_at_once
 from rollback_ops.core.frozen import frozen
-from rollback_ops.core.outcome import record_of
 from rollback_ops.core.plan import Plan
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.record import Record
+from rollback_ops.core.recorder import record_of
 from rollback_ops.core.rollout import Amount
 from rollback_ops.core.run import RunState, rfc3339
 from rollback_ops.core.tasks import Cancellation

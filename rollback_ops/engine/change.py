@@ -8,8 +8,8 @@ from dataclasses import replace
 from rollback_ops import checks
 from rollback_ops.core.health import Claim, Verification
 from rollback_ops.core.model import SwitchResult
-from rollback_ops.core.outcome import provisional
 from rollback_ops.core.ports import Announcer
+from rollback_ops.core.recorder import provisional
 from rollback_ops.core.rollout import named
 from rollback_ops.core.run import Attempt, RunState
 from rollback_ops.engine.fleet import Fleet

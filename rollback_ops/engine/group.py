@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from rollback_ops.core import group as told
 from rollback_ops.core.errors import Cancelled, RollbackOpsError
 from rollback_ops.core.frozen import frozen
-from rollback_ops.core.outcome import record_of
 from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal
 from rollback_ops.core.ports import Announcer, Progress
 from rollback_ops.core.record import GroupRecord, Record
+from rollback_ops.core.recorder import record_of
 from rollback_ops.core.run import Attempt, rfc3339
 from rollback_ops.core.services import Steps, change_steps
 from rollback_ops.core.tasks import Cancellation, each

@@ -8,10 +8,10 @@ from dataclasses import replace
 from rollback_ops.core.errors import Cancelled
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.group import group_record
-from rollback_ops.core.outcome import record_of
 from rollback_ops.core.plan import NothingToDo, Refusal
 from rollback_ops.core.ports import Announcer, Progress
 from rollback_ops.core.record import GroupRecord, Record
+from rollback_ops.core.recorder import record_of
 from rollback_ops.core.run import RunState
 from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.core.verified_set import Version

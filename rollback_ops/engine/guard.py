@@ -14,10 +14,11 @@ from rollback_ops.core.health import Claim, Verification
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import AutomaticTrigger, Survey
 from rollback_ops.core.order import Ranking
-from rollback_ops.core.outcome import record_of, reference
 from rollback_ops.core.plan import NothingToDo, Refusal
 from rollback_ops.core.ports import Announcer
 from rollback_ops.core.record import Record
+from rollback_ops.core.recorder import record_of
+from rollback_ops.core.references import reference
 from rollback_ops.core.rollout import named
 from rollback_ops.core.run import RunState
 from rollback_ops.core.versions import Versions

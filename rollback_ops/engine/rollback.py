@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from rollback_ops.core.errors import Cancelled, RollbackOpsError
-from rollback_ops.core.outcome import overtime, record_of
 from rollback_ops.core.patience import Patience
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.ports import Announcer
 from rollback_ops.core.record import Record
+from rollback_ops.core.recorder import overtime, record_of
 from rollback_ops.core.rollout import named
 from rollback_ops.core.run import Attempt, RunState
 from rollback_ops.core.stored_plan import approves

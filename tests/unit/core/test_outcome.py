@@ -19,9 +19,10 @@ from rollback_ops.core.errors import (
 )
 from rollback_ops.core.health import CheckResult, Finding, Verdict, Verification
 from rollback_ops.core.model import Release, StepReport, Survey, SwitchOutcome, SwitchResult
-from rollback_ops.core.outcome import EXIT_CODES, overall, record_of
+from rollback_ops.core.outcome import EXIT_CODES, overall
 from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal, Rejected
 from rollback_ops.core.record import HostOutcome, Outcome, Record
+from rollback_ops.core.recorder import record_of
 from rollback_ops.core.run import Attempt, RunInfo, RunState
 from tests.support.fakes import live_at, releases, verification
 
