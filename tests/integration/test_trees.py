@@ -102,3 +102,30 @@ def test_a_tools_releases_are_rolled_back_and_the_tool_goes_on(story: Story) -> 
     assert last.code == 0, last.err
     assert tool.live() in (story.first, story.second)
     assert story.runs(tool.live())
+
+
+def test_a_clean_up_by_time_keeps_what_is_pinned(tmp_path: Path) -> None:
+    """Nor does the tool's own rollback go to a bad release then."""
+    tool = Ansistrano(tmp_path)
+    tool.keep = 3
+    told = Story(tool, RollbackOps(tmp_path))
+    told.rollback_ops.settings(tool.service.toml(verify=QUICK, pin=2, **tool.settings))
+    with tool.service:
+        for _ in range(2):
+            told.first, told.second = told.second, tool.deploy(HEALTHY)
+            assert told("guard").code == 0
+        known = told.releases()
+        for _ in range(2):
+            tool.deploy(UNHEALTHY)
+            assert told("rollback", "--bad", *WHY).code == 0
+            assert told.runs(told.second)
+        assert set(tool.names()) > {told.first, told.second}
+        for name in (told.first, told.second):
+            now = told.releases()[name]
+            assert {**known[name], "modified": 0} == {**now, "modified": 0} | {"marked_by": known[name]["marked_by"]}
+
+        third = tool.deploy(HEALTHY)
+        assert told("guard").code == 0
+        assert set(tool.names()) == {told.first, told.second, third}
+        tool.roll_back()
+        assert told.runs(told.second)

@@ -161,6 +161,7 @@ class Service(Section):
     order: Order | None = None
     traffic: Traffic | None = None
     ignore_deploy_lock: bool = False
+    pin: int = Field(0, ge=0, le=20)
     trusted: tuple[Trusted, ...] = ()
     checks: dict[Name, Check] = {}
     verify: Verify = Field(default_factory=Verify)

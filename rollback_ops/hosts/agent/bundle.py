@@ -15,7 +15,20 @@ from rollback_ops.core.model import Manager, ServiceId
 # The sections under sh/, in the order in which they are joined. Only ``env`` runs something; it changes nothing.
 _SECTIONS = (
     *("env", "lib", "survey", "current", "deployed", "tools", "state", "identity", "trust", "acl", "inspect"),
-    *("lock", "links", "units", "processes", "traffic", "transaction", "worker", "journal", "marks", "holds", "arm"),
+    *(
+        "lock",
+        "links",
+        "units",
+        "processes",
+        "traffic",
+        "transaction",
+        "worker",
+        "journal",
+        "marks",
+        "pin",
+        "holds",
+        "arm",
+    ),
     "schema",
     "serve",
 )
@@ -79,6 +92,7 @@ def assignments(about: ServiceId, service: Service, manager: Manager) -> str:
         "REQUIRES": "\n".join(service.requires),
         "WATCHED": "\n".join(_watched(service)),
         "TRUSTED": " ".join(service.trusted),
+        "PIN": str(service.pin),
         "MANAGER": manager.kind,
         "FUNCTIONS": manager.functions,
         "STOP": manager.stop,

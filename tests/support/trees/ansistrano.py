@@ -1,4 +1,7 @@
-"""Ansistrano (deploy 3, rollback 3), as its tasks leave a tree."""
+"""Ansistrano (deploy 3, rollback 3), as its tasks leave a tree.
+
+No registry has its roles. This does what their tasks setup, symlink, cleanup and rollback do.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,14 @@ class Ansistrano(Tool):
     """Releases are timestamps. Clean-up and rollback go by the time at which a directory was changed last."""
 
     name = "Ansistrano"
+    keep = 5
 
     def deploy(self, behaviour: str) -> str:
         name = self._begin(behaviour)
         (self.releases / name / ".deployed").touch()
         relink(self.root / "current", f"./releases/{name}")
         self.restart_service()
-        for old in by_time(self.releases)[5:]:
+        for old in by_time(self.releases)[self.keep :]:
             shutil.rmtree(self.releases / old)
         return name
 

@@ -1,4 +1,7 @@
-"""Deployer 7, as its recipes (release, lock, symlink, rollback, cleanup) leave a tree."""
+"""Deployer 7, as its recipes (release, lock, symlink, rollback, cleanup) leave a tree.
+
+No registry that the tests use has it. This does what these recipes do.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Mina 1.2, as its deploy script and its tasks (git, cleanup, rollback) leave a tree."""
+"""Mina 1.2, as its deploy script and its tasks (git, cleanup, rollback) leave a tree.
+
+No registry that the tests use has it. This does what these tasks do.
+"""
 
 from __future__ import annotations
 

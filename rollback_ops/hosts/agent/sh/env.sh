@@ -19,7 +19,7 @@ NL='
 : "${RO_RELATED:=:}" "${RO_REVIVE:=:}" "${RO_RELOAD:=:}"
 : "${RO_LOGS:=:}" "${RO_NEEDS:=}" "${RO_LINKS:=}" "${RO_REQUIRES:=}" "${RO_WATCHED:=}" "${RO_TRUSTED:=}"
 : "${RO_FUNCTIONS:=}" "${RO_SCHEMA_CURRENT:=}" "${RO_SCHEMA_FILE:=}" "${RO_SCHEMA_MIGRATIONS:=}"
-: "${RO_DRAIN:=}" "${RO_UNDRAIN:=}" "${RO_TRAFFIC_LIMIT:=30}" "${RO_PORTS:=}"
+: "${RO_PIN:=0}" "${RO_DRAIN:=}" "${RO_UNDRAIN:=}" "${RO_TRAFFIC_LIMIT:=30}" "${RO_PORTS:=}"
 
 releases=$RO_ROOT/$RO_RELEASES
 current=$RO_ROOT/$RO_CURRENT

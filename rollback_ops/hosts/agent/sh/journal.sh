@@ -24,7 +24,7 @@ end_last_line() {
 # a hold of this run, and its line stands in the place of the release.
 record() {
     # What was verified without a rollback was deployed lately; what a rollback left or restored was live before.
-    run=$1 last_word=$2 first_live=''
+    run=$1 last_word=$2 first_live='' found_out=''
     [ -n "$last_word" ] || first_live=$(date +%s)
     shift 2
     # A run that changed something here has checked the places already.
@@ -41,9 +41,11 @@ record() {
             identify "$2"
             set_mark "$1" "$2" || written=1
             note_live "$2"
+            found_out=yes
         fi
         shift 2
     done
+    [ -z "$found_out" ] || pin
     (
         at_work=''
         flock -w 2 9 || at_work=yes

@@ -66,7 +66,7 @@ mark() {
     forget_gone "$2"
     identify "$2"
     case $3 in
-        good | bad) set_mark "$3=$4" "$2" ;;
+        good | bad) set_mark "$3=$4" "$2" && pin ;;
         clear)
             tell_deployer clear "$2" || :
             unmark "$2" good bad left

@@ -16,6 +16,7 @@ survey() {
     show_state
     show_bad_revisions
     show_related
+    show_pin
     list_releases
 }
 
@@ -48,6 +49,7 @@ show_release() {
     show_mark "$1"
     live_since_of "$1"
     say modified "$1" "$2" "${3%.*}" "$live_since"
+    show_unpinnable "$1" "$5"
 }
 
 # Set problem: why the host would not run this release, as a word that protocol.py explains; empty if it would.
