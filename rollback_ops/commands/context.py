@@ -10,7 +10,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rollback_ops.commands.pinned import Pinned, pin
 from rollback_ops.config import Limits, Service, Settings
 from rollback_ops.config.load import load, settings_path
 from rollback_ops.config.reason import Reason, reason_for
@@ -26,6 +25,7 @@ from rollback_ops.core.text import quoted
 from rollback_ops.hosts import SshCredentials, managers, on_servers, on_this_machine
 
 if TYPE_CHECKING:
+    from rollback_ops.commands.pinned import Pinned
     from rollback_ops.integrations.github.api import Repository
     from rollback_ops.integrations.github.deployments import DeploymentRecorder
     from rollback_ops.integrations.github.permission import Permission
@@ -191,7 +191,7 @@ def connect(
     """Connect the parts for one service, which may be one of a group. Raises ``UsageError`` as ``open_context``."""
     request = Request.build(environ, options)
     job = resolve(settings, request)
-    pinned = pin(request, job, settings, datetime.now(UTC)) if pins and (request.shard or request.plan) else None
+    pinned = _pinned(request, job, settings) if pins and (request.shard or request.plan) else None
     if pinned:
         request, job = pinned.request, replace(job, hosts=pinned.shard.hosts)
     job = replace(job, service=managers.with_checks(job.service, job.service_name))
@@ -227,6 +227,13 @@ def connect(
         pinned=pinned,
         settings=settings,
     )
+
+
+def _pinned(request: Request, job: Job, settings: Settings) -> Pinned:
+    # Imported late: plans and records are read with types of their own, which the survey does not wait for.
+    from rollback_ops.commands.pinned import pin
+
+    return pin(request, job, settings, datetime.now(UTC))
 
 
 def repository_of(environ: Mapping[str, str], secrets: Secrets) -> Repository | None:

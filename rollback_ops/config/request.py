@@ -9,14 +9,16 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from rollback_ops.config import MessageFormat, types
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Mode, Trigger
-from rollback_ops.core.run import ScheduledTime
 from rollback_ops.core.text import did_you_mean, listed, one_line, quoted
+
+if TYPE_CHECKING:
+    from rollback_ops.core.run import ScheduledTime
 
 # Only `drill` and `schedule run` have these.
 _OWN = ("drill", "scheduled")

@@ -67,7 +67,7 @@ class Job:
     @property
     def connections(self) -> int:
         """How many hosts are connected at the same time, at most."""
-        return (self.environment.strategy or Strategy()).connections
+        return (self.environment.strategy or Strategy.model_construct()).connections
 
 
 def resolve(settings: Settings, request: Request) -> Job:
@@ -165,7 +165,9 @@ def _shows_the_release(check: Check) -> bool:
 
 def _filled(name: str, service: Service, environment: str) -> Service:
     """Return the service with its layout's defaults and with ``{environment}`` filled in."""
-    said = LAYOUTS[service.layout] | service.model_dump(exclude_defaults=True)
+    # The schema of the whole file is there already. One for a service alone would have to be built.
+    whole = Settings.model_construct(services={name: service})
+    said = LAYOUTS[service.layout] | whole.model_dump(exclude_defaults=True)["services"][name]
     try:
         # Validate again: a name that was valid with a placeholder may not be valid without it.
         return Settings.model_validate({"services": {name: _fill(said, environment)}}).services[name]

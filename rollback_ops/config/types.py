@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from rollback_ops.config import mask_pattern
 from rollback_ops.config.addresses import each_host_once
@@ -17,7 +17,10 @@ from rollback_ops.core.text import did_you_mean, listed
 
 _DURATION = re.compile(r"(?P<amount>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m|h|d)")
 # As it is written: seconds, or text. Python names groups in a way that JSON Schema does not know.
-_Duration = float | Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$")]
+_WRITTEN = WithJsonSchema(
+    {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$"}]},
+    mode="validation",
+)
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION_WORDS = 'should be a duration, a number with its unit: "500ms", "20s", "2m", "24h" or "7d"'
 
@@ -85,10 +88,10 @@ def _placeholders(*allowed: str) -> AfterValidator:
 
 def _shape(pattern: str, words: str, *placeholders: str) -> AfterValidator:
     """Accept text that matches a pattern. A placeholder counts as one letter; the group ``port`` must be 1 to 65535."""
-    compiled = re.compile(pattern, re.ASCII)
 
     def check(text: str) -> str:
-        match = compiled.fullmatch(_PLACEHOLDER.sub("x", _only(text, placeholders)))
+        # Compiled when it is first needed: most settings have few of these types.
+        match = re.fullmatch(pattern, _PLACEHOLDER.sub("x", _only(text, placeholders)), re.ASCII)
         port = match.groupdict().get("port") if match else None
         if match is None or (port and not 0 < int(port) < 65536):
             raise ValueError(words)
@@ -152,12 +155,8 @@ _one_line = AfterValidator(_line)
 _no_dots = AfterValidator(_without_dots)
 _unique = AfterValidator(_each_once)
 
-Seconds = Annotated[
-    float, BeforeValidator(parse_duration, json_schema_input_type=_Duration), AfterValidator(within_an_hour)
-]
-HoldSpan = Annotated[
-    float, BeforeValidator(parse_duration, json_schema_input_type=_Duration), AfterValidator(within_a_month)
-]
+Seconds = Annotated[float, BeforeValidator(parse_duration), AfterValidator(within_an_hour), _WRITTEN]
+HoldSpan = Annotated[float, BeforeValidator(parse_duration), AfterValidator(within_a_month), _WRITTEN]
 Limit = Annotated[Seconds, AfterValidator(_positive)]
 
 Name = Annotated[str, _shape(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", _NAME_WORDS)]

@@ -164,12 +164,13 @@ class Service(Section):
     pin: int = Field(0, ge=0, le=20)
     trusted: tuple[Trusted, ...] = ()
     checks: dict[Name, Check] = {}
-    verify: Verify = Field(default_factory=Verify)
-    guard: Guard = Field(default_factory=Guard)
-    hold: Hold = Field(default_factory=Hold)
+    # Nothing but defaults needs no validation, for which the schema of each table would have to be built.
+    verify: Verify = Field(default_factory=Verify.model_construct)
+    guard: Guard = Field(default_factory=Guard.model_construct)
+    hold: Hold = Field(default_factory=Hold.model_construct)
     database: Schema | None = Field(None, alias="schema")
-    notify: Notify = Field(default_factory=Notify)
-    limits: Limits = Field(default_factory=Limits)
+    notify: Notify = Field(default_factory=Notify.model_construct)
+    limits: Limits = Field(default_factory=Limits.model_construct)
     mask: tuple[SecretPattern, ...] = ()
 
     @property
