@@ -18,11 +18,13 @@ from rollback_ops.core.record import (
     Record,
     ReleaseRef,
     ShardRecord,
+    ShardRunRecord,
     ShareRecord,
     StrategyRecord,
     WaveRecord,
 )
 from rollback_ops.core.rollout import Role, Share, named
+from rollback_ops.core.shard_runs import as_one, runs_by_shard, told
 
 # Outcomes of hosts that were not changed, and show nothing of the target. All others but good ones are failures.
 _NOT_CHANGED: tuple[HostOutcome, ...] = ("not_begun", "cancelled")
@@ -31,14 +33,8 @@ _MOST_WARNINGS = 50
 
 
 def records_by_shard(plan: FleetPlan, records: Iterable[Record]) -> dict[int, Record]:
-    """Return the last record of each shard of this plan, by its number.
-
-    Records of other plans are left out, and dry runs, which say nothing of what became of hosts.
-    """
-    its_own = [r for r in records if r.plan == plan.ref and r.shard and not r.dry_run]
-    ours = [r for r in its_own if r.about.environment == plan.environment]
-    latest = sorted(ours, key=lambda record: record.started_at)
-    return {record.shard.number: record for record in latest if record.shard}
+    """Return one record of each shard of this plan that has any, by its number: of all its runs together."""
+    return {number: as_one(runs) for number, runs in runs_by_shard(plan, records).items()}
 
 
 def stopped(plan: FleetPlan, shard: Shard, records: Mapping[int, Record]) -> str:
@@ -65,11 +61,11 @@ def hosts_of(
 ) -> list[HostRecord]:
     """Return what became of each host of a shard. ``not_begun`` are stages of which no job was started."""
     record = records.get(shard.number)
-    told = {host.host: host for host in record.hosts} if record else {}
+    known = {host.host: host for host in record.hosts} if record else {}
     outcome: HostOutcome = "not_begun" if shard.stage in not_begun and not record else "unknown"
     why = "its shard did not begin" if outcome == "not_begun" else "its shard left no record of it"
     return [
-        told.get(name)
+        known.get(name)
         or HostRecord(
             host=name,
             outcome=outcome,
@@ -83,7 +79,8 @@ def hosts_of(
 
 def merged(plan: FleetPlan, records: Sequence[Record], not_begun: Collection[Role] = ()) -> Record:
     """Return one record of all shards of a plan."""
-    found = records_by_shard(plan, records)
+    runs = runs_by_shard(plan, records)
+    found = {number: as_one(each) for number, each in runs.items()}
     shards = {each.number: hosts_of(plan, each, found, not_begun) for each in plan.shards}
     lost = [HostRecord(host=name, outcome="unreachable", detail=why) for name, why in plan.lost.items()]
     hosts = [*(host for part in shards.values() for host in part), *lost]
@@ -112,13 +109,13 @@ def merged(plan: FleetPlan, records: Sequence[Record], not_begun: Collection[Rol
         plan=plan.ref,
         strategy=_strategy(plan, found, hosts),
         waves=tuple(wave for each in plan.shards for wave in _waves(each, found, shards[each.number])),
-        shards=tuple(_shard(each, found, shards[each.number]) for each in plan.shards),
-        warnings=tuple(_warnings(plan, found, len(records))),
+        shards=tuple(_shard(each, runs.get(each.number, ()), shards[each.number]) for each in plan.shards),
+        warnings=tuple(_warnings(plan, found, runs, len(records))),
     )
 
 
-def _shard(shard: Shard, found: Mapping[int, Record], hosts: Sequence[HostRecord]) -> ShardRecord:
-    record = found.get(shard.number)
+def _shard(shard: Shard, runs: Sequence[Record], hosts: Sequence[HostRecord]) -> ShardRecord:
+    record = as_one(runs) if runs else None
     return ShardRecord(
         number=shard.number,
         stage=shard.stage,
@@ -126,17 +123,28 @@ def _shard(shard: Shard, found: Mapping[int, Record], hosts: Sequence[HostRecord
         outcome=record.outcome if record else "not_begun" if hosts[0].outcome == "not_begun" else "unknown",
         run_url=record.run_url if record else None,
         duration_seconds=record.duration_seconds if record else None,
+        runs=tuple(map(_run, runs)) if len(runs) > 1 else (),
+    )
+
+
+def _run(record: Record) -> ShardRunRecord:
+    return ShardRunRecord(
+        id=record.id,
+        outcome=record.outcome,
+        started_at=record.started_at,
+        duration_seconds=record.duration_seconds,
+        run_url=record.run_url,
     )
 
 
 def _waves(shard: Shard, found: Mapping[int, Record], hosts: Sequence[HostRecord]) -> Iterator[WaveRecord]:
     """Yield the waves of a shard: as its record tells them, else with what is known of their hosts."""
     record, outcomes = found.get(shard.number), {host.host: host.outcome for host in hosts}
-    told = {wave.number: wave for wave in record.waves} if record else {}
+    known = {wave.number: wave for wave in record.waves} if record else {}
     for wave in shard.rollout.waves:
         every = [outcomes[host] for host in wave.hosts]
         begun = set(every) != {"not_begun"}
-        yield told.get(wave.number) or WaveRecord(
+        yield known.get(wave.number) or WaveRecord(
             number=wave.number,
             role=wave.role,
             region=wave.region or None,
@@ -168,14 +176,16 @@ def _strategy(plan: FleetPlan, found: Mapping[int, Record], hosts: Sequence[Host
     )
 
 
-def _warnings(plan: FleetPlan, found: Mapping[int, Record], records: int) -> Iterator[str]:
+def _warnings(
+    plan: FleetPlan, found: Mapping[int, Record], runs: Mapping[int, Sequence[Record]], records: int
+) -> Iterator[str]:
     lacking = [shard.number for shard in plan.shards if shard.number not in found]
     if lacking:
         numbers = ", ".join(map(str, lacking[:10])) + (", …" if len(lacking) > 10 else "")
         yield f"{len(lacking)} of {len(plan.shards)} shards left no record: {numbers}"
-    if records > len(found):
-        why = "they are of another plan, or of a shard that was run again"
-        yield f"{records - len(found)} records were left out: {why}"
+    yield from (told(number, each) for number, each in sorted(runs.items()) if len(each) > 1)
+    if others := records - sum(map(len, runs.values())):
+        yield f"{others} records were left out: they are of another plan, of a dry run, or of no shard"
     warnings = list(dict.fromkeys(warning for record in found.values() for warning in record.warnings))
     yield from warnings[:_MOST_WARNINGS]
     if len(warnings) > _MOST_WARNINGS:

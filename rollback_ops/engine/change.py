@@ -30,7 +30,7 @@ def switch(
         return
     fleet.progress.phase("switch", f"{named(orders)} to {attempt.plan.target}", len(orders))
     announcer.changing(provisional(state))
-    fleet.extend(spec.traffic_time)
+    fleet.extend(spec.traffic_time, orders)
     # Hosts that go back are finished even when the time is up.
     way_back = spec.limits.stop + spec.limits.start + spec.traffic_time
     switched = fleet.switch(orders, way_back if attempt.goes_back else 1.0)

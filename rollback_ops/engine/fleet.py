@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -68,7 +68,7 @@ class Fleet:
         self.progress = progress
         self._cancellation = cancellation
         self.connections = connections
-        self._deadline = time.monotonic() + total * max(1, math.ceil(len(hosts) / connections))
+        self.renew(total)
         self._leases = LeaseKeeper(connections)
         self._schema: dict[str, SchemaAnswer] = {}
         self._survey_within = min(_SURVEY_WITHIN, total * _PART_FOR_SURVEY)
@@ -124,13 +124,22 @@ class Fleet:
         self._cancellation.wait(seconds)
         self._cancellation.check()
 
-    def extend(self, seconds: float) -> None:
-        """Move the deadline: time in which the run only waited for others is not its own."""
-        self._deadline += seconds
+    def extend(self, seconds: float, hosts: Collection[str] = ()) -> None:
+        """Move the deadline: time in which the run only waited for others is not its own.
 
-    def renew(self, seconds: float) -> None:
-        """Set the deadline so many seconds from now: each wave of a rollback has its own time."""
-        self._deadline = time.monotonic() + seconds
+        With ``hosts``: as often as it takes for all of them to have their turn.
+        """
+        self._deadline += seconds * self._turns(hosts)
+
+    def renew(self, seconds: float, hosts: Collection[str] | None = None) -> None:
+        """Set the deadline so many seconds from now: each wave of a rollback has its own time.
+
+        As often as it takes for these hosts (all of them, where none are named) to have their turn.
+        """
+        self._deadline = time.monotonic() + seconds * self._turns(self._hosts if hosts is None else hosts)
+
+    def _turns(self, hosts: Collection[str]) -> int:
+        return max(1, math.ceil(len(hosts) / self.connections))
 
     def note(self, run: str, names: Iterable[str], line: str) -> dict[str, RollbackOpsError]:
         """Append a line to the journals of hosts that are not changed yet. Returns the errors, by host."""
@@ -246,7 +255,7 @@ class Fleet:
             if not self._hosts[name].confirm():
                 raise Refused(f"{name}: it is not armed any more: it went back by itself, or somebody confirmed it")
 
-        done = tasks.each(list(names), confirm, _RECORD_WITHIN, Cancellation())
+        done = tasks.each(names, confirm, _RECORD_WITHIN, Cancellation(), at_once=self.connections)
         return {name: error for name, error in done.items() if error is not None}
 
     def share_holds(self, surveys: Sequence[Survey]) -> None:
@@ -255,9 +264,8 @@ class Fleet:
         known = merged(surveys)
         wanted = {survey.host: found for survey in surveys if any(found := repairs(survey, known, now))}
         if wanted:
-            tasks.each(
-                wanted, lambda name: self._hosts[name].write_holds(*wanted[name]), _RECORD_WITHIN, Cancellation()
-            )
+            write = lambda name: self._hosts[name].write_holds(*wanted[name])  # noqa: E731
+            tasks.each(wanted, write, _RECORD_WITHIN, Cancellation(), at_once=self.connections)
 
     def release(self) -> None:
         """Renew no lease any more. What is not given up by ``record`` ends by itself, in seconds."""

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 from rollback_ops.core.errors import Cancelled, RollbackOpsError
 from rollback_ops.core.patience import Patience
-from rollback_ops.core.plan import NothingToDo, Plan, Refusal
+from rollback_ops.core.plan import NothingToDo, Plan
 from rollback_ops.core.ports import Announcer
 from rollback_ops.core.record import Record
 from rollback_ops.core.recorder import overtime, record_of
 from rollback_ops.core.rollout import named
 from rollback_ops.core.run import Attempt, RunState
-from rollback_ops.core.stored_plan import approves
 from rollback_ops.core.unfinished import going_on
+from rollback_ops.engine.approval import approved
 from rollback_ops.engine.change import change_all
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.metering import watch_restored
@@ -119,7 +119,7 @@ def _plan(spec: RollbackSpec, fleet: Fleet, state: RunState, patience: Patience)
     surveys = list(state.surveys.values())
     journals = lambda: (line for lines in fleet.journals(state.surveys).values() for line in lines)  # noqa: E731
     selection = going_on(spec.selection, spec.info.about, surveys, state.lost, journals)
-    decision = _approved(spec, state, choose(replace(spec, selection=selection), fleet, surveys, {}))
+    decision = approved(spec, fleet, state, choose(replace(spec, selection=selection), fleet, surveys, {}))
     state.decision = decision
     if isinstance(decision, NothingToDo) and selection.resume:
         state.decision = without_plan(fleet, state) or decision
@@ -130,23 +130,6 @@ def _plan(spec: RollbackSpec, fleet: Fleet, state: RunState, patience: Patience)
         state.decision = plan_waves(spec, fleet, state, decision) or decision
     plan = state.decision
     return Attempt(plan) if isinstance(plan, Plan) and not state.info.dry_run else None
-
-
-def _approved(
-    spec: RollbackSpec, state: RunState, decision: Plan | NothingToDo | Refusal
-) -> Plan | NothingToDo | Refusal:
-    """Refuse a plan that is not the approved one. Somebody has read what that one leaves and returns to.
-
-    What goes on with a stored plan changes the hosts that are left: the stored plan is the approved one.
-    """
-    info = spec.info
-    if not (info.approved and isinstance(decision, Plan)) or approves(info.approved, info.about, decision):
-        return decision
-    if state.resumes and state.stored and state.stored.is_approved(info.approved):
-        return decision
-    why = f"the plan is not the approved one ({info.approved[:12]}): it goes to {decision.target}"
-    hint = f"Look at `rollback-ops preview {info.environment}` again, and approve its hash."
-    return Refusal(why, hint, decision.rejected)
 
 
 def _carry_out(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt, announcer: Announcer) -> None:

@@ -109,7 +109,7 @@ def go_back(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt,
             state.warnings.append(f"the way back stopped: {why}; not put back: {named(left)}")
             fleet.progress.phase("stop", f"the way back: {why}")
             return
-        fleet.renew(spec.limits.total)
+        fleet.renew(spec.limits.total, wave.hosts)
         switch(spec, fleet, state, attempt, wave.hosts, announcer)
         fleet.heed_signals()
 
@@ -159,8 +159,8 @@ class _Roll:
 
     def _take_up(self) -> Decision:
         """Verify the hosts that run the target already: they count, too."""
-        self.fleet.renew(self._wave_within)
         there = [host.host for host in self.attempt.plan.with_action("leave")]
+        self.fleet.renew(self._wave_within, there)
         verify(self.spec, self.fleet, self.state, self.attempt, there)
         self.observer.add(_healthy(self.attempt, there))
         return self._decide(None)
@@ -170,7 +170,7 @@ class _Roll:
         began, run = time.monotonic(), WaveRun(wave, datetime.now(UTC))
         self.state.waves.append(run)
         self.fleet.progress.phase("wave", _heading(wave, self.rollout))
-        self.fleet.renew(self._wave_within)
+        self.fleet.renew(self._wave_within, wave.hosts)
         switch(self.spec, self.fleet, self.state, self.attempt, wave.hosts, self.announcer)
         self.fleet.heed_signals()
         verify(self.spec, self.fleet, self.state, self.attempt, wave.hosts)
@@ -183,7 +183,7 @@ class _Roll:
         """Wait before the following wave. Evidence against a host that is done ends the pause."""
         seconds = rest_before(self.rollout, wave, following)
         until = time.monotonic() + seconds
-        self.fleet.renew(seconds + self._wave_within)
+        self.fleet.renew(seconds + self._wave_within, wave.hosts)
         if seconds and self._decide(wave) == GO_ON:
             what = "pause" if wave.region == following.region else "bake"
             self.fleet.progress.phase(what, f"{seconds:g} s before wave {following.number}")

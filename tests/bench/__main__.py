@@ -11,6 +11,7 @@ from tests.bench.action import action
 from tests.bench.cold import cold_start
 from tests.bench.measures import by_answer, by_hosts, by_releases, command_line, downtime
 from tests.bench.page import page
+from tests.bench.small import by_small_hosts
 from tests.support.lab.lab import Lab, blocker
 
 
@@ -19,6 +20,7 @@ def main() -> int:
     options.add_argument("--rounds", type=int, default=15, help="of each, in turn; the median counts")
     options.add_argument("--hosts", type=int, nargs="+", default=[1, 10, 40], help="for the table of many hosts")
     options.add_argument("--releases", type=int, nargs="+", default=[4, 200, 2000], help="for the table of releases")
+    options.add_argument("--small-hosts", type=int, nargs="+", default=[200], help="for the table of small hosts")
     asked = options.parse_args()
     if missing := blocker():
         print(f"real hosts cannot be made here: {missing} is missing", file=sys.stderr)
@@ -33,6 +35,7 @@ def main() -> int:
         print(cold_start(here, max(3, asked.rounds // 3)))
         print(command_line(asked.rounds))
         print(page(here, asked.rounds))
+        print(by_small_hosts(here, asked.small_hosts, max(3, asked.rounds // 5)))
         print(by_hosts(lab, here, asked.hosts, asked.rounds))
     return 0
 

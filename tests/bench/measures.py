@@ -157,13 +157,18 @@ def _ssh_line(lab: Lab, services: Sequence[Deployed]) -> None:
 def _ssh(lab: Lab) -> list[str]:
     known = Path(lab.key_file).with_name("bench_known_hosts")
     known.write_text(lab.known_hosts)
+    return ssh_command(Path(lab.key_file), known)
+
+
+def ssh_command(key: Path, known: Path) -> list[str]:
+    """A plain ``ssh`` with this key and these known hosts, and nothing of the person's own configuration."""
     options = {
         "UserKnownHostsFile": str(known),
         "StrictHostKeyChecking": "yes",
         "IdentitiesOnly": "yes",
         "BatchMode": "yes",
     }
-    return ["ssh", "-F", "none", "-i", str(lab.key_file), *(f"-o{k}={v}" for k, v in options.items())]
+    return ["ssh", "-F", "none", "-i", str(key), *(f"-o{k}={v}" for k, v in options.items())]
 
 
 def newest_again(service: Deployed) -> None:

@@ -152,6 +152,7 @@ class FakeHost:
     def switch(self, order: SwitchOrder, on_step: Callable[[StepReport], None]) -> SwitchResult:
         self._begin("switch", order.target)
         self.orders.append(order)
+        self.lines.append(order.intent)
         on_step(StepReport("stop", "ok", 0.1))
         if self.ends in ("switched", "not_started", "still_starting"):
             on_step(StepReport("switch", "ok", 0.01))

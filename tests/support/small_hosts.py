@@ -96,12 +96,13 @@ class SmallHosts:
         return {"ROLLBACK_SSH_KEY": self.private_key, "ROLLBACK_KNOWN_HOSTS": self.known_hosts}
 
     def toml(self, strategy: dict[str, Any] | None = None, **environment: Any) -> str:
+        """Return the settings: a strategy, and what else the environment says. Generous: hundreds share two cores."""
         service = {
             "root": ROOT,
             "manager": "custom",
             "commands": COMMANDS,
-            "limits": {"stop": "40s"},
-            "verify": {"min_healthy_time": "0s", "healthy_deadline": "15s", "failure_threshold": 1},
+            "limits": {"stop": "40s", "total": "300s"},
+            "verify": {"min_healthy_time": "0s", "healthy_deadline": "60s", "failure_threshold": 1},
             "checks": {"health": {"kind": "command", "run": "test ! -e bad"}},
         }
         inside = {**({"hosts": self.addresses} if "regions" not in environment else {}), **environment}

@@ -61,7 +61,9 @@ class Sshd:
         *settings: str,
         disk: tuple[Path, str] | None = None,
     ) -> Sshd:
-        """Start a server. ``disk``: who logs in there sees the first directory at the place of the second."""
+        """Start a server. ``disk``: who logs in there sees the first directory at the place of the second, and an
+        empty home.
+        """
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         port, log = free_port(), folder / "sshd.log"
@@ -83,7 +85,10 @@ class Sshd:
         config.write_text("\n".join(lines) + "\n")
         command = [SSHD, "-D", "-f", str(config), "-E", str(log)]
         if disk:
-            mounted = f'mount --bind "{disk[0]}" "{disk[1]}" && exec "$@"'
+            # The person's own start-up files (~/.bashrc) are no part of the host: some cost more than a rollback does.
+            (home := folder / "home").mkdir(mode=0o700)
+            mounts = ((disk[0], disk[1]), (home, Path.home()))
+            mounted = " && ".join([*(f'mount --bind "{ours}" "{its}"' for ours, its in mounts), 'exec "$@"'])
             command = ["unshare", "--mount", "sh", "-c", mounted, "sh", *command]
         process = subprocess.Popen(command)
         server = cls(port, log, host_keys, process)

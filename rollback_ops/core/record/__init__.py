@@ -2,7 +2,15 @@
 
 from rollback_ops.core.record.document import READABLE_VERSIONS, SCHEMA_VERSION, Record
 from rollback_ops.core.record.evidence import CountRecord, DrillRecord, DrillWay, EvidenceRecord
-from rollback_ops.core.record.fleet import PlanRef, ShardRecord, ShardRef, ShareRecord, StrategyRecord, WaveRecord
+from rollback_ops.core.record.fleet import (
+    PlanRef,
+    ShardRecord,
+    ShardRef,
+    ShardRunRecord,
+    ShareRecord,
+    StrategyRecord,
+    WaveRecord,
+)
 from rollback_ops.core.record.group import GroupRecord, GroupServiceRecord
 from rollback_ops.core.record.hosts import CheckRecord, HostRecord, StepRecord
 from rollback_ops.core.record.parts import (
@@ -41,6 +49,7 @@ __all__ = [
     "ScheduledRecord",
     "ShardRecord",
     "ShardRef",
+    "ShardRunRecord",
     "ShareRecord",
     "StepRecord",
     "StrategyRecord",

@@ -70,8 +70,21 @@ class ShardRef(RecordPart):
     of: int
 
 
+class ShardRunRecord(RecordPart):
+    """How one run of a shard ended."""
+
+    id: str
+    outcome: Outcome
+    started_at: Timestamp
+    duration_seconds: float
+    run_url: str | None = None
+
+
 class ShardRecord(RecordPart):
-    """What one shard of a merged record came to. A shard without a record is ``unknown``, or did not begin."""
+    """What one shard of a merged record came to. A shard without a record is ``unknown``, or did not begin.
+
+    ``runs`` has all runs of a shard that was run several times, in order.
+    """
 
     number: int
     stage: str = "rest"
@@ -79,3 +92,4 @@ class ShardRecord(RecordPart):
     outcome: Outcome | Literal["not_begun", "unknown"] = "unknown"
     run_url: str | None = None
     duration_seconds: float | None = None
+    runs: tuple[ShardRunRecord, ...] = ()

@@ -48,7 +48,6 @@ class Sick(FakeHost):
         return super().ask(run, questions)
 
     def switch(self, order: Any, on_step: Any) -> Any:
-        self.lines.append(order.intent)
         self.ends = "not_started" if order.target in self.dead else "switched"
         return super().switch(order, on_step)
 

@@ -212,7 +212,7 @@ def test_an_unhealthy_release_is_rolled_back_with_the_evidence_and_exit_code_2(s
 def test_the_journal_has_the_same_record_and_the_order_the_same_trigger(stage: Stage) -> None:
     stage["h1"].answers = UNHEALTHY
     record = stage.guard()
-    assert [json.loads(line) for line in stage["h1"].lines] == [record.model_dump(mode="json", by_alias=True)]
+    assert json.loads(stage["h1"].lines[-1]) == record.model_dump(mode="json", by_alias=True)
     intent = json.loads(stage["h1"].orders[0].intent)
     assert (intent["trigger"], intent["reason"]) == (record.trigger, record.reason)
 

@@ -95,6 +95,11 @@ class Stage:
         return bool(self.happened("switch", "record", "seal"))
 
 
+def records_of(host: FakeHost) -> list[str]:
+    """Return the lines of its journal that are records."""
+    return [line for line in host.lines if "schema_version" in line]
+
+
 @pytest.fixture
 def stage() -> Stage:
     return Stage()
@@ -898,7 +903,7 @@ def test_a_journal_that_cannot_be_written_is_only_a_warning(two: Stage, error: R
     (warning,) = record.warnings
     assert warning.startswith("h1: ")
     assert error.message.removeprefix("h1: ") in warning
-    assert len(two["h2"].lines) == 1
+    assert [len(records_of(host)) for host in two.hosts.values()] == [0, 1]
 
 
 def test_a_journal_that_hangs_delays_nothing_after_a_signal(stage: Stage, for_ever: threading.Event) -> None:
@@ -968,7 +973,7 @@ def test_a_signal_ends_the_verification_and_marks_nothing_good(stage: Stage, for
 def test_the_journal_has_the_record_of_a_cancelled_rollback_too(stage: Stage) -> None:
     stage["h1"].before = {"switch": stage.signal()}
     stage.roll_back()
-    (line,) = stage["h1"].lines
+    (line,) = records_of(stage["h1"])
     assert (json.loads(line)["outcome"], json.loads(line)["exit_code"]) == ("cancelled", 130)
 
 
@@ -1045,6 +1050,28 @@ def test_the_approved_plan_is_carried_out_and_no_other_one(two: Stage) -> None:
     assert (record.outcome, record.approved, record.to.release) == ("succeeded", approved, "b2")
     assert json.loads(two["h1"].orders[0].intent)["approved"] == approved
     assert two.roll_back(approved=approved).outcome == "refused"
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["the same approval", "no approval"])
+def test_an_approval_holds_for_the_hosts_that_a_run_with_it_has_left_out(two: Stage, same: bool) -> None:
+    dry = two.roll_back(dry_run=True)
+    assert dry.plan
+    approved = dry.plan.hash
+    two["h2"].ends = "refused"
+    assert two.roll_back(approved=approved[:12] if same else "").outcome == "partial"
+    two["h2"].ends = "switched"
+    again = two.roll_back(approved=approved)
+    assert (again.outcome, two["h2"].live.name) == (("succeeded", "b2") if same else ("refused", "b3"))
+    assert len(two["h1"].did("switch")) == 1
+
+
+def test_an_approval_holds_for_no_other_release_on_the_hosts_that_are_left(two: Stage) -> None:
+    dry = two.roll_back(dry_run=True)
+    assert dry.plan
+    two["h2"].ends = "refused"
+    two.roll_back(approved=dry.plan.hash)
+    two["h2"].ends, two["h2"].live = "switched", live_at("b1")
+    assert two.roll_back(Selection(backup="b2"), approved=dry.plan.hash).outcome == "refused"
 
 
 def test_a_host_that_is_back_makes_another_plan(two: Stage) -> None:

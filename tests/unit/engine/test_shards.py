@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
-from rollback_ops.core.fleet_plan import read_fleet_plan
-from rollback_ops.core.merging import merged
-from rollback_ops.core.record import HostRecord, ShardRef
+from rollback_ops.core.fleet_plan import FleetPlan, read_fleet_plan
+from rollback_ops.core.merging import merged, records_by_shard, stopped
+from rollback_ops.core.outcome import overall
+from rollback_ops.core.record import HostOutcome, HostRecord, Record, ReleaseRef, ShardRef, WaveRecord
 from tests.simulate.fleets import _planned
 
 
@@ -35,3 +38,62 @@ def test_a_dry_run_of_a_shard_says_nothing_of_what_became_of_its_hosts() -> None
     for dry_run, outcome in ((False, "nothing_to_do"), (True, "unknown")):
         record = merged(plan, [rehearsed.model_copy(update={"dry_run": dry_run})])
         assert [host.outcome for host in record.hosts] == [outcome, "unknown"]
+
+
+def _ran(plan: FleetPlan, run: str, outcomes: Mapping[str, HostOutcome]) -> Record:
+    """The record of one run of the plan's first shard."""
+    target = ReleaseRef(release=plan.target)
+    hosts = tuple(HostRecord(host=name, outcome=outcome, to=target) for name, outcome in outcomes.items())
+    wave = WaveRecord(number=1, hosts=tuple(outcomes), outcome=overall(list(outcomes.values())))
+    whole = merged(plan, []).model_copy(update={"id": run, "started_at": f"2026-11-27T10:0{run}:00Z"})
+    return whole.model_copy(
+        update={
+            "hosts": hosts,
+            "shard": ShardRef(number=1, of=len(plan.shards)),
+            "outcome": overall(list(outcomes.values())),
+            "waves": (wave,),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "both"),
+    [
+        ("succeeded", "refused", "succeeded"),
+        ("succeeded", "unreachable", "succeeded"),
+        ("succeeded", "cancelled", "succeeded"),
+        ("unknown", "refused", "unknown"),
+        ("verification_failed", "not_begun", "verification_failed"),
+        ("refused", "succeeded", "succeeded"),
+        ("refused", "unreachable", "unreachable"),
+        ("succeeded", "nothing_to_do", "succeeded"),
+        ("unknown", "nothing_to_do", "succeeded"),
+        ("restored", "nothing_to_do", "nothing_to_do"),
+        ("nothing_to_do", "verification_failed", "verification_failed"),
+    ],
+)
+def test_a_run_of_a_shard_that_says_nothing_of_a_host_takes_nothing_from_an_earlier_one(
+    first: HostOutcome, second: HostOutcome, both: HostOutcome
+) -> None:
+    plan, _ = _planned(["h1", "h2", "h3"], 2)
+    (host,) = plan.shards[0].hosts
+    runs = [_ran(plan, "1", {host: first}), _ran(plan, "2", {host: second})]
+    for order in (runs, runs[::-1]):
+        record = merged(plan, order)
+        assert next(each.outcome for each in record.hosts if each.host == host) == both
+        assert (record.shards[0].outcome, record.waves[0].outcome) == (overall([both]),) * 2
+        assert [(run.id, run.outcome) for run in record.shards[0].runs] == [
+            ("1", overall([first])),
+            ("2", overall([second])),
+        ]
+        assert any("shard 1 was run 2 times" in warning for warning in record.warnings)
+
+
+def test_the_same_record_counts_once_and_a_refused_run_again_stops_no_other_shard() -> None:
+    plan, _ = _planned(["h1", "h2", "h3"], 2)
+    (canary,) = plan.shards[0].hosts
+    done = _ran(plan, "1", {canary: "succeeded"})
+    assert merged(plan, [done, done]).shards[0].runs == ()
+    runs = records_by_shard(plan, [done, _ran(plan, "2", {canary: "refused"})])
+    assert stopped(plan, plan.shards[1], runs) == ""
+    assert stopped(plan, plan.shards[1], records_by_shard(plan, [_ran(plan, "2", {canary: "refused"})])) != ""
