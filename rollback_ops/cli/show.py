@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from rollback_ops.commands.preview import Preview
     from rollback_ops.commands.rehearse import Rehearsed
     from rollback_ops.commands.result import RunResult
-    from rollback_ops.commands.schedule import Ran, Schedule
+    from rollback_ops.commands.schedule import Schedule
+    from rollback_ops.commands.schedule_run import Ran
     from rollback_ops.commands.seal import Sealed
     from rollback_ops.commands.shards import Sharded
     from rollback_ops.commands.verify import Verified

@@ -26,10 +26,11 @@ from rollback_ops.core.suggestion import Fact, Suggestion, facts_of
 from rollback_ops.core.summary import evidence_summary
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.core.templates import Template, templates
+from rollback_ops.engine.deployed import Deployed, deployed_on
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.guard import diagnosed, watch
 from rollback_ops.engine.metering import world
-from rollback_ops.engine.metrics import Deployed, deployed_on, look_at_metrics
+from rollback_ops.engine.metrics import look_at_metrics
 from rollback_ops.engine.preflight import choose
 from rollback_ops.engine.rollback import survey
 from rollback_ops.engine.spec import RollbackSpec

@@ -19,7 +19,7 @@ from rollback_ops.core.run import RunInfo, new_run
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.analysis.series import Series
 from rollback_ops.engine.fleet import Fleet
-from rollback_ops.engine.metrics import Fetch, FetchBuckets
+from rollback_ops.engine.meters import Fetch, FetchBuckets
 from rollback_ops.engine.spec import RollbackSpec
 from rollback_ops.integrations.publish import Publisher
 

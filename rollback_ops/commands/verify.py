@@ -18,7 +18,9 @@ from rollback_ops.core.record import HostOutcome, Outcome
 from rollback_ops.core.run import evidence, new_run, note_of
 from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.engine import verify as engine
-from rollback_ops.engine.metrics import World, deployed_on, watch_metrics, with_evidence
+from rollback_ops.engine.deployed import deployed_on
+from rollback_ops.engine.meters import World
+from rollback_ops.engine.metrics import watch_metrics, with_evidence
 
 
 @frozen

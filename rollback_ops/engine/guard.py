@@ -23,10 +23,11 @@ from rollback_ops.core.rollout import named
 from rollback_ops.core.run import RunState
 from rollback_ops.core.versions import Versions
 from rollback_ops.engine.confirmation import keep, too_early
+from rollback_ops.engine.deployed import deployed_on
 from rollback_ops.engine.diagnosis import Diagnosis, diagnose, objection
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.metering import world
-from rollback_ops.engine.metrics import deployed_on, longest, watch_metrics, with_evidence
+from rollback_ops.engine.metrics import longest, watch_metrics, with_evidence
 from rollback_ops.engine.readiness import few_left
 from rollback_ops.engine.rollback import roll_back, survey
 from rollback_ops.engine.spec import RollbackSpec

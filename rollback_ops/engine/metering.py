@@ -10,8 +10,10 @@ from rollback_ops.core.health import CheckResult, Finding, Verification
 from rollback_ops.core.order import live_at
 from rollback_ops.core.run import Attempt, RunState
 from rollback_ops.engine.change import confirmed
+from rollback_ops.engine.deployed import Deployed
 from rollback_ops.engine.fleet import Fleet
-from rollback_ops.engine.metrics import Deployed, World, longest, unknown, watch_metrics, with_evidence
+from rollback_ops.engine.meters import World, unknown
+from rollback_ops.engine.metrics import longest, watch_metrics, with_evidence
 from rollback_ops.engine.spec import RollbackSpec
 
 

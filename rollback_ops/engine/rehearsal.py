@@ -13,7 +13,8 @@ from rollback_ops.core.intervals import share_at_least, share_at_most
 from rollback_ops.engine.analysis.replay import BASELINE, Moment, moments, replayed
 from rollback_ops.engine.analysis.series import Histogram, Series, counts, increases
 from rollback_ops.engine.analysis.values import Count
-from rollback_ops.engine.metrics import FAST, rules_of
+from rollback_ops.engine.meters import FAST
+from rollback_ops.engine.metrics import rules_of
 
 # Reads the samples of a selector in the last so many seconds before a moment. Raises ``BadAnswer``.
 FetchPast = Callable[[MetricCheck, str, float, float], Series]

@@ -13,7 +13,9 @@ from rollback_ops.config import MetricCheck
 from rollback_ops.core.errors import BadAnswer
 from rollback_ops.core.record import EvidenceRecord
 from rollback_ops.engine.analysis.series import Series
-from rollback_ops.engine.metrics import Deployed, World, watch_metrics
+from rollback_ops.engine.deployed import Deployed
+from rollback_ops.engine.meters import World
+from rollback_ops.engine.metrics import watch_metrics
 from rollback_ops.integrations.prometheus import samples
 from tests.support.lab.ground import wait_until
 from tests.support.prometheus import needs_prometheus, prometheus

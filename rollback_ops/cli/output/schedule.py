@@ -12,7 +12,7 @@ from rollback_ops.cli.output.text import Line, Style
 from rollback_ops.core.schedule import Entry, NoteKind
 
 if TYPE_CHECKING:
-    from rollback_ops.commands.schedule import Carried, Ran
+    from rollback_ops.commands.schedule_run import Carried, Ran
 
 
 _STYLES: dict[NoteKind, Style] = {"stale": "bad", "expired": "bad", "failed": "bad", "waiting": "warning"}

@@ -11,7 +11,7 @@ from rollback_ops.cli.session import Session
 from rollback_ops.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from rollback_ops.commands.schedule import Stores
+    from rollback_ops.commands.schedule_stores import Stores
 
 _OF_A_SCHEDULE = ("of_env", "only_env", "service", "local", "local_store", "json", "config")
 
@@ -171,7 +171,7 @@ def schedule_run(session: Session, typed: Typed) -> None:
     """Carry out what is due, after checking everything again."""
     from rollback_ops.cli import show
     from rollback_ops.cli.output.terminal import TerminalProgress
-    from rollback_ops.commands.schedule import run_due
+    from rollback_ops.commands.schedule_run import run_due
 
     with session.listening() as cancellation:
         stores = _stores(session, typed)
@@ -182,7 +182,7 @@ def schedule_run(session: Session, typed: Typed) -> None:
 
 def _stores(session: Session, typed: Typed) -> Stores:
     from rollback_ops.commands.context import load_settings
-    from rollback_ops.commands.schedule import Stores
+    from rollback_ops.commands.schedule_stores import Stores
 
     settings = load_settings(typed.config, session.environ)
     options = options_of(typed)

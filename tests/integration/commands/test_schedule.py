@@ -14,7 +14,9 @@ from typing import Any, Literal
 import pytest
 
 from rollback_ops.commands.context import load_settings, open_context
-from rollback_ops.commands.schedule import Carried, Ran, Stores, add, cancel, entries, run_due
+from rollback_ops.commands.schedule import add, cancel, entries
+from rollback_ops.commands.schedule_run import Carried, Ran, run_due
+from rollback_ops.commands.schedule_stores import Stores
 from rollback_ops.config.request import Options
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Refused

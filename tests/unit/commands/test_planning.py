@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from rollback_ops.commands.context import Context, open_context
-from rollback_ops.commands.schedule import Stores, add, unopened
+from rollback_ops.commands.schedule import add
+from rollback_ops.commands.schedule_run import unopened
+from rollback_ops.commands.schedule_stores import Stores
 from rollback_ops.commands.shards import shards
 from rollback_ops.config import Settings
 from rollback_ops.config.request import Options

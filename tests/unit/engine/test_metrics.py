@@ -15,7 +15,9 @@ from rollback_ops.core.errors import BadAnswer, HostUnreachable, RollbackOpsErro
 from rollback_ops.core.model import CommandResult, HostCommand, ServiceState
 from rollback_ops.core.record import EvidenceRecord
 from rollback_ops.engine.analysis.series import Series, increases
-from rollback_ops.engine.metrics import Deployed, World, look_at_metrics, watch_metrics
+from rollback_ops.engine.deployed import Deployed
+from rollback_ops.engine.meters import World
+from rollback_ops.engine.metrics import look_at_metrics, watch_metrics
 
 COUNTED = MetricCheck(kind="metric", source="command", run="count")
 STORED = MetricCheck(
