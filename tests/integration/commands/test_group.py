@@ -125,8 +125,11 @@ def test_each_service_has_a_deployment_on_github_and_the_group_one_message(shop:
         there = variables(api, 1, ROLLBACK_RECORD=RECORD, ROLLBACK_WEBHOOK_URL=team.url, ROLLBACK_WEBHOOK_FORMAT="json")
         ended = shop.rollback_ops("rollback", "prod", *SHOP, *WHY, "--json", **there)
         assert ended.code == 0, ended.err
+        # What GitHub did not answer in time, on a machine that is busy, the last step records.
+        assert shop.rollback_ops("finish", **there).code == 0
         filed = {each["payload"]["service"]: each["id"] for each in api.repository.deployments}
-        assert {each["service"]: each["deployment"]["id"] for each in ended.document["services"]} == filed
+        recorded = json.loads((shop.folder / RECORD).read_text())["services"]
+        assert {each["service"]: each["deployment"]["id"] for each in recorded} == filed
         assert sorted(filed) == ["api", "web"]
         assert [message["service"] for message in team.documents] == ["shop"]
 
@@ -135,7 +138,7 @@ def test_each_service_has_a_deployment_on_github_and_the_group_one_message(shop:
             each["deployment"] = {}
         (shop.folder / RECORD).write_text(json.dumps(record))
         assert shop.rollback_ops("finish", **there).code == 0
-        assert json.loads((shop.folder / RECORD).read_text())["services"] == ended.document["services"]
+        assert json.loads((shop.folder / RECORD).read_text())["services"] == recorded
         assert len(api.repository.deployments) == 2
 
 

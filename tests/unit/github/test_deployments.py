@@ -40,6 +40,11 @@ from tests.support.records import USUAL, record
 RUNS = "https://github.com/acme/bot/actions/runs/"
 RUN = f"{RUNS}77/attempts/1"
 WITHIN = 10.0
+# Two lookups are made at the same time, in any order.
+OF_ROLLBACKS, OF_WHAT_WAS_LEFT = (
+    responses.matchers.query_param_matcher({name: value}, strict_match=False)
+    for name, value in (("task", "rollback"), ("sha", LEFT_SHA))
+)
 
 
 def rollback(**words: Any) -> Record:
@@ -80,6 +85,11 @@ class GitHub:
         self.web.get(DEPLOYMENTS, json=list(deployments))
         for name, state in states.items():
             self.web.get(statuses(int(name.removeprefix("of_"))), json=[{"state": state}])
+
+    def has_rollbacks(self, *lists: list[dict[str, Any]]) -> None:
+        """What each lookup of rollbacks finds, one after the other."""
+        for found in lists:
+            self.web.get(DEPLOYMENTS, match=[OF_ROLLBACKS], json=found)
 
     def takes(self, number: int = 7) -> None:
         self.web.post(DEPLOYMENTS, json=deployment(number), status=201)
@@ -198,10 +208,8 @@ LOST: list[Any] = [
 
 @pytest.mark.parametrize("answer", LOST)
 def test_a_lost_answer_leads_to_no_second_deployment(github: GitHub, answer: dict[str, Any]) -> None:
-    # It is asked for our rollbacks and for what was abandoned beside the work, in any order.
-    github.web.get(DEPLOYMENTS, json=[])
-    github.web.get(DEPLOYMENTS, json=[])
-    github.web.get(DEPLOYMENTS, json=[ours()])
+    github.has_rollbacks([], [ours()])
+    github.has()
     github.web.post(DEPLOYMENTS, **answer)
     github.takes()
     assert file().deployment.id == 7
@@ -227,9 +235,10 @@ def test_nothing_is_created_when_the_lookup_before_fails(github: GitHub) -> None
 
 
 def test_a_deployment_that_failed_at_the_start_is_tried_again_at_the_end(github: GitHub) -> None:
-    for _ in range(2):
-        github.web.get(DEPLOYMENTS, json={"message": "Slow down"}, status=429)
-    github.has()
+    slow = {"json": {"message": "Slow down"}, "status": 429}
+    github.web.get(DEPLOYMENTS, match=[OF_WHAT_WAS_LEFT], **slow)
+    github.web.get(DEPLOYMENTS, match=[OF_ROLLBACKS], **slow)
+    github.has_rollbacks([])
     github.takes()
     filed = file()
     assert filed.deployment.id == 7
