@@ -161,8 +161,9 @@ def _is_noted(release: Release) -> bool:
 
 
 def _on_host(one: Release, two: Release, by_log: bool) -> int:
-    if by_log and one.logged and two.logged:
-        return _sign(one.logged, two.logged)
+    if by_log:
+        # What is not in it cannot be deployed, and has no place.
+        return _sign(one.logged, two.logged) if one.logged and two.logged else 0
     a, b = live_at(one), live_at(two)
     return _sign(a, b) if a and b else 0
 

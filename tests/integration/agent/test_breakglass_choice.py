@@ -183,3 +183,13 @@ def chooser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def test_the_choice_of_break_glass_is_the_one_that_the_command_would_make(chooser: Chooser, asked: list[Case]) -> None:
     for case, found in zip(asked, chooser.choose(asked), strict=True):
         assert case.in_order(found) == case.in_order(case.expected()), json.dumps([case.lines, case.live], indent=1)
+
+
+def test_a_log_of_all_that_is_sound_says_nothing_of_the_place_of_the_rest(chooser: Chooser) -> None:
+    lines = ["logged\ta", "logged\tb", "logged\tc", "release\tx\tlacks bot.py\t\t\t", "modified\tx\t9\t1\t"]
+    for name, created in (("a", 2), ("b", 3), ("c", 4)):
+        lines += [f"release\t{name}\t\t\tgood\t", f"modified\t{name}\t9\t{created}\t"]
+    case = Case(tuple(lines), ("release", "c", "/srv/bot/releases/c"), Selection(order="deployed"), {})
+    (found,) = chooser.choose([case])
+    assert case.in_order(found) == case.in_order(case.expected())
+    assert found[:2] == ["plan", "b"]
