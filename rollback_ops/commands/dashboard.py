@@ -13,6 +13,7 @@ from rollback_ops.commands.result import SURVEY_WITHIN, Answers, sort_answers
 from rollback_ops.config import Settings
 from rollback_ops.config.request import Options
 from rollback_ops.config.secrets import Secrets
+from rollback_ops.core.deployments import releases_on
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.journal import read_journal
@@ -81,7 +82,8 @@ def of_hosts(
         journals = [_journals(context) for context in contexts]
         observed = tuple(observe(context, cancellation) for context in contexts)
         read = [sort_answers(pending.results(_READ_WITHIN, cancellation)) for pending in journals]
-        history = _history(read, contexts)
+        deployed = {each.about: releases_on(each.surveys.values()) for each in observed}
+        history = replace(_history(read, contexts), deployments=deployed)
         scheduled = _scheduled(read, contexts)
     finally:
         for context in contexts:
@@ -95,7 +97,7 @@ def of_github(environ: Mapping[str, str], options: Options, secrets: Secrets, li
 
     Raises ``UsageError`` without a repository and a token, ``Refused`` when GitHub cannot be read.
     """
-    history = from_github(environ, options, secrets, limit).newest(limit)
+    history = from_github(environ, options, secrets, limit, deployments=True).newest(limit)
     return Snapshot((), history, _now(), Redactor(secrets.texts()), _scheduled_on_github(environ, options, secrets))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
@@ -13,9 +13,11 @@ from rollback_ops.commands.run import info_of
 from rollback_ops.config import Settings
 from rollback_ops.config.request import Options, moment
 from rollback_ops.config.secrets import Secrets
+from rollback_ops.core.deployments import MOST_DEPLOYMENTS, PastDeployment, of_one_history, releases_on
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError, UsageError
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.journal import read_journal
+from rollback_ops.core.model import ServiceId, Survey
 from rollback_ops.core.outcome import EXIT_CODES
 from rollback_ops.core.ports import Host
 from rollback_ops.core.record import HostRecord, Record, ReleaseRef
@@ -32,11 +34,15 @@ _READ_WITHIN = 60.0
 
 @frozen
 class History:
-    """Records, newest first. ``unreadable`` counts entries that are no record; ``lost`` are hosts without an answer."""
+    """Records, newest first. ``unreadable`` counts entries that are no record; ``lost`` are hosts without an answer.
+
+    ``deployments`` of each service, as far as they are known: only statistics ask for them.
+    """
 
     records: tuple[Record, ...]
     unreadable: int = 0
     lost: Mapping[str, RollbackOpsError] = field(default_factory=dict)
+    deployments: Mapping[ServiceId, Sequence[PastDeployment]] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -44,10 +50,16 @@ class History:
 
     @property
     def statistics(self) -> Statistics:
-        return statistics(self.records)
+        return statistics(self.records, self.deployments)
 
     def newest(self, limit: int | None) -> History:
-        return replace(self, records=self.records[:limit])
+        """Return the newest records, and the deployments since the first of them."""
+        kept = self.records[:limit]
+        if len(kept) == len(self.records):
+            return self
+        since = datetime.fromisoformat(kept[-1].started_at).timestamp() if kept else float("inf")
+        deployments = {about: _later(found, since) for about, found in self.deployments.items()}
+        return replace(self, records=kept, deployments=deployments)
 
 
 @frozen
@@ -63,25 +75,35 @@ class Logged:
         return Exit.REFUSED if self.lost else Exit.OK
 
 
-def from_journals(settings: Settings, environ: Mapping[str, str], options: Options, secrets: Secrets) -> History:
+def from_journals(
+    settings: Settings, environ: Mapping[str, str], options: Options, secrets: Secrets, *, deployments: bool = False
+) -> History:
     """Read the journals of the chosen environment and service, or of all of them.
 
-    Raises ``UsageError`` for a ``--since`` that is no time.
+    ``deployments``: survey the hosts too, for the releases that were deployed. Raises ``UsageError`` for a ``--since``
+    that is no time.
     """
-    _since(options)
+    since = _since(options)
     lines: list[str] = []
     lost: dict[str, RollbackOpsError] = {}
+    deployed: dict[ServiceId, Sequence[PastDeployment]] = {}
     for context in _contexts(settings, environ, options, secrets):
-        journals, missing = _on_each(context, lambda host: host.journal())
+        found, missing = _on_each(context, lambda host: (host.journal(), _survey(host) if deployments else None))
         lost |= missing
-        for journal in journals.values():
+        for journal, _ in found.values():
             lines += journal
+        surveys = [survey for _, survey in found.values() if survey]
+        deployed[context.job.about] = _later(releases_on(surveys), since.timestamp() if since else 0.0)
     records, unreadable = read_journal(lines)
-    return History(_chosen(records, options), unreadable, lost)
+    return History(_chosen(records, options), unreadable, lost, deployed)
 
 
-def from_github(environ: Mapping[str, str], options: Options, secrets: Secrets, limit: int | None) -> History:
+def from_github(
+    environ: Mapping[str, str], options: Options, secrets: Secrets, limit: int | None, *, deployments: bool = False
+) -> History:
     """Read the deployments on GitHub, until there are ``limit`` records. Needs no settings, and contacts no host.
+
+    ``deployments``: read those of others too, which name an environment and no service.
 
     Raises ``UsageError`` without a repository and a token, ``Refused`` when GitHub cannot be read.
     """
@@ -93,7 +115,9 @@ def from_github(environ: Mapping[str, str], options: Options, secrets: Secrets, 
     if isinstance(found, RollbackOpsError):
         raise Refused(f"the deployments of {repository.name} cannot be read: {found.message}")
     records, unreadable = found
-    return History(_chosen(records, options), unreadable)
+    chosen = _chosen(records, options)
+    deployed = _deployed_on_github(repository, options, chosen) if deployments else {}
+    return History(chosen, unreadable, deployments=deployed)
 
 
 def log(context: Context, *, failed: bool) -> Logged:
@@ -122,6 +146,34 @@ def _read_deployments(
         if (limit and len(_chosen(records, options)) >= limit) or any(_is_before(r, since) for r in records):
             break
     return read_payloads(payloads)
+
+
+def _deployed_on_github(
+    repository: Repository, options: Options, records: Sequence[Record]
+) -> dict[ServiceId, Sequence[PastDeployment]]:
+    from rollback_ops.integrations.github.client import DeploymentClient
+
+    since = _since(options)
+    names = [options.environment] if options.environment else sorted({record.environment for record in records})
+
+    def read(environment: str) -> list[PastDeployment]:
+        there = DeploymentClient(repository, Redactor()).deployed(environment, MOST_DEPLOYMENTS)
+        return of_one_history((each.sha, each.created_at) for each in there)
+
+    found = sort_answers(each(names, read, _READ_WITHIN, Cancellation())).found
+    return {ServiceId("", name): _later(past, since.timestamp() if since else 0.0) for name, past in found.items()}
+
+
+def _survey(host: Host) -> Survey | None:
+    """Survey a host whose journal can be read. Without its releases, other hosts still have them."""
+    try:
+        return host.survey()
+    except RollbackOpsError:
+        return None
+
+
+def _later(deployments: Sequence[PastDeployment], since: float) -> Sequence[PastDeployment]:
+    return [each for each in deployments if each.at >= since]
 
 
 def _chosen(records: list[Record], options: Options) -> tuple[Record, ...]:

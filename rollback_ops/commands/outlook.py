@@ -5,18 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.commands.run import fleet_of, spec_of
 from rollback_ops.config.reason import Reason
+from rollback_ops.core.deployments import MOST_DEPLOYMENTS, PastDeployment, of_one_history, releases_on, with_failures
 from rollback_ops.core.errors import Exit, RollbackOpsError
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import Survey
-from rollback_ops.core.order import live_at
-from rollback_ops.core.outlook import Outlook, PastDeployment, look_ahead, with_failures
+from rollback_ops.core.outlook import Outlook, look_ahead
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.record import Record
@@ -30,7 +29,6 @@ from rollback_ops.engine.spec import RollbackSpec
 from rollback_ops.integrations.git import added_lines
 from rollback_ops.integrations.github.api import GitHubError
 
-_MOST_DEPLOYMENTS = 300
 _SHOWN = 3
 _GITHUB_WITHIN = 20.0
 # Seconds for counting the lines of all earlier changes.
@@ -91,7 +89,7 @@ def _deployments(
     context: Context, surveys: Sequence[Survey], records: list[Record], cancellation: Cancellation
 ) -> tuple[list[PastDeployment], str, list[str]]:
     """Return the deployments of GitHub or, without it, the releases that hosts still have."""
-    on_hosts = list(_on_hosts(surveys))
+    on_hosts = releases_on(surveys)
     if context.repository is None:
         why = "GitHub was not asked: set GITHUB_REPOSITORY and GITHUB_TOKEN for a longer history"
         return on_hosts, "the releases that the hosts still have", [why]
@@ -106,37 +104,13 @@ def _deployments(
         for page in client.pages(environment):
             there = [r for r in read_payloads(page)[0] if r.about == context.job.about and r.id not in known]
             records.extend(there)
-        return list(_on_github((each.sha, each.created_at) for each in client.deployed(environment, _MOST_DEPLOYMENTS)))
+        return of_one_history((each.sha, each.created_at) for each in client.deployed(environment, MOST_DEPLOYMENTS))
 
     found = each(["GitHub"], read, _GITHUB_WITHIN, cancellation)["GitHub"]
     if isinstance(found, RollbackOpsError):
         why = found.message if isinstance(found, GitHubError) else "it did not answer in time"
         return on_hosts, "the releases that the hosts still have", [f"GitHub could not be read: {why}"]
     return found, "the deployments on GitHub", []
-
-
-def _on_hosts(surveys: Sequence[Survey]) -> Iterator[PastDeployment]:
-    """Yield the releases that were live, each once: the times of the first host that has it."""
-    seen: set[str] = set()
-    for survey in surveys:
-        for release in survey.releases:
-            at = live_at(release)
-            if at and release.name not in seen and (release.was_live or release.name == survey.live.name):
-                seen.add(release.name)
-                yield PastDeployment(release.revision, at)
-
-
-def _on_github(found: Iterator[tuple[str, str]]) -> Iterator[PastDeployment]:
-    """Yield deployments, oldest first. Several of one commit in a row are one: each job may have filed its own."""
-    last = ""
-    for sha, created_at in sorted(found, key=lambda pair: pair[1]):
-        try:
-            at = datetime.fromisoformat(created_at).timestamp()
-        except ValueError:
-            continue
-        if sha != last:
-            yield PastDeployment(sha, at)
-        last = sha
 
 
 def _sized(past: list[PastDeployment]) -> list[PastDeployment]:

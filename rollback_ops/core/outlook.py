@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
+from rollback_ops.core.deployments import PastDeployment, Rate
 from rollback_ops.core.frozen import frozen
-from rollback_ops.core.intervals import jeffreys
 from rollback_ops.core.prediction import LEAST_CASES, LEAST_FAILURES, Case, ReportCard, fit, report_card
-from rollback_ops.core.record import Record
 
 # A class with fewer cases says nothing.
 LEAST_OF_A_CLASS = 10
-# At most so many deployments, the newest ones: older ones were another service.
-_MOST = 300
 _SIZES = ((10, "adds fewer than 10 lines"), (100, "adds 10 to 99 lines"), (1000, "adds 100 to 999 lines"))
 _LARGEST = "adds 1,000 lines or more"
 _SOON = 3600.0
-
-
-@frozen
-class PastDeployment:
-    """A deployment: its revision (may be empty), when (seconds since the epoch), and how many lines it added.
-
-    ``failed``: a rollback left it. ``added``: None where the clone does not know. ``gap``: seconds since the last one.
-    """
-
-    revision: str
-    at: float
-    failed: bool = False
-    added: int | None = None
-    gap: float | None = None
-    after_failure: bool = False
-
-
-@frozen
-class Rate:
-    """``failed`` of ``total``, with Jeffreys' interval at 95 %."""
-
-    name: str
-    failed: int
-    total: int
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        return jeffreys(self.failed, self.total)
 
 
 @frozen
@@ -57,27 +25,6 @@ class Outlook:
     chance: float | None = None
     card: ReportCard | None = None
     why_none: str = ""
-
-
-def with_failures(deployments: Iterable[PastDeployment], records: Iterable[Record]) -> list[PastDeployment]:
-    """Return the deployments in their order in time. One that a rollback left has failed; a drill leaves none.
-
-    A rollback belongs to the last deployment before it of the revision that it left, or to the last one before it where
-    it knows no revision.
-    """
-    found = sorted(deployments, key=lambda each: each.at)
-    failed: set[int] = set()
-    for record in records:
-        if not record.rolled_back or record.trigger == "drill" or record.drill:
-            continue
-        at, revision = datetime.fromisoformat(record.started_at).timestamp(), record.from_.revision or ""
-        before = [n for n, each in enumerate(found) if each.at <= at and _same(each.revision, revision)]
-        failed.update(before[-1:])
-    told = [replace(each, failed=number in failed) for number, each in enumerate(found)]
-    return [
-        replace(each, gap=each.at - told[n - 1].at, after_failure=told[n - 1].failed) if n else each
-        for n, each in enumerate(told)
-    ][-_MOST:]
 
 
 def look_ahead(past: Sequence[PastDeployment], planned: PastDeployment | None) -> Outlook:
@@ -133,8 +80,3 @@ def _haste(deployment: PastDeployment) -> str:
 
 def _repair(deployment: PastDeployment) -> str:
     return "after one that failed" if deployment.after_failure else "after one that did not fail"
-
-
-def _same(one: str, other: str) -> bool:
-    """Return whether two revisions may be the same: one may be short, and what is unknown may be any."""
-    return not other or (bool(one) and (one.startswith(other) or other.startswith(one)))

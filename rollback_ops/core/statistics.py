@@ -8,10 +8,12 @@ from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from rollback_ops.core.deployments import PastDeployment, Rate, change_failures, left_a_failure
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.intervals import share_at_least, share_at_most
 
 if TYPE_CHECKING:
+    from rollback_ops.core.model import ServiceId
     from rollback_ops.core.record import Record
 
 # The specification: target above 99 %, acceptable above 95 %, alert below 90 %.
@@ -47,9 +49,9 @@ class Statistics:
     are counted by themselves, and nowhere else: their ``downtime`` is that of the way back, and ``healthy`` is the time
     from its beginning until each check had passed once.
 
-    Of DORA's figures (dora.dev), records can support two: ``failed_deployments``, the deployments that a rollback left
-    (their share of all is the change fail rate; how many there were is in no record, so ``outlook`` has it), and
-    ``recovery``, the seconds from the deployment of what was left until its rollback had been verified.
+    Of DORA's figures (dora.dev), two can be supported. ``change_failures``: the deployments that a rollback left, of
+    all that are known; None where none is known, since no record counts them. ``failed_deployments``: how many were
+    left. ``recovery``: the seconds from the deployment of what was left until its rollback had been verified.
     """
 
     total: int
@@ -62,6 +64,7 @@ class Statistics:
     drills: Statistics | None = None
     healthy: Spread | None = None
     failed_deployments: int = 0
+    change_failures: Rate | None = None
     recovery: Spread | None = None
 
     @property
@@ -90,8 +93,13 @@ class Statistics:
         return self.sure or (below and self.total < _FEW)
 
 
-def statistics(records: Iterable[Record]) -> Statistics:
-    """Count the rollbacks that changed a host. Dry runs, refusals, no-ops and runs that go on do not count."""
+def statistics(
+    records: Iterable[Record], deployments: Mapping[ServiceId, Sequence[PastDeployment]] | None = None
+) -> Statistics:
+    """Count the rollbacks that changed a host. Dry runs, refusals, no-ops and runs that go on do not count.
+
+    ``deployments``: those that are known, of each service.
+    """
     counted = [r for r in records if not r.dry_run and r.outcome not in ("refused", "nothing_to_do") and _ended(r)]
     drills = [r for r in counted if r.trigger == "drill" and r.drill]
     real = [r for r in counted if r.trigger != "drill"]
@@ -105,7 +113,8 @@ def statistics(records: Iterable[Record]) -> Statistics:
         by_trigger=_by(real, lambda record: record.trigger),
         by_month=_by(real, _month),
         drills=_of_drills(drills) if drills else None,
-        failed_deployments=len({(r.service, r.environment, r.from_.label) for r in real if _left_a_failure(r)}),
+        failed_deployments=len({(r.service, r.environment, r.from_.label) for r in real if left_a_failure(r)}),
+        change_failures=change_failures(deployments or {}, real),
         recovery=Spread.of(filter(None, map(_recovery, real))),
     )
 
@@ -119,16 +128,9 @@ def _counted(records: Sequence[Record]) -> Statistics:
     )
 
 
-def _left_a_failure(record: Record) -> bool:
-    """Return whether a rollback left a deployment for an older one. One to a newer release undoes another rollback."""
-    left, to = record.from_.deployed_at, record.to.deployed_at
-    forward = bool(left and to) and datetime.fromisoformat(str(to)) > datetime.fromisoformat(str(left))
-    return record.rolled_back and not forward
-
-
 def _recovery(record: Record) -> float | None:
     """Return the seconds from a deployment until its rollback had been verified; None where they are not known."""
-    if not record.from_.deployed_at or record.outcome != "succeeded" or not _left_a_failure(record):
+    if not record.from_.deployed_at or record.outcome != "succeeded" or not left_a_failure(record):
         return None
     deployed, recovered = map(datetime.fromisoformat, (record.from_.deployed_at, record.finished_at))
     return max(0.0, (recovered - deployed).total_seconds()) or None

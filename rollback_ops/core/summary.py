@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from rollback_ops.core.record import EvidenceRecord, GroupServiceRecord, HoldRecord, Outcome, Record
+    from rollback_ops.core.statistics import Statistics
 
 
 class OutcomeSummary(NamedTuple):
@@ -185,3 +186,23 @@ def evidence_summary(found: EvidenceRecord) -> str:
 
 def _share(bad: float, total: float) -> str:
     return f"{bad:g} of {total:g} bad" if total else "nothing counted"
+
+
+# What DORA's figures cannot see.
+RECOVERY_UNSEEN = "when users felt it, and outages without a deployment"
+
+
+def fail_rate(found: Statistics) -> str:
+    """Say how many deployments a rollback left, of those that are known."""
+    rate = found.change_failures
+    if rate is None:
+        return f"{found.failed_deployments} deployments were left by a rollback"
+    share, low, high = (f"{100 * each:.1f} %" for each in (rate.share, *rate.exact))
+    return f"{rate.failed} of {rate.total} {rate.name} were left by a rollback: {share} (95 %: {low} to {high})"
+
+
+def fail_rate_unseen(found: Statistics) -> str:
+    """Say what the change fail rate cannot see."""
+    rate = found.change_failures
+    missing = "how many there were" if rate is None else "deployments that are no longer there"
+    return f"{missing}, and failures that were fixed forward"

@@ -78,3 +78,11 @@ def did_you_mean(wrong: str, names: Iterable[str]) -> str:
 
 def listed(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' if name == "" else one_line(name) for name in names) or "none"
+
+
+def age(seconds: float) -> str:
+    """Show a duration in seconds in its largest useful unit."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"

@@ -212,7 +212,11 @@ class RecordView:
 
 @frozen
 class NumbersView:
-    """The screen "Numbers": statistics by the title of their group, then by their name in it."""
+    """The screen "Numbers": statistics by the title of their group, then by their name in it.
+
+    ``figures``: the name of a figure, what is known of it, and what that cannot see.
+    """
 
     total: Statistics
     groups: Mapping[str, Mapping[str, Statistics]] = field(default_factory=dict)
+    figures: tuple[tuple[str, str, str], ...] = ()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.preview import Preview
     from rollback_ops.commands.seal import Sealed
     from rollback_ops.commands.verify import Verified
+    from rollback_ops.core.deployments import Rate
     from rollback_ops.core.statistics import Spread, Statistics
 
 Document = dict[str, Any]
@@ -206,7 +207,7 @@ def statistics(found: Statistics) -> Document:
         "duration": _spread(found.duration),
         "downtime": _spread(found.downtime),
         **({"healthy": _spread(found.healthy)} if found.healthy else {}),
-        **({"dora": _dora(found)} if found.failed_deployments else {}),
+        **({"dora": _dora(found)} if found.failed_deployments or found.change_failures else {}),
         "alert": found.alert,
         "sure": found.sure,
         **{title: {name: statistics(g) for name, g in group.items()} for title, group in groups.items() if group},
@@ -215,7 +216,25 @@ def statistics(found: Statistics) -> Document:
 
 
 def _dora(found: Statistics) -> Document:
-    return {"failed_deployments": found.failed_deployments, "recovery": _spread(found.recovery)}
+    return {
+        "failed_deployments": found.failed_deployments,
+        "change_fail_rate": _change_fail_rate(found.change_failures),
+        "recovery": _spread(found.recovery),
+    }
+
+
+def _change_fail_rate(found: Rate | None) -> Document | None:
+    """Return the rate with its exact bounds; None where no deployment is known."""
+    if found is None:
+        return None
+    low, high = found.exact
+    return {
+        "failed": found.failed,
+        "deployments": found.total,
+        "rate": round(found.share, 6),
+        "low": round(low, 6),
+        "high": round(high, 6),
+    }
 
 
 def _spread(found: Spread | None) -> Document | None:

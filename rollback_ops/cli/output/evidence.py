@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rollback_ops.cli.output import text
 from rollback_ops.cli.output.text import Line, Style
+from rollback_ops.core.text import age
 
 if TYPE_CHECKING:
     from rollback_ops.commands.outlook import LookedAhead
     from rollback_ops.commands.rehearse import Rehearsed
-    from rollback_ops.core.outlook import Outlook, Rate
+    from rollback_ops.core.deployments import Rate
+    from rollback_ops.core.outlook import Outlook
 
 _MOST = 10
 _SIGNS: dict[bool | None, tuple[str, Style]] = {True: ("✓", "good"), False: ("✗", "bad"), None: ("?", "warning")}
@@ -37,9 +38,7 @@ def rehearsal(found: Rehearsed) -> Iterator[Line]:
     empty = len(done.moments) - done.trials
     if empty:
         yield Line(f"  {empty} moments have nothing to compare, and do not count", "faint")
-    yield Line(
-        f"  deployments in the last {text.age(done.seconds)}, whose time was left out: {done.deployments}", "faint"
-    )
+    yield Line(f"  deployments in the last {age(done.seconds)}, whose time was left out: {done.deployments}", "faint")
     yield from (Line(f"  ! not rehearsed: {name}: {why}", "warning") for name, why in done.skipped.items())
     yield from (Line(f"  ! not all could be read: {why}", "warning") for why in done.gaps)
     yield from (Line(f"  ! {host}: its deployments are not known", "warning") for host in found.lost)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.advise import Advised
     from rollback_ops.commands.outlook import LookedAhead
     from rollback_ops.commands.rehearse import Rehearsed
-    from rollback_ops.core.outlook import Rate
+    from rollback_ops.core.deployments import Rate
 
 
 def advice(found: Advised) -> Document:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rollback_ops.core.record import Record
     from rollback_ops.core.statistics import Statistics
-from rollback_ops.cli.output.text import Line, age
+from rollback_ops.cli.output.text import Line
+from rollback_ops.core.summary import RECOVERY_UNSEEN, fail_rate, fail_rate_unseen
+from rollback_ops.core.text import age
 
 _HISTORY_COLUMNS = ("TIME", "ENV", "FROM", "TO", "OUTCOME", "SECONDS", "HOW", "BY", "REASON")
 
@@ -62,18 +64,16 @@ def stats(found: Statistics) -> Iterator[Line]:
 
 
 def _dora(found: Statistics) -> Iterator[Line]:
-    """Show what records say of DORA's figures, and what they cannot see."""
-    if not found.failed_deployments:
+    """Show what is known of DORA's figures, and what that cannot see."""
+    if not (found.failed_deployments or found.change_failures):
         return
     yield Line("deployments (DORA):", "strong")
-    yield Line(f"  change fail rate     {found.failed_deployments} deployments were left by a rollback")
-    yield Line(
-        f"  {'':<20} not seen: how many there were (`outlook` knows), and failures that were fixed forward", "faint"
-    )
+    yield Line(f"  change fail rate     {fail_rate(found)}")
+    yield Line(f"  {'':<20} not seen: {fail_rate_unseen(found)}", "faint")
     if spread := found.recovery:
         told = (f"{word} {age(seconds)}" for word, seconds in asdict(spread).items() if word != "mean")
         yield Line(f"  recovery time        from the deployment until the rollback was verified: {', '.join(told)}")
-        yield Line(f"  {'':<20} not seen: when users felt it, and outages without a deployment", "faint")
+        yield Line(f"  {'':<20} not seen: {RECOVERY_UNSEEN}", "faint")
 
 
 def _rate(name: str, found: Statistics) -> Iterator[Line]:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rollback_ops.cli.output.text import Line, age
+from rollback_ops.cli.output.text import Line
 from rollback_ops.core.hold import about, expired, standing
 from rollback_ops.core.model import Hold
+from rollback_ops.core.text import age
 
 if TYPE_CHECKING:
     from rollback_ops.commands.arm import Arming, Confirmation

@@ -15,7 +15,8 @@ from rollback_ops.core.versions import Versions
 
 if TYPE_CHECKING:
     pass
-from rollback_ops.cli.output.text import Line, age, decision
+from rollback_ops.cli.output.text import Line, decision
+from rollback_ops.core.text import age
 
 
 def alike(surveys: Iterable[Survey]) -> list[list[Survey]]:

@@ -301,11 +301,3 @@ def decision(found: Plan | NothingToDo | Refusal) -> Iterator[Line]:
             yield from (Line(f"✗ {line}", "bad") for line in why.splitlines())
             if hint:
                 yield Line(f"  {hint}")
-
-
-def age(seconds: float) -> str:
-    """Show a duration in seconds in its largest useful unit."""
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"

@@ -114,7 +114,7 @@ def history_list(session: Session, typed: Typed) -> None:
 @takes(*OF_HISTORY)
 def history_stats(session: Session, typed: Typed) -> None:
     """Show success rates, durations and downtimes, by environment, trigger and month."""
-    found = _history(session, typed, typed.limit)
+    found = _history(session, typed, typed.limit, deployments=True)
     from rollback_ops.cli import show
 
     show.statistics(session, found.newest(typed.limit), as_json=typed.json)
@@ -131,17 +131,17 @@ def history_log(session: Session, typed: Typed) -> None:
     show.logged(session, log(context, failed=typed.failed), as_json=typed.json)
 
 
-def _history(session: Session, typed: Typed, limit: int | None) -> History:
+def _history(session: Session, typed: Typed, limit: int | None, *, deployments: bool = False) -> History:
     from rollback_ops.commands import history as command
     from rollback_ops.commands.context import load_settings
 
     options = options_of(typed)
     match typed.source:
         case Source.github:
-            return command.from_github(session.environ, options, session.secrets, limit)
+            return command.from_github(session.environ, options, session.secrets, limit, deployments=deployments)
         case Source.journal:
             settings = load_settings(typed.config, session.environ)
-            return command.from_journals(settings, session.environ, options, session.secrets)
+            return command.from_journals(settings, session.environ, options, session.secrets, deployments=deployments)
     assert_never(typed.source)
 
 

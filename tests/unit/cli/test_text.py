@@ -22,6 +22,7 @@ from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Rejected
 from rollback_ops.core.record import HostOutcome, Outcome
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.statistics import statistics
+from rollback_ops.core.text import age
 from tests.support.fakes import live_at, releases
 from tests.support.records import USUAL, record
 
@@ -299,7 +300,7 @@ def test_a_decision_is_shown_with_its_target_or_its_reason(
     [(-5, "0 s"), (0, "0 s"), (59.4, "59 s"), (60, "1 min"), (7200, "2 h"), (86400 * 400, "400 d")],
 )
 def test_an_age_is_shown_in_its_largest_useful_unit(seconds: float, text: str) -> None:
-    assert shown.age(seconds) == text
+    assert age(seconds) == text
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 
+from rollback_ops.core.deployments import PastDeployment, with_failures
 from rollback_ops.core.intervals import jeffreys
-from rollback_ops.core.outlook import PastDeployment, look_ahead, with_failures
+from rollback_ops.core.outlook import look_ahead
 from rollback_ops.core.prediction import Case, fit, report_card
 from tests.support.records import record
 
