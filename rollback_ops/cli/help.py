@@ -48,6 +48,7 @@ _OF_GROUPS: Mapping[str, Mapping[str, str]] = {
     "history": {
         "list": GROUPS["Look"]["history"],
         "stats": "rollback-ops history stats --env prod",
+        "show": "rollback-ops history show 20261124T140512Z-4f1d2c3b",
         "log": 'rollback-ops history log prod --backup v1.10 --reason "by hand, GitHub was down"',
     },
     "schedule": {

@@ -126,6 +126,9 @@ class Typed:
     max_drill_age: str | None = _option(
         "--max-drill-age", metavar="TIME", help="Fail when the last good drill is older: 30d."
     )
+    run: str | None = _argument(
+        "RUN", help="The run: its id, as records and `history list --json` have it.", required=True
+    )
     number: str | None = _argument("ID", help="The scheduled rollback; `schedule list` shows it.", required=True)
     local_store: bool = _flag("--local-store", help="Use the journal of the first host, not GitHub.", default=False)
     revision: str | None = _option("--revision", metavar="SHA", help="The commit that is to be deployed.")

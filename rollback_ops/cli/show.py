@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.schedule_run import Ran
     from rollback_ops.commands.seal import Sealed
     from rollback_ops.commands.shards import Sharded
+    from rollback_ops.commands.trace import Trace
     from rollback_ops.commands.verify import Verified
     from rollback_ops.core.errors import RollbackOpsError
     from rollback_ops.core.record import Record
@@ -247,6 +248,15 @@ def statistics(session: Session, found: History, *, as_json: bool) -> NoReturn:
     counted = found.statistics
     _print(session, documents.statistics(counted), history_text.stats(counted), as_json)
     raise process.Ended(found.exit_code)
+
+
+def traces(session: Session, found: list[Trace], *, as_json: bool) -> NoReturn:
+    """Show what the hosts keep of one run, for each service that it was about."""
+    for trace in found:
+        _lost(session, trace.lost)
+    lines = (line for trace in found for line in history_text.trace(trace))
+    _print(session, documents.traces(found), lines, as_json)
+    raise process.Ended(max(trace.exit_code for trace in found))
 
 
 def logged(session: Session, done: Logged, *, as_json: bool) -> NoReturn:

@@ -87,7 +87,7 @@ def from_journals(
     lines: list[str] = []
     lost: dict[str, RollbackOpsError] = {}
     deployed: dict[ServiceId, Sequence[PastDeployment]] = {}
-    for context in _contexts(settings, environ, options, secrets):
+    for context in contexts(settings, environ, options, secrets):
         found, missing = _on_each(context, lambda host: (host.journal(), _survey(host) if deployments else None))
         lost |= missing
         for journal, _ in found.values():
@@ -191,7 +191,8 @@ def _is_before(record: Record, since: datetime | None) -> bool:
     return since is not None and datetime.fromisoformat(record.started_at) < since
 
 
-def _contexts(settings: Settings, environ: Mapping[str, str], options: Options, secrets: Secrets) -> Iterator[Context]:
+def contexts(settings: Settings, environ: Mapping[str, str], options: Options, secrets: Secrets) -> Iterator[Context]:
+    """Yield the context of each chosen service in each chosen environment. Contacts no host."""
     for environment in [options.environment] if options.environment else settings.environments:
         for service in [options.service] if options.service else settings.services:
             chosen = replace(options, environment=environment, service=service)

@@ -56,6 +56,9 @@ def add(context: Context, stores: Stores, cancellation: Cancellation, now: Now =
         plan = choose(context, selection_of(context), answers, cancellation)
         if not isinstance(plan, Plan):
             raise Refused(f"a rollback could not be done now: {plan.why}", getattr(plan, "hint", ""))
+        live = _live(surveys)
+        if request.if_current and live != request.if_current:
+            raise Refused(f"{live} is live, and not {request.if_current}", "Nothing was scheduled. Look again.")
         asked = ScheduledRollback(
             id=new_run(),
             service=job.service_name,
@@ -64,7 +67,7 @@ def add(context: Context, stores: Stores, cancellation: Cancellation, now: Now =
             not_after=rfc3339(not_after),
             by=request.actor,
             reason=reason,
-            live=_live(surveys),
+            live=live,
             to=plan.target,
             to_revision=plan.revision,
             hosts=() if request.whole else job.hosts,

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import ServiceId, StepReport
 from rollback_ops.core.reading import composed, read_record
 from rollback_ops.core.record import Record
@@ -47,6 +48,55 @@ def steps_of(lines: Iterable[str], run: str, about: ServiceId) -> tuple[StepRepo
     events = [entry for line in lines if line.startswith(marker) and isinstance(entry := _entry(line), dict)]
     ours = (event for event in events if tuple(event.get(key) for key in _ABOUT) == (about.service, about.environment))
     return tuple(step for event in ours if (step := _step(event)))
+
+
+@frozen
+class RunEvent:
+    """One event of a run in the journal of a host. ``at``: RFC 3339; empty where the event has none.
+
+    ``about``: the step, check or release that it is about. ``seconds``: how long it took; None where that is not known.
+    """
+
+    at: str
+    what: str
+    about: str
+    outcome: str
+    seconds: float | None
+    detail: str
+
+
+def events_of(lines: Iterable[str], run: str, about: ServiceId) -> list[RunEvent]:
+    """Return the events of a run on a host, in the order in which they were written."""
+    found = (_entry(line) for line in lines if line.startswith('{"event":') and f'"id":"{run}"' in line)
+    ours = (
+        event
+        for event in found
+        if isinstance(event, dict)
+        and event.get("id") == run
+        and (event.get("service"), event.get("environment")) == (about.service, about.environment)
+    )
+    return [_told(event) for event in ours]
+
+
+def last_run(lines: Iterable[str], about: ServiceId) -> str:
+    """Return the run that was the last one to change a host; empty where there was none."""
+    return next((str(each.get("id")) for each in reversed(first_intents(lines, about))), "")
+
+
+def _told(event: Event) -> RunEvent:
+    def text(*keys: str) -> str:
+        return next((str(event[key]) for key in keys if event.get(key)), "")
+
+    seconds = event.get("seconds", event.get("duration"))
+    ends = f"{text('from')} → {text('to')}" if event["event"] == "intent" else ""
+    return RunEvent(
+        text("at"),
+        text("event"),
+        text("step", "name", "release"),
+        text("outcome"),
+        float(seconds) if isinstance(seconds, int | float) else None,
+        ends or text("detail", "why", "text"),
+    )
 
 
 def _step(event: Event) -> StepReport | None:

@@ -12,6 +12,7 @@ from rollback_ops.core.text import fits_one_line
 @frozen
 class Links:
     """Where the pages are. ``record`` takes the id of a run; ``rollback`` and ``running`` an environment and a service.
+    ``change`` takes an action, an environment, and what it is about: ``service``, ``group``, ``number``.
 
     They return an empty address where there is no page: then no link is shown.
     """
@@ -22,6 +23,8 @@ class Links:
     record: Callable[[str], str]
     rollback: Callable[[str, str], str]
     running: Callable[[str, str], str] = lambda *_: ""
+    change: Callable[..., str] = lambda *_, **__: ""
+    log: Callable[[str], str] = lambda _: ""
 
 
 @frozen

@@ -199,7 +199,8 @@ def _planned(about: ServiceId, entries: Iterable[Entry]) -> Iterator[Notice]:
         asked = entry.asked
         if (asked.service, asked.environment) == (about.service, about.environment):
             told = f"{asked.live} → {asked.to} at {moments.shown(asked.due)}, by {asked.by}: {asked.reason}"
-            yield Notice("scheduled", f"{told} ({entry.state}; `rollback-ops schedule cancel {asked.id}`)", "warning")
+            told += f" ({entry.state}; `rollback-ops schedule cancel {asked.id}`)"
+            yield Notice("scheduled", told, "warning", number=asked.id)
 
 
 def _drill(records: Sequence[Record]) -> Iterator[Notice]:

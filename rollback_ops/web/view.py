@@ -86,12 +86,16 @@ class HoldView:
 
 @frozen
 class Notice:
-    """One more fact about a service: that it is armed, that a run is going on, when its last drill was."""
+    """One more fact about a service: that it is armed, that a run is going on, when its last drill was.
+
+    ``number``: that of a scheduled rollback.
+    """
 
     word: str
     told: str
     tone: Tone = "plain"
     record: str = ""
+    number: str = ""
 
 
 @frozen

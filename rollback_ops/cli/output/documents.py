@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.mark import Marked
     from rollback_ops.commands.preview import Preview
     from rollback_ops.commands.seal import Sealed
+    from rollback_ops.commands.trace import Trace
     from rollback_ops.commands.verify import Verified
     from rollback_ops.core.deployments import Rate
     from rollback_ops.core.statistics import Spread, Statistics
@@ -189,6 +190,16 @@ def removal(done: Removal) -> Document:
 
 def history(found: History) -> Document:
     return {"records": [record.model_dump(mode="json", by_alias=True) for record in found.records]}
+
+
+def traces(found: Sequence[Trace]) -> Document:
+    records = [trace.record for trace in found if trace.record]
+    lost = {host: error for trace in found for host, error in trace.lost.items()}
+    return {
+        "record": records[0].model_dump(mode="json", by_alias=True) if records else None,
+        "hosts": [asdict(host) for trace in found for host in trace.hosts if host.events],
+        "unreachable": [{"host": host, "detail": error.message} for host, error in lost.items()],
+    }
 
 
 def statistics(found: Statistics) -> Document:

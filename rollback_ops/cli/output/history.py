@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rollback_ops.commands.trace import Trace
+    from rollback_ops.core.journal import RunEvent
     from rollback_ops.core.record import Record
     from rollback_ops.core.statistics import Statistics
-from rollback_ops.cli.output.text import Line
+from rollback_ops.cli.output.text import Line, result
 from rollback_ops.core.summary import RECOVERY_UNSEEN, fail_rate, fail_rate_unseen
 from rollback_ops.core.text import age
 
@@ -74,6 +76,27 @@ def _dora(found: Statistics) -> Iterator[Line]:
         told = (f"{word} {age(seconds)}" for word, seconds in asdict(spread).items() if word != "mean")
         yield Line(f"  recovery time        from the deployment until the rollback was verified: {', '.join(told)}")
         yield Line(f"  {'':<20} not seen: {RECOVERY_UNSEEN}", "faint")
+
+
+def trace(found: Trace) -> Iterator[Line]:
+    """Show what the hosts keep of a run: its record, its events on each host, and the service's log since then."""
+    if found.record:
+        yield from result(found.record)
+    for host in found.hosts:
+        if host.events:
+            yield Line(f"{host.host}:", "strong")
+        yield from (Line(f"  {_event(event)}") for event in host.events)
+        if host.left_out:
+            yield Line(f"  {host.left_out} more events are left out", "faint")
+        if host.log:
+            yield Line("  the log of the service since then:", "faint")
+        yield from (Line(f"    {line}") for line in host.log)
+
+
+def _event(event: RunEvent) -> str:
+    took = "" if event.seconds is None else f"{event.seconds:.2f} s"
+    what = f"{event.what} {event.about}".rstrip()
+    return f"{event.at:<20}  {what:<18} {event.outcome:<10} {took:>8}  {event.detail}".rstrip()
 
 
 def _rate(name: str, found: Statistics) -> Iterator[Line]:

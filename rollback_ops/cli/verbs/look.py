@@ -120,6 +120,19 @@ def history_stats(session: Session, typed: Typed) -> None:
     show.statistics(session, found.newest(typed.limit), as_json=typed.json)
 
 
+@history.command("show")
+@takes("run", "only_env", *HOSTS)
+def history_show(session: Session, typed: Typed) -> None:
+    """Show one run: its record, its events on each host, and the service's log since then."""
+    from rollback_ops.cli import show
+    from rollback_ops.commands.context import load_settings
+    from rollback_ops.commands.trace import find
+
+    settings = load_settings(typed.config, session.environ)
+    found = find(settings, session.environ, options_of(typed), session.secrets, typed.run or "")
+    show.traces(session, found, as_json=typed.json)
+
+
 @history.command("log")
 @takes("env", "only_env", "backup", "reason", "failed", "trigger", *HOSTS)
 def history_log(session: Session, typed: Typed) -> None:

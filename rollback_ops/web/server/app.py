@@ -11,6 +11,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.web.server.changes import Changes
 from rollback_ops.web.server.forms import FormSigner
 from rollback_ops.web.server.rollbacks import Rollbacks
 from rollback_ops.web.server.screens import Screens
@@ -31,7 +32,7 @@ _WELCOME = """<!doctype html>
 
 def application(site: Site, sessions: Sessions, signer: FormSigner, port: int) -> ASGIApp:
     """Return the application, with everything that guards it."""
-    screens, rollbacks = Screens(site), Rollbacks(site, signer)
+    screens, rollbacks, changes = Screens(site), Rollbacks(site, signer), Changes(site, signer)
 
     def enter(request: Request) -> Response:
         return _enter(request, sessions, port)
@@ -42,10 +43,13 @@ def application(site: Site, sessions: Sessions, signer: FormSigner, port: int) -
         Route("/history", screens.history),
         Route("/numbers", screens.numbers),
         Route("/record", screens.record),
+        Route("/record/log", screens.log),
         Route("/running", screens.running),
         Route("/running/events", screens.running_events),
         Route("/rollback", rollbacks.preview),
         Route("/rollback", rollbacks.begin, methods=["POST"]),
+        Route("/change", changes.offer),
+        Route("/change", changes.begin, methods=["POST"]),
         Route("/runs/{number:int}", rollbacks.run),
         Route("/runs/{number:int}/events", rollbacks.run_events),
     ]

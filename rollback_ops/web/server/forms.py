@@ -16,21 +16,25 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Literal
+from urllib.parse import parse_qs
 
 from rollback_ops.core.frozen import frozen
 
 # Seconds. What is live may have changed since, and the person may have left the desk.
 FORM_WITHIN = 600.0
+_MOST_FIELDS = 12
 
 Fault = Literal["forged", "expired"]
+Action = Literal["rollback", "resume", "hold", "lift", "mark", "schedule", "cancel"]
 
 
 @frozen
 class RollbackForm:
-    """The plan that a form shows. ``key``: the same form sent twice is one rollback.
+    """What a form does: a rollback, by the plan that it shows, or another ``action``. ``key``: two clicks are one.
 
     ``leaves`` is the release that has to be live still; empty where the hosts run several. ``approved`` is the hash of
-    the plan; empty in an emergency, which goes on without hosts that became unreachable.
+    the plan; empty in an emergency, which goes on without hosts that became unreachable. With a ``group``, ``leaves``
+    and ``target`` name the release of each service. ``number`` is that of a scheduled rollback.
     """
 
     environment: str
@@ -40,6 +44,14 @@ class RollbackForm:
     target: str
     approved: str
     key: str
+    action: Action = "rollback"
+    group: str = ""
+    number: str = ""
+
+    @property
+    def subject(self) -> str:
+        """The service, or the group, that it is about."""
+        return self.group or self.service
 
 
 class FormSigner:
@@ -69,6 +81,24 @@ class FormSigner:
 
     def _mac(self, body: bytes) -> str:
         return hmac.new(self._secret, body, hashlib.sha256).hexdigest()
+
+
+def fields_of(body: bytes) -> dict[str, str]:
+    """Return the fields of a form, each once. Empty for a form that cannot be read."""
+    try:
+        found = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return {}
+    return {key: values[0] for key, values in found.items() if len(values) == 1}
+
+
+def problem_of(form: RollbackForm, fault: Fault | None, typed: str) -> str:
+    """Return why a form does not begin anything; empty when it does."""
+    if fault:
+        return "This form was more than ten minutes old, so nothing was done. This is what it would do now."
+    if typed.strip() != form.environment:
+        return f"Type the name of the environment, {form.environment}. Nothing was done."
+    return ""
 
 
 def new_key() -> str:

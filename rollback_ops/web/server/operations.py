@@ -9,9 +9,12 @@ from rollback_ops.commands import dashboard
 from rollback_ops.commands.context import Context, load_settings, open_context
 from rollback_ops.commands.dashboard import Snapshot
 from rollback_ops.commands.follow import Following, follow
+from rollback_ops.commands.group import GroupContext, open_group
 from rollback_ops.commands.list import list_releases
 from rollback_ops.commands.preview import Preview, preview
 from rollback_ops.commands.rollback import rollback
+from rollback_ops.commands.schedule import Stores
+from rollback_ops.commands.trace import Trace, trace
 from rollback_ops.config import Settings
 from rollback_ops.config.request import Options
 from rollback_ops.config.secrets import Secrets
@@ -22,6 +25,7 @@ from rollback_ops.core.plan import Plan
 from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.tasks import Cancellation
+from rollback_ops.web.server.actions import Asked, Offer, Typed, offered, work_of
 from rollback_ops.web.server.forms import RollbackForm, new_key
 from rollback_ops.web.server.runs import Run, RunProgress, Runs
 
@@ -111,6 +115,38 @@ class Operations:
         context = self._open(asked(form, reason))
         _ = context.reason
         return runs.start(form, reason, context.redact, lambda run: _carry_out(context, run))
+
+    def offer(self, asked: Asked) -> Offer:
+        """Say what another form has to show before somebody decides."""
+        return offered(self, asked)
+
+    def change(self, runs: Runs, form: RollbackForm, typed: Typed) -> Run:
+        """Begin what another form asks for. Raises ``UsageError`` for what was typed and cannot be."""
+        redact, work = work_of(self, form, typed)
+        return runs.start(form, typed.reason, redact, work)
+
+    def trace(self, record: Record) -> Trace:
+        """Read what the hosts keep of a run."""
+        return trace(self._open(Options(record.environment, record.service, dry_run=True)), record.id, Cancellation())
+
+    def groups(self) -> list[tuple[str, str, tuple[str, ...]]]:
+        """Return the environment, the name and the services of each group within the scope."""
+        settings, scope = self.settings(), self._scope
+        places = [scope.environment] if scope.environment else list(settings.environments)
+        named = [] if scope.service else settings.groups.items()
+        return [(place, name, tuple(group.services)) for place in places for name, group in named]
+
+    def context(self, options: Options) -> Context:
+        return self._open(options)
+
+    def group(self, options: Options) -> GroupContext:
+        chosen = replace(options, local=self._scope.local)
+        return open_group(self.settings(), self._environ, chosen, self._secrets)
+
+    def stores(self, options: Options) -> Stores:
+        """Return where scheduled rollbacks are kept: in journals, or on GitHub where only GitHub is looked at."""
+        chosen, in_journals = replace(options, local=self._scope.local), not self._scope.github
+        return Stores(self.settings(), self._environ, chosen, self._secrets, in_journals=in_journals)
 
     @property
     def _options(self) -> Options:

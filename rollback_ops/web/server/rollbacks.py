@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from urllib.parse import parse_qs
 
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from rollback_ops.core.errors import UsageError
 from rollback_ops.web.record import record_of
 from rollback_ops.web.server import events
-from rollback_ops.web.server.forms import Fault, FormSigner, RollbackForm
+from rollback_ops.web.server.forms import FormSigner, fields_of, problem_of
 from rollback_ops.web.server.runs import Run
-from rollback_ops.web.server.site import Site, about
-
-_MOST_FIELDS = 8
+from rollback_ops.web.server.site import Site, about, to_run
 
 
 class Rollbacks:
@@ -55,20 +52,18 @@ class Rollbacks:
         return StreamingResponse(events.of_run(run, line, events.last_heard(request.headers)), media_type=events.TYPE)
 
     def _begin(self, request: Request, body: bytes) -> Response:
-        site, fields = self._site, _fields(body)
+        site, fields = self._site, fields_of(body)
         read = self._signer.read(fields.get("form", ""))
-        if read is None:
-            return site.told(
-                request, HTTPStatus.FORBIDDEN, "No page of this dashboard has this form.", "Open it again."
-            )
+        if read is None or read[0].action != "rollback" or read[0].group:
+            return site.not_ours(request)
         form, fault = read
         reason = fields.get("reason", "")
         if run := site.runs.of_form(form):
-            return _to(run)
-        problem = _problem(form, fault, fields.get("typed", ""))
+            return to_run(run)
+        problem = problem_of(form, fault, fields.get("typed", ""))
         if not problem:
             try:
-                return _to(site.operations.start(site.runs, form, reason))
+                return to_run(site.operations.start(site.runs, form, reason))
             except UsageError as error:
                 problem = str(error)
         where = {"environment": form.environment, "service": form.service}
@@ -97,27 +92,5 @@ class Rollbacks:
         )
 
 
-def _fields(body: bytes) -> dict[str, str]:
-    """Return the fields of a form, each once. Empty for a form that cannot be read."""
-    try:
-        found = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
-    except ValueError:
-        return {}
-    return {key: values[0] for key, values in found.items() if len(values) == 1}
-
-
-def _problem(form: RollbackForm, fault: Fault | None, typed: str) -> str:
-    """Return why a form does not begin a rollback; empty when it does."""
-    if fault:
-        return "This form was more than ten minutes old, so nothing was done. This is what a rollback would do now."
-    if typed.strip() != form.environment:
-        return f"Type the name of the environment, {form.environment}. Nothing was done."
-    return ""
-
-
 def _is_about(run: Run, environment: str, service: str) -> bool:
     return (run.form.environment, run.form.service) == (environment, service)
-
-
-def _to(run: Run) -> Response:
-    return RedirectResponse(f"/runs/{run.number}", HTTPStatus.SEE_OTHER)

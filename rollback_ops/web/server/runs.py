@@ -16,13 +16,22 @@ from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.core.text import one_line, short
-from rollback_ops.web.server.forms import RollbackForm
+from rollback_ops.web.server.forms import Action, RollbackForm
 from rollback_ops.web.view import Tone
 
 # Characters of one line of progress.
 _LONGEST = 500
 # Lines. A run on hundreds of hosts tells more than a page can show: its record has all of it.
 _MOST = 5_000
+_NAMES: dict[Action, str] = {
+    "rollback": "rollback",
+    "resume": "resumed rollback",
+    "hold": "hold",
+    "lift": "end of the holds",
+    "mark": "mark of a release",
+    "schedule": "scheduled rollback",
+    "cancel": "cancelled schedule",
+}
 # Seconds.
 _TELL_OF_WAITING_EVERY = 5.0
 
@@ -41,7 +50,10 @@ class Told:
 
 @dataclass
 class Run:
-    """One rollback of this server. ``record`` is there when it ended; ``error`` where it ended without one."""
+    """One rollback of this server, or another change. ``record`` is there when it ended; ``error`` where it failed.
+
+    ``said``: what a change without a record came to.
+    """
 
     number: int
     form: RollbackForm
@@ -52,14 +64,17 @@ class Run:
     told: list[Told] = field(default_factory=list)
     record: Record | None = None
     error: str = ""
+    said: str = ""
     done: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def name(self) -> str:
         """What is being done, in a few words."""
-        kind = "emergency rollback" if self.form.emergency else "rollback"
-        return f"{kind} of {self.form.service} in {self.form.environment} to {self.form.target}"
+        form = self.form
+        what = "emergency rollback" if form.emergency else _NAMES[form.action]
+        goes = f" to {form.target}" if form.action in ("rollback", "schedule") else ""
+        return f"{what} of {'the group ' * bool(form.group)}{form.subject} in {form.environment}{goes}"
 
     def since(self, number: int) -> Sequence[Told]:
         """Return what was told after the line with this number."""
@@ -72,6 +87,9 @@ class Run:
         with self._lock:
             if len(self.told) < _MOST:
                 self.told.append(Told(len(self.told) + 1, datetime.now(UTC), kind, host, shown, tone))
+
+
+Work = Callable[[Run], Record | None]
 
 
 class RunProgress:
@@ -139,7 +157,7 @@ class Runs:
     def going_on(self) -> Sequence[Run]:
         return tuple(run for run in self.all if not run.done.is_set())
 
-    def start(self, form: RollbackForm, reason: str, redact: Redactor, work: Callable[[Run], Record]) -> Run:
+    def start(self, form: RollbackForm, reason: str, redact: Redactor, work: Work) -> Run:
         """Begin the run of a form, unless it has begun. It goes on when nobody watches."""
         with self._lock:
             if run := self._by_key.get(form.key):
@@ -149,7 +167,7 @@ class Runs:
         threading.Thread(target=self._carry_out, args=(run, work), daemon=True).start()
         return run
 
-    def _carry_out(self, run: Run, work: Callable[[Run], Record]) -> None:
+    def _carry_out(self, run: Run, work: Work) -> None:
         try:
             run.record = work(run)
         except RollbackOpsError as error:

@@ -37,7 +37,8 @@ class Screens:
             return self._without(seen, request)
         site.heed_settings()
         now, frame = now_of(seen.snapshot), site.frame(request)
-        page = site.pages.render("now.html", frame, now=now, going_on=site.runs.going_on)
+        groups = site.operations.groups()
+        page = site.pages.render("now.html", frame, now=now, going_on=site.runs.going_on, groups=groups)
         return html(page, incomplete=seen.looking)
 
     def history(self, request: Request) -> Response:
@@ -59,6 +60,15 @@ class Screens:
         if record is None:
             return self._site.told(request, HTTPStatus.NOT_FOUND, "There is no record with this id.")
         return html(self._site.pages.record(record_of(record), self._site.frame(request)))
+
+    def log(self, request: Request) -> Response:
+        """Show what the hosts keep of a run. They are asked now."""
+        record = self._find(request.query_params.get("id", ""))
+        if record is None:
+            return self._site.told(request, HTTPStatus.NOT_FOUND, "There is no record with this id.")
+        own = next((run for run in self._site.runs.all if run.record and run.record.id == record.id), None)
+        traces = [self._site.operations.trace(part) for part in record.services or (record,)]
+        return self._site.page(request, "log.html", record=record, traces=traces, own=own)
 
     def running(self, request: Request) -> Response:
         """Show what is going on on the hosts of one service, whoever started it."""

@@ -8,13 +8,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from rollback_ops.web.frame import Frame, Links
 from rollback_ops.web.pages import Pages
 from rollback_ops.web.server.lookout import Lookout
 from rollback_ops.web.server.operations import Operations
-from rollback_ops.web.server.runs import Runs
+from rollback_ops.web.server.runs import Run, Runs
 
 
 def address(path: str, **query: str) -> str:
@@ -29,6 +29,8 @@ LINKS = Links(
     record=lambda run: address("/record", id=run),
     rollback=lambda environment, service: address("/rollback", environment=environment, service=service),
     running=lambda environment, service: address("/running", environment=environment, service=service),
+    change=lambda action, environment, **about: address("/change", action=action, environment=environment, **about),
+    log=lambda run: address("/record/log", id=run),
 )
 
 
@@ -60,6 +62,10 @@ class Site:
         """Return a page that says what did not work."""
         return self.page(request, "problem.html", status, message=message, hint=hint)
 
+    def not_ours(self, request: Request) -> Response:
+        """Answer for a form that no page of this server has."""
+        return self.told(request, HTTPStatus.FORBIDDEN, "No page of this dashboard has this form.", "Open it again.")
+
     async def explained(self, request: Request, error: Exception) -> Response:
         """Answer for an error that the package can explain."""
         message, _, hint = str(error).partition("\n  ")
@@ -75,6 +81,11 @@ class Site:
 def html(text: str, status: int = HTTPStatus.OK, *, incomplete: bool = False) -> Response:
     """Return a page. One that is ``incomplete`` is loaded again, without a script."""
     return HTMLResponse(text, status, headers={"Refresh": "1"} if incomplete else None)
+
+
+def to_run(run: Run) -> Response:
+    """Lead to the page of a run."""
+    return RedirectResponse(f"/runs/{run.number}", HTTPStatus.SEE_OTHER)
 
 
 def about(request: Request) -> dict[str, str]:

@@ -41,7 +41,7 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("words", "names"),
     [
         (("che",), ["check"]),
-        (("history", "s"), ["stats"]),
+        (("history", "st"), ["stats"]),
         (("list", "--js"), ["--json"]),
         (("mark", "prod", "r1", "b"), ["bad"]),
         (("rollback", ""), ["prod", "test"]),
