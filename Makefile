@@ -8,7 +8,7 @@ SECONDS_EACH ?= 60
 # Our own, and those that the documents offer to copy.
 WORKFLOWS := .github/workflows/*.yml docs/workflows/*.yml
 
-.PHONY: demo picture screenshots outputs unit test check fuzz bench simulate drills faults lock man docs dist schema clean
+.PHONY: demo picture screenshots outputs unit test check fuzz bench simulate drills faults lock man docs dist schema help clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.installed: pyproject.toml
@@ -99,6 +99,10 @@ faults: $(VENV)/.installed
 
 schema: $(VENV)/.installed
 	$(BIN)/python -m rollback_ops.core.record.schema > rollback_ops/core/record.schema.json
+
+# What `rollback-ops --help` prints.
+help: $(VENV)/.installed
+	$(BIN)/python -m rollback_ops.cli.stored_help > rollback_ops/cli/help.txt
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -61,6 +61,17 @@ def unprinted(error: OutputError) -> int:
     return Exit.FAILED
 
 
+def print_only(text: str) -> int:
+    """Print a text that is all that was asked for. Returns the exit code."""
+    guard_outputs(lambda _: None)
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OutputError as error:
+        return unprinted(error)
+    return Exit.OK
+
+
 def guard_outputs(crashed: Callable[[Exception], None]) -> None:
     """Make both outputs take any text, and make a closed output harmless. ``crashed`` is told of defects in threads."""
 
