@@ -69,11 +69,6 @@ class Advice:
     rules: tuple[Rule, ...]
     cautions: tuple[str, ...] = ()
 
-    @property
-    def decisive(self) -> tuple[Rule, ...]:
-        """The rules that hold in the row that is advised."""
-        return tuple(rule for rule in self.rules if rule.holds and rule.row == self.decision)
-
 
 def advise(seen: Observed) -> Advice:
     """Apply the matrix. What could not be found out never calls for a rollback, and never says that all is well."""

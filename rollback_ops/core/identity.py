@@ -23,9 +23,3 @@ class Identity:
         if self.revision and other.revision:
             return self.revision == other.revision
         return not (self.made and other.made) or self.made == other.made
-
-    def is_version_of(self, other: Identity) -> bool:
-        """Return whether both are one version, on any host: one revision, or one name if a revision is not known."""
-        if self.revision and other.revision:
-            return self.revision == other.revision
-        return self.name == other.name
