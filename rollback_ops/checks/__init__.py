@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
-from typing import Protocol, assert_never
+from typing import Protocol, TypeGuard, assert_never
 
 from rollback_ops.checks import command, http, logs, metric, process, tcp
 from rollback_ops.config import (
@@ -99,6 +99,10 @@ def thresholds(settings: Mapping[str, Check], policy: Verify) -> dict[str, Thres
 def before(checks: Mapping[str, HostProbe | NetworkProbe]) -> dict[str, command.Command]:
     """Return the checks that run in the target release before any service is stopped."""
     return {name: check for name, check in checks.items() if isinstance(check, command.Command) and check.before}
+
+
+def opens_connection(check: HostProbe | NetworkProbe) -> TypeGuard[NetworkProbe]:
+    return hasattr(check, "probe")
 
 
 def after(checks: Mapping[str, HostProbe | NetworkProbe]) -> dict[str, HostProbe | NetworkProbe]:

@@ -147,6 +147,7 @@ class RunState:
     it); the run that ``resumes`` one has found it there.
     ``regions`` maps hosts to their region, where there are any. ``group`` is the group that the service is changed
     with, and ``blameless``: it goes back because of another service, so nothing speaks against what is left.
+    ``failed_before`` has, by host, the failed checks of the release that it left, from before the service was stopped.
     ``pinned`` is the shard of a larger plan that the run carries out, as it ``resumes`` a plan.
     """
 
@@ -170,6 +171,7 @@ class RunState:
     waves: list[WaveRun] = field(default_factory=list)
     group: GroupRecord | None = None
     blameless: bool = False
+    failed_before: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     evidence: tuple[EvidenceRecord, ...] = ()
     drill: DrillRecord | None = None
     stopped: str = ""
@@ -248,7 +250,7 @@ class RunState:
         for attempt in self.forward:
             result, target = attempt.switched.get(host), attempt.plan.target_on(host)
             if result and result.target_is_live and (note := self._note_of_left(host, attempt)):
-                notes[self._left(host)] = note, self.redact(self.info.reason)
+                notes[self._left(host)] = note, self.redact(self._why_left(host))
             if result and result.outcome == "not_started":
                 notes[target] = "bad", self.redact(result.reason or "it did not start")
             if (found := attempt.verified.get(host)) and (proven := note_of(found)):
@@ -285,9 +287,13 @@ class RunState:
         if left in ("", target):
             return None
         accused = not self.blameless and (self.info.guarded or self.info.trigger not in PERSONAL_TRIGGERS)
-        if self.info.bad or accused or self._was_down(host):
+        if self.info.bad or accused or self._was_down(host) or self.failed_before.get(host):
             return "bad"
         return None if any(each.host == host and each.forward for each in attempt.plan.hosts) else "left"
+
+    def _why_left(self, host: str) -> str:
+        shown = "; ".join(self.failed_before.get(host, ())[:_MOST_EVIDENCE])
+        return f"{self.info.reason} ({shown})" if shown else self.info.reason
 
     def _was_down(self, host: str) -> bool:
         """Return whether the survey found the service down: stopped, failed, or started again after a crash.

@@ -21,6 +21,7 @@ from rollback_ops.core.model import (
     Inspection,
     Note,
     ServiceState,
+    StepReport,
     Survey,
     SwitchOrder,
     SwitchResult,
@@ -72,6 +73,8 @@ class Fleet:
         self._leases = LeaseKeeper(connections)
         self._schema: dict[str, SchemaAnswer] = {}
         self._survey_within = min(_SURVEY_WITHIN, total * _PART_FOR_SURVEY)
+        # When each host began its first transaction (``time.monotonic``), as far as it was heard.
+        self.stopped_at: dict[str, float] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -159,7 +162,7 @@ class Fleet:
     def _switch_one(self, orders: Mapping[str, SwitchOrder]) -> Callable[[str], SwitchResult]:
         def switch(name: str) -> SwitchResult:
             host, order = self._hosts[name], orders[name]
-            result = host.switch(order, lambda step: self.progress.step(name, step))
+            result = host.switch(order, partial(self._step, name))
             if result.target_is_live:
                 # Other hosts may take longer, and until then nobody else may have this one.
                 self._leases.keep(host, order.run)
@@ -167,6 +170,10 @@ class Fleet:
             return result
 
         return switch
+
+    def _step(self, name: str, step: StepReport) -> None:
+        self.stopped_at.setdefault(name, time.monotonic() - step.seconds)
+        self.progress.step(name, step)
 
     def verify(
         self,
@@ -206,6 +213,19 @@ class Fleet:
         return self._each(
             names, lambda name: ask_once(self._hosts[name], checks(name), within, self._cancellation), within + _MARGIN
         )
+
+    def ask_beside(
+        self, checks: Mapping[str, Mapping[str, NetworkProbe]]
+    ) -> Pending[tuple[str, str], tuple[Finding, float]]:
+        """Begin to ask checks of some hosts, each once, without waiting. An answer has its time (``monotonic``)."""
+        wanted = {(host, name): check for host, found in checks.items() for name, check in found.items()}
+
+        def ask(key: tuple[str, str]) -> tuple[Finding, float]:
+            host, name = key
+            found = ask_once(self._hosts[host], {name: wanted[key]}, _ASK_WITHIN, Cancellation())
+            return found[name], time.monotonic()
+
+        return tasks.begin(wanted, ask)
 
     def claimed(self, claims: Mapping[str, Claim]) -> dict[str, ServiceState]:
         """Return what hosts say of the claims on them, and renew their leases. A host without an answer is left out."""

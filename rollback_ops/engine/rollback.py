@@ -15,6 +15,7 @@ from rollback_ops.core.recorder import overtime, record_of
 from rollback_ops.core.rollout import named
 from rollback_ops.core.run import Attempt, RunState
 from rollback_ops.core.unfinished import going_on
+from rollback_ops.engine import leaving
 from rollback_ops.engine.approval import approved
 from rollback_ops.engine.change import change_all
 from rollback_ops.engine.fleet import Fleet
@@ -59,12 +60,14 @@ class Rollback:
         self.attempt: Attempt | None = None
         self._announcer = announcer
         self._patience = Patience(time.monotonic(), spec.wait)
+        self._leaving: leaving.Asked | None = None
 
     def survey(self) -> None:
         """Survey the hosts. A host that cannot be surveyed does not hold up the others."""
         survey(self.fleet, self.state)
         self.spec = take_up(self.spec, self.fleet, self.state)
         self._patience = Patience(time.monotonic(), self.spec.wait)
+        self._leaving = leaving.ask(self.spec, self.fleet, self.state)
 
     def wait(self) -> None:
         """Wait for hosts that other runs hold."""
@@ -97,6 +100,7 @@ class Rollback:
 
     def record(self) -> Record:
         """Write the record into the journal of every changed host."""
+        self.state.failed_before = leaving.failed(self._leaving, self.fleet, self.state)
         return write_record(self.spec, self.fleet, self.state)
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeGuard
 
-from rollback_ops.checks import Dial, HostProbe, NetworkProbe
+from rollback_ops.checks import Dial, HostProbe, NetworkProbe, opens_connection
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Claim, Finding, Thresholds, Verification
 from rollback_ops.core.model import HostCommand, ServiceState, Unit
@@ -221,17 +221,13 @@ def _probes(
     probes = [(tuple(states), _host_probe(asked, states, known))] if states else []
     probes += [(tuple(commands), _host_probe(asked, commands, []))] if commands else []
     probes += [
-        ((name,), _network_probe(asked, name, check)) for name, check in checks.items() if _opens_connection(check)
+        ((name,), _network_probe(asked, name, check)) for name, check in checks.items() if opens_connection(check)
     ]
     return probes
 
 
 def _asks_host(check: HostProbe | NetworkProbe) -> TypeGuard[HostProbe]:
     return hasattr(check, "question")
-
-
-def _opens_connection(check: HostProbe | NetworkProbe) -> TypeGuard[NetworkProbe]:
-    return hasattr(check, "probe")
 
 
 def _host_probe(asked: _Asked, checks: Mapping[str, HostProbe], known: list[ServiceState]) -> Probe:

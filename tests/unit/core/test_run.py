@@ -134,3 +134,10 @@ def test_each_run_has_its_own_name_that_is_safe_in_files_and_shells() -> None:
     runs = {new_run() for _ in range(100)}
     assert len(runs) == 100
     assert all(re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{8}", run) for run in runs)
+
+
+def test_a_failed_check_of_what_was_left_makes_it_bad_and_is_in_the_reason() -> None:
+    run = state()
+    run.failed_before = {"h1": ("health: status is 503",), "h2": ("health: it hangs",)}
+    run.attempts.append(attempt("b2", "switched", True))
+    assert run.notes("h1")["b3"] == ("bad", "logins fail (health: status is 503)")
