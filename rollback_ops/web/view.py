@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rollback_ops.core.statistics import Statistics
     from rollback_ops.core.summary import StepDuration
 
+# Entries of the history. A table of a thousand rows keeps a browser busy before it shows anything.
+_AT_ONCE, _PART = 50, 250
 Tone = Literal["good", "bad", "warning", "plain"]
 HealthWord = Literal["healthy", "unhealthy", "unknown"]
 
@@ -193,6 +195,16 @@ class HistoryView:
     choices: Mapping[str, Sequence[str]]
     chosen: Filter = Filter()
     left_out: int = 0
+
+    @property
+    def newest(self) -> tuple[Entry, ...]:
+        """What a page shows at once."""
+        return self.entries[:_AT_ONCE]
+
+    @property
+    def older(self) -> Sequence[tuple[Entry, ...]]:
+        """The other entries, in parts that a browser lays out when they are looked at."""
+        return [self.entries[n : n + _PART] for n in range(_AT_ONCE, len(self.entries), _PART)]
 
     def number(self, field: str, value: str) -> int:
         """Return the number of a value among the choices of its field, from 1. Style sheets select by it."""

@@ -16,7 +16,8 @@ from rollback_ops.commands.list import list_releases
 from rollback_ops.commands.mark import mark
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.commands.rollback import rollback
-from rollback_ops.commands.schedule import Stores, add, cancel, entries
+from rollback_ops.commands.schedule import add, cancel, entries
+from rollback_ops.commands.schedule_stores import Stores
 from rollback_ops.config.moments import window
 from rollback_ops.config.request import Options
 from rollback_ops.core.errors import Refused, RollbackOpsError, UsageError

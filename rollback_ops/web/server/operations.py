@@ -13,7 +13,7 @@ from rollback_ops.commands.group import GroupContext, open_group
 from rollback_ops.commands.list import list_releases
 from rollback_ops.commands.preview import Preview, preview
 from rollback_ops.commands.rollback import rollback
-from rollback_ops.commands.schedule import Stores
+from rollback_ops.commands.schedule_stores import Stores
 from rollback_ops.commands.trace import Trace, trace
 from rollback_ops.config import Settings
 from rollback_ops.config.request import Options

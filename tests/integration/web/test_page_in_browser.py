@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from rollback_ops.web.page_file import whole_page
+from tests.bench.page import costs, large_page
 from tests.support.browser import HEIGHT, NARROW, WIDE, address_of, chromium, opened, overflow, serious, tab_to
 from tests.support.hostile_records import ATTACKS, hostile
 from tests.support.showcase import BUTTON, LAST, showcase
@@ -53,6 +54,19 @@ def test_markup_in_every_field_runs_nothing_and_fetches_nothing(
         assert page.get_by_text(ATTACKS[0].format(0, 0)).count() > 5
     assert asked == [address_of(path)]
     assert dialogs == []
+
+
+def test_of_a_long_history_only_what_is_seen_first_is_laid_out(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(large_page())
+    assert path.stat().st_size < 1_000_000
+    assert costs(browser, path)["LayoutObjects"] < 5_000
+    with opened(browser, address_of(path, "#history")) as page:
+        last = page.locator("tbody.filtered tr").last
+        last.scroll_into_view_if_needed()
+        assert last.evaluate("e => e.getBoundingClientRect().height > 0")
+        page.get_by_label("Environment").select_option(label="env8")
+        assert page.locator("tbody.filtered tr:visible").count() == 1000 // 9
 
 
 def test_without_a_script_the_history_is_filtered_and_a_record_is_opened(browser: Browser, page_file: Path) -> None:
