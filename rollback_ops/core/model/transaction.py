@@ -48,11 +48,13 @@ class StateReader:
     """How break-glass, which has no ``parse``, reads what ``Manager.state`` prints.
 
     ``identity`` is an extended regular expression for what changes when a unit is started again. ``unstartable`` is a
-    script for ``sed -n`` that prints a line for each unit that could not be started.
+    script for ``sed -n`` that prints a line for each unit that could not be started. ``down`` is for ``sed -nE``: it
+    prints ``stopped`` for units that are stopped or have failed, and ``crashed`` for those that start after a crash.
     """
 
     identity: str = "no line has this"
     unstartable: str = ""
+    down: str = ""
 
 
 @frozen

@@ -93,6 +93,7 @@ def _settings(wanted: Installation) -> str:
         "FIRST_AID": "\n".join(wanted.manager.first_aid),
         "IDENTITY": wanted.reader.identity,
         "UNSTARTABLE": wanted.reader.unstartable,
+        "DOWN": wanted.reader.down,
         "BAD_NAME": protocol.BAD_NAME,
         "ORDER": service.order or "",
         "IGNORE_DEPLOY_LOCK": "yes" if service.ignore_deploy_lock else "",

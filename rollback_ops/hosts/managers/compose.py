@@ -48,6 +48,12 @@ _CLEAN_EXITS = ("0", "130", "143")
 _LIBRARY = 'eval "$ROLLBACK_FUNCTIONS"; '
 _STARTABLE = "compose"
 
+# The beginning of a pattern for sed -E: a container of one of the services in the first line.
+_OF_A_SERVICE = r"/^([^\n]* )?([^ \n]+) [^\n]*\n(.*\n)?container\|\2"
+# Any code but those of _CLEAN_EXITS: what ended well may be a job.
+_FAILED = "([1-9]|[1-9][0-9]|1[0-2][0-9]|13[1-9]|14[0-24-9]|1[5-9][0-9]|[2-9][0-9][0-9])"
+_STOPPED = rf"(dead|created|running\|unhealthy|(exited|stopped)\|[^|]*\|{_FAILED})"
+
 READER = StateReader(
     # Up to the time of the start: see _Container.
     identity=r"^container(\|[^|]*){5}",
@@ -58,6 +64,14 @@ READER = StateReader(
             "1s/^$/docker did not answer/p",
         ]
     ),
+    down=f"""
+s/^unusable\\|.*/stopped/p
+/^container/H
+/^services/!d
+s/^services\\|(.*)/\\1 /
+G
+{_OF_A_SERVICE}(\\|[^|]*){{5}}\\|{_STOPPED}\\|/s/.*/stopped/p
+{_OF_A_SERVICE}(\\|[^|]*){{2}}\\|[1-9][0-9]*(\\|[^|]*){{2}}\\|restarting\\|/s/.*/crashed/p""",
 )
 
 

@@ -12,7 +12,7 @@ from rollback_ops.core.model import Manager, StateReader, Unit
 _STATUS = re.compile(r"^status=([0-9]{1,3})$", re.MULTILINE)
 # POSIX, "Exit Status for Commands": the shell could not execute the command, or did not find it.
 _NOT_RUN = (126, 127)
-READER = StateReader()
+READER = StateReader(down="/^status=(0|126|127)$/d\ns/^status=[0-9]{1,3}$/stopped/p")
 
 
 def commands(service: Service, name: str) -> Manager:

@@ -38,6 +38,12 @@ READER = StateReader(
             r"s/^unknown|\(.*\)/the state of the units is unknown: \1/p",
         ]
     ),
+    down="\n".join(
+        [
+            r"s/^app(\|[^|]*){3}\|(stopped|errored|one-launch-status)\|.*/stopped/p",
+            r"s/^app(\|[^|]*){3}\|(launching|waiting\?restart)\|[1-9].*/crashed/p",
+        ]
+    ),
 )
 
 

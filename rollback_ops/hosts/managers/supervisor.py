@@ -24,7 +24,11 @@ _STATES: dict[str, UnitState] = {
 _LINE = re.compile(r"(\S+) +([A-Z]+)(?: +(.*))?")
 _ABSENT = re.compile(r"(.+): ERROR \(no such (?:process|group)\)")
 _PID = re.compile(r"pid (\d+), uptime .*")
-READER = StateReader(identity=" pid [0-9]+", unstartable=r"s/^\(.*\): ERROR (no such .*)$/the unit \1 does not exist/p")
+READER = StateReader(
+    identity=" pid [0-9]+",
+    unstartable=r"s/^\(.*\): ERROR (no such .*)$/the unit \1 does not exist/p",
+    down=r"s/^[^ ]+ +(STOPPED|EXITED|FATAL)( .*)?$/stopped/p",
+)
 
 
 def commands(service: Service, name: str) -> Manager:

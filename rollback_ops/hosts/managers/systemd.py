@@ -43,6 +43,28 @@ _UNSTARTABLE = {
 }
 _MISSING = r"s/^\(.*\)\nLoadState=not-found\nActiveState=inactive$/the unit \1 does not exist/p"
 _OTHERS = [rf"s/^\(.*\)\nLoadState={state}\n.*/the unit \1 {words}/p" for state, words in _UNSTARTABLE.items()]
+# Each unit is a paragraph. One that ran to its end, or that systemd skips, is not down.
+_DOWN = r"""
+/./{
+H
+$!d
+}
+x
+/\nActiveState=failed/{
+s/.*/stopped/p
+d
+}
+/\nActiveState=inactive/{
+/\n(LoadState=(not-found|masked)|ConditionResult=no)/d
+/\nType=oneshot/{
+/\nResult=success/d
+}
+s/.*/stopped/p
+d
+}
+/\nActiveState=activating/{
+/\nNRestarts=[1-9]/s/.*/crashed/p
+}"""
 _NO_ANSWER = "s/^Failed to /the state of its units is unknown: &/p"
 READER = StateReader(
     identity="^(MainPID|NRestarts|InvocationID)=.*",
@@ -50,6 +72,7 @@ READER = StateReader(
     unstartable="\n".join(
         ["/^Id=/{s/^Id=//;h;}", "/^LoadState=/H", "/^ActiveState=/{H;g", _MISSING, *_OTHERS, "}", _NO_ANSWER]
     ),
+    down=_DOWN,
 )
 # Words that add nothing to the unit's state.
 _PLAIN = frozenset({"", "loaded", "active", "running", "dead", "failed", "success"})

@@ -6,18 +6,20 @@ ask_nobody() {
 }
 
 ask_process() {
+    down=''
+    find_down "$STATE"
     if is "$RO_RUNNING"; then
         verdict=passed detail='it runs'
         [ "$RO_MANAGER" != none ] || detail='it has no process'
         first_identity=${first_identity:-$identity}
         [ "$identity" = "$first_identity" ] || verdict=failed final=yes detail='it was restarted since the rollback'
         [ "$verdict" = failed ] || [ ! -s "$state/runs/$run/old" ] || verdict=unknown detail='a process that began before may still answer'
-    elif is "$RO_STOPPED"; then
+    elif case $downs in *stopped*) ;; *) is "$RO_STOPPED" ;; esac; then
         verdict=failed final=yes down=yes detail='it does not run'
     elif [ -z "$STATE" ]; then
         detail='the manager did not report the state of the units'
     else
-        verdict=failed detail='it is not running yet'
+        verdict=failed down=yes detail='it is not running yet'
     fi
 }
 

@@ -75,7 +75,13 @@ person() {
 see_whether_down() {
     [ -z "$interrupted_to" ] || return 0
     case $surveyed in *"state${TAB}status=12"[67]*) return ;; esac
-    ! is "$RO_STOPPED" || was_down=yes
+    find_down "$(printf '%s\n' "$surveyed" | sed -n "s/^state$TAB//p")"
+    if [ -n "$downs" ] || is "$RO_STOPPED"; then was_down=yes; fi
+}
+
+# find_down STATE: set downs: "stopped" or "crashed" for each unit that does not run. One is enough.
+find_down() {
+    downs=$(printf '%s\n' "$1" | sed -nE "$RO_DOWN")
 }
 
 options() {
