@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from rollback_ops.commands.context import Context
@@ -16,7 +16,6 @@ from rollback_ops.core.model import Hold, Survey
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.run import rfc3339
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.core.unfinished import open_drill
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.readiness import doubts, few_left
 from rollback_ops.engine.rollback import roll_back
@@ -45,7 +44,6 @@ def warnings_of(context: Context, spec: RollbackSpec, fleet: Fleet, reached: Map
         *map(held_until, standing(merged(surveys), context.started_at.timestamp())),
         *outdated(context, reached),
         *_no_marker(context),
-        *_open_drills(context, fleet, surveys),
         *doubts(spec, fleet, surveys),
         *few_left(surveys, spec.selection),
     ]
@@ -55,14 +53,6 @@ def held_until(hold: Hold) -> str:
     """Warn of holds. A hold never stops a rollback."""
     by = f" (by {hold.by}, until {rfc3339(datetime.fromtimestamp(hold.until, UTC))})" if hold.readable else ""
     return f"{about(hold)} is held{by}: {hold.reason}"
-
-
-def _open_drills(context: Context, fleet: Fleet, surveys: Sequence[Survey]) -> Iterator[str]:
-    """Warn of drills that were interrupted: an older release is live, and a rollback would go to one before it."""
-    journals = fleet.journals(survey.host for survey in surveys)
-    for survey in surveys:
-        if start := open_drill(journals.get(survey.host, ()), context.job.about, survey):
-            yield f"{survey.host}: a drill that started from {start} was interrupted: `resume` goes forward to it"
 
 
 def _drill_is_old(context: Context, fleet: Fleet) -> str:

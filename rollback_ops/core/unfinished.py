@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from rollback_ops.core.journal import first_intents, read_journal
+from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import ServiceId, Survey
 from rollback_ops.core.plan import Selection, Unfinished
 from rollback_ops.core.record import ReleaseRef
@@ -73,22 +72,3 @@ def open_plan(lines: Iterable[str], about: ServiceId, live: Mapping[str, str]) -
         if not its_own and record.started_at > last.at and record.rolled_back:
             return None
     return last
-
-
-def open_drill(lines: Iterable[str], about: ServiceId, survey: Survey) -> str:
-    """Return the release from which a drill started that was interrupted on a host; empty where none was.
-
-    ``lines`` are those of its journal. The drill, or a way forward that was to finish it, changed the host last, and
-    another release is live than the one that it started from. A deployment since has ended it.
-    """
-    way: tuple[Any, Any] | None = None
-    for intent in first_intents(lines, about):
-        drilled, ends = intent.get("trigger") == "drill", (intent.get("from"), intent.get("to"))
-        if not drilled:
-            way = None
-        elif way is None or ends != way[::-1]:
-            way = ends
-    start, target = way or ("", "")
-    if not start or survey.live.name not in (start, target):
-        return ""
-    return str(start) if survey.live.name != start or survey.interrupted else ""

@@ -69,12 +69,13 @@ class Versions:
         def label(name: str) -> str:
             return self.label(survey.host, name)
 
-        begun = survey.unfinished
+        begun, drill = survey.unfinished, survey.drill
         return replace(
             survey,
             releases=tuple(replace(release, name=label(release.name)) for release in survey.releases),
             live=replace(survey.live, name=label(survey.live.name)),
             unfinished=replace(begun, target=label(begun.target), left=label(begun.origin)) if begun else None,
+            drill=replace(drill, start=label(drill.start), target=label(drill.target)) if drill else None,
         )
 
 

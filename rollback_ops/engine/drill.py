@@ -17,7 +17,6 @@ from rollback_ops.core.plan import NothingToDo, Plan, Refusal, way_back
 from rollback_ops.core.ports import Announcer
 from rollback_ops.core.record import DrillRecord, DrillWay, Record
 from rollback_ops.core.run import Attempt, RunState
-from rollback_ops.core.unfinished import open_drill
 from rollback_ops.core.versions import Versions
 from rollback_ops.engine.change import switch, verify
 from rollback_ops.engine.fleet import Fleet
@@ -87,13 +86,11 @@ def _refusal(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Refusal | Non
             return Refusal(f"{each.host}: none of the releases is live ({each.live.state})", "`list` shows them.")
         if each.armed:
             return Refusal(f"{each.host} is armed until {each.armed.until}: a deployment is not confirmed yet")
-    return _open(spec, fleet, state) or _unhealthy(spec, fleet, state)
+    return _open(spec, state) or _unhealthy(spec, fleet, state)
 
 
-def _open(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Refusal | None:
-    journals = fleet.journals(state.surveys)
-    found = {n: open_drill(journals.get(n, ()), spec.info.about, each) for n, each in state.surveys.items()}
-    interrupted = [name for name, each in state.surveys.items() if found[name] or each.interrupted]
+def _open(spec: RollbackSpec, state: RunState) -> Refusal | None:
+    interrupted = [name for name, each in state.surveys.items() if each.open_drill or each.interrupted]
     if not interrupted:
         return None
     hint = f"`rollback-ops resume {spec.info.environment}` finishes it."

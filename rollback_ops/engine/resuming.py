@@ -9,7 +9,7 @@ from rollback_ops.core.plan import Refusal
 from rollback_ops.core.rollout import named
 from rollback_ops.core.run import RunState
 from rollback_ops.core.stored_plan import StoredPlan
-from rollback_ops.core.unfinished import open_drill, open_plan
+from rollback_ops.core.unfinished import open_plan
 from rollback_ops.core.versions import Versions
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.spec import RollbackSpec
@@ -35,10 +35,8 @@ def take_up(spec: RollbackSpec, fleet: Fleet, state: RunState) -> RollbackSpec:
 
 def _forward(spec: RollbackSpec, fleet: Fleet, state: RunState) -> RollbackSpec:
     """Return the spec of the way forward of a drill that was interrupted; the spec itself where there is none."""
-    journals = fleet.journals(state.surveys)
-    starts = {n: open_drill(journals.get(n, ()), spec.info.about, survey) for n, survey in state.surveys.items()}
     versions = Versions(list(state.surveys.values()))
-    found = {versions.label(name, start) for name, start in starts.items() if start}
+    found = {versions.label(n, each.open_drill.start) for n, each in state.surveys.items() if each.open_drill}
     if len(found) != 1:
         return spec
     (start,) = found

@@ -122,3 +122,5 @@ def _in_the_way(surveys: Sequence[Survey]) -> Iterator[Obstacle]:
             yield Obstacle("waiting", f"{survey.host}: {survey.deploying[0]}")
         if survey.interrupted:
             yield Obstacle("waiting", f"{survey.host}: a rollback was interrupted, and `resume` finishes it")
+        if survey.open_drill:
+            yield Obstacle("waiting", f"{survey.host}: a drill has not gone forward again, and `resume` finishes it")

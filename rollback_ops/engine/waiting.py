@@ -66,7 +66,8 @@ def _held(spec: RollbackSpec, state: RunState) -> dict[str, Lease]:
     make = resume_plan if spec.selection.resume else make_plan
     if not isinstance(make(list(state.surveys.values()), spec.selection), Refusal):
         return {}
-    free = [replace(survey, lease=None) for survey in state.surveys.values()]
+    # A drill that is under way goes forward by itself.
+    free = [replace(survey, lease=None, drill=None) for survey in state.surveys.values()]
     return {} if isinstance(make(free, spec.selection), Refusal) else leases
 
 

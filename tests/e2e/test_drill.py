@@ -57,7 +57,11 @@ def test_a_drill_whose_machine_is_lost_is_resumed_forward(rollback_ops: Rollback
     running.kill()
     assert service.live() == SECOND
     rollback_ops.settings(quick(service))
-    assert any("resume" in warning for warning in rollback_ops("check", "prod", "--json").document["warnings"])
+    for asked in (("check", "prod"), ("rollback", "prod", "--reason", "it is slow", "--wait", "60s")):
+        refused = rollback_ops(*asked, "--json")
+        assert (refused.code, refused.document["outcome"], service.live()) == (1, "refused", SECOND), refused.err
+        assert THIRD in refused.document["hosts"][0]["detail"]
+    assert "resume" in refused.document["hosts"][0]["detail"]
     resumed = rollback_ops("resume", "prod", "--wait", "60s", "--json")
     assert (resumed.code, resumed.document["trigger"], released(service)) == (0, "drill", THIRD), resumed.err
     assert "bad" not in marks(rollback_ops).values()

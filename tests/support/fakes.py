@@ -22,6 +22,7 @@ from rollback_ops.core.model import (
     Live,
     Mark,
     Note,
+    OpenDrill,
     OpenTransaction,
     Opinion,
     Release,
@@ -118,6 +119,7 @@ class FakeHost:
     program: str = ""
     holds: tuple[Hold, ...] = ()
     armed: Armed | None = None
+    drill: OpenDrill | None = None
     versions: tuple[str, ...] | None = ()
     knows: Mapping[str, KnownSchema] = field(default_factory=dict)
     compared: Comparison = field(default_factory=Comparison)
@@ -141,6 +143,7 @@ class FakeHost:
             self.warnings,
             holds=self.holds,
             armed=self.armed,
+            drill=self.drill,
         )
 
     def inspect(self, release: str, questions: Sequence[HostCommand] = ()) -> Inspection:

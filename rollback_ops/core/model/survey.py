@@ -158,6 +158,15 @@ class OpenTransaction:
 
 
 @frozen
+class OpenDrill:
+    """A drill that has gone from ``start`` back to ``target``, and whose way forward was not taken yet."""
+
+    run: str
+    start: str
+    target: str
+
+
+@frozen
 class Survey:
     """Everything that a plan needs to know about one host, read in one operation.
 
@@ -182,6 +191,7 @@ class Survey:
     bad_revisions: tuple[BadRevision, ...] = ()
     holds: tuple[Hold, ...] = ()
     armed: Armed | None = None
+    drill: OpenDrill | None = None
 
     @property
     def interrupted(self) -> OpenTransaction | None:
@@ -196,6 +206,18 @@ class Survey:
         """The release that a rollback leaves: the one that an interrupted transaction left, else the live one."""
         found = self.interrupted
         return found.origin if found else self.live.name
+
+    @property
+    def open_drill(self) -> OpenDrill | None:
+        """The drill that was interrupted, unless another release was made live since.
+
+        What is live is then no choice of anybody: neither a rollback nor a deployment made it live.
+        """
+        found, live = self.drill, self.live.name
+        if found is None or found.start == found.target or self.live.state != "release":
+            return None
+        is_open = live == found.target or (live == found.start and self.interrupted is not None)
+        return found if is_open else None
 
     def release(self, name: str) -> Release | None:
         return next((r for r in self.releases if r.name == name), None)

@@ -2,7 +2,7 @@
 
 from rollback_ops.core.plan.candidates import LAST_RESORT, LEFT_TOO, NEVER, NEVER_LIVE, UNCLEAR
 from rollback_ops.core.plan.make import HostPlan, Plan, make_plan, resume_plan, way_back
-from rollback_ops.core.plan.obstacles import NOT_LIVE
+from rollback_ops.core.plan.obstacles import NOT_LIVE, OPEN_DRILL
 from rollback_ops.core.plan.selection import NothingToDo, Refusal, Rejected, Selection, Unfinished
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "NEVER",
     "NEVER_LIVE",
     "NOT_LIVE",
+    "OPEN_DRILL",
     "UNCLEAR",
     "HostPlan",
     "NothingToDo",

@@ -50,6 +50,8 @@ class Candidates:
             return self._named()
         if (again := self.selection.unfinished) and self._may_go_on_to(again.target):
             return again.target
+        if self._may_go_on_to(self.selection.forward):
+            return self.selection.forward
         best = self._best()
         newest = self._ranking.latest(best)
         if len(newest) == 1:

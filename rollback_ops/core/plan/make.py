@@ -17,7 +17,7 @@ from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Live, Survey
 from rollback_ops.core.order import Spelling
 from rollback_ops.core.plan.candidates import Candidates, live_name
-from rollback_ops.core.plan.obstacles import hint_for, locked, not_live, obstacles
+from rollback_ops.core.plan.obstacles import drilled, hint_for, locked, not_live, obstacles
 from rollback_ops.core.plan.selection import NothingToDo, Refusal, Rejected, Selection, Unfinished, shown
 from rollback_ops.core.versions import Versions
 
@@ -109,7 +109,7 @@ def _plan(
     fit = [s for s in meant if s.host not in unfit]
     if unfit and (not selection.emergency or not fit):
         return Refusal(_each(unfit), hint_for(meant), hosts=unfit)
-    choice = Candidates(fit, selection, broken, spell)
+    choice = Candidates(fit, replace(selection, forward=_forward(fit)), broken, spell)
     if isinstance(target := choice.target(), Refusal):
         return target
     names = {survey.host for survey in meant}
@@ -168,6 +168,15 @@ def way_back(surveys: Sequence[Survey], origins: Mapping[str, str], why: str) ->
     return Plan(target=max(targets, key=targets.count, default=""), revision="", hosts=hosts)
 
 
+def _forward(surveys: Sequence[Survey]) -> str:
+    """Return the release to which an emergency goes forward: there a drill started that was interrupted on all hosts.
+
+    It was healthy then, and what is live was made live by the drill.
+    """
+    starts = {survey.open_drill.start if survey.open_drill else "" for survey in surveys}
+    return starts.pop() if len(starts) == 1 else ""
+
+
 def _host_plan(
     survey: Survey, target: str, meant: Collection[str], unfit: Mapping[str, str], choice: Candidates
 ) -> HostPlan:
@@ -193,6 +202,7 @@ def _warnings(surveys: Sequence[Survey], target: str, selection: Selection) -> l
     warnings += [
         f"{s.host}: an interrupted rollback to {s.interrupted.target} is taken up" for s in surveys if s.interrupted
     ]
+    warnings += [f"{s.host}: {why}" for s in surveys if (why := drilled(s))]
     warnings += [f"{s.host}: {note}" for s in surveys for note in s.notes]
     if selection.emergency or selection.ignore_deploy_lock:
         warnings += [f"{s.host}: {'; '.join(s.deploying)}" for s in surveys if s.deploying]

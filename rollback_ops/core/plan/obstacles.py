@@ -13,6 +13,8 @@ NOT_LIVE = {
     "elsewhere": "current points at {0}, which is none of the releases",
 }
 
+OPEN_DRILL = "a drill that went from {0} back to {1} has not gone forward again"
+
 
 def obstacles(survey: Survey, selection: Selection) -> str:
     """Return why nothing may be changed on a host; empty when it may."""
@@ -31,6 +33,8 @@ def obstacles(survey: Survey, selection: Selection) -> str:
         reasons += () if selection.ignore_deploy_lock else survey.deploying
         if survey.lease:
             reasons.append(locked(survey))
+        if survey.open_drill and not selection.backup:
+            reasons.append(drilled(survey))
         if survey.live.state in NOT_LIVE and not (selection.backup or survey.interrupted or survey.blockers):
             reasons.append(not_live(survey.live))
     return "; ".join(reasons)
@@ -49,19 +53,37 @@ def locked(survey: Survey) -> str:
     return f"locked by {lease.owner or 'another run'} since {lease.since} (run {lease.run}{url}{left})"
 
 
+def drilled(survey: Survey) -> str:
+    """Say that a drill is open on a host; empty where none is."""
+    found = survey.open_drill
+    return OPEN_DRILL.format(found.start, found.target) if found else ""
+
+
 def not_live(live: Live) -> str:
     return NOT_LIVE.get(live.state, live.state).format(live.path)
 
 
 def hint_for(surveys: Sequence[Survey]) -> str:
+    """Return what a person can do about the first thing that is in the way."""
     if any(s.blockers for s in surveys):
         return ""
-    if any(s.deploying for s in surveys) and not any(s.warnings for s in surveys):
-        return "Wait until it has ended. If it ended long ago, remove what it left, or use --ignore-deploy-lock."
-    if any(s.lease for s in surveys):
-        return "Wait for it; an --emergency rollback takes the lock over."
-    if any(s.live.state == "directory" for s in surveys):
-        return "Move the directory among the releases and make current a link to it."
-    if any(s.live.state != "release" for s in surveys):
-        return "Name the release to go to with --backup; `list` shows them."
-    return ""
+    deploying = any(s.deploying for s in surveys) and not any(s.warnings for s in surveys)
+    drill = next((s.open_drill for s in surveys if s.open_drill), None)
+    start = drill.start if drill else ""
+    hints = (
+        (
+            deploying,
+            "Wait until it has ended. If it ended long ago, remove what it left, or use --ignore-deploy-lock.",
+        ),
+        (any(s.lease for s in surveys), "Wait for it; an --emergency rollback takes the lock over."),
+        (bool(drill), f"`resume` goes forward to {start}; `rollback --to NAME` goes to another release."),
+        (
+            any(s.live.state == "directory" for s in surveys),
+            "Move the directory among the releases and make current a link to it.",
+        ),
+        (
+            any(s.live.state != "release" for s in surveys),
+            "Name the release to go to with --backup; `list` shows them.",
+        ),
+    )
+    return next((hint for holds, hint in hints if holds), "")

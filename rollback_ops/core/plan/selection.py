@@ -26,6 +26,7 @@ class Selection:
     ``order``: that of the releases; None: the one that their names have. ``unfinished``: a rollback to go on with.
     ``ignore_deploy_lock``: go on even where a deployment is under way.
     ``automatic``: no person chooses, so nobody can say that a release of which nothing is known is the right one.
+    ``forward``: the release from which a drill started that is open on every host.
     ``again``: every host may run the ``backup`` already; then they are only verified.
     """
 
@@ -37,6 +38,7 @@ class Selection:
     unfinished: Unfinished | None = None
     ignore_deploy_lock: bool = False
     automatic: bool = False
+    forward: str = ""
     again: bool = False
 
     def anew(self, if_current: str = "", *, automatic: bool = False) -> Selection:

@@ -15,20 +15,8 @@ from rollback_ops.core.model import Manager, ServiceId
 # The sections under sh/, in the order in which they are joined. Only ``env`` runs something; it changes nothing.
 _SECTIONS = (
     *("env", "lib", "survey", "current", "deployed", "tools", "state", "identity", "trust", "acl", "inspect"),
-    *(
-        "lock",
-        "links",
-        "units",
-        "processes",
-        "traffic",
-        "transaction",
-        "worker",
-        "journal",
-        "marks",
-        "pin",
-        "holds",
-        "arm",
-    ),
+    *("lock", "links", "units", "processes", "traffic", "transaction", "worker", "journal", "marks", "pin", "holds"),
+    *("arm", "drill"),
     "schema",
     "serve",
 )

@@ -120,6 +120,7 @@ def _words() -> str:
     """Return a function that sets ``words`` to what a code of the survey means."""
     blockers = [f"{code}) words={_template(text)} ;;" for code, text in protocol.BLOCKERS.items()]
     states = [f"live-{state}) words={_template(text)} ;;" for state, text in plan.NOT_LIVE.items()]
+    states.append(f"open-drill) words={_template(plan.OPEN_DRILL)} ;;")
     order = {"mixed": MIXED, "created": CREATED, "unclear": plan.UNCLEAR, "never": plan.NEVER}
     order |= {"passed-0": plan.NEVER_LIVE, "passed-1": plan.LEFT_TOO, "last": plan.LAST_RESORT}
     orders = [f"order-{code}) words={_template(text.replace('{}', '{0}'))} ;;" for code, text in order.items()]

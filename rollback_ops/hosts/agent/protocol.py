@@ -21,6 +21,7 @@ from rollback_ops.core.model import (
     Live,
     LiveState,
     Mark,
+    OpenDrill,
     OpenTransaction,
     Release,
     ServiceId,
@@ -159,6 +160,7 @@ def survey(host: str, answer: Answer, units: tuple[Unit, ...], seconds: float = 
         notes=tuple(_explained(f) for f in answer.of("note", 2)),
         reaches=tuple(clean(f[0]) for f in answer.of("reaches", 1)),
         armed=armed(answer),
+        drill=next((OpenDrill(*map(clean, f[:3])) for f in answer.of("drill", 3)), None),
         holds=tuple(_hold(f) for f in answer.of("hold", 2) if SAFE_NAME.fullmatch(f[0])),
     )
 

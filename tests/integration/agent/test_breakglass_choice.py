@@ -113,6 +113,8 @@ def cases(draw: st.DrawFn) -> Case:
     lines = []
     if draw(rarely):
         lines.append(f"unfinished\t20240101T000000Z-00000001\t/srv/bot/releases/{draw(some_name)}\t{draw(some_name)}")
+    if draw(rarely):
+        lines.append(f"drill\t20240101T000000Z-00000003\t{draw(some_name)}\t{live or draw(some_name)}")
     log = draw(st.sampled_from((found, found, [], draw(st.lists(some_name, unique=True)))))
     lines += [f"logged\t{n}" for n in draw(st.permutations(log))]
     lines += [line for n in found for line in facts(draw, n)]

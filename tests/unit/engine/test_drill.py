@@ -14,13 +14,12 @@ from rollback_ops.config import Check, CommandCheck, Strategy, Verify
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import HostUnreachable
 from rollback_ops.core.journal import read_journal
-from rollback_ops.core.model import Armed, Lease, OpenTransaction, ServiceId, ServiceState, Unit
+from rollback_ops.core.model import Armed, Lease, OpenDrill, OpenTransaction, ServiceState, Unit
 from rollback_ops.core.plan import Selection
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import RunInfo
 from rollback_ops.core.statistics import statistics
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.core.unfinished import open_drill
 from rollback_ops.engine.drill import drill
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.rollback import roll_back
@@ -30,7 +29,6 @@ from tests.support.fakes import NOWHERE, Events, FakeHost, Listener, live_at, ra
 AT_ONCE = Verify(healthy_deadline=20, min_healthy_time=0)
 IN_VAIN = Verify(healthy_deadline=0.1, min_healthy_time=0)
 HEALTH: dict[str, Check] = {"health": CommandCheck(kind="command", run="curl -f localhost/{release}")}
-ABOUT = ServiceId("bot", "prod")
 
 
 @dataclass
@@ -48,6 +46,10 @@ class Sick(FakeHost):
         return super().ask(run, questions)
 
     def switch(self, order: Any, on_step: Any) -> Any:
+        if self.drill and self.live.name != self.drill.target:
+            self.drill = None
+        if '"trigger":"drill"' in order.intent and not self.drill:
+            self.drill = OpenDrill(order.run, self.live.name, order.target)
         self.ends = "not_started" if order.target in self.dead else "switched"
         return super().switch(order, on_step)
 
@@ -222,17 +224,52 @@ def test_no_other_drill_begins_before(stage: Stage) -> None:
     assert stage.drill().outcome == "refused"
 
 
-def test_a_deployment_since_has_ended_an_interrupted_drill(stage: Stage) -> None:
+def plainly(stage: Stage, **selection: Any) -> Record:
+    """A rollback that a person starts."""
+    spec, fleet = stage._begin()
+    info = replace(spec.info, trigger="manual", reason="it is slow")
+    return roll_back(replace(spec, info=info, selection=Selection(**selection)), fleet, stage.listener)
+
+
+def test_a_rollback_does_not_go_back_from_where_an_interrupted_drill_stopped(two: Stage) -> None:
+    interrupted(two)
+    for asked in ({}, {"if_current": "b2"}, {"automatic": True}):
+        record = plainly(two, **asked)
+        assert (record.outcome, record.exit_code, two.lives) == ("refused", 1, {"b2"})
+    assert all("b3" in host.detail and "resume" in host.detail for host in record.hosts), record.hosts
+
+
+def test_a_release_that_a_person_names_is_gone_to_and_ends_the_drill(two: Stage) -> None:
+    interrupted(two)
+    assert (plainly(two, backup="b1").outcome, two.lives) == ("succeeded", {"b1"})
+    assert plainly(two, backup="b2").outcome == "succeeded"
+    assert plainly(two).to.release == "b1"
+
+
+def test_an_emergency_goes_forward_to_where_the_drill_started_and_says_so(two: Stage) -> None:
+    interrupted(two)
+    record = plainly(two, emergency=True)
+    assert (record.outcome, record.to.release, two.lives) == ("succeeded", "b3", {"b3"}), record.hosts
+    assert sum("drill" in warning for warning in record.warnings) == 2
+
+
+def test_an_emergency_does_not_go_forward_to_a_release_that_is_bad(stage: Stage) -> None:
     interrupted(stage)
     host = stage.hosts["h1"]
-    assert open_drill(host.lines, ABOUT, host.survey()) == "b3"
-    host.live = live_at("b1")
-    assert open_drill(host.lines, ABOUT, host.survey()) == ""
+    host.releases = tuple(replace(each, mark="bad" if each.name == "b3" else "") for each in host.releases)
+    assert plainly(stage, emergency=True).to.release == "b1"
+
+
+def test_a_deployment_since_has_ended_an_interrupted_drill(stage: Stage) -> None:
+    interrupted(stage)
+    stage.hosts["h1"].releases = releases("b1", "b2", "b3", "b4")
+    stage.hosts["h1"].live = live_at("b4")
+    assert plainly(stage).to.release == "b3"
 
 
 def test_a_drill_that_ended_is_not_open(stage: Stage) -> None:
     stage.drill()
     host = stage.hosts["h1"]
-    assert open_drill(host.lines, ABOUT, host.survey()) == ""
     (record,) = [each for each in read_journal(host.lines)[0] if each.drill]
     assert record.outcome == "succeeded"
+    assert plainly(stage).to.release == "b2"

@@ -46,6 +46,8 @@ record() {
         shift 2
     done
     [ -z "$found_out" ] || pin
+    # A deployment since has ended it.
+    [ -e "$state/open" ] || end_drill
     (
         at_work=''
         flock -w 2 9 || at_work=yes

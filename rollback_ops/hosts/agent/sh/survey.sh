@@ -11,6 +11,7 @@ survey() {
     show_deploying
     show_lease
     show_unfinished
+    show_drill
     show_holds
     show_armed
     show_state

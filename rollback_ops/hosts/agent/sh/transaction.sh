@@ -175,6 +175,7 @@ finish() {
         old_processes
     fi
     event "end" "$1"
+    end_drill
     sync -- "${current%/*}" "$journal"
     mv -f -- "$state/open" "$dir/ended"
     write_lease

@@ -58,7 +58,7 @@ objection() {
 }
 
 begin() {
-    if ! { IFS= read -r intent <"$dir/intent" && end_last_line && note "$intent" && say "$run" "$target" "$source" >"$state/open" &&
+    if ! { IFS= read -r intent <"$dir/intent" && begin_drill && end_last_line && note "$intent" && say "$run" "$target" "$source" >"$state/open" &&
         sync -- "$journal" "$state/open" && printf '' >"$dir/begun"; }; then
         unprepare
         drop_lease

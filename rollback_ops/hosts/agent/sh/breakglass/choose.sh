@@ -26,6 +26,7 @@ make_plan() {
         rejected='' why=$unfit
         [ -z "$blockers_found" ] || hint=''
         [ -z "$lease_found" ] || hint='Wait for it; an --emergency rollback takes the lock over.'
+        [ -z "$undecided" ] || hint="--to $drill_start goes forward to it, --to NAME to another release."
         [ -z "$locked" ] || hint='Wait until it has ended. If it ended long ago, remove what it left, or use --ignore-deploy-lock.'
     elif [ -n "$equal" ]; then
         why="it cannot be told which of $target and $equal is newer" target=''
@@ -46,7 +47,7 @@ make_plan() {
 # Set target, and equal where nobody can tell which of both is newer; weighed (newest first: name, what speaks against
 # it, key, revision, marks); known, unusable and marked_bad of the release that was asked for.
 weigh() {
-    weighed='' target='' equal='' forward='' known='' unusable='' marked_bad='' newer=$anchor target_kind=0
+    weighed='' target='' equal='' forward='' known='' unusable='' marked_bad='' newer=$anchor target_kind=0 onward=''
     while IFS=$SEP read -r key name problem revision mark sealed; do
         [ -n "$name" ] || continue
         case $NL$broken in *"$NL$name$SEP"*)
@@ -72,6 +73,10 @@ weigh() {
             known=yes unusable=$problem marked_bad=$mark
             [ "$against" != 'it is newer than the live one' ] || forward=yes
             [ -n "$problem" ] || { [ "$name" = "$live" ] && [ -z "$interrupted_to" ]; } || target=$name
+        elif [ -n "$drilled" ] && [ "$name" = "$drill_start" ] && [ -z "$backup$problem" ] && [ "$mark" != bad ]; then
+            # An emergency goes forward to where the drill started.
+            onward=$name
+            [ "$against" != 'it is newer than the live one' ] || forward=yes
         elif [ -z "$backup$against" ]; then
             take_eligible
         fi
@@ -79,6 +84,7 @@ weigh() {
     done <<END
 $releases_found
 END
+    [ -z "$onward" ] || target=$onward equal=''
 }
 
 # The first one of its kind is the newest.
@@ -107,7 +113,7 @@ reject_others() {
     while IFS=$SEP read -r name against key fields; do
         if [ "$name" = "$target" ]; then
             older=yes
-        elif [ -z "$backup$against" ] && { [ -z "$older" ] || [ "$target_key" = "${key:-$target_key}" ]; }; then
+        elif [ -z "$backup$onward$against" ] && { [ -z "$older" ] || [ "$target_key" = "${key:-$target_key}" ]; }; then
             kind_of "$name"
             if [ "$kind" -lt "$target_kind" ]; then
                 in_words "order-passed-$kind" "$target"
@@ -124,7 +130,7 @@ END
 # Set unfit: why nothing may be changed here. An emergency ignores all but the blockers. Set locked where a deployment is
 # under way, and is not ignored.
 unfit() {
-    absent='' locked=''
+    absent='' locked='' undecided=''
     if [ "$live_state" != release ]; then
         in_words "live-$live_state" "$live_path"
         absent=$words
@@ -133,7 +139,8 @@ unfit() {
     [ -z "$emergency" ] || return 0
     [ -z "$backup$interrupted_to$blockers_found" ] || absent=''
     [ -n "$ignore_deploy_lock" ] || locked=$under_way
-    for words in "$doubts" "$locked" "$lease_found" "$absent"; do
+    [ -n "$backup" ] || undecided=$drilled
+    for words in "$doubts" "$locked" "$lease_found" "$undecided" "$absent"; do
         [ -z "$words" ] || unfit=$unfit${unfit:+; }$words
     done
 }
@@ -145,6 +152,7 @@ warn() {
 warn_of_target() {
     [ "$marked_bad" != bad ] || warn "$target is marked bad; it was asked for by name"
     [ -z "$interrupted_to" ] || warn "$this_host: an interrupted rollback to $interrupted_to is taken up"
+    [ -z "$drilled" ] || warn "$this_host: $drilled"
     [ -z "$emergency$ignore_deploy_lock" ] || [ -z "$under_way" ] || warn "$this_host: $under_way"
     for words in "$doubts" "${lease_found:+$lease_found; the lock is taken over}" "$absent"; do
         [ -z "$emergency" ] || [ -z "$words" ] || warn "$this_host: $words"

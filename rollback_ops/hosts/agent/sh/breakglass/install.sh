@@ -53,6 +53,9 @@ find_user() {
     read_lease
     find_open
     read_armed
+    read_drill
+    look_at_current
+    [ -z "$drill_run" ] || [ "$live_name" != "$drill_target" ] || user='a drill was interrupted, and resume finishes it'
     [ -z "$armed_run" ] || user="the host is armed by $armed_by until $armed_until"
     [ -z "$open_run" ] || user='a rollback was interrupted, and resume finishes it'
     [ "$left" = 0 ] || user="run $lease_run verifies this host"

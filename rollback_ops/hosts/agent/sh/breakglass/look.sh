@@ -4,7 +4,7 @@
 # anchor and its anchor_key, blockers_found, doubts (what an emergency ignores), under_way and lease_found.
 look() {
     found='' names=$NL usable='' blockers_found='' doubts='' under_way='' lease_found='' interrupted_to=''
-    holds_found=''
+    holds_found='' drill_start='' drill_target=''
     logged=$NL times=$NL noted=$NL was_live=$NL left_before=$NL place=0
     surveyed=$(survey no)
     while IFS=$SEP read -r tag first second third fourth fifth; do
@@ -38,6 +38,7 @@ look() {
                 [ "${fifth%.*}" -lt 1 ] || first="$first, at most ${fifth%.*} s more"
                 lease_found="locked by ${second:-another run} since $fourth (run $first)"
                 ;;
+            drill) drill_start=$second drill_target=$third ;;
             hold) note_hold "$second" ;;
             unfinished)
                 second=${second%/}
@@ -50,11 +51,24 @@ look() {
     done <<END
 $(printf '%s\n' "$surveyed" | tr '\001\t' '?\001')
 END
+    see_drill
     sort_releases
     lines "$(printf '%s\n' "$surveyed" | sed -n "s/^state$TAB//p" | sed -n "$RO_UNSTARTABLE")" block
     [ "$live_state" != directory ] || block 'current is not a link, so it cannot be switched'
     took
     find_seconds=$seconds
+}
+
+# Set drilled: that a drill was interrupted; empty where none was, or another release was made live since.
+see_drill() {
+    drilled=''
+    case $live_state,$live_name,$interrupted_to in
+        "release,$drill_target,"* | "release,$drill_start,"?*) ;;
+        *) return 0 ;;
+    esac
+    [ "$drill_start" != "$drill_target" ] || return 0
+    in_words open-drill "$drill_start" "$drill_target"
+    drilled=$words
 }
 
 # note_times NAME CREATED LIVE-SINCE: the earlier of both, in seconds since the epoch. Only the second is certain.
