@@ -54,7 +54,7 @@ class Confirmation:
 
 def arm(context: Context, cancellation: Cancellation) -> Arming:
     """Arm every host, or none. A host without a live release cannot go back, and is left out."""
-    context.refuse_dry_run()
+    context.refuse_limits()
     order, environment = _order(context), context.job.environment_name
     with context.closing():
         surveyed = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
@@ -75,7 +75,7 @@ def arm(context: Context, cancellation: Cancellation) -> Arming:
 
 def confirm(context: Context, cancellation: Cancellation) -> Confirmation:
     """Keep the live release on every host. The result names hosts that were not armed, or went back already."""
-    context.refuse_dry_run()
+    context.refuse_limits()
     with context.closing():
         surveyed = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
         hosts = {host.name: host for host in context.hosts if host.name in surveyed.found}

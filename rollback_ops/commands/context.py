@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rollback_ops.config import Limits, Service, Settings
 from rollback_ops.config.load import load, settings_path
@@ -30,6 +30,19 @@ if TYPE_CHECKING:
     from rollback_ops.integrations.github.deployments import DeploymentRecorder
     from rollback_ops.integrations.github.permission import Permission
     from rollback_ops.integrations.publish import Publisher
+
+# What limits a command: to no change at all, to some hosts, or to one plan.
+Limit = Literal["dry_run", "rehearse", "shard", "backup", "approved", "if_current", "emergency"]
+_CHANGES_NOTHING_OR_LESS: tuple[Limit, ...] = ("dry_run", "rehearse", "shard")
+_INSTEAD: Mapping[Limit, str] = {
+    "dry_run": "Leave it out to change hosts. `rollback-ops check` says what a rollback would do.",
+    "rehearse": "Leave it out to change hosts. Only `rollback-ops guard` rehearses.",
+    "shard": "Leave it out to change all hosts. Only `rollback-ops rollback` carries out the shard of a plan.",
+    "backup": "Leave it out. `rollback-ops rollback` goes to a release that you name.",
+    "approved": "Leave it out. `rollback-ops rollback` carries out the plan that you approved.",
+    "if_current": "Leave it out. `rollback-ops rollback` acts only where the release is live that you name.",
+    "emergency": "Leave it out: it would break the lock of another run.",
+}
 
 
 @dataclass
@@ -86,9 +99,9 @@ class Context:
         if self.permission and self.permission.refusal:
             raise self.permission.refusal
 
-    def refuse_dry_run(self) -> None:
-        """Raise ``UsageError`` where a dry run was asked of a command that has none: it would change hosts."""
-        refuse_dry_run(self.request)
+    def refuse_limits(self, *others: Limit) -> None:
+        """Raise ``UsageError`` where a limit was asked for that the command has not: it would do more than asked."""
+        refuse(self.request, *_CHANGES_NOTHING_OR_LESS, *others)
 
     @cached_property
     def survey(self) -> Pending[str, Survey]:
@@ -144,11 +157,12 @@ class Context:
             host.close()
 
 
-def refuse_dry_run(request: Request) -> None:
-    """Raise ``UsageError`` where a dry run was asked of a command that has none."""
-    if request.dry_run:
-        hint = "Leave it out to change hosts. `rollback-ops check` says what a rollback would do."
-        raise UsageError("this command has no dry run, and --dry-run (ROLLBACK_DRY_RUN) asks for one", hint)
+def refuse(request: Request, *limits: Limit) -> None:
+    """Raise ``UsageError`` where one of these limits was asked for. A variable may give it to every step of a job."""
+    for name in limits:
+        if getattr(request, name):
+            option = f"--{name.replace('_', '-')} (ROLLBACK_{name.upper()})"
+            raise UsageError(f"this command cannot heed {option}, and would do more than that allows", _INSTEAD[name])
 
 
 def load_settings(config: str | None, environ: Mapping[str, str]) -> Settings:

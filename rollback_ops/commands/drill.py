@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.result import RunResult
 from rollback_ops.commands.run import fleet_of, publish, spec_of
-from rollback_ops.core.errors import Exit, UsageError
+from rollback_ops.core.errors import Exit
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.record import Record
@@ -46,7 +46,7 @@ def drill(context: Context, times: int, progress: Progress, cancellation: Cancel
     Raises ``UsageError`` for a dry run and for an emergency, and ``Refused`` when the person who asks lacks the
     permission that the environment requires.
     """
-    _refuse_other_requests(context)
+    context.refuse_limits("emergency")
     context = replace(context, request=replace(context.request, trigger="drill"))
     context.check_permission()
     publisher = context.publisher(deployment=False)
@@ -62,13 +62,3 @@ def drill(context: Context, times: int, progress: Progress, cancellation: Cancel
     result = publish(context, publisher, records[-1])
     stopped = cancellation.asked and len(records) < times
     return Drills((*records[:-1], result.record), result, times, 128 + cancellation.signal if stopped else 0)
-
-
-def _refuse_other_requests(context: Context) -> None:
-    """Refuse what a drill cannot be: a variable of the workflow may say it to every command."""
-    context.refuse_dry_run()
-    if context.request.emergency:
-        raise UsageError(
-            "a drill cannot be an emergency: that would break the lock of another run",
-            "Leave --emergency (ROLLBACK_EMERGENCY) out.",
-        )

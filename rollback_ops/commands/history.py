@@ -123,8 +123,9 @@ def from_github(
 def log(context: Context, *, failed: bool) -> Logged:
     """Record a rollback that was done by hand, in the journal of every host of the environment.
 
-    Raises ``UsageError`` when no release was named.
+    Raises ``UsageError`` when no release was named, and for a dry run.
     """
+    context.refuse_limits()
     if not context.request.backup:
         raise UsageError("history log needs the release that was restored", "Name it with --backup.")
     record = _by_hand(context, failed)

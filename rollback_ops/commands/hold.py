@@ -45,7 +45,7 @@ def hold(context: Context, cancellation: Cancellation) -> Held:
     done: Literal["shown", "set", "lifted"] = "shown"
     if request.lift or request.reason or request.span is not None:
         done = "lifted" if request.lift else "set"
-        context.refuse_dry_run()
+        context.refuse_limits()
         _ = context.reason
         context.check_permission()
     with context.closing():

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from rollback_ops import checks
 from rollback_ops.commands.context import Context, hurried
 from rollback_ops.commands.result import Answers, sort_answers
-from rollback_ops.core.errors import Exit, RollbackOpsError
+from rollback_ops.core.errors import Exit, Refused, RollbackOpsError
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import InstallOutcome, UninstallOutcome
+from rollback_ops.core.ports import Host
 from rollback_ops.core.tasks import Cancellation, each
+from rollback_ops.engine.schedule import entries_in
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import installed
 from rollback_ops.hosts.agent.restricted import PLACE
@@ -47,7 +49,7 @@ class Removal:
 
 def install(context: Context, cancellation: Cancellation) -> Installation:
     """Install the break-glass program on every host."""
-    context.refuse_dry_run()
+    context.refuse_limits()
     program, hosts = program_for(context), {host.name: host for host in context.hosts}
     with context.closing():
         done = each(hosts, lambda name: hosts[name].install(program), _INSTALL_WITHIN, cancellation)
@@ -56,14 +58,32 @@ def install(context: Context, cancellation: Cancellation) -> Installation:
 
 
 def uninstall(context: Context, cancellation: Cancellation, *, purge: bool) -> Removal:
-    """Remove the break-glass program from every host. ``purge`` also removes what runs have stored there."""
-    context.refuse_dry_run()
+    """Remove the break-glass program from every host. ``purge`` also removes what runs have stored there.
+
+    A host whose journal has scheduled rollbacks to come is not purged, nor one whose journal cannot be read.
+    """
+    context.refuse_limits()
     program, hosts = program_for(context), {host.name: host for host in context.hosts}
+
+    def work(name: str) -> UninstallOutcome:
+        if purge:
+            _refuse_scheduled(hosts[name], context)
+        return hosts[name].uninstall(program, purge=purge)
+
     with context.closing():
-        work = lambda name: hosts[name].uninstall(program, purge=purge)  # noqa: E731
         done = each(hosts, work, _INSTALL_WITHIN, cancellation)
     answers: Answers[UninstallOutcome] = sort_answers(done)
     return Removal(f"{context.job.service.root}/{PLACE}", answers.found, answers.lost)
+
+
+def _refuse_scheduled(host: Host, context: Context) -> None:
+    """Raise ``Refused`` where the journal of a host has scheduled rollbacks that have not ended."""
+    planned = [each.asked.id for each in entries_in(host.journal(), context.job.about) if not each.ended]
+    if planned:
+        raise Refused(
+            f"{host.name}: nothing was removed: it keeps scheduled rollbacks ({len(planned)}): {', '.join(planned)}",
+            f"Cancel them first: rollback-ops schedule cancel {planned[0]} --local-store",
+        )
 
 
 def outdated(context: Context, names: Iterable[str]) -> Iterator[str]:

@@ -29,7 +29,7 @@ class Marked:
 
 def mark(context: Context, release: str, opinion: Opinion, cancellation: Cancellation) -> Marked:
     """Mark a release on every host, with the reason of the request."""
-    context.refuse_dry_run()
+    context.refuse_limits()
     run, reason = new_run(), context.redact(context.reason.text)
     with context.closing():
         surveyed = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))

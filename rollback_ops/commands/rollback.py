@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollback_ops.commands.context import Context
+from rollback_ops.commands.context import Context, refuse
 from rollback_ops.commands.result import RunResult
 from rollback_ops.commands.run import fleet_of, publish, spec_of
 from rollback_ops.core.errors import Refused
@@ -21,8 +21,9 @@ def rollback(context: Context, progress: Progress, cancellation: Cancellation) -
     """Roll the service back on its hosts, or finish interrupted rollbacks (``request.resume``).
 
     Without permission, or where a plan does not hold any more, no host is contacted, and the record says so. Raises
-    ``UsageError`` when a person gave no reason.
+    ``UsageError`` when a person gave no reason, or a limit that it cannot heed.
     """
+    refuse(context.request, "rehearse", *(("shard", "backup") if context.request.resume else ()))
     reason, permission = context.reason, context.permission
     spec, publisher = spec_of(context, reason), context.publisher()
     refusal = (permission and permission.refusal) or (context.pinned and context.pinned.refusal)

@@ -21,6 +21,7 @@ from rollback_ops.core.schedule import (
     ScheduledRollback,
     note_of,
 )
+from rollback_ops.core.stored_plan import approves
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.core.versions import Versions
 
@@ -43,7 +44,7 @@ def add(context: Context, stores: Stores, cancellation: Cancellation, now: Now =
     Raises ``UsageError`` for a bad time or reason, and as ``Stores.of``. Raises ``Refused`` where nothing could be
     rolled back now, a host cannot be reached, or the permission is missing.
     """
-    context.refuse_dry_run()
+    context.refuse_limits()
     request, job, store = context.request, context.job, stores.of(context)
     at, not_after = window(request.at, request.not_after, now())
     reason = context.redact(context.reason.text)
@@ -56,6 +57,8 @@ def add(context: Context, stores: Stores, cancellation: Cancellation, now: Now =
         plan = choose(context, selection_of(context), answers, cancellation)
         if not isinstance(plan, Plan):
             raise Refused(f"a rollback could not be done now: {plan.why}", getattr(plan, "hint", ""))
+        if request.approved and not approves(request.approved, job.about, plan):
+            raise Refused(f"the plan is not the approved one ({request.approved[:12]}): it goes to {plan.target}")
         live = _live(surveys)
         if request.if_current and live != request.if_current:
             raise Refused(f"{live} is live, and not {request.if_current}", "Nothing was scheduled. Look again.")

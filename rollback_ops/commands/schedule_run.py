@@ -26,6 +26,7 @@ from rollback_ops.core.schedule import (
 )
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine import preflight
+from rollback_ops.engine.claim import at_work, kept
 from rollback_ops.engine.schedule import obstacle
 
 Now = Callable[[], datetime]
@@ -44,7 +45,7 @@ _ABANDONED = "the run that began it was killed, or could not say how it ended: `
 class Carried:
     """What became of an entry that was due. ``result``: of its rollback, or of what was told instead of it.
 
-    ``skipped``: another run carries it out.
+    ``skipped``: another run carries it out. ``claimed`` without it: nobody can say whether one still does.
     """
 
     entry: Entry
@@ -84,16 +85,16 @@ class Ran:
 def run_due(stores: Stores, progress: Progress, cancellation: Cancellation, now: Now = utc_now) -> Ran:
     """Carry out what is due. Everything is checked again, and what is no longer true changes nothing.
 
-    Raises ``UsageError`` for a dry run.
+    Raises ``UsageError`` as ``Stores.refuse_limits``.
     """
-    stores.refuse_dry_run()
+    stores.refuse_limits()
     carried: list[Carried] = []
     left = 0
     for found in stores.find():
         moment = now().timestamp()
         try:
-            if found.entry.is_abandoned(moment):
-                carried.append(_given_up(stores, found))
+            if found.entry.is_silent(moment):
+                carried.append(_asked_after(stores, found, cancellation))
             elif found.entry.is_due(moment):
                 carried.append(_carry_out(stores, found, progress, cancellation, now))
             else:
@@ -106,13 +107,20 @@ def run_due(stores: Stores, progress: Progress, cancellation: Cancellation, now:
     return Ran(carried, left, stores.lost, 128 + cancellation.signal if cancellation.asked else 0)
 
 
-def _given_up(stores: Stores, found: Found) -> Carried:
-    """End an entry whose runner was killed, and tell others. What the hosts had begun they have finished."""
+def _asked_after(stores: Stores, found: Found, cancellation: Cancellation) -> Carried:
+    """End an entry whose runner was killed, and tell others. What the hosts had begun they have finished.
+
+    It is left alone while a run still holds one of its hosts, or where nobody can say so.
+    """
     try:
         context = stores.open(found.entry.asked)
     except UsageError:
         return _ended(found, "failed", new_run(), _ABANDONED)
     with context.closing():
+        answers = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
+        working, why = at_work(list(answers.found.values()), answers.lost)
+        if working is not False:
+            return Carried(found.entry, "claimed", why, skipped=bool(working))
         return _ended(found, "failed", new_run(), _ABANDONED, _told(context, f"failed: {_ABANDONED}"))
 
 
@@ -131,7 +139,8 @@ def _carry_out(stores: Stores, found: Found, progress: Progress, cancellation: C
         except RollbackOpsError as error:
             against = "waiting", error.message
         if against is None:
-            result = rollback(context, progress, cancellation)
+            with kept(found.store, asked, run):
+                result = rollback(context, progress, cancellation)
             against = _not_begun(result)
             if against is None:
                 done: NoteKind = "done" if result.exit_code == Exit.OK else "failed"

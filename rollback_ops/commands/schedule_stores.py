@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from rollback_ops.commands.context import Context, open_context, refuse_dry_run, repository_of
+from rollback_ops.commands.context import Context, open_context, refuse, repository_of
 from rollback_ops.config import Settings
 from rollback_ops.config.request import Options, Request
 from rollback_ops.config.resolve import resolve
@@ -71,11 +71,12 @@ class Stores:
             return JournalSchedule(context.hosts[0], context.job.about)
         return self._on_github(context.job.environment_name, context.redact)
 
-    def refuse_dry_run(self) -> None:
-        """Raise ``UsageError`` for a dry run, which would end what is due without having done it."""
+    def refuse_limits(self) -> None:
+        """Raise ``UsageError`` for a limit that would end what is due without having done it, or do something else."""
         # It may name no environment: then all of them are meant.
         options = replace(self._options, environment=self._options.environment or "all")
-        refuse_dry_run(Request.build(self._environ, options))
+        request = Request.build(self._environ, options)
+        refuse(request, "dry_run", "rehearse", "shard", "backup", "approved", "if_current")
 
     def find(self) -> Iterator[Found]:
         """Yield all entries. Stores that cannot be read are in ``lost``."""

@@ -36,7 +36,7 @@ class Sealed:
 
 def seal(context: Context, cancellation: Cancellation) -> Sealed:
     """Seal the release that was asked for on every host; without one, the live one of each."""
-    context.refuse_dry_run()
+    context.refuse_limits()
     release = context.request.release
     with context.closing():
         surveyed = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))

@@ -49,8 +49,9 @@ class Verified:
 def verify(context: Context, cancellation: Cancellation) -> Verified:
     """Verify the live release of every host, and mark it good or bad; an unknown health marks nothing.
 
-    Raises ``Cancelled`` when a signal comes.
+    Raises ``Cancelled`` when a signal comes, and ``UsageError`` for a dry run: marks would be written.
     """
+    context.refuse_limits()
     run, within = new_run(), context.job.service.limits.verification
     with context.closing():
         surveyed = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))

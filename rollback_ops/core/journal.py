@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -128,6 +128,18 @@ def _read(lines: Iterable[str]) -> tuple[list[Record], int]:
         else:
             unreadable += 1
     return list(records.values()), unreadable
+
+
+def first_intents(lines: Iterable[str], about: ServiceId) -> list[Mapping[str, Any]]:
+    """Return the first intent of each run that was to change a host, in the order in which they were written."""
+    intents = [entry for line in lines if '"event":"intent"' in line and isinstance(entry := _entry(line), dict)]
+    ours = [
+        each for each in intents if (each.get("service"), each.get("environment")) == (about.service, about.environment)
+    ]
+    first: dict[Any, Mapping[str, Any]] = {}
+    for each in ours:
+        first.setdefault(str(each.get("id")), each)
+    return list(first.values())
 
 
 def _run_of_cut(line: str) -> set[str]:

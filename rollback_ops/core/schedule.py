@@ -27,8 +27,9 @@ CADENCE = 15 * 60.0
 VALID_FOR = 3600.0
 # Seconds. GitHub forgets the notes of an entry after 90 days, and turns workflows off after 60 idle ones.
 LONGEST_AHEAD = 60 * 86400.0
-# Seconds after which the runner of a claimed entry is given up: it cannot say any more how the rollback ended.
-ABANDONED_AFTER = 3600.0
+# Seconds. A run renews its claim so often while it is at work, and is asked after when it has not for so long.
+RENEWED_EVERY = 10 * 60.0
+SILENT_AFTER = 3600.0
 
 
 class ScheduledRollback(RecordPart):
@@ -97,9 +98,9 @@ class Entry:
     def is_due(self, now: float) -> bool:
         return self.state in ("added", "waiting") and self.asked.due <= now
 
-    def is_abandoned(self, now: float) -> bool:
-        """Whether a run has claimed it so long ago that it was killed."""
-        return self.state == "claimed" and now - _seconds(self.last.at) > ABANDONED_AFTER
+    def is_silent(self, now: float) -> bool:
+        """Whether the run that has claimed it has not renewed that for so long that it may have been killed."""
+        return self.state == "claimed" and now - _seconds(self.last.at) > SILENT_AFTER
 
     def is_held_by(self, run: str) -> bool:
         return self.state == "claimed" and self.last.by == run

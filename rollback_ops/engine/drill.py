@@ -18,6 +18,7 @@ from rollback_ops.core.ports import Announcer
 from rollback_ops.core.record import DrillRecord, DrillWay, Record
 from rollback_ops.core.run import Attempt, RunState
 from rollback_ops.core.versions import Versions
+from rollback_ops.engine.approval import approved
 from rollback_ops.engine.change import switch, verify
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.preflight import choose
@@ -63,7 +64,7 @@ def drill(spec: RollbackSpec, fleet: Fleet) -> Record:
 
 
 def _plan(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Plan | NothingToDo | Refusal:
-    decision = choose(spec, fleet, list(state.surveys.values()), {})
+    decision = approved(spec, fleet, state, choose(spec, fleet, list(state.surveys.values()), {}))
     if isinstance(decision, Plan):
         fleet.progress.phase("plan", f"{state.origin} → {decision.target} → {state.origin}")
     return decision

@@ -54,7 +54,7 @@ def carried_out(ran: Ran) -> Iterator[Line]:
             yield Line(
                 f"✗ {each.what}: {_what(each.entry)}: {each.why}", "warning" if each.what == "waiting" else "bad"
             )
-            yield Line("  Nothing was changed." if each.what != "failed" else "")
+            yield Line("  Nothing was changed." if each.what not in ("failed", "claimed") else "")
     if not ran.carried:
         yield Line(f"✓ nothing is due; {ran.left} planned for later", "good")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -96,6 +98,13 @@ class Office:
     def state(self) -> str:
         (entry,) = entries(self.stores()).entries
         return entry.state
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """As while a run changes the host: it has the lock."""
+        with next((self.service.root / ".rollback").glob("*@prod/lock")).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     @property
     def live(self) -> str:
@@ -282,6 +291,9 @@ def test_a_run_that_was_killed_is_told_of_and_never_repeated(office: Office) -> 
     (found,) = office.stores().find()
     assert claim(found.store, entry, "a-run-that-is-killed-now")
     assert office.run(timedelta(minutes=30)).carried == [], "it may still be at work"
+    with office.held():
+        working = office.only(LATER)
+    assert (working.skipped, working.exit_code, office.state) == (True, 0, "claimed")
     given_up = office.only(LATER)
     assert (given_up.what, given_up.exit_code, office.state, office.live) == ("failed", 1, "failed", "b3")
     assert office.told == [("refused", "scheduled")]
@@ -347,6 +359,17 @@ def test_without_github_and_without_a_local_store_nothing_is_kept(office: Office
     office.stores()
     ended = RollbackOps(office.folder)("schedule", "run", "--local")
     assert (ended.code, "--local-store" in ended.err) == (64, True)
+
+
+def test_what_a_host_keeps_for_later_is_not_purged(office: Office) -> None:
+    office.stores()
+    entry = office.plan()
+    command = RollbackOps(office.folder)
+    purged = command("uninstall", "prod", "--local", "--purge")
+    assert (purged.code, entry.asked.id in purged.out + purged.err, office.state) == (1, True, "added")
+    assert command("schedule", "cancel", entry.asked.id, "--local", "--local-store").code == 0
+    assert command("uninstall", "prod", "--local", "--purge").code == 0
+    assert not (office.service.root / ".rollback").exists()
 
 
 # --- as commands -----------------------------------------------------------------------------------------

@@ -105,5 +105,5 @@ def test_what_waited_can_be_claimed_again() -> None:
 
 def test_a_claim_of_a_run_that_never_ended_is_given_up_after_an_hour() -> None:
     begun = entry(note("claimed"))
-    assert [begun.is_abandoned(NOON.timestamp() + late) for late in (0, 3500, 3700)] == [False, False, True]
-    assert not entry(note("claimed"), note("done")).is_abandoned(NOON.timestamp() + 9999)
+    assert [begun.is_silent(NOON.timestamp() + late) for late in (0, 3500, 3700)] == [False, False, True]
+    assert not entry(note("claimed"), note("done")).is_silent(NOON.timestamp() + 9999)
