@@ -145,7 +145,8 @@ class Context:
             if deployment
             else None
         )
-        return Publisher(notifier, recorder, self.hosts, self.request.record, partial(changes.between, self))
+        between, asks_github = partial(changes.between, self), self.repository is not None
+        return Publisher(notifier, recorder, self.hosts, self.request.record, between, asks_github=asks_github)
 
     def closing(self) -> closing[Context]:
         """Close the connections when the ``with`` block ends."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
-from rollback_ops.core.changes import Changes, in_brief
+from rollback_ops.core.changes import NO_COMMITS, Changes, Commits, in_brief
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import ServiceId
@@ -30,6 +31,8 @@ _FILE_WITHIN = 5.0
 _FILE_WITHIN_AFTER_SIGNAL = 1.0
 # Seconds beyond that: the recorder keeps its own deadline, and says what it could not do.
 _MARGIN = 1.0
+# Seconds for which the message about the start waits for GitHub's comparison, where no clone has the commits.
+_START_WAITS = 3.0
 # Seconds to look at the commits of a rollback that changes nothing.
 _COMPARE_WITHIN = 4.0
 
@@ -38,7 +41,7 @@ class Publisher:
     """Publishes one rollback when it begins to change hosts, and when it has ended.
 
     ``recorder`` and ``file`` are None where no deployment is recorded, or no file is written. ``between`` returns what
-    lies between two revisions. It is the engine's ``Announcer``.
+    lies between two revisions; ``asks_github``: it knows more than the clone. It is the engine's ``Announcer``.
     """
 
     def __init__(
@@ -48,13 +51,18 @@ class Publisher:
         hosts: Sequence[Host],
         file: Path | None,
         between: Callable[[str, str], Changes] = git.between,
+        *,
+        asks_github: bool = False,
     ) -> None:
         self._notifier = notifier
         self._recorder = recorder
         self._hosts = hosts
         self._file = file
         self._between = between
+        self._asks_github = asks_github
         self._changes: Pending[str, Changes] | None = None
+        # Set when the comparison is there, or nobody waits for it any more.
+        self._compared = Event()
         self._begun: Record | None = None
 
     def changing(self, provisional: Record) -> None:
@@ -62,8 +70,19 @@ class Publisher:
         self._begun = provisional
         self.written(provisional)
         old, new = provisional.to.revision or "", provisional.from_.revision or ""
-        # GitHub is asked later: what that needs to import would hold up the hosts that are being changed.
-        self._notifier.started(start_of(provisional), lambda: in_brief(git.commits(old, new)))
+        self._notifier.started(start_of(provisional), lambda: in_brief(self._leaving(old, new)))
+
+    def _leaving(self, old: str, new: str) -> Commits:
+        """Return the commits for the message about the start: from the clone, else from GitHub, if it answers soon.
+
+        GitHub is asked when hosts were changed: what that needs to import would hold up the change.
+        """
+        found = git.commits(old, new)
+        if not found.why or found.why == NO_COMMITS or not self._asks_github:
+            return found
+        self._compared.wait(_START_WAITS)
+        known = self._changes.results(0.0, Cancellation())["changes"] if self._changes else None
+        return known.commits if isinstance(known, Changes) else found
 
     def changed(self) -> None:
         """Prepare the deployment on GitHub while the hosts are being verified, and look at what was taken away."""
@@ -86,7 +105,14 @@ class Publisher:
 
     def _compare(self, record: Record) -> None:
         old, new = record.to.revision or "", record.from_.revision or ""
-        self._changes = begin(["changes"], lambda _: self._between(old, new))
+
+        def compare(_: str) -> Changes:
+            try:
+                return self._between(old, new)
+            finally:
+                self._compared.set()
+
+        self._changes = begin(["changes"], compare)
 
     def ended(self, record: Record) -> Record:
         """Publish the record. Returns it with the deployment and with warnings about what could not be told.
@@ -94,6 +120,7 @@ class Publisher:
         The file is written first, so that it exists whatever happens next.
         """
         record = self.written(record)
+        self._compared.set()
         recording = begin(["GitHub"], lambda _: self._filed(record))
         unsent = self._notifier.ended(record)
         filed = recording.results(_FILE_WITHIN + _MARGIN, Cancellation())["GitHub"]

@@ -171,3 +171,25 @@ def test_what_was_taken_away_is_looked_at_while_the_hosts_are_verified() -> None
     publisher.changed()
     wait_until(lambda: publisher.changes(record()) == Changes(Commits(3)), 60, "the comparison")
     assert asked == [("sha-b2", "sha-b3")]
+
+
+OLD, NEW = "0" * 39 + "2", "0" * 39 + "3"
+
+
+@pytest.mark.parametrize(("changes", "leaves"), [(True, "2 commits"), (False, "")])
+def test_the_message_about_the_start_waits_for_the_commits_until_the_hosts_are_changed_or_it_ends(
+    changes: bool, leaves: str
+) -> None:
+    begun = record(to=ReleaseRef(release="b2", revision=OLD), **{"from": ReleaseRef(release="b3", revision=NEW)})
+    with receiver() as team:
+        between = {(OLD, NEW): Changes(Commits(2, source="github"))}
+        publisher = Publisher(notifier(team.url), None, [], None, lambda old, new: between[old, new], asks_github=True)
+        publisher.changing(begun)
+        if changes:
+            publisher.changed()
+            wait_until(lambda: bool(team.documents), 60, "the message about the start")
+        else:
+            publisher.ended(begun)
+        wait_until(lambda: any("event" in message for message in team.documents), 60, "the message about the start")
+    (start,) = [message for message in team.documents if "event" in message]
+    assert start["leaves"] == leaves

@@ -22,6 +22,8 @@ __all__ = ["FORMATS", "Notification", "Notifier", "StartEvent", "body"]
 # Seconds for one message, retries included. After a signal, the runner kills the program soon.
 _WITHIN = 5.0
 _WITHIN_AFTER_A_SIGNAL = 1.0
+# Seconds for which the end waits for the message about the start.
+_LAST_MOMENT = 1.0
 
 
 class Format(Protocol):
@@ -55,17 +57,21 @@ class Notifier:
     def ended(self, record: Record) -> tuple[str, ...]:
         """Send the message about the end within a few seconds. Returns a warning for each failure. Never raises."""
         event = _event(record)
-        problems = {"start": self._problem_of_start()}
+        problem = ""
         if event in self._on:
             within = _WITHIN_AFTER_A_SIGNAL if record.exit_code > 128 else _WITHIN
-            problems["end"] = self._send(record, within)
+            problem = self._send(record, within)
+        problems = {"start": self._problem_of_start(), "end": problem}
         return tuple(f"the message about the {which} was not sent: {why}" for which, why in problems.items() if why)
 
     def _problem_of_start(self) -> str:
-        """Return why the first message failed; empty when it did not, or when it is still being sent."""
+        """Return why the first message failed; empty when it did not, or when it is still being sent.
+
+        One that is about to be sent must not be lost because the program ends.
+        """
         if not self._start:
             return ""
-        found = self._start.results(0, Cancellation())["start"]
+        found = self._start.results(_LAST_MOMENT, Cancellation())["start"]
         return found if isinstance(found, str) else ""
 
     def _send(self, notification: Notification, within: float) -> str:

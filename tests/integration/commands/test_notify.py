@@ -117,4 +117,4 @@ def test_a_receiver_that_hangs_holds_nobody_up(rollback_ops: RollbackOps, own_se
         # It has answered nothing when the command ends.
         ended = roll_back(rollback_ops, team.url, "--json")
     assert ended.code == 0
-    assert len(ended.document["warnings"]) == 1
+    assert ended.document["warnings"]
