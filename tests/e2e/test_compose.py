@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -303,3 +304,41 @@ def test_a_live_release_whose_compose_file_is_broken_can_be_left(
     assert ended.code == 0, ended.err
     assert project.runs("r1")
     assert (project.live, project.containers()) == ("r1", {"web": "running"})
+
+
+def test_the_health_of_a_container_counts_and_one_that_was_not_started_is_stopped(
+    project: ComposeProject, rollback_ops: RollbackOps
+) -> None:
+    """Podman has no state "dead" or "restarting", and pauses only what has a cgroup: Docker's words are unit tests."""
+    rollback_ops.settings(project.toml(verify={"min_healthy_time": "0s", "healthy_deadline": "3s"}))
+    check = {"test": ["CMD-SHELL", "test -e /shared/well"], "retries": 1}
+    project.release("r1", web=server())
+    project.release("r2", web=server(healthcheck=check), job=server(profiles=["later"]))
+    project.deploy("r1")
+    project.deploy("r2")
+    verify = ("verify", "prod", "--local", "--json")
+    container = f"{project.name}-web-1"
+
+    def process() -> dict[str, Any]:
+        (host,) = rollback_ops(*verify).document["hosts"]
+        (found,) = (check for check in host["checks"] if check["kind"] == "process")
+        return {"outcome": found["outcome"], "detail": found["detail"]}
+
+    assert process() == {"outcome": "failed", "detail": f"{container} is starting (starting)"}
+    (project.shared / "well").touch()
+    assert project.engine.ask_health(container) == "healthy"
+    assert process()["outcome"] == "passed"
+    project.engine.docker("compose", "-p", project.name, "create", "job", cwd=project.current)
+    assert project.containers()["job"] == "created"
+    with (project.current / ".env").open("w") as chosen:
+        chosen.write("COMPOSE_PROFILES=later\n")
+    assert process() == {"outcome": "failed", "detail": f"{project.name}-job-1 is stopped (created)"}
+    (project.current / ".env").unlink()
+    (project.shared / "well").unlink()
+    assert project.engine.ask_health(container) == "unhealthy"
+    assert process() == {"outcome": "failed", "detail": f"{container} is failed (unhealthy)"}
+
+    assert rollback_ops(*ROLLBACK).code == 0
+    assert project.runs("r1")
+    listed = rollback_ops("list", "prod", "--local", "--json").document["hosts"][0]["releases"]
+    assert {release["name"]: release["mark"] for release in listed} == {"r1": "good", "r2": "bad"}
