@@ -77,6 +77,7 @@ NOTES = {
     "armed": "it goes back to {0} by itself at {1}, unless `confirm` or a healthy `guard` comes before (armed by {2})",
     "armed-lost": "it was armed by {2} to go back to {0} at {1}, and was booted since: it stays as it is now",
     "unconfirmed": "nobody confirmed {0}, so it went back to {1} by itself at {2} ({3}): nobody has verified it",
+    "over-a-link": "current leads over the link {0}, and after a rollback no more: let deployments change current",
     "pin-by-name": "`pin` has no effect on the clean-up of {0}, which ignores times: let it keep more releases instead",
     "pin-not-owner": "`pin` has no effect: only the owner of {0}, or root, may set its time",
     "no-linger": "the user {0} does not linger, so the service ends with the last session: loginctl enable-linger {0}",

@@ -64,3 +64,19 @@ def test_an_interrupted_transaction_left_the_release_into_which_current_led(
 
     assert survey.interrupted is not None
     assert (survey.origin, survey.interrupted.target) == ("r3", "r2")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("latest", True), ("./latest/", True), ("releases/r3", False), ("releases/r3/", False)]
+)
+def test_a_link_on_the_way_to_the_live_release_is_told(sandbox: Sandbox, text: str, told: bool) -> None:
+    """A deployment that changes only that link would have no effect after a rollback."""
+    (sandbox.root / "latest").symlink_to("releases/r3")
+    point(sandbox, text)
+
+    survey = sandbox.host.survey()
+
+    assert survey.live.name == "r3"
+    assert any(text in note for note in survey.notes) == told
+    assert sandbox.switch("r2", source=text)[0].outcome == "switched"
+    assert os.readlink(sandbox.root / "latest") == "releases/r3"

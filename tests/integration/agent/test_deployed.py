@@ -79,3 +79,21 @@ def test_the_creation_of_directories_is_told_where_the_host_knows_it(sandbox: Sa
     told = subprocess.run(stat, env={"PATH": sandbox.path}, capture_output=True, text=True, check=False).stdout.strip()
     created = {release.name: release.created for release in sandbox.host.survey().releases}
     assert created["r1"] == (float(told) if told.isdigit() else 0)
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "known"),
+    [
+        ("revisions.log", CAPISTRANO, ["r2", "r1", "r3"]),
+        ("revisions.log", CAPISTRANO[: CAPISTRANO.rindex(" by ")], ["r2", "r1"]),
+        (".dep/releases_log", DEPLOYER, ["r2", "r1", "r3"]),
+        (".dep/releases_log", DEPLOYER[: DEPLOYER.rindex('", "user"')], ["r2", "r1"]),
+    ],
+)
+def test_a_log_that_ends_in_the_middle_of_a_line_hides_no_release(
+    sandbox: Sandbox, place: str, text: str, known: list[str]
+) -> None:
+    (sandbox.root / place).parent.mkdir(exist_ok=True)
+    (sandbox.root / place).write_text(text.rstrip("\n"))
+    assert logged(sandbox) == known
+    assert sorted(live_since(sandbox)) == ["r1", "r2", "r3"]

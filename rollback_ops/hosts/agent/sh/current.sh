@@ -23,6 +23,13 @@ look_at_current() {
     case $live_state in missing | dangling) ! has_only_files || live_kind='file' ;; esac
 }
 
+# A link on the way to the live release stays as it is when current is switched.
+show_way() {
+    case $live_path in /*) way=$live_path ;; *) way=${current%/*}/$live_path ;; esac
+    case $live_state,${way%/} in release,"$releases"/*/*) return ;; esac
+    [ "$live_state" != release ] || [ ! -L "${way%/}" ] || say note over-a-link "$live_path"
+}
+
 # Set live_name and live_place: what current really leads to. Without a process where that is a directory.
 find_live() {
     really "$current"

@@ -9,8 +9,10 @@ show_deployment_log() {
         tail -c "$log_read" -- "$RO_ROOT/revisions.log" | sed -n "s/^.* deployed as release \([^ $TAB]*\) by .*/logged$TAB\1/p"
     elif [ -f "$RO_ROOT/.dep/releases_log" ] && [ -r "$RO_ROOT/.dep/releases_log" ]; then
         tail -c "$log_read" -- "$RO_ROOT/.dep/releases_log" |
-            sed -n "s/^.*\"release_name\": *\"\{0,1\}\([^\",} $TAB]*\).*/logged$TAB\1/p"
+            sed -n "s/^.*\"release_name\": *\"\{0,1\}\([^\",} $TAB]*\)[\",}].*/logged$TAB\1/p"
     fi
+    # sed does not end a line that the log does not end.
+    say ''
 }
 
 # Set live_since: when we first noted that a release was live, in seconds since the epoch. 0: at an unknown time.

@@ -7,6 +7,7 @@ survey() {
     [ "$live_state" != release ] || revision_of "$releases/$live_name"
     say about "$RO_SERVICE" "$RO_ENVIRONMENT"
     say live "$live_state" "$live_name" "$live_path" "$revision"
+    show_way
     blockers
     show_deploying
     show_lease
