@@ -2,7 +2,7 @@
 #
 # bundle.py joins the sections. Everything up to the last line is a definition, so a copy that was cut on its way does
 # nothing. The settings stand in front of this section as RO_* assignments. Output is lines of tab-separated fields
-# between "rollback-ops 1 OPERATION" and "end"; protocol.py reads them.
+# between "rollback-ops 1 OPERATION" and "end"; protocol/ reads them.
 
 set -u
 umask 077

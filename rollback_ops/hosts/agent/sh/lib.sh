@@ -27,7 +27,7 @@ prefixed() {
     done
 }
 
-# Whether a name may be given to other programs. protocol.py has the same rule.
+# Whether a name may be given to other programs. protocol/fields.py has the same rule.
 safe_name() {
     case $1 in
         '' | [!A-Za-z0-9_]* | *[!A-Za-z0-9._+:@~=,-]*) return 1 ;;

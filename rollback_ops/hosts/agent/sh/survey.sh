@@ -54,7 +54,7 @@ show_release() {
     show_unpinnable "$1" "$5"
 }
 
-# Set problem: why the host would not run this release, as a word that protocol.py explains; empty if it would.
+# Set problem: why the host would not run this release, as a word that protocol/words.py explains; empty if it would.
 problem_of() {
     problem=''
     if [ -L "$1" ]; then
