@@ -11,7 +11,8 @@ from rollback_ops.commands.context import Context, open_context, repository_of
 from rollback_ops.commands.result import sort_answers
 from rollback_ops.commands.run import info_of
 from rollback_ops.config import Settings
-from rollback_ops.config.request import Options, moment
+from rollback_ops.config.asked import moment
+from rollback_ops.config.request import Options
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.deployments import MOST_DEPLOYMENTS, PastDeployment, of_one_history, releases_on
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError, UsageError

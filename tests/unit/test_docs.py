@@ -22,9 +22,10 @@ from pydantic.fields import FieldInfo
 
 from rollback_ops.cli.app import app
 from rollback_ops.config import Settings, schema
+from rollback_ops.config.asked import TRIGGERS
 from rollback_ops.config.json_schema import json_schema
 from rollback_ops.config.load import load, settings_path
-from rollback_ops.config.request import TRIGGERS, Request
+from rollback_ops.config.request import Request
 from rollback_ops.config.resolve import LAYOUTS, Job, resolve
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.config.types import parse_duration

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
+from rollback_ops.cli.output.text import Line, decision
 from rollback_ops.core.agreeing import agreeing
 from rollback_ops.core.model import Release, Survey
 from rollback_ops.core.order import Ranking, live_at
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.run import run_time
+from rollback_ops.core.text import age
 from rollback_ops.core.trust import remedy
 from rollback_ops.core.versions import Versions
-
-if TYPE_CHECKING:
-    pass
-from rollback_ops.cli.output.text import Line, decision
-from rollback_ops.core.text import age
 
 
 def alike(surveys: Iterable[Survey]) -> list[list[Survey]]:

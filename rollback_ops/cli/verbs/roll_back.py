@@ -159,7 +159,7 @@ def schedule_cancel(session: Session, typed: Typed) -> None:
     """Cancel a scheduled rollback."""
     from rollback_ops.cli import show
     from rollback_ops.commands.schedule import cancel
-    from rollback_ops.config.request import actor_of
+    from rollback_ops.config.starter import actor_of
 
     entry = cancel(_stores(session, typed), typed.number or "", actor_of(session.environ))
     show.planned(session, entry, as_json=typed.json)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from rollback_ops.cli import exit as process
@@ -13,9 +11,6 @@ from rollback_ops.cli.root import app
 from rollback_ops.cli.session import Session
 from rollback_ops.cli.verbs.look import check_for
 from rollback_ops.core.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 
 @app.command()

@@ -13,8 +13,9 @@ import yaml
 from packaging.requirements import Requirement
 
 from rollback_ops.cli.app import app
+from rollback_ops.config.asked import TRIGGERS
 from rollback_ops.config.load import settings_path
-from rollback_ops.config.request import TRIGGERS, Request
+from rollback_ops.config.request import Request
 from rollback_ops.config.secrets import Secrets
 from tests.integration.action.test_steps import COMMANDS
 from tests.support.project import PROJECT

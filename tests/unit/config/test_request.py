@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from rollback_ops.config.request import TRIGGERS, Options, Request, moment, user_name
+from rollback_ops.config.asked import TRIGGERS, moment
+from rollback_ops.config.request import Options, Request
+from rollback_ops.config.starter import user_name
 from rollback_ops.core.errors import Exit, UsageError
 from tests.support.settings_files import holds
 
