@@ -49,7 +49,7 @@ def options_of(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> 
         service=typed.service,
         group=typed.group,
         release=typed.release or typed.to_deploy,
-        backup=typed.backup,
+        backup=typed.restored if typed.backup is None else typed.backup,
         reason=typed.reason,
         emergency=typed.emergency,
         bad=typed.bad,

@@ -81,6 +81,7 @@ class Typed:
         "--group", metavar="NAME", help="All services of this group.", shell_complete=completion.groups
     )
     backup: str | None = _option("--backup", "--to", metavar="NAME", help="Go to this release.")
+    restored: str | None = _option("--backup", "--to", metavar="NAME", help="The release that was restored.")
     reason: str | None = _option("--reason", metavar="TEXT", help="The reason; it is recorded.")
     emergency: bool | None = _flag("--emergency", help="Skip the checks before and after; break a lock.")
     bad: bool | None = _flag("--bad", help="The release that is left is bad: no rollback chooses it any more.")

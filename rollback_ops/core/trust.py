@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# The beginnings of what the agent says (sh/trust.sh, ``distrust``), as protocol.py makes sentences of it.
+# The beginnings of what the agent says (sh/trust.sh, ``distrust``), as protocol/survey.py makes sentences of it.
 _REMEDIES = {
     "it belongs to ": "give it to a trusted user (chown), or list the owner under `trusted`",
     "it can be written to by everybody": "take that away (chmod o-w)",

@@ -134,9 +134,12 @@ def history_show(session: Session, typed: Typed) -> None:
 
 
 @history.command("log")
-@takes("env", "only_env", "backup", "reason", "failed", "trigger", *HOSTS)
+@takes("env", "only_env", "restored", "reason", "failed", "trigger", *HOSTS)
 def history_log(session: Session, typed: Typed) -> None:
-    """Record a rollback that was done by hand."""
+    """Record a rollback that was done by hand.
+
+    Each host gets the record in its journal. Nothing else is changed.
+    """
     context = opened(session, typed, survey=False)
     from rollback_ops.cli import show
     from rollback_ops.commands.history import log

@@ -114,7 +114,7 @@ class AgentHost:
         pairs = [word for name, (note, _) in notes.items() for word in (f"{note}={reasons[name]}", name)]
         pairs += ["hold", line_of(hold)] if hold else []
         answer = self._operate("record", run, line, *pairs)
-        # Marks alone are a courtesy: who may look but not write can still verify.
+        # Marks without a record are optional: a user who may not write can still verify.
         if line and answer.status != 0:
             raise Refused(f"{self.name}: .rollback could not be written to")
 
@@ -159,7 +159,7 @@ class AgentHost:
             raise Refused(f"{self.name}: {release} could not be marked", hint)
 
     def seal(self, release: str) -> int:
-        """Write the manifest of a release. Needs a full key: the agent is sent, whoever answers other requests."""
+        """Write the manifest of a release. Needs an unrestricted key, because the agent is sent for it."""
         answer = self._send(self._text, "seal", release, within=600.0)
         count = protocol.sealed(answer)
         if count is None:
@@ -168,7 +168,7 @@ class AgentHost:
         return count
 
     def install(self, text: str) -> InstallOutcome:
-        """Install break-glass. Needs a full key: the whole text is sent, whoever answers other requests."""
+        """Install break-glass. Needs an unrestricted key, because its whole text is sent."""
         answer = self._send(text, "install", packed=True)
         how = protocol.installed(answer)
         if how is None:
@@ -176,7 +176,7 @@ class AgentHost:
         return how
 
     def uninstall(self, text: str, *, purge: bool) -> UninstallOutcome:
-        """Remove break-glass. Needs a full key, as ``install``."""
+        """Remove break-glass. Needs an unrestricted key, as ``install``."""
         answer = self._send(text, "uninstall", *(["purge"] if purge else []), packed=True)
         return protocol.uninstalled(self.name, answer)
 
@@ -185,7 +185,7 @@ class AgentHost:
         return answered.lines[0] if answered and answered.status == 0 and answered.lines else ""
 
     def switch(self, order: SwitchOrder, on_step: Callable[[StepReport], None]) -> SwitchResult:
-        """Carry the transaction out. The host goes on when the connection drops: then it is asked how it ended."""
+        """Carry out the transaction. When the connection drops, the host goes on, and is asked later how it ended."""
         deadline = time.monotonic() + self._switch_within
         progress = _Progress(on_step, self._parse_units)
         flags = (order.break_lock, order.relink, order.reset, order.look)

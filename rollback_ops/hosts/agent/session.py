@@ -31,7 +31,7 @@ class AgentSession:
         self._token = secrets.token_hex(8)
 
     def run(self, words: tuple[str, ...], on_line: Callable[[str], None], timeout: float) -> str:
-        """Run one operation, handing over its lines; what came on standard error. See ``Transport.execute``."""
+        """Run one operation and hand over its lines. Return what came on standard error. See ``Transport.execute``."""
         if not self._deaf and self._turn.acquire(blocking=False):
             try:
                 if conversation := self._conversing():

@@ -58,7 +58,7 @@ class SshTransport:
         self._connected()
 
     def execute(self, command: str, on_line: Callable[[str], None], timeout: float) -> Completed:
-        """Run one shell command line; see ``Transport.execute``. ``timeout`` (seconds) is without the login."""
+        """Run one shell command line; see ``Transport.execute``. ``timeout`` (seconds) does not include the login."""
         transport, reader = self._connected(), OutputReader(on_line)
         with self._sessions, Watchdog(timeout + GRACE, transport.close) as watchdog:
             remote = self._start(transport, command, min(timeout, self._connect_timeout))
@@ -71,7 +71,7 @@ class SshTransport:
         return reader.completed(remote.status)
 
     def converse(self, command: str, timeout: float) -> Conversation:
-        """Start a command that stays open. ``timeout`` (seconds) is without the login."""
+        """Start a command that stays open. ``timeout`` (seconds) does not include the login."""
         transport = self._connected()
         remote = self._start(transport, command, min(timeout, self._connect_timeout), listens=True)
         return RemoteConversation(self._name, transport, remote)

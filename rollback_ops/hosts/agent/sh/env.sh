@@ -30,14 +30,14 @@ state=$store/$RO_SERVICE@$RO_ENVIRONMENT
 marks=$state/marks
 lives=$state/live
 manifests=$state/manifests
-# By revision, of releases that may be gone.
+# Marks by revision, also of releases that were deleted.
 bad_revisions=$state/bad-revisions
-# Where earlier versions kept both, for all services of a root. They hold until something newer is written.
+# Earlier versions kept marks and manifests here, for all services of a root. They count until newer ones are written.
 old_marks=$store/marks/$RO_RELEASES
 old_manifests=$store/manifests/$RO_RELEASES
-# What says so in a line of the journal.
+# The service and the environment, as lines of the journal have them.
 ABOUT="\"service\":\"$RO_SERVICE\",\"environment\":\"$RO_ENVIRONMENT\""
-# What stat says of who can change a file, as distrust takes it.
+# The format of stat for distrust (trust.sh): who can change a file.
 OWNED=%u$TAB%U$TAB%g$TAB%G$TAB%A
 lease_seconds=10
 kept_runs=20
@@ -53,9 +53,9 @@ while read -r key _ uid _; do [ "$key" != Uid: ] || break; done </proc/self/stat
 export ROLLBACK_ROOT ROLLBACK_CURRENT ROLLBACK_STATE ROLLBACK_SUDO
 if [ -n "$RO_FUNCTIONS" ]; then export "ROLLBACK_FUNCTIONS=$RO_FUNCTIONS"; fi
 
-# What a login gives to the service's own commands, besides: the same to a question, to the worker and by hand.
+# The variables of a login that the service's own commands get: the same ones in a check, in the worker and in break-glass.
 LOGIN='HOME USER LOGNAME SHELL PATH LANG XDG_RUNTIME_DIR DOCKER_HOST DOCKER_CONTEXT DOCKER_CONFIG'
-# What precedes each of these commands. Our own files are nobody else's to read; what the service makes is.
+# Precedes each of these commands. Other users may read the files that the service makes, and not the agent's.
 prelude='umask 022; unset LC_ALL'
 names=$(export -p)
 set -f
@@ -65,7 +65,7 @@ IFS=$NL
 for name in $names; do
     case $name in 'export '*) name=${name#export } name=${name%%=*} ;; *) continue ;; esac
     case $name in '' | [0-9]* | *[!A-Za-z0-9_]*) continue ;; esac
-    # The last ones are bash's, which may not be unset.
+    # bash does not allow the last five to be unset.
     case " $LOGIN ROLLBACK_ROOT ROLLBACK_CURRENT ROLLBACK_STATE ROLLBACK_SUDO ROLLBACK_FUNCTIONS PWD SHELLOPTS BASHOPTS UID EUID PPID " in
         *" $name "*) ;;
         *) prelude="$prelude $name" ;;
@@ -73,7 +73,7 @@ for name in $names; do
 done
 IFS=$ifs
 set +f
-# What is empty counts as not set: so systemd's own LANG gives way to a login without one.
+# An empty variable counts as not set: so systemd's own LANG gives way to a login without one.
 for name in $LOGIN; do
     eval "[ -n \"\${$name:-}\" ]" || prelude="$prelude $name"
 done

@@ -1,4 +1,4 @@
-# Questions to a release or to the running service, and the manifest that a release is compared with.
+# Runs the commands of checks in a release or beside the running service, and compares a release with its manifest.
 
 # inspect NAME [TIMEOUT COMMAND]…
 inspect() {

@@ -1,6 +1,6 @@
-# Words, time, paths: what every other section uses.
+# Output, time and paths, for all other sections.
 
-# Fails where it cannot be written.
+# say FIELD…: print one line of tab-separated fields. Fails if it cannot be written.
 say() {
     old_ifs=$IFS
     IFS=$TAB
@@ -35,7 +35,7 @@ safe_name() {
     [ "${#1}" -le 128 ]
 }
 
-# Set real: where a directory really is, or nothing. Without a process, as some of this runs while the service is down.
+# Set real: the path of a directory without links; empty if there is no directory. Without a process, as some of this runs while the service is down.
 really() {
     real='' here=$PWD
     if cd -P -- "$1" 2>/dev/null; then
@@ -83,11 +83,12 @@ manage() {
     timeout -k 1 "$within" sh -c "$prelude$NL$text" rollback-ops "$@" 3>&- 4>&- 8>&- 9>&-
 }
 
+# Whether a command line of the manager succeeds within 5 s.
 is() {
     timeout 5 sh -c "$prelude$NL$1" >/dev/null 2>&1 3>&- 4>&- 8>&- 9>&-
 }
 
-# within HUNDREDTHS COMMAND: ask until the answer is yes.
+# within HUNDREDTHS COMMAND: run a command line of the manager until it succeeds, for so many hundredths of a second.
 within() {
     now
     until_then=$((now + $1))

@@ -36,7 +36,7 @@ break_in() {
     [ -n "$held" ] || return 0
     end_other "$other_run"
     if flock -w 5 9; then return; fi
-    # The other worker goes on: give its lease back.
+    # The other worker could not be ended: give its lease back.
     mv -f -- "$dir/broken-lease" "$state/lease" || drop_lease
     return 1
 }

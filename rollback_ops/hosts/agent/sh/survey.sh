@@ -72,12 +72,12 @@ problem_of() {
     fi
 }
 
-# Without a process, because the service is down.
+# Whether a release could still be run. Without a process, because the service is down.
 is_whole() {
     [ ! -L "$releases/$1" ] && is_release "$releases/$1" && ! is_empty "$releases/$1" && is_complete "$releases/$1"
 }
 
-# revision_of PATH: set revision. What was changed by hand is not what its commit has, and says nothing of that commit.
+# revision_of PATH: set revision; empty for a release that was changed by hand, which is not what its commit has.
 revision_of() {
     read_revision "$1"
     [ ! -e "$1/DIRTY_RELEASE" ] || revision=''
@@ -110,7 +110,7 @@ show_unfinished() {
 
 # Set STATE.
 read_state() {
-    # The question bounds what systemctl prints. The output of others is cut.
+    # The command limits what systemctl prints. The output of other managers is cut.
     case $RO_MANAGER in
         systemd*) STATE=$(manage "$RO_STATE" 5 2>&1 </dev/null) ;;
         *) STATE=$(manage "$RO_STATE" 5 2>&1 </dev/null | head -c 60000) ;;

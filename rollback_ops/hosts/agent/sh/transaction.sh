@@ -97,7 +97,7 @@ start_service() {
     if bring_up && started; then
         now
         seconds $((now - down_since))
-        # Files are never away.
+        # The switch of files (manager none) takes no time.
         [ "$RO_MANAGER" = none ] || downtime=$seconds
         step start ok "$begun"
         printf '' >"$dir/started"

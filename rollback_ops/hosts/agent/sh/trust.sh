@@ -76,8 +76,8 @@ show_untrusted() {
 }
 
 # distrust PLACE UID USER GID GROUP MODE: sets distrust, why somebody else may have put it there; empty when nobody
-# could. Trusted are root, who we are, the owner of the root directory, the own group (of the same name) of a file's
-# owner, and RO_TRUSTED. Who has no name is called by number.
+# could. Trusted are root, this user, the owner of the root directory, the own group (of the same name) of a file's
+# owner, and RO_TRUSTED. A user or group without a name is shown as a number.
 distrust() {
     distrust='' owner=$3 group=$5
     [ "$owner" != UNKNOWN ] || owner=$2
@@ -96,7 +96,7 @@ distrust() {
     esac
 }
 
-# distrust_writers OWNER GID: whoever of writers is not trusted.
+# distrust_writers OWNER GID: set distrust if one of writers is not trusted.
 distrust_writers() {
     trusted=" ${1#UNKNOWN} root $RO_TRUSTED "
     while [ -n "${writers# }" ]; do
@@ -114,6 +114,7 @@ distrust_writers() {
     done
 }
 
+# A rollback writes a few KiB: it needs 1 MiB and 16 inodes.
 room() {
     stat -f -c '%a %S %d %c' -- "$RO_ROOT" 2>/dev/null | while read -r blocks size inodes all; do
         [ "$((blocks * size))" -ge 1048576 ] || say blocker disk-full "$RO_ROOT"
@@ -130,7 +131,7 @@ may_use_sudo() {
     lines "$RO_NEEDS" may_sudo
 }
 
-# Where only the line in sudoers is missing, sudo says nothing, or asks for a password. Its other words are passed on.
+# If only the line in sudoers is missing, sudo prints nothing or asks for a password. Its other errors are shown.
 may_sudo() {
     set -f
     # shellcheck disable=SC2086 # a command line made of plain words
