@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,6 +83,8 @@ TABLE = {
 }
 # What a manager other than systemd sees, logs or kills in its own way; what HTTP answers is the same under both.
 OF_MANAGERS = ("slow_start_6s", "crash_at_once", "crash_after_2s", "logs_critical", "ignores_sigterm", "healthy")
+# One of each kind of evidence; `make long` has the whole table, and with it every manager.
+CORE = ("unhealthy_after_3s", "never_answers", "crash_after_2s", "logs_critical", "bad_config", "healthy")
 # They would be well, or dead, before anybody looks at them.
 NOT_WAITED_FOR = ("slow_start_6s", "crash_at_once", "crash_after_2s")
 
@@ -129,10 +131,11 @@ class Stage:
     bring: Deploy
     directory: Path
     manager: str
+    names: Collection[str]
 
     @property
     def table(self) -> dict[str, Row]:
-        return {name: row for name, row in TABLE.items() if self.manager == "systemd" or name in OF_MANAGERS}
+        return {name: row for name, row in TABLE.items() if name in self.names}
 
     def plays(self, scene: Callable[[Stage, str, Row], Came]) -> dict[str, Came]:
         """The scene with several behaviours at the same time: most of them only wait for their window.
@@ -188,9 +191,15 @@ def as_target(stage: Stage, behaviour: str, row: Row) -> Came:
     return Came.of(stage.command(service, row)("rollback", "prod", *WHY, "--json"), service, row)
 
 
-@pytest.fixture(params=MANAGERS)
+@pytest.fixture(
+    params=[
+        pytest.param(("systemd", CORE), id="core"),
+        pytest.param(("systemd", TABLE), id="systemd", marks=pytest.mark.long),
+        pytest.param(("supervisor", OF_MANAGERS), id="supervisor", marks=pytest.mark.long),
+    ]
+)
 def stage(lab: Lab, deploy: Deploy, tmp_path: Path, request: pytest.FixtureRequest) -> Stage:
-    return Stage(lab, deploy, tmp_path, request.param)
+    return Stage(lab, deploy, tmp_path, *request.param)
 
 
 def test_guard_keeps_what_is_well_and_rolls_back_the_rest_with_the_trigger_that_it_shows(stage: Stage) -> None:

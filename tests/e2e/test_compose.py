@@ -124,6 +124,7 @@ def test_a_target_that_crashes_again_and_again_is_seen_and_the_origin_is_restore
     assert (project.live, project.containers()) == ("r2", {"web": "running"})
 
 
+@pytest.mark.long
 def test_guard_sees_that_the_live_release_crashes_again_and_again(
     project: ComposeProject, rollback_ops: RollbackOps
 ) -> None:
@@ -177,7 +178,7 @@ def test_a_start_that_fails_is_told_in_the_words_of_compose(project: ComposeProj
     assert "r2 runs" not in ended.err
 
 
-@pytest.mark.parametrize("ends", [True, False])
+@pytest.mark.parametrize("ends", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_a_start_that_takes_longer_than_its_limit_goes_on_until_something_else_is_started(
     ends: bool, project: ComposeProject, rollback_ops: RollbackOps
 ) -> None:

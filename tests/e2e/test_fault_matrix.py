@@ -42,6 +42,10 @@ WORST = {
 }
 
 
+# The others are in `make long`: tests/e2e/test_faults.py and others show the like of them in other words.
+CORE = ("runner-killed", "network-cut", "power-cycled", "disk-filled", "target-removed", "second-emergency")
+
+
 @pytest.fixture(scope="session")
 def stage(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Stage:
     return Stage(lab, "faults", Path(tmp_path_factory.mktemp("faults")))
@@ -59,7 +63,9 @@ def test_every_fault_has_its_worst_moment() -> None:
     assert list(WORST) == list(FAULTS)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=() if fault in CORE else pytest.mark.long) for fault in FAULTS]
+)
 def test_nothing_is_lost_by(stage: Stage, fault: str) -> None:
     play(stage, f"{fault}@{WORST[fault]}:1")
 
@@ -71,6 +77,7 @@ def test_what_a_power_failure_interrupted_is_resumed(stage: Stage) -> None:
     assert TARGET in seen.next.record["warnings"][0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("boundary", "owner"), [("close", "root"), ("renew", "deploy"), ("state", "root")])
 def test_a_worker_that_is_killed_when_all_is_done_is_no_run_that_lost_its_lease(
     stage: Stage, boundary: str, owner: str
@@ -86,6 +93,7 @@ def test_an_emergency_also_ends_what_a_worker_that_hangs_is_just_running(stage: 
     assert [run.name for run in seen.runs if run.code == 0] == ["second"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("boundary", "code"), [("prepare", 1), ("stop", 3), ("switch", 3), ("start", 3)])
 def test_a_target_that_is_taken_away_in_the_middle_is_left_for_what_ran_before(
     stage: Stage, boundary: str, code: int
@@ -97,10 +105,10 @@ def test_a_target_that_is_taken_away_in_the_middle_is_left_for_what_ran_before(
 @pytest.mark.parametrize(
     ("boundary", "steps"),
     [
-        ("begin", []),
-        ("stop", ["stop"]),
+        pytest.param("begin", [], marks=pytest.mark.long),
+        pytest.param("stop", ["stop"], marks=pytest.mark.long),
         ("switch", ["stop", "switch"]),
-        ("links", ["stop", "switch", "links"]),
+        pytest.param("links", ["stop", "switch", "links"], marks=pytest.mark.long),
         ("start", ["stop", "switch", "links", "start"]),
     ],
 )

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.ground import wait_until
@@ -48,6 +50,7 @@ def test_what_is_well_is_marked_good_and_left_alone(rollback_ops: RollbackOps, d
     assert journal(service) == []
 
 
+@pytest.mark.long
 def test_a_handful_of_guards_on_noisy_healthy_services_give_no_false_alarm(
     lab: Lab, deploy: Deploy, tmp_path: Path
 ) -> None:

@@ -25,8 +25,15 @@ def login(service: Deployed) -> str:
     return f"deploy@{service.host.address}"
 
 
-@pytest.mark.parametrize("manager", ["systemd", "supervisor"])
-@pytest.mark.parametrize("layout", ["backups", "releases"])
+@pytest.mark.parametrize(
+    ("manager", "layout"),
+    [
+        ("systemd", "releases"),
+        ("supervisor", "backups"),
+        pytest.param("systemd", "backups", marks=pytest.mark.long),
+        pytest.param("supervisor", "releases", marks=pytest.mark.long),
+    ],
+)
 def test_a_rollback_works_with_what_it_writes(
     rollback_ops: RollbackOps, deploy: Deploy, layout: str, manager: str
 ) -> None:

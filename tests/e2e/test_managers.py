@@ -19,9 +19,9 @@ Deploy = Callable[..., Deployed]
     [
         ("systemd", "deploy", "deploy"),
         ("systemd-user", "deploy", "deploy"),
-        ("systemd-user", "plain", "plain"),
+        pytest.param("systemd-user", "plain", "plain", marks=pytest.mark.long),
+        pytest.param("supervisor", "root", "root", marks=pytest.mark.long),
         ("supervisor", "deploy", "deploy"),
-        ("supervisor", "root", "root"),
     ],
 )
 def test_every_manager_rolls_back_all_units_of_a_service(

@@ -52,6 +52,7 @@ def command(services: list[Deployed], rollback_ops: RollbackOps) -> RollbackOps:
     return rollback_ops
 
 
+@pytest.mark.long
 def test_one_dead_host_of_many_costs_the_others_no_more_than_the_time_to_connect(
     command: RollbackOps, services: list[Deployed]
 ) -> None:
@@ -83,6 +84,7 @@ def test_one_dead_host_of_many_costs_the_others_no_more_than_the_time_to_connect
     assert {(service.live(), released(service)) for service in services} == {(SECOND, SECOND)}
 
 
+@pytest.mark.long
 def test_a_host_that_dies_in_the_middle_leaves_the_others_done_and_itself_unknown(
     services: list[Deployed], rollback_ops: RollbackOps
 ) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
+
 from tests.support.command import RollbackOps
 from tests.support.lab import deploy as lab_deploy
 from tests.support.lab.deploy import Deployed
@@ -62,6 +64,7 @@ def metrics(url: str, **words: Any) -> dict[str, Any]:
 
 
 @needs_prometheus
+@pytest.mark.long
 def test_prometheus_shows_guard_what_is_worse_and_what_is_only_trouble(
     rollback_ops: RollbackOps, deploy: Deploy, tmp_path: Path
 ) -> None:

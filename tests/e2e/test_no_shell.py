@@ -144,7 +144,9 @@ FOUND: dict[str, str] = {
 }
 
 
-@pytest.mark.parametrize("text", [ONE, HOSTILE[3], HOSTILE[5]])
+@pytest.mark.parametrize(
+    "text", [ONE, *(pytest.param(text, marks=pytest.mark.long) for text in (HOSTILE[3], HOSTILE[5]))]
+)
 def test_what_files_and_links_hold_is_data(rollback_ops: RollbackOps, service: Deployed, text: str) -> None:
     said = {"text": shlex.quote(text), "release": SECOND, "state": service.state}
     made = "; ".join(line.format(**said) for line in FOUND.values())

@@ -131,6 +131,7 @@ def test_programs_and_groups_run_stop_and_start_together(host: Box) -> None:
     assert not {unit.invocation for unit in before} & {unit.invocation for unit in after}
 
 
+@pytest.mark.long
 def test_one_that_is_stopped_among_several_means_neither_running_nor_stopped(host: Box) -> None:
     manager = manage("web", "off", "ends")
     assert eventually(lambda: states(host, "web", "off", "ends") == ["running", "stopped", "stopped"])
@@ -158,6 +159,7 @@ def test_a_program_that_ignores_the_stop_does_not_keep_the_others_and_is_killed(
     assert host.holds(manager.start)
 
 
+@pytest.mark.long
 def test_a_program_that_crashes_is_starting_and_never_running_though_the_status_is_zero(host: Box) -> None:
     manager = manage("crasher")
     started = host.run(manager.start)
@@ -172,6 +174,7 @@ def test_a_program_that_crashes_is_starting_and_never_running_though_the_status_
     assert host.holds(manager.stopped)
 
 
+@pytest.mark.long
 def test_a_fatal_program_needs_no_reset_before_a_good_release_starts(host: Box) -> None:
     manager = manage("needs-flag")
     assert not host.holds(manager.start)
@@ -183,17 +186,18 @@ def test_a_fatal_program_needs_no_reset_before_a_good_release_starts(host: Box) 
     assert host.holds(manager.running)
 
 
+@pytest.mark.long
 def test_one_that_does_not_start_fails_the_start_of_all(host: Box) -> None:
     assert not host.holds(manage("no-file", "off").start)
     assert states(host, "off") == ["running"]
 
 
-@pytest.mark.parametrize("unit", ["nope", "nope:*", "jobs:nope", "jobs", "-x"])
-def test_a_program_that_does_not_exist_is_missing_and_cannot_be_started(unit: str, host: Box) -> None:
-    manager = manage(unit)
-    assert states(host, unit) == ["missing"]
-    assert not host.holds(manager.running)
-    assert not host.holds(manager.start)
+def test_a_program_that_does_not_exist_is_missing_and_cannot_be_started(host: Box) -> None:
+    for unit in ("nope", "nope:*", "jobs:nope", "jobs", "-x"):
+        manager = manage(unit)
+        assert states(host, unit) == ["missing"], unit
+        assert not host.holds(manager.running), unit
+        assert not host.holds(manager.start), unit
 
 
 def test_the_logs_have_what_each_program_printed_on_both_streams(host: Box) -> None:

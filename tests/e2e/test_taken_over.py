@@ -37,7 +37,12 @@ def deploy_by_hand(service: Deployed, release: str) -> None:
 
 
 # b4 is where the first rollback began, b2 where "older" would go.
-AGAINST = [("restore", "b1"), ("restore", "b4"), ("older", "b2"), ("report", "b1")]
+AGAINST = [
+    ("restore", "b1"),
+    pytest.param("restore", "b4", marks=pytest.mark.long),
+    pytest.param("older", "b2", marks=pytest.mark.long),
+    ("report", "b1"),
+]
 
 
 @pytest.mark.parametrize(("on_failure", "to"), AGAINST)

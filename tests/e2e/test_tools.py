@@ -73,7 +73,9 @@ class OverSsh:
         self.service.host.run(f"mkdir -p {to} && {extract} -C {to}", stdin=packed)
 
 
-@pytest.mark.parametrize("run", [cap, shipit], ids=["Capistrano", "Shipit"])
+@pytest.mark.parametrize(
+    "run", [pytest.param(cap, id="Capistrano"), pytest.param(shipit, id="Shipit", marks=pytest.mark.long)]
+)
 def test_a_bad_deployment_of_a_tool_is_guarded_and_the_tool_goes_on(
     run: Callable[..., bool], rollback_ops: RollbackOps, deploy: Deploy, lab: Lab, tmp_path: Path
 ) -> None:

@@ -132,6 +132,7 @@ def test_somebody_without_rights_a_name_or_a_home_can_run_it(person: Person) -> 
     assert person.left() == []
 
 
+@pytest.mark.long
 def test_two_at_the_same_time_do_not_meet(person: Person) -> None:
     for code, output in [ended(each) for each in [person.start(), person.start()]]:
         assert code == 0, output
@@ -142,10 +143,10 @@ def test_two_at_the_same_time_do_not_meet(person: Person) -> None:
 @pytest.mark.parametrize(
     ("number", "moment", "code"),
     [
-        (signal.SIGINT, "rollback.toml:", 130),
+        pytest.param(signal.SIGINT, "rollback.toml:", 130, marks=pytest.mark.long),
         (signal.SIGINT, "▸ switch", 130),
         (signal.SIGTERM, "$ rollback-ops list", 143),
-        (signal.SIGHUP, "▸ verify", 143),
+        pytest.param(signal.SIGHUP, "▸ verify", 143, marks=pytest.mark.long),
     ],
 )
 def test_it_leaves_nothing_behind_when_it_is_stopped(
@@ -180,7 +181,9 @@ def test_a_machine_that_lacks_the_tools_is_told_which(person: Person, tmp_path: 
     assert person.left() == []
 
 
-@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+@pytest.mark.parametrize(
+    ("variables", "coloured"), [({}, True), pytest.param({"NO_COLOR": "1"}, False, marks=pytest.mark.long)]
+)
 def test_a_terminal_gets_colour_unless_it_declines(person: Person, variables: dict[str, str], coloured: bool) -> None:
     ours, theirs = pty.openpty()
     process = person.start({"TERM": "xterm", **variables}, output=theirs)

@@ -52,7 +52,12 @@ class Story:
         return (self.tool.live(), self.tool.service.health()) == (release, ("ok", release))
 
 
-@pytest.fixture(params=TOOLS, ids=lambda tool: str(tool.name))
+@pytest.fixture(
+    params=[
+        pytest.param(tool, id=str(tool.name), marks=() if tool in (Capistrano, Deployer) else pytest.mark.long)
+        for tool in TOOLS
+    ]
+)
 def story(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Story]:
     tool: Tool = request.param(tmp_path)
     told = Story(tool, RollbackOps(tmp_path))

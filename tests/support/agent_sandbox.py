@@ -22,6 +22,8 @@ from tests.support.toolbox import tool
 GOOD: tuple[Note, str] = ("good", "")
 BAD: tuple[Note, str] = ("bad", "")
 RUN = "20240101T000000Z-00000001"
+# The tools of this machine.
+MACHINE = "/usr/sbin:/usr/bin:/sbin:/bin"
 # The service is a file that names the release that it was started from.
 COMMANDS = {
     "start": 'basename "$(pwd -P)" >"$ROLLBACK_ROOT/running"',
@@ -51,7 +53,7 @@ class Sandbox:
         said = {"root": str(self.root), "releases": "releases", "pattern": "*", "manager": "custom", **settings}
         self.service = service = Service.model_validate(said | {"commands": COMMANDS | dict(commands or {})})
         self.text = bundle.render(self.about, service, managers.build(service, "rosey"))
-        self.path = f"{self.tools}:/usr/sbin:/usr/bin:/sbin:/bin"
+        self.path = f"{self.tools}:{MACHINE}"
         self.parse = partial(managers.parse, service, "rosey")
 
     def beside(self, service: str, environment: str, current: str = "current-too") -> Self:
@@ -67,7 +69,11 @@ class Sandbox:
 
     @property
     def host(self) -> AgentHost:
-        return AgentHost(LocalTransport("here", {"PATH": self.path}), self.text, self.parse, switch_within=20)
+        return self.host_with(self.path)
+
+    def host_with(self, path: str) -> AgentHost:
+        """Return the same with another PATH."""
+        return AgentHost(LocalTransport("here", {"PATH": path}), self.text, self.parse, switch_within=20)
 
     def release(self, name: str) -> Path:
         """Make one more release, with a file in it."""

@@ -106,7 +106,7 @@ def test_an_alert_that_names_no_release_rolls_nothing_back(reader: Workflows, bo
     assert (reader("repository_dispatch").journal.job, service.live()) == ("failure", THIRD)
 
 
-@pytest.mark.parametrize(("gone", "code"), [(False, "0"), (True, "1")])
+@pytest.mark.parametrize(("gone", "code"), [pytest.param(False, "0", marks=pytest.mark.long), (True, "1")])
 def test_a_step_that_may_fail_says_by_its_outputs_how_it_went(
     reader: Workflows, bot: Bot, gone: bool, code: str
 ) -> None:

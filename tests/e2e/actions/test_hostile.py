@@ -49,6 +49,7 @@ def test_a_hostile_reason_is_text_wherever_it_comes(
         assert call not in json.dumps(message, ensure_ascii=False), call
 
 
+@pytest.mark.long
 def test_a_hostile_reason_of_five_thousand_characters_is_cut_and_obeyed_by_nobody(
     caller: Workflows, bot: Bot, api: GitHubApi, team: Receiver
 ) -> None:

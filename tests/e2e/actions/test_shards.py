@@ -61,6 +61,7 @@ def _end_the_third_shard(fleet: SmallHosts) -> None:
         os.kill(process, signal.SIGKILL)
 
 
+@pytest.mark.long
 def test_a_killed_job_and_a_host_that_is_down_are_in_the_one_record_and_nothing_else_is(
     repository: Workflows, fleet: SmallHosts, api: GitHubApi, team: Receiver
 ) -> None:

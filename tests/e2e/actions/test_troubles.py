@@ -16,6 +16,7 @@ from tests.support.github_api.server import GitHubApi, github_api
 from tests.support.scene import SECOND, listing, pid
 
 
+@pytest.mark.long
 def test_the_last_step_files_what_the_program_could_not(caller: Workflows, bot: Bot, api: GitHubApi) -> None:
     bot()
     api.is_in_trouble("rate limit", "^POST", times=1)
@@ -67,6 +68,7 @@ def enterprise(caller: Workflows) -> Iterator[GitHubApi]:
         yield api
 
 
+@pytest.mark.long
 def test_an_enterprise_server_gets_the_same_record_by_its_own_addresses(
     enterprise: GitHubApi, caller: Workflows, bot: Bot, api: GitHubApi
 ) -> None:

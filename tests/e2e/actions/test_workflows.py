@@ -104,10 +104,12 @@ def test_what_is_held_is_not_deployed(own: Workflows, bot: Bot, lab: Lab, rollba
 @pytest.mark.parametrize(
     ("deployed", "outcomes", "trigger"),
     [
-        ({"behaviour": "healthy"}, {"guard": "success", "last": ""}, ""),
+        pytest.param({"behaviour": "healthy"}, {"guard": "success", "last": ""}, "", marks=pytest.mark.long),
         ({"behaviour": "unhealthy"}, {"guard": "failure", "last": ""}, "verification-failed"),
         ({"behaviour": "healthy", "after": "false"}, {"guard": "", "last": "success"}, "deploy-failed"),
-        ({"behaviour": "healthy", "before": "false"}, {"guard": "", "last": "success"}, ""),
+        pytest.param(
+            {"behaviour": "healthy", "before": "false"}, {"guard": "", "last": "success"}, "", marks=pytest.mark.long
+        ),
     ],
     ids=["healthy", "unhealthy", "broken off after the switch", "broken off before the switch"],
 )

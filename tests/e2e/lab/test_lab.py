@@ -13,6 +13,9 @@ from tests.support.lab.ground import wait_until
 from tests.support.lab.host import LabHost
 from tests.support.lab.lab import Lab
 
+# Of what tests stand on, not of the program.
+pytestmark = pytest.mark.long
+
 
 def test_a_booted_host_is_a_machine_of_its_own_where_nothing_failed(host: LabHost) -> None:
     assert host.run("cat /proc/1/comm /etc/hostname").stdout.split() == ["systemd", host.name]

@@ -57,6 +57,9 @@ def test_a_closed_lab_leaves_nothing_behind(lab: Lab) -> None:
 def test_the_lab_of_a_killed_process_is_swept_by_the_next_one_and_a_living_one_is_not(lab: Lab) -> None:
     program = """
 from tests.support.lab.lab import Lab
+
+# Of what tests stand on, not of the program.
+pytestmark = pytest.mark.long
 lab = Lab()
 lab.boot("orphan")
 print(lab.name, flush=True)

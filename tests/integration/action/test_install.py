@@ -218,6 +218,7 @@ def test_the_machines_own_pip_configuration_says_where_the_index_is_and_nothing_
     assert whole(small)
 
 
+@pytest.mark.long
 def test_a_python_without_pip_will_do(small: Job, index: dict[str, str], tmp_path: Path) -> None:
     subprocess.run([PYTHON, "-I", "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
     small.prepare(ROLLBACK_PYTHON_PATH=str(tmp_path / "bare/bin/python"))

@@ -35,6 +35,9 @@ WHY = ("--reason", "logins fail since the deploy")
 PORT_OF_NOBODY = 9
 
 
+both_shells = pytest.mark.parametrize("shell", ["dash", "busybox"], indirect=True)
+
+
 @pytest.fixture
 def sandbox(shell: str, tmp_path: Path) -> Standalone:
     return Standalone(tmp_path, shell)
@@ -108,6 +111,7 @@ def test_its_stamp_tells_whether_the_program_or_its_settings_are_others(sandbox:
 # --- a rollback ------------------------------------------------------------------------------------------
 
 
+@both_shells
 def test_a_break_glass_rollback_ends_on_the_same_record_as_any_other(sandbox: Standalone) -> None:
     (sandbox.releases / "r2" / "REVISION").write_text("5c6a1f\n")
     reason = """it's "broken" \\ $(touch canary) `id` — ünwell 🦄"""
@@ -270,6 +274,7 @@ def test_2_a_check_that_fails_is_a_verification_that_failed(shell: str, tmp_path
     assert marks(sandbox) == {"r3.left", "r2.bad"}
 
 
+@both_shells
 def test_no_secret_that_a_check_or_a_person_let_out_is_remembered(shell: str, tmp_path: Path) -> None:
     policy = {"min_healthy_time": "0s", "healthy_deadline": "1s"}
     said = "DB_PASSWORD=hunter2-a 'api_key': 'hunter2-b' https://u:hunter2-c@db/ Bearer hunter2-d ghp_hunter2hunter2"
@@ -299,6 +304,7 @@ def test_no_secret_in_the_path_of_the_live_release_is_shown(sandbox: Standalone)
     assert "hunter2" not in ended.stdout + ended.stderr
 
 
+@both_shells
 def test_a_check_has_to_hold_for_the_whole_window(shell: str, tmp_path: Path) -> None:
     policy = {"min_healthy_time": "1s", "healthy_deadline": "8s", "failure_threshold": 1}
     fails_once = "n=$(cat $ROLLBACK_ROOT/n 2>/dev/null || echo 0); echo $((n + 1)) >$ROLLBACK_ROOT/n; test $n -ne 2"
@@ -351,6 +357,7 @@ def renewed(sandbox: Standalone) -> Iterator[None]:
         owner.join()
 
 
+@both_shells
 def test_a_lease_whose_owner_renews_it_is_respected_and_an_emergency_breaks_it(sandbox: Standalone) -> None:
     sandbox.switch(intent='{"event":"intent","id":"another"}')
     with renewed(sandbox):

@@ -37,6 +37,12 @@ NASTY = (
 )
 
 
+@pytest.fixture(params=["dash", "busybox"])
+def shell(request: pytest.FixtureRequest) -> str:
+    """Both each time: this is the agent itself."""
+    return str(request.param)
+
+
 @pytest.fixture
 def sandbox(shell: str, tmp_path: Path) -> Sandbox:
     return Sandbox(tmp_path, shell)

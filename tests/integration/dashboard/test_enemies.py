@@ -64,7 +64,7 @@ def signed_form(page: Page, shop: Shop) -> str:
 
 
 # Another port of the same name is the same site: there, the browser sends the cookie.
-@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("name", ["127.0.0.1", pytest.param("localhost", marks=pytest.mark.long)])
 def test_a_page_of_another_origin_reads_nothing_and_starts_nothing(browser: Browser, shop: Shop, name: str) -> None:
     with opened(browser, f"http://127.0.0.1:{shop.served.port}{shop.served.link}") as page:
         expect(page).to_have_title("Now · rollbacks")

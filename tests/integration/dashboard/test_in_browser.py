@@ -23,7 +23,7 @@ def entrance(shop: Shop) -> str:
     return f"http://127.0.0.1:{shop.served.port}{shop.served.link}"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_every_screen_is_accessible_and_fits_a_telephone(browser: Browser, shop: Shop, scheme: str) -> None:
     with opened(browser, entrance(shop), width=NARROW, color_scheme=scheme) as page:
         expect(page.get_by_text("prod · shop").first).to_be_visible(timeout=PATIENCE)

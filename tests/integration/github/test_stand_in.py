@@ -14,6 +14,9 @@ from github.Repository import Repository as Remote
 from tests.support.github_api.repository import Repository
 from tests.support.github_api.server import TOKEN, GitHubApi, github_api
 
+# Of what tests stand on, not of the program.
+pytestmark = pytest.mark.long
+
 # PyGithub waits a second between two writes, and a quarter of one between two reads, unless it is told not to.
 AT_ONCE: Any = {"seconds_between_requests": None, "seconds_between_writes": None}
 ASKED: dict[str, Any] = {

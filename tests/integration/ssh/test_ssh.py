@@ -506,6 +506,7 @@ def test_at_most_eight_handshakes_at_a_time_reach_one_gateway(identity: Identity
             connection.close()
 
 
+@pytest.mark.long
 def test_many_hosts_at_once_do_not_overrun_their_gateway(start_sshd: Start, identity: Identity) -> None:
     gateway, target = start_sshd("MaxStartups 10:100:10"), start_sshd("MaxStartups 100")
     trust = KnownHosts.from_text(gateway.known_hosts() + target.known_hosts())

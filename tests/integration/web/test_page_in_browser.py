@@ -32,7 +32,10 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("bypass_csp", [False, True], ids=["with its policy", "without its policy"])
+@pytest.mark.parametrize(
+    "bypass_csp",
+    [pytest.param(False, id="with its policy", marks=pytest.mark.long), pytest.param(True, id="without its policy")],
+)
 def test_markup_in_every_field_runs_nothing_and_fetches_nothing(
     browser: Browser, tmp_path: Path, bypass_csp: bool
 ) -> None:
@@ -104,7 +107,9 @@ def test_the_keyboard_alone_reaches_the_filter_the_records_and_the_button(browse
         assert page.locator(".record:visible").count() == 1
 
 
-@pytest.mark.parametrize("place", ["", f"#record-{LAST}"], ids=["screens", "record"])
+@pytest.mark.parametrize(
+    "place", [pytest.param("", id="screens"), pytest.param(f"#record-{LAST}", id="record", marks=pytest.mark.long)]
+)
 def test_it_is_accessible_and_fits_narrow_and_wide(browser: Browser, page_file: Path, place: str) -> None:
     for scheme, width in (("light", NARROW), ("dark", WIDE)):
         with opened(browser, address_of(page_file, place), width=width, color_scheme=scheme) as page:

@@ -28,12 +28,17 @@ def ends(world: World, baseline: Baseline, many: int = MANY) -> list[float]:
 @pytest.mark.parametrize(
     "world",
     [
-        World(5),
         World(50),
-        World(50, burst=10),
-        World(50, drift=0.3),
-        World(50, warming=5),
-        World(50, missing=0.3),
+        *(
+            pytest.param(world, id=repr(world), marks=pytest.mark.long)
+            for world in (
+                World(5),
+                World(50, burst=10),
+                World(50, drift=0.3),
+                World(50, warming=5),
+                World(50, missing=0.3),
+            )
+        ),
         World(5, burst=3, drift=0.3, warming=5, missing=0.3),
     ],
     ids=repr,
