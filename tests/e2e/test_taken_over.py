@@ -14,12 +14,13 @@ from tests.support.waiting import Deploy, Running, begin, is_open, lease
 
 # The target of the first rollback is unhealthy, and all others are healthy.
 FOUR = {"b1": "healthy", "b2": "healthy", "b3": "unhealthy", "b4": "healthy"}
+AMPLE = {"verification": "5m", "total": "5m", "emergency_total": "1m"}
 ILL = {FIRST: "healthy", SECOND: "unhealthy", THIRD: "healthy"}
 
 
 def window(on_failure: str) -> dict[str, Any]:
     """A verification that would go on for longer than any of these tests takes."""
-    return {"min_healthy_time": "0s", "healthy_deadline": "40s", "on_failure": on_failure}
+    return {"min_healthy_time": "0s", "healthy_deadline": "4m", "on_failure": on_failure}
 
 
 def begin_and_verify(rollback_ops: RollbackOps, *services: Deployed, target: str) -> Running:
@@ -50,7 +51,7 @@ def test_6_an_emergency_during_the_verification_stays(
     rollback_ops: RollbackOps, deploy: Deploy, on_failure: str, to: str
 ) -> None:
     service = deploy(releases=FOUR)
-    rollback_ops.settings(quick(service, pattern="b*", verify=window(on_failure)))
+    rollback_ops.settings(quick(service, pattern="b*", verify=window(on_failure), limits=AMPLE))
 
     first = begin_and_verify(rollback_ops, service, target="b3")
     emergency = rollback_ops("rollback", "prod", "--to", to, "--emergency", *WHY, "--json")
@@ -80,7 +81,7 @@ def test_6_a_deployment_during_the_verification_stays(
     rollback_ops: RollbackOps, deploy: Deploy, on_failure: str, to: str
 ) -> None:
     service = deploy(releases=FOUR)
-    rollback_ops.settings(quick(service, pattern="b*", verify=window(on_failure)))
+    rollback_ops.settings(quick(service, pattern="b*", verify=window(on_failure), limits=AMPLE))
 
     first = begin_and_verify(rollback_ops, service, target="b3")
     deploy_by_hand(service, to)
@@ -112,7 +113,7 @@ def test_5_of_two_hosts_only_the_one_that_nobody_took_goes_back(rollback_ops: Ro
 
 def test_6_guard_leaves_alone_what_was_deployed_while_it_watched(rollback_ops: RollbackOps, deploy: Deploy) -> None:
     service = deploy(releases={"b1": "healthy", "b2": "unhealthy", "b3": "healthy"}, live="b2")
-    rollback_ops.settings(quick(service, pattern="b*", verify=window("report")))
+    rollback_ops.settings(quick(service, pattern="b*", verify=window("report"), limits=AMPLE))
     guard = Running(rollback_ops.start("guard", "prod", "--json"))
     assert guard.process.stderr is not None
     assert any(line.startswith("▸ watch") for line in guard.process.stderr)

@@ -77,6 +77,8 @@ class Sshd:
             *settings,
             *(f"HostKey {key}" for key in host_keys),
             f"AuthorizedKeysFile {authorized}",
+            # What the person who runs the tests has in a .bashrc is no part of them, and may take long or print.
+            f"SetEnv HOME={folder}",
             "PidFile none",
             "StrictModes no",
             "UsePAM no",
