@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from rollback_ops.core.model import Release, Survey
 from rollback_ops.core.order import natural
+from rollback_ops.core.revision import spelled_out
 
 # Characters of a revision that name it.
 _SHORT = 12
@@ -29,7 +30,7 @@ class Versions:
     """
 
     def __init__(self, surveys: Sequence[Survey]) -> None:
-        self._surveys = surveys
+        self._surveys = surveys = _with_whole_revisions(surveys)
         self._revisions = {r.revision for s in surveys for r in s.releases if r.revision}
         self._labels = _labels(surveys) if len(surveys) > 1 else {}
 
@@ -77,6 +78,20 @@ class Versions:
             unfinished=replace(begun, target=label(begun.target), left=label(begun.origin)) if begun else None,
             drill=replace(drill, start=label(drill.start), target=label(drill.target)) if drill else None,
         )
+
+
+def _with_whole_revisions(surveys: Sequence[Survey]) -> Sequence[Survey]:
+    """Spell a commit alike on all hosts: some tools note only its beginning."""
+    if len(surveys) < 2:
+        return surveys
+    whole = spelled_out(release.revision for survey in surveys for release in survey.releases)
+    if not whole:
+        return surveys
+
+    def spelled(release: Release) -> Release:
+        return replace(release, revision=whole.get(release.revision, release.revision))
+
+    return [replace(survey, releases=tuple(map(spelled, survey.releases))) for survey in surveys]
 
 
 def _labels(surveys: Sequence[Survey]) -> _Labels:

@@ -542,3 +542,13 @@ def test_with_counted_names_every_host_goes_to_the_same_revision(
         assert {release.revision for release in went.values() if release} == {order[order.index(left) - 1]}
         hosts = [replace(s, live=live_at(plan.target_on(s.host))) for s in hosts]
     refused(*hosts)
+
+
+def test_a_revision_may_be_short_on_one_host_and_whole_on_the_other() -> None:
+    one, two, three = (letter * 40 for letter in "abc")
+    h1 = counted("h1", "3", _1=one[:7], _2=two[:12], _3=three)
+    h2 = counted("h2", "3", _1=one, _2=two, _3=three[:7])
+    plan = planned(h1, h2)
+    assert (plan.release, plan.revision, targets(plan)) == ("2", two, {"h1": "2", "h2": "2"})
+    other = counted("h2", "5", _3=one, _4=two, _5=three)
+    assert targets(planned(h1, other)) == {"h1": "2", "h2": "4"}
