@@ -15,11 +15,14 @@ survey() {
     show_drill
     show_holds
     show_armed
-    show_state
+    # The releases are listed while the manager is asked. Only one of both prints, so that no line gets into another one.
+    list_releases &
+    read_state
+    wait "$!"
+    print_state
     show_bad_revisions
     show_related
     show_pin
-    list_releases
 }
 
 list_releases() {
