@@ -17,7 +17,7 @@ def main() -> NoReturn:
         leave(print_only(text))
     # pydantic would look through all installed packages for plugins. None is wanted here, and the search takes 20 ms.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    from rollback_ops.cli.app import main as run
+    from rollback_ops.cli.start import main as run
 
     try:
         run()

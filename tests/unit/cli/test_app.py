@@ -17,6 +17,7 @@ import click
 import pytest
 
 from rollback_ops import __version__
+from rollback_ops.cli import start
 from rollback_ops.cli.app import app
 from rollback_ops.cli.help import GROUPS, example
 from rollback_ops.cli.session import Session
@@ -268,7 +269,7 @@ HELP = [["--help"], ["--version"], ["rollback", "--help"], ["history", "list", "
 IMPORTS = f"""
 import json, sys
 imported = lambda: sorted({SLOW!r} & sys.modules.keys())
-from rollback_ops.cli.app import main
+from rollback_ops.cli.start import main
 found = [imported()]
 for typed in {HELP!r}:
     try: main(typed)
@@ -277,6 +278,16 @@ import pydantic
 found.append(imported())
 print(json.dumps(found), file=sys.stderr)
 """
+
+
+@pytest.mark.parametrize(("title", "module"), start.MODULES.items())
+def test_the_commands_of_a_group_of_the_help_are_in_the_module_that_is_imported_for_them(
+    title: str, module: str
+) -> None:
+    for name in GROUPS[title]:
+        callback = app.commands[name].callback
+        assert callback is not None
+        assert callback.__module__ == f"rollback_ops.cli.verbs.{module}", name
 
 
 def test_help_imports_no_slow_library() -> None:
