@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, PlainValidator
+from pydantic import PlainValidator
 
-from rollback_ops.config.types import parse_duration
+from rollback_ops.config.types import After, Before, parse_duration
 from rollback_ops.core.rollout import Amount
 
 _PERCENTAGE = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)\s?%", re.ASCII)
@@ -48,5 +48,5 @@ def _within_a_job(seconds: float) -> float:
 
 
 Hosts = Annotated[Amount, PlainValidator(parse_amount)]
-SomeHosts = Annotated[Hosts, AfterValidator(_some)]
-LongLimit = Annotated[float, BeforeValidator(parse_duration), AfterValidator(_within_a_job)]
+SomeHosts = Annotated[Hosts, After(_some)]
+LongLimit = Annotated[float, Before(parse_duration), After(_within_a_job)]

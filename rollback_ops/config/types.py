@@ -6,10 +6,11 @@ A type rejects a value with a ``ValueError`` whose text follows the name of the 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import GetCoreSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
 
 from rollback_ops.config import mask_pattern
 from rollback_ops.config.addresses import each_host_once
@@ -33,6 +34,26 @@ _TEAM = re.compile(r"@[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9_][A-Za-z0-9._-]*", re.
 Role = Literal["read", "triage", "write", "maintain", "admin"]
 _HOST = r"(?:\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9._-]+)?\]|[A-Za-z0-9_][A-Za-z0-9._-]*)"
 _PORT = r"(?P<port>\d{1,5})"
+
+
+class After:
+    """Checks a value after pydantic did. pydantic's ``AfterValidator`` takes longer: it inspects the function."""
+
+    def __init__(self, check: Callable[[Any], Any]) -> None:
+        self._check = check
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+
+class Before:
+    """Converts a value before pydantic checks it; see ``After``."""
+
+    def __init__(self, convert: Callable[[Any], Any]) -> None:
+        self._convert = convert
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._convert, handler(source))
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
@@ -82,11 +103,11 @@ def _only(text: str, allowed: tuple[str, ...]) -> str:
     return text
 
 
-def _placeholders(*allowed: str) -> AfterValidator:
-    return AfterValidator(lambda text: _only(text, allowed))
+def _placeholders(*allowed: str) -> After:
+    return After(lambda text: _only(text, allowed))
 
 
-def _shape(pattern: str, words: str, *placeholders: str) -> AfterValidator:
+def _shape(pattern: str, words: str, *placeholders: str) -> After:
     """Accept text that matches a pattern. A placeholder counts as one letter; the group ``port`` must be 1 to 65535."""
 
     def check(text: str) -> str:
@@ -97,7 +118,7 @@ def _shape(pattern: str, words: str, *placeholders: str) -> AfterValidator:
             raise ValueError(words)
         return text
 
-    return AfterValidator(check)
+    return After(check)
 
 
 def _without_dots(path: str) -> str:
@@ -151,20 +172,20 @@ _HOST_WORDS = (
 )
 _NAME_WORDS = 'should be a name: letters, digits, ".", "_" and "-", starting with a letter or a digit, at most 64'
 _PATTERN_WORDS = 'should be a pattern for names, like "backup_*": no slash, no space, no leading dash'
-_one_line = AfterValidator(_line)
-_no_dots = AfterValidator(_without_dots)
-_unique = AfterValidator(_each_once)
+_one_line = After(_line)
+_no_dots = After(_without_dots)
+_unique = After(_each_once)
 
-Seconds = Annotated[float, BeforeValidator(parse_duration), AfterValidator(within_an_hour), _WRITTEN]
-HoldSpan = Annotated[float, BeforeValidator(parse_duration), AfterValidator(within_a_month), _WRITTEN]
-Limit = Annotated[Seconds, AfterValidator(_positive)]
+Seconds = Annotated[float, Before(parse_duration), After(within_an_hour), _WRITTEN]
+HoldSpan = Annotated[float, Before(parse_duration), After(within_a_month), _WRITTEN]
+Limit = Annotated[Seconds, After(_positive)]
 
 Name = Annotated[str, _shape(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", _NAME_WORDS)]
 Root = Annotated[
     str,
     _shape(rf"(?:/{_PATH})+/?", f"should be an absolute path, {_PATH_WORDS}", "environment"),
     _no_dots,
-    AfterValidator(lambda path: path.rstrip("/")),
+    After(lambda path: path.rstrip("/")),
 ]
 PathInRoot = Annotated[str, _shape(_RELATIVE, f"should be a relative path, {_PATH_WORDS}", "environment"), _no_dots]
 PathInRelease = Annotated[str, _shape(_RELATIVE, f"should be a relative path, {_PATH_WORDS}"), _no_dots]
@@ -199,8 +220,8 @@ CheckUrl = Annotated[str, _shape(_URL, _URL_WORDS, *_FOR_CHECKS)]
 _ENDPOINT_WORDS = "should be host:port, like localhost:5432 or [::1]:5432, or the path of a socket, like /run/db.sock"
 Endpoint = Annotated[str, _shape(rf"{_HOST}:{_PORT}|(?:/[A-Za-z0-9._@+=:,-]+)+", _ENDPOINT_WORDS, *_FOR_CHECKS)]
 Address = Annotated[str, _shape(rf"(?:[A-Za-z0-9_][A-Za-z0-9_.$+-]*@)?{_HOST}(?::{_PORT})?", _HOST_WORDS)]
-Addresses = Annotated[tuple[Address, ...], AfterValidator(each_host_once)]
-Permission = Annotated[str, AfterValidator(_permission)]
+Addresses = Annotated[tuple[Address, ...], After(each_host_once)]
+Permission = Annotated[str, After(_permission)]
 Command = Annotated[str, _placeholders("environment"), _one_line]
 CheckLine = Annotated[str, _placeholders(*_FOR_CHECKS), _one_line]
 LogFile = Annotated[
@@ -208,9 +229,9 @@ LogFile = Annotated[
     _shape(rf"/?{_RELATIVE}", f"should be a file's path, under root or absolute, {_PATH_WORDS}", "environment"),
     _no_dots,
 ]
-SecretPattern = Annotated[str, AfterValidator(mask_pattern.checked)]
-LinePatterns = Annotated[tuple[CheckLine, ...], AfterValidator(_not_empty)]
+SecretPattern = Annotated[str, After(mask_pattern.checked)]
+LinePatterns = Annotated[tuple[CheckLine, ...], After(_not_empty)]
 ExpectedText = Annotated[str, _placeholders(*_FOR_CHECKS)]
-ExpectedJson = Annotated[Any, AfterValidator(_placeholders_inside)]
+ExpectedJson = Annotated[Any, After(_placeholders_inside)]
 HeaderName = Annotated[str, _shape(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "should be the name of a header")]
 HeaderValue = Annotated[str, _shape(r"[ -~]*", "should be one line of ASCII", "environment")]

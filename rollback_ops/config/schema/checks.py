@@ -1,8 +1,6 @@
 """The tables of checks, one class a kind."""
 
-from __future__ import annotations
-
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -50,7 +48,7 @@ class HttpCheck(CheckSettings):
     timeout: Limit = 2.0
 
     @model_validator(mode="after")
-    def _expected_status_is_not_final(self) -> HttpCheck:
+    def _expected_status_is_not_final(self) -> Self:
         if self.status in self.final:
             raise ValueError(f"has the status that it expects ({self.status}) in final, which ends it as failed")
         return self
@@ -63,7 +61,7 @@ class TcpCheck(CheckSettings):
     timeout: Limit = 2.0
 
     @model_validator(mode="after")
-    def _socket_is_on_the_host(self) -> TcpCheck:
+    def _socket_is_on_the_host(self) -> Self:
         if self.address.startswith("/") and self.source == "runner":
             raise ValueError('has a socket as its address, and only the host can reach it: remove from = "runner"')
         return self
@@ -94,7 +92,7 @@ class LogsCheck(CheckSettings):
     timeout: Limit = 5.0
 
     @model_validator(mode="after")
-    def _one_log(self) -> LogsCheck:
+    def _one_log(self) -> Self:
         if self.file and self.command:
             raise ValueError("has both file and command, but a check reads one log: split it into two checks")
         return self
@@ -137,7 +135,7 @@ class MetricCheck(CheckSettings):
     timeout: Limit = 5.0
 
     @model_validator(mode="after")
-    def _only_what_the_source_takes(self) -> MetricCheck:
+    def _only_what_the_source_takes(self) -> Self:
         of_latency = self.source == "prometheus" and self.latency
         needed = _OF_LATENCY if of_latency else _KEYS_OF_SOURCE[self.source]
         for key in ("url", "file", "run", "errors", "total", "latency"):
@@ -151,7 +149,7 @@ class MetricCheck(CheckSettings):
         return self
 
     @model_validator(mode="after")
-    def _baseline_can_be_had(self) -> MetricCheck:
+    def _baseline_can_be_had(self) -> Self:
         if self.source != "prometheus":
             if self.baseline == "before":
                 raise ValueError('has baseline = "before", which only source = "prometheus" knows')
@@ -165,13 +163,13 @@ class MetricCheck(CheckSettings):
         return self
 
     @model_validator(mode="after")
-    def _past_can_be_had(self) -> MetricCheck:
+    def _past_can_be_had(self) -> Self:
         if self.after_rollback and self.baseline != "before":
             raise ValueError('has after_rollback, which needs baseline = "before": no host runs another release then')
         return self
 
     @model_validator(mode="after")
-    def _window_has_ticks(self) -> MetricCheck:
+    def _window_has_ticks(self) -> Self:
         least = _LEAST_TICKS[self.baseline]
         if self.window < least * self.tick:
             raise ValueError(

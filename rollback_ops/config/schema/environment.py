@@ -1,8 +1,6 @@
 """The tables of environments and groups."""
 
-from __future__ import annotations
-
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -45,7 +43,7 @@ class Strategy(Section):
     connections: int = Field(AT_ONCE, ge=1, le=1000)
 
     @model_validator(mode="after")
-    def _waits_fit_the_deadline(self) -> Strategy:
+    def _waits_fit_the_deadline(self) -> Self:
         for name in ("pause", "bake"):
             seconds: float = getattr(self, name)
             if self.deadline is not None and seconds >= self.deadline:
@@ -61,7 +59,7 @@ class Region(Section):
     hosts: Addresses
 
     @model_validator(mode="after")
-    def _has_hosts(self) -> Region:
+    def _has_hosts(self) -> Self:
         if not self.hosts:
             raise ValueError("has no hosts: add one, or remove the region")
         return self
@@ -99,7 +97,7 @@ class Environment(Section):
         return {host: name for name, region in self.regions.items() for host in region.hosts}
 
     @model_validator(mode="after")
-    def _hosts_are_in_one_place(self) -> Environment:
+    def _hosts_are_in_one_place(self) -> Self:
         if self.hosts and self.regions:
             raise ValueError("has hosts and regions: move every host into a region")
         try:
@@ -109,7 +107,7 @@ class Environment(Section):
         return self
 
     @model_validator(mode="after")
-    def _hosts_of_services_exist(self) -> Environment:
+    def _hosts_of_services_exist(self) -> Self:
         for service, hosts in self.services.items():
             if not hosts:
                 raise ValueError(f"has no hosts in services.{service}: add one, or remove it")
@@ -119,7 +117,7 @@ class Environment(Section):
         return self
 
     @model_validator(mode="after")
-    def _hosts_follow_the_canary(self) -> Environment:
+    def _hosts_follow_the_canary(self) -> Self:
         count, canary = len(self.all_hosts), self.strategy.canary if self.strategy else None
         all_of_them = canary is not None and (canary.number >= (100 if canary.percent else count))
         if count and all_of_them:
@@ -146,7 +144,7 @@ class Group(Section):
         return start_steps(self.services, self.after)
 
     @model_validator(mode="after")
-    def _services_are_two_at_least(self) -> Group:
+    def _services_are_two_at_least(self) -> Self:
         if twice := next((name for name in self.services if self.services.count(name) > 1), ""):
             raise ValueError(f"has the service {twice} more than once")
         if len(self.services) < 2:
@@ -154,7 +152,7 @@ class Group(Section):
         return self
 
     @model_validator(mode="after")
-    def _after_names_its_services(self) -> Group:
+    def _after_names_its_services(self) -> Self:
         for name, others in (self.after or {}).items():
             if unknown := next((each for each in (name, *others) if each not in self.services), ""):
                 meant = did_you_mean(unknown, self.services)
@@ -166,7 +164,7 @@ class Group(Section):
         return self
 
     @model_validator(mode="after")
-    def _restores_only_what_belongs_together(self) -> Group:
+    def _restores_only_what_belongs_together(self) -> Self:
         if self.on_failure == "restore" and not self.together:
             raise ValueError('has on_failure = "restore", which needs together = true')
         return self

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from rollback_ops.core.stand_ins import StandIn, standing_in
+
+# Where pydantic looks for plugins of other packages. None is wanted (``__main__``), and its imports took 15 ms.
+with standing_in(StandIn("importlib.metadata", entry_points=lambda **_: ())):
+    import pydantic.plugin._loader  # noqa: F401
+
 
 class Section(BaseModel):
     # Only the whole file is validated, so only its schema is built, when it is needed.

@@ -1,8 +1,6 @@
 """The table of a service, and those inside it."""
 
-from __future__ import annotations
-
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -57,7 +55,7 @@ class Verify(Section):
         )
 
     @model_validator(mode="after")
-    def _window_fits_the_deadline(self) -> Verify:
+    def _window_fits_the_deadline(self) -> Self:
         if self.min_healthy_time >= self.healthy_deadline:
             raise ValueError(
                 f"has a min_healthy_time ({self.min_healthy_time:g}s) that is not shorter "
@@ -89,7 +87,7 @@ class Schema(Section):
     timeout: Limit = 10.0
 
     @model_validator(mode="after")
-    def _can_be_compared(self) -> Schema:
+    def _can_be_compared(self) -> Self:
         if bool(self.understands) == bool(self.migrations):
             raise ValueError("needs either understands or migrations: what a release knows of the database")
         if self.understands and not self.current:
@@ -117,7 +115,7 @@ class Limits(Section):
     emergency_total: Limit = 30.0
 
     @model_validator(mode="after")
-    def _stop_and_start_fit(self) -> Limits:
+    def _stop_and_start_fit(self) -> Self:
         """Refuse limits that no rollback can use. Defaults do not count: ``total`` cuts them short."""
         given = {name: getattr(self, name) for name in ("stop", "start") if name in self.model_fields_set}
         if sum(given.values()) > self.total:
@@ -179,7 +177,7 @@ class Service(Section):
         return 2 * self.traffic.timeout if self.traffic else 0.0
 
     @model_validator(mode="after")
-    def _every_check_can_pass(self) -> Service:
+    def _every_check_can_pass(self) -> Self:
         for name, check in self.checks.items():
             window = self.verify.min_healthy_time if check.min_healthy_time is None else check.min_healthy_time
             deadline = self.verify.healthy_deadline if check.healthy_deadline is None else check.healthy_deadline
@@ -191,7 +189,7 @@ class Service(Section):
         return self
 
     @model_validator(mode="after")
-    def _every_log_has_a_source(self) -> Service:
+    def _every_log_has_a_source(self) -> Self:
         for name, check in self.checks.items():
             if isinstance(check, LogsCheck) and not (check.file or check.command or self.manager in _JOURNALED):
                 raise ValueError(f'needs a file or a command in checks.{name}: "{self.manager}" keeps no journal')
@@ -200,7 +198,7 @@ class Service(Section):
         return self
 
     @model_validator(mode="after")
-    def _verification_fits(self) -> Service:
+    def _verification_fits(self) -> Self:
         deadlines = {"verify.healthy_deadline": self.verify.healthy_deadline}
         deadlines |= {f"checks.{n}.healthy_deadline": c.healthy_deadline or 0 for n, c in self.checks.items()}
         for name in ("verification", "total"):
@@ -211,7 +209,7 @@ class Service(Section):
         return self
 
     @model_validator(mode="after")
-    def _traffic_fits(self) -> Service:
+    def _traffic_fits(self) -> Self:
         if self.traffic and self.traffic.timeout >= self.limits.total:
             raise ValueError(
                 f"has a traffic.timeout ({self.traffic.timeout:g}s) that is not shorter "
@@ -220,7 +218,7 @@ class Service(Section):
         return self
 
     @model_validator(mode="after")
-    def _windows_fit(self) -> Service:
+    def _windows_fit(self) -> Self:
         total, start = self.limits.total, self.limits.start
         if "start" not in self.limits.model_fields_set:
             start = min(start, total * _LEAST_START)

@@ -1,0 +1,31 @@
+"""Modules that stand in for others, which libraries import and nothing here uses."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+
+class StandIn(ModuleType):
+    """Has what it is given, and nothing behind every other name."""
+
+    def __init__(self, name: str, **has: object) -> None:
+        super().__init__(name)
+        self.__dict__.update(has)
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+
+@contextmanager
+def standing_in(*modules: StandIn) -> Iterator[None]:
+    """Let what is imported meanwhile find these modules. One that was imported before stays as it is."""
+    placed = [module.__name__ for module in modules if sys.modules.setdefault(module.__name__, module) is module]
+    try:
+        yield
+    finally:
+        for name in placed:
+            del sys.modules[name]
