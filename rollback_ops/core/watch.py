@@ -120,6 +120,16 @@ class Watch:
         missing = [goal for name in names if (goal := self._missing(name)) is not None]
         return min(interval, max(0.0, max(missing) - now)) if missing else interval
 
+    def interval(self, names: Iterable[str], interval: float) -> float:
+        """Return the interval at which these checks are asked: their own one, at least, once all of them pass.
+
+        Until then they are asked often. After that, each answer only shows that nothing has changed.
+        """
+        states = [self.states[name] for name in names]
+        if any(state.since is None or state.failures for state in states):
+            return interval
+        return max(interval, min(state.thresholds.interval for state in states))
+
     def _missing(self, name: str) -> float | None:
         """Return the time at which one more pass of the check is all that lacks; None when something else lacks too."""
         state, goal = self.states[name], self.goal(name)

@@ -187,7 +187,7 @@ class _Rounds:
             answered_at = time.monotonic()
             self._watch.note(findings, asked_at, answered_at)
             self._changed.notify_all()
-            due = answered_at + interval
+            due = answered_at + self._watch.interval(names, interval)
             while not self._over and (pause := self._pause(names, due)) > 0:
                 self._changed.wait(pause)
             self._watch.ask(names, time.monotonic())
