@@ -15,6 +15,9 @@ from tests.support.lab import ground
 from tests.support.lab.lab import Lab
 from tests.support.project import PROJECT
 
+# Of what tests stand on, not of the program.
+pytestmark = pytest.mark.long
+
 
 def traces(name: str) -> list[str]:
     """Everything on the machine that carries a lab's name or lies in its directory."""
@@ -57,9 +60,6 @@ def test_a_closed_lab_leaves_nothing_behind(lab: Lab) -> None:
 def test_the_lab_of_a_killed_process_is_swept_by_the_next_one_and_a_living_one_is_not(lab: Lab) -> None:
     program = """
 from tests.support.lab.lab import Lab
-
-# Of what tests stand on, not of the program.
-pytestmark = pytest.mark.long
 lab = Lab()
 lab.boot("orphan")
 print(lab.name, flush=True)
