@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
+from tests.support.lab.host import LabHost
 from tests.support.lab.lab import Lab
 from tests.support.scene import SECOND, THIRD, WHY, listing, pid, released
+from tests.support.trees.ansistrano import Ansistrano
+from tests.support.trees.capistrano import Capistrano
+from tests.support.trees.deployer import Deployer
+from tests.support.trees.rsync_script import RsyncScript
+from tests.support.trees.shipit import Shipit
+from tests.support.trees.tool import Tool
 
 Deploy = Callable[..., Deployed]
 QUICK = '\n[services.{}.verify]\nmin_healthy_time = "0s"\n'
@@ -58,6 +69,48 @@ def test_a_rollback_works_with_what_it_writes(
     file.write_text(file.read_text() + QUICK.format(name))
     assert rollback_ops("rollback", "prod", *WHY).code == 0
     assert released(service) == SECOND
+
+
+# Deployer's and Ansistrano's trees differ most: the others are only other forms of them.
+OTHERS = [pytest.param(kind, marks=pytest.mark.long) for kind in (Capistrano, Shipit, RsyncScript)]
+
+
+@pytest.mark.parametrize("kind", [Deployer, Ansistrano, *OTHERS], ids=lambda kind: str(kind.name))
+def test_what_a_tool_deployed_gets_settings_that_pass_the_check(
+    rollback_ops: RollbackOps, host: LabHost, tmp_path: Path, kind: Callable[[Path], Tool]
+) -> None:
+    tool = kind(tmp_path)
+    with tool.service:
+        older, live = tool.deploy("healthy"), tool.deploy("healthy")
+    with moved(tool, host) as (name, root):
+        ended = rollback_ops("init", f"deploy@{host.address}", "--root", root)
+        assert ended.code == 0, ended.err
+        (section,) = written(rollback_ops)["services"].values()
+        assert (section["root"], section["units"]) == (root, [name])
+        checked = rollback_ops("check", "prod", "--json").document
+        assert (checked["from"]["release"], checked["to"]["release"]) == (live, older)
+
+
+@contextmanager
+def moved(tool: Tool, host: LabHost) -> Iterator[tuple[str, str]]:
+    """Put a tree that a tool made on a host, with a unit that runs from it. Yields the unit and the root."""
+    name = f"by-{tool.name}"
+    root, copy = f"/srv/{name}", tool.directory / "copy"
+    shutil.copytree(tool.root, copy, symlinks=True)
+    for link in (path for path in copy.rglob("*") if path.is_symlink()):
+        target = str(link.readlink())
+        link.unlink()
+        link.symlink_to(target.replace(str(tool.root), root))
+    archive = subprocess.run(["tar", "-C", str(copy), "-c", "."], check=True, capture_output=True).stdout
+    host.run(f"mkdir -p {root}; tar -C {root} -x; chown -hR deploy: {root}", stdin=archive)
+    start = f"/usr/bin/python3 -ISB {root}/current/service.py {tool.service.port}"
+    unit = f"[Service]\nUser=deploy\nWorkingDirectory={root}/current\nExecStart={start}\n"
+    host.write(f"/etc/systemd/system/{name}.service", unit)
+    host.run(f"systemctl daemon-reload && systemctl start {name}")
+    try:
+        yield name, root
+    finally:
+        host.run(f"systemctl stop {name}; rm -r {root} /etc/systemd/system/{name}.service; systemctl daemon-reload")
 
 
 def test_of_several_services_one_must_be_named(rollback_ops: RollbackOps, deploy: Deploy) -> None:

@@ -18,7 +18,8 @@ from rollback_ops.cli.show.shared import print_result, show_lost
 def settings(session: Session, written: Written) -> None:
     """Show the reasons for the settings. This is not the result yet: the settings are checked next."""
     session.console.show((Line(f"  {why}") for why in written.proposal.reasons), err=True)
-    session.console.show((Line(f"✓ wrote {written.file}", "good"),), err=True)
+    schema = Line("  `rollback-ops schema >rollback.schema.json` beside it lets an editor check it", "faint")
+    session.console.show((Line(f"✓ wrote {written.file}", "good"), schema), err=True)
 
 
 def workflow(session: Session, written: WrittenWorkflow) -> None:
