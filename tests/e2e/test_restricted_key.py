@@ -16,6 +16,7 @@ from rollback_ops.hosts.agent.restricted import request
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.ground import command
+from tests.support.lab.host import QUICK_KEYS
 from tests.support.lab.lab import Lab
 from tests.support.project import PROJECT
 from tests.support.scene import FOUR, WHY, checks, listing, marks, pid, quick, released
@@ -55,7 +56,8 @@ class Key:
 
     @property
     def _options(self) -> list[str]:
-        chosen = ("BatchMode=yes", "IdentitiesOnly=yes", f"UserKnownHostsFile={self.known_hosts}", "ConnectTimeout=5")
+        known = f"UserKnownHostsFile={self.known_hosts}"
+        chosen = ("BatchMode=yes", "IdentitiesOnly=yes", known, "ConnectTimeout=5", QUICK_KEYS)
         return ["-F", "/dev/null", "-i", str(self.path), *(word for each in chosen for word in ("-o", each))]
 
 
