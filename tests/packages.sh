@@ -5,7 +5,7 @@ set -eu
 missing=''
 for pair in systemd-nspawn:systemd-container mmdebstrap:mmdebstrap ip:iproute2 ssh:openssh-client \
     /usr/sbin/sshd:openssh-server dash:dash busybox:busybox-static supervisord:supervisor pg_ctlcluster:postgresql \
-    getfacl:acl git:git npm:npm openssl:openssl pgrep:procps docker:docker.io podman:podman crun:crun cap:capistrano \
+    getfacl:acl git:git npm:npm openssl:openssl pgrep:procps docker:docker.io podman:podman crun:crun cap:capistrano mina:mina \
     rsync:rsync /usr/sbin/haproxy:haproxy prometheus:prometheus chromium:chromium; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done

@@ -14,19 +14,19 @@ from tests.support.scene import QUICK, WHY
 from tests.support.trees.ansistrano import Ansistrano
 from tests.support.trees.capistrano import Capistrano
 from tests.support.trees.deployer import Deployer
-from tests.support.trees.mina import Mina
+from tests.support.trees.mina import Mina, OldMina
 from tests.support.trees.rsync_script import RsyncScript
 from tests.support.trees.shipit import Shipit
 from tests.support.trees.tool import Tool
 
 HEALTHY, UNHEALTHY = "healthy", "unhealthy"
-TOOLS = (Capistrano, Shipit, RsyncScript, Deployer, Ansistrano, Mina)
+TOOLS = (Capistrano, Shipit, RsyncScript, OldMina, Deployer, Ansistrano, Mina)
 # Those that leave something which says that a deployment is under way.
-LOCKING = (Deployer, Mina)
+LOCKING = (Deployer, Mina, OldMina)
 # Those whose own rollback heeds what is marked bad. The others go to it.
 HEEDING = (Deployer,)
 # Those whose own rollback deletes the newest release, whatever it is.
-DELETING = (Capistrano, Ansistrano, Mina)
+DELETING = (Capistrano, Ansistrano, Mina, OldMina)
 
 
 @dataclass

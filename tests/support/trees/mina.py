@@ -1,14 +1,22 @@
-"""Mina 1.2, as its deploy script and its tasks (git, cleanup, rollback) leave a tree.
+"""Mina: the real 0.3, and 1.2 as its deploy script and its tasks (git, cleanup, rollback) leave a tree.
 
-No registry that the tests use has it. This does what these tasks do.
+Debian has Mina 0.3 only. The imitation does what these tasks of Mina 1.2 do.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
-from tests.support.trees.tool import Tool, fill, relink
+import pytest
+
+from tests.support.toolbox import tool
+from tests.support.trees.tool import RepositoryTool, Tool, fill, relink, run
+
+HERE = Path(__file__).parent
+# Where Debian has it; see mina_project.
+_SCRIPT = Path("/usr/share/doc/mina/examples/deploy.sh.erb")
 
 
 class Mina(Tool):
@@ -52,3 +60,24 @@ class Mina(Tool):
 
     def _numbers(self) -> list[int]:
         return sorted(int(path.name) for path in self.releases.iterdir())
+
+
+class OldMina(RepositoryTool):
+    """The real Mina 0.3 of Debian, with ``ssh``, which runs its commands on this machine here."""
+
+    name = "Mina 0.3"
+    roll_back_task = "deploy:rollback"
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        tool("mina")
+        if not _SCRIPT.exists():
+            pytest.skip("the template of the deploy script, a file of Mina's documentation, is not installed")
+        assert self._run("setup")
+
+    def unlock(self) -> None:
+        assert self._run("deploy:force_unlock")
+
+    def run_task(self, task: str, **variables: object) -> bool:
+        path = f"{HERE}:{os.environ['PATH']}"
+        return run([tool("mina"), task], HERE / "mina_project", {"PATH": path, "HOME": self.directory, **variables})
