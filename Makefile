@@ -47,10 +47,11 @@ test: $(VENV)/.installed
 	test -d tests/__pycache__ || $(BIN)/python -m pytest -q --collect-only >/dev/null || true
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not long'
 
-# What test leaves out: other forms of the same cases, and runs that take long. CONTRIBUTING.md lists them.
+# What test leaves out: other forms of the same cases, runs that take long, and new examples for the properties.
+# CONTRIBUTING.md lists them.
 long: $(VENV)/.installed
 	tests/packages.sh
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m long
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'long or hypothesis' --hypothesis-profile new
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -14,9 +14,11 @@ from tests.support import command
 # A shell starts what it runs in the background with SIGINT ignored, and processes inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A machine that is busy with other things is no defect of what is tested.
-settings.register_profile("busy", parent=settings(), deadline=None)
-settings.load_profile("busy")
+# A machine that is busy with other things is no defect of what is tested. Each run tries the same examples, so that a
+# change is judged by what it does; `make long` tries new ones.
+settings.register_profile("same", parent=settings(), deadline=None, derandomize=True)
+settings.register_profile("new", parent=settings(), deadline=None)
+settings.load_profile("same")
 
 _HERE = Path(__file__).parent
 
