@@ -24,10 +24,9 @@ _DAY = 86_400
 _AT_ONCE = 4
 # The parts of the program that take longest to compile. None needs much of what another one compiles.
 _PARTS = (
-    "github, requests",
+    "github, requests, rich",
     "rollback_ops.commands.rollback, rollback_ops.commands.history",
     "fabric.connection",
-    "rich.progress",
 )
 _LOCKED = ("--quiet", "--require-hashes", "--only-binary=:all:", "--no-deps", "--requirement")
 

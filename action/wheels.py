@@ -41,6 +41,9 @@ def unpack(lock: str, wheels: Path, made: Path) -> bool:
         opened.append(zipfile.ZipFile(io.BytesIO(content)))
     if any(".data/" in name for wheel in opened for name in wheel.namelist()):
         return False
+    # First, and by one thread: of two that make the same directory at the same time, zipfile lets one fail.
+    for place in sorted({made / name.rpartition("/")[0] for wheel in opened for name in wheel.namelist()}):
+        place.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda wheel: wheel.extractall(made), opened))
     return True
