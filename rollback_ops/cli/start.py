@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from rollback_ops.cli import exit as process
 from rollback_ops.cli.session import Session
+from rollback_ops.core.stand_ins import StandIn, standing_in
 
 if TYPE_CHECKING:
     import click
@@ -40,7 +41,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def app_for(typed: Sequence[str]) -> click.Group:
     """Return the command line. Where the first word names a command, only the commands of its module are there."""
-    from rollback_ops.cli.help import GROUPS
+    # For options that are UUIDs. None is here, and to import it took a sixth of the time of Click.
+    with standing_in(StandIn("uuid")):
+        from rollback_ops.cli.help import GROUPS
     from rollback_ops.cli.root import app
 
     modules = (MODULES[title] for title, commands in GROUPS.items() if typed and typed[0] in commands)

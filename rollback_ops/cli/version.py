@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import sys
 
 import click
@@ -32,6 +31,7 @@ def version(context: click.Context, _: click.Parameter, asked: bool) -> None:
 
 
 def _document() -> dict[str, object]:
+    import platform
     from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as installed
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol
+from importlib import import_module
+from typing import Protocol, cast
 
 from rollback_ops.config import Check, Service
 from rollback_ops.core.model import Manager, StateReader, Unit
 from rollback_ops.core.text import one_line
-from rollback_ops.hosts.managers import compose, custom, none, pm2, supervisor, systemd
 
 _LONGEST_TEXT = 200
 
@@ -26,15 +26,20 @@ class Kind(Protocol):
         """Return the units in the output of ``Manager.state``. Never raises, whatever the text is."""
 
 
-KINDS: dict[str, Kind] = {
-    "systemd": systemd,
-    "systemd-user": systemd,
-    "supervisor": supervisor,
-    "compose": compose,
-    "pm2": pm2,
-    "custom": custom,
-    "none": none,
+# The module of each. Only the one that is needed is imported: the survey begins sooner.
+KINDS = {
+    "systemd": "systemd",
+    "systemd-user": "systemd",
+    "supervisor": "supervisor",
+    "compose": "compose",
+    "pm2": "pm2",
+    "custom": "custom",
+    "none": "none",
 }
+
+
+def _kind(service: Service) -> Kind:
+    return cast(Kind, import_module(f"{__name__}.{KINDS[service.manager]}"))
 
 
 def build(service: Service, name: str) -> Manager:
@@ -42,18 +47,22 @@ def build(service: Service, name: str) -> Manager:
 
     Raises ``UsageError`` for a unit name that the manager does not allow, or would read as several units.
     """
-    return KINDS[service.manager].commands(service, name)
+    return _kind(service).commands(service, name)
 
 
 def with_checks(service: Service, name: str) -> Service:
     """Return the service with the checks of its manager added. A check of the settings with the same name stays."""
-    own: Mapping[str, Check] = compose.checks(service, name) if service.manager == "compose" else {}
+    if service.manager != "compose":
+        return service
+    from rollback_ops.hosts.managers import compose
+
+    own: Mapping[str, Check] = compose.checks(service, name)
     return service.model_copy(update={"checks": {**own, **service.checks}})
 
 
 def reader(service: Service) -> StateReader:
     """Return how break-glass reads what ``Manager.state`` prints."""
-    return KINDS[service.manager].READER
+    return _kind(service).READER
 
 
 def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:
@@ -61,7 +70,7 @@ def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:
 
     The text is not trusted: lines that are not understood are ignored, and a unit without a line is "unknown".
     """
-    return tuple(_printable(unit) for unit in KINDS[service.manager].parse(service, name, text))
+    return tuple(_printable(unit) for unit in _kind(service).parse(service, name, text))
 
 
 def _printable(unit: Unit) -> Unit:
