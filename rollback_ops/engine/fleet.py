@@ -31,7 +31,7 @@ from rollback_ops.core.ports import Host, Progress
 from rollback_ops.core.schema import SchemaAnswer
 from rollback_ops.core.tasks import Cancellation, Pending
 from rollback_ops.engine.lease import LeaseKeeper
-from rollback_ops.engine.verify import ask_once, verify
+from rollback_ops.engine.verify import ask_network, ask_once, verify
 
 T = TypeVar("T")
 
@@ -222,8 +222,7 @@ class Fleet:
 
         def ask(key: tuple[str, str]) -> tuple[Finding, float]:
             host, name = key
-            found = ask_once(self._hosts[host], {name: wanted[key]}, _ASK_WITHIN, Cancellation())
-            return found[name], time.monotonic()
+            return ask_network(self._hosts[host], name, wanted[key]), time.monotonic()
 
         return tasks.begin(wanted, ask)
 

@@ -82,6 +82,11 @@ def ask_once(
     return found
 
 
+def ask_network(host: Host, name: str, check: NetworkProbe) -> Finding:
+    """Ask a check that opens a connection, once. It has a timeout of its own."""
+    return _safely((name,), _network_probe(_Asked(host, Claim("")), name, check))[name]
+
+
 class _Asked:
     """A host that is asked on behalf of a run, and whether the run's claim is lost."""
 

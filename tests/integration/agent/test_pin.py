@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rollback_ops.core.model import Release
+from rollback_ops.hosts.agent import bundle
 from tests.support.agent_sandbox import BAD, GOOD, Sandbox
 from tests.support.breakglass_sandbox import Standalone
 from tests.support.trees.tool import by_time
 
 RUN, LATER, LATEST = (f"2024010{day}T000000Z-00000001" for day in (1, 2, 3))
 SHELLS = ("dash", "busybox")
+STRANGER = 54321
 
 
 @pytest.fixture(params=SHELLS)
@@ -119,3 +123,20 @@ def test_a_tool_that_goes_by_names_is_told_from_those_that_go_by_times(
     (sandbox.root / place).touch()
     (note,) = sandbox.host.survey().notes
     assert named in note
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can log in as others")
+@pytest.mark.parametrize(("login", "told"), [(0, False), (STRANGER, True)])
+def test_a_login_that_may_not_set_the_time_of_a_release_is_told_so(login: int, told: bool) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        sandbox = Sandbox(Path(directory), "dash", pin=2)
+        words = ["setpriv", f"--reuid={login}", f"--regid={login}", "--clear-groups", "sh", "-c"]
+        done = subprocess.run(
+            [*words, bundle.command(sandbox.text, "survey")],
+            env={"PATH": sandbox.path},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert ("pin-not-owner" in done.stdout) == told
