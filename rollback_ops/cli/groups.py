@@ -39,6 +39,15 @@ def releases(session: Session, typed: Typed, options: Options) -> NoReturn:
     show.releases_of_group(session, group.name, found, as_json=typed.json)
 
 
+def previewed(session: Session, typed: Typed, options: Options) -> NoReturn:
+    group = _open(session, typed, options)
+    from rollback_ops.cli import show
+    from rollback_ops.commands.preview_group import preview_group
+    from rollback_ops.core.tasks import Cancellation
+
+    show.group_preview(session, preview_group(group, Cancellation()), as_json=typed.json)
+
+
 def verified(session: Session, typed: Typed, options: Options) -> NoReturn:
     group = _open(session, typed, options)
     from rollback_ops.cli import show

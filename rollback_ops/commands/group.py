@@ -29,7 +29,8 @@ from rollback_ops.core.run import RunState, new_run
 from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.core.text import did_you_mean, listed, quoted
 from rollback_ops.engine.fleet import Fleet
-from rollback_ops.engine.group import GroupRollback, GroupSpec
+from rollback_ops.engine.group import GroupRollback
+from rollback_ops.engine.group_choice import GroupSpec
 from rollback_ops.engine.group_guard import GuardedService, guard_group
 from rollback_ops.engine.service_progress import ServiceProgress
 from rollback_ops.engine.spec import RollbackSpec
@@ -92,6 +93,7 @@ class GroupContext:
             restores=group.on_failure == "restore",
             emergency=request.emergency,
             asked=self.asked,
+            resumes=request.resume,
         )
 
 
@@ -151,7 +153,7 @@ def _asked(request: Request, group: Group, services: tuple[str, ...]) -> dict[st
 
 
 def rollback(group: GroupContext, progress: Progress, cancellation: Cancellation) -> RunResult:
-    """Roll the services back, in the order of the group. Without permission no host is contacted."""
+    """Roll the services back in the order of the group, or go on with that. Without permission no host is contacted."""
     reason, permission, publisher = group.first.reason, group.first.permission, group.publisher()
     if permission and permission.refusal:
         return _published(group, publisher, _refused(group, permission.refusal))
@@ -209,7 +211,7 @@ def _spec_of(context: Context, reason: Reason) -> RollbackSpec:
     policy = spec.policy
     if policy.on_failure == "older":
         policy = policy.model_copy(update={"on_failure": "report"})
-    return replace(spec, selection=replace(spec.selection, backup=""), policy=policy)
+    return replace(spec, selection=replace(spec.selection, backup="", resume=False), policy=policy)
 
 
 def _fleet(name: str, context: Context, progress: Progress, cancellation: Cancellation) -> Fleet:

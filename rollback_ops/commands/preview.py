@@ -33,8 +33,8 @@ from rollback_ops.engine import preflight
 Decision = Plan | NothingToDo | Refusal
 
 # Seconds for all of it, and for the survey in them. What has not come by then is missing, and is said to be.
-_WITHIN = 10.0
-_SURVEY_WITHIN = 6.0
+WITHIN = 10.0
+SURVEY_WITHIN = 6.0
 # Seconds that are left for what follows a comparison of directories.
 _MARGIN = 0.5
 
@@ -80,12 +80,19 @@ class Preview:
 
 def preview(context: Context, cancellation: Cancellation) -> Preview:
     """Survey the hosts, choose as a rollback would, and compare the target with what is live."""
-    until = time.monotonic() + _WITHIN
+    until = time.monotonic() + WITHIN
     with context.closing():
-        answers = sort_answers(context.survey.results(_SURVEY_WITHIN, cancellation))
+        answers = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
         within = max(1.0, until - time.monotonic())
         selection = going_on_selection(context, selection_of(context), answers, cancellation, within)
-        return _Look(context, answers, selection, cancellation, until).at(decide(selection, answers))
+        return look(context, answers, selection, cancellation, until)
+
+
+def look(
+    context: Context, answers: Answers[Survey], selection: Selection, cancellation: Cancellation, until: float
+) -> Preview:
+    """Choose among the surveyed hosts, and find out what the choice means, until a moment (``time.monotonic``)."""
+    return _Look(context, answers, selection, cancellation, until).at(decide(selection, answers))
 
 
 @dataclass

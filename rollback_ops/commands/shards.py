@@ -90,11 +90,12 @@ def _strategy(context: Context) -> Strategy:
     parts = {job.environment.region_of.get(host, "") for host in job.hosts}
     if len(parts) > 1:
         raise UsageError(
-            f"the hosts are in {len(parts)} regions, which go one after the other", "Name one with --region."
+            f"the hosts are in {len(parts)} regions, which go one after the other",
+            "Make a plan for each: name one with --region, and give the next ones its target with --to.",
         )
     strategy = job.strategy or Strategy(max_failures=Amount(100, percent=True))
     if strategy.after_canary == "stop":
-        hint = "Remove it, and let the job of the other shards wait for a review (environment protection rules)."
+        hint = "Remove it, and let the job of the other shards wait for a review (`review` of the reusable workflow)."
         raise UsageError('strategy.after_canary = "stop" cannot be kept by the jobs of a matrix', hint)
     return strategy.model_copy(update={"connections": max(1, every)})
 

@@ -144,7 +144,8 @@ class RunState:
     another run took the lock between the survey and the switch. ``rollout`` has the waves,
     where hosts are not changed all at once, ``waves`` those that began, and ``stopped`` why no new one does.
     ``stored`` is the plan for the hosts' journals (``plan_is_stored``: in one of them at least, where ``resume`` finds
-    it); the run that ``resumes`` one has found it there.
+    it); the run that ``resumes`` one has found it there. ``earlier`` has what the run with which this one goes on has
+    left on its hosts, by host: they go back there, too.
     ``regions`` maps hosts to their region, where there are any. ``group`` is the group that the service is changed
     with, and ``blameless``: it goes back because of another service, so nothing speaks against what is left.
     ``failed_before`` has, by host, the failed checks of the release that it left, from before the service was stopped.
@@ -179,6 +180,7 @@ class RunState:
     stored: StoredPlan | None = None
     plan_is_stored: bool = False
     resumes: bool = False
+    earlier: Mapping[str, str] = field(default_factory=dict)
     pinned: PinnedShard | None = None
     warnings: list[str] = field(default_factory=list)
     cancelled: int = 0

@@ -6,54 +6,29 @@ services are where. With ``restores``, those that are done go back to where they
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from rollback_ops.core import group as told
 from rollback_ops.core.errors import Cancelled, RollbackOpsError
 from rollback_ops.core.frozen import frozen
+from rollback_ops.core.group_plan import GroupPlan
 from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal
 from rollback_ops.core.ports import Announcer, Progress
 from rollback_ops.core.record import GroupRecord, Record
 from rollback_ops.core.recorder import record_of
 from rollback_ops.core.run import Attempt, rfc3339
-from rollback_ops.core.services import Steps, change_steps
+from rollback_ops.core.services import Steps
 from rollback_ops.core.tasks import Cancellation, each
-from rollback_ops.core.verified_set import (
-    Options,
-    Target,
-    VerifiedSet,
-    Version,
-    asked_set,
-    choose_set,
-    options,
-    read_sets,
-)
+from rollback_ops.core.verified_set import Options, Target, VerifiedSet, Version, options
 from rollback_ops.engine.fleet import Fleet
+from rollback_ops.engine.group_choice import GroupSpec, choose, idle_group, refusal, steps_of
+from rollback_ops.engine.group_resuming import store, take_up
 from rollback_ops.engine.rollback import Rollback
 from rollback_ops.engine.spec import RollbackSpec
 
 _UNTIL_THEY_END = float("inf")
-
-
-@frozen
-class GroupSpec:
-    """What is asked of a group. ``start``: the steps in which its services start.
-
-    ``asked`` names the release of each service; empty: the last set that was verified together. ``accused`` are the
-    services that are unhealthy, when a guard began it.
-    """
-
-    run: str
-    name: str
-    environment: str
-    start: Steps
-    together: bool = False
-    restores: bool = False
-    emergency: bool = False
-    asked: Mapping[str, str] = field(default_factory=dict)
-    accused: frozenset[str] = frozenset()
 
 
 class GroupRollback:
@@ -76,6 +51,7 @@ class GroupRollback:
         self._cancellation = cancellation
         self._changing: dict[str, Record] = {}
         self._steps: Steps = ()
+        self._plan: GroupPlan | None = None
         self._warnings: list[str] = []
         self._note(GroupRecord(name=spec.name, run=spec.run))
 
@@ -106,7 +82,7 @@ class GroupRollback:
         self._each(self._services, Rollback.wait)
         surveyed = {n: list(r.state.surveys.values()) for n, r in self._services.items()}
         found = {n: options(surveyed[n], replace(r.spec.selection, backup="")) for n, r in self._services.items()}
-        target = self._target(found)
+        target = self._take_up() if self._spec.resumes else choose(self._spec, found, self._journals)
         if isinstance(target, NothingToDo | Refusal):
             for run in self._services.values():
                 run.state.decision = target
@@ -116,18 +92,20 @@ class GroupRollback:
         going = [name for name in self._services if not self._stays(name, found[name], target)]
         self._each(going, Rollback.plan)
 
-    def _target(self, found: Mapping[str, Options]) -> Target | Refusal | NothingToDo:
-        if blocked := [name for name, one in found.items() if one.blocked]:
-            return self._refusal({name: why for name in blocked if (why := found[name].blocked)})
-        if idle := {name: one.idle for name, one in found.items() if one.idle}:
-            return self._idle(idle)
-        spec = self._spec
-        if spec.asked:
-            return asked_set(spec.name, found, spec.asked, together=spec.together)
-        journals = [run.fleet.journals(run.state.surveys) for run in self._services.values()]
-        lines = [line for journal in journals for found_ in journal.values() for line in found_]
-        sets = read_sets(lines, spec.name, spec.environment, self._services)
-        return choose_set(spec.name, found, sets, together=spec.together)
+    def _take_up(self) -> Target | Refusal | NothingToDo:
+        """Go on with the group's last plan, and each service with its waves."""
+        plan = take_up(self._spec, self._services)
+        if not isinstance(plan, GroupPlan):
+            return plan
+        self._plan = plan
+        self._progress.phase("resume", f"the rollback {plan.run} of {self._spec.name}")
+        self._each(self._services, Rollback.take_up_waves)
+        return Target({name: service.target for name, service in plan.services.items()})
+
+    def _journals(self) -> Iterator[str]:
+        for run in self._services.values():
+            for lines in run.fleet.journals(run.state.surveys).values():
+                yield from lines
 
     def _stays(self, name: str, found: Options, target: Target) -> bool:
         """Give a service its target. One that runs it already is only verified."""
@@ -150,30 +128,19 @@ class GroupRollback:
         idle = {name: one for name, one in decisions.items() if isinstance(one, NothingToDo)}
         if not refusals and not idle:
             return False
-        whole = self._refusal(refusals) if refusals else self._idle(idle)
+        whole = refusal(self._spec, refusals) if refusals else idle_group(self._spec, idle)
         for name, run in self._services.items():
             run.attempt = None
             if name not in refusals:
                 run.state.decision = whole
         return True
 
-    def _idle(self, idle: Mapping[str, NothingToDo]) -> NothingToDo | Refusal:
-        """Return the decision for all services where some have nothing to do.
-
-        It is a refusal where an unhealthy service is among the others: that one is left as it is.
-        """
-        if self._spec.accused <= set(idle):
-            return next(iter(idle.values()))
-        return self._refusal({name: Refusal(one.why) for name, one in idle.items()})
-
-    def _refusal(self, refusals: Mapping[str, Refusal]) -> Refusal:
-        why = "; ".join(f"{name}: {one.why}" for name, one in refusals.items())
-        return Refusal(f"{self._spec.name} is changed as a whole or not at all, and {why}")
-
     def _carry_out(self) -> None:
         """Change the services step by step, until all are done or one has failed."""
         self._steps = self._order()
         self._note(self._group.model_copy(update={"steps": self._steps}))
+        if any(run.attempt for run in self._services.values()) and not self._spec.emergency:
+            self._warnings += store(self._spec, self._services, self._plan)
         begun: list[tuple[str, ...]] = []
         for step in self._steps:
             going = [name for name in step if self._services[name].attempt]
@@ -190,15 +157,10 @@ class GroupRollback:
                 return
 
     def _order(self) -> Steps:
-        """Return the steps of this run: dependents first on the way to older releases. In an emergency, all at once."""
-        names = set(self._services)
-        start = tuple(tuple(name for name in step if name in names) for step in self._spec.start)
         if self._spec.emergency:
             self._warnings.append("the order of the services was ignored (emergency): all at the same time")
-            return (tuple(name for step in start for name in step),)
-        plans = [run.state.decision for run in self._services.values() if isinstance(run.state.decision, Plan)]
-        ways = [host.forward for plan in plans for host in plan.with_action("switch")]
-        return change_steps(tuple(filter(None, start)), forward=bool(ways) and all(ways))
+        plans = (run.state.decision for run in self._services.values())
+        return steps_of(self._spec, self._services, (plan for plan in plans if isinstance(plan, Plan)))
 
     def _stop(self, why: str, begun: Sequence[tuple[str, ...]]) -> None:
         """Begin no other service. Those that were changed go back, where the settings say so, in the other order."""

@@ -17,7 +17,8 @@ from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.core.verified_set import Version
 from rollback_ops.core.versions import Versions
 from rollback_ops.engine.fleet import Fleet
-from rollback_ops.engine.group import GroupRollback, GroupSpec, note_set
+from rollback_ops.engine.group import GroupRollback, note_set
+from rollback_ops.engine.group_choice import GroupSpec
 from rollback_ops.engine.guard import Decision, Judgement, accused, judge
 from rollback_ops.engine.spec import RollbackSpec
 

@@ -36,7 +36,7 @@ def next_attempt(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Att
 def way_back_of(fleet: Fleet, state: RunState, attempt: Attempt, why: str) -> Attempt | None:
     """Return the attempt in which all hosts of an attempt that are still its own go back; None: there are none."""
     fleet.progress.phase("restore", f"{why}: back to {state.origin}")
-    origins = {name: survey.origin for name, survey in state.surveys.items()}
+    origins = {name: survey.origin for name, survey in state.surveys.items()} | dict(state.earlier)
     back = way_back(still_own(fleet, state, attempt), origins, why)
     if not back.hosts:
         return None

@@ -19,18 +19,32 @@ def take_up(spec: RollbackSpec, fleet: Fleet, state: RunState) -> RollbackSpec:
     """Find the stored plan for a ``resume``, or take that of a shard. Returns the spec of a rollback to its target."""
     if spec.pinned:
         state.pinned, state.stored, state.plan = spec.pinned, spec.pinned.plan, spec.pinned.fleet.ref
-        state.resumes = True
+        state.resumes, state.earlier = True, _left_by(state, state.stored)
         fleet.progress.phase("shard", f"{spec.pinned.shard.number} of {len(spec.pinned.fleet.shards)}")
         there = replace(spec.selection, backup=state.stored.target, again=True, automatic=False)
         return replace(spec, selection=there)
     if not spec.selection.resume:
         return spec
+    return take_up_waves(spec, fleet, state) or _forward(spec, fleet, state)
+
+
+def take_up_waves(spec: RollbackSpec, fleet: Fleet, state: RunState) -> RollbackSpec | None:
+    """Find the stored plan of a rollback in waves. Returns the spec of a rollback to its target, where there is one.
+
+    Hosts that are done go back to what they left then, if this run puts hosts back.
+    """
     state.stored = _open(fleet, state)
     if state.stored is None:
-        return _forward(spec, fleet, state)
-    state.resumes = True
+        return None
+    state.resumes, state.earlier = True, _left_by(state, state.stored)
     fleet.progress.phase("resume", f"the rollback {state.stored.id} to {state.stored.target}")
     return replace(spec, selection=replace(spec.selection, resume=False, backup=state.stored.target))
+
+
+def _left_by(state: RunState, plan: StoredPlan) -> dict[str, str]:
+    """Return what the hosts left that run the target of a stored plan since, by host."""
+    there = {n for n, survey in state.surveys.items() if survey.origin == plan.targets.get(n, plan.target)}
+    return {name: source for name, source in plan.sources.items() if name in there}
 
 
 def _forward(spec: RollbackSpec, fleet: Fleet, state: RunState) -> RollbackSpec:

@@ -22,7 +22,7 @@ from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.metering import watch_restored
 from rollback_ops.engine.preflight import choose
 from rollback_ops.engine.recovery import next_attempt, way_back_of
-from rollback_ops.engine.resuming import objection, overridden, take_up, without_plan
+from rollback_ops.engine.resuming import objection, overridden, take_up, take_up_waves, without_plan
 from rollback_ops.engine.rollout import go_back, plan_waves, roll_out
 from rollback_ops.engine.spec import RollbackSpec
 from rollback_ops.engine.waiting import begin_anew, wait_for_hosts
@@ -68,6 +68,10 @@ class Rollback:
         self.spec = take_up(self.spec, self.fleet, self.state)
         self._patience = Patience(time.monotonic(), self.spec.wait)
         self._leaving = leaving.ask(self.spec, self.fleet, self.state)
+
+    def take_up_waves(self) -> None:
+        """Go on with the waves of a stored plan, where there is one that is not finished."""
+        self.spec = take_up_waves(self.spec, self.fleet, self.state) or self.spec
 
     def wait(self) -> None:
         """Wait for hosts that other runs hold."""

@@ -25,19 +25,18 @@ def note_superseded(fleet: Fleet, state: RunState, names: Iterable[str]) -> None
 def still_own(fleet: Fleet, state: RunState, attempt: Attempt) -> list[Survey]:
     """Survey the hosts that this attempt switched again. Returns those where its target is live and nobody else works.
 
-    The other ones are noted as superseded. A host that was not switched, or does not answer, is in neither.
+    So are those that the earlier run has switched with which this one goes on. The other ones are noted as superseded.
+    A host that was not switched, or does not answer, is in neither.
     """
-    switched = {
-        name: result
-        for name, result in attempt.switched.items()
-        if result.target_is_live or result.outcome == "unknown"
-    }
-    surveys = fleet.survey_again([n for n in fleet.names if n in switched and n not in state.superseded])
+    switched = {name for name, result in attempt.switched.items() if result.target_is_live}
+    unknown = {name for name, result in attempt.switched.items() if result.outcome == "unknown"}
+    mine = switched | unknown | set(state.earlier)
+    surveys = fleet.survey_again([name for name in fleet.names if name in mine and name not in state.superseded])
     found = {n: without_own_lease(s, state.info.id) for n, s in surveys.items() if isinstance(s, Survey)}
     own = [s for s in found.values() if s.live.name == attempt.plan.target_on(s.host) and s.lease is None]
     there = {survey.host for survey in own}
     # Where the end of a transaction is unknown, current may be as it was.
-    gone = {n: s for n, s in found.items() if n not in there and switched[n].outcome != "unknown"}
+    gone = {n: s for n, s in found.items() if n not in there and n not in unknown}
     state.superseded |= _superseders(fleet, state, gone)
     return own
 

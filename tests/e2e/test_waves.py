@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.test_many_hosts import addresses, cut
+from tests.e2e.test_many_hosts import NUMBER, addresses, cut
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.host import LabHost
@@ -88,6 +88,25 @@ def test_a_canary_that_fails_keeps_every_other_host_as_it_is(fleet: Fleet, rollb
     assert outcomes(ended.document) == ["verification_failed", "not_begun", "not_begun"]
     assert [pid(service) for service in services[1:]] == untouched
     assert "resume" in ended.document["strategy"]["then"]
+
+
+def test_without_a_canary_the_wave_that_exceeds_the_budget_is_the_last(fleet: Fleet, rollback_ops: RollbackOps) -> None:
+    services = fleet(NUMBER)
+    settings(rollback_ops, services, canary=0, max_parallel=4, max_failures=1)
+    for sick in (services[1], services[6]):
+        sick.host.write(f"{sick.releases_directory}/{SECOND}/behaviour", "unhealthy\n")
+    untouched = [pid(service) for service in services[8:]]
+
+    ended = rollback_ops("rollback", "prod", *WHY, "--json")
+
+    assert ended.code == 5, ended.err
+    waves = [(len(wave["hosts"]), wave["outcome"]) for wave in ended.document["waves"]]
+    assert waves == [(4, "partial"), (4, "partial"), (4, "not_begun")]
+    first, second = (["succeeded"] * 4 for _ in range(2))
+    first[1] = second[2] = "verification_failed"
+    assert outcomes(ended.document) == [*first, *second, *["not_begun"] * 4]
+    assert (live(services[:8]), live(services[8:])) == ([SECOND] * 8, [THIRD] * 4)
+    assert [pid(service) for service in services[8:]] == untouched
 
 
 def test_a_done_host_that_goes_down_in_a_pause_takes_all_of_them_back(fleet: Fleet, rollback_ops: RollbackOps) -> None:

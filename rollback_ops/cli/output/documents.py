@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.list import Releases
     from rollback_ops.commands.mark import Marked
     from rollback_ops.commands.preview import Preview
+    from rollback_ops.commands.preview_group import GroupPreview
     from rollback_ops.commands.seal import Sealed
     from rollback_ops.commands.trace import Trace
     from rollback_ops.commands.verify import Verified
@@ -95,6 +96,18 @@ def preview(found: Preview) -> Document:
         "warnings": list(plan.warnings) if plan else [],
         "missing": dict(found.missing),
         "unreachable": unreachable(found.lost),
+    }
+
+
+def group_preview(found: GroupPreview) -> Document:
+    return {
+        "group": found.group,
+        "environment": found.environment,
+        "steps": [list(step) for step in found.steps],
+        "verified_set": found.verified_set or None,
+        "refused": found.refusal or None,
+        "warnings": list(found.warnings),
+        "services": {name: preview(each) for name, each in found.services.items()},
     }
 
 

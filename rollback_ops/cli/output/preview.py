@@ -17,6 +17,7 @@ from rollback_ops.core.text import age
 
 if TYPE_CHECKING:
     from rollback_ops.commands.preview import Preview
+    from rollback_ops.commands.preview_group import GroupPreview
     from rollback_ops.core.changes import Changes, Commit, Commits
     from rollback_ops.core.comparison import Keys
     from rollback_ops.core.dependencies import DependencyFile
@@ -36,6 +37,26 @@ _PARTS = {
 
 def lines(found: Preview) -> Iterator[Line]:
     """Show what a rollback would leave, where it would return to, and what goes with it."""
+    yield from _what(found)
+    if found.hash:
+        yield approval(found.hash)
+
+
+def of_group(found: GroupPreview) -> Iterator[Line]:
+    """Show the services of a group in the order in which they would be changed, and what each leaves and returns to."""
+    yield Line(f"{found.group}: {', then '.join(' and '.join(step) for step in found.steps)}", "strong")
+    if found.verified_set:
+        yield Line(f"  these releases were verified together (run {found.verified_set})")
+    yield from (Line(f"  ! {warning}", "warning") for warning in found.warnings)
+    if found.refusal:
+        yield Line(f"  ✗ no service would be changed: {found.refusal}", "bad")
+    for name in (name for step in found.steps for name in step):
+        yield Line("")
+        yield Line(name, "strong")
+        yield from _what(found.services[name])
+
+
+def _what(found: Preview) -> Iterator[Line]:
     plan = found.decision
     if not isinstance(plan, Plan) or found.returns_to is None:
         yield from text.decision(plan)
@@ -60,7 +81,6 @@ def lines(found: Preview) -> Iterator[Line]:
     yield from _holds(found)
     yield from (Line(f"  ! {warning}", "warning") for warning in plan.warnings)
     yield from (Line(f"  {_PARTS.get(name, name)}: not known: {why}", "faint") for name, why in found.missing.items())
-    yield approval(found.hash)
 
 
 def brief(record: Record, changes: Changes | None) -> Iterator[Line]:

@@ -3,6 +3,7 @@
 from rollback_ops.cli.show.deploy import armed, confirmed, gate, holds, rehearsal, sealed
 from rollback_ops.cli.show.look import (
     advice,
+    group_preview,
     history,
     logged,
     outlook,
@@ -34,6 +35,7 @@ __all__ = [
     "drills",
     "finished",
     "gate",
+    "group_preview",
     "history",
     "holds",
     "installation",

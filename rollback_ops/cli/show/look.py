@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.list import Releases
     from rollback_ops.commands.outlook import LookedAhead
     from rollback_ops.commands.preview import Preview
+    from rollback_ops.commands.preview_group import GroupPreview
 from rollback_ops.cli.show.shared import print_result, show_lost, show_result
 
 
@@ -70,6 +71,11 @@ def _listed(found: Releases, now: float) -> Iterator[Line]:
 
 def preview(session: Session, found: Preview, *, as_json: bool) -> NoReturn:
     show_result(session, found, "Preview", documents.preview(found), preview_text.lines(found), as_json)
+
+
+def group_preview(session: Session, found: GroupPreview, *, as_json: bool) -> NoReturn:
+    lines = preview_text.of_group(found)
+    show_result(session, found, "Preview", documents.group_preview(found), lines, as_json)
 
 
 def advice(session: Session, found: Advised, *, as_json: bool) -> NoReturn:

@@ -55,9 +55,13 @@ def list_(session: Session, typed: Typed) -> None:
 
 
 @app.command()
-@takes("env", "service", "backup", *WHERE, "json", "config")
+@takes("env", "service", "group", "backup", *WHERE, "json", "config")
 def preview(session: Session, typed: Typed) -> None:
     """Show which commits and migrations a rollback would take away. Changes nothing."""
+    if is_of_group(session, typed):
+        from rollback_ops.cli import groups
+
+        groups.previewed(session, typed, options_of(typed, dry_run=True))
     context = opened(session, typed, dry_run=True)
     from rollback_ops.cli import show
     from rollback_ops.commands.preview import preview as run

@@ -17,12 +17,12 @@ _OF_A_SCHEDULE = ("of_env", "only_env", "service", "local", "local_store", "json
 
 
 def _change(session: Session, typed: Typed, *, resume: bool = False, pins: bool = False) -> None:
-    if not resume and is_of_group(session, typed):
+    if is_of_group(session, typed):
         from rollback_ops.cli import groups
 
         if typed.pinned or typed.shard or session.environ.get("ROLLBACK_SHARD"):
             raise UsageError("--plan and --shard are for one service, and --group names several", "Use --service.")
-        groups.run(session, typed, options_of(typed), "rollback")
+        groups.run(session, typed, options_of(typed, resume=resume), "rollback")
     context = opened(session, typed, resume=resume, change=True, pins=pins)
     from rollback_ops.cli import show
     from rollback_ops.cli.output import text
@@ -45,7 +45,8 @@ def rollback(session: Session, typed: Typed) -> None:
 
 
 @app.command()
-@takes("env", "service", "reason", "ignore_schema", "wait", "ignore_deploy_lock", *WHERE, "json", "record", "config")
+@takes("env", "service", "group", "reason", "ignore_schema", "wait", "ignore_deploy_lock", *WHERE, "json", "record",
+       "config")  # fmt: skip
 def resume(session: Session, typed: Typed) -> None:
     """Finish a rollback that was interrupted, or its other waves."""
     _change(session, typed, resume=True)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.act.act import Workflows
 from tests.support.act.callers import REASON, filed
+from tests.support.act.workflow import for_act
 from tests.support.github_api.server import GitHubApi
 from tests.support.lab.ground import wait_until
 from tests.support.project import PROJECT
@@ -24,8 +25,8 @@ WORKFLOW = (PROJECT / "docs/workflows/shards.yml").read_text()
 
 
 @pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[SmallHosts]:
-    with small_hosts(tmp_path, 12) as hosts:
+def fleet(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[SmallHosts]:
+    with small_hosts(tmp_path, request.param) as hosts:
         yield hosts
 
 
@@ -33,12 +34,14 @@ def fleet(tmp_path: Path) -> Iterator[SmallHosts]:
 def repository(workflows: Workflows, action: Path, fleet: SmallHosts, team: Receiver) -> Workflows:
     workflows.actions["OWNER/rollback-ops"] = action
     workflows.secrets |= fleet.secrets | {"ROLLBACK_WEBHOOK_URL": team.url}
-    # act knows no `${{ fromJSON(…) }}` as a number.
-    parallel = "      max-parallel: ${{ fromJSON(needs.plan.outputs.max-parallel) }}\n"
-    assert WORKFLOW.count(parallel) == 2
-    workflows.workflow(WORKFLOW.replace(parallel, "      max-parallel: 1\n").replace("size: 100", "size: 3"))
-    workflows.write("rollback.toml", fleet.toml({"max_parallel": 3, "max_failures": 6}))
     return workflows
+
+
+def _one_by_one(workflow: str) -> str:
+    """act knows no ``${{ fromJSON(…) }}`` as a number."""
+    parallel = "      max-parallel: ${{ fromJSON(needs.plan.outputs.max-parallel) }}\n"
+    assert workflow.count(parallel) == 2
+    return workflow.replace(parallel, "      max-parallel: 1\n")
 
 
 def _command_of_shard(number: int) -> list[int]:
@@ -62,9 +65,12 @@ def _end_the_third_shard(fleet: SmallHosts) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("fleet", [12], indirect=True)
 def test_a_killed_job_and_a_host_that_is_down_are_in_the_one_record_and_nothing_else_is(
     repository: Workflows, fleet: SmallHosts, api: GitHubApi, team: Receiver
 ) -> None:
+    repository.workflow(_one_by_one(WORKFLOW).replace("size: 100", "size: 3"))
+    repository.write("rollback.toml", fleet.toml({"max_parallel": 3, "max_failures": 6}))
     fleet.hosts[6].hang()
     api.repository.knows(repository.sha)
     running = repository.start(reason=REASON)
@@ -90,3 +96,29 @@ def test_a_killed_job_and_a_host_that_is_down_are_in_the_one_record_and_nothing_
     assert len(team.documents) == 1
     # The host finishes what it began, whatever becomes of the job.
     wait_until(lambda: fleet.live == ["b2"] * 10 + ["b3", "b2"], 60, "the host at the end of its transaction")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fleet", [4], indirect=True)
+def test_regions_go_one_after_the_other_by_the_reusable_workflow_with_a_review_after_the_canary(
+    repository: Workflows, fleet: SmallHosts, api: GitHubApi
+) -> None:
+    called = (PROJECT / ".github/workflows/shards.yml").read_text().replace("uses: $/", "uses: OWNER/rollback-ops@REF")
+    repository.write(".github/workflows/shards.yml", for_act(_one_by_one(called))[0])
+    caller = (PROJECT / "docs/workflows/shards-called.yml").read_text()
+    repository.workflow(caller.replace("OWNER/rollback-ops/", "./").replace("shards.yml@REF", "shards.yml"))
+    regions = {name: {"hosts": hosts} for name, hosts in (("eu", fleet.addresses[:2]), ("us", fleet.addresses[2:]))}
+    repository.write("rollback.toml", fleet.toml({"canary": 1}, regions=regions))
+    fleet.hosts[3].spoil("b2")
+    api.repository.knows(repository.sha)
+
+    ran = repository(reason=REASON)
+
+    assert fleet.live == ["b2"] * 4, ran.journal.text
+    records = [json.loads(path.read_text()) for path in ran.artifacts.glob("rollback-*/*.json")]
+    found = {record["hosts"][0]["region"]: record for record in records}
+    assert {region: record["outcome"] for region, record in found.items()} == {"eu": "succeeded", "us": "partial"}
+    assert [shard["stage"] for shard in found["us"]["shards"]] == ["canary", "rest"]
+    assert found["eu"]["finished_at"] <= found["us"]["started_at"]
+    assert "reviewed" in ran.journal.text
+    assert ran.code == 1

@@ -87,6 +87,24 @@ def test_a_mixed_state_is_named_and_its_two_commands_leave_it(shop: Shop) -> Non
     assert "shop" in shop.rollback_ops("history", "list", "prod", "--local").out
 
 
+def test_a_group_is_previewed_in_its_order_and_one_that_stopped_is_resumed(shop: Shop) -> None:
+    seen = shop("preview", "--json")
+    assert (seen.code, seen.document["steps"]) == (0, [["web"], ["api"]]), seen.err
+    targets = {name: each["returns_to"]["name"] for name, each in seen.document["services"].items()}
+    assert targets == {"api": "b2", "web": "b2"}
+    shown = shop("preview").out
+    assert shown.index("\nweb\n") < shown.index("\napi\n")
+    assert shop("resume", "--json").document["outcome"] == "nothing_to_do"
+
+    shop.settings(services=["web", "api"])
+    assert (shop("rollback", *WHY).code, shop.live) == (5, ("b2", "b3"))
+    shop.api.repair()
+    seen = shop("preview", "--to", "b2", "--json")
+    assert (seen.code, seen.document["services"]["api"]["returns_to"]) == (0, None)
+    resumed = shop("resume", "--json")
+    assert (resumed.code, resumed.document["outcome"], shop.live) == (0, "succeeded", ("b2", "b2")), resumed.err
+
+
 def test_services_whose_versions_match_go_back_when_one_fails(shop: Shop) -> None:
     shop.settings(together=True, on_failure="restore")
     ended = shop("rollback", *WHY, "--json")

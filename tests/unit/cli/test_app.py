@@ -34,7 +34,7 @@ COMMANDS: dict[str, set[str]] = {
     | {"--backup", "--to", "--reason", "--bad", "--ignore-schema", "--wait", "--ignore-deploy-lock", "--trigger"}
     | {"--size", "--plan"},
     "merge": {"--plan", "--json", "--record", "--config"},
-    "resume": ON_HOSTS | {"--reason", "--ignore-schema", "--wait", "--ignore-deploy-lock", "--record"},
+    "resume": ON_HOSTS | {"--group", "--reason", "--ignore-schema", "--wait", "--ignore-deploy-lock", "--record"},
     "list": ON_HOSTS | {"--group"},
     "check": ON_HOSTS | {"--group", "--backup", "--to", "--ignore-deploy-lock", "--max-drill-age"},
     "verify": ON_HOSTS | {"--group", "--since"},
@@ -44,7 +44,7 @@ COMMANDS: dict[str, set[str]] = {
     "seal": ON_HOSTS,
     "mark": ON_HOSTS | {"--reason"},
     "hold": ON_HOSTS | {"--reason", "--for", "--lift"},
-    "preview": ON_HOSTS | {"--backup", "--to"},
+    "preview": ON_HOSTS | {"--group", "--backup", "--to"},
     "arm": ON_HOSTS | {"--for"},
     "confirm": ON_HOSTS,
     "gate": ON_HOSTS | {"--revision", "--release", "--allow-bad"},

@@ -23,7 +23,8 @@ from rollback_ops.core.services import start_steps
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.core.verified_set import VerifiedSet, Version
 from rollback_ops.engine.fleet import Fleet
-from rollback_ops.engine.group import GroupRollback, GroupSpec
+from rollback_ops.engine.group import GroupRollback
+from rollback_ops.engine.group_choice import GroupSpec
 from rollback_ops.engine.group_guard import GuardedService, guard_group
 from rollback_ops.engine.guard import Decision
 from rollback_ops.engine.spec import RollbackSpec
@@ -478,3 +479,71 @@ def test_holds_are_on_what_each_service_left() -> None:
     assert held == {name: ["b3"] for name in SERVICES}
     notes: dict[str, Note] = dict.fromkeys(SERVICES, "good")
     assert {name: stage[name].mark("b2") for name in SERVICES} == notes
+
+
+# --- a group that stopped ------------------------------------------------------------------------------------
+
+
+def stopped_at_api() -> Stage:
+    """web runs b2, api runs b2 and was not healthy, db was not begun; api is healthy now."""
+    stage = Stage()
+    stage["api"].sick = frozenset({"b2"})
+    stage.roll_back()
+    stage["api"].sick = frozenset()
+    assert (stage.live, stage.switched) == ("b3 b2 b2", ["web", "api"])
+    return stage
+
+
+def test_resume_verifies_what_is_done_and_changes_the_services_that_are_left() -> None:
+    stage = stopped_at_api()
+    record = stage.roll_back(resumes=True)
+    assert (record.outcome, stage.live, stage.switched) == ("succeeded", "b2 b2 b2", ["web", "api", "db"])
+    assert {host.host for host in record.hosts if host.checks} == {"db1", "api1", "web1"}
+    assert stage.roll_back(resumes=True).outcome == "nothing_to_do"
+    assert stage.switched == ["web", "api", "db"]
+
+
+def test_resume_stops_again_at_a_service_that_is_done_and_unhealthy() -> None:
+    stage = stopped_at_api()
+    stage["web"].sick = frozenset({"b2"})
+    record = stage.roll_back(resumes=True)
+    assert (record.outcome, stage.live) == ("partial", "b3 b2 b2")
+    assert outcomes(record) == {"db": "not_begun", "api": "nothing_to_do", "web": "verification_failed"}
+
+
+def test_after_resume_services_of_the_first_run_go_back_with_the_others() -> None:
+    stage = stopped_at_api()
+    stage["db"].sick = frozenset({"b2"})
+    record = stage.roll_back(resumes=True, together=True, restores=True)
+    assert (record.outcome, stage.live) == ("restored", "b3 b3 b3")
+    assert stage.switched == ["web", "api", "db", "db", "api", "web"]
+    assert stage.roll_back(resumes=True).outcome == "nothing_to_do"
+
+
+@pytest.mark.parametrize("moved", ["b1", "b4"])
+def test_resume_is_refused_where_another_release_is_live_since(moved: str) -> None:
+    stage = stopped_at_api()
+    stage["db"].live = live_at(moved)
+    record = stage.roll_back(resumes=True)
+    assert (record.outcome, stage.switched) == ("refused", ["web", "api"])
+
+
+def test_resume_is_refused_where_the_target_is_another_revision_now() -> None:
+    stage = stopped_at_api()
+    stage["db"].releases = tuple(replace(r, revision=f"other-{r.name}") for r in stage["db"].releases)
+    assert (stage.roll_back(resumes=True).outcome, stage.switched) == ("refused", ["web", "api"])
+
+
+def test_without_a_plan_of_the_group_nothing_is_resumed() -> None:
+    stage = Stage()
+    assert stage.roll_back(resumes=True).outcome == "nothing_to_do"
+    assert stage.switched == []
+
+
+def test_a_second_resume_still_knows_where_the_first_run_started() -> None:
+    stage = stopped_at_api()
+    stage["web"].sick = frozenset({"b2"})
+    stage.roll_back(resumes=True)
+    stage["web"].sick, stage["db"].sick = frozenset(), frozenset({"b2"})
+    assert stage.roll_back(resumes=True, together=True, restores=True).outcome == "restored"
+    assert stage.live == "b3 b3 b3"
