@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.test_many_hosts import NUMBER, addresses, cut
+from tests.e2e.test_many_hosts import addresses, cut
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.host import LabHost
@@ -91,7 +91,7 @@ def test_a_canary_that_fails_keeps_every_other_host_as_it_is(fleet: Fleet, rollb
 
 
 def test_without_a_canary_the_wave_that_exceeds_the_budget_is_the_last(fleet: Fleet, rollback_ops: RollbackOps) -> None:
-    services = fleet(NUMBER)
+    services = fleet(12)
     settings(rollback_ops, services, canary=0, max_parallel=4, max_failures=1)
     for sick in (services[1], services[6]):
         sick.host.write(f"{sick.releases_directory}/{SECOND}/behaviour", "unhealthy\n")

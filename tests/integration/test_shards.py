@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rollback_ops.core.fleet_plan import read_fleet_plan
+from rollback_ops.core.run import rfc3339
 from tests.support.command import Ended, RollbackOps
 from tests.support.small_hosts import SmallHosts, small_hosts
 
@@ -126,6 +130,15 @@ def test_what_does_not_fit_the_plan_is_refused_before_a_host_is_contacted(
     changed = command(*pinned)
     assert (changed.code, outcomes(changed)) == (1, ["refused"])
     assert "the settings" in changed.document["hosts"][0]["detail"]
+
+    command.settings(fleet.toml({"canary": 1, "max_parallel": 2}))
+    file = command.directory / "rollback-plan.json"
+    for hours, minutes in ((-1, -1), (0, 6)):
+        at = rfc3339(datetime.now(UTC) + timedelta(hours=hours, minutes=minutes))
+        file.write_text(replace(read_fleet_plan(file.read_text()), at=at).text())
+        old = command(*pinned)
+        assert (old.code, outcomes(old)) == (1, ["refused"])
+        assert "within the last hour" in old.document["hosts"][0]["detail"]
 
 
 def test_too_many_failures_or_a_bad_canary_stop_the_shards_that_have_not_begun(

@@ -145,3 +145,36 @@ def test_settings_that_are_wrong_are_named_by_their_place_and_nothing_is_contact
     assert (ended.code, ended.out) == (64, ""), ended.err
     assert words in ended.err
     assert not was_contacted(server)
+
+
+STRATEGY = "[environments.prod.strategy]\n"
+GROUP = "[groups.shop]\nservices = "
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (STRATEGY + "max_parallel = '25'", "strategy.max_parallel"),
+        (STRATEGY + "canary = '0%'", "strategy.canary"),
+        (STRATEGY + "max_failures = '101%'", "strategy.max_failures"),
+        (STRATEGY + "canary = -1", "strategy.canary"),
+        (STRATEGY + "canary = 1", "strategy.canary"),
+        (STRATEGY + "max_parallel = 0", "strategy.max_parallel"),
+        (STRATEGY + "deadline = '10s'\npause = '11s'", "pause"),
+        ("[environments.two.regions.asia]\nhosts = []", "regions.asia has no hosts"),
+        ("[environments.two.regions.asia]\nhosts = ['h']\n[environments.two.regions.eu]\nhosts = ['h']", "one region"),
+        ("[environments.two]\nhosts = ['g']\nregions.asia.hosts = ['h']", "hosts and regions"),
+        (GROUP + "['bot', 'bit']", "groups.shop"),
+        (GROUP + "['bot', 'bot']", "groups.shop"),
+        ("[services.api]\nroot = '/srv/api'\nunits = ['api']\n" + GROUP + "['bot', 'api']\n"
+         "after = {bot = ['api'], api = ['bot']}", "wait for each other"),
+    ],
+)  # fmt: skip
+def test_a_strategy_region_or_group_that_cannot_be_is_refused_and_nothing_is_contacted(
+    rollback_ops: RollbackOps, server: socket.socket, more: str, words: str
+) -> None:
+    with (rollback_ops.directory / "rollback.toml").open("a") as file:
+        file.write(f"\n{more}\n")
+    ended = rollback_ops("rollback", "prod", *WHY)
+    assert (ended.code, ended.out, words in ended.err) == (64, "", True), ended.err
+    assert not was_contacted(server)
