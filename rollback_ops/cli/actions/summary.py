@@ -123,11 +123,12 @@ def _difference(record: Record, repository: str) -> str:
 
 
 def _services(record: Record) -> Iterator[str]:
-    yield from (f"- {code(line, 500)}" for line in (*groups.order(record), *services_told(record)))
+    told = (*groups.order(record), *services_told(record), *groups.ending(record))
+    yield from (f"- {code(line, 500)}" for line in told)
 
 
 def _waves(record: Record) -> Iterator[str]:
-    told = (*waves.strategy(record), *waves.waves(record), *waves.ending(record), *groups.ending(record))
+    told = (*waves.strategy(record), *waves.waves(record), *waves.ending(record))
     yield from (f"- {code(line, 500)}" for line in told)
 
 
