@@ -23,7 +23,7 @@ def switch_to(service: Deployed, release: str) -> None:
     wait_until(lambda: released(service) == release, 60, f"{release} running")
 
 
-@pytest.mark.parametrize("owner", ["root", "deploy"])
+@pytest.mark.parametrize("owner", [pytest.param("root", marks=pytest.mark.long), "deploy"])
 def test_a_deployment_that_cuts_its_host_off_is_taken_back_by_the_host_and_the_next_run_says_so(
     fresh_host: LabHost, rollback_ops: RollbackOps, owner: str
 ) -> None:

@@ -38,7 +38,9 @@ def break_glass(service: Deployed, *options: str, user: str = "root") -> tuple[i
 REASON = "--reason 'SSH is down'"
 
 
-@pytest.mark.parametrize(("owner", "user"), [("root", "root"), ("deploy", "deploy"), ("deploy", "root")])
+@pytest.mark.parametrize(
+    ("owner", "user"), [("root", "root"), pytest.param("deploy", "deploy", marks=pytest.mark.long), ("deploy", "root")]
+)
 def test_a_person_on_the_server_rolls_back_and_the_command_knows_of_it(
     rollback_ops: RollbackOps, deploy: Deploy, owner: str, user: str
 ) -> None:

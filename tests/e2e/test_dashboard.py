@@ -84,6 +84,7 @@ def fill_by_keyboard(page: Page) -> None:
     page.keyboard.press("Space")
 
 
+@pytest.mark.long
 def test_without_scripts_an_emergency_leads_to_its_record_in_a_narrow_window(
     browser: Browser, rollback_ops: RollbackOps, service: Deployed
 ) -> None:

@@ -137,7 +137,8 @@ def test_a_configuration_that_is_missing_holds_back_everything_but_an_emergency(
 
 
 @pytest.mark.parametrize(
-    ("owner", "login"), [("root", "root"), ("deploy", "deploy"), ("root", "admin"), ("deploy", "root")]
+    ("owner", "login"),
+    [pytest.param("root", "root", marks=pytest.mark.long), ("deploy", "deploy"), ("root", "admin"), ("deploy", "root")],
 )
 def test_whoever_may_do_it_can_roll_back_and_the_service_runs_as_who_it_was(
     rollback_ops: RollbackOps, deploy: Deploy, owner: str, login: str

@@ -148,6 +148,7 @@ def test_a_host_that_keeps_no_journal_has_not_shown_that_there_are_no_errors(
     assert log_of(ended)["outcome"] == "unknown"
 
 
+@pytest.mark.long
 def test_a_file_is_read_from_where_it_ended_before_the_start(rollback_ops: RollbackOps, deploy: Deploy) -> None:
     """Under supervisor, which keeps no journal: both releases write to the same file."""
     releases = {"b1": "logs_critical", "b2": "healthy", "b3": "logs_critical"}

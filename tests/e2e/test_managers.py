@@ -40,7 +40,7 @@ def test_every_manager_rolls_back_all_units_of_a_service(
     assert [(unit["state"], unit["pid"] > 1) for unit in units] == [("running", True)] * 2
 
 
-@pytest.mark.parametrize("manager", ["systemd", "systemd-user", "supervisor"])
+@pytest.mark.parametrize("manager", ["systemd", "systemd-user", pytest.param("supervisor", marks=pytest.mark.long)])
 def test_with_every_manager_a_target_that_does_not_start_needs_a_person(
     rollback_ops: RollbackOps, deploy: Deploy, manager: str
 ) -> None:
@@ -110,7 +110,7 @@ def test_a_service_that_is_just_crashing_is_caught_between_two_starts(
     assert released(service) == "b1"
 
 
-@pytest.mark.parametrize("manager", ["systemd", "systemd-user", "supervisor"])
+@pytest.mark.parametrize("manager", ["systemd", "systemd-user", pytest.param("supervisor", marks=pytest.mark.long)])
 def test_a_service_that_was_stopped_is_started(rollback_ops: RollbackOps, deploy: Deploy, manager: str) -> None:
     service = deploy(manager=manager, owner="deploy")
     service.stop()

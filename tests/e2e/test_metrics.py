@@ -116,6 +116,7 @@ def _answers(url: str) -> bool:
     return True
 
 
+@pytest.mark.long
 def test_the_journal_of_a_canary_is_counted_on_the_host(rollback_ops: RollbackOps, twins: Twins) -> None:
     three = dict.fromkeys(("b1", "b2", "b3"), "healthy")
     canary, control = twins({"releases": three, "live": "b3"}, {"releases": three, "live": "b2"})

@@ -205,7 +205,7 @@ def test_when_nothing_runs_a_person_is_told_how_it_stands_and_what_to_try(
     ("on_failure", "code", "outcomes", "live"),
     [
         ("restore", 3, ["restored", "restored"], "b3"),
-        ("older", 0, ["succeeded", "succeeded"], "b1"),
+        pytest.param("older", 0, ["succeeded", "succeeded"], "b1", marks=pytest.mark.long),
         ("report", 5, ["succeeded", "verification_failed"], "b2"),
     ],
 )

@@ -154,6 +154,7 @@ def test_only_the_further_lines_that_a_host_needs_are_demanded(rollback_ops: Rol
     leave_nothing(service)
 
 
+@pytest.mark.long
 def test_the_lines_for_supervisor_are_enough_for_a_rollback_and_for_nothing_else(
     rollback_ops: RollbackOps, strict: LabHost
 ) -> None:

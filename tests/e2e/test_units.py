@@ -67,7 +67,7 @@ STARTERS = {
 }
 
 
-@pytest.mark.parametrize("kind", STARTERS)
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=() if k == "socket" else pytest.mark.long) for k in STARTERS])
 def test_the_target_answers_where_something_starts_the_old_release_again_before_the_switch(
     rollback_ops: RollbackOps, deploy: Deploy, units: Units, kind: str
 ) -> None:
@@ -219,7 +219,9 @@ def test_a_unit_that_does_not_start_again_is_said(rollback_ops: RollbackOps, dep
     assert f"{proxy} was stopped" in warnings_of(ended.document), ended.err
 
 
-@pytest.mark.parametrize("place", ["unit", "drop-in", "directory"])
+@pytest.mark.parametrize(
+    "place", ["unit", *(pytest.param(p, marks=pytest.mark.long) for p in ("drop-in", "directory"))]
+)
 def test_a_unit_file_in_the_release_is_read_again(
     rollback_ops: RollbackOps, deploy: Deploy, units: Units, place: str
 ) -> None:
