@@ -18,7 +18,9 @@ UV = Path(sys.executable).with_name("uv")
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("wheel")
-    subprocess.run([UV, "build", "--quiet", "--wheel", "--out-dir", directory], cwd=PROJECT, check=True)
+    # As in a workflow, which is where releases are built.
+    environ = {**os.environ, "GITHUB_ACTIONS": "true"}
+    subprocess.run([UV, "build", "--quiet", "--wheel", "--out-dir", directory], cwd=PROJECT, env=environ, check=True)
     (built,) = directory.glob("*.whl")
     return built
 

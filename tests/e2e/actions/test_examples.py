@@ -142,7 +142,8 @@ def test_a_comment_of_somebody_who_may_rolls_back_and_is_answered(reader: Workfl
     service = bot()
     copy(reader, "comment")
     reason = "it loses orders $(touch canary) `id` ::set-output name=to::x"
-    reader.event = commented("alice", f"/rollback prod {reason}\r\nand more\nenvironment=test")
+    # On a pull request: its own code is never checked out.
+    reader.event = commented("alice", f"/rollback prod {reason}\r\nand more\nenvironment=test", pull_request={})
     ran = reader("issue_comment")
     assert (ran.code, service.live(), states(api)) == (0, SECOND, ["in_progress", "success"]), ran.journal.text
     assert filed(api)["payload"]["reason"] == reason
@@ -167,5 +168,6 @@ def test_any_other_comment_is_refused_before_the_hosts_are_asked(
     assert (api.repository.reactions, api.repository.comments) == (["-1"], [])
 
 
-def commented(person: str, text: str) -> dict[str, Any]:
-    return {"action": "created", "issue": {"number": 7}, "comment": {"id": 9, "body": text, "user": {"login": person}}}
+def commented(person: str, text: str, **issue: Any) -> dict[str, Any]:
+    comment = {"id": 9, "body": text, "user": {"login": person}}
+    return {"action": "created", "issue": {"number": 7, **issue}, "comment": comment}
