@@ -1,0 +1,97 @@
+"""The forms that roll back: a service that was interrupted, and a group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from rollback_ops.commands import group as groups
+from rollback_ops.commands.context import Context
+from rollback_ops.commands.follow import follow
+from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
+from rollback_ops.commands.rollback import rollback
+from rollback_ops.config.request import Options
+from rollback_ops.core.errors import Refused
+from rollback_ops.core.record import Record
+from rollback_ops.core.redaction import Redactor
+from rollback_ops.core.tasks import Cancellation
+from rollback_ops.web.server.actions.values import Asked, Offer, Opener, Typed, form_of
+from rollback_ops.web.server.forms import RollbackForm
+from rollback_ops.web.server.runs import Run, RunProgress, Work
+
+
+def offer_resume(opener: Opener, asked: Asked) -> Offer:
+    found = follow(opener.context(Options(asked.environment, asked.service, dry_run=True)), Cancellation())
+    return Offer(form_of(asked), found=found)
+
+
+def resume(opener: Opener, form: RollbackForm, typed: Typed) -> tuple[Redactor, Work]:
+    context = opener.context(Options(form.environment, form.service, reason=typed.reason, resume=True))
+    return context.redact, lambda run: _roll(context, run)
+
+
+def _roll(context: Context, run: Run) -> Record:
+    context.begin(change=True)
+    return rollback(context, RunProgress(run), run.cancellation).record
+
+
+def offer_group(opener: Opener, asked: Asked) -> Offer:
+    """Say what a rollback of a group would do now: the same checks, in the same order, without a change."""
+    options = Options(asked.environment, group=asked.group, dry_run=True, emergency=asked.emergency)
+    group, run = opener.group(options), _unseen(asked)
+    group.begin()
+    record = groups.check(group, RunProgress(run), Cancellation()).record
+    going = [one for one in record.services if one.to.release and one.to.release != one.from_.release]
+    if record.exit_code or not going:
+        told = next((one.detail for one in record.hosts if one.detail), "") or "; ".join(record.warnings)
+        return Offer(None, told or "every service runs its target already", group=record)
+    form = replace(
+        form_of(asked),
+        leaves=_each_one({one.service: _several(h.from_.release or "" for h in one.hosts) for one in record.services}),
+        target=_each_one({one.service: one.to.release or one.from_.release or "" for one in record.services}),
+        emergency=asked.emergency,
+    )
+    return Offer(form, group=record)
+
+
+def group_work(opener: Opener, form: RollbackForm, typed: Typed) -> tuple[Redactor, Work]:
+    options = Options(
+        form.environment,
+        group=form.group,
+        backup=form.target,
+        reason=typed.reason,
+        emergency=form.emergency,
+        trigger="manual",
+    )
+    group = opener.group(options)
+    _ = group.first.reason
+
+    def work(run: Run) -> Record:
+        with group.closing():
+            group.begin(change=True)
+            now = _each_one({name: _lives(context, run.cancellation) for name, context in group.contexts.items()})
+            if now != form.leaves:
+                hint = "Nothing was done. Look again."
+                raise Refused(f"what is live is not what the page showed: {now}, and not {form.leaves}", hint)
+            return groups.rollback(group, RunProgress(run), run.cancellation).record
+
+    return group.redact, work
+
+
+def _lives(context: Context, cancellation: Cancellation) -> str:
+    """Return what is live by the survey that the rollback uses, too."""
+    found = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation)).found
+    return _several(survey.live.name for survey in found.values())
+
+
+def _several(releases: Iterable[str]) -> str:
+    return "+".join(sorted(set(releases)))
+
+
+def _each_one(releases: Mapping[str, str]) -> str:
+    return ",".join(f"{service}={release}" for service, release in releases.items())
+
+
+def _unseen(asked: Asked) -> Run:
+    """Return a run that nobody watches, for the progress of what changes nothing."""
+    return Run(0, form_of(asked), "", Redactor())

@@ -1,0 +1,103 @@
+"""What a form asks for, what its page shows, and what a person typed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import field
+from typing import Protocol
+
+from rollback_ops.commands.context import Context
+from rollback_ops.commands.follow import Following
+from rollback_ops.commands.group import GroupContext
+from rollback_ops.commands.schedule_stores import Stores
+from rollback_ops.config.request import Options
+from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.frozen import frozen
+from rollback_ops.core.model import Hold
+from rollback_ops.core.plan import Plan
+from rollback_ops.core.record import Record
+from rollback_ops.web.server.forms import Action, RollbackForm, new_key
+from rollback_ops.web.server.runs import Run
+
+
+class Opener(Protocol):
+    """Connects the parts of a command, with settings that are read anew."""
+
+    def context(self, options: Options) -> Context: ...
+    def group(self, options: Options) -> GroupContext: ...
+    def stores(self, options: Options) -> Stores: ...
+
+
+@frozen
+class Asked:
+    """What the address of a form names. Empty: nothing."""
+
+    action: Action
+    environment: str
+    service: str = ""
+    group: str = ""
+    number: str = ""
+    emergency: bool = False
+
+
+@frozen
+class Offer:
+    """What a page shows before somebody decides. ``form`` is None where nothing can be done; ``why`` says why not.
+
+    ``found``: what is interrupted. ``holds`` that stand, and the ``usual`` time of one. ``marks``: the releases, each
+    with its mark; ``lives`` are live. ``plan`` and ``leaves``: what a scheduled rollback would do. ``entry``: one that
+    is scheduled. ``group``: what a rollback of the group would do. ``lost``: the hosts that did not answer.
+    """
+
+    form: RollbackForm | None
+    why: str = ""
+    lost: Mapping[str, RollbackOpsError] = field(default_factory=dict)
+    found: Following | None = None
+    holds: Sequence[Hold] = ()
+    usual: str = ""
+    marks: Mapping[str, str] = field(default_factory=dict)
+    lives: Collection[str] = ()
+    plan: Plan | None = None
+    leaves: Sequence[str] = ()
+    entry: str = ""
+    group: Record | None = None
+
+
+@frozen
+class Typed:
+    """What a person wrote into a form. Empty: nothing."""
+
+    reason: str = ""
+    span: str = ""
+    at: str = ""
+    not_after: str = ""
+    release: str = ""
+    opinion: str = ""
+
+
+def form_of(asked: Asked) -> RollbackForm:
+    return RollbackForm(
+        asked.environment,
+        asked.service,
+        emergency=False,
+        leaves="",
+        target="",
+        approved="",
+        key=new_key(),
+        action=asked.action,
+        group=asked.group,
+        number=asked.number,
+    )
+
+
+def tell_lost(run: Run, lost: Mapping[str, RollbackOpsError]) -> None:
+    for host, error in lost.items():
+        run.tell("host", host, error.without(host), "bad")
+
+
+def tell_result(run: Run, told: str, lost: Mapping[str, RollbackOpsError]) -> None:
+    """Say what a change came to. Where a host is missing, it is not done."""
+    if lost:
+        run.error = f"{told}, but not on {', '.join(lost)}: repeat it when they answer"
+    else:
+        run.said = told
