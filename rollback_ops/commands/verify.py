@@ -12,10 +12,11 @@ from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import Claim, Verification
 from rollback_ops.core.model import HostCommand, Note, ServiceState, Survey
+from rollback_ops.core.notes import evidence, note_of
 from rollback_ops.core.outcome import EXIT_CODES, outcome_of, overall
 from rollback_ops.core.ports import Host
 from rollback_ops.core.record import HostOutcome, Outcome
-from rollback_ops.core.run import evidence, new_run, note_of
+from rollback_ops.core.run import new_run
 from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.engine import verify as engine
 from rollback_ops.engine.deployed import deployed_on

@@ -8,9 +8,10 @@ from dataclasses import replace
 from rollback_ops.core.errors import BadAnswer, Exit
 from rollback_ops.core.health import Health, Verification
 from rollback_ops.core.model import SwitchOutcome
+from rollback_ops.core.notes import evidence
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.record import HostOutcome, HostRecord, Outcome, Superseder
-from rollback_ops.core.run import Attempt, RunInfo, RunState, evidence
+from rollback_ops.core.run import Attempt, RunInfo, RunState
 
 EXIT_CODES: dict[Outcome, Exit] = {
     "succeeded": Exit.OK,

@@ -11,14 +11,10 @@ from typing import Any
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.fleet_plan import PinnedShard
 from rollback_ops.core.frozen import frozen
-from rollback_ops.core.health import Health, Verification
-from rollback_ops.core.hold import HoldPolicy
+from rollback_ops.core.health import Verification
 from rollback_ops.core.model import (
-    PERSONAL_TRIGGERS,
-    HeldRelease,
     Hold,
     Mode,
-    Note,
     ServiceId,
     Survey,
     SwitchResult,
@@ -29,9 +25,6 @@ from rollback_ops.core.record import DrillRecord, EvidenceRecord, GroupRecord, P
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.rollout import Rollout, Wave
 from rollback_ops.core.stored_plan import StoredPlan
-
-# The checks that speak against a release in a host's line, or in a note. All are in the record.
-_MOST_EVIDENCE = 3
 
 
 @frozen
@@ -240,95 +233,11 @@ class RunState:
         last = {name: each for name in self.host_names if (each := self.last(name))}
         return [name for name, each in last.items() if each.switched[name].outcome == "unknown"]
 
-    def notes(self, host: str) -> dict[str, tuple[Note, str]]:
-        """Return what is noted of the releases of a host, each with the reason.
-
-        One that passed its verification is good, and one that failed it, or did not start, is bad. One that the host
-        left is bad with evidence only: without, it was left.
-        """
-        notes: dict[str, tuple[Note, str]] = {}
-        if host in self.superseded or self.info.trigger == "drill":
-            return notes
-        for attempt in self.forward:
-            result, target = attempt.switched.get(host), attempt.plan.target_on(host)
-            if result and result.target_is_live and (note := self._note_of_left(host, attempt)):
-                notes[self._left(host)] = note, self.redact(self._why_left(host))
-            if result and result.outcome == "not_started":
-                notes[target] = "bad", self.redact(result.reason or "it did not start")
-            if (found := attempt.verified.get(host)) and (proven := note_of(found)):
-                notes[target] = proven, self.redact("; ".join(evidence(found)))
-        if any(attempt.goes_back for attempt in self.attempts):
-            notes.pop(self._left(host), None)
-        return notes
-
-    def hold_after(self, policy: HoldPolicy) -> Hold | None:
-        """Return the hold of this run, on the releases that hosts left for an older one; None without any."""
-        left = {ref: None for host in self.touched if (ref := self._went_back_from(host))}
-        if policy.after_rollback == "none" or not left or self.info.trigger == "drill":
-            return None
-        now = datetime.now(UTC).timestamp()
-        releases = () if policy.after_rollback == "all" else tuple(left)
-        info = self.info
-        return Hold(info.id, info.actor, self.redact(info.reason), now, now + policy.seconds, releases)
-
-    def _went_back_from(self, host: str) -> HeldRelease | None:
-        last, left = self.last(host), self.surveys[host].release(self._left(host)) if host in self.surveys else None
-        if last is None or left is None or host in self.superseded or last.goes_back:
-            return None
-        forward = any(each.host == host and each.forward for each in last.plan.hosts)
-        gone = last.switched[host].target_is_live and last.plan.target_on(host) != left.name
-        return HeldRelease(left.name, left.revision) if gone and not forward else None
-
-    def _note_of_left(self, host: str, attempt: Attempt) -> Note | None:
-        """Return what going to the attempt's target says of the release that the host left.
-
-        A failure that was seen is evidence, and a person may say that it is bad. A person who goes to a newer release
-        says nothing about the one that is left.
-        """
-        left, target = self._left(host), attempt.plan.target_on(host)
-        if left in ("", target):
-            return None
-        accused = not self.blameless and (self.info.guarded or self.info.trigger not in PERSONAL_TRIGGERS)
-        if self.info.bad or accused or self._was_down(host) or self.failed_before.get(host):
-            return "bad"
-        return None if any(each.host == host and each.forward for each in attempt.plan.hosts) else "left"
-
-    def _why_left(self, host: str) -> str:
-        shown = "; ".join(self.failed_before.get(host, ())[:_MOST_EVIDENCE])
-        return f"{self.info.reason} ({shown})" if shown else self.info.reason
-
-    def _was_down(self, host: str) -> bool:
-        """Return whether the survey found the service down: stopped, failed, or started again after a crash.
-
-        Where a rollback was interrupted, it was that which stopped the service.
-        """
-        units = () if self.surveys[host].interrupted else self.surveys[host].units
-        return any(u.state in ("stopped", "failed") or (u.state == "starting" and u.restarts) for u in units)
-
     @property
     def left_alone(self) -> list[str]:
         """The hosts that were verified and not changed, because they ran the target already."""
         verified = {name for attempt in self.attempts for name in attempt.verified}
         return [name for name in self.host_names if name in verified and self.last(name) is None]
-
-    def _left(self, host: str) -> str:
-        return self.surveys[host].origin if host in self.surveys else ""
-
-
-def note_of(verification: Verification) -> Note | None:
-    """Return the note of a verification on its release; None when the health is unknown."""
-    notes: dict[Health, Note] = {"healthy": "good", "unhealthy": "bad"}
-    return notes.get(verification.verdict)
-
-
-def evidence(verification: Verification) -> list[str]:
-    """Return a few findings against the release, failed checks first."""
-    if verification.healthy:
-        return []
-    order = ("failed", "unknown")
-    against = [check for check in verification.checks if check.finding.verdict in order]
-    against.sort(key=lambda check: order.index(check.finding.verdict))
-    return [f"{check.name}: {check.finding.detail or check.finding.verdict}" for check in against[:_MOST_EVIDENCE]]
 
 
 def new_run() -> str:

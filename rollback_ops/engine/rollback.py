@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from rollback_ops.core.errors import Cancelled, RollbackOpsError
+from rollback_ops.core.notes import hold_after, notes_of
 from rollback_ops.core.patience import Patience
 from rollback_ops.core.plan import NothingToDo, Plan
 from rollback_ops.core.ports import Announcer
@@ -155,13 +156,13 @@ def write_record(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Record:
     """Write the record into the journal of every changed host. A journal that cannot be written is a warning."""
     # Writing takes time too, and every copy of the record is to be the same.
     state.finished_at = datetime.now(UTC)
-    state.hold = state.hold_after(spec.hold)
+    state.hold = hold_after(state, spec.hold)
     state.warnings += overtime(record_of(state), {"find": spec.limits.find, "switch": spec.limits.switch})
     record = record_of(state)
-    errors = fleet.record(record.id, {name: state.notes(name) for name in state.touched}, record.line(), state.hold)
+    errors = fleet.record(record.id, {name: notes_of(state, name) for name in state.touched}, record.line(), state.hold)
     if not spec.selection.if_current:
         # Hosts that are done already belong to the rollback, too: the next one reads there how far it came.
-        notes = {name: state.notes(name) for name in state.left_alone}
+        notes = {name: notes_of(state, name) for name in state.left_alone}
         errors |= fleet.record(record.id, notes, record.line() if state.touched else "", state.hold)
     if state.rollout and state.attempts:
         # Hosts that have stored the plan also store how it ended. One that may still be at work does this itself.

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rollback_ops.core.model import Note, Release, Survey, SwitchOutcome, SwitchResult, Unit
+from rollback_ops.core.notes import notes_of
 from rollback_ops.core.plan import HostPlan, Plan
 from rollback_ops.core.run import Attempt, RunInfo, RunState, new_run
 from tests.support.fakes import live_at, releases, verification
@@ -28,7 +29,7 @@ def attempt(target: str, ended: SwitchOutcome, healthy: bool | None = None, *, g
 
 
 def noted(run: RunState) -> dict[str, Note]:
-    return {release: note for release, (note, _) in run.notes("h1").items()}
+    return {release: note for release, (note, _) in notes_of(run, "h1").items()}
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_the_release_that_was_left_is_noted_and_the_verified_one_is_good(
     run = state()
     run.attempts.append(attempt("b2", ended, healthy))
     assert noted(run) == marks
-    assert run.notes("h2") == {}
+    assert notes_of(run, "h2") == {}
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_leaving_a_release_is_a_verdict_only_with_evidence(
     run = RunState(replace(HEADING, **heading), ["h1"], surveys={"h1": Survey("h1", found, live_at("b3"))})
     plan = Plan("b2", "", (HostPlan("h1", live_at("b3"), "switch", "b2", forward=forward),))
     run.attempts.append(Attempt(plan, switched={"h1": SwitchResult("switched", live="b2")}))
-    assert run.notes("h1") == ({"b3": (note, "logins fail")} if note else {})
+    assert notes_of(run, "h1") == ({"b3": (note, "logins fail")} if note else {})
 
 
 @pytest.mark.parametrize(
@@ -140,4 +141,4 @@ def test_a_failed_check_of_what_was_left_makes_it_bad_and_is_in_the_reason() -> 
     run = state()
     run.failed_before = {"h1": ("health: status is 503",), "h2": ("health: it hangs",)}
     run.attempts.append(attempt("b2", "switched", True))
-    assert run.notes("h1")["b3"] == ("bad", "logins fail (health: status is 503)")
+    assert notes_of(run, "h1")["b3"] == ("bad", "logins fail (health: status is 503)")

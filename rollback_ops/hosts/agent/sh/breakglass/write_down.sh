@@ -20,7 +20,7 @@ write_down() {
     record "$run" "$events" "$@" || warn "$this_host: its journal lacks the end of this run"
 }
 
-# Set note, as core/run.py does: bad where a person says so or the service did not run when it was left, else left; empty
+# Set note, as core/notes.py does: bad where a person says so or the service did not run when it was left, else left; empty
 # where the target is newer, which says nothing of the other one.
 note_of_left() {
     note=''
