@@ -1,4 +1,4 @@
-"""Do the releases that a rollback leaves fail their checks? Asked beside the plan: nobody waits for the answers."""
+"""Runs checks of the releases that a rollback leaves, while it is planned. Nobody waits for the answers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rollback_ops.core.tasks import Cancellation, Pending
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.spec import RollbackSpec
 
-# Seconds. What a service answers while it is being stopped says nothing of the release, and that a host began to stop
-# it is heard a moment later.
+# Seconds. A later answer does not count: the service may have been stopping already, as the news of a stop
+# comes a moment after it.
 _BEFORE_THE_STOP = 0.05
 
 # By host and name of the check: what was found, and when.
@@ -24,7 +24,7 @@ Asked = Pending[tuple[str, str], tuple[Finding, float]]
 
 
 def ask(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Asked | None:
-    """Begin to ask the live releases' checks that open a connection, each once. None: the answers would change nothing.
+    """Begin to run, once, the live releases' checks that open a connection. None: no answer would change anything.
 
     Checks that run on a host would keep the agent's session from the transaction. Where an automatic rollback, or
     a person, says that the release is bad, no other evidence is needed. In a group, another service may be at fault.
@@ -41,9 +41,9 @@ def ask(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Asked | None:
 
 
 def failed(asked: Asked | None, fleet: Fleet, state: RunState) -> dict[str, tuple[str, ...]]:
-    """Return what showed, before each host began to stop its service, that the release which it left is unhealthy.
+    """Return, by host, the checks that failed before the host began to stop its service.
 
-    Nothing, where another run had the lock meanwhile.
+    Empty where another run had the lock meanwhile.
     """
     found: dict[str, tuple[str, ...]] = defaultdict(tuple)
     for host, evidence in _evidence(None if state.locked_out else asked, fleet):

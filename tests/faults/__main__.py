@@ -1,4 +1,4 @@
-"""``make faults``: spoils rollbacks on real hosts, judges what came of each, and prints how many lost something."""
+"""``make faults``: injects faults into rollbacks on real hosts, and counts those that lost something."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def plan(count: int, seed: int) -> list[Trial]:
-    """The whole matrix in an order of its own for each seed, again and again with the other owner."""
+    """Return the whole matrix in an order that depends on the seed, again and again, each time with the other owner."""
     chance = random.Random(seed)
     cells = matrix()
     chance.shuffle(cells)
@@ -54,7 +54,7 @@ def plan(count: int, seed: int) -> list[Trial]:
 
 
 def play(trials: Sequence[Trial], jobs: int, judged: list[Judged]) -> None:
-    """Play them on so many hosts at once; tells each one as it ends, and adds it to ``judged``."""
+    """Run the trials on so many hosts at the same time. Prints each one as it ends, and adds it to ``judged``."""
     waiting: queue.SimpleQueue[Trial] = queue.SimpleQueue()
     ended: queue.SimpleQueue[Judged] = queue.SimpleQueue()
     for trial in trials:
@@ -81,7 +81,7 @@ def _work(stage: Stage, waiting: queue.SimpleQueue[Trial], ended: queue.SimpleQu
 
 
 def _judge(stage: Stage, trial: Trial) -> Judged:
-    """What cannot be judged counts as lost: a trial that is not understood proves nothing."""
+    """Judge a trial. One that cannot be judged counts as lost, because it proves nothing."""
     try:
         seen = stage.play(trial)
         found = losses(seen) if seen.reached else ["the boundary was not reached"]

@@ -37,7 +37,7 @@ exec "/usr/bin/$tool" "$@"
 ASKED = "is-it-asked"
 _STARTED, _CLOSED = "timeout:*systemctl restart*", "[mr][vm]:*/open*"
 
-# Each is named for what comes next; in the order in which a transaction meets them.
+# Each has the name of the next step, in the order of a transaction.
 BOUNDARIES: Mapping[str, tuple[str, ...]] = {
     "launch": ("s[ey][ts]*:*worker*",),  # the order is written; systemd-run, or setsid
     "worker": ("flock:-w 5 8",),
@@ -57,7 +57,7 @@ BOUNDARIES: Mapping[str, tuple[str, ...]] = {
     "record": (_CLOSED, "flock:-w 2 9"),  # the transaction is over, and was verified
     "release": (_CLOSED, "flock:-w 2 9", "rm:*/lease"),
 }
-# Where the worker is not there yet, or not any more; only the session that the runner opened.
+# Boundaries at which no worker exists: only the session that the runner opened.
 WITHOUT_WORKER = frozenset({"launch", "verify", "record", "release"})
 
 
@@ -82,10 +82,10 @@ class Gates:
         return (self._place / "reached").exists()
 
     def open(self) -> None:
-        """Whoever waits goes on, and nobody waits any more."""
+        """Let the waiting command go on, and stop no other one."""
         (self._place / "armed").unlink(missing_ok=True)
         (self._place / "open").touch()
 
     def set_clock_back(self) -> None:
-        """The host's clock says yesterday, until the next gate is armed."""
+        """Set the clock of the host to yesterday, until the next gate is armed."""
         (self._place / "yesterday").touch()

@@ -1,7 +1,7 @@
-"""The faults: what is done to a rollback that goes on, and how the world is put right before it is judged.
+"""The faults: what each does to a running rollback, and how it is undone before the rollback is judged.
 
-Each is a function that strikes, yields while the rollback goes on to its end without the gate, and then mends.
-Time goes by only where it has to: the host's clock is the only one that is set, and nothing of this machine is touched.
+Each is a function that injects its fault, yields until the rollback has ended, and then undoes the fault.
+Only the clock of the host is set, and nothing on this machine is changed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def cancelled_while_it_hangs(scene: Scene, running: Running) -> Iterator[None]:
 
 
 def _leave(running: Running) -> None:
-    """As the GitHub runner cancels a step."""
+    """Cancel the command as the GitHub runner cancels a step."""
     for number, seconds in _STEPS:
         running.process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
@@ -77,7 +77,7 @@ def worker_killed(scene: Scene, running: Running) -> Iterator[None]:
 
 
 def all_killed(scene: Scene, running: Running) -> Iterator[None]:
-    """Also what would finish the work of a worker that was killed."""
+    """Kill the worker, and also what would finish its work."""
     kill_for_good(scene.service)
     yield
 
@@ -89,7 +89,7 @@ def power_cycled(scene: Scene, running: Running) -> Iterator[None]:
 
 
 def disk_filled(scene: Scene, running: Running) -> Iterator[None]:
-    """Something on the host takes every block, also those that become free in the meantime."""
+    """Fill the disk, and take every block that becomes free."""
     fill = "while :; do cat /dev/zero >>/srv/filling; sleep 0.01; done 2>/dev/null"
     scene.host.run(f"setsid sh -c '{fill}' >/dev/null 2>&1 </dev/null & echo $! >/run/filling")
     wait_for(lambda: scene.host.run("df --output=avail /srv").stdout.split()[1] == "0", 10)
@@ -98,7 +98,7 @@ def disk_filled(scene: Scene, running: Running) -> Iterator[None]:
 
 
 def made_read_only(scene: Scene, running: Running) -> Iterator[None]:
-    """By another mount over it: a plain remount is refused as long as files are open for writing."""
+    """Mount a read-only file system over it: a plain remount is refused while files are open for writing."""
     scene.host.run("mount --bind /srv /srv && mount -o remount,bind,ro /srv")
     yield
     scene.host.run("umount --lazy /srv")
@@ -115,7 +115,7 @@ def target_removed(scene: Scene, running: Running) -> Iterator[None]:
 
 
 def target_emptied(scene: Scene, running: Running) -> Iterator[None]:
-    """Replaced by a directory of the same name with nothing in it."""
+    """Replace the target by an empty directory of the same name."""
     target = scene.release(TARGET)
     scene.host.run(f"mv -T {target} {scene.root}/away && mkdir {target}")
     yield
@@ -214,7 +214,7 @@ _OVER = frozenset(list(BOUNDARIES)[list(BOUNDARIES).index("start") + 1 :]) | {AT
 
 
 def strikes(fault: str, boundary: str) -> bool:
-    """Whether there is anything of the rollback to be hit."""
+    """Return whether the fault can reach the rollback at this boundary."""
     if fault == "socket-activated":
         return boundary in _DOWN
     if fault in IN_WINDOW:
@@ -225,5 +225,5 @@ def strikes(fault: str, boundary: str) -> bool:
 
 
 def matrix() -> list[tuple[str, str]]:
-    """Every fault at every boundary, and at random instants."""
+    """Return every fault at every boundary, and at random instants."""
     return [(fault, where) for fault in FAULTS for where in (*BOUNDARIES, AT_RANDOM) if strikes(fault, where)]

@@ -51,7 +51,7 @@ Event = dict[str, Any]
 
 
 def losses(seen: Seen) -> list[str]:
-    """Everything that was lost, in words; nothing when all is well."""
+    """Return every loss in words; none when all is well."""
     found = [*_commands(seen), *_current(seen), *_service(seen), *_lock(seen), *_journal(seen), *_next(seen)]
     found += _concurrent(seen) if len(seen.runs) > 1 else _report(seen)
     return found
@@ -92,7 +92,7 @@ def _service(seen: Seen) -> Iterator[str]:
 
 
 def _report(seen: Seen) -> Iterator[str]:
-    """Whether what the one command said is what is there."""
+    """Return how the report of one command differs from the host."""
     run, live = seen.runs[0], seen.live
     outcome = run.host.get("outcome")
     if run.code is None:
@@ -180,7 +180,7 @@ def _words(events: list[Event]) -> tuple[list[str], list[str], list[str]]:
 
 
 def _told(seen: Seen, run: str, events: list[Event]) -> Iterator[str]:
-    """What the journal says of one transaction, from its first line to its last."""
+    """Return how the journal of one transaction is wrong, from its first line to its last."""
     kinds, steps, ends = _words(events)
     alone = len(seen.runs) == 1
     again = seen.trial.fault in _DONE_AGAIN or ends in (["put_back"], ["superseded"])

@@ -1,4 +1,4 @@
-"""One rollback on one host, with whoever else is about, and what can be seen of it."""
+"""One rollback on one host, other commands at the same time, and what can be observed."""
 
 from __future__ import annotations
 
@@ -89,12 +89,12 @@ class Scene:
         self.gates.open()
 
     def works(self) -> bool:
-        """Whether anything on the host still works on a transaction."""
+        """Return whether anything on the host still works on a transaction."""
         pattern = f"{self.service.state}/runs/"
         return self.host.run(f"exec pgrep -f -- '{pattern}'", check=False).returncode == 0
 
     def is_open(self) -> bool:
-        """Whether a transaction was begun and not brought to its end."""
+        """Return whether a transaction was begun and has not ended."""
         return self.host.path(f"{self.service.state}/open").exists()
 
     def live(self) -> str:
@@ -119,7 +119,7 @@ class Scene:
 
 
 def wait_for(happened: Callable[[], bool], within: float, interval: float = 0.05) -> bool:
-    """Whether it happened in time."""
+    """Return whether it happened in time."""
     end = time.monotonic() + within
     while not happened():
         if time.monotonic() > end:

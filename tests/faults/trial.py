@@ -1,4 +1,4 @@
-"""One trial: a service of its own, a rollback, a fault, and all that can be seen of what came of it."""
+"""One trial: a service of its own, a rollback, a fault, and all that can be observed of the result."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class Trial:
 
     @property
     def resumes(self) -> bool:
-        """Whether what is left open is resumed, or left to the next rollback."""
+        """Return whether `resume` finishes an open transaction, or the next rollback does."""
         return self.seed % 2 == 0
 
     @classmethod
     def parse(cls, text: str) -> Trial:
-        """The trial that a report has named. Raises ``ValueError``."""
+        """Return the trial that a report has named. Raises ``ValueError``."""
         found = re.fullmatch(r"([a-z-]+)@([a-z]+):(root|deploy):([0-9]+)", text)
         if not found or (found[1], found[2]) not in matrix():
             raise ValueError(f"{text} names no trial, like {next(iter(FAULTS))}@stop:root:1")
@@ -78,7 +78,7 @@ class Seen:
 
 
 class Stage:
-    """One host and its gates; trials are played on it one after the other."""
+    """One host and its gates. It runs one trial after the other."""
 
     def __init__(self, lab: Lab, name: str, directory: Path) -> None:
         self.host = lab.boot(name, srv_mib=16)
@@ -116,7 +116,7 @@ class Stage:
             self.host.run(f"rm -rf {scene.root}", check=False)
 
     def set_up(self, trial: Trial, total: str = LIMITS["total"], options: Sequence[str] = ()) -> Scene:
-        """A service of its own for a trial, with a time for the whole of it. Whoever plays it alone removes it."""
+        """Set up a service for a trial, with a limit for the whole run. Who runs a trial alone removes it."""
         service = self.host.deploy(owner=trial.owner, layout="releases", releases=RELEASES, options=options)
         # So that the step that makes the links has something to do.
         self.host.run(f"rm {service.releases_directory}/b[34]/config.json")
@@ -138,7 +138,7 @@ class Stage:
 
 
 def _settings(service: Deployed, fault: str, total: str) -> str:
-    """Settings with a check that asks the host; what it asks is true. ``total`` is the time for all of it."""
+    """Return settings with a check that passes on the host. ``total`` is the limit of the run, in seconds."""
     policy = {"on_failure": "restore"} if fault in RESTORING else {}
     verify, limits = (LONGER, LONGER_LIMITS) if fault in IN_WINDOW else (VERIFY | policy, LIMITS | {"total": total})
     url = f"http://127.0.0.1:{service.port}/health"
@@ -150,7 +150,7 @@ def _settings(service: Deployed, fault: str, total: str) -> str:
 
 
 def _spoil(scene: Scene, trial: Trial) -> tuple[bool, tuple[Run, ...]]:
-    """A rollback that is struck; whether there was anything to strike, and how all commands ended."""
+    """Run a rollback and inject the fault. Returns whether the fault could be injected, and how all commands ended."""
     if trial.where != AT_RANDOM:
         scene.gates.arm(trial.where)
     running = scene.begin("first")
@@ -164,7 +164,7 @@ def _spoil(scene: Scene, trial: Trial) -> tuple[bool, tuple[Run, ...]]:
 
 
 def reach(scene: Scene, trial: Trial, running: Running) -> bool:
-    """Wait for the moment of the trial; whether it came."""
+    """Wait for the moment of the trial. Returns whether it came."""
     if trial.where == AT_RANDOM:
         time.sleep(random.Random(str(trial)).uniform(0.0, _SPAN))
         return True
@@ -173,7 +173,7 @@ def reach(scene: Scene, trial: Trial, running: Running) -> bool:
 
 
 def _next(scene: Scene, command: str) -> tuple[Run, float]:
-    """What is done next, and for how long it was kept out by a lease, as it was told (seconds)."""
+    """Run the next command. Returns it, and for how many seconds a lease kept it out, as it was told."""
     following = scene.begin("next", command=command).end()
     refusal = following.host.get("detail", "").split("\n")[0]
     left = re.search(r"locked by .*?(?:at most ([0-9]+) s more)?\)?$", refusal)

@@ -3,9 +3,9 @@
 Three real hosts are changed one after the other. The runner is killed, or cancelled as GitHub does it, at every
 boundary of the transaction of each host, and in both pauses. Then ``resume`` goes on from another process.
 
-What counts as a loss: a host without a running service, or with one that is not live; a host before the struck wave
-that is not done, or one after it that was touched; a ``resume`` that does not end with 0, or leaves a host behind; a
-host that was switched to the target more than once.
+What counts as a loss: a host without a running service, or whose running release is not the live one; a host before the
+wave of the fault that is not done, or one after it that was changed; a ``resume`` that does not end with 0, or leaves a
+host behind; a host that was switched to the target more than once.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _LIMITS = {"connect": "30s", "total": "4m"}
 
 @dataclass(frozen=True)
 class WaveTrial:
-    """``wave`` is the one in which it is struck, from 1; with ``where`` = pause, the one before the pause."""
+    """``wave`` is the one in which the runner is killed, from 1; with ``where`` = pause, the one before the pause."""
 
     fault: str
     wave: int
@@ -71,14 +71,14 @@ class WavesSeen:
 
 
 def matrix() -> list[WaveTrial]:
-    """Every boundary of every wave, and both pauses."""
+    """Return every boundary of every wave, and both pauses."""
     waves = range(1, HOSTS + 1)
     within = [WaveTrial(f, w, b) for f, w, b in itertools.product(STRIKES, waves, BOUNDARIES)]
     return within + [WaveTrial(fault, wave, PAUSE) for fault in STRIKES for wave in waves[:-1]]
 
 
 def losses(seen: WavesSeen) -> list[str]:
-    """Everything that was lost, in words; nothing when all is well."""
+    """Return every loss in words; none when all is well."""
     return [*_commands(seen), *_between(seen), *_after(seen)]
 
 
@@ -131,7 +131,7 @@ def _event(line: str) -> Mapping[str, object]:
 
 
 class WavesStage:
-    """Three hosts with gates; trials are played on them one after the other."""
+    """Three hosts with gates. They run one trial after the other."""
 
     def __init__(self, lab: Lab, directory: Path) -> None:
         self._hosts = [lab.boot(f"wave{number}", srv_mib=16) for number in range(1, HOSTS + 1)]
@@ -236,7 +236,7 @@ def main() -> int:
 
 
 def _judge(stage: WavesStage, trial: WaveTrial) -> Judged:
-    """What cannot be judged counts as lost: a trial that is not understood proves nothing."""
+    """Judge a trial. One that cannot be judged counts as lost, because it proves nothing."""
     try:
         seen = stage.play(trial)
         found = losses(seen) if seen.reached else ["the boundary was not reached"]
