@@ -17,7 +17,7 @@ from rollback_ops.config.request import Options, Request
 from rollback_ops.config.resolve import Job, resolve
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import UsageError
-from rollback_ops.core.model import PERSONAL_TRIGGERS, Survey
+from rollback_ops.core.model import PERSONAL_TRIGGERS, Manager, Survey
 from rollback_ops.core.ports import Host
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.tasks import Pending, begin
@@ -212,27 +212,10 @@ def connect(
     job = replace(job, service=managers.with_checks(job.service, job.service_name))
     service = hurried(job.service) if request.emergency else job.service
     manager = managers.build(service, job.service_name)
-    parse_units = partial(managers.parse, service, job.service_name)
-    hosts: Sequence[Host]
-    if request.local:
-        hosts = on_this_machine(job.about, service, manager, parse_units)
-    else:
-        login, gateways = credentials(secrets, environ), job.environment.gateways
-        hosts = on_servers(
-            job.hosts,
-            gateways,
-            login,
-            job.about,
-            service,
-            manager,
-            parse_units,
-            restricted=job.environment.restricted,
-            connections=job.connections,
-        )
     return Context(
         request=request,
         job=job,
-        hosts=list(hosts),
+        hosts=list(_hosts(job, service, manager, None if request.local else credentials(secrets, environ))),
         secrets=secrets,
         repository=repository_of(environ, secrets),
         first_aid=manager.first_aid,
@@ -241,6 +224,24 @@ def connect(
         started_at=started_at or datetime.now(UTC),
         pinned=pinned,
         settings=settings,
+    )
+
+
+def _hosts(job: Job, service: Service, manager: Manager, login: SshCredentials | None) -> Sequence[Host]:
+    """Return the hosts of a job; without a ``login``, this machine. Contacts none."""
+    parse_units = partial(managers.parse, service, job.service_name)
+    if login is None:
+        return on_this_machine(job.about, service, manager, parse_units)
+    return on_servers(
+        job.hosts,
+        job.environment.gateways,
+        login,
+        job.about,
+        service,
+        manager,
+        parse_units,
+        restricted=job.environment.restricted,
+        connections=job.connections,
     )
 
 

@@ -50,18 +50,7 @@ def add(context: Context, stores: Stores, cancellation: Cancellation, now: Now =
     reason = context.redact(context.reason.text)
     context.check_permission()
     with context.closing():
-        answers = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
-        for host, error in answers.lost.items():
-            raise Refused(f"{host}: {error.without(host)}", "All hosts must be reachable to plan a rollback.")
-        surveys = list(answers.found.values())
-        plan = choose(context, selection_of(context), answers, cancellation)
-        if not isinstance(plan, Plan):
-            raise Refused(f"a rollback could not be done now: {plan.why}", getattr(plan, "hint", ""))
-        if request.approved and not approves(request.approved, job.about, plan):
-            raise Refused(f"the plan is not the approved one ({request.approved[:12]}): it goes to {plan.target}")
-        live = _live(surveys)
-        if request.if_current and live != request.if_current:
-            raise Refused(f"{live} is live, and not {request.if_current}", "Nothing was scheduled. Look again.")
+        plan, live = _plan_now(context, cancellation)
         asked = ScheduledRollback(
             id=new_run(),
             service=job.service_name,
@@ -78,6 +67,22 @@ def add(context: Context, stores: Stores, cancellation: Cancellation, now: Now =
         )
         store.add(asked)
     return Entry(asked)
+
+
+def _plan_now(context: Context, cancellation: Cancellation) -> tuple[Plan, str]:
+    """Return what a rollback would do now, and what is live. Raises ``Refused`` where it would do nothing."""
+    request, answers = context.request, sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
+    for host, error in answers.lost.items():
+        raise Refused(f"{host}: {error.without(host)}", "All hosts must be reachable to plan a rollback.")
+    plan = choose(context, selection_of(context), answers, cancellation)
+    if not isinstance(plan, Plan):
+        raise Refused(f"a rollback could not be done now: {plan.why}", getattr(plan, "hint", ""))
+    if request.approved and not approves(request.approved, context.job.about, plan):
+        raise Refused(f"the plan is not the approved one ({request.approved[:12]}): it goes to {plan.target}")
+    live = _live(list(answers.found.values()))
+    if request.if_current and live != request.if_current:
+        raise Refused(f"{live} is live, and not {request.if_current}", "Nothing was scheduled. Look again.")
+    return plan, live
 
 
 def entries(stores: Stores) -> Schedule:
