@@ -13,9 +13,9 @@ from rollback_ops.core.schedule import RENEWED_EVERY, ScheduledRollback, Schedul
 
 @contextmanager
 def kept(store: ScheduleStore, asked: ScheduledRollback, run: str, every: float = RENEWED_EVERY) -> Iterator[None]:
-    """Renew the claim of a run every so many seconds, until the block ends. A store that does not answer is no reason.
+    """Renew the claim of a run every so many seconds, until the block ends.
 
-    Nothing else may use the store meanwhile.
+    A store that does not answer does not end it. Nothing else may use the store meanwhile.
     """
     over = threading.Event()
 

@@ -31,8 +31,9 @@ from rollback_ops.engine.spec import RollbackSpec
 from tests.support.fakes import Events, FakeHost, Listener, live_at, raising, releases
 
 HEALTH = "curl -f localhost"
-AFTER: dict[str, Check] = {"health": CommandCheck(kind="command", run=HEALTH)}
-VERIFY = Verify(healthy_deadline=0.2, min_healthy_time=0, failure_threshold=1)
+AFTER: dict[str, Check] = {"health": CommandCheck(kind="command", run=HEALTH, fail_fast=True)}
+VERIFY = Verify(healthy_deadline=20, min_healthy_time=0, failure_threshold=1)
+IN_VAIN = Verify(healthy_deadline=0.3, min_healthy_time=0)
 SERVICES = ("db", "api", "web")
 
 
@@ -61,6 +62,7 @@ class Stage:
             for service in services
         }
         self.listener = Listener(self.events)
+        self.policy = VERIFY
 
     def __getitem__(self, service: str) -> Checked:
         return self.hosts[service][0]
@@ -75,8 +77,8 @@ class Stage:
             info,
             Selection(emergency=emergency),
             lambda release: checks.build(AFTER, release),
-            VERIFY,
-            checks.thresholds(AFTER, VERIFY),
+            self.policy,
+            checks.thresholds(AFTER, self.policy),
             wait=0.0,
         )
 
@@ -466,6 +468,7 @@ def test_a_guard_takes_back_nothing_that_was_deployed_while_it_watched() -> None
 
 def test_a_guard_leaves_a_group_alone_whose_health_is_unknown() -> None:
     stage = Stage()
+    stage.policy = IN_VAIN
     stage["api"].before = {"ask": raising(HostUnreachable("api1: no route"))}
     record, decision = stage.guard()
     assert (record.exit_code, decision, stage.switched) == (1, "unknown", [])

@@ -25,8 +25,8 @@ from rollback_ops.engine.spec import RollbackSpec
 from tests.support.fakes import Events, FakeHost, Listener, live_at, raising, releases
 
 HEALTH = "curl -f localhost"
-AFTER: dict[str, Check] = {"health": CommandCheck(kind="command", run=HEALTH)}
-VERIFY = Verify(healthy_deadline=0.2, min_healthy_time=0, failure_threshold=1)
+AFTER: dict[str, Check] = {"health": CommandCheck(kind="command", run=HEALTH, fail_fast=True)}
+VERIFY = Verify(healthy_deadline=20, min_healthy_time=0, failure_threshold=1)
 
 
 class Checked(FakeHost):
