@@ -101,7 +101,7 @@ class SmallHosts:
             "root": ROOT,
             "manager": "custom",
             "commands": COMMANDS,
-            "limits": {"stop": "40s", "total": "300s"},
+            "limits": {"connect": "20s", "stop": "40s", "total": "300s"},
             "verify": {"min_healthy_time": "0s", "healthy_deadline": "60s", "failure_threshold": 1},
             "checks": {"health": {"kind": "command", "run": "test ! -e bad"}},
         }
