@@ -8,8 +8,8 @@ wrong() {
 }
 
 case $ROLLBACK_COMMAND in
-    rollback | shards | merge | list | check | verify | guard | preview | seal | resume | hold | gate | arm | confirm | advise | outlook | drill | 'history list' | 'history stats' | 'history log' | 'schedule add' | 'schedule list' | 'schedule run') ;;
-    *) wrong 'command should be rollback, shards, merge, list, check, verify, guard, preview, seal, resume, hold, gate, arm, confirm, advise, outlook, drill, history list, history stats, history log, schedule add, schedule list or schedule run' ;;
+    rollback | shards | merge | list | check | verify | guard | preview | seal | resume | hold | gate | arm | confirm | advise | outlook | drill | 'history list' | 'history stats' | 'history log' | 'schedule add' | 'schedule list' | 'schedule cancel' | 'schedule run') ;;
+    *) wrong 'command should be rollback, shards, merge, list, check, verify, guard, preview, seal, resume, hold, gate, arm, confirm, advise, outlook, drill, history list, history stats, history log, schedule add, schedule list, schedule cancel or schedule run' ;;
 esac
 [ -n "$ROLLBACK_ENVIRONMENT" ] || wrong 'environment is empty: name one of those in rollback.toml'
 case $ROLLBACK_RECORD_DEPLOYMENT in

@@ -8,7 +8,7 @@ case $ROLLBACK_COMMAND in
     'history stats') set -- history stats --env "$ROLLBACK_ENVIRONMENT" ;;
     'history log') set -- history log ;;
     'schedule add') set -- schedule add ;;
-    'schedule list' | 'schedule run') set -- schedule "${ROLLBACK_COMMAND#* }" --env "$ROLLBACK_ENVIRONMENT" ;;
+    'schedule list' | 'schedule cancel' | 'schedule run') set -- schedule "${ROLLBACK_COMMAND#* }" --env "$ROLLBACK_ENVIRONMENT" ;;
     *) set -- "$ROLLBACK_COMMAND" ;;
 esac
 exec "$ACTION_PYTHON" -I -S -X utf8 "$GITHUB_ACTION_PATH/action/launch.py" "$ACTION_LIBRARIES" "$@"

@@ -62,6 +62,7 @@ def options_of(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> 
         lift=typed.lift,
         at=typed.at,
         not_after=typed.not_after,
+        number=typed.number,
         max_drill_age=typed.max_drill_age,
         revision=typed.revision,
         allow_bad=typed.allow_bad,

@@ -115,7 +115,9 @@ class Typed:
     rehearse: str | None = _option(
         "--rehearse", metavar="TIME", help="Change nothing: replay the metrics of the last 7d, and count rollbacks."
     )
-    window: str | None = _option("--window", metavar="TIME", help="The window of each metric of a rehearsal: 10m.")
+    window: str | None = _option(
+        "--window", metavar="TIME", help="How long a rehearsal, or `advise` on the hosts, counts: 10m."
+    )
     lift: bool | None = _flag("--lift", help="Lift all holds.")
     at: str | None = _option("--at", metavar="TIME", help="When: 2026-12-24T03:00Z, with the time zone.")
     not_after: str | None = _option(
@@ -130,7 +132,7 @@ class Typed:
     run: str | None = _argument(
         "RUN", help="The run: its id, as records and `history list --json` have it.", required=True
     )
-    number: str | None = _argument("ID", help="The scheduled rollback; `schedule list` shows it.", required=True)
+    number: str | None = _argument("ID", help="The scheduled rollback; `schedule list` shows it. [ROLLBACK_ID]")
     local_store: bool = _flag("--local-store", help="Use the journal of the first host, not GitHub.", default=False)
     revision: str | None = _option("--revision", metavar="SHA", help="The commit that is to be deployed.")
     to_deploy: str | None = _option("--release", metavar="NAME", help="The release that is to be deployed.")

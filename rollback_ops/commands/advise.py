@@ -30,7 +30,7 @@ from rollback_ops.engine.deployed import Deployed, deployed_on
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.guard import diagnosed, watch
 from rollback_ops.engine.metering import world
-from rollback_ops.engine.metrics import look_at_metrics
+from rollback_ops.engine.metrics import BRIEFLY, look_at_metrics
 from rollback_ops.engine.preflight import choose
 from rollback_ops.engine.rollback import survey
 from rollback_ops.engine.spec import RollbackSpec
@@ -80,7 +80,7 @@ def advise(context: Context, progress: Progress, cancellation: Cancellation) -> 
         survey(fleet, state)
         state.watched = watch(spec, fleet, state)
         deployed = deployed_on(state.surveys.values(), spec.selection.order, spec.deployed_at)
-        evidence = look_at_metrics(spec.metrics, deployed, world(spec, fleet)) if state.surveys else ()
+        evidence = _metrics(spec, fleet, deployed, context.request.window or BRIEFLY) if state.surveys else ()
         lines = [context.redact(line) for lines in fleet.logs(state.surveys).values() for line in lines]
         decision = choose(spec, fleet, list(state.surveys.values()), {})
     # From here on nothing is decided: what a model says comes after it.
@@ -99,6 +99,11 @@ def advise(context: Context, progress: Progress, cancellation: Cancellation) -> 
         command=_command(context, advice, decision),
     )
     return _with_suggestion(context, found, cancellation)
+
+
+def _metrics(spec: RollbackSpec, fleet: Fleet, deployed: Deployed, seconds: float) -> tuple[EvidenceRecord, ...]:
+    fleet.extend(seconds)
+    return look_at_metrics(spec.metrics, deployed, world(spec, fleet), seconds)
 
 
 def _with_suggestion(context: Context, found: Advised, cancellation: Cancellation) -> Advised:

@@ -58,6 +58,18 @@ class Stores:
         name = self._environ.get("ROLLBACK_RECORD", "").strip()
         return Path(name) if name else None
 
+    @property
+    def number(self) -> str:
+        """The scheduled rollback that is meant. Raises ``UsageError`` where none was named."""
+        if not self._request.number:
+            raise UsageError("name the scheduled rollback", "`rollback-ops schedule list` shows the IDs.")
+        return self._request.number
+
+    @property
+    def _request(self) -> Request:
+        # It may name no environment: then all of them are meant.
+        return Request.build(self._environ, replace(self._options, environment=self._options.environment or "all"))
+
     def of(self, context: Context) -> ScheduleStore:
         """Return the store for one service and environment.
 
@@ -73,10 +85,7 @@ class Stores:
 
     def refuse_limits(self) -> None:
         """Raise ``UsageError`` for a limit that would end what is due without having done it, or do something else."""
-        # It may name no environment: then all of them are meant.
-        options = replace(self._options, environment=self._options.environment or "all")
-        request = Request.build(self._environ, options)
-        refuse(request, "dry_run", "rehearse", "shard", "backup", "approved", "if_current")
+        refuse(self._request, "dry_run", "rehearse", "shard", "backup", "approved", "if_current")
 
     def find(self) -> Iterator[Found]:
         """Yield all entries. Stores that cannot be read are in ``lost``."""

@@ -45,6 +45,7 @@ class Options:
     lift: bool | None = None
     at: str | None = None
     not_after: str | None = None
+    number: str | None = None
     max_drill_age: str | None = None
     revision: str | None = None
     allow_bad: bool | None = None
@@ -74,7 +75,7 @@ class Request:
     ``wait`` is how many seconds to wait for a host that another run holds; None: until a dead owner's lease is over.
     ``span`` is for how many seconds to hold or to arm. ``revision`` is what ``gate`` is asked about.
     ``at`` and ``not_after``: when a rollback is to begin, and when it is too late for it (``config.moments``).
-    ``max_drill_age``: seconds since the last good drill, at most.
+    ``number``: the scheduled rollback that is meant. ``max_drill_age``: seconds since the last good drill, at most.
     ``ignore_deploy_lock``: change hosts even where a deployment is under way.
     ``since``: when the live release was deployed, in seconds since the epoch. ``rehearse``: over how many seconds of
     the past; ``window``: seconds that replace those of each metric then.
@@ -104,6 +105,7 @@ class Request:
     lift: bool = False
     at: str = ""
     not_after: str = ""
+    number: str = ""
     max_drill_age: float | None = None
     revision: str = ""
     allow_bad: bool = False
@@ -169,6 +171,7 @@ class Request:
             lift=asked.flag("LIFT", given.lift),
             at=asked.name("AT", given.at),
             not_after=asked.name("NOT_AFTER", given.not_after),
+            number=asked.name("ID", given.number, typed_as="ID"),
             max_drill_age=seconds_of(
                 "--max-drill-age (ROLLBACK_MAX_DRILL_AGE)",
                 asked.name("MAX_DRILL_AGE", given.max_drill_age),

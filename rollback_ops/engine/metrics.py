@@ -13,6 +13,8 @@ from rollback_ops.engine.analysis.values import Count, Judgement, Rules
 from rollback_ops.engine.deployed import Deployed
 from rollback_ops.engine.meters import Counted, Meter, Stored, World
 
+# Seconds for which the counts of hosts are read where nobody waits for a decision.
+BRIEFLY = 5.0
 _NO_CONTROL = "no host runs another release to compare with; a canary wave leaves some"
 
 
@@ -48,22 +50,40 @@ def watch_metrics(metrics: Mapping[str, MetricCheck], deployed: Deployed, world:
     return tuple(_evidence(n, metrics[n], rules[n], meter, world.now() - began) for n, meter in meters.items())
 
 
-def look_at_metrics(metrics: Mapping[str, MetricCheck], deployed: Deployed, world: World) -> tuple[EvidenceRecord, ...]:
-    """Judge what Prometheus has kept since the release became live, without waiting. Hosts count only while watched."""
-    now = world.now()
-    found = []
-    for name, check in metrics.items():
-        rules = rules_of(check, len(metrics))
-        if check.source == "prometheus":
-            meter: Meter = Stored(check, rules, deployed, world, now)
-            if deployed.older or check.baseline == "before":
-                meter.look(now)
-            else:
-                meter.trouble = _NO_CONTROL
-        else:
-            meter = Counted(check, rules, deployed, world, now, "guard and verify count on the hosts while they watch")
-        found.append(_evidence(name, check, rules, meter, 0.0))
-    return tuple(found)
+def look_at_metrics(
+    metrics: Mapping[str, MetricCheck], deployed: Deployed, world: World, seconds: float = BRIEFLY
+) -> tuple[EvidenceRecord, ...]:
+    """Judge what Prometheus has kept since the release became live, and what the hosts count in so many seconds.
+
+    Nothing is waited for where nothing is counted: the hosts keep no counts of the past.
+    """
+    began = world.now()
+    rules = {name: rules_of(check, len(metrics)) for name, check in metrics.items()}
+    stored, counted = (
+        {n: c for n, c in metrics.items() if (c.source == "prometheus") == kept} for kept in (True, False)
+    )
+    meters: dict[str, Meter] = {n: Stored(check, rules[n], deployed, world, began) for n, check in stored.items()}
+    meters |= {n: Counted(check, rules[n], deployed, world, began) for n, check in counted.items()}
+    if not deployed.older:
+        _without_control(meters, metrics)
+    for name in stored:
+        if deployed.older or stored[name].baseline == "before":
+            meters[name].look(began)
+    if counted and deployed.older:
+        _count({n: meters[n] for n in counted}, min(c.tick for c in counted.values()), began + seconds, world)
+    return tuple(_evidence(n, metrics[n], rules[n], meters[n], world.now() - began) for n in metrics)
+
+
+def _count(meters: Mapping[str, Meter], tick: float, until: float, world: World) -> None:
+    """Read the counts of hosts every ``tick`` and at the end, until one metric is worse or all have decided."""
+    while True:
+        for meter in meters.values():
+            meter.look(world.now())
+        verdicts = {meter.judgement.verdict for meter in meters.values()}
+        left = until - world.now()
+        if left <= 0 or "worse" in verdicts or "undecided" not in verdicts:
+            return
+        world.pause(min(tick, left))
 
 
 def with_evidence(found: Verification, evidence: Sequence[EvidenceRecord]) -> Verification:

@@ -51,10 +51,17 @@ class Step:
     def ungroup(self) -> None:
         """End the folded part."""
 
-    def because(self, lines: Iterable[str], what: str = "Not done", where: str = "", decision: str = "") -> None:
+    def because(
+        self,
+        lines: Iterable[str],
+        what: str = "Not done",
+        where: str = "",
+        decision: str = "",
+        outputs: Mapping[str, str] | None = None,
+    ) -> None:
         """Note what a command without a record found out; ``what`` and ``where`` are for the page's title.
 
-        With a ``decision``, which is an output, the exit code says nothing about an outcome.
+        With a ``decision``, which is an output, the exit code says nothing about an outcome. ``outputs``: others.
         """
 
     def planned(self, document: Mapping[str, Any]) -> list[str]:
@@ -95,6 +102,7 @@ class ActionsStep(Step):
         self._annotations: list[str] = []
         self._told = False
         self._decision = ""
+        self._outputs: dict[str, str] = {}
 
     def begin(self) -> None:
         self._log.begin(self._known)
@@ -109,9 +117,17 @@ class ActionsStep(Step):
     def ungroup(self) -> None:
         self._log.ungroup()
 
-    def because(self, lines: Iterable[str], what: str = "Not done", where: str = "", decision: str = "") -> None:
+    def because(
+        self,
+        lines: Iterable[str],
+        what: str = "Not done",
+        where: str = "",
+        decision: str = "",
+        outputs: Mapping[str, str] | None = None,
+    ) -> None:
         self._reasons = [self._redact(line) for line in lines]
         self._decision = decision
+        self._outputs = dict(outputs or {})
         self._title = (what, where)
 
     def planned(self, document: Mapping[str, Any]) -> list[str]:
@@ -157,7 +173,7 @@ class ActionsStep(Step):
         return runner.write_summary(self._environ, page)
 
     def _without_a_record(self, code: int) -> list[str]:
-        outputs = {"outcome": _OUTCOMES.get(code, ""), "exit-code": str(int(code))}
+        outputs = {"outcome": _OUTCOMES.get(code, ""), "exit-code": str(int(code)), **self._outputs}
         if self._decision:
             outputs |= {"outcome": "", "decision": self._decision}
         problems = runner.write_outputs(self._environ, outputs)

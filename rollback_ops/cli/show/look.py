@@ -70,7 +70,14 @@ def _listed(found: Releases, now: float) -> Iterator[Line]:
 
 
 def preview(session: Session, found: Preview, *, as_json: bool) -> NoReturn:
-    show_result(session, found, "Preview", documents.preview(found), preview_text.lines(found), as_json)
+    outputs = {
+        "from": found.leaves.name if found.leaves else "",
+        "to": found.returns_to.name if found.returns_to else "",
+        "hash": found.hash,
+    }
+    show_result(
+        session, found, "Preview", documents.preview(found), preview_text.lines(found), as_json, outputs=outputs
+    )
 
 
 def group_preview(session: Session, found: GroupPreview, *, as_json: bool) -> NoReturn:

@@ -33,11 +33,16 @@ def show_result(
     lines: Iterable[Line],
     as_json: bool,
     decision: str = "",
+    outputs: Mapping[str, str] | None = None,
 ) -> NoReturn:
-    """Show what a command came to, in the summary of a workflow's job, too. ``decision`` is an output of the step."""
+    """Show what a command came to, in the summary of a workflow's job, too.
+
+    ``decision`` is an output of the step, as are ``outputs``.
+    """
     show_lost(session, found.lost)
     shown = list(lines)
-    session.step.because((line.text for line in (*text.lost(found.lost), *shown)), title, found.environment, decision)
+    told = [line.text for line in (*text.lost(found.lost), *shown)]
+    session.step.because(told, title, found.environment, decision, outputs)
     print_result(session, document, shown, as_json)
     raise process.Ended(found.exit_code)
 

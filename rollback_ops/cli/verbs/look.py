@@ -71,7 +71,7 @@ def preview(session: Session, typed: Typed) -> None:
 
 
 @app.command()
-@takes("env", "deployed_at", *HOSTS)
+@takes("env", "deployed_at", "window", *HOSTS)
 def advise(session: Session, typed: Typed) -> None:
     """Say whether to roll back, by rules that are shown. Changes nothing."""
     context = opened(session, typed, dry_run=True)

@@ -162,7 +162,8 @@ def schedule_cancel(session: Session, typed: Typed) -> None:
     from rollback_ops.commands.schedule import cancel
     from rollback_ops.config.starter import actor_of
 
-    entry = cancel(_stores(session, typed), typed.number or "", actor_of(session.environ))
+    stores = _stores(session, typed)
+    entry = cancel(stores, stores.number, actor_of(session.environ))
     show.planned(session, entry, as_json=typed.json)
 
 

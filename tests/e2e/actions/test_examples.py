@@ -29,8 +29,10 @@ def reader(caller: Workflows, action: Path, lab: Lab) -> Workflows:
     return caller
 
 
-def copy(reader: Workflows, name: str) -> None:
-    reader.workflow((WORKFLOWS / f"{name}.yml").read_text())
+def copy(reader: Workflows, name: str, old: str = "", new: str = "") -> None:
+    text = (WORKFLOWS / f"{name}.yml").read_text()
+    assert old in text
+    reader.workflow(text.replace(old, new) if old else text)
 
 
 def for_test(service: Deployed, **_: object) -> str:
@@ -47,6 +49,9 @@ def test_the_check_of_readiness_looks_whether_a_rollback_could_be_done_and_chang
     ran = reader("schedule")
     assert (ran.code, (listing(service), pid(service)), api.repository.deployments) == (0, before, [])
     assert f"{THIRD} → {SECOND}" in ran.journal.said("1/rollback")
+    copy(reader, "readiness", "command: check", "command: preview")
+    outputs = reader("schedule").journal.outputs("1/rollback")
+    assert (outputs["from"], outputs["to"], len(outputs["hash"]), pid(service)) == (THIRD, SECOND, 64, before[1])
 
 
 def test_a_drill_goes_back_and_forward_and_records_no_deployment(reader: Workflows, bot: Bot, api: GitHubApi) -> None:
@@ -77,9 +82,18 @@ def test_what_was_scheduled_is_carried_out_by_the_workflow_and_recorded(
     }
     planned = {"ref": "main", "task": "rollback-scheduled", "environment": "prod", "payload": payload}
     number = api.repository.create({**planned, "auto_merge": False, "required_contexts": []})["id"]
+    another = {**payload, "id": new_run(), "at": rfc3339(now + timedelta(days=1))}
+    another["not_after"] = rfc3339(now + timedelta(days=2))
+    later = api.repository.create({**planned, "payload": another, "auto_merge": False, "required_contexts": []})["id"]
     copy(reader, "schedule")
     ran = reader("schedule")
     assert (ran.code, service.live()) == (0, SECOND), ran.journal.said("1/rollback")
+    copy(reader, "schedule", "command: schedule run", f"command: schedule cancel\n          id: {another['id']}")
+    assert reader("schedule").code == 0
+    copy(reader, "schedule", "command: schedule run", "command: schedule list")
+    listed = reader("schedule")
+    assert (listed.code, another["id"] in listed.journal.said("1/rollback")) == (0, True)
+    assert api.repository.states(later)[-1] == "inactive"
     assert api.repository.states(number) == ["in_progress", "inactive"]
     assert api.repository.deployments[-1]["payload"]["trigger"] == "scheduled"
 

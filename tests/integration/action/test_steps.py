@@ -42,6 +42,7 @@ COMMANDS = (
     "history log",
     "schedule add",
     "schedule list",
+    "schedule cancel",
     "schedule run",
 )
 

@@ -266,6 +266,13 @@ def test_a_list_is_a_page_and_no_annotation(workflow: Workflow) -> None:
     assert run.runner.names() == []
 
 
+def test_a_preview_is_a_page_and_has_the_hash_that_approves_its_plan(workflow: Workflow) -> None:
+    run = workflow("preview", "prod", "--local")
+    assert (run.code, run.outputs["from"], run.outputs["to"], len(run.outputs["hash"])) == (0, "b3", "b2", 64)
+    assert ("Preview" in run.summary, run.outputs["hash"][:16] in run.summary) == (True, True)
+    assert workflow("rollback", "prod", "--local", "--dry-run", "--approved", run.outputs["hash"]).code == 0
+
+
 def test_a_verification_that_failed_is_a_page_and_an_error(workflow: Workflow, service: OwnService) -> None:
     settings(workflow.directory, service, verify=AT_ONCE)
 

@@ -387,6 +387,7 @@ def test_the_commands_plan_show_cancel_and_run(office: Office) -> None:
     assert command("schedule", "run", *store).document == {"carried_out": [], "left": 1, "exit_code": 0}
     cancelled = command("schedule", "cancel", listed["id"], *store)
     assert (cancelled.code, cancelled.document["state"]) == (0, "cancelled")
-    assert command("schedule", "cancel", "20260101T000000Z-00000000", *store).code == 1
+    assert command("schedule", "cancel", *store, ROLLBACK_ID="20260101T000000Z-00000000").code == 1
+    assert command("schedule", "cancel", *store).code == 64
     late = command("schedule", "add", "prod", "--at", "2001-01-01T00:00Z", "--reason", "the promotion ends", *store)
     assert (late.code, command("schedule", "add", "prod", "--reason", "because", *store).code) == (64, 64)

@@ -31,7 +31,7 @@ ACTION = yaml.safe_load((PROJECT / "action.yml").read_text())
 INPUTS = [
     "environment", "command", "service", "group", "release", "backup", "reason", "bad", "approved", "emergency",
     "dry-run", "if-current", "region", "exclude-region", "wait", "ignore-deploy-lock", "trigger", "for", "lift",
-    "revision", "since", "rehearse", "at", "not-after", "size", "plan", "shard", "records", "config",
+    "revision", "since", "rehearse", "at", "not-after", "id", "size", "plan", "shard", "records", "config",
     "ssh-key", "ssh-key-passphrase", "ssh-certificate",
     "known-hosts",
     "webhook-url", "webhook-format", "metrics-token", "advisor-key", "token",
@@ -39,7 +39,7 @@ INPUTS = [
     "python-path",
 ]  # fmt: skip
 OUTPUTS = [
-    "outcome", "exit-code", "from", "to", "rolled-back", "decision", "deployment-id", "deployment-url",
+    "outcome", "exit-code", "from", "to", "rolled-back", "decision", "hash", "deployment-id", "deployment-url",
     "record", "artifact-url", "duration-seconds", "unhealthy", "canary", "rest", "max-parallel",
 ]  # fmt: skip
 # What the action's own steps need, and the program does not.

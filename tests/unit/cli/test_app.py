@@ -38,7 +38,7 @@ COMMANDS: dict[str, set[str]] = {
     "list": ON_HOSTS | {"--group"},
     "check": ON_HOSTS | {"--group", "--backup", "--to", "--ignore-deploy-lock", "--max-drill-age"},
     "verify": ON_HOSTS | {"--group", "--since"},
-    "advise": ON_HOSTS | {"--since"},
+    "advise": ON_HOSTS | {"--since", "--window"},
     "outlook": ON_HOSTS | {"--revision"},
     "guard": ON_HOSTS | {"--group", "--since", "--rehearse", "--window", "--wait", "--ignore-deploy-lock", "--record"},
     "seal": ON_HOSTS,

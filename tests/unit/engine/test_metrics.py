@@ -323,6 +323,24 @@ def test_a_look_judges_what_is_kept_and_waits_for_nothing() -> None:
     assert clock.paused == 0
 
 
+@pytest.mark.parametrize(
+    ("seconds", "verdict", "ticks"), [(5.0, "undecided", 1), (135.0, "worse", 8)], ids=["briefly", "for a while"]
+)
+def test_a_look_counts_on_the_hosts_for_a_bounded_time(seconds: float, verdict: str, ticks: int) -> None:
+    clock = Clock({"h1": counting(25), "h2": counting(0.25)}, now=LIVE + 600)
+    metrics = {"errors": COUNTED, "again": COUNTED}
+    found = look_at_metrics(metrics, Deployed(TWO, "b3", LIVE), clock.world, seconds)
+    assert [(each.verdict, each.ticks) for each in found] == [(verdict, ticks)] * 2
+    assert found[0].new.bad / found[0].new.total == pytest.approx(0.5, rel=0.05)
+    assert clock.now - LIVE - 600 <= seconds
+
+
+def test_a_count_that_cannot_be_read_is_undecided_and_said() -> None:
+    clock = Clock({"h1": lambda _: "nothing", "h2": counting(0.25)}, now=LIVE + 600)
+    (found,) = look_at_metrics({"errors": COUNTED}, Deployed(TWO, "b3", LIVE), clock.world)
+    assert (found.verdict, "h1" in found.detail) == ("undecided", True)
+
+
 def test_what_is_compared_with_may_end_before_the_release_became_live() -> None:
     """After a rollback: with the hour before the release that was left, which was worse."""
 
