@@ -56,7 +56,7 @@ class Http:
         settings = self._settings
         if settings.max_latency is not None and seconds > settings.max_latency:
             detail = f"the answer took {seconds:.2f} s, at most {settings.max_latency:g} s are allowed"
-            return Finding("failed", detail, trigger="health-timeout")
+            return Finding("failed", detail, trigger="health-timeout", silent=True)
         if status != settings.status:
             detail = f"status {status}, expected {settings.status}: {_excerpt(body)}"
             return Finding("failed", detail, final=status in settings.final)

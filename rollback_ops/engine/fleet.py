@@ -21,7 +21,6 @@ from rollback_ops.core.model import (
     Inspection,
     Note,
     ServiceState,
-    StepReport,
     Survey,
     SwitchOrder,
     SwitchResult,
@@ -73,8 +72,8 @@ class Fleet:
         self._leases = LeaseKeeper(connections)
         self._schema: dict[str, SchemaAnswer] = {}
         self._survey_within = min(_SURVEY_WITHIN, total * _PART_FOR_SURVEY)
-        # When each host began its first transaction (``time.monotonic``), as far as it was heard.
-        self.stopped_at: dict[str, float] = {}
+        # When the first transaction was ordered (``time.monotonic``): until then nothing was stopped anywhere.
+        self.changing_since: float | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -116,6 +115,8 @@ class Fleet:
 
         Waits until the deadline, and at least ``at_least`` seconds.
         """
+        if self.changing_since is None:
+            self.changing_since = time.monotonic()
         self._cancellation.check()
         work = self._switch_one(orders)
         within = max(at_least, self.left())
@@ -162,7 +163,7 @@ class Fleet:
     def _switch_one(self, orders: Mapping[str, SwitchOrder]) -> Callable[[str], SwitchResult]:
         def switch(name: str) -> SwitchResult:
             host, order = self._hosts[name], orders[name]
-            result = host.switch(order, partial(self._step, name))
+            result = host.switch(order, lambda step: self.progress.step(name, step))
             if result.target_is_live:
                 # Other hosts may take longer, and until then nobody else may have this one.
                 self._leases.keep(host, order.run)
@@ -170,10 +171,6 @@ class Fleet:
             return result
 
         return switch
-
-    def _step(self, name: str, step: StepReport) -> None:
-        self.stopped_at.setdefault(name, time.monotonic() - step.seconds)
-        self.progress.step(name, step)
 
     def verify(
         self,

@@ -15,10 +15,6 @@ from rollback_ops.core.tasks import Cancellation, Pending
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.spec import RollbackSpec
 
-# Seconds. A later answer does not count: the service may have been stopping already, as the news of a stop
-# comes a moment after it.
-_BEFORE_THE_STOP = 0.05
-
 # By host and name of the check: what was found, and when.
 Asked = Pending[tuple[str, str], tuple[Finding, float]]
 
@@ -41,9 +37,10 @@ def ask(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Asked | None:
 
 
 def failed(asked: Asked | None, fleet: Fleet, state: RunState) -> dict[str, tuple[str, ...]]:
-    """Return, by host, the checks that failed before the host began to stop its service.
+    """Return, by host, the checks that failed before any host was told to stop its service.
 
-    Empty where another run had the lock meanwhile.
+    A service that is being stopped may answer anything, and one address may lead to several hosts. Empty where another
+    run had the lock meanwhile.
     """
     found: dict[str, tuple[str, ...]] = defaultdict(tuple)
     for host, evidence in _evidence(None if state.locked_out else asked, fleet):
@@ -68,6 +65,6 @@ def _evidence(asked: Asked | None, fleet: Fleet) -> Iterator[tuple[str, str]]:
         if isinstance(answer, RollbackOpsError):
             continue
         finding, at = answer
-        in_time = at < fleet.stopped_at.get(host, 0.0) - _BEFORE_THE_STOP
+        in_time = fleet.changing_since is not None and at < fleet.changing_since
         if finding.verdict == "failed" and not finding.silent and in_time:
             yield host, f"{name}: {finding.detail or finding.verdict}"

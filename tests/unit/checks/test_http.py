@@ -303,6 +303,7 @@ def test_an_answer_that_is_too_slow_fails_even_if_it_is_right(for_ever: threadin
     finding = asked(said, max_latency="100ms")
     assert finding.verdict == "failed"
     assert finding.trigger == "health-timeout"
+    assert finding.silent
     assert "0.1 s" in finding.detail
 
 

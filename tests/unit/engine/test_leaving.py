@@ -14,7 +14,7 @@ from rollback_ops.checks.process import Process
 from rollback_ops.config import Verify
 from rollback_ops.core import tasks
 from rollback_ops.core.health import Finding
-from rollback_ops.core.model import Lease, OpenTransaction, Survey, Unit
+from rollback_ops.core.model import Lease, OpenTransaction, Survey, SwitchOrder, Unit
 from rollback_ops.core.plan import Selection
 from rollback_ops.core.record import GroupRecord
 from rollback_ops.core.run import RunInfo, RunState
@@ -64,13 +64,13 @@ class Scene:
         self.state = RunState(self.spec.info, ["h1"], surveys={"h1": host.survey()})
 
     def found(self, after: float | None) -> dict[str, tuple[str, ...]]:
-        """Return what counts where the host began to stop its service so many seconds after the answer."""
+        """Return what counts where the first host was told to stop its service so many seconds after the answer."""
         asked = leaving.ask(self.spec, self.fleet, self.state)
         assert asked
         answer = asked.results(60, Cancellation())["h1", "health"]
         assert isinstance(answer, tuple)
         if after is not None:
-            self.fleet.stopped_at["h1"] = answer[1] + after
+            self.fleet.changing_since = answer[1] + after
         return leaving.failed(asked, self.fleet, self.state)
 
 
@@ -109,7 +109,19 @@ def test_nothing_counts_where_another_run_had_the_lock_meanwhile() -> None:
 def test_a_check_that_hangs_holds_nothing_up_and_shows_nothing(never: threading.Event) -> None:
     scene = Scene({"health": Answers(FAILED, until=never)})
     asked = leaving.ask(scene.spec, scene.fleet, scene.state)
-    scene.fleet.stopped_at["h1"] = float("inf")
+    scene.fleet.changing_since = float("inf")
+    assert leaving.failed(asked, scene.fleet, scene.state) == {}
+
+
+def test_an_answer_after_the_first_host_was_told_to_stop_shows_nothing_of_another_host(never: threading.Event) -> None:
+    """One address may lead to both, and a host says only later that it stops its service."""
+    scene = Scene({"health": Answers(FAILED, until=never)})
+    asked = leaving.ask(scene.spec, scene.fleet, scene.state)
+    assert asked
+    scene.fleet.switch({"h1": SwitchOrder("run-1", "releases/b3", "b2", "alice", "{}")})
+    never.set()
+    asked.results(60, Cancellation())
+    scene.fleet.switch({"h1": SwitchOrder("run-1", "releases/b2", "b1", "alice", "{}")})
     assert leaving.failed(asked, scene.fleet, scene.state) == {}
 
 
