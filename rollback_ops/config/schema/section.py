@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict
 from rollback_ops.core.stand_ins import StandIn, standing_in
 
 # Where pydantic looks for plugins of other packages. None is wanted (``__main__``), and its imports took 15 ms.
-with standing_in(StandIn("importlib.metadata", entry_points=lambda **_: ())):
+# Earlier versions of it look through all packages.
+with standing_in(StandIn("importlib.metadata", entry_points=lambda **_: (), distributions=lambda **_: ())):
     import pydantic.plugin._loader  # noqa: F401
 
 

@@ -8,13 +8,28 @@ imported here, without them.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 from rollback_ops.core.stand_ins import StandIn, standing_in
 
-with standing_in(
-    StandIn("unittest.mock"),
-    StandIn("invoke.vendor.yaml"),
-    StandIn("importlib.metadata", version=lambda name: "5"),
-):
-    import_module("fabric.connection")
+# The packages that get the stand-ins. Those with compiled modules cannot be imported twice, and get none.
+_PURE = ("invoke", "paramiko", "fabric")
+
+
+def _import_fabric() -> None:
+    """Import Fabric without what its libraries need for others only; with it, where a version of them needs it."""
+    try:
+        with standing_in(
+            StandIn("unittest.mock"),
+            StandIn("invoke.vendor.yaml"),
+            StandIn("importlib.metadata", version=lambda name: "5"),
+        ):
+            import_module("fabric.connection")
+    except Exception:
+        for name in [name for name in sys.modules if name.partition(".")[0] in _PURE]:
+            del sys.modules[name]
+        import_module("fabric.connection")
+
+
+_import_fabric()

@@ -1,0 +1,29 @@
+"""Fabric without its mock library and YAML parser, and with them where a version of invoke needs them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import invoke
+import pytest
+
+USES = "\n\nclass Loader(yaml.SafeLoader):\n    pass\n"
+SHOWS = (
+    "import sys, rollback_ops.hosts.ssh.transport, unittest.mock, fabric.connection as used;"
+    "print(*used.Context.__mro__[1].__module__.split('.')[:1], 'invoke.vendor.yaml' in sys.modules, unittest.mock.Mock)"
+)
+
+
+@pytest.mark.parametrize(("more", "parses"), [("", False), (USES, True)], ids=["as it is", "one that uses its parser"])
+def test_fabric_is_imported_with_every_version_of_invoke(more: str, parses: bool, tmp_path: Path) -> None:
+    shutil.copytree(Path(invoke.__file__).parent, tmp_path / "invoke")
+    with (tmp_path / "invoke" / "config.py").open("a") as config:
+        config.write(more)
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    run = [sys.executable, "-B", "-c", SHOWS]
+    ended = subprocess.run(run, env={"PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    assert ended.stdout.split() == ["invoke", str(parses), "<class", "'unittest.mock.Mock'>"], ended.stderr
