@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from pathlib import Path
 
@@ -55,3 +56,14 @@ def test_a_deployment_that_is_looked_at_ends_it(sandbox: Sandbox) -> None:
         sandbox.current.symlink_to(sandbox.releases / live)
         sandbox.host.record(LATER, {"r1": ("good", "")}, "")
     assert sandbox.host.survey().open_drill is None
+
+
+def test_a_verification_beside_a_drill_that_begins_leaves_it_open(sandbox: Sandbox) -> None:
+    sandbox.host.record(RUN, {"r3": ("good", "")}, "")
+    noted = sandbox.state / "drill"
+    noted.write_text(f"{RUN}\tr3\tr2\n")
+    with (sandbox.state / "lock").open("a") as lock:
+        # As a worker does, until it has ended.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        sandbox.host.record(LATER, {"r3": ("good", "")}, "")
+    assert noted.exists()

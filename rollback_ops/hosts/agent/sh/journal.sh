@@ -46,11 +46,11 @@ record() {
         shift 2
     done
     [ -z "$found_out" ] || pin
-    # A deployment since has ended it.
-    [ -e "$state/open" ] || end_drill
     (
         at_work=''
         flock -w 2 9 || at_work=yes
+        # A deployment since has ended the drill. A worker may just be noting one.
+        [ -n "$at_work" ] || [ -e "$state/open" ] || end_drill
         [ -z "$last_word" ] || { { [ -e "$state/runs/$run/ended" ] || end_last_line; } && note "$last_word" && sync -- "$journal"; } || written=1
         # A worker that is still at work needs the lease: without it, it would leave the service as it is, stopped perhaps.
         [ -n "$at_work" ] || drop_lease
