@@ -11,6 +11,7 @@ from typing import Any
 
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Survey
+from rollback_ops.core.revision import same
 
 _BEGINNING = '{"event":"group",'
 _LONGEST = 48_000
@@ -33,7 +34,7 @@ class ServicePlan:
         if survey.origin not in (source, target):
             return f"it runs {survey.origin or survey.live.state}, and the rollback was from {source} to {target}"
         release = survey.release(target)
-        if release and self.revision and release.revision not in ("", self.revision):
+        if release and self.revision and release.revision and not same(release.revision, self.revision):
             return f"{target} is another revision now: {release.revision} instead of {self.revision}"
         return ""
 

@@ -14,6 +14,7 @@ from typing import Any
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Survey
 from rollback_ops.core.plan import NothingToDo, Refusal, Selection, make_plan
+from rollback_ops.core.revision import same
 from rollback_ops.core.versions import Versions
 
 _BEGINNING = '{"event":"set",'
@@ -95,7 +96,7 @@ class Options:
 
     def _may_be(self, label: str, wanted: Version) -> bool:
         there = self.revisions.get(label, "")
-        return not (there and wanted.revision) or there == wanted.revision
+        return not (there and wanted.revision) or same(there, wanted.revision)
 
 
 def options(surveys: Sequence[Survey], selection: Selection) -> Options:

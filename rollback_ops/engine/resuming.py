@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.plan import Refusal
+from rollback_ops.core.revision import same
 from rollback_ops.core.rollout import named
 from rollback_ops.core.run import RunState
 from rollback_ops.core.stored_plan import StoredPlan
@@ -129,6 +130,6 @@ def _moved(state: RunState, plan: StoredPlan, name: str) -> str:
             f"it runs {survey.origin or survey.live.state}, and the rollback was from {' to '.join(sorted(expected))}"
         )
     release = survey.release(target)
-    if release and plan.revision and release.revision not in ("", plan.revision):
+    if release and plan.revision and release.revision and not same(release.revision, plan.revision):
         return f"{target} is another revision now: {release.revision} instead of {plan.revision}"
     return ""

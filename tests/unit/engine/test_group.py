@@ -537,6 +537,16 @@ def test_resume_is_refused_where_the_target_is_another_revision_now() -> None:
     assert (stage.roll_back(resumes=True).outcome, stage.switched) == ("refused", ["web", "api"])
 
 
+def test_resume_knows_a_commit_again_by_its_beginning() -> None:
+    stage = Stage()
+    stage["api"].sick = frozenset({"b2"})
+    stage["db"].releases = tuple(replace(r, revision=r.name[1] * 40) for r in stage["db"].releases)
+    stage.roll_back()
+    stage["api"].sick = frozenset()
+    stage["db"].releases = tuple(replace(r, revision=r.revision[:7]) for r in stage["db"].releases)
+    assert (stage.roll_back(resumes=True).outcome, stage.live) == ("succeeded", "b2 b2 b2")
+
+
 def test_without_a_plan_of_the_group_nothing_is_resumed() -> None:
     stage = Stage()
     assert stage.roll_back(resumes=True).outcome == "nothing_to_do"

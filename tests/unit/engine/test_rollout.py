@@ -468,6 +468,16 @@ def test_a_target_that_was_built_again_since_is_a_refusal() -> None:
     assert (record.exit_code, stage.switched) == (1, [])
 
 
+def test_a_commit_that_one_host_notes_only_the_beginning_of_is_no_other_revision() -> None:
+    commits = {"b1": "1" * 40, "b2": "2" * 40, "b3": "3" * 40}
+    stage = Stage()
+    for name, host in stage.hosts.items():
+        length = 7 if name == "h4" else 40
+        host.releases = tuple(replace(r, revision=commits[r.name][:length]) for r in host.releases)
+    lost_runner(stage, max_parallel=2)
+    assert (resume(stage).outcome, stage.live) == ("succeeded", ["b2"] * 4)
+
+
 def test_other_hosts_than_those_of_the_plan_are_a_refusal() -> None:
     for change in ("one more", "one fewer"):
         stage = Stage()
