@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from rollback_ops.core.changes import Changes, Commits
 from rollback_ops.core.errors import ConnectionLost
 from rollback_ops.core.record import Record, ReleaseRef
 from rollback_ops.integrations.github.deployments import DeploymentRecorder
-from rollback_ops.integrations.publish import Publisher, warned
+from rollback_ops.integrations.publish import Publisher, start_of, warned
 from rollback_ops.integrations.webhook import Notifier
 from tests.support.fakes import FakeHost, raising, releases
 from tests.support.github_web import DEPLOYMENTS, PLACE, REDACT, deployment, sent, statuses
@@ -48,6 +49,16 @@ def test_the_team_gets_a_message_about_the_start_and_one_about_the_end() -> None
     begun = next(message for message in team.documents if "event" in message)
     assert (begun["change"], begun["reason"], begun["trigger"]) == ("b3 → b2", "logins fail", "manual")
     assert record().model_dump(mode="json", by_alias=True) in team.documents
+
+
+def test_the_message_about_the_start_comes_first_where_its_commits_are_late() -> None:
+    late = threading.Event()
+    with receiver() as team:
+        messages = Notifier(SecretStr(team.url), REDACT, "json", ("start", "success"), in_order=60)
+        messages.started(start_of(record()), lambda: "b3" if late.wait(60) else "")
+        threading.Timer(0.1, late.set).start()
+        assert messages.ended(record()) == ()
+    assert ["event" in message for message in team.documents] == [True, False]
 
 
 def test_a_message_that_was_not_sent_is_a_warning_in_the_record_and_its_file(tmp_path: Path) -> None:

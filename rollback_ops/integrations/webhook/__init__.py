@@ -22,7 +22,8 @@ __all__ = ["FORMATS", "Notification", "Notifier", "StartEvent", "body"]
 # Seconds for one message, retries included. After a signal, the runner kills the program soon.
 _WITHIN = 5.0
 _WITHIN_AFTER_A_SIGNAL = 1.0
-# Seconds for which the end waits for the message about the start.
+# Seconds for which the message about the end waits for the one about the start, and the end of the program after that.
+_IN_ORDER = 3.0
 _LAST_MOMENT = 1.0
 
 
@@ -37,13 +38,24 @@ FORMATS: dict[MessageFormat, Format] = {"slack": slack, "teams": teams, "json": 
 
 
 class Notifier:
-    """Sends messages about one rollback to one webhook. Without a URL it sends nothing."""
+    """Sends messages about one rollback to one webhook. Without a URL it sends nothing.
 
-    def __init__(self, url: SecretStr | None, redact: Redactor, form: MessageFormat, on: Iterable[Event]) -> None:
+    The message about the end waits ``in_order`` seconds for the one about the start.
+    """
+
+    def __init__(
+        self,
+        url: SecretStr | None,
+        redact: Redactor,
+        form: MessageFormat,
+        on: Iterable[Event],
+        in_order: float = _IN_ORDER,
+    ) -> None:
         self._url = url
         self._redact = redact
         self._format = form
         self._on = frozenset(on) if url else frozenset()
+        self._in_order = in_order
         self._start: Pending[str, str] | None = None
 
     def started(self, start: StartEvent, leaves: Callable[[], str] = str) -> None:
@@ -57,21 +69,23 @@ class Notifier:
     def ended(self, record: Record) -> tuple[str, ...]:
         """Send the message about the end within a few seconds. Returns a warning for each failure. Never raises."""
         event = _event(record)
-        problem = ""
+        problem, signalled = "", record.exit_code > 128
+        if not signalled:
+            # Whoever reads of the start last believes that another rollback has begun.
+            self._problem_of_start(self._in_order)
         if event in self._on:
-            within = _WITHIN_AFTER_A_SIGNAL if record.exit_code > 128 else _WITHIN
-            problem = self._send(record, within)
-        problems = {"start": self._problem_of_start(), "end": problem}
+            problem = self._send(record, _WITHIN_AFTER_A_SIGNAL if signalled else _WITHIN)
+        problems = {"start": self._problem_of_start(_LAST_MOMENT), "end": problem}
         return tuple(f"the message about the {which} was not sent: {why}" for which, why in problems.items() if why)
 
-    def _problem_of_start(self) -> str:
+    def _problem_of_start(self, within: float) -> str:
         """Return why the first message failed; empty when it did not, or when it is still being sent.
 
         One that is about to be sent must not be lost because the program ends.
         """
         if not self._start:
             return ""
-        found = self._start.results(_LAST_MOMENT, Cancellation())["start"]
+        found = self._start.results(within, Cancellation())["start"]
         return found if isinstance(found, str) else ""
 
     def _send(self, notification: Notification, within: float) -> str:
