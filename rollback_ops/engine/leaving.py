@@ -1,4 +1,4 @@
-"""Runs checks of the releases that a rollback leaves, while it is planned. Nobody waits for the answers."""
+"""Runs checks of the releases that a rollback leaves, while it is planned. Hardly anybody waits for the answers."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from rollback_ops.engine.spec import RollbackSpec
 # By host and name of the check: what was found, and when.
 Asked = Pending[tuple[str, str], tuple[Finding, float]]
 
+# Seconds that the first change waits for answers, at most. Most are there before the target has been inspected.
+_GRACE = 0.1
+
 
 def ask(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Asked | None:
     """Begin to run, once, the live releases' checks that open a connection. None: no answer would change anything.
@@ -34,6 +37,12 @@ def ask(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Asked | None:
     lives = {survey.host: survey.live.name for survey in state.surveys.values() if _runs(survey)}
     wanted = {host: _connecting(spec, live) for host, live in lives.items()}
     return fleet.ask_beside(wanted) if len(lives) <= fleet.connections and any(wanted.values()) else None
+
+
+def settle(asked: Asked | None, spec: RollbackSpec, within: float = _GRACE) -> None:
+    """Wait for answers that are still under way, at most ``within`` seconds. An emergency does not wait."""
+    if asked and spec.info.mode != "emergency":
+        asked.results(within, Cancellation())
 
 
 def failed(asked: Asked | None, fleet: Fleet, state: RunState) -> dict[str, tuple[str, ...]]:

@@ -84,6 +84,7 @@ class Rollback:
 
     def carry_out(self) -> None:
         """Change the hosts and verify them, and make the further attempts that the settings ask for."""
+        leaving.settle(self._leaving if self.attempt else None, self.spec)
         while attempt := self.attempt:
             began = time.time()
             _carry_out(self.spec, self.fleet, self.state, attempt, self._announcer)

