@@ -23,6 +23,8 @@ _NAME = (
 _VALUE = (
     r"""(?:(\\["']|["'])(?:(?<=\\.)[^"'\\\r\n]*+|(?<=")(?:\\.|[^"\\\r\n])*+|(?<=')(?:\\.|[^'\\\r\n])*+)|[^\s"']++)"""
 )
+# What may stand before the secret, as in the header Authorization (RFC 9110)
+_SCHEME = r"(?:(?:basic|bearer|digest|token|negotiate|apikey)[^\S\r\n]{1,5}+)?"
 
 
 def _keep(match: re.Match[str]) -> str:
@@ -57,6 +59,7 @@ def _rule(pattern: str, replace: Callable[[re.Match[str]], str], *expressions: s
 
 
 _BLANKS = "[[:space:]]{0,5}"
+_ERE_SCHEME = "((basic|bearer|digest|token|negotiate|apikey)[[:space:]]{1,5})?"
 _ERE_NAME = _NAME.replace("?:", "").replace("}+", "}")
 
 
@@ -81,13 +84,29 @@ _RULES = (
     # Authorization: Bearer …, in a header, in JSON, in a curl command; Cookie: …
     _rule(
         r"(?i)(authorization\\?[\"']?\s{0,5}+[:=]\s{0,5}+\\?[\"']?"
-        r"(?:(?:basic|bearer|digest|token|negotiate|apikey)\s{1,5}+)?+)[^\s\"'\\]++",
+        rf"{_SCHEME})[^\s\"'\\]++",
         _keep,
         rf"""(authorization\\?["']?{_BLANKS}[:=]{_BLANKS}\\?["']?"""
-        r"""((basic|bearer|digest|token|negotiate|apikey)[[:space:]]{1,5})?)[^[:space:]"'\\]+""",
+        rf"""{_ERE_SCHEME})[^[:space:]"'\\]+""",
         keeps=r"\1",
     ),
     _rule(r"(?i)(cookie:\s{0,5}+)[^\r\n\"']++", _keep, rf"""(cookie:{_BLANKS})[^"']+""", keeps=r"\1"),
+    # <password>…, before the rules that may take the tag for a value and end there
+    _rule(rf"(?i)(<{_NAME}>)[^<\r\n]++", _keep, f"(<{_ERE_NAME}>)[^<]+", keeps=r"\1"),
+    # password=… · "token": "…" · API_KEY: … · --password …
+    _rule(
+        rf"(?i)({_NAME}\\?[\"']?\s{{0,5}}+(?::=|=>|[:=])\s{{0,5}}+{_SCHEME}){_VALUE}",
+        _keep,
+        _value_after(rf"""{_ERE_NAME}\\?["']?{_BLANKS}(:=|=>|[:=]){_BLANKS}{_ERE_SCHEME}"""),
+        keeps=r"\1",
+    ),
+    _rule(
+        rf"(?i)((?<![\w-])--[a-z-]{{0,30}}?{_NAME}\s{{1,5}}+{_SCHEME}){_VALUE}",
+        _keep,
+        _value_after(rf"--[a-z-]{{0,30}}{_ERE_NAME}[[:space:]]{{1,5}}{_ERE_SCHEME}"),
+        keeps=r"\1",
+    ),
+    # Bearer … and Basic …, after the rules whose names they would take for the secret: "invalid bearer token: …"
     _rule(
         r"(?i)(\bbearer\s{1,5}+)[^\s\"'\\,;]{6,}+",
         _keep,
@@ -98,21 +117,6 @@ _RULES = (
         r"(\b[Bb]asic\s{1,5}+)(?![a-z]{1,30}+\b)[A-Za-z0-9+/_=-]{8,}+",
         _keep,
         "([Bb]asic[[:space:]]{1,5})[A-Za-z0-9+/_=-]{8,}",
-        keeps=r"\1",
-    ),
-    # <password>…, before the rules that may take the tag for a value and end there
-    _rule(rf"(?i)(<{_NAME}>)[^<\r\n]++", _keep, f"(<{_ERE_NAME}>)[^<]+", keeps=r"\1"),
-    # password=… · "token": "…" · API_KEY: … · --password …
-    _rule(
-        rf"(?i)({_NAME}\\?[\"']?\s{{0,5}}+(?::=|=>|[:=])\s{{0,5}}+){_VALUE}",
-        _keep,
-        _value_after(rf"""{_ERE_NAME}\\?["']?{_BLANKS}(:=|=>|[:=]){_BLANKS}"""),
-        keeps=r"\1",
-    ),
-    _rule(
-        rf"(?i)((?<![\w-])--[a-z-]{{0,30}}?{_NAME}\s{{1,5}}+){_VALUE}",
-        _keep,
-        _value_after(rf"--[a-z-]{{0,30}}{_ERE_NAME}[[:space:]]{{1,5}}"),
         keeps=r"\1",
     ),
     # scheme://user:password@host, also where the text ends before the @; scheme://token@host

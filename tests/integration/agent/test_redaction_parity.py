@@ -73,6 +73,7 @@ def hider(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return Hider(tmp_path_factory.mktemp("hider"), str(request.param))
 
 
+@example(asked=["amqp://u:1bearer abc<token> hunter2authorization: basic x", "invalid bearer token: hunter2"])
 @example(asked=['AKIAABCD--db-password <token>"hunter2hunter2'])
 @settings(
     max_examples=12, phases=[Phase.explicit, Phase.generate], deadline=None, suppress_health_check=list(HealthCheck)

@@ -27,6 +27,8 @@ KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\nAAAAB3Nza\n-----END
         ("AWS_SECRET_ACCESS_KEY=wJalr/x+y=", "AWS_SECRET_ACCESS_KEY=***"),
         ("run --db-password s3cret --quiet", "run --db-password *** --quiet"),
         ("<password>two words</password>", "<password>***</password>"),
+        ("invalid bearer token: hunter2 (expired)", "invalid bearer *** *** (expired)"),
+        ("token: Bearer hunter2 refused", "token: Bearer *** refused"),
         ("Authorization: Bearer abc.def-ghi refused", "Authorization: Bearer *** refused"),
         ("authorization: Basic dXNlcjpwYXNz", "authorization: Basic ***"),
         ("-H 'Authorization: token s3cret' https://a", "-H 'Authorization: token ***' https://a"),
