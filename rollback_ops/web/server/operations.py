@@ -32,9 +32,9 @@ from rollback_ops.web.server.runs import Run, RunProgress, Runs
 # Variables that say what one command is to do. Here the page says it, and the page must be right.
 _OF_ONE_COMMAND = (
     "ALLOW_BAD", "APPROVED", "AT", "BACKUP", "BAD", "DRY_RUN", "EMERGENCY", "ENVIRONMENT", "EXCLUDE_REGION", "FOR",
-    "GROUP", "HOST", "ID", "IF_CURRENT", "IGNORE_DEPLOY_LOCK", "IGNORE_SCHEMA", "LIFT", "LOCAL", "MAX_DRILL_AGE", "NOT_AFTER",
-    "NOT_BEGUN", "PLAN", "REASON", "RECORD", "RECORDS", "REGION", "REHEARSE", "RELEASE", "REVISION", "SERVICE", "SHARD",
-    "SINCE", "SIZE", "TRIGGER", "WAIT", "WINDOW",
+    "GROUP", "HOST", "ID", "IF_CURRENT", "IGNORE_DEPLOY_LOCK", "IGNORE_SCHEMA", "LIFT", "LOCAL", "MAX_DRILL_AGE",
+    "NOT_AFTER", "NOT_BEGUN", "PLAN", "REASON", "RECORD", "RECORDS", "REGION", "REHEARSE", "RELEASE", "REVISION",
+    "SERVICE", "SHARD", "SINCE", "SIZE", "TRIGGER", "WAIT", "WINDOW",
 )  # fmt: skip
 
 
