@@ -33,14 +33,18 @@ def no_command_outlives_its_test() -> Iterator[None]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spread the files of each lane over the whole run: tests of real hosts mostly wait while the others compute."""
+    """Spread the files of each lane over the whole run: tests of real hosts mostly wait while the others compute.
+
+    Tests that must run one after the other come first, so that nobody waits for them at the end.
+    """
     lanes = Counter(_lane(item) for item in items)
     before: Counter[str] = Counter()
     placed: list[tuple[float, list[pytest.Item]]] = []
     for _, tests in groupby(list(items), key=lambda item: item.path):
         file = list(tests)
         lane = _lane(file[0])
-        placed.append((before[lane] / lanes[lane], file))
+        in_turn = file[0].get_closest_marker("xdist_group") is not None
+        placed.append((-1.0 if in_turn else before[lane] / lanes[lane], file))
         before[lane] += len(file)
     items[:] = [item for _, file in sorted(placed, key=lambda each: each[0]) for item in file]
 

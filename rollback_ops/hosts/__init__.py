@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,10 @@ __all__ = ["SshCredentials", "machine", "on_servers", "on_this_machine"]
 
 # Seconds: the agent keeps the limit of the transaction by itself; the runner waits this much longer.
 _MARGIN = 4.0
+# With more hosts than this, threads take turns as seldom as Python usually lets them (seconds): each that waits for its
+# turn wakes at this interval, and hundreds that wake 2,000 times a second take most of a processor.
+_FEW_HOSTS = 4
+_USUAL_INTERVAL = 0.005
 
 
 @frozen
@@ -57,6 +62,8 @@ def on_servers(
     """
     from rollback_ops.hosts.ssh.transport import SshTransport
 
+    if len(addresses) > _FEW_HOSTS:
+        sys.setswitchinterval(_USUAL_INTERVAL)
     identity, trust = _identity(login), _trust(login)
     shared = Connections(connections)
     text, place = render(about, service, manager), f"{service.root}/{PLACE}" if restricted else ""
