@@ -102,6 +102,9 @@ def test_no_secret_is_seen_on_a_host_or_in_what_is_left_of_a_rollback(
     service.host.run("setsid sh /root/watch.sh </dev/null >/dev/null 2>&1 &")
     wait_until(lambda: service.host.run("test -s /root/rounds", check=False).returncode == 0, 60, "the watch")
     service.host.run(f"sh -c 'sleep 0.5; :' {WORD}")
+    # A round that saw it may still be writing.
+    ended = int(service.host.read("/root/rounds") or 0)
+    wait_until(lambda: int(service.host.read("/root/rounds") or 0) > ended + 1, 60, "two more rounds")
     assert WORD in service.host.run("cat /root/seen; rm -f /root/seen").stdout, "it sees what there is to see"
 
     loud = subprocess.Popen(["sh", "-c", f"sh -c 'sleep 0.3; :' {WORD}; :"], text=True)
