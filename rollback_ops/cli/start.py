@@ -29,8 +29,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit with its code. Errors that this package raises are never shown as a traceback."""
     # A command lives for seconds: collecting garbage while modules are imported only makes it start later.
     gc.disable()
-    # The login runs in a thread while modules are imported here. By default Python lets it wait 5 ms, at each packet.
-    sys.setswitchinterval(0.0005)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, process.at_once)
     session = Session(os.environ)

@@ -26,10 +26,11 @@ __all__ = ["SshCredentials", "machine", "on_servers", "on_this_machine"]
 
 # Seconds: the agent keeps the limit of the transaction by itself; the runner waits this much longer.
 _MARGIN = 4.0
-# With more hosts than this, threads take turns as seldom as Python usually lets them (seconds): each that waits for its
-# turn wakes at this interval, and hundreds that wake 2,000 times a second take most of a processor.
+# How often threads take turns (seconds). The login runs in one while modules are imported in another, and with Python's
+# usual interval it would wait 5 ms at each packet. But each thread that waits for its turn wakes at this interval, and
+# hundreds that wake 2,000 times a second take most of a processor: a few hosts only have the short one.
 _FEW_HOSTS = 4
-_USUAL_INTERVAL = 0.005
+_SHORT_INTERVAL, _USUAL_INTERVAL = 0.0005, 0.005
 
 
 @frozen
@@ -62,8 +63,7 @@ def on_servers(
     """
     from rollback_ops.hosts.ssh.transport import SshTransport
 
-    if len(addresses) > _FEW_HOSTS:
-        sys.setswitchinterval(_USUAL_INTERVAL)
+    sys.setswitchinterval(_SHORT_INTERVAL if len(addresses) <= _FEW_HOSTS else _USUAL_INTERVAL)
     identity, trust = _identity(login), _trust(login)
     shared = Connections(connections)
     text, place = render(about, service, manager), f"{service.root}/{PLACE}" if restricted else ""
