@@ -6,7 +6,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ VERIFY = {"min_healthy_time": "0s", "healthy_deadline": "5s"}
 LONGER = {"min_healthy_time": "0s", "healthy_deadline": "30s", "on_failure": "restore"}
 LONGER_LIMITS = {"connect": "2s", "total": "40s", "stop": "5s", "start": "5s"}
 LIMITS = {"connect": "2s", "total": "10s"}
+# The command after a fault meets none, so that only a busy machine makes it slow.
+AMPLE = {"connect": "15s", "total": "50s"}
 # On a busy machine a second command takes long: the first one must not run out of time meanwhile.
 _MEANWHILE = dict.fromkeys(("second-rollback", "second-emergency", "deployed-meanwhile"), "50s")
 # A rollback takes half a second, and longer on a machine that is busy: where a random instant may be.
@@ -95,6 +97,7 @@ class Stage:
                 settled = wait_for(lambda: not scene.works(), _SETTLED_WITHIN)
                 wait_for(lambda: bool(scene.running()), 10)
                 live, running = scene.live(), scene.running()
+                self._ops.settings(_settings(scene.service, trial.fault, AMPLE))
                 following, lock = _next(scene, "resume" if trial.resumes and scene.is_open() else "rollback")
             wait_for(lambda: bool(scene.running()), 10)
             return Seen(
@@ -121,7 +124,8 @@ class Stage:
         # So that the step that makes the links has something to do.
         self.host.run(f"rm {service.releases_directory}/b[34]/config.json")
         scene = Scene(self.host, self._gates, service, self._ops)
-        self._ops.settings(_settings(service, trial.fault, total))
+        limits = LONGER_LIMITS if trial.fault in IN_WINDOW else LIMITS | {"total": total}
+        self._ops.settings(_settings(service, trial.fault, limits))
         if trial.fault in IN_WINDOW:
             self.host.run(f"echo unhealthy >{scene.release(TARGET)}/behaviour")
         if trial.fault == "socket-activated":
@@ -137,10 +141,10 @@ class Stage:
         wait_for(service.listens, 15)
 
 
-def _settings(service: Deployed, fault: str, total: str) -> str:
-    """Return settings with a check that passes on the host. ``total`` is the limit of the run, in seconds."""
+def _settings(service: Deployed, fault: str, limits: Mapping[str, str]) -> str:
+    """Return settings with a check that passes on the host."""
     policy = {"on_failure": "restore"} if fault in RESTORING else {}
-    verify, limits = (LONGER, LONGER_LIMITS) if fault in IN_WINDOW else (VERIFY | policy, LIMITS | {"total": total})
+    verify = LONGER if fault in IN_WINDOW else VERIFY | policy
     url = f"http://127.0.0.1:{service.port}/health"
     checks = {
         "health": {"kind": "http", "url": url, "json": {"release": "{release}"}},
