@@ -15,16 +15,15 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent))
 from contents import seal
-from wheels import parts_of, unpack
+from fetch import fetch
+from wheels import locked_here, unpack
 
 _HERE = Path(__file__).resolve().parent
 _LOCK = _HERE / "requirements.lock"
 _DAY = 86_400
-# Downloads at the same time: each waits for the index most of the time, and takes half a second of CPU to start.
-_AT_ONCE = 4
 # The parts of the program that take longest to compile. None needs much of what another one compiles.
 _PARTS = (
-    "github, requests, rich",
+    "github, requests",
     "rollback_ops.commands.rollback, rollback_ops.commands.history",
     "fabric.connection",
 )
@@ -75,34 +74,24 @@ class _Pip:
             self._python = str(scratch / "pip" / "bin" / "python")
         machine = {name: os.environ[name] for name in _OF_THE_MACHINE if name in os.environ}
         asked = {name: value for name, value in os.environ.items() if _option(name) in (*_OF_THE_INDEX, "config-file")}
-        self._environ = machine | self._index(machine | asked)
+        self.options = self._index(machine | asked)
+        told = {"PIP_" + option.upper().replace("-", "_"): value for option, value in self.options.items()}
+        self._environ = machine | _OURS | told
 
     def _index(self, environ: dict[str, str]) -> dict[str, str]:
-        """What pip's files and variables say of the index, as variables."""
+        """What pip's files and variables say of the index, by the names of pip's options."""
         told = subprocess.run(self._command("config", "list"), env=environ, check=True, capture_output=True, text=True)
-        found = dict(_OURS)
+        found = {}
         for section in ("global", "install", ":env:"):
             for line in told.stdout.splitlines():
                 name, _, value = line.partition("=")
                 option = name.removeprefix(f"{section}.")
                 if option in _OF_THE_INDEX:
-                    found["PIP_" + option.upper().replace("-", "_")] = " ".join(str(ast.literal_eval(value)).split())
+                    found[option] = " ".join(str(ast.literal_eval(value)).split())
         return found
 
     def run(self, *arguments: str | Path) -> None:
         subprocess.run(self._command(*arguments), env=self._environ, check=True, stdout=sys.stderr)
-
-    def download(self, parts: list[str], wheels: Path) -> None:
-        """Download the wheels of each part of the lock file at the same time. pip compares every hash."""
-        processes = []
-        for number, part in enumerate(parts):
-            requirements = self._scratch / f"requirements-{number}.lock"
-            requirements.write_text(part, encoding="utf-8")
-            words = self._command("download", *_LOCKED, requirements, "--dest", wheels)
-            processes.append(subprocess.Popen(words, env=self._environ, stdout=sys.stderr))
-        statuses = [process.wait() for process in processes]
-        if any(statuses):
-            raise subprocess.CalledProcessError(1, "pip download")
 
     def _command(self, *arguments: str | Path) -> list[str | Path]:
         return [self._python, "-I", "-m", "pip", *arguments]
@@ -120,7 +109,13 @@ def _install(scratch: Path, wheels: Path, made: Path) -> None:
             return
         shutil.rmtree(wheels)
     pip = _Pip(scratch)
-    pip.download(parts_of(lock, min(_AT_ONCE, os.cpu_count() or 1)), wheels)
+    try:
+        fetch(locked_here(lock), pip.options, wheels)
+    except (ImportError, OSError, ValueError) as error:
+        sys.stderr.write(
+            f"Downloading all libraries at once failed ({error}). pip downloads them one after the other.\n"
+        )
+        pip.run("download", *_LOCKED, _LOCK, "--dest", wheels)
     if not unpack(lock, wheels, made):
         pip.run("install", *_LOCKED, _LOCK, "--no-index", "--find-links", wheels, "--no-compile", "--target", made)
 

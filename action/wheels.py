@@ -1,4 +1,4 @@
-"""The wheels of the lock file: in parts to be downloaded at once, and unpacked where every hash is right.
+"""The wheels of the lock file: which there are, and how they are unpacked where every hash is right.
 
 pip takes more than a second for what is, of wheels without scripts and data, to unpack them.
 """
@@ -10,15 +10,33 @@ import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==(?:.*\\\n)+?.*(?<!\\)$", re.MULTILINE)
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 
-def parts_of(lock: str, count: int) -> list[str]:
-    """Divide the requirements of a lock file into so many lock files."""
-    requirements = [found[0] for found in _REQUIREMENT.finditer(lock)]
-    return ["\n".join(part) + "\n" for number in range(count) if (part := requirements[number::count])]
+class Locked(NamedTuple):
+    """A project of the lock file, with the hashes of all files of its version."""
+
+    name: str
+    version: str
+    hashes: frozenset[str]
+
+
+def locked_here(lock: str) -> list[Locked]:
+    """What of the lock file is for this Python. Needs pip, which can read the conditions."""
+    from pip._vendor.packaging.requirements import Requirement
+
+    found = [(Requirement(line[0].partition("\\\n")[0]), line[0]) for line in _REQUIREMENT.finditer(lock)]
+    here = [(need, text) for need, text in found if not need.marker or need.marker.evaluate()]
+    return [Locked(need.name, str(need.specifier)[2:], frozenset(_HASH.findall(text))) for need, text in here]
+
+
+def is_wheel_of(file: str, project: Locked) -> bool:
+    name, _, rest = file.partition("-")
+    right = _project(name) == _project(project.name) and rest.partition("-")[0] == project.version
+    return right and file.endswith(".whl")
 
 
 def unpack(lock: str, wheels: Path, made: Path) -> bool:

@@ -9,17 +9,7 @@ import click
 
 from rollback_ops import __version__
 
-_LIBRARIES = (
-    "click",
-    "fabric",
-    "paramiko",
-    "cryptography",
-    "pydantic",
-    "pydantic-settings",
-    "PyGithub",
-    "requests",
-    "rich",
-)
+_LIBRARIES = ("click", "fabric", "paramiko", "cryptography", "pydantic", "pydantic-settings", "PyGithub", "requests")
 
 
 def version(context: click.Context, _: click.Parameter, asked: bool) -> None:

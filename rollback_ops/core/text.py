@@ -56,6 +56,19 @@ def short(text: str, longest: int = _LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
+def cells(text: str) -> int:
+    """Count the columns that a text takes on a terminal: two for a wide character, none for a mark on another one."""
+    return len(text) if text.isascii() else sum(map(_cells, text))
+
+
+def _cells(character: str) -> int:
+    from unicodedata import combining, east_asian_width
+
+    if combining(character) or character in _JOINERS:
+        return 0
+    return 2 if east_asian_width(character) in "WF" else 1
+
+
 def quoted(value: object) -> str:
     """Return a value as its file would spell it. Empty for a table or a list, which a few words cannot show."""
     if isinstance(value, str):

@@ -15,7 +15,6 @@ _LIBRARIES = {
     "fabric": ("fabric/__init__.py", "fabric/connection.py"),
     "github": ("github/__init__.py",),
     "requests": ("requests/__init__.py",),
-    "rich": ("rich/__init__.py", "rich/progress.py"),
 }
 _PROGRAM = ("__init__.py", "commands/__init__.py", "commands/rollback.py", "commands/history.py")
 

@@ -31,7 +31,7 @@ import rollback_ops
 from tests.support.project import PROJECT
 
 # What our modules import where they first need it.
-_LATE = ("fabric", "github", "invoke", "paramiko", "requests", "rich.live", "rich.progress", "rich.table")
+_LATE = ("fabric", "github", "invoke", "paramiko", "requests")
 _LONGEST_ORDER = 1 << 20
 _one_at_a_time = threading.Lock()
 

@@ -19,7 +19,7 @@ from rollback_ops.core.agreeing import FEW
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import StepReport, SwitchResult
-from rollback_ops.core.text import one_line, short
+from rollback_ops.core.text import cells, one_line, short
 
 _STYLES: dict[str, dict[str, object]] = {
     "good": {"fg": "green"},
@@ -28,8 +28,8 @@ _STYLES: dict[str, dict[str, object]] = {
     "faint": {"dim": True},
     "strong": {"bold": True},
 }
-# Columns of a table. rich gives 80 to a terminal that calls itself dumb.
-_WIDEST = 400
+# Between two columns of a table.
+_BETWEEN = "  "
 # Back to the beginning of the line, and remove what stands there.
 _WIPE = "\r\x1b[K"
 
@@ -76,17 +76,11 @@ class Console:
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print a table with as much room as it needs: a name that is cut short cannot be copied."""
-        from rich.console import Console as Canvas
-        from rich.table import Column, Table
-        from rich.text import Text
-
-        grid = Table(*(Column(name, no_wrap=True) for name in columns), box=None, pad_edge=False)
-        for row in rows:
-            grid.add_row(*(Text(one_line(cell)) for cell in row))
-        canvas = Canvas(highlight=False, width=_WIDEST, force_terminal=False)
-        with canvas.capture() as drawn:
-            canvas.print(grid, crop=False)
-        self.show(Line(line) for line in drawn.get().splitlines())
+        lines = [list(columns), *([one_line(cell) for cell in row] for row in rows)]
+        wide = [max(map(cells, column)) for column in zip(*lines, strict=True)]
+        for line in lines:
+            padded = (cell + " " * (width - cells(cell)) for cell, width in zip(line, wide, strict=True))
+            self.show([Line(_BETWEEN.join(padded).rstrip())])
 
     def document(self, document: Mapping[str, Any]) -> None:
         """Print one JSON document on stdout, with its secrets redacted."""

@@ -76,7 +76,7 @@ COMMANDS: dict[str, set[str]] = {
     "history log": ON_HOSTS | {"--env", "--backup", "--to", "--reason", "--trigger", "--failed"},
 }
 OF_AN_ENVIRONMENT = ["rollback", "resume", "list", "check", "verify", "guard", "seal", "install", "uninstall"]
-SLOW = {"fabric", "paramiko", "invoke", "github", "requests", "rich", "pydantic", "pydantic_settings"}
+SLOW = {"fabric", "paramiko", "invoke", "github", "requests", "pydantic", "pydantic_settings"}
 
 
 SETTINGS = '[services.bot]\nroot = "/srv/bot"\nunits = ["bot"]\n[environments.prod]\nhosts = ["bot1"]\n'

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rollback_ops.core.text import fits_one_line, one_line
+from rollback_ops.core.text import cells, fits_one_line, one_line
 
 UNFIT = ["\0", "\t", "\n", "\r", "\x1b", "\x7f", "\x85", "\x9b", "\xa0", "\xad", "\u200b", "\u2028", "\u202e", "\udce9"]
 
@@ -36,3 +36,8 @@ def test_a_text_that_is_cut_shows_that_it_was_cut() -> None:
     assert one_line("abcdef", 6) == "abcdef"
     assert one_line("abcdefg", 6) == "abcde…"
     assert one_line("\x1b" * 3, 6) == "\\x1b\\…"
+
+
+@pytest.mark.parametrize(("text", "wide"), [("", 0), ("abc", 3), ("日本", 4), ("nai\u0308ve", 5), ("a\u200db", 2)])
+def test_the_columns_of_a_text_are_those_that_a_terminal_needs(text: str, wide: int) -> None:
+    assert cells(text) == wide
