@@ -19,6 +19,7 @@ from rollback_ops.core.outlook import Outlook, look_ahead
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.ports import Progress
 from rollback_ops.core.record import Record
+from rollback_ops.core.revision import same
 from rollback_ops.core.rollout import named
 from rollback_ops.core.tasks import Cancellation, each
 from rollback_ops.engine.fleet import Fleet
@@ -138,7 +139,7 @@ def _planned(past: Sequence[PastDeployment], surveys: Sequence[Survey], revision
 def _ways(decision: Plan | NothingToDo | Refusal, surveys: Sequence[Survey], revision: str) -> Iterator[Readiness]:
     """Say what a rollback after the deployment would return to, and whether that is known to be whole."""
     lives = {survey.host: survey.release(survey.live.name) for survey in surveys}
-    deployed = any(live and live.revision == revision for live in lives.values())
+    deployed = any(live and same(live.revision, revision) for live in lives.values())
     if revision and not deployed and surveys:
         names = sorted({live.name if live else "nothing" for live in lives.values()})
         good = [live is not None and live.mark == "good" for live in lives.values()]

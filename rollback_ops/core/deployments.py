@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.intervals import jeffreys, share_at_least, share_at_most
 from rollback_ops.core.order import live_at
+from rollback_ops.core.revision import same
 
 if TYPE_CHECKING:
     from rollback_ops.core.model import ServiceId, Survey
@@ -135,6 +136,5 @@ def _is_of(deployment: PastDeployment, record: Record) -> bool:
     left = record.from_
     if deployment.release and left.release:
         return deployment.release == left.release
-    # A revision may be short, and what is unknown may be any.
-    one, other = deployment.revision, left.revision or ""
-    return not other or (bool(one) and (one.startswith(other) or other.startswith(one)))
+    # What is unknown may be any.
+    return not left.revision or same(deployment.revision, left.revision)

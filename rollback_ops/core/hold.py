@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import HeldRelease, Hold, Survey
+from rollback_ops.core.revision import short
 
 AfterRollback = Literal["bad", "all", "none"]
 
@@ -101,5 +102,5 @@ def about(hold: Hold) -> str:
     if not hold.releases:
         return "everything"
     return ", ".join(
-        f"{each.release} ({each.revision[:12]})" if each.revision else each.release for each in hold.releases
+        f"{each.release} ({short(each.revision)})" if each.revision else each.release for each in hold.releases
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rollback_ops.core.frozen import frozen
+from rollback_ops.core.revision import same
 
 
 @frozen
@@ -21,5 +22,5 @@ class Identity:
         if self.name != other.name:
             return False
         if self.revision and other.revision:
-            return self.revision == other.revision
+            return same(self.revision, other.revision)
         return not (self.made and other.made) or self.made == other.made

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from rollback_ops.core.model import Survey
 from rollback_ops.core.order import live_at
 from rollback_ops.core.record import ReleaseRef
+from rollback_ops.core.revision import same
 from rollback_ops.core.run import rfc3339
 
 
@@ -32,7 +33,7 @@ def common(references: Sequence[ReleaseRef]) -> ReleaseRef:
     most = Counter(what).most_common(1)[0][0]
     alike = [ref for ref, each in zip(known, what, strict=True) if each == most]
     first = min(alike, key=lambda each: each.deployed_at or "9")
-    names = {each.release for each in known if first.revision and each.revision == first.revision}
+    names = {each.release for each in known if same(each.revision or "", first.revision or "")}
     return first if len(names) < 2 else first.model_copy(update={"release": None})
 
 

@@ -5,20 +5,38 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import partial
-from itertools import takewhile
+from itertools import combinations, takewhile
 
 # The shortest part of a commit that is taken for the whole of it: what `git log --oneline` shows.
 SHORTEST = 7
 _LONGEST = 64
+# Characters of a commit that people are shown.
+_SHOWN = 12
+# Lengths of a whole commit: SHA-1, SHA-256.
+_WHOLE = (40, 64)
 _COMMIT = re.compile(rf"[0-9a-f]{{{SHORTEST},{_LONGEST}}}")
 
 
 def same(one: str, two: str) -> bool:
-    """Return whether two revisions are the same: equal, or commits of which one is the beginning of the other."""
-    a, b = one.lower(), two.lower()
-    if _COMMIT.fullmatch(a) and _COMMIT.fullmatch(b):
-        return a.startswith(b) or b.startswith(a)
+    """Return whether two revisions are the same: equal, or commits of which one is the beginning of the other.
+
+    Two that have only digits may be the numbers of builds: they must be equal, unless one is as long as a whole commit.
+    """
+    beginning, longer = sorted((one.lower(), two.lower()), key=len)
+    if _COMMIT.fullmatch(beginning) and _COMMIT.fullmatch(longer):
+        return longer == beginning or (longer.startswith(beginning) and _is_commit(longer))
     return one == two != ""
+
+
+def short(revision: str) -> str:
+    """Return what a revision is called: the beginning of a commit, and the whole of what is found only by the whole."""
+    beginning = revision[:_SHOWN]
+    return beginning if same(beginning, revision) else revision
+
+
+def all_same(revisions: Iterable[str]) -> bool:
+    """Return whether these are one revision, however each is spelled."""
+    return all(same(one, two) for one, two in combinations(set(revisions), 2))
 
 
 def meant(revision: str, known: Iterable[str]) -> list[str]:
@@ -34,13 +52,19 @@ def spelled_out(revisions: Iterable[str]) -> dict[str, str]:
     """Map each commit that is the beginning of longer ones to the longest, where these are one commit."""
     ordered = sorted(filter(_COMMIT.fullmatch, set(revisions)))
     found: dict[str, str] = {}
-    for number, short in enumerate(ordered, start=1):
+    for number, beginning in enumerate(ordered, start=1):
         # What begins alike stands together.
-        begun = list(takewhile(partial(_begins, short), ordered[number : number + _LONGEST]))
+        alike = takewhile(partial(_begins, beginning), ordered[number : number + _LONGEST])
+        begun = list(filter(_is_commit, alike))
         if begun and all(begun[-1].startswith(each) for each in begun):
-            found[short] = begun[-1]
+            found[beginning] = begun[-1]
     return found
 
 
-def _begins(short: str, longer: str) -> bool:
-    return longer.startswith(short)
+def _begins(beginning: str, longer: str) -> bool:
+    return longer.startswith(beginning)
+
+
+def _is_commit(revision: str) -> bool:
+    """Return whether what looks like a commit is no number of a build."""
+    return len(revision) in _WHOLE or not revision.isdigit()

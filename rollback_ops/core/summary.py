@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from rollback_ops.core.revision import short
+
 if TYPE_CHECKING:
     from rollback_ops.core.record import EvidenceRecord, GroupServiceRecord, HoldRecord, Outcome, Record
     from rollback_ops.core.statistics import Statistics
@@ -123,7 +125,7 @@ def _way(service: GroupServiceRecord, *, would: bool) -> str:
 
 def held(hold: HoldRecord) -> str:
     """Show the hold that the run set."""
-    names = [f"{r.release} ({r.revision[:12]})" if r.revision else f"{r.release}" for r in hold.releases]
+    names = [f"{r.release} ({short(r.revision)})" if r.revision else f"{r.release}" for r in hold.releases]
     return ", ".join(names) or "every deployment"
 
 

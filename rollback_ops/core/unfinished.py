@@ -9,6 +9,7 @@ from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import ServiceId, Survey
 from rollback_ops.core.plan import Selection, Unfinished
 from rollback_ops.core.record import ReleaseRef
+from rollback_ops.core.revision import same
 from rollback_ops.core.stored_plan import StoredPlan, read_plan
 
 
@@ -50,7 +51,7 @@ def _unfinished(
 
 def _is_target(ref: ReleaseRef, target: ReleaseRef) -> bool:
     """Return whether a host went to the target; when hosts have several names for it, only its revision is known."""
-    return ref.release == target.release if target.release else ref.revision == target.revision
+    return ref.release == target.release if target.release else same(ref.revision or "", target.revision or "")
 
 
 def open_plan(lines: Iterable[str], about: ServiceId, live: Mapping[str, str]) -> StoredPlan | None:

@@ -14,7 +14,7 @@ from typing import Any
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Survey
 from rollback_ops.core.plan import NothingToDo, Refusal, Selection, make_plan
-from rollback_ops.core.revision import same
+from rollback_ops.core.revision import all_same, same
 from rollback_ops.core.versions import Versions
 
 _BEGINNING = '{"event":"set",'
@@ -167,7 +167,7 @@ def _can_go(services: Mapping[str, Options], labels: Mapping[str, str]) -> bool:
 def _differ(services: Mapping[str, Options], labels: Mapping[str, str]) -> bool:
     """Return whether these are several versions: by their revisions, where all are known, else by their names."""
     revisions = [each.revisions.get(labels[name], "") for name, each in services.items()]
-    return len(set(revisions if all(revisions) else labels.values())) > 1
+    return not all_same(revisions) if all(revisions) else len(set(labels.values())) > 1
 
 
 def _matching(services: Mapping[str, Options]) -> Iterator[dict[str, str]]:
@@ -179,7 +179,7 @@ def _matching(services: Mapping[str, Options]) -> Iterator[dict[str, str]]:
 
 
 def _same(service: Options, label: str, revision: str) -> str:
-    alike = [name for name, each in service.revisions.items() if revision and each == revision]
+    alike = [name for name, each in service.revisions.items() if same(each, revision)]
     return alike[0] if len(alike) == 1 else service.label(Version(label, revision))
 
 

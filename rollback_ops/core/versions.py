@@ -12,12 +12,7 @@ from dataclasses import replace
 
 from rollback_ops.core.model import Release, Survey
 from rollback_ops.core.order import natural
-from rollback_ops.core.revision import spelled_out
-
-# Characters of a revision that name it.
-_SHORT = 12
-# Characters of a revision that a person has to give at least.
-_LEAST = 7
+from rollback_ops.core.revision import meant, same, short, spelled_out
 
 _Labels = dict[str, dict[str, str]]
 
@@ -51,15 +46,14 @@ class Versions:
         return [self._labelled(s) if self._labels.get(s.host) else s for s in self._surveys]
 
     def find(self, asked: str) -> list[str]:
-        """Return the labels that a name, or a revision of at least 7 characters, may mean; none where it means none."""
+        """Return the labels that a name, or a revision, may mean; none where it means none, or several revisions."""
         labels = {self.label(s.host, r.name) for s in self._surveys for r in s.releases}
         labels |= {self.label(s.host, s.live.name) for s in self._surveys if s.live.name}
         if asked in labels:
             return [asked]
         found = {self.label(s.host, r.name) for s in self._surveys for r in s.releases if r.name == asked}
-        meant = {each for each in self._revisions if len(asked) >= _LEAST and each.startswith(asked)}
-        if not found and len(meant) == 1:
-            found = {self.label(s.host, r.name) for s in self._surveys for r in s.releases if r.revision in meant}
+        if not found and len(meant(asked, self._revisions)) == 1:
+            found = {self.label(s.host, r.name) for s in self._surveys for r in s.releases if same(r.revision, asked)}
         return sorted(found)
 
     def revisions(self, name: str) -> dict[str, str]:
@@ -135,6 +129,6 @@ def _preferred(survey: Survey) -> list[Release]:
 
 
 def _short(revision: str, others: set[str]) -> str:
-    short = revision[:_SHORT]
-    alone = sum(other.startswith(short) for other in others) == 1
-    return short if alone else revision
+    name = short(revision)
+    alone = sum(other.startswith(name) for other in others) == 1
+    return name if alone else revision

@@ -17,6 +17,7 @@ from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import ServiceId
 from rollback_ops.core.ports import Host
 from rollback_ops.core.record import Record, ReleaseRef
+from rollback_ops.core.revision import same
 from rollback_ops.core.run import rfc3339
 from rollback_ops.core.summary import order_told, services_told
 from rollback_ops.core.tasks import Cancellation, Pending, begin, each
@@ -195,7 +196,7 @@ def _credible(host: Host, records: Sequence[Record]) -> list[Record]:
 
     def is_known(ref: ReleaseRef) -> bool:
         name = ref.release or ""
-        return name in revisions and ref.revision in (None, revisions[name])
+        return name in revisions and (ref.revision is None or same(ref.revision, revisions[name]))
 
     return [r for r in records if is_known(r.to) and (r.from_.release is None or is_known(r.from_))]
 

@@ -11,6 +11,7 @@ from rollback_ops.cli.output import groups, waves
 from rollback_ops.core.agreeing import agreeing
 from rollback_ops.core.model import PERSONAL_TRIGGERS
 from rollback_ops.core.record import EvidenceRecord, HostRecord, Record, ReleaseRef
+from rollback_ops.core.revision import short
 from rollback_ops.core.summary import (
     held,
     outcome_summary,
@@ -111,7 +112,7 @@ def _release(ref: ReleaseRef, repository: str) -> str:
     if not ref.revision:
         return name
     address = f"{repository}/commit/{ref.revision}" if repository and _is_commit(ref.revision) else ""
-    return f"{name}, commit {link(ref.revision[:12], address)}"
+    return f"{name}, commit {link(short(ref.revision), address)}"
 
 
 def _difference(record: Record, repository: str) -> str:

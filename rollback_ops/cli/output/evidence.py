@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rollback_ops.cli.output.text import Line, Style
+from rollback_ops.core.revision import short
 from rollback_ops.core.text import age
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def rehearsal(found: Rehearsed) -> Iterator[Line]:
 
 def outlook(found: LookedAhead) -> Iterator[Line]:
     """Show the readiness first, then what the history says."""
-    yield Line(f"{found.environment}{f', revision {found.revision[:12]}' if found.revision else ''}", "strong")
+    yield Line(f"{found.environment}{f', revision {short(found.revision)}' if found.revision else ''}", "strong")
     for each in found.readiness:
         sign, style = _SIGNS[each.holds]
         yield Line(f"  {sign} {each.name}: {each.detail}", style)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rollback_ops.cli.output.text import Line
 from rollback_ops.core.hold import about, expired, standing
 from rollback_ops.core.model import Hold
+from rollback_ops.core.revision import short
 from rollback_ops.core.text import age
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def shown(held: Held) -> Iterator[Line]:
 def gate(found: Gate) -> Iterator[Line]:
     """Show the result of ``gate``."""
     wanted = found.candidate
-    what = " ".join(filter(None, (wanted.release, wanted.revision and f"({wanted.revision[:12]})")))
+    what = " ".join(filter(None, (wanted.release, wanted.revision and f"({short(wanted.revision)})")))
     if not found.objections:
         yield Line(f"✓ {what} may be deployed to {found.environment}", "good")
     for each in found.objections:

@@ -13,6 +13,7 @@ from rollback_ops.core.changes import NO_COMMITS, in_brief
 from rollback_ops.core.dependencies import is_lock
 from rollback_ops.core.order import live_at
 from rollback_ops.core.plan import Plan
+from rollback_ops.core.revision import short
 from rollback_ops.core.text import age
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _release(release: Release | None, now: float = 0.0, by: str = "") -> str:
     if release is None:
         return "nothing"
     at = live_at(release)
-    facts = (release.revision[:12], f"{age(now - at)} old" if at else "", release.mark, by and f"deployed by {by}")
+    facts = (short(release.revision), f"{age(now - at)} old" if at else "", release.mark, by and f"deployed by {by}")
     told = ", ".join(filter(None, facts))
     return f"{release.name} ({told})" if told else release.name
 

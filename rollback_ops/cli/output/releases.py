@@ -9,6 +9,7 @@ from rollback_ops.core.agreeing import agreeing
 from rollback_ops.core.model import Release, Survey
 from rollback_ops.core.order import Ranking, live_at
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
+from rollback_ops.core.revision import short
 from rollback_ops.core.run import run_time
 from rollback_ops.core.text import age
 from rollback_ops.core.trust import remedy
@@ -63,7 +64,7 @@ def releases(
             r.name,
             age(now - deployed) if (deployed := live_at(r) or r.modified) else "",
             size(r.size_kib),
-            r.revision[:12],
+            short(r.revision),
             ", ".join(filter(None, (_marks(r, now), "sealed" if r.sealed else "", _state(r)))),
             "a rollback would choose this one"
             if r.name == target

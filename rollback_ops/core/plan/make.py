@@ -19,6 +19,7 @@ from rollback_ops.core.order import Spelling
 from rollback_ops.core.plan.candidates import Candidates, live_name
 from rollback_ops.core.plan.obstacles import drilled, hint_for, locked, not_live, obstacles
 from rollback_ops.core.plan.selection import NothingToDo, Refusal, Rejected, Selection, Unfinished, shown
+from rollback_ops.core.revision import short
 from rollback_ops.core.versions import Versions
 
 
@@ -137,7 +138,7 @@ def _labelled(unfinished: Unfinished | None, versions: Versions) -> Unfinished |
 
 def _several(name: str, versions: Versions) -> str:
     """Say that a name means several versions."""
-    found = ", ".join(f"{revision[:12]} on {host}" for host, revision in versions.revisions(name).items())
+    found = ", ".join(f"{short(revision)} on {host}" for host, revision in versions.revisions(name).items())
     return f"{shown(name)} is not one release: it is {found}"
 
 

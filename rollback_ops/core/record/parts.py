@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from rollback_ops.core.identity import Identity
+from rollback_ops.core.revision import short
 
 Outcome = Literal[
     "succeeded",
@@ -69,7 +70,7 @@ class ReleaseRef(RecordPart):
     @property
     def label(self) -> str:
         """What to call it: its name, else the beginning of its revision; empty where nothing is known."""
-        return self.release or (self.revision or "")[:12]
+        return self.release or short(self.revision or "")
 
     @property
     def identity(self) -> Identity:

@@ -8,6 +8,7 @@ from typing import Any
 
 from rollback_ops.core.record import DeploymentRef, Record
 from rollback_ops.core.redaction import Redactor
+from rollback_ops.core.revision import same
 from rollback_ops.integrations.github import payload, schedule
 from rollback_ops.integrations.github.api import PAGE, Api, Deployment, GitHubError, Repository
 
@@ -71,7 +72,7 @@ class DeploymentClient:
             for each in self._api.deployments(environment=record.environment, sha=whole)
             if each.environment == record.environment
             and each.task != schedule.TASK
-            and each.sha.startswith(revision)
+            and same(each.sha, revision)
             and not _is_of(record, each)
         ]
         return next((each for each in candidates[:_MOST_CANDIDATES] if self._api.state(each.id) == "success"), None)

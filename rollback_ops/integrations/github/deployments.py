@@ -17,6 +17,7 @@ from rollback_ops.core.errors import ConnectionLost, RollbackOpsError
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.record import DeploymentRef, Record
 from rollback_ops.core.redaction import Redactor
+from rollback_ops.core.revision import same
 from rollback_ops.core.tasks import Cancellation, begin, each
 from rollback_ops.integrations.github import payload
 from rollback_ops.integrations.github.api import Deployment, GitHubError, Repository
@@ -201,7 +202,8 @@ def _is_left(record: Record) -> bool:
     """Return whether no host runs the release that the rollback left. A host that was left alone may still run it."""
     left = record.from_
     if left.release is None:
-        return all(host.to.revision != left.revision for host in record.hosts)
+        known = left.revision is not None
+        return known and not any(same(host.to.revision or "", left.revision or "") for host in record.hosts)
     return all(host.to.release != left.release for host in record.hosts)
 
 

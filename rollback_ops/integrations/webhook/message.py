@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from rollback_ops.core.agreeing import agreeing
 from rollback_ops.core.model import PERSONAL_TRIGGERS, Mode, Trigger
 from rollback_ops.core.record import HostRecord, Record, RecordPart, ReleaseRef, Timestamp
+from rollback_ops.core.revision import short
 from rollback_ops.core.summary import (
     evidence_summary,
     held,
@@ -128,7 +129,7 @@ def _minute(at: str) -> str:
 
 def _release(ref: ReleaseRef) -> str:
     name = ref.release or "none"
-    return f"{name} ({ref.revision[:12]})" if ref.revision else name
+    return f"{name} ({short(ref.revision)})" if ref.revision else name
 
 
 def _hosts(hosts: Sequence[HostRecord]) -> str:

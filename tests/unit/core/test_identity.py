@@ -13,6 +13,7 @@ from rollback_ops.core.identity import Identity
         (Identity("4"), Identity("4"), True),
         (Identity("4", "aaa"), Identity("4", "aaa"), True),
         (Identity("4", "aaa"), Identity("4", "bbb"), False),
+        (Identity("4", "a" * 7), Identity("4", "a" * 40), True),
         (Identity("4", "aaa"), Identity("9", "aaa"), False),
         (Identity("4", "aaa", 7.0), Identity("4", "aaa", 8.0), True),
         (Identity("4", "", 7.0), Identity("4", "", 8.0), False),

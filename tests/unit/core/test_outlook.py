@@ -38,14 +38,16 @@ def left(at: str, revision: str | None, **words: Any) -> Any:
 @pytest.mark.parametrize(
     ("records", "failed"),
     [
-        ([left("2026-11-23T13:30:00Z", "bbb")], [False, True, False]),
+        ([left("2026-11-23T13:30:00Z", "bbbbbbb")], [False, True, False]),
+        ([left("2026-11-23T13:30:00Z", "bbb" * 13)], [False, True, False]),
+        ([left("2026-11-23T13:30:00Z", "bbb")], [False, False, False]),
         ([left("2026-11-23T13:30:00Z", None)], [False, True, False]),
-        ([left("2026-11-23T15:00:00Z", "aaa")], [True, False, False]),
-        ([left("2026-11-23T11:00:00Z", "bbb")], [False, False, False]),
-        ([left("2026-11-23T13:30:00Z", "ddd")], [False, False, False]),
-        ([left("2026-11-23T13:30:00Z", "bbb", trigger="drill")], [False, False, False]),
-        ([left("2026-11-23T13:30:00Z", "bbb", dry_run=True)], [False, False, False]),
-        ([left("2026-11-23T13:30:00Z", "bbb")] * 2, [False, True, False]),
+        ([left("2026-11-23T15:00:00Z", "aaaaaaa")], [True, False, False]),
+        ([left("2026-11-23T11:00:00Z", "bbbbbbb")], [False, False, False]),
+        ([left("2026-11-23T13:30:00Z", "ddddddd")], [False, False, False]),
+        ([left("2026-11-23T13:30:00Z", "bbbbbbb", trigger="drill")], [False, False, False]),
+        ([left("2026-11-23T13:30:00Z", "bbbbbbb", dry_run=True)], [False, False, False]),
+        ([left("2026-11-23T13:30:00Z", "bbbbbbb")] * 2, [False, True, False]),
     ],
 )
 def test_a_deployment_has_failed_when_a_rollback_left_it(records: list[Any], failed: list[bool]) -> None:

@@ -520,6 +520,35 @@ def test_a_revision_may_be_asked_for_where_names_differ() -> None:
     assert targets(planned(h1, h2, selection=Selection(if_current="ccccccc"))) == {"h1": "2", "h2": "4"}
 
 
+@pytest.mark.parametrize(
+    ("revisions", "asked", "target"),
+    [
+        (("1234567", "12345678", "2000000"), "1234567", "1"),
+        (("a" * 7, "b" * 40, "c" * 40), "a" * 40, "1"),
+        (("v1.2", "v1.3", "v1.4"), "v1.2", "1"),
+        (("v2026.10", "v2026.10.1", "v2026.11"), "v2026.10", "1"),
+    ],
+    ids=["the number of a build", "the whole of a short commit", "a tag", "the beginning of another tag"],
+)
+def test_a_revision_that_is_asked_for_is_the_same_or_begins_a_commit(
+    revisions: tuple[str, str, str], asked: str, target: str
+) -> None:
+    host = counted("h1", "3", **{f"_{n}": revision for n, revision in enumerate(revisions, start=1)})
+    assert targets(planned(host, selection=Selection(backup=asked))) == {"h1": target}
+
+
+def test_what_a_plan_calls_a_long_number_of_a_build_can_be_asked_for() -> None:
+    one, two, three = (f"20261127{n}00000" for n in (1, 2, 3))
+    h1, h2 = counted("h1", "3", _1=one, _2=two, _3=three), counted("h2", "5", _3=one, _4=two, _5=three)
+    label = planned(h1, h2).target
+    assert targets(planned(h1, selection=Selection(backup=label))) == {"h1": "2"}
+
+
+def test_the_beginning_of_a_build_number_names_no_release() -> None:
+    host = counted("h1", "2", _1="12345678", _2="20000000")
+    refused(host, selection=Selection(backup="1234567"))
+
+
 def test_of_two_directories_with_one_revision_the_live_one_is_meant() -> None:
     h1 = counted("h1", "3", _1="aaa", _2="bbb", _3="ccc")
     h2 = counted("h2", "5", _3="aaa", _4="bbb", _5="ccc", _6="ccc")
