@@ -10,8 +10,10 @@ from datetime import datetime
 from typing import TypeVar
 
 from rollback_ops.commands import check as single
-from rollback_ops.commands.context import Context, connect
+from rollback_ops.commands.context import Context, connect, refuse
+from rollback_ops.commands.guard import UNHEEDED
 from rollback_ops.commands.result import SURVEY_WITHIN, RunResult, sort_answers
+from rollback_ops.commands.rollback import unheeded
 from rollback_ops.commands.run import fleet_of, spec_of
 from rollback_ops.config import Group, Settings
 from rollback_ops.config.reason import Reason
@@ -113,7 +115,7 @@ def open_group(
     request = Request.build(environ, options)
     group = group_of(settings, request)
     services = services_there(settings, request, group.services)
-    for option in ("if_current", "approved", "rehearse"):
+    for option in ("if_current", "approved", "rehearse", "plan", "shard"):
         if getattr(request, option):
             raise UsageError(
                 f"--{option.replace('_', '-')} is for one service, and a group has several", "Leave it out."
@@ -153,7 +155,11 @@ def _asked(request: Request, group: Group, services: tuple[str, ...]) -> dict[st
 
 
 def rollback(group: GroupContext, progress: Progress, cancellation: Cancellation) -> RunResult:
-    """Roll the services back in the order of the group, or go on with that. Without permission no host is contacted."""
+    """Roll the services back in the order of the group, or go on with that. Without permission no host is contacted.
+
+    Raises ``UsageError`` for a limit that it cannot heed.
+    """
+    refuse(group.first.request, *unheeded(group.first.request))
     reason, permission, publisher = group.first.reason, group.first.permission, group.publisher()
     if permission and permission.refusal:
         return _published(group, publisher, _refused(group, permission.refusal))
@@ -180,7 +186,11 @@ def check(group: GroupContext, progress: Progress, cancellation: Cancellation) -
 
 
 def guard(group: GroupContext, progress: Progress, cancellation: Cancellation) -> RunResult:
-    """Watch the live releases of all services. When one is unhealthy, the group is rolled back."""
+    """Watch the live releases of all services. When one is unhealthy, the group is rolled back.
+
+    Raises ``UsageError`` for a limit that a guard cannot heed.
+    """
+    refuse(group.first.request, *UNHEEDED)
     reason, publisher = Reason("guard: are the live releases healthy?"), group.publisher()
 
     def guarded(name: str, context: Context) -> GuardedService:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rollback_ops.commands.context import Context, refuse
+from rollback_ops.commands.context import Context, Limit, refuse
 from rollback_ops.commands.result import RunResult
 from rollback_ops.commands.run import fleet_of, publish, spec_of
 from rollback_ops.config.reason import Reason
@@ -13,13 +13,16 @@ from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine import guard as engine
 from rollback_ops.engine.fleet import Fleet
 
+# A guard goes back to no release that somebody named, and watches all hosts.
+UNHEEDED: tuple[Limit, ...] = ("shard", "backup", "if_current")
+
 
 def guard(context: Context, progress: Progress, cancellation: Cancellation) -> RunResult:
     """Watch the live release through its window. An unhealthy one is rolled back, under a new deadline.
 
     Raises ``UsageError`` where a target or some hosts were named in another way than a guard can heed.
     """
-    refuse(context.request, "shard", "backup", "if_current")
+    refuse(context.request, *UNHEEDED)
     spec, publisher = spec_of(context, Reason("guard: is the live release healthy?")), context.publisher()
 
     def anew() -> Fleet:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from rollback_ops.commands.context import Context, refuse
+from rollback_ops.commands.context import Context, Limit, refuse
 from rollback_ops.commands.result import RunResult
 from rollback_ops.commands.run import fleet_of, publish, spec_of
+from rollback_ops.config.request import Request
 from rollback_ops.core.errors import Refused
 from rollback_ops.core.plan import Refusal
 from rollback_ops.core.ports import Progress
@@ -23,7 +24,7 @@ def rollback(context: Context, progress: Progress, cancellation: Cancellation) -
     Without permission, or where a plan does not hold any more, no host is contacted, and the record says so. Raises
     ``UsageError`` when a person gave no reason, or a limit that it cannot heed.
     """
-    refuse(context.request, "rehearse", *(("shard", "backup") if context.request.resume else ()))
+    refuse(context.request, *unheeded(context.request))
     reason, permission = context.reason, context.permission
     spec, publisher = spec_of(context, reason), context.publisher()
     refusal = (permission and permission.refusal) or (context.pinned and context.pinned.refusal)
@@ -32,6 +33,11 @@ def rollback(context: Context, progress: Progress, cancellation: Cancellation) -
     with context.closing():
         record = roll_back(spec, fleet_of(context, progress, cancellation), publisher)
         return publish(context, publisher, warned(record, reason.warning, permission.warning if permission else ""))
+
+
+def unheeded(request: Request) -> tuple[Limit, ...]:
+    """Return the limits that a rollback, or a ``resume``, cannot heed: its plan has the release and the hosts."""
+    return ("rehearse", "shard", "backup") if request.resume else ("rehearse",)
 
 
 def _refused(context: Context, spec: RollbackSpec, refusal: Refused) -> Record:

@@ -8,7 +8,6 @@ from rollback_ops.cli.opening import is_of_group, opened, options_of
 from rollback_ops.cli.options import HOSTS, OF_AN_ENVIRONMENT, WHERE, Typed, takes
 from rollback_ops.cli.root import app
 from rollback_ops.cli.session import Session
-from rollback_ops.core.errors import UsageError
 
 if TYPE_CHECKING:
     from rollback_ops.commands.context import Context
@@ -50,8 +49,6 @@ def guard(session: Session, typed: Typed) -> None:
     if is_of_group(session, typed):
         from rollback_ops.cli import groups
 
-        if typed.rehearse or session.environ.get("ROLLBACK_REHEARSE"):
-            raise UsageError("--rehearse is for one service, and --group names several", "Name one with --service.")
         groups.run(session, typed, options_of(typed), "guard")
     context = opened(session, typed)
     from rollback_ops.cli import show

@@ -20,8 +20,6 @@ def _change(session: Session, typed: Typed, *, resume: bool = False, pins: bool 
     if is_of_group(session, typed):
         from rollback_ops.cli import groups
 
-        if typed.pinned or typed.shard or session.environ.get("ROLLBACK_SHARD"):
-            raise UsageError("--plan and --shard are for one service, and --group names several", "Use --service.")
         groups.run(session, typed, options_of(typed, resume=resume), "rollback")
     context = opened(session, typed, resume=resume, change=True, pins=pins)
     from rollback_ops.cli import show

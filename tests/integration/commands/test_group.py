@@ -181,6 +181,22 @@ def test_what_a_group_cannot_be_asked_is_refused_before_anything_is_looked_at(
     assert not (shop.api.root / ".rollback").exists()
 
 
+def test_a_limit_that_a_group_cannot_heed_is_refused(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    asked = [
+        ("guard", (), "ROLLBACK_BACKUP", "b1"),
+        ("guard", (), "ROLLBACK_SHARD", "1"),
+        ("guard", (), "ROLLBACK_REHEARSE", "7d"),
+        ("resume", WHY, "ROLLBACK_BACKUP", "b1"),
+        ("rollback", WHY, "ROLLBACK_SHARD", "1"),
+    ]
+    for command, why, variable, value in asked:
+        ended = shop.rollback_ops(command, "prod", *SHOP, *why, **{variable: value})
+        option = f"--{variable.removeprefix('ROLLBACK_').lower()}"
+        assert (ended.code, option in ended.err) == (64, True), (command, variable, ended.err)
+    assert not (shop.api.root / ".rollback").exists()
+
+
 def test_a_command_for_one_service_takes_no_group(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
     ended = shop.rollback_ops("hold", "prod", "--local", ROLLBACK_GROUP="shop")
