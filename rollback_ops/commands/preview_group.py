@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.group import GroupContext, for_each
@@ -25,7 +25,8 @@ from rollback_ops.engine.group_choice import choose, steps_of
 class GroupPreview:
     """The result. ``services`` are in the order of the settings, ``steps`` in that in which they would be changed.
 
-    ``refusal`` says why the group would not be changed at all.
+    ``refusal`` says why the group would not be changed at all. ``lives``: the names of the releases that are live, for
+    each service.
     """
 
     group: str
@@ -35,6 +36,13 @@ class GroupPreview:
     verified_set: str = ""
     warnings: tuple[str, ...] = ()
     refusal: str = ""
+    lives: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def changes(self) -> bool:
+        """Whether a host of any service would be switched."""
+        plans = (one.decision for one in self.services.values())
+        return any(isinstance(plan, Plan) and plan.with_action("switch") for plan in plans)
 
     @property
     def lost(self) -> dict[str, RollbackOpsError]:
@@ -62,7 +70,8 @@ def preview_group(group: GroupContext, cancellation: Cancellation) -> GroupPrevi
             label = target.labels.get(name, "") if isinstance(target, Target) else ""
             return look(context, answers[name], replace(asked[name], backup=label), cancellation, until)
 
-        return _whole(group, target, for_each(group, one))
+        lives = {n: frozenset(each_.live.name for each_ in a.found.values()) for n, a in answers.items()}
+        return replace(_whole(group, target, for_each(group, one)), lives=lives)
 
 
 def _unchanged(target: Target | Refusal | NothingToDo, name: str, found: Options) -> Refusal | NothingToDo | None:

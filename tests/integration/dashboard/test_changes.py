@@ -199,7 +199,8 @@ def test_a_group_goes_where_its_page_says_or_nowhere(group: Group) -> None:
     now = browser.get("/")
     assert address.replace("&", "&amp;") in now.text
     old = browser.get(address)
-    assert all(word in old.text for word in ("api", "web", "b3", "b2"))
+    assert all(word in old.text for word in ("web, then api", "b3", "b2", "Commits that leave", "files that change"))
+    assert browser.get(f"{address}&emergency=1").hidden("form")
     done = ended(group.served, browser, send(browser, browser.get(address)))
     record = group.served.runs.all[0].record
     assert record

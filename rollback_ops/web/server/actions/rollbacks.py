@@ -8,16 +8,21 @@ from dataclasses import replace
 from rollback_ops.commands import group as groups
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.follow import follow
+from rollback_ops.commands.group import GroupContext
+from rollback_ops.commands.preview_group import preview_group
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.commands.rollback import rollback
 from rollback_ops.config.request import Options
 from rollback_ops.core.errors import Refused
+from rollback_ops.core.plan import Plan
 from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.web.server.actions.values import Asked, Offer, Opener, Typed, form_of
 from rollback_ops.web.server.forms import RollbackForm
 from rollback_ops.web.server.runs import Run, RunProgress, Work
+
+_ALL_THERE = "every service runs its target already"
 
 
 def offer_resume(opener: Opener, asked: Asked) -> Offer:
@@ -36,20 +41,36 @@ def _roll(context: Context, run: Run) -> Record:
 
 
 def offer_group(opener: Opener, asked: Asked) -> Offer:
-    """Say what a rollback of a group would do now: the same checks, in the same order, without a change."""
-    options = Options(asked.environment, group=asked.group, dry_run=True, emergency=asked.emergency)
-    group, run = opener.group(options), _unseen(asked)
+    """Say what a rollback of a group would do now. An emergency does not wait for commits, files and history."""
+    group = opener.group(Options(asked.environment, group=asked.group, dry_run=True, emergency=asked.emergency))
     group.begin()
-    record = groups.check(group, RunProgress(run), Cancellation()).record
+    return _offer_emergency(group, asked) if asked.emergency else _offer_previewed(group, asked)
+
+
+def _offer_previewed(group: GroupContext, asked: Asked) -> Offer:
+    found = preview_group(group, Cancellation())
+    why = found.refusal or ("" if found.changes else _ALL_THERE)
+    if found.lost and not why:
+        why = f"{asked.group} is changed as a whole or not at all, and {', '.join(found.lost)} did not answer"
+    if why:
+        return Offer(None, why, found.lost, preview=found)
+    lives = {name: _several(releases) for name, releases in found.lives.items()}
+    plans = {name: one.decision for name, one in found.services.items() if isinstance(one.decision, Plan)}
+    target = lives | {name: plan.target for name, plan in plans.items()}
+    return Offer(replace(form_of(asked), leaves=_each_one(lives), target=_each_one(target)), preview=found)
+
+
+def _offer_emergency(group: GroupContext, asked: Asked) -> Offer:
+    record = groups.check(group, RunProgress(_unseen(asked)), Cancellation()).record
     going = [one for one in record.services if one.to.release and one.to.release != one.from_.release]
     if record.exit_code or not going:
         told = next((one.detail for one in record.hosts if one.detail), "") or "; ".join(record.warnings)
-        return Offer(None, told or "every service runs its target already", group=record)
+        return Offer(None, told or _ALL_THERE, group=record)
     form = replace(
         form_of(asked),
         leaves=_each_one({one.service: _several(h.from_.release or "" for h in one.hosts) for one in record.services}),
         target=_each_one({one.service: one.to.release or one.from_.release or "" for one in record.services}),
-        emergency=asked.emergency,
+        emergency=True,
     )
     return Offer(form, group=record)
 

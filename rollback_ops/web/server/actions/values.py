@@ -9,6 +9,7 @@ from typing import Protocol
 from rollback_ops.commands.context import Context
 from rollback_ops.commands.follow import Following
 from rollback_ops.commands.group import GroupContext
+from rollback_ops.commands.preview_group import GroupPreview
 from rollback_ops.commands.schedule_stores import Stores
 from rollback_ops.config.request import Options
 from rollback_ops.core.errors import RollbackOpsError
@@ -46,7 +47,8 @@ class Offer:
 
     ``found``: what is interrupted. ``holds`` that stand, and the ``usual`` time of one. ``marks``: the releases, each
     with its mark; ``lives`` are live. ``plan`` and ``leaves``: what a scheduled rollback would do. ``entry``: one that
-    is scheduled. ``group``: what a rollback of the group would do. ``lost``: the hosts that did not answer.
+    is scheduled. ``preview``: what a rollback of the group would do; ``group``: what its emergency would do. ``lost``:
+    the hosts that did not answer.
     """
 
     form: RollbackForm | None
@@ -60,6 +62,7 @@ class Offer:
     plan: Plan | None = None
     leaves: Sequence[str] = ()
     entry: str = ""
+    preview: GroupPreview | None = None
     group: Record | None = None
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rollback_ops.commands.preview import Expected, Preview
+from rollback_ops.commands.preview_group import GroupPreview
 from rollback_ops.core.changes import Commit, Commits
 from rollback_ops.core.comparison import Files, Keys
 from rollback_ops.core.dependencies import DependencyFile, Package
 from rollback_ops.core.errors import HostUnreachable
 from rollback_ops.core.model import Release, ServiceId
-from rollback_ops.core.plan import HostPlan, Plan, Refusal
+from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal
 from rollback_ops.web.frame import Frame
 from rollback_ops.web.pages import Pages
+from rollback_ops.web.server.actions import Asked, Offer, Typed
+from rollback_ops.web.server.actions.values import form_of as asked_form
 from rollback_ops.web.server.operations import form_of
 from rollback_ops.web.server.site import LINKS
 from tests.support.fakes import live_at
@@ -60,6 +65,13 @@ def everything(word: str, many: int = 1) -> Preview:
     )
 
 
+def shown_group(found: GroupPreview) -> Page:
+    asked = Asked("rollback", "prod", group="shop")
+    offer = Offer(None if found.refusal else asked_form(asked), found.refusal, preview=found)
+    given = {"asked": asked, "offer": offer, "title": "Roll back", "signed": "", "problem": "", "typed": Typed()}
+    return Page(Pages().render("change.html", Frame("n0nce", LINKS, live=True), **given))
+
+
 def test_every_part_is_there_and_markup_in_it_is_text() -> None:
     page = shown(everything(EVIL), problem=EVIL)
     assert page.tags.isdisjoint({"script", "img"})
@@ -85,3 +97,16 @@ def test_a_rollback_that_would_be_refused_has_no_button_but_says_why() -> None:
     assert "Deploy one." in nothing.text
     assert "form" not in nothing.tags
     assert "form" in shown(found).tags
+
+
+def test_a_group_is_shown_service_by_service_in_the_order_of_the_change() -> None:
+    services = {"api": Preview("prod", NothingToDo("it is live there already")), "web": everything(EVIL, 30)}
+    whole = GroupPreview("shop", "prod", (("web",), ("api",)), services, "run-7", (EVIL,))
+    page = shown_group(whole)
+    assert page.tags.isdisjoint({"script", "img"})
+    assert page.text.count("hit()") > 30
+    assert all(part in page.text for part in ("web, then api", "run-7", "it is live there already", "#7"))
+    assert "preview prod --group shop --json" in page.text
+    refused = shown_group(replace(whole, refusal="web: the seal is broken"))
+    assert "the seal is broken" in refused.text
+    assert ("form" in page.tags, "form" in refused.tags) == (True, False)
