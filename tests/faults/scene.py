@@ -89,9 +89,10 @@ class Scene:
         self.gates.open()
 
     def works(self) -> bool:
-        """Return whether anything on the host still works on a transaction."""
-        pattern = f"{self.service.state}/runs/"
-        return self.host.run(f"exec pgrep -f -- '{pattern}'", check=False).returncode == 0
+        """Return whether anything on the host still works on a transaction, or a unit is there that is about to."""
+        process = f"pgrep -f -- '{self.service.state}/[r]uns/'"
+        unit = "systemctl list-units --all --plain --no-legend 'rollback-ops-*' | grep ."
+        return self.host.run(f"{process} || {unit}", check=False).returncode == 0
 
     def is_open(self) -> bool:
         """Return whether a transaction was begun and has not ended."""
