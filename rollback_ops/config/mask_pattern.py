@@ -22,9 +22,10 @@ _CHARACTER = rf"(?P<it>{_ESCAPED}|\[\^?\]?(?:{_ESCAPED}|[^\]\\\[])+\]|[^\\()\[\]
 _TIMES = r"(?P<times>[*+?]|\{(?P<least>\d{1,4})(?P<range>,(?P<most>\d{0,4}))?\})?"
 _ITEM = re.compile(_CHARACTER + _TIMES)
 _SIGNS = {"": (1, 1), "?": (0, 1), "*": (0, None), "+": (1, None)}
-# A character that is not ASCII, in UTF-8, which sed sees as bytes (here as Latin-1); and some that stand for all.
+# A character that is not ASCII, in UTF-8, which sed sees as bytes (here as Latin-1); and some that stand
+# for all: a letter, a digit, a blank, and the sign of Kelvin, which is a k where case does not matter.
 _OTHER = "[\xc2-\xf4][\x80-\xbf]*"
-_OTHERS = "é٣\xa0K"
+_OTHERS = "é٣\xa0\u212a"
 _WORDS = (
     "should be a pattern of characters and [classes], each with ?, *, + or {…} after it if need be: "
     "no groups, no alternatives (write several patterns), no anchors"

@@ -23,8 +23,9 @@ _NAME = (
 _VALUE = (
     r"""(?:(\\["']|["'])(?:(?<=\\.)[^"'\\\r\n]*+|(?<=")(?:\\.|[^"\\\r\n])*+|(?<=')(?:\\.|[^'\\\r\n])*+)|[^\s"']++)"""
 )
-# What may stand before the secret, as in the header Authorization (RFC 9110)
-_SCHEME = r"(?:(?:basic|bearer|digest|token|negotiate|apikey)[^\S\r\n]{1,5}+)?"
+# What may stand before the secret: a scheme, as in the header Authorization (RFC 9110), and names: "bearer token: …"
+_SCHEME = r"(?:basic|bearer|digest|token|negotiate|apikey)"
+_BEFORE = rf"(?:{_SCHEME}[^\S\r\n]{{1,5}}+|{_NAME}[^\S\r\n]{{0,5}}+[:=][^\S\r\n]{{0,5}}+){{0,3}}"
 
 
 def _keep(match: re.Match[str]) -> str:
@@ -45,8 +46,9 @@ class _Rule(NamedTuple):
     """How one kind of secret looks: for Python, and for sed on a host (break-glass).
 
     ``pattern`` is compiled when the first text is redacted, so that the survey begins sooner. ``sed`` has extended
-    regular expressions and what stays of a match. They see one line without control characters, and may hide more than
-    ``pattern`` does, never less.
+    regular expressions and what replaces a match. They see one line of bytes without control characters, and match
+    where ``pattern`` does: a rule that hides another part of a text may take from a later one what it knows its secret
+    by.
     """
 
     pattern: str
@@ -54,13 +56,24 @@ class _Rule(NamedTuple):
     sed: tuple[tuple[str, str], ...]
 
 
-def _rule(pattern: str, replace: Callable[[re.Match[str]], str], *expressions: str, keeps: str = "") -> _Rule:
-    return _Rule(pattern, replace, tuple((expression, keeps) for expression in expressions))
+def _rule(
+    pattern: str, replace: Callable[[re.Match[str]], str], expression: str, keeps: str = "", unless: str = ""
+) -> _Rule:
+    """``unless``: an expression of a text in two groups, of which the second is no secret. sed cannot look ahead."""
+    hiding = (expression, keeps + _MASK)
+    if not unless:
+        return _Rule(pattern, replace, (hiding,))
+    return _Rule(pattern, replace, ((unless, rf"\1{_SPARED}\2"), hiding, (_SPARED, "")))
 
 
+# Stands before what a rule spares. No text has this character.
+_SPARED = "\x02"
 _BLANKS = "[[:space:]]{0,5}"
-_ERE_SCHEME = "((basic|bearer|digest|token|negotiate|apikey)[[:space:]]{1,5})?"
 _ERE_NAME = _NAME.replace("?:", "").replace("}+", "}")
+_ERE_BEFORE = rf"({_SCHEME.replace('?:', '')}[[:space:]]{{1,5}}|{_ERE_NAME}{_BLANKS}[:=]{_BLANKS}){{0,3}}"
+_NO_WORD = "(^|[^A-Za-z0-9_])"
+# The bytes of the characters that Python's \s has beside those of ASCII.
+_BLANKS_OF_UNICODE = "\xc2\xa0|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|\xe3\x80\x80"
 
 
 def _value_after(head: str) -> str:
@@ -84,10 +97,10 @@ _RULES = (
     # Authorization: Bearer …, in a header, in JSON, in a curl command; Cookie: …
     _rule(
         r"(?i)(authorization\\?[\"']?\s{0,5}+[:=]\s{0,5}+\\?[\"']?"
-        rf"{_SCHEME})[^\s\"'\\]++",
+        rf"{_BEFORE})[^\s\"'\\]++",
         _keep,
         rf"""(authorization\\?["']?{_BLANKS}[:=]{_BLANKS}\\?["']?"""
-        rf"""{_ERE_SCHEME})[^[:space:]"'\\]+""",
+        rf"""{_ERE_BEFORE})[^[:space:]"'\\]+""",
         keeps=r"\1",
     ),
     _rule(r"(?i)(cookie:\s{0,5}+)[^\r\n\"']++", _keep, rf"""(cookie:{_BLANKS})[^"']+""", keeps=r"\1"),
@@ -95,39 +108,41 @@ _RULES = (
     _rule(rf"(?i)(<{_NAME}>)[^<\r\n]++", _keep, f"(<{_ERE_NAME}>)[^<]+", keeps=r"\1"),
     # password=… · "token": "…" · API_KEY: … · --password …
     _rule(
-        rf"(?i)({_NAME}\\?[\"']?\s{{0,5}}+(?::=|=>|[:=])\s{{0,5}}+{_SCHEME}){_VALUE}",
+        rf"(?i)({_NAME}\\?[\"']?\s{{0,5}}+(?::=|=>|[:=])\s{{0,5}}+{_BEFORE}){_VALUE}",
         _keep,
-        _value_after(rf"""{_ERE_NAME}\\?["']?{_BLANKS}(:=|=>|[:=]){_BLANKS}{_ERE_SCHEME}"""),
+        _value_after(rf"""{_ERE_NAME}\\?["']?{_BLANKS}(:=|=>|[:=]){_BLANKS}{_ERE_BEFORE}"""),
         keeps=r"\1",
     ),
     _rule(
-        rf"(?i)((?<![\w-])--[a-z-]{{0,30}}?{_NAME}\s{{1,5}}+{_SCHEME}){_VALUE}",
+        rf"(?i)((?<![A-Za-z0-9_-])--[a-z-]{{0,30}}?{_NAME}\s{{1,5}}+{_BEFORE}){_VALUE}",
         _keep,
-        _value_after(rf"--[a-z-]{{0,30}}{_ERE_NAME}[[:space:]]{{1,5}}{_ERE_SCHEME}"),
+        _value_after(rf"(^|[^A-Za-z0-9_-])--[a-z-]{{0,30}}{_ERE_NAME}[[:space:]]{{1,5}}{_ERE_BEFORE}"),
         keeps=r"\1",
     ),
     # Bearer … and Basic …, after the rules whose names they would take for the secret: "invalid bearer token: …"
     _rule(
-        r"(?i)(\bbearer\s{1,5}+)[^\s\"'\\,;]{6,}+",
+        r"(?i)((?<![A-Za-z0-9_])bearer\s{1,5}+)[^\s\"'\\,;]{6,}+",
         _keep,
-        r"""(bearer[[:space:]]{1,5})[^[:space:]"'\\,;]{6,}""",
+        rf"""({_NO_WORD}bearer[[:space:]]{{1,5}})[^[:space:]"'\\,;]{{6,}}""",
         keeps=r"\1",
     ),
     _rule(
-        r"(\b[Bb]asic\s{1,5}+)(?![a-z]{1,30}+\b)[A-Za-z0-9+/_=-]{8,}+",
+        r"((?<![A-Za-z0-9_])[Bb]asic\s{1,5}+)(?![a-z]{1,30}+(?![A-Za-z0-9_]))[A-Za-z0-9+/_=-]{8,}+",
         _keep,
-        "([Bb]asic[[:space:]]{1,5})[A-Za-z0-9+/_=-]{8,}",
+        rf"({_NO_WORD}[Bb]asic[[:space:]]{{1,5}})[A-Za-z0-9+/_=-]{{8,}}",
         keeps=r"\1",
+        unless=r"([Bb]asic[[:space:]]{1,5})([a-z]{1,30}([^A-Za-z0-9_]|$))",
     ),
     # scheme://user:password@host, also where the text ends before the @; scheme://token@host
     _rule(
-        r"(://[^\s/@:\"']{0,100}+:)(?!\d{1,5}+(?:[/?#\s]|\Z))[^\s\"']{1,300}(?=@)",
+        r"(://[^\s/@:\"']{0,100}+:)(?![0-9]{1,5}+(?:[/?#\s]|\Z))[^\s\"']{1,300}(?=@)",
         _keep,
-        r"""(://[^[:space:]/@:"']*:)[^[:space:]"']+@""",
+        rf"""(://[^[:space:]/@:"']*:)[^{_SPARED}[:space:]"'][^[:space:]"']*@""",
         keeps=r"\1",
+        unless=r"""(://[^[:space:]/@:"']*:)([0-9]{1,5}([/?#[:space:]]|$))""",
     ),
     _rule(
-        r"(://[^\s/@:\"']{1,100}+:)(?!\d{1,5}+…?\Z)[^\s/@\"'?#,;)\]}>]{1,300}+\Z",
+        r"(://[^\s/@:\"']{1,100}+:)(?![0-9]{1,5}+…?\Z)[^\s/@\"'?#,;)\]}>]{1,300}+\Z",
         _keep,
         r"""(://[^[:space:]/@:"']+:)([0-9]{6,}|[0-9]*[^]0-9/@"'?#,;)}>[:space:]][^]/@"'?#,;)}>[:space:]]*)$""",
         keeps=r"\1",
@@ -136,7 +151,7 @@ _RULES = (
     # Addresses that are secrets
     _rule(
         r"(?i)((?:hooks\.slack(?:-gov)?\.com|discord(?:app)?\.com/api|webhook\.office\.com|outlook\.office(?:365)?\.com"
-        r"|logic\.azure\.com(?::\d{1,5}+)?|/hooks)/)[^\s\"'<>]++",
+        r"|logic\.azure\.com(?::[0-9]{1,5}+)?|/hooks)/)[^\s\"'<>]++",
         _keep,
         r"((hooks\.slack(-gov)?\.com|discord(app)?\.com/api|webhook\.office\.com|outlook\.office(365)?\.com"
         r"""|logic\.azure\.com(:[0-9]{1,5})?|/hooks)/)[^[:space:]"'<>]+""",
@@ -158,7 +173,7 @@ _RULES = (
         keeps=r"\1",
     ),
     _rule(
-        r"(?<![\w-])eyJ[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+){1,4}+",
+        r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+){1,4}+",
         _hide,
         r"(^|[^A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}(\.[A-Za-z0-9_-]*){1,4}",
         keeps=r"\1",
@@ -174,17 +189,18 @@ def sed_script(patterns: Iterable[str] = ()) -> str:
 
     ``patterns`` are extended regular expressions (``mask_pattern.as_ere``), with bytes over 127 as Latin-1.
     """
-    commands = [_command(pattern, "", "g") for pattern in patterns]
+    commands = [_command(pattern, _MASK, "g") for pattern in patterns]
+    commands.append(_command(_BLANKS_OF_UNICODE, " ", "g"))
     for rule in _RULES:
         flags = "Ig" if rule.pattern.startswith("(?i)") else "g"
-        commands += [_command(expression, keeps, flags) for expression, keeps in rule.sed]
+        commands += [_command(expression, replacement, flags) for expression, replacement in rule.sed]
     script = "\n".join(commands)
     return "".join(_for_printf(character) for character in script)
 
 
-def _command(expression: str, keeps: str, flags: str) -> str:
+def _command(expression: str, replacement: str, flags: str) -> str:
     at = "@" if expression.endswith("@") else ""
-    return _DELIMITER.join(("s", expression, f"{keeps}{_MASK}{at}", flags))
+    return _DELIMITER.join(("s", expression, replacement + at, flags))
 
 
 def _for_printf(character: str) -> str:

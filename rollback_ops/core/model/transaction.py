@@ -50,11 +50,13 @@ class StateReader:
     ``identity`` is an extended regular expression for what changes when a unit is started again. ``unstartable`` is a
     script for ``sed -n`` that prints a line for each unit that could not be started. ``down`` is for ``sed -nE``: it
     prints ``stopped`` for units that are stopped or have failed, and ``crashed`` for those that start after a crash.
+    ``restarts`` is for ``sed -nE``, too: it prints how often the manager started each unit again after a crash.
     """
 
     identity: str = "no line has this"
     unstartable: str = ""
     down: str = ""
+    restarts: str = ""
 
 
 @frozen

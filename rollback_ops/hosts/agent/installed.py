@@ -94,6 +94,7 @@ def _settings(wanted: Installation) -> str:
         "IDENTITY": wanted.reader.identity,
         "UNSTARTABLE": wanted.reader.unstartable,
         "DOWN": wanted.reader.down,
+        "RESTARTS": wanted.reader.restarts,
         "BAD_NAME": protocol.BAD_NAME,
         "ORDER": service.order or "",
         "IGNORE_DEPLOY_LOCK": "yes" if service.ignore_deploy_lock else "",

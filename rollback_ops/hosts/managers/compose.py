@@ -72,6 +72,7 @@ s/^services\\|(.*)/\\1 /
 G
 {_OF_A_SERVICE}(\\|[^|]*){{5}}\\|{_STOPPED}\\|/s/.*/stopped/p
 {_OF_A_SERVICE}(\\|[^|]*){{2}}\\|[1-9][0-9]*(\\|[^|]*){{2}}\\|restarting\\|/s/.*/crashed/p""",
+    restarts=r"s/^container(\|[^|]*){3}\|([1-9][0-9]{0,8})\|.*/\2/p",
 )
 
 

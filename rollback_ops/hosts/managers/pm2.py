@@ -44,6 +44,7 @@ READER = StateReader(
             r"s/^app(\|[^|]*){3}\|(launching|waiting\?restart)\|[1-9].*/crashed/p",
         ]
     ),
+    restarts=r"s/^app(\|[^|]*){4}\|([1-9][0-9]{0,8})\|.*/\2/p",
 )
 
 

@@ -73,6 +73,7 @@ READER = StateReader(
         ["/^Id=/{s/^Id=//;h;}", "/^LoadState=/H", "/^ActiveState=/{H;g", _MISSING, *_OTHERS, "}", _NO_ANSWER]
     ),
     down=_DOWN,
+    restarts=r"s/^NRestarts=([1-9][0-9]{0,8})$/\1/p",
 )
 # Words that add nothing to the unit's state.
 _PLAIN = frozenset({"", "loaded", "active", "running", "dead", "failed", "success"})

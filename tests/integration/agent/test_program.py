@@ -81,6 +81,7 @@ def test_what_is_too_long_for_one_command_is_refused_and_not_cut(sandbox: Sandbo
 def test_a_survey_tells_what_is_there_and_changes_nothing(sandbox: Sandbox) -> None:
     (sandbox.releases / "r2" / "REVISION").write_text("5c6a1f\n")
     (sandbox.releases / "r1" / "REVISION").write_text("$(touch x)\n")
+    (sandbox.releases / "r3" / "REVISION").write_bytes(b"\xef\xbb\xbf77aa01b (main)\r\n")
     (sandbox.state / "marks").mkdir(parents=True)
     (sandbox.state / "marks" / "r1.bad").touch()
     before = sandbox.listing()
@@ -91,12 +92,12 @@ def test_a_survey_tells_what_is_there_and_changes_nothing(sandbox: Sandbox) -> N
     assert [(r.name, r.problem, r.revision, r.mark, r.sealed) for r in survey.releases] == [
         ("r1", "", "", "bad", False),
         ("r2", "", "5c6a1f", "", False),
-        ("r3", "", "", "", False),
+        ("r3", "", "77aa01b", "", False),
     ]
     modified = (sandbox.releases / "r2").stat().st_mtime
     assert survey.releases[1].modified == int(modified)
     assert all(r.size_kib and r.size_kib < 100 for r in survey.releases)
-    assert survey.live == Live("release", "r3", str(sandbox.releases / "r3"))
+    assert survey.live == Live("release", "r3", str(sandbox.releases / "r3"), "77aa01b")
     assert survey.units == (Unit("rosey", "running"),)
     assert (survey.blockers, survey.warnings, survey.lease, survey.unfinished) == ((), (), None, None)
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from rollback_ops.checks.process import Process
 from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verdict, Verification
 from rollback_ops.core.watch import Watch
+from rollback_ops.hosts import managers
 from tests.support.agent_sandbox import Sandbox
 from tests.support.breakglass_sandbox import text_of
+from tests.support.toolbox import service
+from tests.unit.managers.test_compose import container
 
 _WORDS = {"healthy": "yes", "unhealthy": "no", "unknown": "unknown"}
 # Times are in hundredths of a second, on both sides.
@@ -63,14 +68,17 @@ class Prover:
         )
 
     def prove(self, cases: list[Case]) -> list[tuple[str, list[str]]]:
-        self._file.write_text(self._definitions + "".join(case.script() for case in cases))
+        lines = (line.split() for line in self.run("".join(case.script() for case in cases)).splitlines())
+        return [(verdict, log) for verdict, *log in lines]
+
+    def run(self, script: str) -> str:
+        self._file.write_text(self._definitions + script)
         words = [str(self._sandbox.tools / "sh"), str(self._file)]
         done = subprocess.run(
             words, env={"PATH": self._sandbox.path}, capture_output=True, text=True, timeout=120, check=True
         )
         assert done.stderr == ""
-        lines = (line.split() for line in done.stdout.splitlines())
-        return [(verdict, log) for verdict, *log in lines]
+        return done.stdout
 
 
 def expected(case: Case, log: list[str]) -> str:
@@ -106,3 +114,54 @@ cases = st.lists(st.tuples(thresholds, answers), min_size=1, max_size=3).map(lam
 def test_the_verdict_is_the_one_that_the_command_comes_to(prover: Prover, asked: list[Case]) -> None:
     for case, (verdict, log) in zip(asked, prover.prove(asked), strict=True):
         assert verdict == expected(case, log), (case, log)
+
+
+def unit(pid: int, restarts: int, state: str = "active") -> str:
+    state = f"Id=web.service\nLoadState=loaded\nActiveState={state}\n"
+    return f"{state}MainPID={pid}\nNRestarts={restarts}\nInvocationID=i{pid}\n"
+
+
+def process(pid: int, restarts: int, status: str = "online") -> str:
+    return f"app|web|0|{pid}|{status}|{restarts}|{pid}|\nlisted\n"
+
+
+def crashed(restarts: int, state: str = "running") -> str:
+    return container(state).replace("|0|then", f"|{restarts}|then{restarts}") + "\nservices|web\n"
+
+
+SAMPLES = {
+    "it goes on running": ("systemd", unit(7, 0), unit(7, 0)),
+    "it crashed once, before": ("systemd", unit(7, 1), unit(7, 1)),
+    "it crashed": ("systemd", unit(7, 0), unit(8, 1)),
+    "it crashed again": ("systemd", unit(8, 9), unit(9, 10)),
+    "it crashed, and starts": ("systemd", unit(7, 0), unit(0, 1, "activating")),
+    "a person restarted it": ("systemd", unit(7, 1), unit(8, 0)),
+    "it starts": ("systemd", unit(7, 0, "activating"), unit(7, 0, "activating")),
+    "it failed": ("systemd", unit(7, 0), unit(0, 0, "failed")),
+    "a container crashed": ("compose", crashed(0), crashed(1)),
+    "a container goes on": ("compose", crashed(2), crashed(2)),
+    "a process of pm2 crashed": ("pm2", process(7, 3), process(8, 4)),
+    "a process of pm2 goes on": ("pm2", process(7, 3), process(7, 3)),
+}
+
+
+@pytest.mark.parametrize("what", SAMPLES)
+def test_a_service_is_down_where_the_command_says_so(prover: Prover, what: str) -> None:
+    manager, *texts = SAMPLES[what]
+    about = service(manager, *([] if manager == "compose" else ["web"]))
+    check, reader = Process(), managers.reader(about)
+    script = (
+        f"RO_IDENTITY={quote(reader.identity)} RO_DOWN={quote(reader.down)} RO_RESTARTS={quote(reader.restarts)}\n"
+        "run=none first_identity='' first_crashes=''\nis() { [ \"$1,$runs\" = \"$RO_RUNNING,yes\" ]; }\n"
+    )
+    for text in texts:
+        units = managers.parse(about, "web", text)
+        finding = check.judge(units)
+        script += (
+            f"runs={'yes' if all(each.state == 'running' for each in units) else 'no'} STATE={quote(text)}\n"
+            "verdict=unknown final='' detail=''\n"
+            'identity=$(printf \'%s\\n\' "$STATE" | grep -oE -e "$RO_IDENTITY") || :\nask_process\n'
+        )
+    script += 'echo "$verdict,$final,$down"\n'
+    yes = {True: "yes", False: ""}
+    assert prover.run(script).strip() == f"{finding.verdict},{yes[finding.final]},{yes[finding.down]}"

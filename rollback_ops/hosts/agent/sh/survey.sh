@@ -90,7 +90,9 @@ read_revision() {
     revision=''
     for wanted in REVISION .mina_git_revision; do
         if [ -f "$1/$wanted" ] && [ -r "$1/$wanted" ]; then
-            IFS= read -r revision <"$1/$wanted" || :
+            IFS=" $TAB" read -r revision _ <"$1/$wanted" || :
+            # Editors of other systems write a byte order mark, and a carriage return.
+            case $revision in *[!A-Za-z0-9._/+-]*) revision=$(printf '%s' "$revision" | tr -d '\357\273\277\r') ;; esac
             case $revision in *[!A-Za-z0-9._/+-]*) revision='' ;; esac
             return
         fi

@@ -8,7 +8,12 @@ ask_nobody() {
 ask_process() {
     down=''
     find_down "$STATE"
-    if is "$RO_RUNNING"; then
+    # The count goes on while the host is up, so more crashes than at first are crashes of the target.
+    crashes=$(($(printf '%s\n' "$STATE" | sed -nE "$RO_RESTARTS" | tr '\n' '+')0))
+    first_crashes=${first_crashes:-$crashes}
+    if [ "$crashes" -gt "$first_crashes" ]; then
+        verdict=failed final=yes down=yes detail='it crashed and was restarted'
+    elif is "$RO_RUNNING"; then
         verdict=passed detail='it runs'
         [ "$RO_MANAGER" != none ] || detail='it has no process'
         first_identity=${first_identity:-$identity}

@@ -36,7 +36,7 @@ verify() {
     keep_lease &
     keeper=$!
     now
-    proving=$now goal=$NEVER healthy=no evident='' final='' first_identity=''
+    proving=$now goal=$NEVER healthy=no evident='' final='' first_identity='' first_crashes=''
     tick
     until one_round; do
         [ "$next_due" -le "$clock" ] || { seconds $((next_due - clock)) && sleep "$seconds"; }
