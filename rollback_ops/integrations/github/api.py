@@ -7,7 +7,8 @@ fail on a payload that is a text.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -26,6 +27,8 @@ _API, _SERVER = "https://api.github.com", "https://github.com"
 _TIMEOUT = 2
 _RETRIES = 2
 _BACKOFF = 0.1
+# Seconds before each look for a deployment whose answer did not come.
+_LOOKS = (0.0, 0.5, 1.0)
 PAGE = 100
 _RATE_LIMITED = 429
 _RETRIED_STATUSES = (500, 502, 503, 504)
@@ -47,6 +50,10 @@ class GitHubError(RollbackOpsError):
     def may_be_done(self) -> bool:
         """Whether GitHub may have carried out the request although no good answer came."""
         return self.status == 0 or self.status >= 500
+
+
+class NoAnswer(GitHubError):
+    """A request to which no answer came: GitHub may still be at work on it."""
 
 
 @frozen
@@ -124,6 +131,26 @@ class Api:
             raise GitHubError(_NOT_GITHUB)
         return found
 
+    def create_once(self, document: Mapping[str, Any], find: Callable[[], Deployment | None]) -> Deployment:
+        """Create a deployment once. ``find`` looks for it after an answer that was lost.
+
+        A request to which no answer came is never sent again: GitHub may carry it out after we have looked. Then the
+        error is raised, and a later run looks again.
+        """
+        try:
+            return self.create(document)
+        except GitHubError as error:
+            if not error.may_be_done:
+                raise
+            lost = error
+        for pause in _LOOKS if isinstance(lost, NoAnswer) else _LOOKS[:1]:
+            time.sleep(pause)
+            if there := find():
+                return there
+        if isinstance(lost, NoAnswer):
+            raise lost
+        return self.create(document)
+
     def create(self, document: Mapping[str, Any]) -> Deployment:
         """Create a deployment. Never retried here: before a retry, the caller has to look whether it exists."""
         return _deployment(self._ask("POST", f"/repos/{self.repository}/deployments", document=document))
@@ -177,7 +204,7 @@ class Api:
                 self._explained(error), _RATE_LIMITED if _is_rate_limited(error) else error.status
             ) from None
         except OSError as error:
-            raise GitHubError(_without_answer(error)) from None
+            raise NoAnswer(_without_answer(error)) from None
         except Exception as error:
             raise GitHubError(f"GitHub's answer could not be understood ({type(error).__name__})") from None
 

@@ -94,13 +94,7 @@ class DeploymentClient:
 
     def _create_of(self, record: Record, ref: str, ref_is: str) -> Deployment:
         document = payload.deployment(record, ref, ref_is, self._redact)
-        try:
-            return self._api.create(document)
-        except GitHubError as error:
-            if not error.may_be_done:
-                raise
-        # Perhaps only the answer was lost: look before creating a second deployment.
-        return _of(record, self.rollbacks(record.environment)) or self._api.create(document)
+        return self._api.create_once(document, lambda: _of(record, self.rollbacks(record.environment)))
 
     def _add_status(self, deployment: Deployment, record: Record, state: str) -> None:
         self._api.add_status(deployment.id, payload.status(record, state, self._url, self._redact))

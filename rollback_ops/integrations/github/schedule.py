@@ -107,14 +107,11 @@ class GitHubSchedule:
             "description": short(self._redact(one_line(words)), LONGEST_DESCRIPTION),
             "payload": self._redact.document(asked.model_dump(mode="json")),
         }
-        try:
-            return self._api.create(document)
-        except GitHubError as error:
-            if not error.may_be_done:
-                raise
-        # Perhaps only the answer was lost: look before creating a second deployment.
+        return self._api.create_once(document, lambda: self._find(asked))
+
+    def _find(self, asked: ScheduledRollback) -> Deployment | None:
         there = self._api.deployments(task=TASK, environment=asked.environment)
-        return next((d for d in there if (d.payload or {}).get("id") == asked.id), None) or self._api.create(document)
+        return next((each for each in there if (each.payload or {}).get("id") == asked.id), None)
 
     def _read(self, deployment: Deployment) -> ScheduledRollback | None:
         """Read a payload. Who wrote it could name anybody: a person who created the deployment is who asked."""

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -59,8 +59,9 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
 
-    @property
+    @cached_property
     def data(self) -> bytes:
+        """The document as it is now: the repository may change it later."""
         return json.dumps(self.document).encode()
 
 

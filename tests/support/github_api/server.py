@@ -48,9 +48,21 @@ class GitHubApi:
     latency: float = 0.0
     troubles: list[Trouble] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
-    violations: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
     closed: threading.Event = field(default_factory=threading.Event)
+    _exchanged: list[tuple[Request, Answer | None]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def violations(self) -> list[str]:
+        """What was not as GitHub describes it, or failed. It is looked for here: nobody waits for an answer."""
+        found = list(self.failures)
+        for request, answer in self._exchanged:
+            wrong = self.description.wrong_in_request(request)
+            found += wrong
+            if answer and not wrong:
+                found += self.description.wrong_in_answer(request, answer)
+        return found
 
     def is_in_trouble(self, kind: Kind, pattern: str = "", times: int = 1_000_000) -> None:
         self.troubles.append(Trouble(kind, pattern, times))
@@ -60,13 +72,9 @@ class GitHubApi:
         return [one for one in self.told if re.search(pattern, str(one.request))]
 
     def answer(self, request: Request) -> Raw | None:
-        """None ends the connection without a word. Every request and answer is held to the description."""
+        """None ends the connection without a word. Every request and answer is held to the description later."""
         at = time.monotonic()
-        try:
-            answer = self._answer(request)
-        except Exception as error:  # a violation must not look like a trouble that a test asked for
-            self.violations.append(f"the stand-in failed: {error}")
-            answer = BROKEN["error"]
+        answer = self._answer(request)
         self.told.append(Told(at, request, answer[0] if answer else 0))
         return answer
 
@@ -75,27 +83,24 @@ class GitHubApi:
             trouble = next((trouble.kind for trouble in self.troubles if trouble.hits(request)), None)
             # At once: who gave up waiting and looks again finds what it asked for, however busy this machine is.
             done = None if trouble in BROKEN or trouble in ("hang", "cut") else self._done(request)
-        wrong = self.description.wrong_in_request(request)
-        self.violations += wrong
+            self._exchanged.append((request, done))
         self.closed.wait(120 if trouble == "hang" else self.latency)
-        if wrong:
-            return BROKEN["error"]
         if trouble in BROKEN:
             return BROKEN[trouble]
-        if isinstance(done, Exception):
-            raise done
-        if done is None:
+        if done is None or trouble == "lost answer":
             return None
-        self.violations += self.description.wrong_in_answer(request, done)
         headers = {"Content-Type": "application/json; charset=utf-8", **done.headers}
-        return None if trouble == "lost answer" else (done.status_code, headers, done.data)
+        return done.status_code, headers, done.data
 
-    def _done(self, request: Request) -> Answer | Exception:
+    def _done(self, request: Request) -> Answer:
         """The answer. What fails here may be a request that GitHub would not understand, which is found out later."""
         try:
-            return endpoints.answer(request, self.repository, self.token, self.rights)
-        except Exception as error:
-            return error
+            answer = endpoints.answer(request, self.repository, self.token, self.rights)
+        except Exception as error:  # a violation must not look like a trouble that a test asked for
+            self.failures.append(f"the stand-in failed: {error!r}")
+            answer = endpoints.refused(500, "Server Error")
+        assert answer.data
+        return answer
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -112,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         if not split.path.startswith(self.server.api.prefix + "/"):
-            self.server.api.violations.append(f"{self.path} is not under {self.server.api.prefix}")
+            self.server.api.failures.append(f"{self.path} is not under {self.server.api.prefix}")
         path = split.path.removeprefix(self.server.api.prefix)
         answer = self.server.api.answer(Request(self.command.lower(), path, split.query, headers, body))
         if answer is None:
@@ -159,4 +164,5 @@ def github_api(dialect: str = "github.com", repository: Repository | None = None
             api.closed.set()
             server.shutdown()
             thread.join(5)
-    assert not api.violations, "\n".join(api.violations)
+    wrong = api.violations
+    assert not wrong, "\n".join(wrong)

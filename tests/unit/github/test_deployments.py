@@ -198,15 +198,17 @@ def test_a_deployment_that_was_left_unfinished_is_closed(github: GitHub, state: 
     assert (github.created(), github.states()) == ([], ["success"])
 
 
-LOST: list[Any] = [
+UNANSWERED: list[Any] = [
     pytest.param({"body": requests.ReadTimeout(TOKEN)}, id="timeout"),
     pytest.param({"body": requests.ConnectionError(TOKEN)}, id="cut"),
+]
+ANSWERED: list[Any] = [
     pytest.param({"json": {"message": "Server Error"}, "status": 502}, id="502"),
     pytest.param({"body": PAGE_OF_A_PROXY, "status": 200}, id="html"),
 ]
 
 
-@pytest.mark.parametrize("answer", LOST)
+@pytest.mark.parametrize("answer", [*UNANSWERED, *ANSWERED])
 def test_a_lost_answer_leads_to_no_second_deployment(github: GitHub, answer: dict[str, Any]) -> None:
     github.has_rollbacks([], [ours()])
     github.has()
@@ -216,7 +218,27 @@ def test_a_lost_answer_leads_to_no_second_deployment(github: GitHub, answer: dic
     assert (len(github.created()), github.states()) == (1, ["in_progress", "success"])
 
 
-@pytest.mark.parametrize("answer", LOST)
+@pytest.mark.parametrize("answer", UNANSWERED)
+def test_a_request_that_github_is_still_at_work_on_leads_to_no_second_deployment(
+    github: GitHub, answer: dict[str, Any]
+) -> None:
+    github.has_rollbacks([], [], [ours()])
+    github.has()
+    github.web.post(DEPLOYMENTS, **answer)
+    github.takes()
+    assert file().deployment.id == 7
+    assert (len(github.created()), github.states()) == (1, ["in_progress", "success"])
+
+
+def test_a_request_without_an_answer_is_not_sent_again_by_this_run(github: GitHub) -> None:
+    github.has()
+    github.web.post(DEPLOYMENTS, body=requests.ReadTimeout(TOKEN))
+    github.takes()
+    assert not_recorded(file())
+    assert len(github.created()) == 1
+
+
+@pytest.mark.parametrize("answer", ANSWERED)
 def test_a_request_that_was_not_carried_out_is_repeated_after_a_lookup(github: GitHub, answer: dict[str, Any]) -> None:
     github.has()
     github.web.post(DEPLOYMENTS, **answer)
