@@ -113,13 +113,13 @@ def open_group(
     Raises ``UsageError`` for everything that can be known to be wrong before a host is contacted.
     """
     request = Request.build(environ, options)
-    group = group_of(settings, request)
-    services = services_there(settings, request, group.services)
     for option in ("if_current", "approved", "rehearse", "plan", "shard"):
         if getattr(request, option):
             raise UsageError(
                 f"--{option.replace('_', '-')} is for one service, and a group has several", "Leave it out."
             )
+    group = group_of(settings, request)
+    services = services_there(settings, request, group.services)
     contexts = {
         name: connect(settings, environ, replace(options, service=name), secrets, sizes=sizes, started_at=started_at)
         for name in services
