@@ -120,7 +120,7 @@ def _planned_outcome(state: RunState, plan: Plan, name: str) -> tuple[HostOutcom
         return outcome_of(verified), host.why
     if host.action == "leave" or state.info.dry_run:
         return "nothing_to_do", host.why
-    if state.group and not state.attempts:
+    if state.group and not any(attempt.switched for attempt in state.attempts):
         return "not_begun", f"the group {state.group.name} stopped before this service"
     if state.rollout:
         return "not_begun", "its wave did not begin"

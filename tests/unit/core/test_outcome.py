@@ -21,7 +21,7 @@ from rollback_ops.core.health import CheckResult, Finding, Verdict, Verification
 from rollback_ops.core.model import Release, StepReport, Survey, SwitchOutcome, SwitchResult
 from rollback_ops.core.outcome import EXIT_CODES, overall
 from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal, Rejected
-from rollback_ops.core.record import HostOutcome, Outcome, Record
+from rollback_ops.core.record import GroupRecord, HostOutcome, Outcome, Record
 from rollback_ops.core.recorder import record_of
 from rollback_ops.core.run import Attempt, RunInfo, RunState
 from tests.support.fakes import live_at, releases, verification
@@ -137,6 +137,12 @@ ENDS: list[tuple[list[Attempt], HostOutcome, int]] = [
     ([attempt("switched", healthy=False), attempt("switched", healthy=True, live="b1")], "succeeded", 0),
     ([attempt("switched", healthy=False), attempt("switched", healthy=False, live="b1")], "verification_failed", 2),
 ]
+
+
+def test_a_service_of_a_group_has_a_record_while_it_is_about_to_be_changed() -> None:
+    """Another service of its step may be told of at just this moment."""
+    about_to = state(plan(), attempts=[Attempt(plan())], group=GroupRecord(name="shop", run="run-1"))
+    assert [host.outcome for host in record_of(about_to).hosts] == ["not_begun"]
 
 
 @pytest.mark.parametrize(("attempts", "outcome", "code"), ENDS)
