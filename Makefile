@@ -37,9 +37,9 @@ outputs: $(VENV)/.installed
 	tests/packages.sh
 	$(BIN)/python -m tests.support.documented
 
-# No root, no network: seconds.
+# No root, no network. Some tests wait: two cores carry three of them.
 unit: $(VENV)/.installed
-	$(BIN)/python -m pytest -q -n auto -m 'not long' tests/unit
+	$(BIN)/python -m pytest -q -n 3 -m 'not long' tests/unit
 
 # In a new clone, one process compiles what all workers import. What is wrong then, the run itself says.
 test: $(VENV)/.installed

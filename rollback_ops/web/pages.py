@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from rollback_ops.core import summary
@@ -16,7 +16,10 @@ from rollback_ops.web.frame import Frame
 from rollback_ops.web.view import HistoryView, Now, NumbersView, RecordView
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from types import CodeType
+
+    from jinja2 import BytecodeCache, Environment
+    from jinja2.bccache import Bucket
 
 # Characters of one text. A page shows what people and hosts wrote; it does not quote all of it.
 _LONGEST = 600
@@ -30,6 +33,25 @@ def libraries_missing() -> UsageError:
     """Return the error of a Python that lacks the libraries of the dashboard."""
     hint = f"Run {INSTALL} in a clone of rollback-ops, with the pip of its environment (docs/dashboard.md)."
     return UsageError("the dashboard needs libraries that are not installed", hint)
+
+
+@cache
+def _compiled() -> BytecodeCache:
+    """Return where the environments of this process keep their templates, so that each is compiled once."""
+    from jinja2 import BytecodeCache
+
+    codes: dict[str, CodeType] = {}
+
+    class Memory(BytecodeCache):
+        def load_bytecode(self, bucket: Bucket) -> None:
+            if bucket.key in codes:
+                bucket.code = codes[bucket.key]
+
+        def dump_bytecode(self, bucket: Bucket) -> None:
+            if bucket.code:
+                codes[bucket.key] = bucket.code
+
+    return Memory()
 
 
 class Pages:
@@ -75,6 +97,7 @@ class Pages:
             autoescape=True,
             undefined=StrictUndefined,
             finalize=self._printed,
+            bytecode_cache=_compiled(),
             trim_blocks=True,
             lstrip_blocks=True,
         )

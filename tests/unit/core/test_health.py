@@ -202,7 +202,7 @@ def test_without_checks_there_is_nothing_to_wait_for() -> None:
 
 # --- whole verifications, in seconds ---------------------------------------------------------------------
 
-RUNS = 300
+RUNS = 100
 TIMEOUT = 2.0
 # What a check answers to a question of this moment: how long it takes, and what it finds.
 Probe = Callable[[float], tuple[float, Finding]]

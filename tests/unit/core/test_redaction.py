@@ -103,6 +103,19 @@ def test_what_was_masked_once_is_masked(text: str) -> None:
     assert Redactor()(once) == once
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("pwd=x", "pwd:x", "pwd=>x", "<pwd>x", "--pwd x", "cookie:x", "authorization=x", "bearer\t012345"),
+        *("Basic 0a0a0a0a", "://:x@", "://a:b", "://0123456789abcdef@", "/hooks/x", "hooks.slack.com/x"),
+        *("hf_01234567", "sk-01234567", "SG.01234567", "xapp-01234567", "AKIA01234567", "eyJ01234."),
+        "-----BEGIN PRIVATE KEY-----",
+    ],
+)
+def test_the_shortest_secrets_of_each_kind_are_hidden(text: str) -> None:
+    assert "***" in Redactor()(text)
+
+
 HOSTILE = (
     *("-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "-----END ", "password", "password=", 'token="', "password: \\'"),
     *(

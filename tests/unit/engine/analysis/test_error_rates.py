@@ -24,24 +24,29 @@ def ends(world: World, baseline: Baseline, many: int = MANY) -> list[float]:
     return [each.ended_at - rules.warm_up for each in found if each.verdict == "worse"]
 
 
-@pytest.mark.parametrize("baseline", ["control", "before"])
+TROUBLED = World(5, burst=3, drift=0.3, warming=5, missing=0.3)
+WORLDS = (
+    World(5),
+    World(50),
+    World(50, burst=10),
+    World(50, drift=0.3),
+    World(50, warming=5),
+    World(50, missing=0.3),
+    TROUBLED,
+)
+# The others are in `make long`.
+CORE = ((World(50), "control"), (TROUBLED, "before"))
+
+
 @pytest.mark.parametrize(
-    "world",
+    ("world", "baseline"),
     [
-        World(50),
-        *(
-            pytest.param(world, id=repr(world), marks=pytest.mark.long)
-            for world in (
-                World(5),
-                World(50, burst=10),
-                World(50, drift=0.3),
-                World(50, warming=5),
-                World(50, missing=0.3),
-            )
-        ),
-        World(5, burst=3, drift=0.3, warming=5, missing=0.3),
+        pytest.param(
+            world, baseline, id=f"{world}-{baseline}", marks=() if (world, baseline) in CORE else pytest.mark.long
+        )
+        for world in WORLDS
+        for baseline in ("control", "before")
     ],
-    ids=repr,
 )
 def test_healthy_releases_are_rolled_back_no_more_often_than_alpha(world: World, baseline: Baseline) -> None:
     assert share_at_least(len(ends(world, baseline)), MANY, 0.999) <= ALPHA
@@ -51,12 +56,12 @@ def test_healthy_releases_are_rolled_back_no_more_often_than_alpha(world: World,
     ("world", "baseline", "share", "seconds"),
     [
         (World(5, times=10), "control", 0.95, 120),
-        (World(50, times=3), "control", 0.95, 120),
-        (World(50, times=5), "control", 0.95, 30),
+        pytest.param(World(50, times=3), "control", 0.95, 120, marks=pytest.mark.long),
+        pytest.param(World(50, times=5), "control", 0.95, 30, marks=pytest.mark.long),
         (World(50, times=10), "control", 0.95, 15),
         (World(5, times=5), "before", 0.7, 306),
-        (World(50, times=3), "before", 0.85, 234),
-        (World(50, times=10), "before", 0.95, 15),
+        pytest.param(World(50, times=3), "before", 0.85, 234, marks=pytest.mark.long),
+        pytest.param(World(50, times=10), "before", 0.95, 15, marks=pytest.mark.long),
     ],
     ids=repr,
 )
