@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from rollback_ops.core.errors import RollbackOpsError
@@ -49,6 +50,13 @@ class Host(Protocol):
     @property
     def name(self) -> str:
         """The host as the settings spell it."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether it has a connection, as far as is known: another operation needs no login."""
+
+    def staying_connected(self) -> AbstractContextManager[None]:
+        """Give its connection to no other host while the ``with`` block lasts."""
 
     def survey(self, *, sizes: bool = False) -> Survey:
         """Read everything that a plan needs; ``sizes`` also measures each release."""

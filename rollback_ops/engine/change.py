@@ -13,6 +13,7 @@ from rollback_ops.core.recorder import provisional
 from rollback_ops.core.rollout import named
 from rollback_ops.core.run import Attempt, RunState
 from rollback_ops.engine.fleet import Fleet
+from rollback_ops.engine.proof import Proof
 from rollback_ops.engine.spec import RollbackSpec, for_host
 from rollback_ops.engine.superseded import note_superseded
 
@@ -33,7 +34,9 @@ def switch(
     fleet.extend(spec.traffic_time, orders)
     # Hosts that go back are finished even when the time is up.
     way_back = spec.limits.stop + spec.limits.start + spec.traffic_time
-    switched = fleet.switch(orders, way_back if attempt.goes_back else 1.0)
+    proves = not (attempt.goes_back or spec.selection.emergency)
+    proof = _proof(spec, state, attempt, orders, leased=orders) if proves else None
+    switched = fleet.switch(orders, way_back if attempt.goes_back else 1.0, proof)
     attempt.switched.update(switched)
     state.warnings += _side_effects(switched)
     if not attempt.locked_out:
@@ -56,11 +59,9 @@ def verify(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt, 
     running = [name for name in attempt.running if name in names]
     if not running:
         return
-    on = attempt.plan.target_on
     fleet.progress.phase("verify", f"checking {attempt.plan.target} on {named(running)}", len(running))
-    claims = _claims(state, attempt, running)
     units = {name: result.units for name, result in attempt.switched.items() if name in running}
-    found = fleet.verify(lambda host: checks.after(spec.checks(on(host))), spec.thresholds, claims, units)
+    found = fleet.verify(_proof(spec, state, attempt, running, leased=attempt.switched), units)
     attempt.verified.update(found)
     note_superseded(fleet, state, [name for name, each in found.items() if each.superseded])
 
@@ -73,7 +74,7 @@ def confirmed(
     On a host that somebody else took over, the checks were about something else. A host that does not answer shows
     nothing of its service.
     """
-    claims = _claims(state, attempt, found)
+    claims = _claims(state, attempt, found, leased=attempt.switched)
     seen = fleet.claimed(claims)
     note_superseded(fleet, state, [name for name, now in seen.items() if claims[name].is_lost(now)])
     return {
@@ -81,9 +82,17 @@ def confirmed(
     }
 
 
-def _claims(state: RunState, attempt: Attempt, names: Iterable[str]) -> dict[str, Claim]:
+def _proof(
+    spec: RollbackSpec, state: RunState, attempt: Attempt, names: Iterable[str], leased: Collection[str]
+) -> Proof:
     on = attempt.plan.target_on
-    return {name: Claim(state.info.id, on(name), leased=name in attempt.switched) for name in names}
+    claims = _claims(state, attempt, names, leased)
+    return Proof(lambda host: checks.after(spec.checks(on(host))), spec.thresholds, claims)
+
+
+def _claims(state: RunState, attempt: Attempt, names: Iterable[str], leased: Collection[str]) -> dict[str, Claim]:
+    on = attempt.plan.target_on
+    return {name: Claim(state.info.id, on(name), leased=name in leased) for name in names}
 
 
 def change_all(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: Attempt, announcer: Announcer) -> None:

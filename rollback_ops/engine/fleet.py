@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -12,8 +13,8 @@ from typing import TypeVar
 
 from rollback_ops.checks import HostProbe, NetworkProbe
 from rollback_ops.core import tasks
-from rollback_ops.core.errors import ConnectionLost, Refused, RollbackOpsError
-from rollback_ops.core.health import Claim, Finding, Thresholds, Verification
+from rollback_ops.core.errors import Cancelled, ConnectionLost, HostUnreachable, Refused, RollbackOpsError
+from rollback_ops.core.health import Claim, Finding, Verification
 from rollback_ops.core.hold import merged, repairs
 from rollback_ops.core.model import (
     Hold,
@@ -30,7 +31,8 @@ from rollback_ops.core.ports import Host, Progress
 from rollback_ops.core.schema import SchemaAnswer
 from rollback_ops.core.tasks import Cancellation, Pending
 from rollback_ops.engine.lease import LeaseKeeper
-from rollback_ops.engine.verify import ask_network, ask_once, verify
+from rollback_ops.engine.proof import Proof
+from rollback_ops.engine.verify import ask_network, ask_once
 
 T = TypeVar("T")
 
@@ -70,6 +72,7 @@ class Fleet:
         self.connections = connections
         self.renew(total)
         self._leases = LeaseKeeper(connections)
+        self._proved: dict[str, Verification] = {}
         self._schema: dict[str, SchemaAnswer] = {}
         self._survey_within = min(_SURVEY_WITHIN, total * _PART_FOR_SURVEY)
         # When the first transaction was ordered (``time.monotonic``): until then nothing was stopped anywhere.
@@ -110,18 +113,22 @@ class Fleet:
             return replace(answer, versions=first.versions, why=first.why)
         return answer
 
-    def switch(self, orders: Mapping[str, SwitchOrder], at_least: float = 1.0) -> dict[str, SwitchResult]:
+    def switch(
+        self, orders: Mapping[str, SwitchOrder], at_least: float = 1.0, proof: Proof | None = None
+    ) -> dict[str, SwitchResult]:
         """Run the transactions. A signal does not stop them: hosts finish by themselves.
 
-        Waits until the deadline, and at least ``at_least`` seconds.
+        Waits until the deadline, and at least ``at_least`` seconds. Where there are more hosts than connections, each
+        has its ``proof`` in the same turn, for ``verify``: in a turn of its own, it would log in once more.
         """
         if self.changing_since is None:
             self.changing_since = time.monotonic()
         self._cancellation.check()
-        work = self._switch_one(orders)
+        work = self._switch_one(orders, proof if len(orders) > self.connections else None)
         within = max(at_least, self.left())
-        results = tasks.each(orders, work, within, self._cancellation, finish=True, at_once=self.connections)
-        return {name: _as_result(result) for name, result in results.items()}
+        turns = self._connected_first(orders)
+        results = tasks.each(turns, work, within, self._cancellation, finish=True, at_once=self.connections)
+        return {name: _as_result(results[name]) for name in orders}
 
     def pause(self, seconds: float) -> None:
         """Wait. Raises ``Cancelled`` if a signal comes."""
@@ -160,9 +167,11 @@ class Fleet:
         """Raise ``Cancelled`` if a signal came."""
         self._cancellation.check()
 
-    def _switch_one(self, orders: Mapping[str, SwitchOrder]) -> Callable[[str], SwitchResult]:
+    def _switch_one(self, orders: Mapping[str, SwitchOrder], proof: Proof | None) -> Callable[[str], SwitchResult]:
         def switch(name: str) -> SwitchResult:
             host, order = self._hosts[name], orders[name]
+            if self._cancellation.asked:
+                raise HostUnreachable("it was not begun: a signal came")
             result = host.switch(order, lambda step: self.progress.step(name, step))
             if result.target_is_live:
                 # Other hosts may take longer, and until then nobody else may have this one.
@@ -170,36 +179,32 @@ class Fleet:
             self.progress.switched(name, result)
             return result
 
-        return switch
+        def switch_and_prove(name: str) -> SwitchResult:
+            host = self._hosts[name]
+            with host.staying_connected():
+                result = switch(name)
+                # After a signal the host keeps what it has, unproved.
+                with suppress(Cancelled):
+                    if proof and result.outcome == "switched":
+                        self._proved[name] = proof.of(host, self.left(), self._cancellation, result.units)
+            return result
 
-    def verify(
-        self,
-        checks: Callable[[str], Mapping[str, HostProbe | NetworkProbe]],
-        thresholds: Mapping[str, Thresholds],
-        claims: Mapping[str, Claim],
-        units: Mapping[str, tuple[Unit, ...]],
-    ) -> dict[str, Verification]:
-        """Verify the service on the hosts that ``claims`` names. A host that could not be verified is not healthy.
+        return switch_and_prove if proof else switch
+
+    def verify(self, proof: Proof, units: Mapping[str, tuple[Unit, ...]]) -> dict[str, Verification]:
+        """Verify the service on the hosts of a proof. A host that could not be verified is not healthy.
 
         ``units`` are the units' states that hosts have just reported; they save the first question.
         """
+        proved, self._proved = self._proved, {}
 
         def prove(name: str) -> Verification:
-            host, claim = self._hosts[name], claims[name]
-            found = verify(
-                host,
-                checks(name),
-                thresholds,
-                self.left(),
-                claim,
-                self._cancellation,
-                units.get(name, ()),
-                partial(self.progress.waiting, name),
-            )
+            host, waiting = self._hosts[name], partial(self.progress.waiting, name)
+            found = proved.get(name) or proof.of(host, self.left(), self._cancellation, units.get(name, ()), waiting)
             self.progress.verified(name, found)
             return found
 
-        results = self._each(claims, prove, self.left() + _MARGIN)
+        results = self._each(proof.claims, prove, self.left() + _MARGIN)
         return {name: r if isinstance(r, Verification) else Verification(False, 0.0) for name, r in results.items()}
 
     def ask_once(
@@ -261,7 +266,8 @@ class Fleet:
             self._hosts[name].record(run, notes[name], line, hold)
 
         within = min(_RECORD_WITHIN, max(_LAST_WORDS, self._cancellation.leave_at - time.monotonic()))
-        written = tasks.each(notes, write, within, Cancellation(), at_once=self.connections)
+        turns = self._connected_first(notes)
+        written = tasks.each(turns, write, within, Cancellation(), at_once=self.connections)
         return {name: error for name, error in written.items() if error is not None}
 
     def confirm(self, names: Iterable[str]) -> dict[str, RollbackOpsError]:
@@ -292,8 +298,14 @@ class Fleet:
         return max(1.0, self._deadline - time.monotonic())
 
     def _each(self, names: Iterable[str], work: Callable[[str], T], within: float) -> dict[str, T | RollbackOpsError]:
-        within = min(within, self.left() + _MARGIN)
-        return tasks.each(names, work, within, self._cancellation, at_once=self.connections)
+        within, wanted = min(within, self.left() + _MARGIN), list(names)
+        turns = self._connected_first(wanted)
+        found = tasks.each(turns, work, within, self._cancellation, at_once=self.connections)
+        return {name: found[name] for name in wanted}
+
+    def _connected_first(self, names: Iterable[str]) -> list[str]:
+        """Return the names in the order of their turns: a host that waits loses its connection to another one."""
+        return sorted(names, key=lambda name: not self._hosts[name].connected)
 
 
 def _as_result(result: SwitchResult | RollbackOpsError) -> SwitchResult:

@@ -28,6 +28,7 @@ from rollback_ops.engine.diagnosis import Diagnosis, diagnose, objection
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.metering import world
 from rollback_ops.engine.metrics import longest, watch_metrics, with_evidence
+from rollback_ops.engine.proof import Proof
 from rollback_ops.engine.readiness import few_left
 from rollback_ops.engine.rollback import roll_back, survey
 from rollback_ops.engine.spec import RollbackSpec
@@ -118,7 +119,7 @@ def watch(spec: RollbackSpec, fleet: Fleet, state: RunState) -> dict[str, Verifi
     lives = {name: survey.live.name for name, survey in state.surveys.items()}
     fleet.progress.phase("watch", ", ".join(f"{live or 'nothing'} on {name}" for name, live in lives.items()))
     claims = {name: Claim(spec.info.id, live) for name, live in lives.items()}
-    return fleet.verify(lambda name: spec.checks(lives[name]), spec.thresholds, claims, {})
+    return fleet.verify(Proof(lambda name: spec.checks(lives[name]), spec.thresholds, claims), {})
 
 
 def _judge(spec: RollbackSpec, fleet: Fleet, state: RunState) -> tuple[str, Diagnosis | None]:

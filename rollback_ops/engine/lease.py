@@ -2,45 +2,92 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from contextlib import suppress
+import time
 
 from rollback_ops.core.ports import Host
 
-# Seconds. A lease that is not renewed lasts ten.
-_RENEW_EVERY = 3.0
+# Seconds. A lease that is not renewed lasts ten. A host that did not answer may answer the next time.
+_RENEW_AFTER = 6.0
+_AGAIN_AFTER = 1.0
 
 
 class LeaseKeeper:
-    """Renews the leases of the last ``most`` hosts, each on its own thread, until it is stopped.
+    """Renews the leases of the last ``most`` hosts, each when it is due, until it is stopped.
 
-    Those of earlier hosts end by themselves: whoever takes such a host over supersedes this run there.
+    Those of earlier hosts, and of hosts whose connection was given to another host, end by themselves: whoever takes
+    such a host over supersedes this run there.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, renew_after: float = _RENEW_AFTER, again_after: float = _AGAIN_AFTER) -> None:
         self._most = most
-        self._kept: dict[str, threading.Event] = {}
-        self._lock = threading.Lock()
+        self._renew_after = renew_after
+        self._again_after = again_after
+        self._kept: dict[str, _Lease] = {}
+        self._changed = threading.Condition()
+        self._clock: threading.Thread | None = None
         self._stopped = False
+
+    @property
+    def names(self) -> list[str]:
+        """The hosts whose leases are renewed."""
+        return list(self._kept)
+
+    @property
+    def at_work(self) -> bool:
+        return self._clock is not None and self._clock.is_alive()
 
     def keep(self, host: Host, run: str) -> None:
         """Renew the lease of ``run`` on this host from now on."""
-        with self._lock:
+        with self._changed:
             if self._stopped or host.name in self._kept:
                 return
             if len(self._kept) >= self._most:
-                self._kept.pop(next(iter(self._kept))).set()
-            over = self._kept[host.name] = threading.Event()
-        threading.Thread(target=self._renew, args=(host, run, over), daemon=True).start()
+                del self._kept[next(iter(self._kept))]
+            self._kept[host.name] = _Lease(host, run, time.monotonic() + self._renew_after)
+            if self._clock is None:
+                self._clock = threading.Thread(target=self._run, daemon=True)
+                self._clock.start()
+            self._changed.notify_all()
 
     def stop(self) -> None:
-        with self._lock:
+        with self._changed:
             self._stopped = True
-            for over in self._kept.values():
-                over.set()
+            self._changed.notify_all()
 
-    def _renew(self, host: Host, run: str, over: threading.Event) -> None:
-        while not over.wait(_RENEW_EVERY):
-            # A host that does not answer now may answer the next time.
-            with suppress(Exception):
-                host.ask(run)
+    def _run(self) -> None:
+        with self._changed:
+            while not self._stopped:
+                now = time.monotonic()
+                for lease in self._kept.values():
+                    if lease.due <= now:
+                        lease.due = math.inf
+                        # On its own: a host that does not answer holds up no other.
+                        threading.Thread(target=self._renew, args=(lease,), daemon=True).start()
+                due = min((lease.due for lease in self._kept.values()), default=math.inf)
+                self._changed.wait(None if due == math.inf else due - now)
+
+    def _renew(self, lease: _Lease) -> None:
+        answered = lease.renew()
+        with self._changed:
+            lease.due = time.monotonic() + (self._renew_after if answered else self._again_after)
+            self._changed.notify_all()
+
+
+class _Lease:
+    """The lease of a run on one host. ``due``: when it is to be renewed (``time.monotonic``)."""
+
+    def __init__(self, host: Host, run: str, due: float) -> None:
+        self._host = host
+        self._run = run
+        self.due = due
+
+    def renew(self) -> bool:
+        """Renew it where the host is connected. Returns whether the host answered."""
+        try:
+            if self._host.connected:
+                self._host.ask(self._run)
+        except Exception:
+            return False
+        return True

@@ -29,6 +29,10 @@ _ANSWER_WITHIN = 5.0
 _MUTE_AFTER = 1.0
 
 
+def in_silence(seconds: float, within: float, missing: str) -> None:
+    """Tell nobody what is waited for."""
+
+
 def verify(
     host: Host,
     checks: Mapping[str, HostProbe | NetworkProbe],
@@ -37,7 +41,7 @@ def verify(
     claim: Claim,
     cancellation: Cancellation,
     units: tuple[Unit, ...] = (),
-    on_wait: OnWait = lambda seconds, within, missing: None,
+    on_wait: OnWait = in_silence,
 ) -> Verification:
     """Ask the checks until the service is healthy, is certainly not, the claim is lost, or the deadline has passed.
 

@@ -42,6 +42,11 @@ class Connections:
         finally:
             self._give_back(owner)
 
+    def has(self, owner: Connected) -> bool:
+        """Return whether this owner has its connection open, as far as is known here."""
+        with self._changed:
+            return owner in self._open
+
     def _take(self, owner: Connected) -> Connected | None:
         """Count the owner's connection as open. Returns the one that has to be closed for it."""
         deadline = time.monotonic() + _WITHIN

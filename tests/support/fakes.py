@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -124,6 +125,10 @@ class FakeHost:
     knows: Mapping[str, KnownSchema] = field(default_factory=dict)
     compared: Comparison = field(default_factory=Comparison)
     in_directories: Comparison = field(default_factory=Comparison)
+    connected: bool = True
+
+    def staying_connected(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def _begin(self, operation: str, about: str = "") -> None:
         self.events.append((self.name, operation, about))

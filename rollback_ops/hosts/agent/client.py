@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from rollback_ops.core.comparison import Comparison
 from rollback_ops.core.errors import (
@@ -82,6 +83,13 @@ class AgentHost:
     @property
     def name(self) -> str:
         return self._transport.name
+
+    @property
+    def connected(self) -> bool:
+        return self._connections.has(self)
+
+    def staying_connected(self) -> AbstractContextManager[None]:
+        return self._connections.used_by(self)
 
     def survey(self, *, sizes: bool = False) -> Survey:
         began = time.monotonic()

@@ -13,7 +13,7 @@ from rollback_ops.core.frozen import frozen
 from rollback_ops.core.text import listed
 from rollback_ops.hosts.ssh.certificates import SUFFIX, Certificate, certificate_on, describe
 from rollback_ops.hosts.ssh.keys import fingerprint
-from rollback_ops.hosts.ssh.known_hosts import KnownHost, parse_known_hosts, plain_name, wildcard_matches
+from rollback_ops.hosts.ssh.known_hosts import KnownHost, KnownLines, parse_known_hosts, plain_name, wildcard_matches
 
 _WIRE_TYPES = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 GIVEN = "ROLLBACK_KNOWN_HOSTS"
@@ -22,7 +22,7 @@ GIVEN = "ROLLBACK_KNOWN_HOSTS"
 class KnownHosts:
     """Known host keys, from text or from the user's files. Threads may share it."""
 
-    def __init__(self, given: tuple[KnownHost, ...] | None, files: tuple[Path, ...] = ()) -> None:
+    def __init__(self, given: KnownLines | None, files: tuple[Path, ...] = ()) -> None:
         self._given = given
         self._files = files
         self._read = cache(_read)
@@ -30,7 +30,7 @@ class KnownHosts:
     @classmethod
     def from_text(cls, text: str, source: str = GIVEN) -> KnownHosts:
         """Accept only the keys in this known_hosts text. Raises ``UsageError`` with the line that is wrong."""
-        lines = tuple(parse_known_hosts(text, source))
+        lines = KnownLines(parse_known_hosts(text, source))
         token = next(
             (line for line in lines if line.marker == "@cert-authority" and line.key_type.startswith("sk-")), None
         )
@@ -52,7 +52,8 @@ class KnownHosts:
         names = {host, plain_name(host)}
         lines = tuple(
             line
-            for line in self._lines(files)
+            for known in self._known(files)
+            for line in known.near(names)
             # An authority is trusted for a name. As in OpenSSH, it need not be listed for every port.
             if line.matches(host) or (line.marker == "@cert-authority" and any(map(line.matches, names)))
         )
@@ -63,10 +64,10 @@ class KnownHosts:
         """The file or variable to which a host key is added."""
         return str(self._files[0]) if self._given is None else GIVEN
 
-    def _lines(self, files: Sequence[Path]) -> Iterable[KnownHost]:
+    def _known(self, files: Sequence[Path]) -> Iterable[KnownLines]:
         if self._given is not None:
-            return self._given
-        return [line for path in (*(files or self._files[:2]), *self._files[2:]) for line in self._read(path)]
+            return [self._given]
+        return [self._read(path) for path in (*(files or self._files[:2]), *self._files[2:])]
 
 
 @frozen
@@ -175,9 +176,9 @@ class KnownHostsPolicy(MissingHostKeyPolicy):
         self._known.verify(key, self._label)
 
 
-def _read(path: Path) -> tuple[KnownHost, ...]:
+def _read(path: Path) -> KnownLines:
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return ()
-    return tuple(parse_known_hosts(text, str(path), tolerant=True))
+        return KnownLines(())
+    return KnownLines(parse_known_hosts(text, str(path), tolerant=True))

@@ -6,13 +6,15 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.frozen import frozen
 
 Marker = Literal["", "@revoked", "@cert-authority"]
+# A negation, a hash, or a wildcard.
+_SPECIAL = re.compile(r"[!|*?]")
 _MARKERS: tuple[Marker, ...] = ("@revoked", "@cert-authority")
 
 
@@ -31,6 +33,33 @@ class KnownHost:
         if any(p.startswith("!") and _matches(p[1:], host) for p in self.patterns):
             return False
         return any(_matches(p, host) for p in self.patterns)
+
+
+class KnownLines:
+    """The lines of one known_hosts text, found by name: each of many hosts would else be compared with all of them."""
+
+    def __init__(self, lines: Iterable[KnownHost]) -> None:
+        self._lines = tuple(lines)
+        self._named: dict[str, list[int]] = {}
+        # Those with a pattern that is not just a name.
+        self._others: list[int] = []
+        for number, line in enumerate(self._lines):
+            if any(_SPECIAL.search(pattern) for pattern in line.patterns):
+                self._others.append(number)
+            else:
+                for name in line.patterns:
+                    self._named.setdefault(name.lower(), []).append(number)
+
+    def __iter__(self) -> Iterator[KnownHost]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def near(self, names: Iterable[str]) -> list[KnownHost]:
+        """Return the lines that may be about one of these names, in their order."""
+        numbers = {*self._others, *(number for name in names for number in self._named.get(name, ()))}
+        return [self._lines[number] for number in sorted(numbers)]
 
 
 def name_in_known_hosts(host: str, port: int) -> str:

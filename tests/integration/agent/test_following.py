@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import shutil
+import sys
+import termios
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -130,3 +134,27 @@ def test_a_record_of_the_run_leaves_a_worker_that_is_at_work_its_lease(shell: st
         result, _ = switching.result()
     assert (result.outcome, result.live, sandbox.running()) == ("switched", "r2", "r2")
     assert {"id": "cancelled"} in sandbox.journal()
+
+
+def test_a_worker_that_a_busy_host_starts_late_is_waited_for(shell: str, tmp_path: Path) -> None:
+    sandbox, go_on = Sandbox(tmp_path, shell), tmp_path / "go-on"
+    slow = sandbox.tools / "setsid"
+    slow.write_text(f'#!/bin/sh\nuntil [ -e {go_on} ]; do sleep 0.05; done\nexec {shutil.which("setsid")} "$@"\n')
+    slow.chmod(0o755)
+    bell = sandbox.state / "runs" / RUN / "bell"
+    with ThreadPoolExecutor() as pool:
+        switching = pool.submit(sandbox.switch)
+        try:
+            wait_until(bell.is_fifo, 60, "the one who follows")
+            # It looks for the worker each time that it hears the bell, which otherwise rings every second.
+            with open(bell, "r+b", buffering=0) as ringing:
+                ringing.write(b"\n" * 10)
+                wait_until(lambda: not _unread(ringing.fileno()), 60, "ten looks for the worker")
+        finally:
+            go_on.touch()
+        result, _ = switching.result()
+    assert (result.outcome, result.live, sandbox.running()) == ("switched", "r2", "r2")
+
+
+def _unread(pipe: int) -> int:
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)

@@ -12,7 +12,7 @@ from paramiko import PKey
 from rollback_ops.core.errors import HostUntrusted, UsageError
 from rollback_ops.hosts.ssh.host_keys import KnownHosts
 from rollback_ops.hosts.ssh.keys import load_key
-from rollback_ops.hosts.ssh.known_hosts import name_in_known_hosts
+from rollback_ops.hosts.ssh.known_hosts import KnownLines, name_in_known_hosts, parse_known_hosts
 from tests.support.sshd import fingerprint_by_openssh, keygen
 
 
@@ -190,3 +190,13 @@ def test_a_known_hosts_file_of_the_ssh_configuration_replaces_the_users_own(
     trust.about("bot1", [tmp_path / "special"]).verify(keys["ed25519"].key, "bot1")
     with pytest.raises(HostUntrusted):
         trust.about("bot1", [tmp_path / "special"]).verify(keys["rsa"].key, "bot1")
+
+
+def test_lines_are_found_by_name_whatever_stands_between_them(keys: dict[str, Key]) -> None:
+    patterns = ["a", "b,a", "*.example", "!a,a*", "A", "c", "[a]:2222", "b", "a*"]
+    known = KnownLines(parse_known_hosts("".join(f"{each} {keys['rsa'].line}\n" for each in patterns), "here"))
+    for name in ("a", "b", "c", "d", "[a]:2222", "x.example"):
+        assert [line for line in known.near([name]) if line.matches(name)] == [
+            line for line in known if line.matches(name)
+        ]
+    assert [line.patterns for line in known.near(["c"])] == [("*.example",), ("!a", "a*"), ("c",), ("a*",)]

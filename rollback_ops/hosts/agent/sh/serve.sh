@@ -95,6 +95,8 @@ tell_progress() {
         fi
         quiet=$((quiet + 1))
         # The worker holds the file "alive" while it lives; between two workers there may be a moment.
+        # One that has not begun yet has no "pid": a host that does too much may take a while to start it.
+        [ -e "$dir/pid" ] || [ "$quiet" -ge 30 ] || { read -r _ <&4; continue; }
         if [ "$quiet" -ge 5 ] && flock -s -n "$dir/alive" true; then
             killed=unknown
             [ ! -e "$dir/begun" ] || holds_lease || killed=superseded
