@@ -170,8 +170,6 @@ class Fleet:
     def _switch_one(self, orders: Mapping[str, SwitchOrder], proof: Proof | None) -> Callable[[str], SwitchResult]:
         def switch(name: str) -> SwitchResult:
             host, order = self._hosts[name], orders[name]
-            if self._cancellation.asked:
-                raise HostUnreachable("it was not begun: a signal came")
             result = host.switch(order, lambda step: self.progress.step(name, step))
             if result.target_is_live:
                 # Other hosts may take longer, and until then nobody else may have this one.
@@ -182,6 +180,9 @@ class Fleet:
         def switch_and_prove(name: str) -> SwitchResult:
             host = self._hosts[name]
             with host.staying_connected():
+                # A signal ends verifications, and with them turns: no other transaction begins in their place.
+                if self._cancellation.asked:
+                    raise HostUnreachable("it was not begun: a signal came")
                 result = switch(name)
                 # After a signal the host keeps what it has, unproved.
                 with suppress(Cancelled):
