@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 Shell = Literal["bash", "zsh", "fish"]
 SHELLS: tuple[Shell, ...] = get_args(Shell)
 _PROGRAM, _VARIABLE = "rollback-ops", "_ROLLBACK_OPS_COMPLETE"
+# Click's lines for fish cut a description at its first comma, and offer nothing for --host=NAME.
+_FISH = {
+    'string split ","': 'string split -m 1 ","',
+    "echo $metadata[2]": "echo (string match -r -- '^--[^=]*=' (commandline -t); or echo)$metadata[2]",
+}
 
 
 def script(shell: str, app: click.Command) -> str:
@@ -27,7 +32,13 @@ def script(shell: str, app: click.Command) -> str:
         raise ValueError(f"no completion for {shell}")
     completing = completion(app, {}, _PROGRAM, _VARIABLE)
     # Not `source`: it would start a bash to warn of versions before 4.4.
-    return completing.source_template % completing.source_vars()
+    lines = completing.source_template % completing.source_vars()
+    if shell == "bash":
+        lines += Path(__file__).with_name("completion.bash").read_text("utf-8")
+    if shell == "fish":
+        for theirs, ours in _FISH.items():
+            lines = lines.replace(theirs, ours)
+    return lines
 
 
 def environments(context: click.Context, _: click.Parameter, typed: str) -> list[str]:

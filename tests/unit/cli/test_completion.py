@@ -20,7 +20,7 @@ SETTINGS = """
 [environments.prod]
 hosts = ["deploy@bot1", "deploy@bot2"]
 [environments.test]
-hosts = ["deploy@bot-test"]
+hosts = ["deploy@bot-test:2222"]
 """
 
 
@@ -48,8 +48,8 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("history", "list", "--env", "t"), ["test"]),
         (("list", "prod", "--service", "w"), ["web"]),
         (("list", "prod", "--host", ""), ["deploy@bot1", "deploy@bot2"]),
-        (("list", "--host", "deploy@bot-"), ["deploy@bot-test"]),
-        (("list", "nowhere", "--host", "deploy@bot-"), ["deploy@bot-test"]),
+        (("list", "--host", "deploy@bot-"), ["deploy@bot-test:2222"]),
+        (("list", "nowhere", "--host", "deploy@bot-"), ["deploy@bot-test:2222"]),
     ],
 )
 def test_names_come_from_the_commands_and_from_the_settings(
@@ -80,13 +80,31 @@ def test_each_shell_has_a_script_that_asks_the_program(shell: Shell) -> None:
     assert f"_ROLLBACK_OPS_COMPLETE={shell}_complete" in script(shell, app)
 
 
-def test_bash_completes_with_it(directory: Path) -> None:
+def test_fish_shows_whole_descriptions_and_offers_values_behind_an_equals_sign() -> None:
+    lines = script("fish", app)
+    assert 'string split -m 1 ","' in lines
+    assert "commandline -t); or echo)$metadata[2]" in lines
+
+
+@pytest.mark.parametrize(
+    ("words", "asked", "offers"),
+    [
+        (["list", "p"], "p", "prod"),
+        (["list", "--host", "dep"], "dep", "deploy@bot1 deploy@bot2 deploy@bot-test:2222"),
+        (["list", "--host", "deploy", "@", "bot2"], "@bot2", "@bot2"),
+        (["list", "--host", "deploy", "@", "bot-test", ":"], "", "2222"),
+        (["list", "--host", "=", "deploy", "@", "bot2"], "@bot2", "@bot2"),
+    ],
+)
+def test_bash_completes_with_it(directory: Path, words: list[str], asked: str, offers: str) -> None:
+    """The words are those that bash makes: it breaks them at @, : and =."""
     program = Path(sys.executable).with_name("rollback-ops")
+    typed = " ".join(words).replace(" @ ", "@").replace(" :", ":").replace(" = ", "=")
     lines = [
         f'eval "$({program} completion bash)"',
-        f"COMP_WORDS=({program} list p) COMP_CWORD=2",
-        f"_rollback_ops_completion {program}",
+        f"COMP_WORDS=({program} {' '.join(words)}) COMP_CWORD={len(words)} COMP_LINE='{program} {typed}'",
+        f"_rollback_ops_whole_words {program} '{asked}' x",
         'echo "${COMPREPLY[@]}"',
     ]
     done = subprocess.run(["bash", "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("prod\n", "")
+    assert (done.stdout, done.stderr) == (f"{offers}\n", "")
