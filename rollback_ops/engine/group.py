@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import Lock
 
 from rollback_ops.core import group as told
 from rollback_ops.core.errors import Cancelled, RollbackOpsError
@@ -50,6 +51,7 @@ class GroupRollback:
         self._progress = progress
         self._cancellation = cancellation
         self._changing: dict[str, Record] = {}
+        self._telling = Lock()
         self._steps: Steps = ()
         self._plan: GroupPlan | None = None
         self._warnings: list[str] = []
@@ -71,10 +73,12 @@ class GroupRollback:
 
     def changing(self, service: str, record: Record) -> None:
         """Tell others that a service is about to be changed: the record that holds if the program is killed."""
-        self._changing[service] = record
-        records = {name: self._changing.get(name) or record_of(run.state) for name, run in self._services.items()}
-        group = told.with_services(self._group, records)
-        self._announcer.changing(told.group_record(group, list(records.values()), self._warnings))
+        # Services of one step begin at the same time: the last one to be told must have all that began before.
+        with self._telling:
+            self._changing[service] = record
+            records = {name: self._changing.get(name) or record_of(run.state) for name, run in self._services.items()}
+            group = told.with_services(self._group, records)
+            self._announcer.changing(told.group_record(group, list(records.values()), self._warnings))
 
     def _prepare(self) -> None:
         """Survey all services, choose one set of releases, and ask everything before any service is stopped."""

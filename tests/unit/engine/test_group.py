@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -402,6 +403,29 @@ def test_a_signal_between_two_services_ends_the_group() -> None:
     assert stage.switched == ["web"]
     assert record.group is not None
     assert record.group.then
+
+
+class Slow(Listener):
+    """The first one to be told of is heard last, where others can be told of meanwhile."""
+
+    def __init__(self, events: Events) -> None:
+        super().__init__(events)
+        self.another = threading.Event()
+        self.first = threading.Lock()
+
+    def changing(self, record: Record) -> None:
+        if self.first.acquire(blocking=False):
+            self.another.wait(0.2)
+        self.another.set()
+        super().changing(record)
+
+
+def test_what_is_told_last_has_all_services_that_began_at_the_same_time() -> None:
+    stage = Stage()
+    stage.listener = Slow(stage.events)
+    stage.roll_back(emergency=True)
+    told = [[host.outcome for host in record.hosts] for record in stage.listener.provisional]
+    assert [sum(outcome == "unknown" for outcome in hosts) for hosts in told] == [1, 2, 3]
 
 
 def test_the_provisional_record_has_all_services() -> None:
