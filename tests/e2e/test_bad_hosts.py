@@ -20,7 +20,7 @@ from tests.support.untouched import refusal, untouched
 
 Deploy = Callable[..., Deployed]
 ROLLBACK = ("rollback", "prod", "--reason", "logins fail since the deploy", "--json")
-QUICK = {"limits": {"connect": "1s"}, "verify": {"min_healthy_time": "0s"}}
+QUICK = {"verify": {"min_healthy_time": "0s"}}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def fingerprint(known_hosts_line: str, folder: Path) -> str:
 def test_a_host_that_is_cut_off_is_given_up_after_the_connect_limit(
     rollback_ops: RollbackOps, service: Deployed
 ) -> None:
-    rollback_ops.settings(settings(service))
+    rollback_ops.settings(settings(service, limits={"connect": "1s"}))
     with untouched(service):
         service.host.cut_network()
         began = time.monotonic()

@@ -9,7 +9,7 @@ import pytest
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.scene import (
-    AT_ONCE,
+    PATIENT,
     SECOND,
     THIRD,
     WHY,
@@ -91,7 +91,7 @@ def test_a_check_that_does_not_pass_fails_the_verification_and_says_why(
     rollback_ops: RollbackOps, deploy: Deploy, check: dict[str, str], detail: str
 ) -> None:
     service = deploy()
-    rollback_ops.settings(quick(service, checks={"mine": check}, verify=AT_ONCE))
+    rollback_ops.settings(quick(service, checks={"mine": {**check, "fail_fast": True}}, verify=PATIENT))
     ended = rollback_ops("rollback", "prod", *WHY, "--json")
     assert (ended.code, ended.document["outcome"]) == (2, "verification_failed")
     assert checks(ended.document)["mine"][0] == "failed"

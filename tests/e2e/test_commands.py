@@ -9,9 +9,9 @@ import pytest
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.scene import (
-    AT_ONCE,
     FOUR,
     WHY,
+    at_once,
     checks,
     listing,
     marks,
@@ -110,7 +110,7 @@ def test_verify_marks_what_is_live_as_bad_and_no_later_rollback_goes_there(
     rollback_ops: RollbackOps, deploy: Deploy
 ) -> None:
     service = deploy(live="b3", releases={**FOUR, "b3": "unhealthy"})
-    rollback_ops.settings(quick(service, pattern="b*", verify=AT_ONCE))
+    rollback_ops.settings(at_once(service, pattern="b*"))
 
     ended, told = rollback_ops("verify", "prod", "--json"), rollback_ops("verify", "prod")
 
@@ -126,7 +126,7 @@ def test_verify_marks_what_is_live_as_bad_and_no_later_rollback_goes_there(
 
 def test_a_release_that_turned_out_well_again_is_no_longer_bad(rollback_ops: RollbackOps, deploy: Deploy) -> None:
     service = deploy(releases={"b1": "healthy", "b2": "unhealthy"})
-    rollback_ops.settings(quick(service, pattern="b*", verify=AT_ONCE))
+    rollback_ops.settings(at_once(service, pattern="b*"))
     assert rollback_ops("verify", "prod").code == 2
     service.host.run(f"echo healthy >{service.releases_directory}/b2/behaviour; systemctl restart {service.name}")
     rollback_ops.settings(quick(service, pattern="b*"))

@@ -10,7 +10,20 @@ from rollback_ops.core.run import new_run, rfc3339
 from rollback_ops.core.schedule import ScheduledRollback
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
-from tests.support.scene import FIRST, QUICK, SECOND, THIRD, Twins, journal, marks, pid, quick, released
+from tests.support.scene import (
+    FIRST,
+    QUICK,
+    SECOND,
+    THIRD,
+    Twins,
+    at_once,
+    journal,
+    logins,
+    marks,
+    pid,
+    quick,
+    released,
+)
 from tests.support.waiting import Running, hear
 
 Deploy = Callable[..., Deployed]
@@ -39,9 +52,7 @@ def test_a_host_that_fails_the_drill_and_one_that_passes_are_both_where_they_wer
 ) -> None:
     releases = {FIRST: "healthy", SECOND: "healthy", THIRD: "healthy"}
     one, two = twins({"releases": releases}, {"releases": releases | {SECOND: "unhealthy"}})
-    rollback_ops.settings(
-        one.toml([f"root@{each.host.address}" for each in (one, two)], verify={**QUICK, "healthy_deadline": "4s"})
-    )
+    rollback_ops.settings(at_once(one, hosts=logins(one, two)))
     failed = rollback_ops("drill", "prod", "--json")
     (record,) = failed.document["records"]
     assert (failed.code, [host["outcome"] for host in record["hosts"]]) == (5, ["succeeded", "restored"]), failed.err

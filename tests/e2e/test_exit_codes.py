@@ -9,7 +9,7 @@ import pytest
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.ground import wait_until
-from tests.support.scene import QUICK, SECOND, THIRD, WHY, listing, marks, pid, quick, released, transaction
+from tests.support.scene import QUICK, SECOND, THIRD, WHY, at_once, listing, marks, pid, quick, released, transaction
 
 Deploy = Callable[..., Deployed]
 
@@ -45,7 +45,7 @@ def test_2_a_target_that_starts_slower_than_its_limit_is_live_and_not_marked(
 
 def test_2_a_target_that_is_unhealthy_too_is_live_and_marked_bad(rollback_ops: RollbackOps, deploy: Deploy) -> None:
     service = deploy(releases={"b1": "healthy", "b2": "unhealthy", "b3": "healthy"})
-    rollback_ops.settings(quick(service, pattern="b*", verify={**QUICK, "healthy_deadline": "2s"}))
+    rollback_ops.settings(at_once(service, pattern="b*"))
 
     ended = rollback_ops("rollback", "prod", *WHY, "--json")
 
@@ -64,7 +64,7 @@ def test_2_a_release_that_answers_with_another_name_is_not_the_one_that_was_rest
     rollback_ops: RollbackOps, deploy: Deploy
 ) -> None:
     service = deploy(releases={"b1": "wrong_release_name", "b2": "healthy"})
-    rollback_ops.settings(quick(service, pattern="b*", verify={**QUICK, "healthy_deadline": "2s"}))
+    rollback_ops.settings(quick(service, pattern="b*", verify={**QUICK, "healthy_deadline": "5s"}))
     ended = rollback_ops("rollback", "prod", *WHY, "--json")
     assert ended.code == 2
     health = next(check for check in ended.document["hosts"][0]["checks"] if check["name"] == "health")

@@ -182,7 +182,7 @@ def test_what_a_power_failure_interrupted_is_reported_and_taken_up(
 ) -> None:
     service = fresh_host.deploy(options=lingering("start-pre"))
     rollback_ops.settings(
-        service.toml(verify={**QUICK, "healthy_deadline": "5s"}, limits={"total": "8s", "connect": "1s"})
+        service.toml(verify={**QUICK, "healthy_deadline": "5s"}, limits={"total": "8s", "connect": "5s"})
     )
 
     running = begin_and_reach(rollback_ops, service, "start-pre")

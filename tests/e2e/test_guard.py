@@ -15,7 +15,7 @@ from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.ground import wait_until
 from tests.support.lab.lab import Lab
-from tests.support.scene import AT_ONCE, WHY, Twins, checks, journal, logins, marks, pid, quick, released
+from tests.support.scene import PATIENT, WHY, Twins, at_once, checks, journal, logins, marks, pid, quick, released
 from tests.support.waiting import Running, hear, kill, processes
 
 Deploy = Callable[..., Deployed]
@@ -80,7 +80,7 @@ def test_what_is_not_well_is_rolled_back_and_one_document_says_so_everywhere(
     rollback_ops: RollbackOps, deploy: Deploy, tmp_path: Path
 ) -> None:
     service = deploy(releases=SICK)
-    rollback_ops.settings(quick(service, pattern="b*", verify={"min_healthy_time": "0s", "healthy_deadline": "4s"}))
+    rollback_ops.settings(at_once(service, pattern="b*"))
 
     ended = rollback_ops("guard", "prod", "--json", "--record", str(tmp_path / "record.json"))
 
@@ -142,8 +142,7 @@ def test_a_crash_during_the_watch_is_noticed_at_once(rollback_ops: RollbackOps, 
 
 def test_one_host_that_is_not_well_takes_both_back(rollback_ops: RollbackOps, twins: Twins) -> None:
     one, two = twins({"releases": {"b1": "healthy", "b2": "healthy"}}, {"releases": SICK})
-    verify = {"min_healthy_time": "0s", "healthy_deadline": "4s"}
-    rollback_ops.settings(quick(one, hosts=logins(one, two), pattern="b*", verify=verify))
+    rollback_ops.settings(at_once(one, hosts=logins(one, two), pattern="b*"))
 
     ended = rollback_ops("guard", "prod", "--json")
 
@@ -280,10 +279,9 @@ def test_a_check_whose_command_ignores_that_its_time_is_over_is_answered_all_the
     rollback_ops: RollbackOps, deploy: Deploy
 ) -> None:
     service = deploy(releases=dict.fromkeys(("b1", "b2"), "healthy"))
-    hung = {"kind": "command", "run": "trap '' TERM; echo half; sleep 63.5; sleep 64.5", "timeout": "500ms"}
-    rollback_ops.settings(
-        quick(service, pattern="b*", verify={**AT_ONCE, "healthy_deadline": "5s"}, checks={"hung": hung})
-    )
+    run = "trap '' TERM; echo half; sleep 63.5; sleep 64.5"
+    hung = {"kind": "command", "run": run, "timeout": "500ms", "fail_fast": True}
+    rollback_ops.settings(quick(service, pattern="b*", verify=PATIENT, checks={"hung": hung}))
     ended = rollback_ops("verify", "prod", "--json")
     assert ended.code == 2, ended.err
     outcome, detail = checks(ended.document)["hung"]

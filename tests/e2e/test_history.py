@@ -10,13 +10,13 @@ import pytest
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.scene import (
-    AT_ONCE,
     FIRST,
     FOUR,
     SECOND,
     THIRD,
     WHY,
     Twins,
+    at_once,
     quick,
 )
 
@@ -27,7 +27,7 @@ def test_history_has_every_rollback_that_was_carried_out_newest_first(
     rollback_ops: RollbackOps, deploy: Deploy
 ) -> None:
     service = deploy(releases={**FOUR, "b1": "unhealthy"}, live="b3")
-    rollback_ops.settings(quick(service, pattern="b*", verify=AT_ONCE))
+    rollback_ops.settings(at_once(service, pattern="b*"))
     began = datetime.now(UTC)
     done = [rollback_ops("rollback", "prod", "--reason", "the first", "--json")]
     assert rollback_ops("rollback", "prod", "--dry-run").code == 0

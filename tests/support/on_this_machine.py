@@ -51,7 +51,7 @@ class LocalService:
     def health(self) -> tuple[str, str] | None:
         """The status and the release that it answers with."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=10) as answer:
                 said = json.load(answer)
         except urllib.error.HTTPError as error:
             with error:

@@ -9,14 +9,15 @@ from typing import Any
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.plan import THREE_HEALTHY
+from tests.support.on_this_machine import LocalService
 
 Twins = Callable[..., tuple[Deployed, Deployed]]
 
 FIRST, SECOND, THIRD = THREE_HEALTHY
 # Where the window of the verification is not the point; the deadline is for machines that are busy.
 QUICK = {"min_healthy_time": "0s", "healthy_deadline": "15s"}
-# Where it will fail.
-AT_ONCE = {"min_healthy_time": "0s", "healthy_deadline": "2s"}
+# Where something else than time ends it: hard evidence, or a check with ``fail_fast``.
+PATIENT = {"min_healthy_time": "0s", "healthy_deadline": "60s"}
 FOUR = {f"b{number}": "healthy" for number in (1, 2, 3, 4)}
 WHY = ("--reason", "logins fail since the deploy")
 
@@ -24,6 +25,16 @@ WHY = ("--reason", "logins fail since the deploy")
 def quick(service: Deployed, **settings: Any) -> str:
     """The service's rollback.toml, with a verification that is content with one round of passes."""
     return service.toml(**{"verify": QUICK, **settings})
+
+
+def evident(service: Deployed | LocalService) -> dict[str, Any]:
+    """Settings with which an unhealthy answer ends the verification, and not the time that it has."""
+    return {"verify": PATIENT, "checks": {"health": {**service.health_check, "final": [503]}}}
+
+
+def at_once(service: Deployed | LocalService, **settings: Any) -> str:
+    """The service's rollback.toml, where a release that is unhealthy fails at once."""
+    return service.toml(**{**evident(service), **settings})
 
 
 def logins(*services: Deployed) -> list[str]:

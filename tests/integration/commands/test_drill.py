@@ -18,7 +18,7 @@ from tests.support.fakes import Listener
 from tests.support.github_api.server import github_api
 from tests.support.on_this_machine import OwnService
 from tests.support.receiver import receiver
-from tests.support.scene import AT_ONCE, QUICK
+from tests.support.scene import QUICK, at_once
 from tests.support.workflow import Workflow
 
 LOCAL = ("prod", "--local")
@@ -56,7 +56,7 @@ def test_drills_are_measured_counted_apart_and_asked_for_by_age(rollback_ops: Ro
 
 def test_a_failed_check_ends_the_drills_and_the_live_release_is_back(rollback_ops: RollbackOps, tmp_path: Path) -> None:
     with OwnService(tmp_path / "bot", {**THREE, "b2": "unhealthy"}) as service:
-        rollback_ops.settings(service.toml(verify=AT_ONCE))
+        rollback_ops.settings(at_once(service))
         failed = rollback_ops("drill", *LOCAL, "--times", "5", "--json")
         assert (failed.code, service.health()) == (3, ("ok", "b3")), failed.err
         (record,) = failed.document["records"]

@@ -10,11 +10,10 @@ import pytest
 
 from tests.support.command import RollbackOps
 from tests.support.on_this_machine import OwnService
-from tests.support.scene import QUICK, WHY
+from tests.support.scene import QUICK, WHY, at_once
 from tests.support.stored_metrics import keeping
 
 LOCAL = ("prod", "--local")
-SOON = {"min_healthy_time": "0s", "healthy_deadline": "3s"}
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def test_nothing_is_to_be_done_with_a_healthy_release(rollback_ops: RollbackOps,
 def test_an_unhealthy_release_should_go_back_and_nothing_is_changed(
     rollback_ops: RollbackOps, unhealthy: OwnService
 ) -> None:
-    rollback_ops.settings(unhealthy.toml(verify=SOON))
+    rollback_ops.settings(at_once(unhealthy))
     ended = rollback_ops("advise", *LOCAL)
     assert ended.code == 2, ended.err
     assert "rollback-ops rollback prod" in ended.out
@@ -65,7 +64,7 @@ def test_an_unhealthy_release_should_go_back_and_nothing_is_changed(
 
 def test_where_no_rollback_can_be_done_none_is_recommended(rollback_ops: RollbackOps, tmp_path: Path) -> None:
     with OwnService(tmp_path / "bot", {"b1": "unhealthy"}) as service:
-        rollback_ops.settings(service.toml(verify=SOON))
+        rollback_ops.settings(at_once(service))
         ended = rollback_ops("advise", *LOCAL, "--json")
     assert (ended.code, ended.document["decision"], ended.document["command"]) == (1, "automatic", None)
     assert ended.document["why_none"]
@@ -74,7 +73,7 @@ def test_where_no_rollback_can_be_done_none_is_recommended(rollback_ops: Rollbac
 def test_a_workflow_gets_the_advice_in_its_summary_and_as_an_output(
     rollback_ops: RollbackOps, unhealthy: OwnService, tmp_path: Path
 ) -> None:
-    rollback_ops.settings(unhealthy.toml(verify=SOON))
+    rollback_ops.settings(at_once(unhealthy))
     summary, outputs = tmp_path / "summary", tmp_path / "outputs"
     summary.touch()
     outputs.touch()

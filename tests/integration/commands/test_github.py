@@ -17,7 +17,7 @@ from tests.support.github_api.server import GitHubApi, github_api
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.ground import wait_until
 from tests.support.on_this_machine import OwnService
-from tests.support.scene import AT_ONCE, FOUR, WHY, quick
+from tests.support.scene import FOUR, PATIENT, WHY, evident, quick
 from tests.support.warm import Process
 from tests.support.workflow import RECORD, REVISIONS, Workflow, variables
 
@@ -74,13 +74,13 @@ def test_the_deployment_that_was_left_becomes_inactive(workflow: Workflow, api: 
 
 
 def test_a_rollback_that_failed_is_one_on_github_too(workflow: Workflow) -> None:
-    workflow.settings(verify=AT_ONCE, checks={"never": {"kind": "command", "run": "false"}})
+    workflow.settings(verify=PATIENT, checks={"never": {"kind": "command", "run": "false", "fail_fast": True}})
     assert workflow.roll_back().code == 2
     assert workflow.filed == [("verification_failed", ["in_progress", "failure"])]
 
 
 def test_a_guard_that_rolls_back_is_on_the_record_with_its_trigger(workflow: Workflow, api: GitHubApi) -> None:
-    workflow.settings(verify={**AT_ONCE, "healthy_deadline": "4s"})
+    workflow.settings(**evident(workflow.service))
     assert workflow("guard", "prod", "--local").code == 2
     assert workflow.filed == [("succeeded", ["in_progress", "success"])]
     assert api.repository.deployments[0]["payload"]["trigger"] == "verification-failed"
@@ -196,22 +196,25 @@ def test_over_ssh_the_journal_of_the_host_tells_what_is_missing(
 
 
 def test_github_is_asked_beside_the_work_and_takes_three_calls_after_it(workflow: Workflow, api: GitHubApi) -> None:
-    api.latency = 0.3
-    # The window gives what is beside the work the time that it has in real life.
-    workflow.settings(verify={"min_healthy_time": "3s", "healthy_deadline": "20s"})
-    assert workflow.roll_back().document["warnings"] == []
+    # The release is healthy once GitHub was asked: a command that asked after the work would wait in vain.
+    asked = workflow.service.root / "asked"
+    workflow.settings(verify=PATIENT, checks={"asked": {"kind": "command", "run": f"test -e {asked}"}})
+    process = workflow.command.start("rollback", "prod", "--local", *WHY, "--json", **workflow.variables())
+    wait_until(lambda: len(api.asked("^GET")) == 3, 60, "the lookups")
+    asked.touch()
+    out, _ = process.communicate(timeout=60)
+    assert json.loads(out)["warnings"] == []
     reads, writes = api.asked("^GET"), api.asked("^POST")
-    assert len(writes) == 3
+    assert (len(reads), len(writes)) == (3, 3)
     assert max(one.at for one in reads) < writes[0].at
-    assert len([one for one in reads if one.at > writes[0].at - 1.0]) == 0
 
 
 # --- the end of a job ------------------------------------------------------------------------------------
 
 
 def started(workflow: Workflow) -> Process:
-    """A rollback whose service takes its time to stop, at the moment at which that is being done."""
-    stop = f"sleep 2; {workflow.service.commands['stop']}"
+    """A rollback whose service is stopping, which it does until ``go_on``."""
+    stop = f"until [ -e {workflow.service.root}/go ]; do sleep 0.05; done; {workflow.service.commands['stop']}"
     workflow.settings(commands={**workflow.service.commands, "stop": stop})
     typed = ("rollback", "prod", "--local", "--reason", "logins fail", "--json")
     process = workflow.command.start(*typed, **workflow.variables())
@@ -226,10 +229,15 @@ def started(workflow: Workflow) -> Process:
     return process
 
 
+def go_on(workflow: Workflow) -> None:
+    (workflow.service.root / "go").touch()
+
+
 def test_a_program_that_is_killed_leaves_what_the_last_step_needs(workflow: Workflow) -> None:
     process = started(workflow)
     process.kill()
     process.communicate()
+    go_on(workflow)
     record = workflow.record
     assert (record["outcome"], record["exit_code"], record["deployment"]["id"]) == ("cancelled", 143, None)
     assert [(host["outcome"], host["from"]["release"]) for host in record["hosts"]] == [("unknown", "b3")]
@@ -242,6 +250,7 @@ def test_a_program_that_is_killed_leaves_what_the_last_step_needs(workflow: Work
 def test_a_rollback_that_is_stopped_is_filed_as_that(workflow: Workflow) -> None:
     process = started(workflow)
     process.send_signal(signal.SIGINT)
+    go_on(workflow)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     workflow("finish")
@@ -253,6 +262,7 @@ def test_a_github_that_hangs_does_not_use_up_the_runners_patience(workflow: Work
     process = started(workflow)
     api.is_in_trouble("hang")
     process.send_signal(signal.SIGINT)
+    go_on(workflow)
     began = time.monotonic()
     out, _ = process.communicate(timeout=60)
     # GitHub hangs for as long as it is asked: what ends the command is its own limit.

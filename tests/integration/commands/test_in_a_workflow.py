@@ -18,7 +18,7 @@ from tests.support.markdown_reader import headings, kinds, links
 from tests.support.on_this_machine import OwnService
 from tests.support.pseudo_runner import PseudoRunner, outputs
 from tests.support.records import USUAL, record
-from tests.support.scene import AT_ONCE, QUICK
+from tests.support.scene import QUICK, evident
 
 FORGED_LOG = (
     "::error::forged by the service",
@@ -174,7 +174,7 @@ def test_what_people_and_services_write_is_text_and_secrets_stay_secret(
     workflow: Workflow, service: OwnService
 ) -> None:
     (service.root / "releases" / "b2" / "behaviour").write_text("unhealthy")
-    settings(workflow.directory, service, verify=AT_ONCE)
+    settings(workflow.directory, service, **evident(service))
     file = workflow.directory / "record.json"
     reason = f"{EVIL} {SECRETS['ROLLBACK_SSH_KEY_PASSPHRASE']} {SECRETS['GITHUB_TOKEN']}"
 
@@ -274,7 +274,7 @@ def test_a_preview_is_a_page_and_has_the_hash_that_approves_its_plan(workflow: W
 
 
 def test_a_verification_that_failed_is_a_page_and_an_error(workflow: Workflow, service: OwnService) -> None:
-    settings(workflow.directory, service, verify=AT_ONCE)
+    settings(workflow.directory, service, **evident(service))
 
     run = workflow("verify", "prod", "--local")
 

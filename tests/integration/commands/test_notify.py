@@ -12,7 +12,7 @@ import pytest
 from tests.support.command import Ended, RollbackOps
 from tests.support.on_this_machine import OwnService
 from tests.support.receiver import SECRET, receiver
-from tests.support.scene import AT_ONCE, QUICK, WHY
+from tests.support.scene import QUICK, WHY, at_once
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_the_record_itself_is_sent_where_json_is_asked_for(rollback_ops: Rollbac
 
 
 def test_the_team_is_told_of_a_failure(rollback_ops: RollbackOps, own_service: OwnService) -> None:
-    rollback_ops.settings(own_service.toml(verify=AT_ONCE))
+    rollback_ops.settings(at_once(own_service))
     with receiver() as team:
         ended = roll_back(rollback_ops, team.url, "--to", "b1", "--json")
     assert (ended.code, ended.document["warnings"]) == (2, [])
@@ -68,7 +68,7 @@ def test_the_team_is_told_of_a_failure(rollback_ops: RollbackOps, own_service: O
 
 def test_nobody_is_told_where_nothing_was_done(rollback_ops: RollbackOps, own_service: OwnService) -> None:
     every = {"on": ["start", "success", "failure"]}
-    rollback_ops.settings(own_service.toml(verify=AT_ONCE, notify=every))
+    rollback_ops.settings(at_once(own_service, notify=every))
     with receiver() as team:
         assert roll_back(rollback_ops, team.url, "--dry-run").code == 0
         assert roll_back(rollback_ops, team.url, "--if-current", "b1").code == 0
@@ -81,7 +81,7 @@ def test_nobody_is_told_where_nothing_was_done(rollback_ops: RollbackOps, own_se
 def test_a_guard_tells_of_its_rollback_and_is_silent_when_all_is_well(
     rollback_ops: RollbackOps, own_service: OwnService
 ) -> None:
-    rollback_ops.settings(own_service.toml(verify={**AT_ONCE, "healthy_deadline": "4s"}))
+    rollback_ops.settings(at_once(own_service))
     with receiver() as team:
         assert rollback_ops("guard", "prod", "--local", ROLLBACK_WEBHOOK_URL=team.url).code == 2
         assert rollback_ops("guard", "prod", "--local", ROLLBACK_WEBHOOK_URL=team.url).code == 0

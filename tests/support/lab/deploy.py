@@ -72,7 +72,7 @@ class Deployed:
             return False
         return True
 
-    def health(self, unit: int = 0, timeout: float = 3) -> dict[str, Any] | None:
+    def health(self, unit: int = 0, timeout: float = 10) -> dict[str, Any] | None:
         """What ``/health`` answers on the host itself, also when it answers 503; None without an answer."""
         request = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         received = b""
@@ -86,20 +86,26 @@ class Deployed:
         head, _, body = received.partition(b"\r\n\r\n")
         return json.loads(body) if head.startswith(b"HTTP/1.1 ") else None
 
+    @property
+    def health_check(self) -> dict[str, Any]:
+        url = f"http://127.0.0.1:{self.port}/health"
+        return {"kind": "http", "url": url, "json": {"release": "{release}"}}
+
     def toml(self, hosts: Sequence[str] = (), environment: Mapping[str, Any] | None = None, **service: Any) -> str:
         """A rollback.toml for this service in environment ``prod``.
 
         ``hosts`` defaults to the owner's login on this host. ``service`` adds or replaces keys of the
-        service's section, ``environment`` of the environment's.
+        service's section, ``environment`` of the environment's. A busy machine takes its time to log in.
         """
-        health = {"kind": "http", "url": f"http://127.0.0.1:{self.port}/health", "json": {"release": "{release}"}}
+        limits = {"connect": "15s", **service.pop("limits", {})}
         section = {
             "root": self.root,
             "layout": self.plan.layout,
             "manager": self.plan.manager,
             "units": list(self.units),
             "links": {"config.json": "config-{environment}.json"},
-            "checks": {"health": health},
+            "checks": {"health": self.health_check},
+            "limits": limits,
             **service,
         }
         logins = list(hosts) or [f"{self.plan.owner}@{self.host.address}"]

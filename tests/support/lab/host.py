@@ -163,6 +163,15 @@ class LabHost:
         self.cable.up()
 
     @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """New connections are refused at once: the limits of a connection need not be short for a test to be."""
+        self.run("systemctl stop ssh")
+        try:
+            yield
+        finally:
+            self.run("systemctl start ssh")
+
+    @contextmanager
     def frozen(self) -> Iterator[None]:
         """No process of the host gets on, as on a machine whose disk or hypervisor hangs; its kernel still answers."""
         freezer = self._group / "cgroup.freeze"
