@@ -15,7 +15,7 @@ from tests.support import warm
 from tests.support.warm import Process
 
 # A command that takes longer hangs (seconds).
-PATIENCE = 90
+PATIENCE = 180
 _started: list[Process] = []
 
 

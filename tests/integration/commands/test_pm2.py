@@ -40,7 +40,7 @@ class Service:
 
     def release(self) -> str:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=30) as answer:
                 return str(json.load(answer)["release"])
         except OSError:
             return ""
