@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Generic, TypeVar
 
 from rollback_ops import checks
 from rollback_ops.commands.context import Context, hurried
@@ -17,16 +18,17 @@ from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import installed
 from rollback_ops.hosts.agent.restricted import PLACE
 
+T = TypeVar("T")
 _INSTALL_WITHIN = 12.0
 _STAMP_WITHIN = 5.0
 
 
 @frozen
-class Installation:
+class _OnHosts(Generic[T]):
     """``path`` is the program's place on each host; ``hosts`` says what became of the file that was there."""
 
     path: str
-    hosts: Mapping[str, InstallOutcome]
+    hosts: Mapping[str, T]
     lost: Mapping[str, RollbackOpsError]
 
     @property
@@ -34,17 +36,12 @@ class Installation:
         return Exit.REFUSED if self.lost else Exit.OK
 
 
-@frozen
-class Removal:
-    """``path`` is where the program was on each host; ``hosts`` says what became of it."""
+class Installation(_OnHosts[InstallOutcome]):
+    """The program was installed."""
 
-    path: str
-    hosts: Mapping[str, UninstallOutcome]
-    lost: Mapping[str, RollbackOpsError]
 
-    @property
-    def exit_code(self) -> int:
-        return Exit.REFUSED if self.lost else Exit.OK
+class Removal(_OnHosts[UninstallOutcome]):
+    """The program was removed."""
 
 
 def install(context: Context, cancellation: Cancellation) -> Installation:

@@ -11,7 +11,7 @@ from typing import Any
 
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Survey
-from rollback_ops.core.revision import same
+from rollback_ops.core.unfinished import moved
 
 _BEGINNING = '{"event":"group",'
 _LONGEST = 48_000
@@ -31,12 +31,7 @@ class ServicePlan:
         source, target = self.sources.get(survey.host, ""), self.targets.get(survey.host, "")
         if not target:
             return "it is new since the plan was made"
-        if survey.origin not in (source, target):
-            return f"it runs {survey.origin or survey.live.state}, and the rollback was from {source} to {target}"
-        release = survey.release(target)
-        if release and self.revision and release.revision and not same(release.revision, self.revision):
-            return f"{target} is another revision now: {release.revision} instead of {self.revision}"
-        return ""
+        return moved(survey, source, target, self.revision)
 
     def is_done(self, survey: Survey) -> bool:
         """Return whether a host runs the target, and has finished its transaction."""

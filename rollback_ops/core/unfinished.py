@@ -54,6 +54,17 @@ def _is_target(ref: ReleaseRef, target: ReleaseRef) -> bool:
     return ref.release == target.release if target.release else same(ref.revision or "", target.revision or "")
 
 
+def moved(survey: Survey, source: str, target: str, revision: str) -> str:
+    """Return what has changed on a host since a plan was made that goes from the source to the target; else empty."""
+    if survey.origin not in (source, target):
+        way = f"from {source} to {target}" if source != target else f"to {target}"
+        return f"it runs {survey.origin or survey.live.state}, and the rollback was {way}"
+    release = survey.release(target)
+    if release and revision and release.revision and not same(release.revision, revision):
+        return f"{target} is another revision now: {release.revision} instead of {revision}"
+    return ""
+
+
 def open_plan(lines: Iterable[str], about: ServiceId, live: Mapping[str, str]) -> StoredPlan | None:
     """Return the last stored plan, where it is not finished: a host still runs what it was to leave.
 

@@ -58,8 +58,8 @@ class Meter(Protocol):
 
 
 @dataclass
-class Counted:
-    """Counts that the hosts themselves have (``log``, ``journal``, ``command``)."""
+class _Watched:
+    """What both kinds of meters have. ``began`` is when the watch began, in seconds since the epoch."""
 
     check: MetricCheck
     rules: Rules
@@ -67,8 +67,14 @@ class Counted:
     world: World
     began: float
     trouble: str = ""
-    last: dict[str, Count] = field(default_factory=dict)
     slower_than: float | None = None
+
+
+@dataclass
+class Counted(_Watched):
+    """Counts that the hosts themselves have (``log``, ``journal``, ``command``)."""
+
+    last: dict[str, Count] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._judge = Judge(self.rules)
@@ -114,16 +120,8 @@ class Counted:
 
 
 @dataclass
-class Stored:
+class Stored(_Watched):
     """Counts that Prometheus keeps, with those of the hour before."""
-
-    check: MetricCheck
-    rules: Rules
-    deployed: Deployed
-    world: World
-    began: float
-    trouble: str = ""
-    slower_than: float | None = None
 
     def __post_init__(self) -> None:
         self._since = self.deployed.since or self.began

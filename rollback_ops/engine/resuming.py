@@ -6,11 +6,10 @@ from dataclasses import replace
 
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.plan import Refusal
-from rollback_ops.core.revision import same
 from rollback_ops.core.rollout import named
 from rollback_ops.core.run import RunState
 from rollback_ops.core.stored_plan import StoredPlan
-from rollback_ops.core.unfinished import open_plan
+from rollback_ops.core.unfinished import moved, open_plan
 from rollback_ops.core.versions import Versions
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.spec import RollbackSpec
@@ -111,25 +110,15 @@ def objection(state: RunState) -> Refusal | None:
     if new := sorted(names - plan.hosts - set(state.lost)):
         hint = f"Leave them out (--host, --exclude-region). {anew}"
         return Refusal(f"hosts are new since the rollback {plan.id} was planned: {named(new)}", hint)
-    gone = {name: _moved(state, plan, name) for name in sorted(state.surveys)}
-    moved = {name: why for name, why in gone.items() if why}
-    if moved:
+    changed = {name: why for name in sorted(state.surveys) if (why := _moved(state, plan, name))}
+    if changed:
         return Refusal(
-            f"the rollback {plan.id} cannot be gone on with: {named(moved)} changed since", anew, hosts=moved
+            f"the rollback {plan.id} cannot be gone on with: {named(changed)} changed since", anew, hosts=changed
         )
     return None
 
 
 def _moved(state: RunState, plan: StoredPlan, name: str) -> str:
     """Return what has changed on a host since the plan was made; empty when nothing has."""
-    survey = state.surveys[name]
     target = plan.targets.get(name, plan.target)
-    expected = {target, plan.sources.get(name, target)}
-    if survey.origin not in expected:
-        return (
-            f"it runs {survey.origin or survey.live.state}, and the rollback was from {' to '.join(sorted(expected))}"
-        )
-    release = survey.release(target)
-    if release and plan.revision and release.revision and not same(release.revision, plan.revision):
-        return f"{target} is another revision now: {release.revision} instead of {plan.revision}"
-    return ""
+    return moved(state.surveys[name], plan.sources.get(name, target), target, plan.revision)

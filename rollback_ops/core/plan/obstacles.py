@@ -13,6 +13,9 @@ NOT_LIVE = {
     "elsewhere": "current points at {0}, which is none of the releases",
 }
 
+_DEPLOYING = "Wait until it has ended. If it ended long ago, remove what it left, or use --ignore-deploy-lock."
+_DIRECTORY = "Move the directory among the releases and make current a link to it."
+
 OPEN_DRILL = "a drill that went from {0} back to {1} has not gone forward again"
 
 
@@ -69,21 +72,12 @@ def hint_for(surveys: Sequence[Survey]) -> str:
         return ""
     deploying = any(s.deploying for s in surveys) and not any(s.warnings for s in surveys)
     drill = next((s.open_drill for s in surveys if s.open_drill), None)
-    start = drill.start if drill else ""
+    forward = f"`resume` goes forward to {drill.start}; `rollback --to NAME` goes to another release." if drill else ""
     hints = (
-        (
-            deploying,
-            "Wait until it has ended. If it ended long ago, remove what it left, or use --ignore-deploy-lock.",
-        ),
+        (deploying, _DEPLOYING),
         (any(s.lease for s in surveys), "Wait for it; an --emergency rollback takes the lock over."),
-        (bool(drill), f"`resume` goes forward to {start}; `rollback --to NAME` goes to another release."),
-        (
-            any(s.live.state == "directory" for s in surveys),
-            "Move the directory among the releases and make current a link to it.",
-        ),
-        (
-            any(s.live.state != "release" for s in surveys),
-            "Name the release to go to with --backup; `list` shows them.",
-        ),
+        (drill, forward),
+        (any(s.live.state == "directory" for s in surveys), _DIRECTORY),
+        (any(s.live.state != "release" for s in surveys), "Name the release to go to with --to; `list` shows them."),
     )
     return next((hint for holds, hint in hints if holds), "")

@@ -6,13 +6,12 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from functools import cache
-from pathlib import Path
 from typing import Self
 
 from rollback_ops.config import Check, CommandCheck, Service
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Manager, StateReader, Unit, UnitState
+from rollback_ops.hosts.managers.library import LIBRARY, library
 from rollback_ops.hosts.managers.names import checked, number
 from rollback_ops.hosts.managers.since import SET_SINCE
 
@@ -45,7 +44,6 @@ _HEALTH: dict[str, UnitState] = {
 _ENDED = ("exited", "stopped")
 # Exit codes of a container that ended by itself (0) or by a signal of `stop` (128 + SIGINT, 128 + SIGTERM).
 _CLEAN_EXITS = ("0", "130", "143")
-_LIBRARY = 'eval "$ROLLBACK_FUNCTIONS"; '
 _STARTABLE = "compose"
 
 # The beginning of a pattern for sed -E: a container of one of the services in the first line.
@@ -87,26 +85,26 @@ def commands(service: Service, name: str) -> Manager:
     }
     return Manager(
         kind=service.manager,
-        stop=f"{_LIBRARY}stop",
-        kill=f"{_LIBRARY}end kill",
+        stop=f"{LIBRARY}stop",
+        kill=f"{LIBRARY}end kill",
         reset=":",
-        start=f"{_LIBRARY}start",
-        running=f"{_LIBRARY}is_running",
-        stopped=f"{_LIBRARY}is_stopped",
-        state=f"{_LIBRARY}show",
-        logs=f'{SET_SINCE}{_LIBRARY}logs "$SINCE"',
+        start=f"{LIBRARY}start",
+        running=f"{LIBRARY}is_running",
+        stopped=f"{LIBRARY}is_stopped",
+        state=f"{LIBRARY}show",
+        logs=f'{SET_SINCE}{LIBRARY}logs "$SINCE"',
         first_aid=(
             f"cd {service.root}/{service.current}",
             f"{compose} ps --all",
             shlex.join([*shlex.split(compose), "up", "--detach", "--force-recreate", *units]),
         ),
-        functions="".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items()) + _functions(),
+        functions=library(values, "compose.sh", "compose_change.sh"),
     )
 
 
 def checks(service: Service, name: str) -> Mapping[str, Check]:
     """Return the check that the target's compose file can be used, and that the host has its images."""
-    return {_STARTABLE: CommandCheck(kind="command", run=f"{_LIBRARY}is_startable", phase="before")}
+    return {_STARTABLE: CommandCheck(kind="command", run=f"{LIBRARY}is_startable", phase="before")}
 
 
 def parse(service: Service, name: str, text: str) -> tuple[Unit, ...]:
@@ -188,11 +186,3 @@ def _units(service: Service, name: str) -> tuple[str, ...]:
 def _project(service: Service, name: str) -> str:
     (project,) = checked(f"services.{name}.project", (service.project or name,), _PROJECT, _PROJECT_HINT)
     return project
-
-
-@cache
-def _functions() -> str:
-    """Return the functions without comments and indentation, which the host does not need."""
-    texts = ((Path(__file__).parent / name).read_text("utf-8") for name in ("compose.sh", "compose_change.sh"))
-    lines = (line.lstrip(" ") for text in texts for line in text.splitlines())
-    return "".join(f"{line}\n" for line in lines if line and (not line.startswith("#") or "shellcheck" in line))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from functools import cache
-from pathlib import Path
 
 from rollback_ops.config import Service
 from rollback_ops.core.model import Manager, StateReader, Unit, UnitState
+from rollback_ops.hosts.managers.library import LIBRARY, library
 from rollback_ops.hosts.managers.names import checked, number
 
 # pm2 takes a number for an id, all for every process, and /…/ for a pattern.
@@ -24,7 +23,6 @@ _STATES: dict[str, UnitState] = {
     "one-launch-status": "stopped",
     "errored": "failed",
 }
-_LIBRARY = 'eval "$ROLLBACK_FUNCTIONS"; '
 _FIELDS = 8
 _FIXED = "would be started from {} again, not from current: `pm2 delete` it, and start it with --cwd …/current"
 
@@ -53,17 +51,17 @@ def commands(service: Service, name: str) -> Manager:
     values = {"releases": f"{service.root}/{service.releases}", "units": " ".join(units)}
     return Manager(
         kind=service.manager,
-        stop=f"{_LIBRARY}stop",
-        kill=f"{_LIBRARY}end",
+        stop=f"{LIBRARY}stop",
+        kill=f"{LIBRARY}end",
         reset=":",
         # Not "start", which does nothing for a process that somebody has started again since the stop.
-        start=f"{_LIBRARY}restart",
-        running=f"{_LIBRARY}every online",
-        stopped=f"{_LIBRARY}every 'stopped|errored|one-launch-status'",
-        state=f"{_LIBRARY}show",
-        logs=f"{_LIBRARY}logs",
+        start=f"{LIBRARY}restart",
+        running=f"{LIBRARY}every online",
+        stopped=f"{LIBRARY}every 'stopped|errored|one-launch-status'",
+        state=f"{LIBRARY}show",
+        logs=f"{LIBRARY}logs",
         first_aid=("pm2 status", shlex.join(["pm2", "restart", *units])),
-        functions="".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items()) + _functions(),
+        functions=library(values, "pm2.sh"),
     )
 
 
@@ -97,10 +95,3 @@ def _unit(line: list[str], *, alone: bool) -> Unit:
         detail="" if status in ("online", "stopped") else status.replace("?", " "),
         blocker=_FIXED.format(place) if place else "",
     )
-
-
-@cache
-def _functions() -> str:
-    """Return the functions without comments and indentation, which the host does not need."""
-    lines = (line.lstrip(" ") for line in Path(__file__).with_name("pm2.sh").read_text("utf-8").splitlines())
-    return "".join(f"{line}\n" for line in lines if line and (not line.startswith("#") or "shellcheck" in line))
