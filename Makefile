@@ -14,13 +14,18 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: demo picture screenshots outputs unit test long check fuzz bench simulate drills faults lock man docs dist schema help clean
 .DELETE_ON_ERROR:
 
-$(VENV)/.installed: pyproject.toml
+# The program alone: enough for `make demo`.
+$(VENV)/.program: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.program
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dashboard]' --group dev
 	touch $@
 
-demo: $(VENV)/.installed
+demo: $(VENV)/.program
 	$(BIN)/rollback-ops demo
 
 # The picture of the demo in the README, from a real run.
