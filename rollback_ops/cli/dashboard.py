@@ -40,9 +40,7 @@ def write_page(session: Session, typed: Typed, options: Options, out: Path) -> N
     page_file.write(out, page_file.whole_page(found, run_workflow(session.environ, typed.workflow or "rollback.yml")))
     lost = {host: error for each in found.observed for host, error in each.lost.items()} | {**found.history.lost}
     session.console.show(text.lost(lost), err=True)
-    if found.history.unreadable:
-        told = f"! history entries that could not be read: {found.history.unreadable}"
-        session.console.show([Line(told, "warning")], err=True)
+    session.console.show(text.unreadable(found.history.unreadable), err=True)
     session.console.show([Line(f"✓ wrote {out}: {len(found.history.records)} records", "good")])
     raise process.Ended(found.exit_code)
 

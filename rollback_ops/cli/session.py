@@ -107,13 +107,21 @@ class Session:
         return sys.stdin.readline().strip()
 
     def ask_for_reason(self, context: Context) -> None:
-        """Ask a person at a terminal for the reason that is missing, as the break-glass program does."""
+        """Ask a person at a terminal for the reason that is missing, until it can be recorded or nothing is typed."""
         from dataclasses import replace
 
-        from rollback_ops.config.reason import is_missing
+        from rollback_ops.cli.output.text import Line
+        from rollback_ops.config.reason import is_missing, reason_for
+        from rollback_ops.core.errors import UsageError
 
-        if is_missing(context.request) and (answered := self.ask("Why? ")):
-            context.request = replace(context.request, reason=answered)
+        while is_missing(context.request) and (answered := self.ask("Why? ")):
+            asked = replace(context.request, reason=answered)
+            try:
+                reason_for(asked)
+            except UsageError as error:
+                self.console.show([Line(error.message, "bad")], err=True)
+            else:
+                context.request = asked
 
     @contextmanager
     def listening(self) -> Iterator[Cancellation]:

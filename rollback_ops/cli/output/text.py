@@ -285,6 +285,12 @@ def removal(path: str, hosts: Mapping[str, UninstallOutcome]) -> Iterator[Line]:
         yield Line(f'  the one with command="{path} --forced".')
 
 
+def unreadable(entries: int) -> Iterator[Line]:
+    if entries:
+        why = "they are damaged, or a newer version of rollback-ops wrote them"
+        yield Line(f"! history entries that could not be read: {entries} ({why})", "warning")
+
+
 def lost(errors: Mapping[str, RollbackOpsError]) -> Iterator[Line]:
     for host, error in errors.items():
         yield Line(f"✗ {host}  {error.without(host)}", "bad")

@@ -121,7 +121,4 @@ def logged(session: Session, done: Logged, *, as_json: bool) -> NoReturn:
 
 def _gaps(session: Session, found: History) -> None:
     show_lost(session, found.lost)
-    if found.unreadable:
-        session.console.show(
-            [Line(f"! history entries that could not be read: {found.unreadable}", "warning")], err=True
-        )
+    session.console.show(text.unreadable(found.unreadable), err=True)

@@ -11,8 +11,12 @@ from rollback_ops.core.model import Manager, StateReader, Unit, UnitState
 from rollback_ops.hosts.managers.names import checked, number
 from rollback_ops.hosts.managers.since import SET_SINCE
 
-_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+")
-_UNIT_HINT = r"a systemd unit's name has letters, digits and : _ . \ @ - only; name each unit, without * or spaces"
+# Not a template: only its instances, like worker@1, run.
+_UNIT = re.compile(r"(?!.*@(?:\.[a-z]+)?$)[A-Za-z0-9:_.\\@-]+")
+_UNIT_HINT = (
+    r"A systemd unit's name has letters, digits and : _ . \ @ - only. Name each unit without * or spaces, and each "
+    "instance of a template (worker@1)."
+)
 _SUFFIXES = (".service", ".socket", ".target", ".timer", ".path", ".mount", ".automount", ".swap", ".slice", ".scope")
 
 # A command over SSH is not always a login session, and only a login session sets XDG_RUNTIME_DIR.

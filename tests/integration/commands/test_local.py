@@ -82,9 +82,9 @@ def test_a_person_at_a_terminal_is_asked_for_the_reason_and_sees_the_seconds_cou
     rollback_ops.settings(own_service.toml(verify=slow))
     (own_service.root / "releases" / "b2" / "behaviour").write_text("unhealthy")
 
-    code, terminal = at_a_terminal(tmp_path, "logins fail\n", "rollback", "prod", "--local")
+    code, terminal = at_a_terminal(tmp_path, "no\nlogins fail\n", "rollback", "prod", "--local")
 
-    assert (code, terminal.count("Why? ")) == (2, 1), terminal
+    assert (code, terminal.count("Why? ")) == (2, 2), terminal
     (record,) = rollback_ops("history", "list", "--local", "--json").document["records"]
     assert record["reason"] == "logins fail"
     assert re.search(r"verify [123] s of 3 s: health: ", terminal), terminal

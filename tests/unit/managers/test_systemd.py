@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from rollback_ops.core.errors import UsageError
 from rollback_ops.core.model import Unit
 from rollback_ops.hosts import managers
 from tests.support.toolbox import Box, service
@@ -263,3 +266,11 @@ def test_a_user_s_own_systemd_is_found_without_a_login_session_and_without_sudo(
     uid = box.run("id -u").stdout.strip()
     assert box.run(state, ROLLBACK_SUDO="sudo -n").stdout.startswith(f"/run/user/{uid}\n--user show -p ")
     assert box.run(state, XDG_RUNTIME_DIR="/elsewhere").stdout.startswith("/elsewhere\n")
+
+
+@pytest.mark.parametrize("kind", ["systemd", "systemd-user"])
+@pytest.mark.parametrize("unit", ["worker@", "worker@.service", "beat@.timer"])
+def test_a_template_is_refused_before_a_host_is_asked(kind: str, unit: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(unit)):
+        managers.build(service(kind, unit), "web")
+    assert managers.build(service(kind, unit.replace("@", "@1")), "web")
