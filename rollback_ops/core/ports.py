@@ -126,6 +126,9 @@ class Announcer(Protocol):
     def changing(self, provisional: Record, /) -> None:
         """Hosts are about to be changed. The provisional record holds if the program is killed."""
 
+    def at_work(self) -> None:
+        """Hosts have their orders and are at work: what takes time on this machine alone holds nobody up now."""
+
     def changed(self) -> None:
         """Hosts were changed and are being verified: this machine has time for other work."""
 
@@ -138,6 +141,9 @@ class Progress(Protocol):
 
     def lost(self, host: str, error: RollbackOpsError) -> None:
         """A host cannot be surveyed."""
+
+    def at_work(self) -> None:
+        """Hosts have their orders and are at work; see ``Announcer.at_work``."""
 
     def step(self, host: str, step: StepReport) -> None:
         """A host finished one step of its transaction."""
@@ -162,6 +168,9 @@ class Silent:
         pass
 
     def lost(self, host: str, error: RollbackOpsError) -> None:
+        pass
+
+    def at_work(self) -> None:
         pass
 
     def step(self, host: str, step: StepReport) -> None:

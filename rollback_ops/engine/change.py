@@ -36,7 +36,7 @@ def switch(
     way_back = spec.limits.stop + spec.limits.start + spec.traffic_time
     proves = not (attempt.goes_back or spec.selection.emergency)
     proof = _proof(spec, state, attempt, orders, leased=orders) if proves else None
-    switched = fleet.switch(orders, way_back if attempt.goes_back else 1.0, proof)
+    switched = fleet.switch(orders, way_back if attempt.goes_back else 1.0, proof, announcer.at_work)
     attempt.switched.update(switched)
     state.warnings += _side_effects(switched)
     if not attempt.locked_out:

@@ -33,6 +33,9 @@ class _Nobody:
     def changing(self, provisional: Record, /) -> None:
         pass
 
+    def at_work(self) -> None:
+        pass
+
     def changed(self) -> None:
         pass
 

@@ -114,20 +114,27 @@ class Fleet:
         return answer
 
     def switch(
-        self, orders: Mapping[str, SwitchOrder], at_least: float = 1.0, proof: Proof | None = None
+        self,
+        orders: Mapping[str, SwitchOrder],
+        at_least: float = 1.0,
+        proof: Proof | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> dict[str, SwitchResult]:
         """Run the transactions. A signal does not stop them: hosts finish by themselves.
 
         Waits until the deadline, and at least ``at_least`` seconds. Where there are more hosts than connections, each
         has its ``proof`` in the same turn, for ``verify``: in a turn of its own, it would log in once more.
+        ``meanwhile`` is called once hosts are at work.
         """
         if self.changing_since is None:
             self.changing_since = time.monotonic()
         self._cancellation.check()
         work = self._switch_one(orders, proof if len(orders) > self.connections else None)
         within = max(at_least, self.left())
-        turns = self._connected_first(orders)
-        results = tasks.each(turns, work, within, self._cancellation, finish=True, at_once=self.connections)
+        begun = tasks.begin(self._connected_first(orders), work, self.connections)
+        self.progress.at_work()
+        meanwhile()
+        results = begun.results(within, self._cancellation, finish=True)
         return {name: _as_result(results[name]) for name in orders}
 
     def pause(self, seconds: float) -> None:

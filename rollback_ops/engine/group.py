@@ -243,5 +243,8 @@ class _Part:
     def changing(self, provisional: Record, /) -> None:
         self.group.changing(self.service, provisional)
 
+    def at_work(self) -> None:
+        """Nothing: what a group takes away is not compared."""
+
     def changed(self) -> None:
         """Nothing: the deployments are recorded when the group has ended."""

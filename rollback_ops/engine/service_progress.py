@@ -25,6 +25,9 @@ class ServiceProgress:
     def lost(self, host: str, error: RollbackOpsError) -> None:
         self.whole.lost(self._on(host), RollbackOpsError(error.message.removeprefix(f"{host}: "), error.hint))
 
+    def at_work(self) -> None:
+        self.whole.at_work()
+
     def step(self, host: str, step: StepReport) -> None:
         self.whole.step(self._on(host), step)
 

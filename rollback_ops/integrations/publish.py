@@ -85,8 +85,13 @@ class Publisher:
         known = self._changes.results(0.0, Cancellation())["changes"] if self._changes else None
         return known.commits if isinstance(known, Changes) else found
 
+    def at_work(self) -> None:
+        """Look at what is taken away, where the clone alone is asked: that takes little of this machine."""
+        if self._begun and not self._changes and not self._asks_github:
+            self._compare(self._begun)
+
     def changed(self) -> None:
-        """Prepare the deployment on GitHub while the hosts are being verified, and look at what was taken away."""
+        """Prepare the deployment on GitHub while the hosts are being verified, and ask it what was taken away."""
         if self._begun and not self._changes:
             self._compare(self._begun)
         if self._recorder and self._begun:
@@ -95,7 +100,7 @@ class Publisher:
     def changes(self, record: Record) -> Changes | None:
         """Return what the rollback takes away, or would. None: there is nothing to compare, or it is not known yet.
 
-        Where hosts were changed, this was asked during their verification, and is hardly waited for.
+        Where hosts were changed, this was asked while they were at work or verified, and is hardly waited for.
         """
         if record.dry_run and record.to.revision and record.from_.revision:
             self._compare(record)
@@ -161,6 +166,9 @@ class GroupPublisher:
     def changing(self, provisional: Record) -> None:
         """Write the record that holds if the program is killed, and tell the team once."""
         self._whole.changing(provisional)
+
+    def at_work(self) -> None:
+        """Nothing: what a group takes away is not compared."""
 
     def changed(self) -> None:
         """Nothing: deployments are recorded at the end."""

@@ -261,11 +261,15 @@ class FakeHost:
 
 @dataclass
 class Listener:
-    """A Progress that remembers what it was told. ``hears`` is what happens when a phase begins."""
+    """A Progress that remembers what it was told. ``hears`` is what happens when a phase begins.
+
+    ``left_to_itself`` is set when it was told that hosts are at work.
+    """
 
     events: Events = field(default_factory=list)
     hears: Mapping[str, Callable[[], None]] = field(default_factory=dict)
     provisional: list[Record] = field(default_factory=list)
+    left_to_itself: threading.Event = field(default_factory=threading.Event)
 
     def phase(self, name: str, detail: str, hosts: int = 0) -> None:
         self.events.append(("phase", name, detail))
@@ -274,6 +278,9 @@ class Listener:
 
     def changing(self, record: Record) -> None:
         self.provisional.append(record)
+
+    def at_work(self) -> None:
+        self.left_to_itself.set()
 
     def changed(self) -> None:
         self.events.append(("reported", "changed", ""))

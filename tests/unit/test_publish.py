@@ -168,17 +168,22 @@ def test_a_record_has_each_warning_once() -> None:
     assert warned(record(), "beware", "", "new", "new").warnings == ("beware", "new")
 
 
-def test_what_was_taken_away_is_looked_at_while_the_hosts_are_verified() -> None:
+@pytest.mark.parametrize("asks_github", [False, True])
+def test_what_is_taken_away_is_looked_at_while_hosts_are_at_work_and_asked_of_github_when_they_are_done(
+    asks_github: bool,
+) -> None:
     asked: list[tuple[str, str]] = []
 
     def between(old: str, new: str) -> Changes:
         asked.append((old, new))
         return Changes(Commits(3))
 
-    publisher = Publisher(notifier(), None, [], None, between)
+    publisher = Publisher(notifier(), None, [], None, between, asks_github=asks_github)
     assert publisher.changes(record()) is None
     publisher.changing(record())
     assert asked == []
+    publisher.at_work()
+    assert (publisher.changes(record()) is None) is asks_github
     publisher.changed()
     wait_until(lambda: publisher.changes(record()) == Changes(Commits(3)), 60, "the comparison")
     assert asked == [("sha-b2", "sha-b3")]

@@ -6,6 +6,8 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
 from shutil import get_terminal_size
 from typing import Any
 
@@ -122,6 +124,11 @@ class TerminalProgress:
         """Show the error even when quiet: only here stands what to do about it."""
         with self._lock:
             self._console.show([Line(f"  ✗ {host}  {error.without(host)}", "bad")], err=True)
+
+    def at_work(self) -> None:
+        """Import what shows the result. What fails here fails again when it is shown, and is reported then."""
+        with suppress(Exception):
+            import_module("rollback_ops.cli.show")
 
     def step(self, host: str, taken: StepReport) -> None:
         if not self._counts or taken.outcome != "ok":

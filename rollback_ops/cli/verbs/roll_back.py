@@ -22,14 +22,16 @@ def _change(session: Session, typed: Typed, *, resume: bool = False, pins: bool 
 
         groups.run(session, typed, options_of(typed, resume=resume), "rollback")
     context = opened(session, typed, resume=resume, change=True, pins=pins)
-    from rollback_ops.cli import show
-    from rollback_ops.cli.output import text
     from rollback_ops.cli.output.terminal import TerminalProgress
     from rollback_ops.commands.rollback import rollback as run
 
     with session.listening() as cancellation:
         with TerminalProgress(session.console) as progress:
             result = run(context, progress, cancellation)
+        # Imported while the hosts were at work, where there was something to change.
+        from rollback_ops.cli import show
+        from rollback_ops.cli.output import text
+
         show.run(session, result, text.result, file=context.request.record, as_json=typed.json)
 
 

@@ -105,6 +105,9 @@ class RunProgress:
     def lost(self, host: str, error: RollbackOpsError) -> None:
         self._run.tell("host", host, error.without(host), "bad")
 
+    def at_work(self) -> None:
+        pass
+
     def step(self, host: str, step: StepReport) -> None:
         tone: Tone = {"ok": "good", "warning": "warning", "failed": "bad"}[step.outcome]  # type: ignore[assignment]
         detail = f": {step.detail}" if step.detail else ""

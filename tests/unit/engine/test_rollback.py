@@ -120,6 +120,14 @@ def for_ever() -> Iterator[threading.Event]:
 # --- a rollback that works---------------------------------------------------------------------------------
 
 
+def test_what_takes_time_on_this_machine_may_begin_once_the_hosts_have_their_orders(stage: Stage) -> None:
+    waited: list[bool] = []
+    for host in stage.hosts.values():
+        host.before = {"switch": lambda: waited.append(stage.listener.left_to_itself.wait(60))}
+    assert stage.roll_back().outcome == "succeeded"
+    assert waited == [True]
+
+
 def test_a_rollback_surveys_plans_switches_verifies_and_records_in_this_order(stage: Stage) -> None:
     record = stage.roll_back()
     assert (record.outcome, record.exit_code) == ("succeeded", 0)
