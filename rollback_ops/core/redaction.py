@@ -46,10 +46,10 @@ def _line_by_line(match: re.Match[str]) -> str:
 class _Rule(NamedTuple):
     """How one kind of secret looks: for Python, and for sed on a host (break-glass).
 
-    ``pattern`` is compiled when the first text is redacted, so that the survey begins sooner. ``sed`` has extended
-    regular expressions and what replaces a match. They see one line of bytes without control characters, and match
-    where ``pattern`` does: a rule that hides another part of a text may take from a later one what it knows its secret
-    by.
+    ``pattern`` is compiled when the first text needs it (``_SIGNS``), so that no host waits for it. ``sed`` has
+    extended regular expressions and what replaces a match. They see one line of bytes without control characters, and
+    match where ``pattern`` does: a rule that hides another part of a text may take from a later one what it knows its
+    secret by.
     """
 
     pattern: str
@@ -181,8 +181,15 @@ _RULES = (
     ),
 )
 
-# What a text needs for any rule to find something in it: most texts are names, counts and words, and have none of it.
-_MAY_HAVE = r"(?i)[:=<]|-{2}|b(?:earer|asic)\s|/hooks/|\.com/|[a-z0-9_.-]{9}"
+# Whatever the rules match has one of these, in small letters. A text without any needs no rule, and to compile them
+# takes longer than a host needs for a key exchange.
+_SIGNS = (
+    *("-----begin", "authorization", "cookie", "pass", "pwd", "secret", "token", "key", "credential", "session"),
+    *("bearer", "basic", "://", "hooks", "discord", ".office", "logic.azure", "gh", "glpat-", "gldt-", "xox", "xapp-"),
+    *("npm_", "pypi-", "dop_v1_", "hf_", "sk_", "sk-", "rk_", "aiza", "sg.", "akia", "asia", "eyj"),
+    # Where the case does not matter, Python takes these for s and i.
+    *("\u017f", "\u0131", "\u0130".lower()),
+)
 
 
 @cache
@@ -249,7 +256,8 @@ class Redactor:
             return text
         for expression in self._expressions:
             text = expression.sub(_line_by_line, text)
-        if not re.search(_MAY_HAVE, text):
+        lowered = text.lower()
+        if not any(sign in lowered for sign in _SIGNS):
             return text
         for pattern, replace in _compiled():
             text = pattern.sub(replace, text)

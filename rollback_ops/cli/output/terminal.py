@@ -129,6 +129,8 @@ class TerminalProgress:
         """Import what shows the result. What fails here fails again when it is shown, and is reported then."""
         with suppress(Exception):
             import_module("rollback_ops.cli.show")
+            # The rules that hide secrets are compiled for the first text that may hold one.
+            self._console.redact("password")
 
     def step(self, host: str, taken: StepReport) -> None:
         if not self._counts or taken.outcome != "ok":

@@ -54,6 +54,17 @@ KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\nAAAAB3Nza\n-----END
         (f"before\n{KEY}\nafter", "before\n***\n***\n***\n***\nafter"),
         (KEY.rpartition("\n")[0], "***\n***\n***"),
         (KEY.replace("\n", "\\n"), "***"),
+        # Unicode's other forms of k, s and i
+        ("to\u212aen: hunter2", "to\u212aen: ***"),
+        ("\u017fecret: hunter2", "\u017fecret: ***"),
+        ("cook\u0131e: hunter2", "cook\u0131e: ***"),
+        ("COOK\u0130E: hunter2", "COOK\u0130E: ***"),
+        ("sg.0123456789 SG.0123456789", "sg.0123456789 ***"),
+        ("rk_live_0123456789 sk_test_0123456789", "*** ***"),
+        ("gldt-0123456789 npm_0123456789 pypi-0123456789 dop_v1_0123456789 hf_0123456789", "*** *** *** *** ***"),
+        ("xapp-0123456789 AIza0123456789 sk-0123456789", "*** *** ***"),
+        ("AGE-SECRET-KEY-0123456789 ASIA0123456789", "*** ***"),
+        ("x.logic.azure.com/abc outlook.office365.com/abc", "x.logic.azure.com/*** outlook.office365.com/***"),
     ],
 )
 def test_a_secret_is_hidden_and_the_words_around_it_stay(text: str, shown: str) -> None:
