@@ -65,7 +65,7 @@ check: $(VENV)/.installed
 	MYPYPATH=action $(BIN)/mypy --config-file= --strict --scripts-are-modules action/prepare.py action/install.py
 	$(BIN)/lint-imports
 	$(BIN)/python -m rollback_ops.hosts.agent installed | $(BIN)/shellcheck --shell=sh --exclude=SC2016 -
-	$(BIN)/python -m rollback_ops.hosts.agent sent | $(BIN)/shellcheck --shell=sh --exclude=SC2016,SC2086 -
+	$(BIN)/python -m rollback_ops.hosts.agent sent | $(BIN)/shellcheck --shell=sh --exclude=SC2016,SC2086,SC2174 -
 	$(BIN)/shellcheck --shell=sh rollback_ops/hosts/discovery/*.sh
 	$(BIN)/shellcheck --shell=bash rollback_ops/cli/completion.bash
 	$(BIN)/shellcheck action/*.sh tests/packages.sh tests/support/*.sh .ci/run

@@ -90,19 +90,21 @@ def commands(service: Service, name: str) -> Manager:
     user = service.manager == "systemd-user"
     query = _AS_USER if user else "systemctl"
     change = _AS_USER if user else "$ROLLBACK_SUDO systemctl"
+    # The shell that runs the command becomes it: a process less. It cannot where variables stand before the command.
+    alone = "" if user else "exec "
     quoted = shlex.join(units)
     return Manager(
         kind=service.manager,
-        stop=f"{change} stop -- {quoted}",
+        stop=f"{alone}{change} stop -- {quoted}",
         # systemctl fails for units that do not run any more, after it has killed the others.
         kill=f"{change} kill -s KILL -- {quoted} || :",
         # It fails for a unit that systemd has unloaded, and such a unit has nothing to reset.
         reset=f"{change} reset-failed -- {quoted} 2>/dev/null || :",
         # Not "start": a socket, a timer or another unit may have started the old release again since the stop.
-        start=f"{change} restart -- {quoted}",
+        start=f"{alone}{change} restart -- {quoted}",
         running=_running(_show(query, _JUDGED, units), len(units)),
         stopped=f"test \"$({query} is-active -- {quoted} | grep -cxE 'inactive|failed|unknown')\" -eq {len(units)}",
-        state=_show(query, _PROPERTIES, units),
+        state=_show(f"{alone}{query}", _PROPERTIES, units),
         logs=_logs(units, user),
         related=f"{query} show -p Id,ActiveState,{_PULLED_DOWN} --",
         # As they were before, and nothing else that they would pull in.

@@ -36,13 +36,13 @@ JOURNAL = "journalctl -q --no-pager -n 30 -o short-iso ${SINCE:+--since=@$SINCE}
 
 SYSTEMD = Manager(
     kind="systemd",
-    stop="$ROLLBACK_SUDO systemctl stop -- bot.service mail.timer",
+    stop="exec $ROLLBACK_SUDO systemctl stop -- bot.service mail.timer",
     kill="$ROLLBACK_SUDO systemctl kill -s KILL -- bot.service mail.timer || :",
     reset="$ROLLBACK_SUDO systemctl reset-failed -- bot.service mail.timer 2>/dev/null || :",
-    start="$ROLLBACK_SUDO systemctl restart -- bot.service mail.timer",
+    start="exec $ROLLBACK_SUDO systemctl restart -- bot.service mail.timer",
     running=f"systemctl show -p {JUDGED} -- bot.service mail.timer | {{\nunits=2\n{systemd._JUDGE}}}",
     stopped="test \"$(systemctl is-active -- bot.service mail.timer | grep -cxE 'inactive|failed|unknown')\" -eq 2",
-    state=f"systemctl show -p {PROPERTIES} -- bot.service mail.timer",
+    state=f"exec systemctl show -p {PROPERTIES} -- bot.service mail.timer",
     related=f"systemctl show -p Id,ActiveState,{PULLED} --",
     revive=f"$ROLLBACK_SUDO systemctl {REVIVE}",
     reload="$ROLLBACK_SUDO systemctl daemon-reload",

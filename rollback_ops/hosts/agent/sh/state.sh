@@ -4,10 +4,12 @@
 # Make a directory that only its owner may enter, whatever a default ACL of the root would give others.
 own_directory() {
     [ ! -d "$1" ] || return 0
-    if [ ! -d "$store" ] && mkdir -m 0700 -- "$store" 2>/dev/null && command -v setfacl >/dev/null; then
+    if [ ! -d "$store" ] && command -v setfacl >/dev/null && mkdir -m 0700 -- "$store" 2>/dev/null; then
         setfacl -b -k -- "$store" 2>/dev/null
     fi
-    mkdir -p -- "$1" || return 1
+    # With those that a rollback needs: each by itself would cost a process.
+    # shellcheck disable=SC2174 # every directory above it is named, too
+    mkdir -p -m 0700 -- "$store" "$state" "$state/runs" "$state/holds" "$marks" "$lives" "$1" || return 1
     # The root may be a clone.
     [ -e "$store/.gitignore" ] || printf '*\n' >"$store/.gitignore" || :
 }

@@ -8,6 +8,15 @@ survey() {
     say about "$RO_SERVICE" "$RO_ENVIRONMENT"
     say live "$live_state" "$live_name" "$live_path" "$revision"
     show_way
+    # Everything else is looked at while the manager is asked. Only one of both prints, so that no line gets into another.
+    look_at_files &
+    read_state
+    wait "$!"
+    print_state
+    show_related
+}
+
+look_at_files() {
     blockers
     show_deploying
     show_lease
@@ -15,13 +24,8 @@ survey() {
     show_drill
     show_holds
     show_armed
-    # The releases are listed while the manager is asked. Only one of both prints, so that no line gets into another one.
-    list_releases &
-    read_state
-    wait "$!"
-    print_state
+    list_releases
     show_bad_revisions
-    show_related
     show_pin
 }
 
@@ -115,10 +119,14 @@ show_unfinished() {
 
 # Set STATE.
 read_state() {
+    STATE=$(ask_manager)
+}
+
+ask_manager() {
     # The command limits what systemctl prints. The output of other managers is cut.
     case $RO_MANAGER in
-        systemd*) STATE=$(manage "$RO_STATE" 5 2>&1 </dev/null) ;;
-        *) STATE=$(manage "$RO_STATE" 5 2>&1 </dev/null | head -c 60000) ;;
+        systemd*) manage "$RO_STATE" 5 2>&1 </dev/null ;;
+        *) manage "$RO_STATE" 5 2>&1 </dev/null | head -c 60000 ;;
     esac
 }
 

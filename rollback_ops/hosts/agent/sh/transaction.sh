@@ -171,15 +171,20 @@ finish() {
     case $1 in switched | refused | put_back | superseded) ;; *) manage "$RO_LOGS" 5 2>&1 </dev/null | tail -n 20 | prefixed log >&3 ;; esac
     disarm_after "$1"
     if [ "$1" = switched ]; then
-        read_state
+        # The manager is asked while the end is written. It is the verification's first look, without another operation.
+        STATE=$(write_end switched >/dev/null & ask_manager; wait)
         old_processes
+        print_state >&3
+    else
+        write_end "$1"
     fi
+    result "$1" "$2" "$downtime"
+}
+
+write_end() {
     event "end" "$1"
     end_drill
     sync -- "${current%/*}" "$journal"
     mv -f -- "$state/open" "$dir/ended"
     write_lease
-    # The verification's first look, without another operation.
-    [ "$1" != switched ] || print_state >&3
-    result "$1" "$2" "$downtime"
 }
