@@ -79,7 +79,7 @@ fuzz: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	tests/packages.sh
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(ARGUMENTS)
 
 # Drills on a real host: the table of docs/evidence.md. ARGUMENTS="--times 20" for fewer.
 drills: $(VENV)/.installed

@@ -70,7 +70,7 @@ class RollbackOps:
         if self.warm:
             return warm.start(arguments, self.directory, self.environment(variables))
         return subprocess.Popen(
-            [sys.executable, "-m", "rollback_ops", *arguments],
+            [Path(sys.executable).with_name("rollback-ops"), *arguments],
             cwd=self.directory,
             env=self.environment(variables),
             stdin=subprocess.DEVNULL,
