@@ -7,17 +7,19 @@ import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.command import Ended, RollbackOps
 from tests.support.lab.deploy import Deployed
+from tests.support.lab.ground import wait_until
 from tests.support.lab.host import LabHost
 from tests.support.lab.lab import Lab
 from tests.support.lab.toml import dump
-from tests.support.scene import WHY, logins, quick, released
-from tests.support.waiting import begin, go_on, lingering, reach
+from tests.support.scene import WHY, journal, logins, quick, released
+from tests.support.waiting import begin, go_on, is_open, lingering, reach
 
 HEALTHY = {"b1": "healthy", "b2": "healthy", "b3": "healthy"}
 Shop = Callable[..., tuple[Deployed, Deployed, Deployed]]
@@ -105,3 +107,49 @@ def test_a_killed_runner_leaves_whole_services_and_a_record_that_goes_on(rollbac
     ended = type_in(rollback_ops, record["group"]["then"])
     assert ended.code == 0, ended.err
     assert list(map(released, (api, shared, other))) == ["b2", "b2", "b2"]
+
+
+def test_another_runner_goes_on_where_one_was_killed_between_two_services(
+    rollback_ops: RollbackOps, shop: Shop, tmp_path: Path
+) -> None:
+    api, *webs = shop({})
+    quickly = (rollback_ops.directory / "rollback.toml").read_text()
+    slowly = tomllib.loads(quickly)
+    # The first runner verifies one service for longer than it lives, and never begins with the other one.
+    slowly["services"][webs[0].name] |= {
+        "verify": {"min_healthy_time": "100s", "healthy_deadline": "200s"},
+        "limits": {"verification": "200s", "total": "300s"},
+    }
+    rollback_ops.settings(dump(slowly))
+    before = api.live(), released(api)
+    running = begin(rollback_ops, "--group", "shop")
+
+    def is_done(web: Deployed) -> bool:
+        assert running.process.poll() is None, running.end(within=60)
+        return released(web) == "b2" and not is_open(web)
+
+    wait_until(lambda: all(map(is_done, webs)), 60, "the first service done")
+    running.kill()
+    assert (api.live(), released(api)) == before
+
+    (tmp_path / "another").mkdir()
+    another = RollbackOps(tmp_path / "another", rollback_ops.secrets)
+    another.settings(quickly)
+    ended = another("resume", "prod", "--group", "shop", *WHY, "--json")
+
+    assert ended.code == 0, ended.err
+    assert list(map(released, (api, *webs))) == ["b2", "b2", "b2"]
+    services = {each["service"]: each["outcome"] for each in ended.document["group"]["services"]}
+    assert services == {api.name: "succeeded", webs[0].name: "nothing_to_do"}
+    assert ended.document["outcome"] == "succeeded"
+    verdicts = {check["outcome"] for host in ended.document["hosts"] for check in host["checks"]}
+    assert verdicts == {"passed"}, "what was done is verified again"
+    assert all(host["checks"] for host in ended.document["hosts"])
+    hosts = {(host["service"], host["host"]): host["outcome"] for host in ended.document["hosts"]}
+    assert hosts == {
+        (api.name, logins(api)[0]): "succeeded",
+        **{(web.name, logins(web)[0]): "nothing_to_do" for web in webs},
+    }
+    ends = {service: [each for each in journal(service) if each.get("event") == "end"] for service in webs}
+    assert {len(found) for found in ends.values()} == {1}, "what was done is not done again"
+    assert another("resume", "prod", "--group", "shop", *WHY, "--json").document["outcome"] == "nothing_to_do"
