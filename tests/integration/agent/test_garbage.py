@@ -142,7 +142,7 @@ def test_a_switch_that_nobody_can_follow_is_unknown_and_never_a_success() -> Non
         assert (result.outcome, result.live) == ("unknown", "")
         assert "did not come back" in result.reason
         assert result.reason.isprintable()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
         assert " switch " in transport.commands[0]
         assert all(" follow " in command for command in transport.commands[1:])
 

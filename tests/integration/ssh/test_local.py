@@ -35,10 +35,10 @@ def test_bytes_that_are_not_utf8_are_replaced_and_characters_are_never_cut(local
     assert run(local, r"printf 'caf\303'; sleep 0.05; printf '\251 \377\n'")[1] == ["café �"]
 
 
-def test_lines_come_while_the_command_still_runs(local: Transport) -> None:
-    seen: list[float] = []
-    local.execute("echo now; sleep 0.5", lambda _: seen.append(time.monotonic()), 10)
-    assert time.monotonic() - seen[0] > 0.3
+def test_lines_come_while_the_command_still_runs(local: Transport, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    local.execute(f"echo now; until [ -e {seen} ]; do sleep 0.05; done", lambda _: seen.touch(), 60)
+    assert seen.exists()
 
 
 def test_standard_input_is_empty(local: Transport) -> None:
@@ -65,7 +65,7 @@ def test_a_command_that_takes_too_long_gets_sighup_and_its_detached_process_goes
     started = time.monotonic()
     with pytest.raises(ConnectionLost, match=r"0\.3 s"):
         local.execute(script, lines.append, 0.3)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30
     assert not alive(int(lines[0]))
     assert eventually((tmp_path / "finished").exists)
 
@@ -79,7 +79,7 @@ def test_a_background_process_delays_the_answer_for_a_short_time_only(local: Tra
     started = time.monotonic()
     status, lines, _ = run(local, "sleep 20 & echo $!; exit 3")
     assert status == 3
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
     os.kill(int(lines[0]), signal.SIGKILL)
 
 
