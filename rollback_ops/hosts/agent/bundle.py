@@ -43,21 +43,25 @@ _SECTIONS = (
 )
 # What only a preview needs. A rollback does not send it.
 _COMPARING = ("keys", "compare")
-_BREAK_GLASS = (
-    "person",
-    "words",
-    "beware",
-    "look",
-    "order",
-    "choose",
-    "list",
-    "change",
-    "prove",
-    "answers",
-    "write_down",
-    "rules",
-    "install",
-    "entry",
+# What only the installed agent has, in the order in which a person reads it: how it begins, what a rollback does, and
+# what a restricted key may request.
+_INSTALLED = (
+    "breakglass/entry",
+    "breakglass/person",
+    "breakglass/options",
+    "breakglass/look",
+    "breakglass/order",
+    "breakglass/choose",
+    "breakglass/warn",
+    "breakglass/list",
+    "breakglass/change",
+    "breakglass/prove",
+    "breakglass/answers",
+    "breakglass/result",
+    "breakglass/words",
+    "breakglass/install",
+    "restricted/requests",
+    "restricted/rules",
 )
 # The first line of every answer begins like this.
 HEADING = "rollback-ops\t1\t"
@@ -212,7 +216,8 @@ def _bare(sections: Iterable[str]) -> str:
 @cache
 def installed_body() -> str:
     """Return the agent with break-glass, with all comments: it stays on the host, and a person may read it."""
-    return _joined((*_SECTIONS, *_COMPARING, *(f"breakglass/{name}" for name in _BREAK_GLASS))) + _BREAK_GLASS_MAIN
+    first, *others = _SECTIONS
+    return _joined((first, *_INSTALLED, *others, *_COMPARING)) + _BREAK_GLASS_MAIN
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -31,7 +31,7 @@ class RestrictedSession:
 
 
 def request(place: str, operation: str, *arguments: str) -> str:
-    """Return a request as sh/breakglass/entry.sh takes it. Raises ``Refused`` for one that is too long."""
+    """Return a request as sh/restricted/requests.sh takes it. Raises ``Refused`` for one that is too long."""
     line = " ".join([place, "--request", operation, *map(_encoded, arguments)])
     if len(line) > _LONGEST_REQUEST:
         raise Refused(f"the remote command is too long ({len(line):,} characters; the limit is {_LONGEST_REQUEST:,})")

@@ -93,13 +93,13 @@ kinds = (words, words, versions, commits, words | versions | commits)
 
 
 def facts(draw: st.DrawFn, name: str) -> tuple[str, ...]:
-    """What a survey says of one release."""
+    """What a survey says of one release, in its order."""
     mark, created, noted = (
         draw(st.sampled_from(f)) for f in (("", "good", "bad"), "-0123456789", ("", "", "0", "7", "8"))
     )
     problem = draw(st.sampled_from(PROBLEMS))
     left = draw(st.sampled_from(([], [], [f"left\t{name}\ta-run\ta drill"], [f"left\t{name}\ta-run\t"])))
-    return f"release\t{name}\t{problem}\t\t{mark}\t", f"modified\t{name}\t9\t{created}\t{noted}", *left
+    return f"release\t{name}\t{problem}\t\t{mark}\t", *left, f"modified\t{name}\t9\t{created}\t{noted}"
 
 
 @st.composite
@@ -195,3 +195,13 @@ def test_a_log_of_all_that_is_sound_says_nothing_of_the_place_of_the_rest(choose
     (found,) = chooser.choose([case])
     assert case.in_order(found) == case.in_order(case.expected())
     assert found[:2] == ["plan", "b"]
+
+
+def test_of_two_names_that_differ_in_leading_zeros_only_one_is_older(chooser: Chooser) -> None:
+    lines = [
+        line for name in ("r1", "r01", "r001") for line in (f"release\t{name}\t\t\tgood\t", f"modified\t{name}\t9\t1\t")
+    ]
+    case = Case(tuple(lines), ("release", "r01", "/srv/bot/releases/r01"), Selection(), {})
+    (found,) = chooser.choose([case])
+    assert found == case.expected()
+    assert found[:2] == ["plan", "r001"]

@@ -17,19 +17,15 @@ make_plan() {
     live=''
     [ "$live_state" != release ] || live=$live_name
     weigh
-    [ -z "$equal" ] || target_kind=0
+    [ -n "$backup$onward" ] || choose_best
     reject_others
     unfit
     if [ -n "$if_current" ] && [ "$if_current" != "$live" ] && [ "$if_current" != "$origin" ]; then
         decision=nothing rejected='' why="$if_current is no longer live (live: ${live:-$live_state})"
     elif [ -n "$unfit" ]; then
         rejected='' why=$unfit
-        [ -z "$blockers_found" ] || hint=''
-        [ -z "$lease_found" ] || hint='Wait for it; an --emergency rollback takes the lock over.'
-        [ -z "$undecided" ] || hint="--to $drill_start goes forward to it, --to NAME to another release."
-        [ -z "$locked" ] || hint='Wait until it has ended. If it ended long ago, remove what it left, or use --ignore-deploy-lock.'
     elif [ -n "$equal" ]; then
-        why="it cannot be told which of $target and $equal is newer" target=''
+        why="it cannot be told which of $target and $equal is newer"
     elif [ -n "$target" ]; then
         decision=plan
         warn_of_target
@@ -44,141 +40,112 @@ make_plan() {
     fi
 }
 
-# Set target, and equal where nobody can tell which of both is newer; weighed (newest first: name, what speaks against
-# it, key, revision, marks); known, unusable and marked_bad of the release that was asked for.
+# Set weighed: the releases, newest first, each with its kind, what speaks against it, and its key. Take the release that was
+# asked for (known, unusable and marked_bad are about it), or, in an emergency (onward), the one where a drill started.
 weigh() {
-    weighed='' target='' equal='' forward='' known='' unusable='' marked_bad='' newer=$anchor target_kind=0 onward=''
-    while IFS=$SEP read -r key name problem revision mark sealed; do
-        [ -n "$name" ] || continue
+    weighed=$NL equal='' forward='' known='' unusable='' marked_bad='' newer=$anchor anchor_noted=yes onward='' target_kind=0
+    in_words order-unclear
+    while IFS=$SEP read -r key name problem mark kind noted left_why revision sealed; do
+        # The live release is gone.
+        [ -n "$kind" ] || { newer='' && continue; }
         case $NL$broken in *"$NL$name$SEP"*)
             problem=$NL$broken
             problem=${problem#*"$NL$name$SEP"}
             problem=${problem%%"$NL"*}
             ;;
         esac
-        against=$problem
+        against=$problem ahead=''
         if [ "$name" = "$anchor" ]; then
-            newer='' against='it is the live one'
-            # It is gone.
-            case $names in *"$NL$name$NL"*) ;; *) continue ;; esac
+            newer='' anchor_noted=$noted against='it is the live one'
         elif [ -n "$anchor" ] && { [ -z "$key" ] || [ "$key" = "${anchor_key:-$key}" ]; }; then
-            in_words order-unclear
             against=$words
         elif [ -n "$newer" ]; then
-            against='it is newer than the live one'
+            ahead=yes against='it is newer than the live one'
         elif [ -z "$problem" ] && [ "$mark" = bad ]; then
             against='it is marked bad'
         fi
         if [ "$name" = "$backup" ]; then
             known=yes unusable=$problem marked_bad=$mark
-            [ "$against" != 'it is newer than the live one' ] || forward=yes
-            [ -n "$problem" ] || { [ "$name" = "$live" ] && [ -z "$interrupted_to" ]; } || target=$name
+            [ -n "$problem" ] || { [ "$name" = "$live" ] && [ -z "$interrupted_to" ]; } || set_target
         elif [ -n "$drilled" ] && [ "$name" = "$drill_start" ] && [ -z "$backup$problem" ] && [ "$mark" != bad ]; then
-            # An emergency goes forward to where the drill started.
-            onward=$name
-            [ "$against" != 'it is newer than the live one' ] || forward=yes
-        elif [ -z "$backup$against" ]; then
-            take_eligible
+            onward=yes
+            set_target
         fi
-        weighed=$weighed$name$SEP$against$SEP$key$SEP$revision$SEP${mark:+$mark }${sealed:+sealed }${problem:+incomplete}$NL
+        weighed=$weighed$kind$SEP$against$SEP$key$SEP$name$SEP$noted$SEP$left_why$SEP$revision$SEP
+        weighed=$weighed${mark:+$mark }${sealed:+sealed }${problem:+incomplete}$NL
     done <<END
 $releases_found
 END
-    [ -z "$onward" ] || target=$onward equal=''
 }
 
-# The first one of its kind is the newest.
-take_eligible() {
-    kind_of "$name"
-    if [ -z "$target" ] || [ "$kind" -gt "$target_kind" ]; then
-        target=$name target_key=$key target_kind=$kind equal=''
-    elif [ "$kind" = "$target_kind" ] && [ -z "$equal" ] && [ "$target_key" = "${key:-$target_key}" ]; then
-        equal=$name
-    fi
+# Take a release for the target. forward: it is newer than what is left.
+set_target() {
+    target=$name forward=$ahead target_noted=$noted target_kind=$kind target_left_why=$left_why
 }
 
-# kind_of NAME: set kind: 2 for a release that is known to have been live, 1 for one that a rollback left without evidence
-# against it, 0 where nothing is known. A higher one is preferred. No name has a slash.
-kind_of() {
-    case $left_before/$was_live in
-        *"$NL$1$SEP"*/*) kind=1 ;;
-        */*"$NL$1$NL"*) kind=2 ;;
-        *) kind=0 ;;
+# Set target: the newest eligible release of the best kind that there is; and equal, where nobody can tell which of both is
+# newer.
+choose_best() {
+    for kind in 2 1 0; do
+        case $weighed in *"$NL$kind$SEP$SEP"*) break ;; esac
+    done
+    rest=${weighed#*"$NL$kind$SEP$SEP"}
+    [ "$rest" != "$weighed" ] || return 0
+    IFS=$SEP read -r key name noted left_why _ <<END
+$rest
+END
+    ahead=''
+    set_target
+    target_key=$key
+    rest=$NL${rest#*"$NL"}
+    case $rest in
+        *"$NL$kind$SEP$SEP$key$SEP"*) equal=${rest#*"$NL$kind$SEP$SEP$key$SEP"} ;;
+        *"$NL$kind$SEP$SEP$SEP"*) equal=${rest#*"$NL$kind$SEP$SEP$SEP"} ;;
     esac
+    equal=${equal%%"$SEP"*}
 }
 
-# Set rejected (name, why), and put the reason into weighed for those to which the target is preferred.
+# Set rejected (name, why), also for eligible releases to which the target is preferred though they may be newer.
 reject_others() {
-    rejected='' older='' before=$weighed weighed=''
-    while IFS=$SEP read -r name against key fields; do
+    older='' table=''
+    while IFS=$SEP read -r kind against key name _ _ revision notes; do
+        [ -n "$kind" ] || continue
         if [ "$name" = "$target" ]; then
-            older=yes
-        elif [ -z "$backup$onward$against" ] && { [ -z "$older" ] || [ "$target_key" = "${key:-$target_key}" ]; }; then
-            kind_of "$name"
-            if [ "$kind" -lt "$target_kind" ]; then
-                in_words "order-passed-$kind" "$target"
-                against=$words
-            fi
+            older=yes against=''
+        elif [ -z "$against$backup$onward$equal" ] && [ "$kind" -lt "$target_kind" ] &&
+            { [ -z "$older" ] || [ "$target_key" = "${key:-$target_key}" ]; }; then
+            in_words "order-passed-$kind" "$target"
+            against=$words
         fi
-        [ -z "$against" ] || [ "$name" = "$target" ] || rejected=$rejected$name$SEP$against$NL
-        weighed=$weighed$name$SEP$against$SEP$key$SEP$fields$NL
+        [ -z "$against" ] || rejected=$rejected$name$SEP$against$NL
+        [ "$doing" != list ] || add_row
     done <<END
-${before%"$NL"}
+$weighed
 END
 }
 
-# Set unfit: why nothing may be changed here. An emergency ignores all but the blockers. Set locked where a deployment is
-# under way, and is not ignored.
+# Set unfit, why nothing may be changed here, and its hint. An emergency ignores all but the blockers.
 unfit() {
-    absent='' locked='' undecided=''
+    absent='' unfit=$blockers_found hinted=$blockers_found
     if [ "$live_state" != release ]; then
         in_words "live-$live_state" "$live_path"
         absent=$words
     fi
-    unfit=$blockers_found
+    [ -z "$blockers_found" ] || hint=''
     [ -z "$emergency" ] || return 0
     [ -z "$backup$interrupted_to$blockers_found" ] || absent=''
-    [ -n "$ignore_deploy_lock" ] || locked=$under_way
-    [ -n "$backup" ] || undecided=$drilled
-    for words in "$doubts" "$locked" "$lease_found" "$undecided" "$absent"; do
-        [ -z "$words" ] || unfit=$unfit${unfit:+; }$words
-    done
+    because "$doubts"
+    [ -n "$ignore_deploy_lock" ] || because "$under_way" 'Wait until it has ended. If it ended long ago, remove what it left, or use --ignore-deploy-lock.'
+    because "$lease_found" 'Wait for it; an --emergency rollback takes the lock over.'
+    [ -n "$backup" ] || because "$drilled" "--to $drill_start goes forward to it, --to NAME to another release."
+    because "$absent"
 }
 
-warn() {
-    warnings=$warnings$1$NL
-}
-
-warn_of_target() {
-    [ "$marked_bad" != bad ] || warn "$target is marked bad; it was asked for by name"
-    [ -z "$interrupted_to" ] || warn "$this_host: an interrupted rollback to $interrupted_to is taken up"
-    [ -z "$drilled" ] || warn "$this_host: $drilled"
-    [ -z "$emergency$ignore_deploy_lock" ] || [ -z "$under_way" ] || warn "$this_host: $under_way"
-    for words in "$doubts" "${lease_found:+$lease_found; the lock is taken over}" "$absent"; do
-        [ -z "$emergency" ] || [ -z "$words" ] || warn "$this_host: $words"
-    done
-    in_words order-never "$target"
-    case $was_live in *"$NL$target$NL"*) ;; *) warn "$words" ;; esac
-    [ -z "$backup" ] || return 0
-    case $left_before in *"$NL$target$SEP"*)
-        left_why=${left_before#*"$NL$target$SEP"}
-        left_why=${left_why%%"$NL"*}
-        in_words order-last "$target" "${left_why:+ ($left_why)}"
-        warn "$words"
-        ;;
-    esac
-    warn_of_order
-}
-
-warn_of_order() {
-    [ -z "$mixed" ] || warn "$mixed"
-    [ "$order" = deployed ] || return 0
-    unsure=''
-    for name in "$target" "$anchor"; do
-        case $noted/$names in *"$NL$name$NL"*/*) ;; */*"$NL$name$NL"*) unsure=$unsure${unsure:+ and }$name ;; esac
-    done
-    in_words order-created "$unsure"
-    [ -z "$unsure" ] || warn "$words"
+# because REASON [HINT]: the first hint counts.
+because() {
+    [ -n "$1" ] || return 0
+    unfit=$unfit${unfit:+; }$1
+    [ -n "$hinted" ] || [ "$#" = 1 ] || hint=$2 hinted=yes
 }
 
 # Verify the target's manifest and run the checks of phase before. Set unsealed: how the target differs from its manifest.

@@ -8,7 +8,7 @@ show_list() {
         [ -z "$words" ] || show "  ! $words"
     done
     lines "$holds_found" show_hold
-    [ -z "$weighed" ] || show "$(show_rows)$NL  order: $order, newest first"
+    [ -z "$table" ] || show "$table  order: $order, newest first"
     case $decision in
         plan) show "✓ a rollback would go to $target" ;;
         nothing) show "✓ nothing to do: $why" ;;
@@ -20,16 +20,13 @@ show_hold() {
     show "  ! $1"
 }
 
-show_rows() {
-    while IFS=$SEP read -r name against key revision marks; do
-        point=' '
-        if [ "$name" = "$live_name" ]; then
-            point='●'
-        elif [ "$name" = "$target" ]; then
-            point='→' against='a rollback would choose this one'
-        fi
-        [ -z "$name" ] || printf '%s  %-30s  %-12.12s  %-20s  %s\n' "$point" "$name" "$revision" "$marks" "$against"
-    done <<END
-$weighed
-END
+# Add a line to table.
+add_row() {
+    point=' '
+    if [ "$name" = "$live_name" ]; then
+        point='●'
+    elif [ "$name" = "$target" ] && [ -z "$equal" ]; then
+        point='→' against='a rollback would choose this one'
+    fi
+    table=$table$(printf '%s  %-30s  %-12.12s  %-20s  %s' "$point" "$name" "$revision" "$notes" "$against")$NL
 }

@@ -1,7 +1,27 @@
 # The order of releases, as core/order.py has it. A release whose key sorts higher is newer; where keys are equal, or one
 # is empty, nobody can tell.
 
-# detect_order NAMES: set order (natural, semver, deployed) and mixed (a warning).
+# Set anchor (the release that older ones are older than) and anchor_key, order (natural, semver or deployed), mixed (a
+# warning), and releases_found: the lines of found, newest first, each with its key in the place of its place and time.
+sort_releases() {
+    anchor=$origin gone=''
+    case $NL$found in *"$NL$anchor$SEP"*) ;; *)
+        # A release that is gone is still the one that was left: what is newer must not be chosen.
+        [ "$live_state" = dangling ] || [ -n "$interrupted_to" ] || anchor=''
+        gone=${anchor:+$anchor$NL}
+        ;;
+    esac
+    detect_order "$usable$gone"
+    versions=$NL$(printf '%s' "$found$gone" | sed -nE "s/$SEP.*//; /$RO_VERSION/p")$NL
+    releases_found=$(printf '%s' "$found$gone" | with_keys | sort -r)
+    while IFS=$SEP read -r key name _; do
+        [ "$name" != "$anchor" ] || anchor_key=$key
+    done <<END
+$releases_found
+END
+}
+
+# detect_order NAMES: set order and mixed.
 detect_order() {
     order=$RO_ORDER mixed=''
     [ -z "$order" ] || return 0
@@ -12,6 +32,7 @@ detect_order() {
         [ "$lengths" != 1 ] || printf '%s' "$1" | grep -qvE -e "$RO_COMMIT" || kinds=commits
         ;;
     esac
+    order=natural
     case $kinds in
         *"$NL"*)
             in_words order-mixed "$(printf '%s' "$kinds" | tr '\n' '|' | sed 's/|/, /g')"
@@ -19,41 +40,21 @@ detect_order() {
             ;;
         versions) order=semver ;;
         commits | words) order=deployed ;;
-        *) order=natural ;;
     esac
 }
 
-# Set by_log: whether the log of a deployment tool has all of these releases. Otherwise it says nothing of their place.
-see_log() {
-    by_log=yes
-    lines "$1" is_logged || by_log=''
-}
-
-is_logged() {
-    case $logged in *"$NL$1$SEP"*) ;; *) return 1 ;; esac
-}
-
-# key_of NAME: set key.
-key_of() {
-    case $order in
-        natural) natural_key "$1" ;;
-        semver) case $versions in *"$NL$1$NL"*) version_key "$1" ;; *) key='' ;; esac ;;
-        deployed)
-            if [ -n "$by_log" ]; then place_in "$logged" "$1"; else place_in "$times" "$1"; fi
-            natural_key "${place#0}"
-            ;;
-    esac
-}
-
-# place_in LINES NAME: set place, from the last line of this name.
-place_in() {
-    case $1 in
-        *"$NL$2$SEP"*)
-            place=${1##*"$NL$2$SEP"}
-            place=${place%%["$NL$SEP"]*}
-            ;;
-        *) place='' ;;
-    esac
+with_keys() {
+    while IFS=$SEP read -r name at time fields; do
+        key=''
+        case $order,$versions in
+            # Of two names that differ in leading zeros only, the text decides. A tab sorts before what a name has.
+            natural,*) natural_key "$name" && key=$key$TAB$name ;;
+            semver,*"$NL$name$NL"*) version_key "$name" ;;
+            # A log that lacks some of the releases says nothing of their place.
+            deployed,*) if [ -n "$by_log" ]; then natural_key "$at"; else natural_key "${time#0}"; fi ;;
+        esac
+        printf '%s\n' "$key$SEP$name$SEP$fields"
+    done
 }
 
 # Numbers sort behind their length, and begin with what sorts first.

@@ -61,7 +61,7 @@ is_put_back() {
 may_record() {
     is_plain "$@"
     [ "$#" -ge 2 ] || no_request
-    if [ -n "$2" ] && ! is_own_line "$1" "$2" plan && ! is_own_line "$1" "$2" group && ! is_own_line "$1" "$2" schedule; then
+    if [ -n "$2" ] && ! { is_own_line "$1" "$2" plan || is_own_line "$1" "$2" group || is_own_line "$1" "$2" schedule; }; then
         # A host has a directory of every run that changed something here, and the plan of one that was to.
         [ -d "$state/runs/${1%.*}" ] || grep -qF "{\"event\":\"plan\",\"id\":\"${1%.*}\"," "$journal" 2>/dev/null || no_request
         is_own_line "$1" "$2" record || no_request
@@ -84,9 +84,11 @@ may_record() {
 # is_own_line RUN TEXT KIND: whether it is one JSON object of this kind (intent, plan, group, schedule or record), about this run, service
 # and environment. Each of these names stands in it once, as the last of two would count.
 is_own_line() {
+    own="\"id\":\"${1%.*}\",$ABOUT,"
     case $3,$2 in
-        intent,'{"event":"intent","id":"'"${1%.*}\",$ABOUT,"* | plan,'{"event":"plan","id":"'"${1%.*}\",$ABOUT,"* | group,'{"event":"group","id":"'"${1%.*}\",$ABOUT,"* | schedule,'{"event":"schedule","id":"'"${1%.*}\",$ABOUT,"*) begins=event ;;
-        record,'{"schema_version":'[0-9]',"id":"'"${1%.*}\",$ABOUT,"*) begins=schema_version ;;
+        record,'{"schema_version":'[0-9],"$own"*) begins=schema_version ;;
+        record,*) return 1 ;;
+        *,"{\"event\":\"$3\",$own"*) begins=event ;;
         *) return 1 ;;
     esac
     KEY=$(printf '\001') VALUE=$(printf '\002')
