@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -51,14 +53,14 @@ def part_of(key: str) -> str:
 
 
 def descendants(pid: int) -> Iterator[int]:
+    children = defaultdict(list)
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, IndexError):
-            continue
-        if parent == pid:
-            yield int(process.name)
-            yield from descendants(int(process.name))
+        with suppress(OSError, IndexError):
+            children[int((process / "stat").read_text().rpartition(")")[2].split()[1])].append(int(process.name))
+    found = list(children[pid])
+    for each in found:
+        yield each
+        found += children[each]
 
 
 def shown_by(pid: int, file: str) -> bytes:

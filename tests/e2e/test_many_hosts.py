@@ -16,7 +16,7 @@ from tests.support.waiting import Running
 
 # Only one worker boots so many hosts.
 pytestmark = pytest.mark.xdist_group("many hosts")
-NUMBER = 8
+NUMBER = 6
 CONNECT = 3.0
 
 
