@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -47,6 +48,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         placed.append((-1.0 if in_turn else before[lane] / lanes[lane], file))
         before[lane] += len(file)
     items[:] = [item for _, file in sorted(placed, key=lambda each: each[0]) for item in file]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``loadgroup``, give the unit tests out by the file: one after the other costs as much as many of them."""
+    from xdist.scheduler import LoadGroupScheduling
+
+    class ByTheFile(LoadGroupScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid.partition("::")[0] if nodeid.startswith("tests/unit/") else super()._split_scope(nodeid)
+
+    return ByTheFile(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 def _lane(item: pytest.Item) -> str:

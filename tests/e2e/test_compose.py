@@ -36,7 +36,7 @@ def rollback_ops(engine: Engine, project: ComposeProject, tmp_path: Path) -> Rol
     return command
 
 
-@pytest.mark.parametrize("within", ["releases", "current"])
+@pytest.mark.parametrize("within", [pytest.param("releases", marks=pytest.mark.long), "current"])
 def test_what_runs_after_a_rollback_has_the_files_of_the_target(
     within: str, project: ComposeProject, rollback_ops: RollbackOps
 ) -> None:
@@ -147,7 +147,13 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("changes", "named"), BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        pytest.param(*two, id=name, marks=() if name != "a missing env_file" else pytest.mark.long)
+        for name, two in BROKEN.items()
+    ],
+)
 def test_a_target_that_cannot_be_started_is_refused_before_anything_is_stopped(
     changes: dict[str, str], named: str, project: ComposeProject, rollback_ops: RollbackOps
 ) -> None:

@@ -43,7 +43,7 @@ WORST = {
 
 
 # The others are in `make long`: tests/e2e/test_faults.py and others show the like of them in other words.
-CORE = ("runner-killed", "network-cut", "power-cycled", "disk-filled", "target-removed", "second-emergency")
+CORE = ("disk-filled", "target-removed", "second-emergency")
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +70,7 @@ def test_nothing_is_lost_by(stage: Stage, fault: str) -> None:
     play(stage, f"{fault}@{WORST[fault]}:1")
 
 
+@pytest.mark.long
 def test_what_a_power_failure_interrupted_is_resumed(stage: Stage) -> None:
     seen = play(stage, "power-cycled@links:deploy:2")
     assert (seen.runs[0].code, seen.next.code, seen.next_running) == (4, 0, TARGET)
@@ -87,7 +88,7 @@ def test_a_worker_that_is_killed_when_all_is_done_is_no_run_that_lost_its_lease(
     assert "lost-lease" not in seen.journal
 
 
-@pytest.mark.parametrize("boundary", ["prepare", "links"])
+@pytest.mark.parametrize("boundary", ["prepare", pytest.param("links", marks=pytest.mark.long)])
 def test_an_emergency_also_ends_what_a_worker_that_hangs_is_just_running(stage: Stage, boundary: str) -> None:
     seen = play(stage, f"second-emergency@{boundary}:deploy:2")
     assert [run.name for run in seen.runs if run.code == 0] == ["second"]

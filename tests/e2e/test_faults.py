@@ -148,7 +148,9 @@ def test_a_program_that_is_killed_on_the_host_is_finished_there(
     assert lease(service) == ""
 
 
-@pytest.mark.parametrize(("owner", "moment"), [("deploy", "stop-post"), ("root", "start-pre")])
+@pytest.mark.parametrize(
+    ("owner", "moment"), [("deploy", "stop-post"), pytest.param("root", "start-pre", marks=pytest.mark.long)]
+)
 def test_what_nobody_finishes_on_the_host_is_unknown_and_the_next_rollback_goes_to_the_same_release(
     rollback_ops: RollbackOps, deploy: Deploy, owner: str, moment: str
 ) -> None:

@@ -63,6 +63,7 @@ def type_in(rollback_ops: RollbackOps, command: str) -> Ended:
     return rollback_ops(*shlex.split(command)[1:], *WHY, "--json")
 
 
+@pytest.mark.long
 def test_a_mixed_state_on_shared_and_other_hosts_is_left_by_the_commands_that_it_names(
     rollback_ops: RollbackOps, shop: Shop
 ) -> None:

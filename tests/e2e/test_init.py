@@ -39,9 +39,9 @@ def login(service: Deployed) -> str:
 @pytest.mark.parametrize(
     ("manager", "layout"),
     [
-        ("systemd", "releases"),
-        ("supervisor", "backups"),
-        pytest.param("systemd", "backups", marks=pytest.mark.long),
+        pytest.param("systemd", "releases", marks=pytest.mark.long),
+        pytest.param("supervisor", "backups", marks=pytest.mark.long),
+        ("systemd", "backups"),
         pytest.param("supervisor", "releases", marks=pytest.mark.long),
     ],
 )

@@ -35,8 +35,11 @@ def roll_back(rollback_ops: RollbackOps) -> Ended:
 
 @pytest.mark.parametrize(
     ("owner", "manager"),
-    [("root", "systemd"), ("admin", "systemd"), ("deploy", "systemd-user")],
-    ids=["as root", "with sudo", "of the user's own systemd"],
+    [
+        pytest.param("root", "systemd", id="as root", marks=pytest.mark.long),
+        pytest.param("admin", "systemd", id="with sudo"),
+        pytest.param("deploy", "systemd-user", id="of the user's own systemd"),
+    ],
 )
 def test_a_target_that_logs_a_critical_line_fails_and_the_lines_of_the_release_before_do_not_count(
     rollback_ops: RollbackOps, deploy: Deploy, owner: str, manager: str

@@ -59,7 +59,7 @@ def test_with_every_manager_a_target_that_does_not_start_needs_a_person(
     assert not service.is_running()
 
 
-@pytest.mark.parametrize("manager", ["systemd", "systemd-user", "supervisor"])
+@pytest.mark.parametrize("manager", ["systemd", "systemd-user", pytest.param("supervisor", marks=pytest.mark.long)])
 def test_with_every_manager_a_service_that_ignores_the_stop_is_killed_within_the_limit(
     rollback_ops: RollbackOps, deploy: Deploy, manager: str
 ) -> None:

@@ -144,6 +144,7 @@ def test_older_walks_back_past_what_is_not_well_and_not_eligible(rollback_ops: R
     assert starts == ["ok", "failed", "ok"]
 
 
+@pytest.mark.long
 def test_older_goes_no_further_back_than_it_may(rollback_ops: RollbackOps, deploy: Deploy) -> None:
     releases = {"b1": "healthy", "b2": "unhealthy", "b3": "unhealthy", "b4": "healthy"}
     service = deploy(releases=releases)
@@ -163,6 +164,7 @@ def test_older_ends_where_there_is_no_older_one_and_says_so(rollback_ops: Rollba
     assert service.live() == "b1"
 
 
+@pytest.mark.long
 def test_older_keeps_within_the_time_of_the_whole_rollback(rollback_ops: RollbackOps, deploy: Deploy) -> None:
     releases = {f"b{number}": "unhealthy" for number in range(10, 30)}
     service = deploy(releases=releases)

@@ -192,6 +192,7 @@ def test_one_that_does_not_start_fails_the_start_of_all(host: Box) -> None:
     assert states(host, "off") == ["running"]
 
 
+@pytest.mark.long
 def test_a_program_that_does_not_exist_is_missing_and_cannot_be_started(host: Box) -> None:
     for unit in ("nope", "nope:*", "jobs:nope", "jobs", "-x"):
         manager = manage(unit)

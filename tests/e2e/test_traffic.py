@@ -60,6 +60,7 @@ def test_a_rolling_rollback_with_drain_loses_no_request(
     assert load.lost == []
 
 
+@pytest.mark.long
 def test_without_drain_the_same_loses_some(
     services: list[Deployed], in_front: Balancer, rollback_ops: RollbackOps
 ) -> None:

@@ -294,7 +294,10 @@ def test_a_target_is_well_when_its_members_are(rollback_ops: RollbackOps, deploy
 
 
 @pytest.mark.parametrize("remains", ["no", "yes"])
-@pytest.mark.parametrize("mode", [WHY, ("--emergency",)], ids=["standard", "emergency"])
+@pytest.mark.parametrize(
+    "mode",
+    [pytest.param(WHY, id="standard"), pytest.param(("--emergency",), id="emergency", marks=pytest.mark.long)],
+)
 def test_a_oneshot_that_ended_with_success_is_fine(
     rollback_ops: RollbackOps, deploy: Deploy, units: Units, remains: str, mode: tuple[str, ...]
 ) -> None:

@@ -67,7 +67,7 @@ def test_a_hostile_reason_of_five_thousand_characters_is_cut_and_obeyed_by_nobod
     assert len(team.documents) == 1
 
 
-@pytest.mark.parametrize("name", ["command", "backup"])
+@pytest.mark.parametrize("name", [pytest.param("command", marks=pytest.mark.long), "backup"])
 def test_what_else_can_be_written_into_an_input_is_refused_and_obeyed_by_nobody(
     caller: Workflows, bot: Bot, api: GitHubApi, name: str
 ) -> None:

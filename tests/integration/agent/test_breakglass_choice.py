@@ -169,7 +169,7 @@ class Chooser:
         return [read(text) for text in done.stdout.split("\x03")[:-1]]
 
 
-@pytest.fixture(scope="module", params=["dash", "busybox"])
+@pytest.fixture(scope="module", params=["dash", pytest.param("busybox", marks=pytest.mark.long)])
 def chooser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Chooser:
     return Chooser(tmp_path_factory.mktemp("chooser"), str(request.param))
 

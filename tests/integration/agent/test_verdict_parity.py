@@ -101,7 +101,7 @@ def _verification(watch: Watch) -> Verification:
     return Verification(watch.healthy, 0.0, tuple(results))
 
 
-@pytest.fixture(scope="module", params=["dash", "busybox"])
+@pytest.fixture(scope="module", params=["dash", pytest.param("busybox", marks=pytest.mark.long)])
 def prover(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Prover:
     return Prover(tmp_path_factory.mktemp("prover"), str(request.param))
 

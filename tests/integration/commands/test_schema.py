@@ -75,7 +75,9 @@ def service(root: Path, tool: Tool, server: Postgres, **schema: Any) -> str:
     return dump({"services": {"shop": section}, "environments": {"prod": {}}})
 
 
-@pytest.mark.parametrize("name", [pytest.param("django", marks=pytest.mark.long), "alembic", "plain"])
+@pytest.mark.parametrize(
+    "name", ["plain", *(pytest.param(name, marks=pytest.mark.long) for name in ("django", "alembic"))]
+)
 def test_a_release_that_does_not_know_the_migrations_of_the_database_is_gone_to_only_when_somebody_says_so(
     rollback_ops: RollbackOps, tmp_path: Path, server: Postgres, name: str
 ) -> None:
