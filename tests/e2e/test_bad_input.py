@@ -117,8 +117,11 @@ def test_a_reason_is_kept_to_the_letter(rollback_ops: RollbackOps, service: Depl
 
 @pytest.mark.parametrize(
     "left",
-    [b'{"schema_version":1,"id":"2024', b"\0" * 70_000, b"\x89PNG\r\n\x1a\n\xff\xfe"],
-    ids=["half", "zeros", "binary"],
+    [
+        pytest.param(b'{"schema_version":1,"id":"2024', id="half"),
+        pytest.param(b"\0" * 70_000, id="zeros", marks=pytest.mark.long),
+        pytest.param(b"\x89PNG\r\n\x1a\n\xff\xfe", id="binary", marks=pytest.mark.long),
+    ],
 )
 def test_a_damaged_journal_is_written_on_and_read_around(
     rollback_ops: RollbackOps, service: Deployed, left: bytes

@@ -39,7 +39,12 @@ REASON = "--reason 'SSH is down'"
 
 
 @pytest.mark.parametrize(
-    ("owner", "user"), [("root", "root"), pytest.param("deploy", "deploy", marks=pytest.mark.long), ("deploy", "root")]
+    ("owner", "user"),
+    [
+        pytest.param("root", "root", marks=pytest.mark.long),
+        pytest.param("deploy", "deploy", marks=pytest.mark.long),
+        ("deploy", "root"),
+    ],
 )
 def test_a_person_on_the_server_rolls_back_and_the_command_knows_of_it(
     rollback_ops: RollbackOps, deploy: Deploy, owner: str, user: str
@@ -134,7 +139,11 @@ def test_looking_changes_nothing(rollback_ops: RollbackOps, deploy: Deploy, opti
 
 @pytest.mark.parametrize(
     ("behaviour", "code", "live"),
-    [("unhealthy", 2, "b3"), ("crash_at_once", 4, "b3"), ("crash_after_2s", 4, "b3")],
+    [
+        ("unhealthy", 2, "b3"),
+        ("crash_at_once", 4, "b3"),
+        pytest.param("crash_after_2s", 4, "b3", marks=pytest.mark.long),
+    ],
 )
 def test_a_target_that_is_not_well_is_told_by_its_exit_code(
     rollback_ops: RollbackOps, deploy: Deploy, behaviour: str, code: int, live: str

@@ -138,7 +138,12 @@ def test_a_configuration_that_is_missing_holds_back_everything_but_an_emergency(
 
 @pytest.mark.parametrize(
     ("owner", "login"),
-    [pytest.param("root", "root", marks=pytest.mark.long), ("deploy", "deploy"), ("root", "admin"), ("deploy", "root")],
+    [
+        pytest.param("root", "root", marks=pytest.mark.long),
+        ("deploy", "deploy"),
+        ("root", "admin"),
+        pytest.param("deploy", "root", marks=pytest.mark.long),
+    ],
 )
 def test_whoever_may_do_it_can_roll_back_and_the_service_runs_as_who_it_was(
     rollback_ops: RollbackOps, deploy: Deploy, owner: str, login: str

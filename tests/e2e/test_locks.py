@@ -122,7 +122,10 @@ def test_those_who_only_look_are_never_taken_for_somebody_who_holds_the_host(
     assert seen(rollback_ops)["lease"] is None
 
 
-@pytest.mark.parametrize(("owner", "moment", "target"), [("root", "start-pre", FIRST), ("deploy", "stop", SECOND)])
+@pytest.mark.parametrize(
+    ("owner", "moment", "target"),
+    [pytest.param("root", "start-pre", FIRST, marks=pytest.mark.long), ("deploy", "stop", SECOND)],
+)
 def test_an_emergency_takes_the_host_over_from_a_rollback_that_hangs(
     rollback_ops: RollbackOps, deploy: Deploy, owner: str, moment: str, target: str
 ) -> None:

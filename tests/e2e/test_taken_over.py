@@ -42,7 +42,7 @@ AGAINST = [
     ("restore", "b1"),
     pytest.param("restore", "b4", marks=pytest.mark.long),
     pytest.param("older", "b2", marks=pytest.mark.long),
-    ("report", "b1"),
+    pytest.param("report", "b1", marks=pytest.mark.long),
 ]
 
 
@@ -77,7 +77,10 @@ def test_6_an_emergency_during_the_verification_stays(
     assert records[ended.document["id"]] == ended.document
 
 
-@pytest.mark.parametrize(("on_failure", "to"), [("restore", "b1"), ("older", "b4"), ("report", "b2")])
+@pytest.mark.parametrize(
+    ("on_failure", "to"),
+    [("restore", "b1"), *(pytest.param(*each, marks=pytest.mark.long) for each in (("older", "b4"), ("report", "b2")))],
+)
 def test_6_a_deployment_during_the_verification_stays(
     rollback_ops: RollbackOps, deploy: Deploy, on_failure: str, to: str
 ) -> None:

@@ -111,7 +111,9 @@ def test_a_trigger_that_is_among_the_units_is_no_matter_for_a_warning(
     assert active(service, f"{service.name}.path") == ["active"]
 
 
-@pytest.mark.parametrize(("owner", "mode"), [("root", "process"), ("deploy", "none")])
+@pytest.mark.parametrize(
+    ("owner", "mode"), [pytest.param("root", "process", marks=pytest.mark.long), ("deploy", "none")]
+)
 def test_a_process_that_the_stop_leaves_and_that_may_answer_makes_the_health_unknown(
     rollback_ops: RollbackOps, deploy: Deploy, units: Units, owner: str, mode: str
 ) -> None:

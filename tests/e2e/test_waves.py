@@ -12,7 +12,7 @@ from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.host import LabHost
 from tests.support.lab.lab import Lab
-from tests.support.scene import FIRST, QUICK, SECOND, THIRD, WHY, pid, released
+from tests.support.scene import FIRST, QUICK, SECOND, THIRD, WHY, evident, pid, released
 from tests.support.waiting import Running, hear
 
 pytestmark = pytest.mark.xdist_group("many hosts")
@@ -42,7 +42,7 @@ def fleet(hosts: Callable[[int], list[LabHost]], lab: Lab, rollback_ops: Rollbac
 def settings(command: RollbackOps, services: list[Deployed], **strategy: Any) -> None:
     limits = {"connect": "2s"}
     environment = {"strategy": {**ONE_BY_ONE, **strategy}}
-    command.settings(services[0].toml(addresses(services), environment, verify=QUICK, limits=limits))
+    command.settings(services[0].toml(addresses(services), environment, limits=limits, **evident(services[0])))
 
 
 def begun(command: RollbackOps) -> Running:

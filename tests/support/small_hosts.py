@@ -103,7 +103,7 @@ class SmallHosts:
             "commands": COMMANDS,
             "limits": {"connect": "20s", "stop": "40s", "total": "300s"},
             "verify": {"min_healthy_time": "0s", "healthy_deadline": "60s", "failure_threshold": 1},
-            "checks": {"health": {"kind": "command", "run": "test ! -e bad"}},
+            "checks": {"health": {"kind": "command", "run": "test ! -e bad", "fail_fast": True}},
         }
         inside = {**({"hosts": self.addresses} if "regions" not in environment else {}), **environment}
         return dump(

@@ -16,7 +16,7 @@ from tests.support.github_api.server import github_api
 from tests.support.lab.toml import dump
 from tests.support.on_this_machine import OwnService
 from tests.support.receiver import receiver
-from tests.support.scene import QUICK, WHY
+from tests.support.scene import WHY, evident
 from tests.support.workflow import RECORD, REVISIONS, variables
 
 SHOP = ("--group", "shop", "--local")
@@ -39,9 +39,7 @@ class Shop:
         self.rollback_ops.settings(dump({"services": services, "groups": groups, "environments": {"prod": {}}}))
 
     def _of(self, service: OwnService) -> dict[str, Any]:
-        checks = {"health": service.health_check}
-        commands = {"manager": "custom", "commands": service.commands}
-        return {"root": str(service.root), "verify": QUICK, "checks": checks, **commands}
+        return {"root": str(service.root), "manager": "custom", "commands": service.commands, **evident(service)}
 
     @property
     def live(self) -> tuple[str, str]:
