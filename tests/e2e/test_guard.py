@@ -301,7 +301,7 @@ def test_what_a_command_leaves_in_the_background_does_not_hold_up_its_answer_and
     ended = rollback_ops("guard", "prod", "--json")
     assert ended.code == 0, ended.err
     assert checks(ended.document)["careless"] == ("passed", "fine")
-    assert service.host.run("exec pgrep -f 'sleep 65.5'", check=False).stdout == ""
+    wait_until(lambda: not processes(service.host, "sleep 65.5"), 60, "the end of what the command left", interval=0.1)
 
 
 # --- metrics ---------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def _seen(found: Advised) -> Iterator[Line]:
 
 
 def _suggested(found: Advised) -> Iterator[Line]:
-    """Show the text of the language model as what it is. Nothing reads it."""
+    """Show the text of a language model, and say that it is one. No program acts on it."""
     if found.no_suggestion:
         yield Line(f"  no suggestion of the language model: {found.no_suggestion}", "faint")
     if found.suggestion:

@@ -37,18 +37,18 @@ class Counter:
             self._thread.join(_FIRST)
 
     def begin(self, phase: str, hosts: int) -> None:
-        """Begin a phase. It is over when so many ``hosts`` are, or when the next one begins."""
+        """Begin a phase. It ends when this many ``hosts`` have ended, or when the next one begins."""
         with self._lock:
             self._phase, self._began, self._within = phase, time.monotonic(), 0.0
             self._left, self._missing = hosts, {}
 
     def note(self, host: str, within: float, missing: str) -> None:
-        """Note what a host is waited for, and within how many seconds of the phase."""
+        """Note what the run waits for on a host, and at most how many seconds after the phase began."""
         with self._lock:
             self._missing[host], self._within = missing, within
 
     def forget(self, host: str) -> None:
-        """Note that a host is waited for no more."""
+        """Note that the run no longer waits for a host."""
         with self._lock:
             self._missing.pop(host, None)
             self._left -= 1

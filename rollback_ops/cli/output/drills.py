@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def lines(done: Drills) -> Iterator[Line]:
-    """Show what the drills came to. Of one that did not succeed, the record."""
+    """Show the outcome of the drills, and the record of one that did not succeed."""
     found, last = done.statistics, done.result.record
     if last.exit_code:
         yield Line(f"✗ drill {len(done.records)} of {done.wanted}: {last.outcome.replace('_', ' ')}", "bad")

@@ -89,7 +89,7 @@ class Console:
         # An encoding other than UTF-8 may lack a character. An escape always works.
         redacted = _redacted(document, self.redact)
         shown = json.dumps(redacted, ensure_ascii=sys.stdout.encoding.lower() != "utf-8", indent=2)
-        # In a workflow, ##[ begins a command anywhere in a line. Here it stands in texts, where an escape is the same.
+        # In a workflow, ##[ begins a command anywhere in a line. In JSON it can only be in a text, where an escape means the same.
         sys.stdout.write(shown.replace("##[", "#\\u0023[") + "\n")
 
 
@@ -121,7 +121,7 @@ class TerminalProgress:
             self._show([Line(f"▸ {name}: {detail}", "strong")])
 
     def lost(self, host: str, error: RollbackOpsError) -> None:
-        """Show the error even when quiet: only here stands what to do about it."""
+        """Show the error even when quiet: only this line says what to do about it."""
         with self._lock:
             self._console.show([Line(f"  ✗ {host}  {error.without(host)}", "bad")], err=True)
 

@@ -66,7 +66,7 @@ def test_a_command_that_takes_too_long_gets_sighup_and_its_detached_process_goes
     with pytest.raises(ConnectionLost, match=r"0\.3 s"):
         local.execute(script, lines.append, 0.3)
     assert time.monotonic() - started < 30
-    assert not alive(int(lines[0]))
+    assert eventually(lambda: not alive(int(lines[0])))
     assert eventually((tmp_path / "finished").exists)
 
 

@@ -123,7 +123,7 @@ def test_nothing_is_left_after_the_end(client_keys: dict[str, Path], identity: I
             )
         with socket.create_server(("127.0.0.1", 0)) as listener:
             transport.dial("127.0.0.1", listener.getsockname()[1], 2)
-    assert not alive(pids[0])
+    assert eventually(lambda: not alive(pids[0]))
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", server.port), 1)
     transport.close()
