@@ -73,7 +73,7 @@ class Context:
 
     @cached_property
     def permission(self) -> Permission | None:
-        """Whether the person who asks for a rollback may have it. None: nothing is required of them."""
+        """Whether the person who asks for a rollback may have it. None: the environment requires none."""
         request, environment = self.request, self.job.environment
         required = environment.require_permission
         if not required or request.dry_run or request.trigger not in (*PERSONAL_TRIGGERS, "drill"):

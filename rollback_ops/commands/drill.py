@@ -41,7 +41,7 @@ class Drills:
 
 
 def drill(context: Context, times: int, progress: Progress, cancellation: Cancellation) -> Drills:
-    """Drill so many times, with new connections each time. The first one that does not succeed is the last.
+    """Drill this many times, with new connections each time. Stops after the first drill that does not succeed.
 
     Raises ``UsageError`` for a dry run and for an emergency, and ``Refused`` when the person who asks lacks the
     permission that the environment requires.

@@ -68,7 +68,7 @@ def gate(context: Context, others: Sequence[Context], cancellation: Cancellation
     name = context.job.environment_name
     if not surveys[name]:
         told = "\n".join(f"{host}: {error.without(host)}" for host, error in lost.items())
-        raise Refused(f"no host of {name} can be reached, so nobody knows whether it may be deployed\n{told}")
+        raise Refused(f"no host of {name} can be reached, so it is unknown whether it may be deployed\n{told}")
     wanted = candidate(request.revision, request.release, surveys, name)
     now = datetime.now(UTC).timestamp()
     against = list(objections(wanted, surveys, name, now, allow_bad=request.allow_bad))

@@ -43,9 +43,9 @@ _ABANDONED = "the run that began it was killed, or could not say how it ended: `
 
 @frozen
 class Carried:
-    """What became of an entry that was due. ``result``: of its rollback, or of what was told instead of it.
+    """The result for an entry that was due. ``result``: of its rollback, or of the message that was sent instead.
 
-    ``skipped``: another run carries it out. ``claimed`` without it: nobody can say whether one still does.
+    ``skipped``: another run carries it out. ``claimed`` without it: it is unknown whether one still does.
     """
 
     entry: Entry
@@ -108,9 +108,9 @@ def run_due(stores: Stores, progress: Progress, cancellation: Cancellation, now:
 
 
 def _asked_after(stores: Stores, found: Found, cancellation: Cancellation) -> Carried:
-    """End an entry whose runner was killed, and tell others. What the hosts had begun they have finished.
+    """End an entry whose runner was killed, and tell others. The hosts finish what they have begun.
 
-    It is left alone while a run still holds one of its hosts, or where nobody can say so.
+    It is left alone while a run still holds one of its hosts, or where that is unknown.
     """
     try:
         context = stores.open(found.entry.asked)

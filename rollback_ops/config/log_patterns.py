@@ -1,4 +1,4 @@
-"""What a log's line looks like when something is badly wrong: the ``logs`` check's patterns, unless others are set.
+"""What a log line looks like when something is badly wrong: the ``logs`` check's patterns, unless others are set.
 
 They are extended regular expressions (``grep -E``), for bytes. A word like CRITICAL counts where a logger puts
 its level and not in the middle of a sentence, so that "0 CRITICAL errors" and "level set to CRITICAL" are no alarm.

@@ -1,6 +1,6 @@
 """What a rollback would change in the files of a service: names of files, of dependencies and of settings. Pure.
 
-Everything is told in the direction of the rollback: what is *added* comes back, what is *removed* leaves the hosts.
+Everything is shown in the direction of the rollback: what is *added* comes back, what is *removed* leaves the hosts.
 """
 
 from __future__ import annotations

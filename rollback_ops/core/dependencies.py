@@ -1,6 +1,6 @@
 """Versions of dependencies in the files of package managers, and how two of these files differ. Pure.
 
-Each parser returns a version by name; several versions of one package are told together.
+Each parser returns a version by name; several versions of one package are joined.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _requirements(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _bare(url: str) -> str:
-    """Return a URL without what may be a secret: a user, a password, or a query."""
+    """Return a URL without the parts that may be secret: user, password and query."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
 

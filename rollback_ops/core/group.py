@@ -18,7 +18,7 @@ def failed_hosts(record: Record) -> list[str]:
 
 
 def with_services(group: GroupRecord, records: Mapping[str, Record]) -> GroupRecord:
-    """Return what the group came to. ``records``: those of its services, by name, in the order of the settings."""
+    """Return the result of the group. ``records``: those of its services, by name, in the order of the settings."""
     services = tuple(_service(record) for record in records.values())
     mixed = _is_mixed(services)
     return group.model_copy(

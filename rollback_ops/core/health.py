@@ -48,7 +48,7 @@ class Thresholds:
 
 @frozen
 class CheckResult:
-    """The last word on one check. ``seconds``: from the beginning of the verification until it first passed.
+    """The final result of one check. ``seconds``: from the beginning of the verification until it first passed.
 
     ``setbacks``: how often it failed so many times in a row that its window had to begin anew.
     """
@@ -85,10 +85,10 @@ class Claim:
 
 @frozen
 class Verification:
-    """What the verification of one host came to. ``seconds`` is how long it took.
+    """The result of the verification of one host. ``seconds`` is how long it took.
 
     ``reachable``: the host still answered when it ended. An unreachable host shows nothing about its service.
-    ``superseded``: somebody else took the host over meanwhile, so the checks were about something else.
+    ``superseded``: somebody else took the host over meanwhile, so the checks judged another release.
     """
 
     healthy: bool

@@ -1,6 +1,6 @@
 """From the records of shards to one record of all of them, and whether another shard may begin. Pure.
 
-A shard without a record is unknown: nobody knows what became of its hosts, so it never counts as a success.
+A shard without a record is unknown, and never counts as a success.
 """
 
 from __future__ import annotations

@@ -105,12 +105,12 @@ class Ranking:
         self._names = [{r.name: spell(s.host, r.name) for r in s.releases} for s in surveys] if spell else []
 
     def newer(self, one: str, two: str) -> bool | None:
-        """Return whether release ``one`` is newer than release ``two``; None where that cannot be told."""
+        """Return whether release ``one`` is newer than release ``two``; None where that is unknown."""
         found = self._compare(one, two)
         return None if found == 0 else found > 0
 
     def latest(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Return the newest of these releases. With it come those of which nobody can tell that they are older."""
+        """Return the newest of these releases. Also returns those of which it is unknown whether they are older."""
         ordered = self.newest_first(names)
         if not ordered:
             return ()
@@ -133,7 +133,7 @@ class Ranking:
         return CREATED.format(" and ".join(unsure)) if unsure else ""
 
     def _compare(self, one: str, two: str) -> int:
-        """Return 1 where ``one`` is newer, -1 where it is older, 0 where that cannot be told."""
+        """Return 1 where ``one`` is newer, -1 where it is older, 0 where that is unknown."""
         if self.order != "deployed":
             spelled = {(names[one], names[two]) for names in self._names if one in names and two in names}
             return _agreed(self._by_name(*pair) for pair in spelled or {(one, two)})

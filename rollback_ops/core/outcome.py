@@ -1,4 +1,4 @@
-"""What a run came to: the outcome of each host, and of all of them together. Pure."""
+"""The outcome of a run: of each host, and of all of them together. Pure."""
 
 from __future__ import annotations
 

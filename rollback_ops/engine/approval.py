@@ -1,4 +1,4 @@
-"""Holds a run to the plan that somebody approved: they have read what that one leaves and returns to."""
+"""Hold a run to the plan that a person approved: they have read which release it leaves and which one it restores."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from rollback_ops.engine.spec import RollbackSpec
 def approved(
     spec: RollbackSpec, fleet: Fleet, state: RunState, decision: Plan | NothingToDo | Refusal
 ) -> Plan | NothingToDo | Refusal:
-    """Refuse a plan that is not the approved one, nor what is left of it.
+    """Refuse a plan that is neither the approved one nor the rest of it.
 
-    Hosts that a run with the same approval has changed are done: the approval holds for the others. What goes on with
-    a stored plan changes the hosts that are left, too.
+    Hosts that a run with the same approval has changed are done: the approval holds for the others. A run that goes
+    on with a stored plan may change the remaining hosts, too.
     """
     info = spec.info
     if not (info.approved and isinstance(decision, Plan)) or approves(info.approved, info.about, decision):

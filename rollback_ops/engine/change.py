@@ -71,8 +71,8 @@ def confirmed(
 ) -> dict[str, Verification]:
     """Ask hosts that became unhealthy whether they are still this run's. Returns what holds then.
 
-    On a host that somebody else took over, the checks were about something else. A host that does not answer shows
-    nothing of its service.
+    On a host that somebody else took over, the checks judged another release. A host that does not answer says
+    nothing about its service.
     """
     claims = _claims(state, attempt, found, leased=attempt.switched)
     seen = fleet.claimed(claims)

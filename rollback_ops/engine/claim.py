@@ -35,7 +35,7 @@ def kept(store: ScheduleStore, asked: ScheduledRollback, run: str, every: float 
 
 
 def at_work(surveys: Sequence[Survey], lost: Collection[str]) -> tuple[bool | None, str]:
-    """Return whether a run still works on the hosts, and why. None: nobody can say, as a host cannot be reached."""
+    """Return whether a run still works on the hosts, and why. None: unknown, because a host cannot be reached."""
     for survey in surveys:
         if lease := survey.lease:
             return True, f"{survey.host} is held by {lease.owner or 'another run'} (run {lease.run})"

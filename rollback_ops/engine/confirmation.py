@@ -25,8 +25,9 @@ def too_early(state: RunState, seconds: float) -> list[str]:
 def keep(fleet: Fleet, state: RunState) -> list[str]:
     """Confirm the armed hosts, and mark the release that was judged good where it is still live.
 
-    Hosts where another release is live now are noted as superseded. Returns the hosts of which nobody knows whether the
-    release stays: they were armed and could not be confirmed, or do not answer any more. Nothing is marked there.
+    Hosts where another release is live now are noted as superseded. Returns the hosts on which it is unknown
+    whether the release stays: they were armed and could not be confirmed, or do not answer any more. Nothing is
+    marked there.
     """
     healthy = [name for name, found in state.watched.items() if found.healthy]
     errors = fleet.confirm([name for name in healthy if state.surveys[name].armed])

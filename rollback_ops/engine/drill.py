@@ -28,7 +28,7 @@ from rollback_ops.engine.superseded import still_own
 
 
 class _Nobody:
-    """A drill tells nobody while it goes on."""
+    """An announcer that announces nothing: a drill is reported when it has ended."""
 
     def changing(self, provisional: Record, /) -> None:
         pass
@@ -44,7 +44,7 @@ _NOBODY: Announcer = _Nobody()
 
 
 def drill(spec: RollbackSpec, fleet: Fleet) -> Record:
-    """Go back to the release that a rollback would choose, verify it, and go forward again. Nothing is raised.
+    """Go back to the release that a rollback would choose, verify it, and go forward again. Never raises.
 
     Nothing is begun unless all hosts run one healthy release, and nobody else works on them. No release is marked, and
     no hold is set.

@@ -58,7 +58,7 @@ class GroupRollback:
         self._note(GroupRecord(name=spec.name, run=spec.run))
 
     def roll_back(self) -> Record:
-        """Roll the services back. Nothing is raised: the record says what became of it."""
+        """Roll the services back. Never raises: the record has the outcome."""
         try:
             self._prepare()
             if not self._refuse_together():
@@ -126,7 +126,7 @@ class GroupRollback:
         return True
 
     def _refuse_together(self) -> bool:
-        """Return whether nothing is changed. One refusal refuses all, and so does one that has nothing to do."""
+        """Refuse all services where one of them is refused or has nothing to do. Returns whether that is so."""
         decisions = {name: run.state.decision for name, run in self._services.items()}
         refusals = {name: one for name, one in decisions.items() if isinstance(one, Refusal)}
         idle = {name: one for name, one in decisions.items() if isinstance(one, NothingToDo)}
@@ -208,7 +208,7 @@ class GroupRollback:
 
 
 def _change(run: Rollback) -> None:
-    """Change one service, in its own time. A signal ends its story, and others see that in its state."""
+    """Change one service under its own deadline. After a signal, its state says that it was cancelled."""
     run.fleet.renew(run.spec.limits.total)
     try:
         run.carry_out()
@@ -235,7 +235,7 @@ def note_set(
 
 @frozen
 class _Part:
-    """The announcer of one service: the group tells it all together."""
+    """The announcer of one service. It announces nothing: the group announces all services together."""
 
     group: GroupRollback
     service: str

@@ -34,7 +34,7 @@ class GroupSpec:
 def choose(
     spec: GroupSpec, found: Mapping[str, Options], lines: Callable[[], Iterable[str]]
 ) -> Target | Refusal | NothingToDo:
-    """Choose one set of releases. ``lines`` reads the journals, which know what was verified together."""
+    """Choose one set of releases. ``lines`` reads the journals, which hold the verified sets."""
     if blocked := {name: one.blocked for name, one in found.items() if one.blocked}:
         return refusal(spec, blocked)
     if idle := {name: one.idle for name, one in found.items() if one.idle}:
@@ -45,7 +45,7 @@ def choose(
 
 
 def refusal(spec: GroupSpec, refusals: Mapping[str, Refusal]) -> Refusal:
-    """Return the refusal of the whole group: one that is refused refuses all."""
+    """Return the refusal of the whole group: it is refused when one service is."""
     why = "; ".join(f"{name}: {one.why}" for name, one in refusals.items())
     return Refusal(f"{spec.name} is changed as a whole or not at all, and {why}")
 

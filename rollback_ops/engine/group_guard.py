@@ -45,7 +45,7 @@ def guard_group(
     """Watch the live releases of all services at the same time.
 
     Where all are healthy, note them as a set that was verified together. Where one is to be rolled back, the whole
-    group is. What could not be found out neither passes nor is a reason to roll back.
+    group is. Unknown health neither passes nor causes a rollback.
     """
     states = {n: RunState(s.spec.info, s.fleet.names, s.spec.redact, s.spec.started_at) for n, s in services.items()}
     work = lambda n: judge(services[n].spec, services[n].fleet, states[n], services[n].max_per_day)  # noqa: E731

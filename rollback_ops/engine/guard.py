@@ -53,8 +53,8 @@ def guard(
     """Watch the live release through its window; mark it good, or roll it back.
 
     The record is that of the rollback. Without a rollback, its hosts carry the evidence. A rollback that worked ends
-    with exit code 2 all the same: what was deployed is not live. What could not be found out neither passes nor is a
-    reason to roll back.
+    with exit code 2 all the same: what was deployed is not live. Unknown health neither passes nor causes a
+    rollback.
     """
     state = RunState(spec.info, fleet.names, spec.redact, spec.started_at)
     decision: Decision = "unknown"

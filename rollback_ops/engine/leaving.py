@@ -1,4 +1,5 @@
-"""Runs checks of the releases that a rollback leaves, while it is planned. Hardly anybody waits for the answers."""
+"""Runs checks of the releases that a rollback leaves, while it is planned. The rollback hardly waits for the
+answers."""
 
 from __future__ import annotations
 
@@ -25,8 +26,8 @@ _GRACE = 0.1
 def ask(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Asked | None:
     """Begin to run, once, the live releases' checks that open a connection. None: no answer would change anything.
 
-    Checks that run on a host would keep the agent's session from the transaction. Where an automatic rollback, or
-    a person, says that the release is bad, no other evidence is needed. In a group, another service may be at fault.
+    Checks that run on a host would keep the agent's session from the transaction. No other evidence is needed where
+    an automatic rollback, or a person, says that the release is bad. In a group, another service may be at fault.
     Another run that holds a host may have stopped the service.
     """
     info = spec.info

@@ -57,6 +57,6 @@ def _unknown(found: Verification, metrics: Mapping[str, MetricCheck]) -> Verific
 
 
 def _left_since(state: RunState) -> float:
-    """Return when the release that was left became live first, in seconds since the epoch; 0 where nobody knows."""
+    """Return when the release that was left became live first, in seconds since the epoch; 0 where that is unknown."""
     left = (survey.release(survey.origin) for survey in state.surveys.values())
     return min((at for release in left if release and (at := live_at(release))), default=0.0)

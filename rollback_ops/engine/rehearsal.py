@@ -33,7 +33,7 @@ _MOST_FAILURES = 5
 
 @frozen
 class Rehearsal:
-    """What a rehearsal came to. ``skipped``: metrics without a past that could be replayed, and why.
+    """The result of a rehearsal. ``skipped``: metrics without a past that could be replayed, and why.
 
     ``deployments``: how many were left out, with all moments around them. ``gaps``: what could not be read.
     """

@@ -30,9 +30,9 @@ from rollback_ops.engine.waiting import begin_anew, wait_for_hosts
 
 
 def roll_back(spec: RollbackSpec, fleet: Fleet, announcer: Announcer) -> Record:
-    """Roll the hosts back, all at once or in the waves of a strategy. Nothing is raised.
+    """Roll the hosts back, all at once or in the waves of a strategy. Never raises.
 
-    The record says what became of it, whatever that is.
+    The record has the outcome, whatever it is.
     """
     run = Rollback(spec, fleet, announcer)
     try:

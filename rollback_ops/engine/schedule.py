@@ -89,7 +89,7 @@ class Obstacle:
 def obstacle(asked: ScheduledRollback, surveys: Sequence[Survey], lost: Collection[str], now: float) -> Obstacle | None:
     """Return what speaks against a rollback that was planned before, as the hosts are now; None when nothing does.
 
-    What nobody could find out is waited for: it is no reason for the rollback, and none against it.
+    It waits for what is unknown: that speaks neither for the rollback nor against it.
     """
     versions = Versions(surveys)
     if held := next(_in_the_way(surveys), None):

@@ -81,7 +81,7 @@ def _versions(schema: Schema, answer: SchemaAnswer, origin: str) -> tuple[tuple[
 
 
 def _unknown(why: str) -> Refusal:
-    return Refusal(f"nobody knows whether the target knows the database: {why}", _GO_ON)
+    return Refusal(f"it is unknown whether the target knows the database: {why}", _GO_ON)
 
 
 def _nearest(

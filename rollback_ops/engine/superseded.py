@@ -25,8 +25,8 @@ def note_superseded(fleet: Fleet, state: RunState, names: Iterable[str]) -> None
 def still_own(fleet: Fleet, state: RunState, attempt: Attempt) -> list[Survey]:
     """Survey the hosts that this attempt switched again. Returns those where its target is live and nobody else works.
 
-    So are those that the earlier run has switched with which this one goes on. The other ones are noted as superseded.
-    A host that was not switched, or does not answer, is in neither.
+    Where this run goes on with an earlier one, the hosts that the earlier one switched count, too. The other ones
+    are noted as superseded. A host that was not switched, or does not answer, is neither returned nor noted.
     """
     switched = {name for name, result in attempt.switched.items() if result.target_is_live}
     unknown = {name for name, result in attempt.switched.items() if result.outcome == "unknown"}

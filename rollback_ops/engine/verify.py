@@ -30,7 +30,7 @@ _MUTE_AFTER = 1.0
 
 
 def in_silence(seconds: float, within: float, missing: str) -> None:
-    """Tell nobody what is waited for."""
+    """Show nothing while a verification waits."""
 
 
 def verify(
@@ -47,7 +47,7 @@ def verify(
 
     Ends within the smaller of the longest ``healthy_deadline`` and ``within`` seconds, whatever a check does.
     ``thresholds`` has those of every check. Every question to the host renews the lease of the claim's run, and says
-    whether the claim still holds; once it does not, the checks are about something else. ``units`` are the units'
+    whether the claim still holds; once it does not, the checks would judge another release. ``units`` are the units'
     states that the host has just reported: they save the first question. ``on_wait`` is told, several times a second,
     how long the verification has gone on, for how long it may, and what it waits for.
     """
@@ -208,7 +208,7 @@ class _Rounds:
 
 
 def _safely(names: tuple[str, ...], probe: Probe) -> Findings:
-    """Ask a probe. One that breaks has found nothing out, which is never a pass."""
+    """Ask a probe. One that raises is unknown, which is never a pass."""
     try:
         return probe()
     except RollbackOpsError as error:

@@ -20,7 +20,8 @@ _LOOK_EVERY = 1.0
 def wait_for_hosts(spec: RollbackSpec, fleet: Fleet, state: RunState, patience: Patience) -> None:
     """Wait until no other run holds a host, or the patience is over. Then the hosts are surveyed again.
 
-    Nobody waits in an emergency, which breaks the lock, in a dry run, nor where something else stands in the way, too.
+    It does not wait in an emergency, which breaks the lock, in a dry run, nor where something else is in the way,
+    too.
     The time is added to that of the run. Raises ``Cancelled``.
     """
     if spec.selection.emergency or spec.info.dry_run:

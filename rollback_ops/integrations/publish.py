@@ -76,7 +76,7 @@ class Publisher:
     def _leaving(self, old: str, new: str) -> Commits:
         """Return the commits for the message about the start: from the clone, else from GitHub, if it answers soon.
 
-        GitHub is asked when hosts were changed: what that needs to import would hold up the change.
+        GitHub is asked when hosts were changed: its imports would delay the change.
         """
         found = git.commits(old, new)
         if not found.why or found.why == NO_COMMITS or not self._asks_github:
@@ -100,7 +100,8 @@ class Publisher:
     def changes(self, record: Record) -> Changes | None:
         """Return what the rollback takes away, or would. None: there is nothing to compare, or it is not known yet.
 
-        Where hosts were changed, this was asked while they were at work or verified, and is hardly waited for.
+        Where hosts were changed, this was asked while they were at work or verified, so there is almost nothing
+        left to wait for.
         """
         if record.dry_run and record.to.revision and record.from_.revision:
             self._compare(record)

@@ -89,7 +89,7 @@ class Console:
         # An encoding other than UTF-8 may lack a character. An escape always works.
         redacted = _redacted(document, self.redact)
         shown = json.dumps(redacted, ensure_ascii=sys.stdout.encoding.lower() != "utf-8", indent=2)
-        # In a workflow, ##[ begins a command anywhere in a line. In JSON it can only be in a text, where an escape means the same.
+        # In a workflow, ##[ begins a command anywhere in a line. JSON has it in texts only: an escape means the same.
         sys.stdout.write(shown.replace("##[", "#\\u0023[") + "\n")
 
 

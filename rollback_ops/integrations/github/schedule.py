@@ -1,4 +1,4 @@
-"""Scheduled rollbacks as deployments on GitHub: the payload is what was asked for, the statuses are the notes.
+"""Scheduled rollbacks as deployments on GitHub: the payload has what was asked for, the statuses have the notes.
 
 GitHub numbers statuses in the order in which it stored them. It deletes them after 90 days; no entry is valid for so
 long. An entry is no deployment of a release: it never gets the state ``success``.
@@ -114,7 +114,7 @@ class GitHubSchedule:
         return next((each for each in there if (each.payload or {}).get("id") == asked.id), None)
 
     def _read(self, deployment: Deployment) -> ScheduledRollback | None:
-        """Read a payload. Who wrote it could name anybody: a person who created the deployment is who asked."""
+        """Read a payload. It can name anybody, so the person who asked is the one who created the deployment."""
         try:
             asked = ScheduledRollback.model_validate(deployment.payload)
         except ValidationError:
