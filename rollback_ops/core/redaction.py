@@ -186,7 +186,7 @@ _RULES = (
 _SIGNS = (
     *("-----begin", "authorization", "cookie", "pass", "pwd", "secret", "token", "key", "credential", "session"),
     *("bearer", "basic", "://", "hooks", "discord", ".office", "logic.azure", "gh", "glpat-", "gldt-", "xox", "xapp-"),
-    *("npm_", "pypi-", "dop_v1_", "hf_", "sk_", "sk-", "rk_", "aiza", "sg.", "akia", "asia", "eyj"),
+    *("github_pat_", "npm_", "pypi-", "dop_v1_", "hf_", "sk_", "sk-", "rk_", "aiza", "sg.", "akia", "asia", "eyj"),
     # Where the case does not matter, Python takes these for s and i.
     *("\u017f", "\u0131", "\u0130".lower()),
 )

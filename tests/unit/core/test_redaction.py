@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import time
+from collections.abc import Callable
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rollback_ops.core.redaction import Redactor
@@ -119,12 +120,50 @@ def test_what_was_masked_once_is_masked(text: str) -> None:
     [
         *("pwd=x", "pwd:x", "pwd=>x", "<pwd>x", "--pwd x", "cookie:x", "authorization=x", "bearer\t012345"),
         *("Basic 0a0a0a0a", "://:x@", "://a:b", "://0123456789abcdef@", "/hooks/x", "hooks.slack.com/x"),
-        *("hf_01234567", "sk-01234567", "SG.01234567", "xapp-01234567", "AKIA01234567", "eyJ01234."),
+        *(
+            "github_pat_01234567",
+            "hf_01234567",
+            "sk-01234567",
+            "SG.01234567",
+            "xapp-01234567",
+            "AKIA01234567",
+            "eyJ01234.",
+        ),
         "-----BEGIN PRIVATE KEY-----",
     ],
 )
 def test_the_shortest_secrets_of_each_kind_are_hidden(text: str) -> None:
     assert "***" in Redactor()(text)
+
+
+# What each rule knows its secrets by, secrets, and what may stand around both.
+BEGINNINGS = (
+    *("password", "passcode", "pwd", "secret", "token", "api_key", "access-key-id", "private_key", "signing-key"),
+    *("credential", "session_id", "authorization", "cookie", "bearer ", "Basic ", "://", "-----BEGIN PRIVATE KEY-----"),
+    *("hooks.slack.com/", "discord.com/api/", "webhook.office.com/", "outlook.office365.com/", "logic.azure.com:443/"),
+    *("/hooks/", "ghp_", "github_pat_", "glpat-", "gldt-", "xoxb-", "xapp-", "npm_", "pypi-", "dop_v1_", "hf_", "sk-"),
+    *("sk_", "rk_live_", "AIza", "SG.", "AGE-SECRET-KEY-", "AKIA", "ASIA", "eyJ"),
+)
+AROUND = (*"=:@.<>-\"'\\ \n\t\u00a0x", ": ", "--", "12345678", "ABCDEF0123456789")
+# In capital letters, and in Unicode's other forms of letters.
+FORMS = (
+    str,
+    str.upper,
+    str.swapcase,
+    lambda text: text.translate(str.maketrans("skiSKI", "\u017f\u212a\u0131\u017f\u212a\u0130")),
+)
+beginnings = st.tuples(st.sampled_from(BEGINNINGS), st.sampled_from(FORMS)).map(lambda found: found[1](found[0]))
+
+
+@pytest.mark.parametrize("beginning", BEGINNINGS)
+@given(
+    after=st.lists(st.one_of(st.sampled_from(AROUND), beginnings), max_size=3).map("".join), form=st.sampled_from(FORMS)
+)
+@settings(max_examples=30)
+def test_a_text_without_a_sign_of_a_secret_has_none(beginning: str, after: str, form: Callable[[str], str]) -> None:
+    """The word "key" is no secret. It makes every rule look at the text."""
+    for text in (form(beginning) + after, f"{form(beginning)}0A1B2C3D{after}", f"{after}{form(beginning)}=0A1B2C3D@"):
+        assert Redactor()(f"key\n{text}") == f"key\n{Redactor()(text)}"
 
 
 HOSTILE = (
