@@ -100,20 +100,15 @@ class Pending(Generic[K, T]):
         self._tasks = tasks
         every = list(tasks.values())
         self._turns = max(1, math.ceil(len(every) / at_once))
-        self._waiting = deque(every[at_once:])
-        for first in every[:at_once]:
-            threading.Thread(target=self._work, args=(first,), daemon=True).start()
+        self._first, self._waiting = deque(every[:at_once]), deque(every[at_once:])
+        # A thread takes the next task, whichever that is: one that starts late must not keep its task from the others,
+        # and let those behind it begin before it.
+        for _ in every[:at_once]:
+            threading.Thread(target=self._work, daemon=True).start()
 
-    def _work(self, task: _Task[T] | None) -> None:
-        while task:
+    def _work(self) -> None:
+        while task := _next(self._first) or _next(self._waiting):
             task.run()
-            task = self._next()
-
-    def _next(self) -> _Task[T] | None:
-        try:
-            return self._waiting.popleft()
-        except IndexError:
-            return None
 
     def results(
         self, within: float, cancellation: Cancellation, *, finish: bool = False
@@ -142,8 +137,15 @@ class Pending(Generic[K, T]):
         return task.result()
 
     def _drop(self) -> None:
-        while task := self._next():
+        while task := _next(self._waiting):
             task.drop()
+
+
+def _next(tasks: deque[_Task[T]]) -> _Task[T] | None:
+    try:
+        return tasks.popleft()
+    except IndexError:
+        return None
 
 
 def begin(subjects: Iterable[K], work: Callable[[K], T], at_once: int = AT_ONCE) -> Pending[K, T]:

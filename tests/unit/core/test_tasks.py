@@ -170,3 +170,9 @@ def test_after_a_signal_nothing_else_is_begun(for_ever: threading.Event) -> None
     for_ever.set()
     assert [type(found[number]) for number in range(3)] == [ConnectionLost, HostUnreachable, HostUnreachable]
     assert begun == [0]
+
+
+def test_turns_have_the_order_of_the_subjects() -> None:
+    begun: list[int] = []
+    each(range(20), begun.append, 60, Cancellation(), at_once=1)
+    assert begun == list(range(20))
