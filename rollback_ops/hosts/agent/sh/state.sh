@@ -8,8 +8,9 @@ own_directory() {
         setfacl -b -k -- "$store" 2>/dev/null
     fi
     # With those that a rollback needs: each by itself would cost a process.
+    case $1 in "$state"/*) set -- "$state" "$state/runs" "$state/holds" "$marks" "$lives" "$1" ;; esac
     # shellcheck disable=SC2174 # every directory above it is named, too
-    mkdir -p -m 0700 -- "$store" "$state" "$state/runs" "$state/holds" "$marks" "$lives" "$1" || return 1
+    mkdir -p -m 0700 -- "$store" "$@" || return 1
     # The root may be a clone.
     [ -e "$store/.gitignore" ] || printf '*\n' >"$store/.gitignore" || :
 }
