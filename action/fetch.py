@@ -12,15 +12,15 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from html.parser import HTMLParser
-from http.client import HTTPException
 from pathlib import Path
 from threading import Lock
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
-from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener, getproxies
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener, getproxies
 
 from wheels import Locked, is_wheel_of
 
@@ -35,7 +35,8 @@ def fetch(locked: list[Locked], options: Mapping[str, str], wheels: Path) -> Non
 
     ``options``: what pip's files and variables say of the index, by the names of pip's options.
     """
-    index = _Index(options)
+    with _telling_of("the index"):
+        index = _Index(options)
     wheels.mkdir(parents=True, exist_ok=True)
     _ask_once_for_each_address()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -47,17 +48,24 @@ def fetch(locked: list[Locked], options: Mapping[str, str], wheels: Path) -> Non
 
 
 def _fetch(index: "_Index", wheels: Path, project: Locked) -> None:
-    try:
+    with _telling_of(project.name):
         name, address = index.wheel(project)
         content, _ = index.get(address)
-    except HTTPError as error:
-        raise OSError(f"{project.name}: the index answered {error.code}") from None
-    except (OSError, HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", None)
-        raise OSError(f"{project.name}: {type(reason if isinstance(reason, OSError) else error).__name__}") from None
     if hashlib.sha256(content).hexdigest() not in project.hashes:
         raise ValueError(f"{project.name}: {name} is not what the lock file names")
     (wheels / name).write_bytes(content)
+
+
+@contextmanager
+def _telling_of(what: str) -> Iterator[None]:
+    """Raise ``OSError`` for whatever goes wrong: an index may answer with anything, and pip may know what it means."""
+    try:
+        yield
+    except HTTPError as error:
+        raise OSError(f"{what}: the index answered {error.code}") from None
+    except Exception as error:
+        reason = getattr(error, "reason", None)
+        raise OSError(f"{what}: {type(reason if isinstance(reason, OSError) else error).__name__}") from None
 
 
 class _Index:
@@ -72,7 +80,7 @@ class _Index:
         addresses = f"{options.get('index-url', PyPI.simple_url)} {options.get('extra-index-url', '')}".split()
         self._indexes = [address for address in addresses if urlsplit(address).scheme in ("http", "https")]
         self._passwords = dict(filter(None, map(_password, self._indexes)))
-        self._open = build_opener(_proxies(options), HTTPSHandler(context=_trust(options)))
+        self._open = build_opener(_proxies(options), HTTPSHandler(context=_trust(options)), _Redirects)
 
     def wheel(self, project: Locked) -> tuple[str, str]:
         """Find the wheel of the locked version that fits this Python best: its name and address."""
@@ -114,6 +122,16 @@ class _Index:
             content: bytes = answer.read()
             packed = answer.headers.get("Content-Encoding") == "gzip"
             return gzip.decompress(content) if packed else content, answer.url
+
+
+class _Redirects(HTTPRedirectHandler):
+    """Goes where an answer leads. No other server sees the proxy's password: it may be reached without the proxy."""
+
+    def redirect_request(self, *details: Any) -> Request | None:
+        request = super().redirect_request(*details)
+        if request:
+            request.remove_header("Proxy-authorization")
+        return request
 
 
 def _password(address: str) -> tuple[tuple[str, str], str] | None:

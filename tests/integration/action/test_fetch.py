@@ -38,6 +38,9 @@ class Index(ThreadingHTTPServer):
         self.files_at = ".."
         self.password = ""
         self.refused = ""
+        # What our own requests get, in which encoding; and where they are sent to.
+        self.garbage: tuple[bytes, str] | None = None
+        self.moved_to = ""
         self.seen: list[tuple[str, str, str | None]] = []
         self._thread = Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05})
         self._thread.start()
@@ -63,12 +66,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         agent, given = self.headers["User-Agent"], self.headers.get("Authorization")
+        given = given or self.headers.get("Proxy-Authorization")
         self.server.seen.append((agent, self.path, given))
         place = urlsplit(self.path).path.strip("/").split("/")
         if agent.startswith(self.server.refused or "nobody"):
             self._answer(403)
         elif self.server.password and given != self.server.password:
             self._answer(401)
+        elif self.server.garbage and agent == OURS:
+            self._answer(200, "text/html", *self.server.garbage)
+        elif self.server.moved_to:
+            self.send_response(302)
+            self.send_header("Location", self.server.moved_to + urlsplit(self.path).path)
+            self.end_headers()
         elif place[-1].endswith(".whl"):
             self._answer(200, "application/zip", (self.server.wheels / place[-1]).read_bytes())
         else:
@@ -158,6 +168,33 @@ def test_only_the_index_sees_its_password(small: Job, index: Index, closing: Exi
     index.password, index.files_at = basic("me@here:pass:word"), files.address()
     assert installed(small, PIP_INDEX_URL=index.address("me%40here:pass%3Aword@")) == ""
     assert {password for _, _, password in files.seen} == {None}
+
+
+def test_only_the_proxy_sees_its_password(small: Job, index: Index, closing: ExitStack) -> None:
+    proxy = Index(index.wheels)
+    closing.callback(proxy.end)
+    proxy.moved_to = index.address().removesuffix("/simple")
+    through = f"http://me:password@127.0.0.1:{proxy.port}"
+    installed(small, PIP_INDEX_URL="http://index.invalid/simple", http_proxy=through, no_proxy="127.0.0.1")
+    assert basic("me:password") in {password for _, _, password in proxy.seen}
+    assert {password for _, _, password in index.seen} == {None}
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (gzip.compress(b"<a href='x'>x</a>")[:-9], "gzip"),
+        (gzip.compress(b"<a href='x'>x</a>")[:10] + b"\xff" * 30, "gzip"),
+        (b'{"message": "maintenance"}', ""),
+        (b'{"files": [{"filename": "fabric-1.0-py3-none-any.whl", "url": 1}]}', ""),
+        (b'{"files": null}', ""),
+        (b"{" * 100_000, ""),
+    ],
+)
+def test_pip_goes_on_where_a_page_cannot_be_read(small: Job, index: Index, content: bytes, encoding: str) -> None:
+    index.garbage = content, encoding
+    assert "Traceback" not in installed(small, PIP_INDEX_URL=index.address())
+    assert index.agents() == {OURS, "pip"}
 
 
 def test_the_wheel_for_this_python_is_chosen_among_those_of_its_version(small: Job, index: Index) -> None:
