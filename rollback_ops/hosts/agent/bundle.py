@@ -55,7 +55,7 @@ _INSTALLED = (
     "breakglass/warn",
     "breakglass/list",
     "breakglass/change",
-    "breakglass/prove",
+    "breakglass/verify",
     "breakglass/answers",
     "breakglass/result",
     "breakglass/words",

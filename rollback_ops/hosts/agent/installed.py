@@ -27,6 +27,11 @@ from rollback_ops.core.model import HostCommand, Manager, ServiceId, StateReader
 from rollback_ops.core.order import COMMIT, CREATED, DATE, MIXED, VERSION
 from rollback_ops.hosts.agent import bundle, protocol, restricted, sockets
 
+_FOREWORD = """\
+# Puts a service on this host back on its last known good release, without Python or a network. Run it with --help.
+# First come the settings (RO_…), then what it does for a person (begin at "person"), then what it does for a restricted
+# key, and last what it has in common with the program that `rollback-ops` sends.
+"""
 # A placeholder in questions, for the name of the release, which the host fills in.
 RELEASE = "NameOfTheReleaseThatIsAskedAbout"
 
@@ -68,9 +73,9 @@ def render(installation: Installation) -> str:
     """Return the text of the file. It holds no secrets, and only definitions up to its last line."""
     settings, functions = _settings(installation), bundle.installed_body()
     # The rules of redaction and the words are in the settings' place, and yet they are the program's.
-    program = _digest(functions + redaction.sed_script(()) + _words())
+    program = _digest(_FOREWORD + functions + redaction.sed_script(()) + _words())
     stamp = f"rollback-ops {__version__}, program {program}, settings {_digest(settings)}"
-    return f"#!/bin/sh\n# {stamp}\nRO_STAMP={shlex.quote(stamp)}\n{settings}{functions}"
+    return f"#!/bin/sh\n# {stamp}\n{_FOREWORD}RO_STAMP={shlex.quote(stamp)}\n{settings}{functions}"
 
 
 def difference(found: str, text: str) -> str:
@@ -141,7 +146,7 @@ def _template(text: str) -> str:
 
 
 def _checks(wanted: Installation) -> str:
-    """Return the table of the checks (breakglass/prove.sh has its columns), and functions that ask them."""
+    """Return the table of the checks (breakglass/verify.sh has its columns), and functions that ask them."""
     settings: dict[str, Check | None] = dict(wanted.service.checks)
     if not any(check.kind == "process" for check in wanted.service.checks.values()):
         settings = {"process": None, **settings}

@@ -76,6 +76,18 @@ def test_what_goes_back_by_itself_holds_everything_where_the_settings_say_so(san
     assert (hold.id, hold.releases, hold.readable) == (RUN, (), True)
 
 
+def test_a_host_that_somebody_took_over_just_then_ends_as_superseded(tmp_path: Path) -> None:
+    stop = f'rm "$ROLLBACK_ROOT/running"; ln -sfn "{tmp_path}/service/releases/r1" "$ROLLBACK_CURRENT"'
+    sandbox = Sandbox(tmp_path, "dash", {"stop": stop})
+    deploy(sandbox, "r2")
+    sandbox.host.arm(order(1.0))
+    deploy(sandbox, "r3")
+    over(sandbox)
+    wait_until(lambda: any(line["event"] == "verdict" for line in sandbox.journal()), 60, "the verdict")
+    (record,), _ = read_journal(sandbox.host.journal())
+    assert (record.outcome, record.exit_code, sandbox.host.survey().live.name) == ("superseded", 6, "r1")
+
+
 def test_what_is_confirmed_stays(sandbox: Sandbox) -> None:
     deploy(sandbox, "r2")
     sandbox.host.arm(order(1.0))

@@ -107,7 +107,8 @@ report_fire() {
     case $outcome in
         switched | still_starting) host_outcome=health_unknown code=2 ;;
         put_back) host_outcome=restored code=3 ;;
-        refused | superseded) host_outcome=$outcome code=1 ;;
+        refused) host_outcome=refused code=1 ;;
+        superseded) host_outcome=superseded code=6 ;;
         *) host_outcome=failed code=4 ;;
     esac
     # It does not wait: without a verification, the rollback is not called healthy.

@@ -38,8 +38,8 @@ person() {
     [ "$doing" = rollback ] || end_with 0 "DRY RUN, nothing was changed. A rollback would go: ${origin:-nothing} → $target"
     see_whether_down
     carry_out
-    prove
-    write_down
+    verify_target
+    record_result
     [ "$live_now" = "$origin" ] || was_left=$origin
     end_with "$exit_code" "$headline: ${origin:-nothing} → $target" "$result"
 }

@@ -1,7 +1,7 @@
 # The outcome, and the events that core/journal.py composes the record from.
 
 # Set exit_code, headline and result, as core/outcome.py does, and write the events and the marks.
-write_down() {
+record_result() {
     is_still_ours
     judge_host
     set --

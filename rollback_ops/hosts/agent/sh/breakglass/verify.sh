@@ -8,7 +8,7 @@ read_check() {
 }
 
 # Set healthy (yes, no or unknown; empty when nothing was asked), down, results and verified (seconds).
-prove() {
+verify_target() {
     healthy='' down='' verified='' unasked='' events='' checks=$RO_CHECKS release=$target
     [ "$outcome" = switched ] || return 0
     if [ -n "$emergency" ]; then
@@ -36,7 +36,7 @@ verify() {
     keep_lease &
     keeper=$!
     now
-    proving=$now goal=$NEVER healthy=no evident='' final='' first_identity='' first_crashes=''
+    verify_began=$now goal=$NEVER healthy=no evident='' final='' first_identity='' first_crashes=''
     tick
     until one_round; do
         [ "$next_due" -le "$clock" ] || { seconds $((next_due - clock)) && sleep "$seconds"; }
@@ -57,7 +57,7 @@ NEVER=999999999
 # Set clock.
 tick() {
     now
-    clock=$((now - proving))
+    clock=$((now - verify_began))
 }
 
 # Ask all checks that are due at the same time. Whether the verification is over.
