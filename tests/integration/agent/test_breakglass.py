@@ -458,7 +458,7 @@ def test_a_person_whose_connection_drops_still_has_it_on_the_record(
 
 
 def test_what_was_interrupted_is_taken_up(sandbox: Standalone) -> None:
-    sandbox.state.mkdir()
+    sandbox.state.mkdir(exist_ok=True)
     sandbox.state.joinpath("open").write_text(f"{RUN}\tr1\t{sandbox.releases / 'r3'}\n")
     ended = sandbox.break_glass(*WHY)
     assert (ended.returncode, sandbox.running()) == (0, "r2")

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from rollback_ops.checks.process import Process
+from rollback_ops.config import Service
 from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verdict, Verification
 from rollback_ops.core.watch import Watch
 from rollback_ops.hosts import managers
@@ -135,7 +136,7 @@ SAMPLES = {
     "it crashed": ("systemd", unit(7, 0), unit(8, 1)),
     "it crashed again": ("systemd", unit(8, 9), unit(9, 10)),
     "it crashed, and starts": ("systemd", unit(7, 0), unit(0, 1, "activating")),
-    "a person restarted it": ("systemd", unit(7, 1), unit(8, 0)),
+    "a person restarted it": ("systemd", unit(7, 1), unit(8, 0), unit(8, 0)),
     "it starts": ("systemd", unit(7, 0, "activating"), unit(7, 0, "activating")),
     "it failed": ("systemd", unit(7, 0), unit(0, 0, "failed")),
     "a container crashed": ("compose", crashed(0), crashed(1)),
@@ -145,23 +146,35 @@ SAMPLES = {
 }
 
 
+def looks(prover: Prover, about: Service, seen: list[tuple[str, bool]]) -> str:
+    """What the process check comes to: each look has what the manager shows, and whether the service runs just then."""
+    reader = managers.reader(about)
+    script = (
+        f"RO_IDENTITY={quote(reader.identity)} RO_DOWN={quote(reader.down)} RO_RESTARTS={quote(reader.restarts)}\n"
+        "run=none first_identity='' last_identity='' first_crashes=''\n"
+        'is() { [ "$1,$runs" = "$RO_RUNNING,yes" ]; }\n'
+    )
+    for text, runs in seen:
+        script += (
+            f"runs={'yes' if runs else 'no'} STATE={quote(text)}\nverdict=unknown final='' detail=''\n"
+            'identity=$(printf \'%s\\n\' "$STATE" | grep -oE -e "$RO_IDENTITY") || :\nask_process\n'
+        )
+    return prover.run(script + 'echo "$verdict,$final,$down"\n').strip()
+
+
 @pytest.mark.parametrize("what", SAMPLES)
 def test_a_service_is_down_where_the_command_says_so(prover: Prover, what: str) -> None:
     manager, *texts = SAMPLES[what]
-    about = service(manager, *([] if manager == "compose" else ["web"]))
-    check, reader = Process(), managers.reader(about)
-    script = (
-        f"RO_IDENTITY={quote(reader.identity)} RO_DOWN={quote(reader.down)} RO_RESTARTS={quote(reader.restarts)}\n"
-        "run=none first_identity='' first_crashes=''\nis() { [ \"$1,$runs\" = \"$RO_RUNNING,yes\" ]; }\n"
-    )
+    about, check, seen = service(manager, *([] if manager == "compose" else ["web"])), Process(), []
     for text in texts:
         units = managers.parse(about, "web", text)
         finding = check.judge(units)
-        script += (
-            f"runs={'yes' if all(each.state == 'running' for each in units) else 'no'} STATE={quote(text)}\n"
-            "verdict=unknown final='' detail=''\n"
-            'identity=$(printf \'%s\\n\' "$STATE" | grep -oE -e "$RO_IDENTITY") || :\nask_process\n'
-        )
-    script += 'echo "$verdict,$final,$down"\n'
+        seen.append((text, all(each.state == "running" for each in units)))
     yes = {True: "yes", False: ""}
-    assert prover.run(script).strip() == f"{finding.verdict},{yes[finding.final]},{yes[finding.down]}"
+    assert looks(prover, about, seen) == f"{finding.verdict},{yes[finding.final]},{yes[finding.down]}"
+
+
+def test_a_crash_that_is_seen_before_systemd_has_counted_it_is_no_restart_by_a_person(prover: Prover) -> None:
+    seen = [(unit(7, 0), True), (unit(0, 0, "activating"), True)]
+    assert looks(prover, service("systemd", "web"), seen) == "failed,,"
+    assert looks(prover, service("systemd", "web"), [*seen, (unit(8, 1), True)]) == "failed,yes,yes"

@@ -17,7 +17,12 @@ ask_process() {
         verdict=passed detail='it runs'
         [ "$RO_MANAGER" != none ] || detail='it has no process'
         first_identity=${first_identity:-$identity}
-        [ "$identity" = "$first_identity" ] || verdict=failed final=yes detail='it was restarted since the rollback'
+        if [ "$identity" != "$first_identity" ]; then
+            verdict=failed detail='it was restarted since the rollback'
+            # A look between a crash and its count sees no process. The next one tells both apart.
+            [ "$identity" != "$last_identity" ] || final=yes
+        fi
+        last_identity=$identity
         [ "$verdict" = failed ] || [ ! -s "$state/runs/$run/old" ] || verdict=unknown detail='a process that began before may still answer'
     elif case $downs in *stopped*) ;; *) is "$RO_STOPPED" ;; esac; then
         verdict=failed final=yes down=yes detail='it does not run'

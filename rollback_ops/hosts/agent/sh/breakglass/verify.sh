@@ -36,7 +36,7 @@ verify() {
     keep_lease &
     keeper=$!
     now
-    verify_began=$now goal=$NEVER healthy=no evident='' final='' first_identity='' first_crashes=''
+    verify_began=$now goal=$NEVER healthy=no evident='' final='' first_identity='' last_identity='' first_crashes=''
     tick
     until one_round; do
         [ "$next_due" -le "$clock" ] || { seconds $((next_due - clock)) && sleep "$seconds"; }
