@@ -74,7 +74,11 @@ class OverSsh:
 
 
 @pytest.mark.parametrize(
-    "run", [pytest.param(cap, id="Capistrano"), pytest.param(shipit, id="Shipit", marks=pytest.mark.long)]
+    "run",
+    [
+        pytest.param(cap, id="Capistrano", marks=pytest.mark.long),
+        pytest.param(shipit, id="Shipit", marks=pytest.mark.long),
+    ],
 )
 def test_a_bad_deployment_of_a_tool_is_guarded_and_the_tool_goes_on(
     run: Callable[..., bool], rollback_ops: RollbackOps, deploy: Deploy, lab: Lab, tmp_path: Path

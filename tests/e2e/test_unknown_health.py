@@ -97,7 +97,9 @@ def unasked(odd: LabHost) -> Iterator[Deployed]:
     service.remove()
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command", [pytest.param(name, marks=() if name != "older" else pytest.mark.long) for name in COMMANDS]
+)
 def test_what_cannot_be_asked_is_unknown_and_nothing_comes_of_it(
     lab: Lab, tmp_path: Path, unasked: Deployed, command: str
 ) -> None:

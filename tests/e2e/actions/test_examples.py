@@ -64,6 +64,7 @@ def test_a_drill_goes_back_and_forward_and_records_no_deployment(reader: Workflo
     assert pid(service) != before
 
 
+@pytest.mark.long
 def test_what_was_scheduled_is_carried_out_by_the_workflow_and_recorded(
     reader: Workflows, bot: Bot, api: GitHubApi
 ) -> None:

@@ -63,6 +63,7 @@ def test_a_person_lists_checks_and_rolls_back(own: Workflows, bot: Bot, api: Git
     assert REASON in json.dumps(message)
 
 
+@pytest.mark.long
 def test_a_dry_run_by_a_person_changes_and_files_nothing(own: Workflows, bot: Bot, api: GitHubApi) -> None:
     service = bot()
     use(own, "manual-rollback.yml")

@@ -34,6 +34,7 @@ def test_every_screen_is_accessible_and_fits_a_telephone(browser: Browser, shop:
             assert overflow(page) == 0
 
 
+@pytest.mark.long
 def test_the_keyboard_alone_sets_a_hold_without_scripts_and_lifts_it(browser: Browser, shop: Shop) -> None:
     with opened(browser, entrance(shop), java_script_enabled=False) as page:
         expect(page).to_have_title("Now · rollbacks", timeout=PATIENCE)
