@@ -34,8 +34,12 @@ def listen(port: int | None) -> socket.socket:
     except OSError as error:
         if port is None:
             return socket.create_server((LOOPBACK, 0))
-        hint = "Another dashboard may be running. Name another port with --port, or leave --port out."
-        raise Refused(f"port {port} on {LOOPBACK} cannot be used: {error.strerror}", hint) from None
+        kept = isinstance(error, PermissionError)
+        why = "The system keeps low ports for root." if kept else "Another dashboard may be running."
+        hint = f"{why} Name another port with --port, or leave --port out."
+        # socket adds the address to what the system says.
+        told = os.strerror(error.errno) if error.errno else str(error)
+        raise Refused(f"port {port} on {LOOPBACK} cannot be used: {told}", hint) from None
 
 
 def opens_browsers(environ: Mapping[str, str]) -> bool:
