@@ -521,6 +521,16 @@ def tools_but(directory: Path, *missing: str) -> Path:
     return there
 
 
+def test_the_worker_and_its_first_follower_may_make_the_bell_at_the_same_moment(tmp_path: Path) -> None:
+    sandbox = Standalone(tmp_path, "dash")
+    # Somebody is always a moment faster.
+    mkfifo = sandbox.tools / "mkfifo"
+    mkfifo.write_text('#!/bin/sh\nPATH=/usr/bin:/bin\nmkfifo "$@" 2>/dev/null\nexec mkfifo "$@"\n')
+    mkfifo.chmod(0o755)
+    ended = sandbox.break_glass(*WHY)
+    assert (ended.returncode, "File exists" in ended.stderr + ended.stdout) == (0, False), ended
+
+
 @pytest.mark.parametrize(("open_", "code"), [(True, 0), (False, 2)])
 def test_a_tcp_check_knows_who_accepts(tmp_path: Path, open_: bool, code: int) -> None:
     with serving(b"") as server:

@@ -109,7 +109,8 @@ tell_progress() {
 
 # A bell (a named pipe) wakes those who follow: a poll every few milliseconds would cost a process each time.
 open_progress() {
-    [ -p "$dir/bell" ] || mkfifo -- "$dir/bell"
+    # The worker and its first follower may come here at the same moment.
+    [ -p "$dir/bell" ] || mkfifo -- "$dir/bell" 2>/dev/null || [ -p "$dir/bell" ] || mkfifo -- "$dir/bell"
     exec 3>>"$dir/progress" 4<>"$dir/bell"
 }
 
