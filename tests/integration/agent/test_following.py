@@ -156,5 +156,26 @@ def test_a_worker_that_a_busy_host_starts_late_is_waited_for(shell: str, tmp_pat
     assert (result.outcome, result.live, sandbox.running()) == ("switched", "r2", "r2")
 
 
+def test_the_last_words_of_a_worker_that_ends_while_it_is_looked_for_are_read(tmp_path: Path) -> None:
+    go_on, run = tmp_path / "go-on", f"runs/{RUN}"
+    sandbox = Sandbox(tmp_path, "dash", {"stop": f"{COMMANDS['stop']}; until [ -e {go_on} ]; do sleep 0.05; done"})
+    bell, looking = sandbox.state / run / "bell", sandbox.tools / "flock"
+    # Whoever looks whether the worker is alive lets it go on, and sees its lock only when it has ended.
+    ends = f'touch {go_on}; until [ -e {sandbox.state / run / "done"} ]; do sleep 0.05; done; set -- -w 60 "$@"'
+    looking.write_text(f'#!/bin/sh\ncase "$*" in *"/alive true") {ends} ;; esac\nexec {shutil.which("flock")} "$@"\n')
+    looking.chmod(0o755)
+    with ThreadPoolExecutor() as pool:
+        switching = pool.submit(sandbox.switch)
+        try:
+            wait_until(lambda: bell.is_fifo() and not sandbox.running(), 60, "the stop")
+            with open(bell, "r+b", buffering=0) as ringing:
+                ringing.write(b"\n" * 6)
+                wait_until(go_on.exists, 60, "a look for the worker")
+        finally:
+            go_on.touch()
+        result, _ = switching.result()
+    assert (result.outcome, result.live, sandbox.running()) == ("switched", "r2", "r2")
+
+
 def _unread(pipe: int) -> int:
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)

@@ -85,23 +85,28 @@ tell_all() {
 }
 
 tell_progress() {
-    quiet=0
+    quiet=0 gone=''
     while :; do
         if IFS= read -r line; then
             printf '%s\n' "$line"
             case $line in "result$TAB"*) return ;; esac
-            quiet=0
+            quiet=0 gone=''
             continue
+        fi
+        if [ -n "$gone" ]; then
+            killed=unknown
+            [ ! -e "$dir/begun" ] || holds_lease || killed=superseded
+            say result "$killed" '' '' "the agent was killed before it finished"
+            return
         fi
         quiet=$((quiet + 1))
         # The worker holds the file "alive" while it lives; between two workers there may be a moment.
         # One that has not begun yet has no "pid": a host that does too much may take a while to start it.
         [ -e "$dir/pid" ] || [ "$quiet" -ge 30 ] || { read -r _ <&4; continue; }
         if [ "$quiet" -ge 5 ] && flock -s -n "$dir/alive" true; then
-            killed=unknown
-            [ ! -e "$dir/begun" ] || holds_lease || killed=superseded
-            say result "$killed" '' '' "the agent was killed before it finished"
-            return
+            # It may have ended just now: its last words are read first.
+            gone=yes
+            continue
         fi
         read -r _ <&4
     done
