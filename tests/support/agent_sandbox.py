@@ -94,6 +94,14 @@ class Sandbox:
             check=False,
         )
 
+    def killing(self, program: str) -> str:
+        """Return a PATH where a program kills the process that starts it, as a kernel without memory may."""
+        place = self.tools.parent / "killing"
+        place.mkdir()
+        (place / program).write_text('#!/bin/sh\nkill -KILL "$PPID"\n')
+        (place / program).chmod(0o755)
+        return f"{place}:{self.path}"
+
     def runs(self, command: str) -> bool:
         """Whether the shell of this sandbox runs this command line with success."""
         words = [str(self.tools / "sh"), "-c", command]

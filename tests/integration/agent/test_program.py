@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rollback_ops.core.errors import Refused
+from rollback_ops.core.errors import BadAnswer, ConnectionLost, Refused
 from rollback_ops.core.model import HostCommand, Live, Unit
 from rollback_ops.hosts.agent import bundle
 from tests.support.agent_sandbox import BAD, GOOD, RUN, Sandbox
@@ -76,6 +76,14 @@ def test_what_is_too_long_for_one_command_is_refused_and_not_cut(sandbox: Sandbo
 
 
 # --- survey --------------------------------------------------------------------------------------------
+
+
+def test_a_survey_of_which_a_part_was_killed_is_none(tmp_path: Path) -> None:
+    sandbox = Sandbox(tmp_path, "dash")
+    assert sandbox.switch()[0].outcome == "switched"
+    sandbox.host.record(RUN, {}, '{"id":"another"}')
+    with pytest.raises((BadAnswer, ConnectionLost)):
+        sandbox.host_with(sandbox.killing("flock")).survey()
 
 
 def test_a_survey_tells_what_is_there_and_changes_nothing(sandbox: Sandbox) -> None:

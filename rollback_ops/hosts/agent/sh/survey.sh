@@ -11,9 +11,11 @@ survey() {
     # Everything else is looked at while the manager is asked. Only one of both prints, so that no line gets into another.
     look_at_files &
     read_state
-    wait "$!"
+    # Whoever asked must not take half of a survey for the whole: one that was killed has no end.
+    wait "$!" || exit 1
     print_state
     show_related
+    :
 }
 
 look_at_files() {
@@ -27,6 +29,7 @@ look_at_files() {
     list_releases
     show_bad_revisions
     show_pin
+    :
 }
 
 list_releases() {
@@ -119,14 +122,10 @@ show_unfinished() {
 
 # Set STATE.
 read_state() {
-    STATE=$(ask_manager)
-}
-
-ask_manager() {
     # The command limits what systemctl prints. The output of other managers is cut.
     case $RO_MANAGER in
-        systemd*) manage "$RO_STATE" 5 2>&1 </dev/null ;;
-        *) manage "$RO_STATE" 5 2>&1 </dev/null | head -c 60000 ;;
+        systemd*) STATE=$(manage "$RO_STATE" 5 2>&1 </dev/null) ;;
+        *) STATE=$(manage "$RO_STATE" 5 2>&1 </dev/null | head -c 60000) ;;
     esac
 }
 

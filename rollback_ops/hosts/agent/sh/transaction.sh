@@ -171,14 +171,21 @@ finish() {
     case $1 in switched | refused | put_back | superseded) ;; *) manage "$RO_LOGS" 5 2>&1 </dev/null | tail -n 20 | prefixed log >&3 ;; esac
     disarm_after "$1"
     if [ "$1" = switched ]; then
-        # The manager is asked while the end is written. It is the verification's first look, without another operation.
-        STATE=$(write_end switched >/dev/null & ask_manager; wait)
-        old_processes
-        print_state >&3
+        # While the end is written: by this shell, which whoever breaks the lock kills.
+        tell_state &
+        write_end switched
+        wait "$!"
     else
         write_end "$1"
     fi
     result "$1" "$2" "$downtime"
+}
+
+# The verification's first look, without another operation.
+tell_state() {
+    read_state
+    old_processes
+    print_state >&3
 }
 
 write_end() {
@@ -186,5 +193,6 @@ write_end() {
     end_drill
     sync -- "${current%/*}" "$journal"
     mv -f -- "$state/open" "$dir/ended"
-    write_lease
+    # Somebody may just be breaking the lock.
+    ! holds_lease || write_lease
 }

@@ -5,7 +5,7 @@
 look() {
     found='' usable='' logged=$NL place=0 by_log=yes blockers_found='' doubts='' under_way='' lease_found=''
     interrupted_to='' holds_found='' drilled='' drill_start='' drill_target=''
-    surveyed=$(survey no)
+    surveyed=$(survey no) || block 'the look at this host was killed before it ended'
     while IFS=$SEP read -r tag first second third fourth fifth; do
         case $tag in
             live) live_state=$first live_name=$second live_path=$third origin=$second ;;
