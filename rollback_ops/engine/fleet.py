@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from rollback_ops.checks import HostProbe, NetworkProbe
 from rollback_ops.core import tasks
-from rollback_ops.core.errors import Cancelled, ConnectionLost, HostUnreachable, Refused, RollbackOpsError
+from rollback_ops.core.errors import ConnectionLost, HostUnreachable, Refused, RollbackOpsError
 from rollback_ops.core.health import Claim, Finding, Verification
 from rollback_ops.core.hold import merged, repairs
 from rollback_ops.core.model import (
@@ -184,6 +184,9 @@ class Fleet:
             self.progress.switched(name, result)
             return result
 
+        # Of these orders only: what was verified under earlier ones says nothing of the release that they make live.
+        proved = self._proved = {}
+
         def switch_and_prove(name: str) -> SwitchResult:
             host = self._hosts[name]
             with host.staying_connected():
@@ -191,10 +194,10 @@ class Fleet:
                 if self._cancellation.asked:
                     raise HostUnreachable("it was not begun: a signal came")
                 result = switch(name)
-                # After a signal the host keeps what it has, unproved.
-                with suppress(Cancelled):
+                # After a signal, or a failure on this machine, the host keeps what it has, unproved.
+                with suppress(Exception):
                     if proof and result.outcome == "switched":
-                        self._proved[name] = proof.of(host, self.left(), self._cancellation, result.units)
+                        proved[name] = proof.of(host, self.left(), self._cancellation, result.units)
             return result
 
         return switch_and_prove if proof else switch

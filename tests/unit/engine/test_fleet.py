@@ -6,12 +6,14 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Never
 
 import pytest
 
 from rollback_ops import checks
 from rollback_ops.config import CommandCheck, Verify
 from rollback_ops.core import tasks
+from rollback_ops.core.errors import HostUnreachable
 from rollback_ops.core.health import Claim
 from rollback_ops.core.model import SwitchOrder
 from rollback_ops.core.tasks import Cancellation
@@ -125,3 +127,26 @@ def test_a_signal_ends_the_verification_and_loses_no_result_of_a_switch() -> Non
     ended = run.switch(orders(hosts), proof=proof(hosts))
     assert ended["h1"].outcome == "switched"
     assert hosts[1].orders == [], "no other transaction begins after a signal"
+
+
+def test_a_host_that_goes_on_to_another_release_is_not_taken_for_verified() -> None:
+    hosts = [Server(f"h{number}") for number in range(1, 3)]
+    run = fleet(1, hosts)
+    run.survey()
+    run.switch(orders(hosts), proof=proof(hosts))
+    run.switch(orders(hosts))
+    asked = [len(host.did("ask")) for host in hosts]
+    assert all(each.healthy for each in run.verify(proof(hosts), {}).values())
+    assert all(len(host.did("ask")) > before for host, before in zip(hosts, asked, strict=True))
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), HostUnreachable("h1: no route")])
+def test_a_verification_that_cannot_be_begun_loses_no_result_of_a_switch(error: Exception) -> None:
+    def fails(_: str) -> Never:
+        raise error
+
+    hosts = [Server(f"h{number}") for number in range(1, 3)]
+    run = fleet(1, hosts)
+    run.survey()
+    ended = run.switch(orders(hosts), proof=Proof(fails, {}, proof(hosts).claims))
+    assert [each.outcome for each in ended.values()] == ["switched"] * 2
