@@ -23,6 +23,15 @@ AT_ONCE = 100
 _LOOK_EVERY = 0.2
 
 
+def begun(work: Callable[..., object], *arguments: object) -> bool:
+    """Begin work on a thread of its own. Returns False where this machine cannot start another one now."""
+    try:
+        threading.Thread(target=work, args=arguments, daemon=True).start()
+    except RuntimeError:
+        return False
+    return True
+
+
 class Cancellation:
     """A signal that asked the program to stop, if one came. ``grace`` is in seconds."""
 

@@ -7,6 +7,7 @@ import threading
 import time
 
 from rollback_ops.core.ports import Host
+from rollback_ops.core.tasks import begun
 
 # Seconds. A lease that is not renewed lasts ten. A host that did not answer may answer the next time.
 _RENEW_AFTER = 6.0
@@ -26,17 +27,14 @@ class LeaseKeeper:
         self._again_after = again_after
         self._kept: dict[str, _Lease] = {}
         self._changed = threading.Condition()
-        self._clock: threading.Thread | None = None
+        # Whether a thread renews leases.
+        self.at_work = False
         self._stopped = False
 
     @property
     def names(self) -> list[str]:
         """The hosts whose leases are renewed."""
         return list(self._kept)
-
-    @property
-    def at_work(self) -> bool:
-        return self._clock is not None and self._clock.is_alive()
 
     def keep(self, host: Host, run: str) -> None:
         """Renew the lease of ``run`` on this host from now on."""
@@ -46,9 +44,8 @@ class LeaseKeeper:
             if len(self._kept) >= self._most:
                 del self._kept[next(iter(self._kept))]
             self._kept[host.name] = _Lease(host, run, time.monotonic() + self._renew_after)
-            if self._clock is None:
-                self._clock = threading.Thread(target=self._run, daemon=True)
-                self._clock.start()
+            if not self.at_work:
+                self.at_work = begun(self._run)
             self._changed.notify_all()
 
     def stop(self) -> None:
@@ -62,11 +59,11 @@ class LeaseKeeper:
                 now = time.monotonic()
                 for lease in self._kept.values():
                     if lease.due <= now:
-                        lease.due = math.inf
                         # On its own: a host that does not answer holds up no other.
-                        threading.Thread(target=self._renew, args=(lease,), daemon=True).start()
+                        lease.due = math.inf if begun(self._renew, lease) else now + self._again_after
                 due = min((lease.due for lease in self._kept.values()), default=math.inf)
                 self._changed.wait(None if due == math.inf else due - now)
+            self.at_work = False
 
     def _renew(self, lease: _Lease) -> None:
         answered = lease.renew()

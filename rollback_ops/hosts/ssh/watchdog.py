@@ -8,8 +8,13 @@ from contextlib import suppress
 from time import monotonic
 from types import TracebackType
 
+from rollback_ops.core.tasks import begun
+
 # Seconds after the deadline: the code that keeps the deadline itself has the better message, so it comes first.
 GRACE = 1.0
+
+# Seconds until a thread is asked for again.
+_AGAIN_AFTER = 0.5
 
 
 class Watchdog:
@@ -50,13 +55,14 @@ class _Clock:
 
     def watch(self, dog: Watchdog) -> None:
         with self._changed:
-            self._watched.add(dog)
             if self._wakes is None:
-                self._wakes = dog.deadline
+                # Where this fails, so does the call: without a watchdog it might never end.
                 threading.Thread(target=self._run, daemon=True).start()
+                self._wakes = dog.deadline
             elif dog.deadline < self._wakes:
                 self._wakes = dog.deadline
                 self._changed.notify_all()
+            self._watched.add(dog)
 
     def forget(self, dog: Watchdog) -> None:
         with self._changed:
@@ -67,9 +73,11 @@ class _Clock:
             while self._watched:
                 now = monotonic()
                 for dog in [each for each in self._watched if each.deadline <= now]:
-                    self._watched.discard(dog)
                     # On its own: to close a connection may take time, and the next deadline does not wait.
-                    threading.Thread(target=dog.expire, daemon=True).start()
+                    if begun(dog.expire):
+                        self._watched.discard(dog)
+                    else:
+                        dog.deadline = now + _AGAIN_AFTER
                 self._wakes = min((each.deadline for each in self._watched), default=now)
                 self._changed.wait(self._wakes - now)
             self._wakes = None

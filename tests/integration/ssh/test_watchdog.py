@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from rollback_ops.hosts.ssh.watchdog import Watchdog
 from tests.support.lab.ground import wait_until
 
@@ -37,3 +39,20 @@ def test_what_a_connection_says_when_it_is_closed_is_nobody_s_concern() -> None:
 
     with Watchdog(0.01, fails) as expired:
         wait_until(lambda: expired.expired, 60, "the end of its time", interval=0.01)
+
+
+def test_a_connection_is_closed_late_where_no_thread_can_be_started_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, refused, closed, again = threading.Thread.start, threading.Event(), threading.Event(), threading.Event()
+
+    def refuse(thread: threading.Thread) -> None:
+        if refused.is_set():
+            return start(thread)
+        refused.set()
+        raise RuntimeError("can't start new thread")
+
+    with Watchdog(HOUR, lambda: None), Watchdog(0.2, closed.set):
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        assert closed.wait(60)
+        assert refused.is_set()
+        with Watchdog(0.01, again.set):
+            assert again.wait(60)

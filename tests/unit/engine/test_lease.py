@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,6 +38,24 @@ def test_a_host_that_does_not_answer_is_asked_again_and_holds_up_no_other() -> N
         leases.keep(mute, "run-1")
         leases.keep(host, "run-1")
         wait_until(lambda: len(mute.did("ask")) > 1 and len(host.asked_by) > 1, 60, "renewals", interval=0.01)
+
+
+def test_leases_are_renewed_although_no_thread_could_be_started_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, refusals, host = threading.Thread.start, iter(range(3)), FakeHost()
+
+    def refuse(thread: threading.Thread) -> None:
+        if next(refusals, None) is None:
+            return start(thread)
+        raise RuntimeError("can't start new thread")
+
+    with keeper() as leases:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        leases.keep(host, "run-1")
+        # The next host is another occasion to begin.
+        leases.keep(FakeHost("h2"), "run-1")
+        leases.keep(FakeHost("h3"), "run-1")
+        leases.keep(FakeHost("h4"), "run-1")
+        wait_until(lambda: len(host.asked_by) > 2, 60, "the third renewal", interval=0.01)
 
 
 def test_a_host_that_gave_its_connection_away_is_not_connected_for_its_lease() -> None:
