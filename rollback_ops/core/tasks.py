@@ -112,8 +112,10 @@ class Pending(Generic[K, T]):
         self._first, self._waiting = deque(every[:at_once]), deque(every[at_once:])
         # A thread takes the next task, whichever that is: one that starts late must not keep its task from the others,
         # and let those behind it begin before it.
-        for _ in every[:at_once]:
-            threading.Thread(target=self._work, daemon=True).start()
+        started = [begun(self._work) for _ in every[:at_once]]
+        # Some have begun, perhaps to change hosts: so they do the work of those that could not be started.
+        if started and not any(started):
+            raise RuntimeError("no thread could be started")
 
     def _work(self) -> None:
         while task := _next(self._first) or _next(self._waiting):

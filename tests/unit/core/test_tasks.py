@@ -176,3 +176,30 @@ def test_turns_have_the_order_of_the_subjects() -> None:
     begun: list[int] = []
     each(range(20), begun.append, 60, Cancellation(), at_once=1)
     assert begun == list(range(20))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_where_few_threads_can_be_started_they_do_the_work_of_all(
+    monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    start, left = threading.Thread.start, iter(range(threads))
+
+    def scarce(thread: threading.Thread) -> None:
+        if next(left, None) is None:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    assert each("abcde", str.upper, 60, Cancellation(), at_once=3) == {name: name.upper() for name in "abcde"}
+
+
+def test_where_no_thread_can_be_started_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def none(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none)
+    with pytest.raises(RuntimeError):
+        each("abc", done.append, 60, Cancellation())
+    assert done == []
