@@ -190,6 +190,7 @@ def test_only_the_proxy_sees_its_password(small: Job, index: Index, closing: Exi
         (b'{"files": null}', ""),
         (b"{" * 100_000, ""),
     ],
+    ids=["cut", "damaged", "a message", "an address that is none", "no list", "too deep"],
 )
 def test_pip_goes_on_where_a_page_cannot_be_read(small: Job, index: Index, content: bytes, encoding: str) -> None:
     index.garbage = content, encoding
