@@ -32,6 +32,8 @@ _LOOKS = (0.0, 0.5, 1.0)
 PAGE = 100
 _RATE_LIMITED = 429
 _RETRIED_STATUSES = (500, 502, 503, 504)
+# What stands before GitHub says that GitHub did not answer in time.
+_UNANSWERED_STATUSES = (502, 504)
 _NOT_GITHUB = "the answer did not come from GitHub's API"
 _ACCEPT = {"Accept": "application/vnd.github+json"}
 
@@ -200,9 +202,8 @@ class Api:
                 verb, path, dict(parameters or {}), dict(_ACCEPT), dict(document) if document is not None else None
             )[1]
         except GithubException as error:
-            raise GitHubError(
-                self._explained(error), _RATE_LIMITED if _is_rate_limited(error) else error.status
-            ) from None
+            kind = NoAnswer if error.status in _UNANSWERED_STATUSES else GitHubError
+            raise kind(self._explained(error), _RATE_LIMITED if _is_rate_limited(error) else error.status) from None
         except OSError as error:
             raise NoAnswer(_without_answer(error)) from None
         except Exception as error:

@@ -201,9 +201,12 @@ def test_a_deployment_that_was_left_unfinished_is_closed(github: GitHub, state: 
 UNANSWERED: list[Any] = [
     pytest.param({"body": requests.ReadTimeout(TOKEN)}, id="timeout"),
     pytest.param({"body": requests.ConnectionError(TOKEN)}, id="cut"),
+    # What stands before GitHub had no answer in time.
+    pytest.param({"json": {"message": "Server Error"}, "status": 502}, id="502"),
+    pytest.param({"body": "<html>Gateway Time-out</html>", "status": 504}, id="504"),
 ]
 ANSWERED: list[Any] = [
-    pytest.param({"json": {"message": "Server Error"}, "status": 502}, id="502"),
+    pytest.param({"json": {"message": "Unavailable"}, "status": 503}, id="503"),
     pytest.param({"body": PAGE_OF_A_PROXY, "status": 200}, id="html"),
 ]
 
@@ -230,9 +233,10 @@ def test_a_request_that_github_is_still_at_work_on_leads_to_no_second_deployment
     assert (len(github.created()), github.states()) == (1, ["in_progress", "success"])
 
 
-def test_a_request_without_an_answer_is_not_sent_again_by_this_run(github: GitHub) -> None:
+@pytest.mark.parametrize("answer", UNANSWERED)
+def test_a_request_without_an_answer_is_not_sent_again_by_this_run(github: GitHub, answer: dict[str, Any]) -> None:
     github.has()
-    github.web.post(DEPLOYMENTS, body=requests.ReadTimeout(TOKEN))
+    github.web.post(DEPLOYMENTS, **answer)
     github.takes()
     assert not_recorded(file())
     assert len(github.created()) == 1
