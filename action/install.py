@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -141,8 +142,10 @@ def _put(made: Path, libraries: Path) -> None:
 def _sweep(store: Path) -> None:
     """What jobs that were killed have left behind."""
     for left in store.glob(".making-*"):
-        if time.time() - left.lstat().st_mtime > _DAY:
-            shutil.rmtree(left, ignore_errors=True)
+        # Another job may just remove its own.
+        with suppress(FileNotFoundError):
+            if time.time() - left.lstat().st_mtime > _DAY:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 main()
