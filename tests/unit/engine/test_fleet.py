@@ -150,3 +150,13 @@ def test_a_verification_that_cannot_be_begun_loses_no_result_of_a_switch(error: 
     run.survey()
     ended = run.switch(orders(hosts), proof=Proof(fails, {}, proof(hosts).claims))
     assert [each.outcome for each in ended.values()] == ["switched"] * 2
+
+
+def test_what_fails_on_this_machine_meanwhile_loses_no_result_of_a_switch() -> None:
+    def fails() -> None:
+        raise RuntimeError("can't start new thread")
+
+    hosts = [Server("h1")]
+    run = fleet(1, hosts)
+    run.survey()
+    assert run.switch(orders(hosts), meanwhile=fails)["h1"].outcome == "switched"
