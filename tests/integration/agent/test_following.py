@@ -106,6 +106,15 @@ def test_what_somebody_else_took_is_left_alone(sandbox: Sandbox, happens: Callab
     assert list(sandbox.root.rglob("*.rollback-*")) == []
 
 
+def test_a_lease_is_new_however_long_the_manager_took_to_answer(shell: str, tmp_path: Path) -> None:
+    """It is at most a second older than the answer, although the end of the transaction is written meanwhile."""
+    status = f'{COMMANDS["status"]} && sleep 1.5 && cat /proc/uptime >"$ROLLBACK_ROOT/answered"'
+    sandbox = Sandbox(tmp_path, shell, {"status": status})
+    assert sandbox.switch()[0].outcome == "switched"
+    answered = float((sandbox.root / "answered").read_text().split()[0])
+    assert int(lease(sandbox)[2]) / 100 >= answered + 9
+
+
 def test_a_first_transaction_needs_no_lease_of_its_own(sandbox: Sandbox) -> None:
     given_up(sandbox)
     result, _ = sandbox.switch("r1", run=OTHER, source=str(sandbox.releases / "r2"))

@@ -174,7 +174,11 @@ finish() {
         # While the end is written: by this shell, which whoever breaks the lock kills.
         tell_state &
         write_end switched
+        written=$now
         wait "$!"
+        # The lease is as old as it took the manager to answer.
+        now
+        [ "$((now - written))" -lt 100 ] || ! holds_lease || write_lease
     else
         write_end "$1"
     fi
