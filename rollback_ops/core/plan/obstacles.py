@@ -78,6 +78,9 @@ def hint_for(surveys: Sequence[Survey]) -> str:
         (any(s.lease for s in surveys), "Wait for it; an --emergency rollback takes the lock over."),
         (drill, forward),
         (any(s.live.state == "directory" for s in surveys), _DIRECTORY),
-        (any(s.live.state != "release" for s in surveys), "Name the release to go to with --to; `list` shows them."),
+        (
+            any(s.live.state != "release" for s in surveys),
+            "Name the release to go to with --backup; `list` shows them.",
+        ),
     )
     return next((hint for holds, hint in hints if holds), "")
