@@ -81,7 +81,9 @@ class _Pip:
 
     def _index(self, environ: dict[str, str]) -> dict[str, str]:
         """What pip's files and variables say of the index, by the names of pip's options."""
-        told = subprocess.run(self._command("config", "list"), env=environ, check=True, stdout=subprocess.PIPE, text=True)
+        told = subprocess.run(
+            self._command("config", "list"), env=environ, check=True, stdout=subprocess.PIPE, text=True
+        )
         found = {}
         for section in ("global", "install", ":env:"):
             for line in told.stdout.splitlines():
