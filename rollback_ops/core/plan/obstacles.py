@@ -14,6 +14,7 @@ NOT_LIVE = {
 }
 
 _DEPLOYING = "Wait until it has ended. If it ended long ago, remove what it left, or use --ignore-deploy-lock."
+_TARGET = "Name the release to go to with --backup; `list` shows them."
 _DIRECTORY = "Move the directory among the releases and make current a link to it."
 
 OPEN_DRILL = "a drill that went from {0} back to {1} has not gone forward again"
@@ -78,9 +79,7 @@ def hint_for(surveys: Sequence[Survey]) -> str:
         (any(s.lease for s in surveys), "Wait for it; an --emergency rollback takes the lock over."),
         (drill, forward),
         (any(s.live.state == "directory" for s in surveys), _DIRECTORY),
-        (
-            any(s.live.state != "release" for s in surveys),
-            "Name the release to go to with --backup; `list` shows them.",
-        ),
+        (not any(s.releases for s in surveys), "There is no release yet: deploy one first."),
+        (any(s.live.state != "release" for s in surveys), _TARGET),
     )
     return next((hint for holds, hint in hints if holds), "")
