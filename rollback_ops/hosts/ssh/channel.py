@@ -143,11 +143,13 @@ class _LastLine:
 
 def _open_session(transport: paramiko.Transport, retry_for: float) -> paramiko.Channel:
     # sshd counts sessions that have just ended (MaxSessions) until its next cleanup, which is late on a busy host.
-    give_up = monotonic() + retry_for
+    # Where the first answer takes that long, it says nothing about the next one.
+    give_up, refused = monotonic() + retry_for, False
     while True:
         try:
             return transport.open_session()
         except ChannelException:
-            if monotonic() > give_up:
+            if refused and monotonic() > give_up:
                 raise
+            refused = True
             sleep(_RETRY_PAUSE)

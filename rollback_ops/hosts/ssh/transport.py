@@ -20,8 +20,9 @@ from rollback_ops.hosts.ssh.identity import Hop, Identity
 from rollback_ops.hosts.ssh.watchdog import GRACE, Watchdog
 from rollback_ops.hosts.transport import Completed, Conversation
 
-# sshd's defaults: MaxSessions 10 on one connection; from 10 logins at once (MaxStartups) it drops some.
-_MOST_SESSIONS = 10
+# sshd's defaults: MaxSessions 10 on one connection, of which one is the conversation's, and one may have just ended;
+# from 10 logins at once (MaxStartups) it drops some.
+_MOST_SESSIONS = 8
 _MOST_HANDSHAKES = 8
 _PARAMIKO_FAILURES = (SSHException, EOFError, OSError)
 _handshakes: dict[tuple[tuple[str, int], ...], threading.BoundedSemaphore] = {}
