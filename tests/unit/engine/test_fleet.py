@@ -19,7 +19,7 @@ from rollback_ops.core.model import SwitchOrder
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.proof import Proof
-from tests.support.fakes import FakeHost, Listener
+from tests.support.fakes import Events, FakeHost, Listener
 
 # Seconds. No test takes as long.
 TOTAL = 10_000.0
@@ -42,6 +42,17 @@ def fleet(connections: int, hosts: Sequence[FakeHost] = (), cancellation: Cancel
     by_name = {host.name: host for host in hosts or [FakeHost(f"h{number}") for number in range(1, 6)]}
     survey = tasks.begin(by_name, lambda name: by_name[name].survey())
     return Fleet(list(by_name.values()), survey, Listener(), cancellation or Cancellation(), TOTAL, connections)
+
+
+def surveyed(hosts: Sequence[FakeHost]) -> tuple[Fleet, Events]:
+    """Return a run with one connection that has surveyed its hosts, and what they all do from now on, in order."""
+    events: Events = []
+    for host in hosts:
+        host.events = events
+    run = fleet(1, hosts)
+    run.survey()
+    events.clear()
+    return run, events
 
 
 def orders(hosts: Sequence[FakeHost]) -> dict[str, SwitchOrder]:
@@ -70,12 +81,7 @@ def test_there_is_time_for_every_host_to_have_its_turn(connections: int, turns: 
 
 def test_hosts_that_are_connected_already_have_their_turns_first() -> None:
     hosts = [FakeHost(f"h{number}", connected=number in (2, 4)) for number in range(1, 6)]
-    events = hosts[0].events
-    for host in hosts:
-        host.events = events
-    run = fleet(1, hosts)
-    run.survey()
-    events.clear()
+    run, events = surveyed(hosts)
 
     assert list(run.note("run-1", run.names, "{}")) == []
     assert [host for host, _, _ in events] == ["h2", "h4", "h1", "h3", "h5"]
@@ -86,12 +92,7 @@ def test_hosts_that_are_connected_already_have_their_turns_first() -> None:
 
 def test_where_hosts_are_more_than_connections_each_is_verified_before_its_connection_is_closed() -> None:
     hosts = [Server(f"h{number}") for number in range(1, 4)]
-    events = hosts[0].events
-    for host in hosts:
-        host.events = events
-    run = fleet(1, hosts)
-    run.survey()
-    events.clear()
+    run, events = surveyed(hosts)
 
     switched = run.switch(orders(hosts), proof=proof(hosts))
     did = dict.fromkeys((host, did) for host, did, _ in events)

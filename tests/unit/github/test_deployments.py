@@ -211,12 +211,17 @@ ANSWERED: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("answer", [*UNANSWERED, *ANSWERED])
-def test_a_lost_answer_leads_to_no_second_deployment(github: GitHub, answer: dict[str, Any]) -> None:
-    github.has_rollbacks([], [ours()])
+def lost(github: GitHub, answer: dict[str, Any], looks: int) -> None:
+    """Lose the answer to the request, and show its deployment from this look on."""
+    github.has_rollbacks([], *[[]] * (looks - 1), [ours()])
     github.has()
     github.web.post(DEPLOYMENTS, **answer)
     github.takes()
+
+
+@pytest.mark.parametrize("answer", [*UNANSWERED, *ANSWERED])
+def test_a_lost_answer_leads_to_no_second_deployment(github: GitHub, answer: dict[str, Any]) -> None:
+    lost(github, answer, looks=1)
     assert file().deployment.id == 7
     assert (len(github.created()), github.states()) == (1, ["in_progress", "success"])
 
@@ -225,10 +230,7 @@ def test_a_lost_answer_leads_to_no_second_deployment(github: GitHub, answer: dic
 def test_a_request_that_github_is_still_at_work_on_leads_to_no_second_deployment(
     github: GitHub, answer: dict[str, Any]
 ) -> None:
-    github.has_rollbacks([], [], [ours()])
-    github.has()
-    github.web.post(DEPLOYMENTS, **answer)
-    github.takes()
+    lost(github, answer, looks=2)
     assert file().deployment.id == 7
     assert (len(github.created()), github.states()) == (1, ["in_progress", "success"])
 
