@@ -191,7 +191,7 @@ def _file_name(link: str) -> str:
 
 
 def _ask_once_for_each_address() -> None:
-    """Look each name up once, and one after the other: many small routers lose what is asked at the same time."""
+    """Look each name up once, and one at a time: where one of many answers is lost, its thread waits for seconds."""
     ask, lock, known = socket.getaddrinfo, Lock(), dict[tuple[Any, ...], Any]()
 
     def remembered(host: Any, port: Any, *more: Any, **named: Any) -> Any:

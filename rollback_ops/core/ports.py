@@ -127,7 +127,7 @@ class Announcer(Protocol):
         """Hosts are about to be changed. The provisional record holds if the program is killed."""
 
     def at_work(self) -> None:
-        """Hosts have their orders and are at work: what takes time on this machine alone holds nobody up now."""
+        """Hosts carry out their orders: work that takes time only on this machine delays none of them now."""
 
     def changed(self) -> None:
         """Hosts were changed and are being verified: this machine has time for other work."""
@@ -143,7 +143,7 @@ class Progress(Protocol):
         """A host cannot be surveyed."""
 
     def at_work(self) -> None:
-        """Hosts have their orders and are at work; see ``Announcer.at_work``."""
+        """Hosts carry out their orders; see ``Announcer.at_work``."""
 
     def step(self, host: str, step: StepReport) -> None:
         """A host finished one step of its transaction."""

@@ -132,7 +132,7 @@ class Fleet:
         work = self._switch_one(orders, proof if len(orders) > self.connections else None)
         within = max(at_least, self.left())
         begun = tasks.begin(self._connected_first(orders), work, self.connections)
-        # It is done again when it is needed. How the hosts end must be heard and recorded.
+        # What fails here is done again when it is needed. How the hosts end must be heard and recorded.
         with suppress(Exception):
             self.progress.at_work()
             meanwhile()

@@ -244,7 +244,7 @@ class _Part:
         self.group.changing(self.service, provisional)
 
     def at_work(self) -> None:
-        """Nothing: what a group takes away is not compared."""
+        """Do nothing: a group does not list the commits that leave."""
 
     def changed(self) -> None:
         """Nothing: the deployments are recorded when the group has ended."""

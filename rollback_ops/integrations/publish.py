@@ -86,7 +86,7 @@ class Publisher:
         return known.commits if isinstance(known, Changes) else found
 
     def at_work(self) -> None:
-        """Look at what is taken away, where the clone alone is asked: that takes little of this machine."""
+        """List the commits that leave, where the clone knows them: that costs little time here."""
         if self._begun and not self._changes and not self._asks_github:
             self._compare(self._begun)
 
@@ -169,7 +169,7 @@ class GroupPublisher:
         self._whole.changing(provisional)
 
     def at_work(self) -> None:
-        """Nothing: what a group takes away is not compared."""
+        """Do nothing: a group does not list the commits that leave."""
 
     def changed(self) -> None:
         """Nothing: deployments are recorded at the end."""
