@@ -56,7 +56,7 @@ def build(settings: Mapping[str, Check], release: str) -> dict[str, HostProbe | 
     asked = {name: check for name, check in settings.items() if not isinstance(check, MetricCheck)}
     checks = {name: _build(check, release) for name, check in asked.items()}
     if not any(check.kind == "process" for check in checks.values()):
-        checks = {"process": process.Process(), **checks}
+        checks = {"process": process.ProcessChecker(), **checks}
     return checks
 
 
@@ -72,7 +72,7 @@ def _build(check: AskedCheck, release: str) -> HostProbe | NetworkProbe:
         case LogsCheck():
             return logs.Logs(check, release)
         case ProcessCheck():
-            return process.Process()
+            return process.ProcessChecker()
         case _:
             assert_never(check)
 

@@ -6,7 +6,7 @@ from rollback_ops.core.health import Finding
 from rollback_ops.core.model import CommandResult, HostCommand, Unit
 
 
-class Process:
+class ProcessChecker:
     """Compares the units with their first sample: a restart or another invocation since then is a crash.
 
     One sample is not enough: a service that crashes in a loop can be "active" in every sample.

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import click
 
 from rollback_ops.cli import exit as process
-from rollback_ops.cli.options import PageSource, Typed
+from rollback_ops.cli.options import PageSource, TypedOptions
 from rollback_ops.cli.output import text
 from rollback_ops.cli.output.text import Line
 from rollback_ops.commands import dashboard as command
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from rollback_ops.cli.session import Session
     from rollback_ops.commands.dashboard import Snapshot
-    from rollback_ops.config.request import Options
+    from rollback_ops.config.request import CommandOptions
 
 # Records that are read from GitHub: a page of its API has a hundred.
 _RECORDS = 1000
 
 
-def write_page(session: Session, typed: Typed, options: Options, out: Path) -> NoReturn:
+def write_page(session: Session, typed: TypedOptions, options: CommandOptions, out: Path) -> NoReturn:
     """Write the page, and end with 1 where a host did not answer: the page shows it as unknown."""
     # A library that is missing, or another file in the way, is known before a host is asked.
     Pages()
@@ -45,7 +45,7 @@ def write_page(session: Session, typed: Typed, options: Options, out: Path) -> N
     raise process.Ended(found.exit_code)
 
 
-def serve(session: Session, typed: Typed, options: Options) -> NoReturn:
+def serve(session: Session, typed: TypedOptions, options: CommandOptions) -> NoReturn:
     """Serve pages until a signal ends it. The link with the token is the only line on standard output."""
     # Libraries, settings and the port: what is wrong with them is known before the link is there.
     Pages()
@@ -89,7 +89,7 @@ def run_workflow(environ: Mapping[str, str], name: str) -> str:
     return f"{server}/{quote(repository)}/actions/workflows/{quote(name, safe='')}"
 
 
-def _snapshot(session: Session, typed: Typed, options: Options, cancellation: Cancellation) -> Snapshot:
+def _snapshot(session: Session, typed: TypedOptions, options: CommandOptions, cancellation: Cancellation) -> Snapshot:
     limit = typed.limit or _RECORDS
     if typed.page_source is PageSource.github:
         return command.of_github(session.environ, options, session.secrets, limit)

@@ -81,7 +81,7 @@ def guard_outputs(crashed: Callable[[Exception], None]) -> None:
             crashed(crash.exc_value)
 
     threading.excepthook = in_thread
-    sys.stdout, sys.stderr = _guarded(sys.stdout, _Results), _guarded(sys.stderr, _Progress)
+    sys.stdout, sys.stderr = _guarded(sys.stdout, _Results), _guarded(sys.stderr, _ProgressStream)
 
 
 class _Results(io.TextIOWrapper):
@@ -110,7 +110,7 @@ class _Results(io.TextIOWrapper):
             raise OutputError(error.strerror) from None
 
 
-class _Progress(_Results):
+class _ProgressStream(_Results):
     """Standard error. Progress that nobody can read must not stop a rollback in the middle."""
 
     def _dropped(self, error: OSError) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 if TYPE_CHECKING:
-    from rollback_ops.cli.options import Typed
+    from rollback_ops.cli.options import TypedOptions
     from rollback_ops.cli.session import Session
     from rollback_ops.commands.group import GroupContext
-    from rollback_ops.config.request import Options
+    from rollback_ops.config.request import CommandOptions
 
 
-def run(session: Session, typed: Typed, options: Options, command: Literal["rollback", "check", "guard"]) -> NoReturn:
+def run(
+    session: Session, typed: TypedOptions, options: CommandOptions, command: Literal["rollback", "check", "guard"]
+) -> NoReturn:
     """Run a command for the services of a group together."""
     checks = command == "check"
     group = _open(session, typed, options, change=command != "guard")
@@ -28,7 +30,7 @@ def run(session: Session, typed: Typed, options: Options, command: Literal["roll
         show.run(session, result, told, file=group.first.request.record, as_json=typed.json)
 
 
-def releases(session: Session, typed: Typed, options: Options) -> NoReturn:
+def releases(session: Session, typed: TypedOptions, options: CommandOptions) -> NoReturn:
     group = _open(session, typed, options, sizes=True)
     from rollback_ops.cli import show
     from rollback_ops.commands.group import for_each
@@ -39,7 +41,7 @@ def releases(session: Session, typed: Typed, options: Options) -> NoReturn:
     show.releases_of_group(session, group.name, found, as_json=typed.json)
 
 
-def previewed(session: Session, typed: Typed, options: Options) -> NoReturn:
+def previewed(session: Session, typed: TypedOptions, options: CommandOptions) -> NoReturn:
     group = _open(session, typed, options)
     from rollback_ops.cli import show
     from rollback_ops.commands.preview_group import preview_group
@@ -48,7 +50,7 @@ def previewed(session: Session, typed: Typed, options: Options) -> NoReturn:
     show.group_preview(session, preview_group(group, Cancellation()), as_json=typed.json)
 
 
-def verified(session: Session, typed: Typed, options: Options) -> NoReturn:
+def verified(session: Session, typed: TypedOptions, options: CommandOptions) -> NoReturn:
     group = _open(session, typed, options)
     from rollback_ops.cli import show
     from rollback_ops.commands.group import for_each
@@ -60,7 +62,7 @@ def verified(session: Session, typed: Typed, options: Options) -> NoReturn:
 
 
 def _open(
-    session: Session, typed: Typed, options: Options, *, sizes: bool = False, change: bool = False
+    session: Session, typed: TypedOptions, options: CommandOptions, *, sizes: bool = False, change: bool = False
 ) -> GroupContext:
     """Connect the parts of all services, and begin their surveys. A ``change`` needs the permission first."""
     from rollback_ops.commands.context import load_settings

@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rollback_ops.cli.options import Typed
+from rollback_ops.cli.options import TypedOptions
 from rollback_ops.cli.session import Session
 from rollback_ops.core.errors import UsageError
 
 if TYPE_CHECKING:
     from rollback_ops.commands.context import Context
-    from rollback_ops.config.request import Options
+    from rollback_ops.config.request import CommandOptions
 
 
 def opened(
     session: Session,
-    typed: Typed,
+    typed: TypedOptions,
     *,
     sizes: bool = False,
     resume: bool = False,
@@ -41,10 +41,10 @@ def opened(
     return context
 
 
-def options_of(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> Options:
-    from rollback_ops.config.request import Options
+def options_of(typed: TypedOptions, *, resume: bool = False, dry_run: bool = False) -> CommandOptions:
+    from rollback_ops.config.request import CommandOptions
 
-    return Options(
+    return CommandOptions(
         environment=_environment(typed),
         service=typed.service,
         group=typed.group,
@@ -84,7 +84,7 @@ def options_of(typed: Typed, *, resume: bool = False, dry_run: bool = False) -> 
     )
 
 
-def _environment(typed: Typed) -> str | None:
+def _environment(typed: TypedOptions) -> str | None:
     """Return the environment of the argument or of ``--env``. Raises ``UsageError`` when both were given."""
     named = {name for name in (typed.env, typed.of_env, typed.only_env) if name is not None}
     if len(named) > 1:
@@ -92,6 +92,6 @@ def _environment(typed: Typed) -> str | None:
     return named.pop() if named else None
 
 
-def is_of_group(session: Session, typed: Typed) -> bool:
+def is_of_group(session: Session, typed: TypedOptions) -> bool:
     """Return whether a group was named, with its option or its variable."""
     return typed.group is not None or bool(session.environ.get("ROLLBACK_GROUP"))

@@ -52,7 +52,7 @@ _flag = partial(_option, is_flag=True)
 
 
 @frozen
-class Typed:
+class TypedOptions:
     """All options of all commands. None: not typed."""
 
     env: str | None = _argument(
@@ -212,7 +212,7 @@ HOSTS = ("service", *WHERE, "json", "config")
 OF_AN_ENVIRONMENT = ("env", *HOSTS)
 OF_A_GROUP = ("env", "service", "group", *WHERE, "json", "config")
 OF_HISTORY = ("of_env", "only_env", "since", "limit", "source", *HOSTS)
-_DECLARED = {declared.name: declared.metadata["declare"] for declared in fields(Typed)}
+_DECLARED = {declared.name: declared.metadata["declare"] for declared in fields(TypedOptions)}
 
 
 class EachOnce(Described):
@@ -248,7 +248,7 @@ class Commands(Described, click.Group):
                 formatter.write_dl([(name, shown[name].get_short_help_str(room)) for name in names])
 
 
-Command = Callable[[Session, Typed], None]
+Command = Callable[[Session, TypedOptions], None]
 
 
 def takes(*names: str) -> Callable[[Command], Callable[..., None]]:
@@ -258,7 +258,7 @@ def takes(*names: str) -> Callable[[Command], Callable[..., None]]:
         @click.make_pass_decorator(Session)
         @wraps(command)
         def typed(session: Session, /, **given: Any) -> None:
-            command(session, Typed(**given))
+            command(session, TypedOptions(**given))
 
         declared: Callable[..., None] = typed
         for name in reversed(names):

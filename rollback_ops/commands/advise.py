@@ -11,7 +11,7 @@ from rollback_ops.commands.context import Context
 from rollback_ops.commands.run import fleet_of, spec_of
 from rollback_ops.config.log_patterns import WARNING
 from rollback_ops.config.reason import Reason
-from rollback_ops.core.advice import CALLS_FOR_ROLLBACK, Advice, Observed
+from rollback_ops.core.advice import CALLS_FOR_ROLLBACK, Advice, Observation
 from rollback_ops.core.advice import advise as by_the_matrix
 from rollback_ops.core.changes import Commits
 from rollback_ops.core.errors import Exit, RollbackOpsError
@@ -144,11 +144,11 @@ def _observed(
     deployed: Deployed,
     evidence: Sequence[EvidenceRecord],
     lines: Sequence[str],
-) -> Observed:
+) -> Observation:
     unhealthy = any(each.verdict == "unhealthy" for each in state.watched.values())
     diagnosis = diagnosed(spec, fleet, state)[1] if unhealthy else None
     there = [release for each in state.surveys.values() if (release := each.release(each.live.name))]
-    return Observed(
+    return Observation(
         found=state.watched,
         lost={name: error.without(name) for name, error in state.lost.items()},
         trigger=diagnosis.trigger if diagnosis else None,

@@ -17,7 +17,7 @@ from rollback_ops.core.ports import Progress
 from rollback_ops.core.run import rfc3339
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.fleet import Fleet
-from rollback_ops.engine.readiness import doubts, few_left
+from rollback_ops.engine.readiness import few_left, warnings
 from rollback_ops.engine.rollback import roll_back
 from rollback_ops.engine.spec import RollbackSpec
 from rollback_ops.integrations.publish import warned
@@ -44,7 +44,7 @@ def warnings_of(context: Context, spec: RollbackSpec, fleet: Fleet, reached: Map
         *map(held_until, standing(merged(surveys), context.started_at.timestamp())),
         *outdated(context, reached),
         *_no_marker(context),
-        *doubts(spec, fleet, surveys),
+        *warnings(spec, fleet, surveys),
         *few_left(surveys, spec.selection),
     ]
 

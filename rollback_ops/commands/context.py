@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from rollback_ops.config import Limits, Service, Settings
 from rollback_ops.config.load import load, settings_path
 from rollback_ops.config.reason import Reason, reason_for
-from rollback_ops.config.request import Options, Request
+from rollback_ops.config.request import CommandOptions, Request
 from rollback_ops.config.resolve import Job, resolve
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import UsageError
@@ -177,7 +177,7 @@ def load_settings(config: str | None, environ: Mapping[str, str]) -> Settings:
 def open_context(
     settings: Settings,
     environ: Mapping[str, str],
-    options: Options,
+    options: CommandOptions,
     secrets: Secrets,
     *,
     sizes: bool = False,
@@ -196,7 +196,7 @@ def open_context(
 def connect(
     settings: Settings,
     environ: Mapping[str, str],
-    options: Options,
+    options: CommandOptions,
     secrets: Secrets,
     *,
     sizes: bool = False,

@@ -11,7 +11,7 @@ from rollback_ops.commands.context import Context, open_context, repository_of
 from rollback_ops.commands.history import History, from_github
 from rollback_ops.commands.result import SURVEY_WITHIN, Answers, sort_answers
 from rollback_ops.config import Settings
-from rollback_ops.config.request import Options
+from rollback_ops.config.request import CommandOptions
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.deployments import releases_on
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError
@@ -20,7 +20,7 @@ from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import ServiceId, Survey
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal, Selection
 from rollback_ops.core.redaction import Redactor
-from rollback_ops.core.schedule import Entry
+from rollback_ops.core.schedule import ScheduleEntry
 from rollback_ops.core.tasks import Cancellation, Pending, begin
 from rollback_ops.engine.schedule import entries_in
 
@@ -29,7 +29,7 @@ _READ_WITHIN = 60.0
 
 
 @frozen
-class Observed:
+class ObservedService:
     """One service in one environment, as its hosts answered. ``url``: the page of the environment; may be empty.
 
     ``regions``: the region of each host that has one. ``decision``: what a rollback would do now.
@@ -51,11 +51,11 @@ class Snapshot:
     journals have those that were not put on GitHub.
     """
 
-    observed: tuple[Observed, ...]
+    observed: tuple[ObservedService, ...]
     history: History
     now: float
     redact: Redactor
-    scheduled: tuple[Entry, ...] = ()
+    scheduled: tuple[ScheduleEntry, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -65,7 +65,7 @@ class Snapshot:
 def of_hosts(
     settings: Settings,
     environ: Mapping[str, str],
-    options: Options,
+    options: CommandOptions,
     secrets: Secrets,
     limit: int,
     cancellation: Cancellation,
@@ -92,7 +92,7 @@ def of_hosts(
     return Snapshot(observed, history.newest(limit), _now(), Redactor(secrets.texts(), mask), scheduled)
 
 
-def of_github(environ: Mapping[str, str], options: Options, secrets: Secrets, limit: int) -> Snapshot:
+def of_github(environ: Mapping[str, str], options: CommandOptions, secrets: Secrets, limit: int) -> Snapshot:
     """Read the rollbacks that GitHub has as deployments. Needs no settings, and contacts no host.
 
     Raises ``UsageError`` without a repository and a token, ``Refused`` when GitHub cannot be read.
@@ -101,7 +101,9 @@ def of_github(environ: Mapping[str, str], options: Options, secrets: Secrets, li
     return Snapshot((), history, _now(), Redactor(secrets.texts()), _scheduled_on_github(environ, options, secrets))
 
 
-def _scheduled_on_github(environ: Mapping[str, str], options: Options, secrets: Secrets) -> tuple[Entry, ...]:
+def _scheduled_on_github(
+    environ: Mapping[str, str], options: CommandOptions, secrets: Secrets
+) -> tuple[ScheduleEntry, ...]:
     from rollback_ops.integrations.github.schedule import GitHubSchedule
 
     repository = repository_of(environ, secrets)
@@ -113,7 +115,7 @@ def _scheduled_on_github(environ: Mapping[str, str], options: Options, secrets: 
         raise Refused(f"the scheduled rollbacks of {repository.name} cannot be read: {error.message}") from error
 
 
-def opened(settings: Settings, environ: Mapping[str, str], options: Options, secrets: Secrets) -> list[Context]:
+def opened(settings: Settings, environ: Mapping[str, str], options: CommandOptions, secrets: Secrets) -> list[Context]:
     """Return the context of each chosen service in each chosen environment. Contacts no host."""
     return [
         open_context(settings, environ, replace(options, environment=environment, service=service), secrets)
@@ -122,14 +124,16 @@ def opened(settings: Settings, environ: Mapping[str, str], options: Options, sec
     ]
 
 
-def observe(context: Context, cancellation: Cancellation) -> Observed:
+def observe(context: Context, cancellation: Cancellation) -> ObservedService:
     """Wait for the survey of one context, and say what a rollback would do."""
     answers = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
     service = context.job.service
     selection = Selection(order=service.order, ignore_deploy_lock=service.ignore_deploy_lock)
     decision = choose(context, selection, answers, cancellation)
     environment = context.job.environment
-    return Observed(context.job.about, environment.url, answers.found, answers.lost, decision, environment.region_of)
+    return ObservedService(
+        context.job.about, environment.url, answers.found, answers.lost, decision, environment.region_of
+    )
 
 
 def _journals(context: Context) -> Pending[str, list[str]]:
@@ -145,7 +149,7 @@ def _history(read: Sequence[Answers[list[str]]], contexts: Sequence[Context]) ->
     return History(tuple(r for r in records if r.about in ours), unreadable, lost)
 
 
-def _scheduled(read: Sequence[Answers[list[str]]], contexts: Sequence[Context]) -> tuple[Entry, ...]:
+def _scheduled(read: Sequence[Answers[list[str]]], contexts: Sequence[Context]) -> tuple[ScheduleEntry, ...]:
     entries = (
         entry
         for answers, context in zip(read, contexts, strict=True)
@@ -155,7 +159,7 @@ def _scheduled(read: Sequence[Answers[list[str]]], contexts: Sequence[Context]) 
     return _to_come(entries)
 
 
-def _to_come(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+def _to_come(entries: Iterable[ScheduleEntry]) -> tuple[ScheduleEntry, ...]:
     return tuple(entry for entry in entries if not entry.ended)
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from rollback_ops.commands.context import Context, open_context
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.config import Settings
-from rollback_ops.config.request import Options
+from rollback_ops.config.request import CommandOptions
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError, UsageError
 from rollback_ops.core.frozen import frozen
@@ -38,7 +38,7 @@ class Gate:
 
 
 def other_environments(
-    context: Context, settings: Settings, environ: Mapping[str, str], options: Options, secrets: Secrets
+    context: Context, settings: Settings, environ: Mapping[str, str], options: CommandOptions, secrets: Secrets
 ) -> list[Context]:
     """Return the service in its other environments, where a revision may be known to be bad."""
     job = context.job

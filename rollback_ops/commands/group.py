@@ -17,7 +17,7 @@ from rollback_ops.commands.rollback import unheeded
 from rollback_ops.commands.run import fleet_of, spec_of
 from rollback_ops.config import Group, Settings
 from rollback_ops.config.reason import Reason
-from rollback_ops.config.request import Options, Request
+from rollback_ops.config.request import CommandOptions, Request
 from rollback_ops.config.resolve import group_of, services_there
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import RollbackOpsError, UsageError
@@ -102,7 +102,7 @@ class GroupContext:
 def open_group(
     settings: Settings,
     environ: Mapping[str, str],
-    options: Options,
+    options: CommandOptions,
     secrets: Secrets,
     *,
     sizes: bool = False,

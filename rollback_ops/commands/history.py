@@ -12,7 +12,7 @@ from rollback_ops.commands.result import sort_answers
 from rollback_ops.commands.run import info_of
 from rollback_ops.config import Settings
 from rollback_ops.config.asked import moment
-from rollback_ops.config.request import Options
+from rollback_ops.config.request import CommandOptions
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.deployments import MOST_DEPLOYMENTS, PastDeployment, of_one_history, releases_on
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError, UsageError
@@ -77,7 +77,12 @@ class Logged:
 
 
 def from_journals(
-    settings: Settings, environ: Mapping[str, str], options: Options, secrets: Secrets, *, deployments: bool = False
+    settings: Settings,
+    environ: Mapping[str, str],
+    options: CommandOptions,
+    secrets: Secrets,
+    *,
+    deployments: bool = False,
 ) -> History:
     """Read the journals of the chosen environment and service, or of all of them.
 
@@ -100,7 +105,12 @@ def from_journals(
 
 
 def from_github(
-    environ: Mapping[str, str], options: Options, secrets: Secrets, limit: int | None, *, deployments: bool = False
+    environ: Mapping[str, str],
+    options: CommandOptions,
+    secrets: Secrets,
+    limit: int | None,
+    *,
+    deployments: bool = False,
 ) -> History:
     """Read the deployments on GitHub, until there are ``limit`` records. Needs no settings, and contacts no host.
 
@@ -135,7 +145,7 @@ def log(context: Context, *, failed: bool) -> Logged:
 
 
 def _read_deployments(
-    repository: Repository, redact: Redactor, options: Options, limit: int | None
+    repository: Repository, redact: Redactor, options: CommandOptions, limit: int | None
 ) -> tuple[list[Record], int]:
     from rollback_ops.integrations.github.client import DeploymentClient
     from rollback_ops.integrations.github.history import read_payloads
@@ -151,7 +161,7 @@ def _read_deployments(
 
 
 def _deployed_on_github(
-    repository: Repository, options: Options, records: Sequence[Record]
+    repository: Repository, options: CommandOptions, records: Sequence[Record]
 ) -> dict[ServiceId, Sequence[PastDeployment]]:
     from rollback_ops.integrations.github.client import DeploymentClient
 
@@ -178,14 +188,14 @@ def _later(deployments: Sequence[PastDeployment], since: float) -> Sequence[Past
     return [each for each in deployments if each.at >= since]
 
 
-def _chosen(records: list[Record], options: Options) -> tuple[Record, ...]:
+def _chosen(records: list[Record], options: CommandOptions) -> tuple[Record, ...]:
     environment, service, since = options.environment, options.service, _since(options)
     there = [r for r in records if not environment or r.environment == environment]
     there = [r for r in there if not _is_before(r, since)]
     return tuple(r for r in there if not service or r.service == service)
 
 
-def _since(options: Options) -> datetime | None:
+def _since(options: CommandOptions) -> datetime | None:
     return moment("--since", options.since) if options.since else None
 
 
@@ -193,7 +203,9 @@ def _is_before(record: Record, since: datetime | None) -> bool:
     return since is not None and datetime.fromisoformat(record.started_at) < since
 
 
-def contexts(settings: Settings, environ: Mapping[str, str], options: Options, secrets: Secrets) -> Iterator[Context]:
+def contexts(
+    settings: Settings, environ: Mapping[str, str], options: CommandOptions, secrets: Secrets
+) -> Iterator[Context]:
     """Yield the context of each chosen service in each chosen environment. Contacts no host."""
     for environment in [options.environment] if options.environment else settings.environments:
         for service in [options.service] if options.service else settings.services:

@@ -11,7 +11,7 @@ from rollback_ops.checks.tcp import Tcp
 from rollback_ops.commands.context import credentials
 from rollback_ops.config import HttpCheck, TcpCheck
 from rollback_ops.config.load import load, settings_path
-from rollback_ops.config.proposal import HealthCheck, Proposal, Site, choose, propose
+from rollback_ops.config.proposal import HealthCheck, Proposal, ReleaseTree, choose, propose
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.config.workflow import PLACE, secret_commands, workflow
 from rollback_ops.core.errors import UsageError
@@ -28,7 +28,7 @@ _MOST_PORTS = 5
 
 
 @frozen
-class Wish:
+class InitOptions:
     """The options of a person: the host, and values that must not be guessed. Empty: find the value out."""
 
     host: str
@@ -55,21 +55,21 @@ class Written:
     proposal: Proposal
 
 
-def init(wish: Wish, environ: Mapping[str, str], secrets: Secrets) -> Written:
+def init(options: InitOptions, environ: Mapping[str, str], secrets: Secrets) -> Written:
     """Look at a host and write the settings.
 
     Raises ``UsageError`` where the file exists already, before the host is contacted; ``HostUnreachable``; and
     ``Refused`` where nothing, or more than one service, was found.
     """
-    file = settings_path(environ, Path(wish.config) if wish.config else None)
+    file = settings_path(environ, Path(options.config) if options.config else None)
     if file.exists():
         raise UsageError(f"{file} exists already; it is not overwritten", "Name another file with --config.")
-    if wish.workflow:
+    if options.workflow:
         _place_of_workflow(file)
-    with closing(machine(wish.host, credentials(secrets, environ))) as transport:
-        site = choose(discover(transport, wish.root), wish.host, wish.root)
+    with closing(machine(options.host, credentials(secrets, environ))) as transport:
+        site = choose(discover(transport, options.root), options.host, options.root)
         answering = list(_answering(site, transport.dial))
-    proposal = propose(site, wish.host, answering, service=wish.service, environment=wish.environment)
+    proposal = propose(site, options.host, answering, service=options.service, environment=options.environment)
     _write(file, proposal.toml)
     return Written(file, proposal)
 
@@ -99,7 +99,7 @@ def _place_of_workflow(settings: Path) -> Path:
     return place
 
 
-def _answering(site: Site, dial: Callable[[str, int, float], Stream]) -> Iterator[HealthCheck]:
+def _answering(site: ReleaseTree, dial: Callable[[str, int, float], Stream]) -> Iterator[HealthCheck]:
     for port in site.ports[:_MOST_PORTS]:
         if _passes(TcpCheck(kind="tcp", address=f"localhost:{port}", timeout=_ANSWERS_WITHIN), dial):
             yield _over_http(port, site.release, dial) or HealthCheck(port)

@@ -24,7 +24,7 @@ _STAMP_WITHIN = 5.0
 
 
 @frozen
-class _OnHosts(Generic[T]):
+class _InstallResult(Generic[T]):
     """``path`` is the program's place on each host; ``hosts`` says what became of the file that was there."""
 
     path: str
@@ -36,11 +36,11 @@ class _OnHosts(Generic[T]):
         return Exit.REFUSED if self.lost else Exit.OK
 
 
-class Installation(_OnHosts[InstallOutcome]):
+class Installation(_InstallResult[InstallOutcome]):
     """The program was installed."""
 
 
-class Removal(_OnHosts[UninstallOutcome]):
+class Removal(_InstallResult[UninstallOutcome]):
     """The program was removed."""
 
 
@@ -103,7 +103,7 @@ def program_for(context: Context) -> str:
     questions = {name: question for name, check in probes.items() if (question := getattr(check, "question", None))}
     questions |= checks.counters(job.service.checks)
     return installed.render(
-        installed.Installation(
+        installed.InstalledProgram(
             about=job.about,
             service=job.service,
             manager=managers.build(job.service, job.service_name),

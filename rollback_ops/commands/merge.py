@@ -10,7 +10,7 @@ from rollback_ops.commands.pinned import read_plan_file, read_records
 from rollback_ops.commands.result import RunResult
 from rollback_ops.commands.shards import DEFAULT_FILE
 from rollback_ops.config import Settings
-from rollback_ops.config.request import Options, Request
+from rollback_ops.config.request import CommandOptions, Request
 from rollback_ops.config.resolve import resolve
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import UsageError
@@ -32,7 +32,7 @@ class Merged:
     redact: Redactor
 
 
-def merge(options: Options, settings: Settings, environ: Mapping[str, str], secrets: Secrets) -> Merged:
+def merge(options: CommandOptions, settings: Settings, environ: Mapping[str, str], secrets: Secrets) -> Merged:
     """Merge the records that are named. Raises ``UsageError`` and ``Refused`` where the plan cannot be read."""
     plan = read_plan_file(options.plan or Path(environ.get("ROLLBACK_PLAN", "").strip() or DEFAULT_FILE))
     for what, name in (("ENVIRONMENT", plan.environment), ("SERVICE", plan.service)):

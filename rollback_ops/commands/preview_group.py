@@ -17,7 +17,7 @@ from rollback_ops.core.model import Survey
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.services import Steps
 from rollback_ops.core.tasks import Cancellation, each
-from rollback_ops.core.verified_set import Options, Target, options
+from rollback_ops.core.verified_set import ServiceChoices, Target, options
 from rollback_ops.engine.group_choice import choose, steps_of
 
 
@@ -74,7 +74,9 @@ def preview_group(group: GroupContext, cancellation: Cancellation) -> GroupPrevi
         return replace(_whole(group, target, for_each(group, one)), lives=lives)
 
 
-def _unchanged(target: Target | Refusal | NothingToDo, name: str, found: Options) -> Refusal | NothingToDo | None:
+def _unchanged(
+    target: Target | Refusal | NothingToDo, name: str, found: ServiceChoices
+) -> Refusal | NothingToDo | None:
     """Return why a service is not changed; None: it is."""
     if not isinstance(target, Target):
         return target

@@ -17,8 +17,8 @@ from rollback_ops.core.model import Survey
 from rollback_ops.core.plan import Plan
 from rollback_ops.core.run import new_run, rfc3339
 from rollback_ops.core.schedule import (
-    Entry,
     ScheduledRollback,
+    ScheduleEntry,
     note_of,
 )
 from rollback_ops.core.stored_plan import approves
@@ -30,7 +30,7 @@ from rollback_ops.core.versions import Versions
 class Schedule:
     """The entries, in the order in which they are due. ``lost``: where none could be read."""
 
-    entries: Sequence[Entry]
+    entries: Sequence[ScheduleEntry]
     lost: Mapping[str, RollbackOpsError]
 
     @property
@@ -38,7 +38,7 @@ class Schedule:
         return Exit.REFUSED if self.lost else Exit.OK
 
 
-def add(context: Context, stores: Stores, cancellation: Cancellation, now: Now = utc_now) -> Entry:
+def add(context: Context, stores: Stores, cancellation: Cancellation, now: Now = utc_now) -> ScheduleEntry:
     """Plan what a rollback would do now for later: from the live release to the target, and to no other.
 
     Raises ``UsageError`` for a bad time or reason, and as ``Stores.of``. Raises ``Refused`` where nothing could be
@@ -66,7 +66,7 @@ def add(context: Context, stores: Stores, cancellation: Cancellation, now: Now =
             created_at=rfc3339(now()),
         )
         store.add(asked)
-    return Entry(asked)
+    return ScheduleEntry(asked)
 
 
 def _plan_now(context: Context, cancellation: Cancellation) -> tuple[Plan, str]:
@@ -91,7 +91,7 @@ def entries(stores: Stores) -> Schedule:
     return Schedule(found, stores.lost)
 
 
-def cancel(stores: Stores, number: str, by: str) -> Entry:
+def cancel(stores: Stores, number: str, by: str) -> ScheduleEntry:
     """Cancel an entry. Raises ``Refused`` where there is none, or where it has ended or begun already."""
     for found in stores.find():
         if found.entry.asked.id != number:

@@ -18,16 +18,16 @@ from rollback_ops.core.ports import Progress
 from rollback_ops.core.recorder import record_of
 from rollback_ops.core.run import RunState, new_run
 from rollback_ops.core.schedule import (
-    Entry,
     NoteKind,
     ScheduledRollback,
+    ScheduleEntry,
     claim,
     note_of,
 )
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine import preflight
 from rollback_ops.engine.claim import at_work, kept
-from rollback_ops.engine.schedule import obstacle
+from rollback_ops.engine.schedule import schedule_blocker
 
 Now = Callable[[], datetime]
 
@@ -48,7 +48,7 @@ class Carried:
     ``skipped``: another run carries it out. ``claimed`` without it: it is unknown whether one still does.
     """
 
-    entry: Entry
+    entry: ScheduleEntry
     what: NoteKind
     why: str = ""
     result: RunResult | None = None
@@ -157,7 +157,7 @@ def unopened(stores: Stores, asked: ScheduledRollback, error: UsageError, now: N
 
 
 def _against(
-    context: Context, entry: Entry, progress: Progress, cancellation: Cancellation, now: Now
+    context: Context, entry: ScheduleEntry, progress: Progress, cancellation: Cancellation, now: Now
 ) -> tuple[NoteKind, str] | None:
     """Return why an entry is not carried out: too late, no permission any more, or other than when it was planned."""
     asked = entry.asked
@@ -169,7 +169,7 @@ def _against(
         return ("stale" if permission.asked else "waiting"), permission.refusal.message
     answers = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
     surveys = list(answers.found.values())
-    if found := obstacle(asked, surveys, answers.lost, now().timestamp()):
+    if found := schedule_blocker(asked, surveys, answers.lost, now().timestamp()):
         return found.what, found.why
     choice = preflight.choose(spec_of(context, context.reason), fleet_of(context, progress, cancellation), surveys, {})
     if isinstance(choice, Plan):

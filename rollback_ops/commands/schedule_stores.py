@@ -8,15 +8,15 @@ from pathlib import Path
 
 from rollback_ops.commands.context import Context, open_context, refuse, repository_of
 from rollback_ops.config import Settings
-from rollback_ops.config.request import Options, Request
+from rollback_ops.config.request import CommandOptions, Request
 from rollback_ops.config.resolve import resolve
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import RollbackOpsError, UsageError
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.schedule import (
-    Entry,
     ScheduledRollback,
+    ScheduleEntry,
     ScheduleStore,
 )
 from rollback_ops.engine.schedule import JournalSchedule
@@ -26,7 +26,7 @@ from rollback_ops.engine.schedule import JournalSchedule
 class Found:
     """An entry, and the store that keeps it."""
 
-    entry: Entry
+    entry: ScheduleEntry
     store: ScheduleStore
 
 
@@ -38,7 +38,13 @@ class Stores:
     """
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], options: Options, secrets: Secrets, *, in_journals: bool
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        options: CommandOptions,
+        secrets: Secrets,
+        *,
+        in_journals: bool,
     ) -> None:
         self._settings, self._options, self._secrets = settings, options, secrets
         # What was planned is a rollback that is verified.
@@ -111,7 +117,7 @@ class Stores:
             return error.message
         return ""
 
-    def _chosen(self, asked: ScheduledRollback) -> Options:
+    def _chosen(self, asked: ScheduledRollback) -> CommandOptions:
         return replace(
             self._options,
             environment=asked.environment,

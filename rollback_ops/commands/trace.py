@@ -9,7 +9,7 @@ from rollback_ops.commands.context import Context
 from rollback_ops.commands.history import contexts
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.config import Settings
-from rollback_ops.config.request import Options
+from rollback_ops.config.request import CommandOptions
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Exit, Refused, RollbackOpsError
 from rollback_ops.core.frozen import frozen
@@ -77,7 +77,9 @@ def trace(context: Context, run: str, cancellation: Cancellation) -> Trace:
     return Trace(run, about, traces, answers.lost, next(records, None))
 
 
-def find(settings: Settings, environ: Mapping[str, str], options: Options, secrets: Secrets, run: str) -> list[Trace]:
+def find(
+    settings: Settings, environ: Mapping[str, str], options: CommandOptions, secrets: Secrets, run: str
+) -> list[Trace]:
     """Look for a run in the chosen environments and services, or in all of them.
 
     Raises ``Refused`` where no journal knows it.

@@ -36,7 +36,7 @@ class HealthCheck:
 
 
 @frozen
-class Site:
+class ReleaseTree:
     """One tree of releases with the programs that run from it, all under one manager."""
 
     tree: Tree
@@ -63,7 +63,7 @@ class Proposal:
     reasons: tuple[str, ...] = field(default=())
 
 
-def choose(found: Discovery, host: str, root: str = "") -> Site:
+def choose(found: Discovery, host: str, root: str = "") -> ReleaseTree:
     """Return the one site for which to write settings.
 
     Raises ``Refused`` where there is none, or where there are several and ``root`` names none of them.
@@ -88,7 +88,7 @@ def choose(found: Discovery, host: str, root: str = "") -> Site:
 
 
 def propose(
-    site: Site, host: str, checks: Sequence[HealthCheck], *, service: str = "", environment: str = ""
+    site: ReleaseTree, host: str, checks: Sequence[HealthCheck], *, service: str = "", environment: str = ""
 ) -> Proposal:
     """Propose the settings of a site. ``checks``: what answers on its ports."""
     found_environment = _environment_of(site.tree)
@@ -106,12 +106,12 @@ def propose(
     )
 
 
-def _site(found: Discovery, tree: Tree) -> Site:
+def _site(found: Discovery, tree: Tree) -> ReleaseTree:
     programs = found.programs_of(tree)
     # Of two managers, one starts the other's units; systemd's come first.
     ours = tuple(each for each in programs if each.manager == programs[0].manager)
     ports = [port for each in ours for port in found.ports_of(each, tree)]
-    return Site(tree, ours, tuple(dict.fromkeys(ports)))
+    return ReleaseTree(tree, ours, tuple(dict.fromkeys(ports)))
 
 
 def _placed(tree: Tree) -> tuple[str, str]:
@@ -134,13 +134,13 @@ def _has_compose(tree: Tree) -> bool:
     return not tree.entries.isdisjoint(_COMPOSE_FILES)
 
 
-def _name(site: Site) -> str:
+def _name(site: ReleaseTree) -> str:
     names = [each.name for each in site.programs]
     name = names[0] if len(names) == 1 else PurePosixPath(site.tree.root).name
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name.partition("@")[0]).strip("-._") or "service"
 
 
-def _requires(site: Site) -> list[str]:
+def _requires(site: ReleaseTree) -> list[str]:
     """Return the files that a complete release has: those that the programs are started with."""
     tree = site.tree
     files = {word for each in site.programs for word in words_in(tree, each)}
@@ -148,7 +148,7 @@ def _requires(site: Site) -> list[str]:
     return sorted(files)
 
 
-def _toml(site: Site, host: str, checks: Sequence[HealthCheck], name: str, environment: str) -> Iterator[str]:
+def _toml(site: ReleaseTree, host: str, checks: Sequence[HealthCheck], name: str, environment: str) -> Iterator[str]:
     tree, directory = site.tree, _placed(site.tree)[0]
     yield "#:schema ./rollback.schema.json"
     yield f"[services.{_key(name)}]"
@@ -188,7 +188,7 @@ def _check(service: str, check: HealthCheck, *, first: bool) -> Iterator[str]:
         yield f'json = {{ {_key(check.release_field)} = "{{release}}" }}'
 
 
-def _reasons(site: Site, checks: Sequence[HealthCheck], environment: str, *, guessed: bool) -> Iterator[str]:
+def _reasons(site: ReleaseTree, checks: Sequence[HealthCheck], environment: str, *, guessed: bool) -> Iterator[str]:
     tree = site.tree
     tool = next((f", as {name} leaves it ({mark})" for mark, name in _TOOLS if mark in tree.marks), "")
     yield f"root: {tree.root}, whose link {tree.current} leads to {tree.live}{tool}"
@@ -208,7 +208,7 @@ def _reasons(site: Site, checks: Sequence[HealthCheck], environment: str, *, gue
         yield f"links: the release brings its own ({listed(outside)}), so none are set"
 
 
-def _reasons_for_checks(site: Site, checks: Sequence[HealthCheck]) -> Iterator[str]:
+def _reasons_for_checks(site: ReleaseTree, checks: Sequence[HealthCheck]) -> Iterator[str]:
     for check in checks:
         answer = f"check: {check.path} on port {check.port} answers with 200"
         if not check.path:

@@ -13,7 +13,7 @@ from rollback_ops.core.model import Mode, Trigger
 if TYPE_CHECKING:
     from rollback_ops.core.run import ScheduledTime
 from rollback_ops.config.asked import (
-    Asked,
+    CommandVariables,
     deployed_at,
     environment_name,
     format_named,
@@ -25,7 +25,7 @@ from rollback_ops.config.starter import actor_of, run_url_of, runs_in_actions, t
 
 
 @frozen
-class Options:
+class CommandOptions:
     """The options of one command. None: not given, so the ``ROLLBACK_*`` variable applies."""
 
     environment: str | None = None
@@ -144,14 +144,14 @@ class Request:
         return "targeted" if self.backup else "standard"
 
     @classmethod
-    def build(cls, environ: Mapping[str, str], options: Options | None = None) -> Request:
+    def build(cls, environ: Mapping[str, str], options: CommandOptions | None = None) -> Request:
         """Combine variables and options; the options win. An empty variable was not given.
 
         ``ROLLBACK_HOST`` and those of regions may name several, with commas or spaces between. Raises ``UsageError``
         for a trigger, a format or a yes-or-no that is none, when no environment was named, and when a release or a host
         was given but is blank: without it, the command would do more than was asked.
         """
-        given, asked = options or Options(), Asked(environ)
+        given, asked = options or CommandOptions(), CommandVariables(environ)
         record = given.record or asked.text("RECORD", None)
         return cls(
             environment=environment_name(asked.text("ENVIRONMENT", given.environment)),

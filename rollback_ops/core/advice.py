@@ -31,7 +31,7 @@ _LONG_LIVE = 86_400.0
 
 
 @frozen
-class Observed:
+class Observation:
     """What was observed. ``found``: the verification of each host; ``lost``: why other hosts could not be asked.
 
     ``trigger`` and ``failures``: the diagnosis, where a host is unhealthy. ``degrading``: the checks whose metric is a
@@ -70,7 +70,7 @@ class Advice:
     cautions: tuple[str, ...] = ()
 
 
-def advise(seen: Observed) -> Advice:
+def advise(seen: Observation) -> Advice:
     """Apply the matrix. What is unknown never recommends a rollback, and never counts as healthy."""
     rules = (_down(seen), *_failures(seen), *_metrics(seen), _bad(seen), _warnings(seen))
     held = [row for row in ROWS if any(rule.holds and rule.row == row for rule in rules)]
@@ -80,7 +80,7 @@ def advise(seen: Observed) -> Advice:
     return Advice("unknown" if in_doubt else "nothing", rules, _cautions(seen))
 
 
-def _down(seen: Observed) -> Rule:
+def _down(seen: Observation) -> Rule:
     down = [host for host, found in seen.found.items() if found.down]
     everywhere = bool(down) and len(down) == len(seen.found) and not seen.lost
     unknown = bool(seen.lost) and len(down) == len(seen.found)
@@ -97,7 +97,7 @@ _FAILURES: tuple[tuple[str, AutomaticTrigger, str], ...] = (
 )
 
 
-def _failures(seen: Observed) -> tuple[Rule, ...]:
+def _failures(seen: Observation) -> tuple[Rule, ...]:
     unknown = bool(seen.lost) or any(each.verdict == "unknown" for each in seen.found.values())
     nothing_seen: bool | None = None if unknown else False
     failed = bool(seen.failures) and seen.trigger is not None
@@ -118,11 +118,11 @@ def _failures(seen: Observed) -> tuple[Rule, ...]:
     )
 
 
-def _unknown(seen: Observed) -> list[str]:
+def _unknown(seen: Observation) -> list[str]:
     return [f"{host}: its health is unknown" for host, each in seen.found.items() if each.verdict == "unknown"]
 
 
-def _metrics(seen: Observed) -> tuple[Rule, ...]:
+def _metrics(seen: Observation) -> tuple[Rule, ...]:
     errors = [each for each in seen.evidence if each.check not in seen.degrading]
     slower = [each for each in seen.evidence if each.check in seen.degrading]
     return (
@@ -137,18 +137,18 @@ def _metric(name: str, row: Row, says: str, found: Sequence[EvidenceRecord]) -> 
     return Rule(name, row, says, bool(worse), worse or tuple(f"{each.check}: {each.detail}" for each in found))
 
 
-def _bad(seen: Observed) -> Rule:
+def _bad(seen: Observation) -> Rule:
     says = "the live release is marked bad"
     return Rule("marked-bad", "recommended", says, bool(seen.marked_bad), tuple(seen.marked_bad))
 
 
-def _warnings(seen: Observed) -> Rule:
+def _warnings(seen: Observation) -> Rule:
     well = all(found.healthy for found in seen.found.values())
     told = (f"{seen.warnings} lines of the last log lines are warnings or errors",) if seen.warnings else ()
     return Rule("only-warnings", "fix_forward", "the log has only warnings", well and bool(seen.warnings), told)
 
 
-def _cautions(seen: Observed) -> tuple[str, ...]:
+def _cautions(seen: Observation) -> tuple[str, ...]:
     if seen.age is None or seen.age < _LONG_LIVE:
         return ()
     days = seen.age / 86_400

@@ -44,7 +44,7 @@ class Program:
 
 
 @frozen
-class Process:
+class RunningProcess:
     """``group`` is its control group, and ``sockets`` the inodes of its sockets, where we may see them."""
 
     user: int
@@ -68,7 +68,7 @@ class Discovery:
 
     trees: tuple[Tree, ...] = ()
     programs: tuple[Program, ...] = ()
-    processes: tuple[Process, ...] = ()
+    processes: tuple[RunningProcess, ...] = ()
     listeners: tuple[Listener, ...] = ()
 
     def programs_of(self, tree: Tree) -> tuple[Program, ...]:
@@ -89,7 +89,7 @@ class Discovery:
         return tuple(sorted(seen or {each.port for each in self.listeners if each.user in users}))
 
 
-def _belongs(process: Process, program: Program, tree: Tree) -> bool:
+def _belongs(process: RunningProcess, program: Program, tree: Tree) -> bool:
     if program.manager in ("systemd", "systemd-user"):
         return f"/{program.name}.service" in process.group
     return tree.holds(process.directory)

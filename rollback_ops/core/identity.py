@@ -7,7 +7,7 @@ from rollback_ops.core.revision import same
 
 
 @frozen
-class Identity:
+class ReleaseIdentity:
     """One release: its name, its revision, and when its directory was made, in seconds since the epoch.
 
     An empty revision, or 0, is not known.
@@ -17,7 +17,7 @@ class Identity:
     revision: str = ""
     made: float = 0.0
 
-    def is_same_as(self, other: Identity) -> bool:
+    def is_same_as(self, other: ReleaseIdentity) -> bool:
         """Return whether both are one release of one host: the same name, and no known fact that differs."""
         if self.name != other.name:
             return False

@@ -85,7 +85,7 @@ def _kind(name: str) -> str:
 
 
 class Ranking:
-    """The releases of all hosts in one order. ``why`` says why it is this order; ``warning`` is empty or a doubt.
+    """The releases of all hosts in one order. ``why`` says why it is this order; ``warning`` may be empty.
 
     ``spell`` returns the name that a host has for a release, where hosts name one release differently.
     """
@@ -125,7 +125,7 @@ class Ranking:
             return ordered
         return sorted(ordered, key=cmp_to_key(self._compare), reverse=True)
 
-    def doubt(self, *names: str) -> str:
+    def warning_about(self, *names: str) -> str:
         """Return a warning where the place of one of these releases is known from its directory's creation only."""
         if self.order != "deployed":
             return ""

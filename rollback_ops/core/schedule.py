@@ -76,7 +76,7 @@ class Note(RecordPart):
 
 
 @frozen
-class Entry:
+class ScheduleEntry:
     """A scheduled rollback with its notes, oldest first."""
 
     asked: ScheduledRollback
@@ -112,13 +112,13 @@ class ScheduleStore(Protocol):
     def add(self, asked: ScheduledRollback) -> None:
         """Keep a new entry."""
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[ScheduleEntry]:
         """Return the entries, oldest first; those that ended long ago may be missing."""
 
     def note(self, asked: ScheduledRollback, note: Note) -> None:
         """Append a note to an entry."""
 
-    def again(self, asked: ScheduledRollback) -> Entry:
+    def again(self, asked: ScheduledRollback) -> ScheduleEntry:
         """Read one entry anew."""
 
 
@@ -127,7 +127,7 @@ def note_of(what: NoteKind, by: str, why: str = "") -> Note:
     return Note(what=what, by=by, why=why, at=rfc3339(datetime.now(UTC)))
 
 
-def claim(store: ScheduleStore, entry: Entry, run: str) -> bool:
+def claim(store: ScheduleStore, entry: ScheduleEntry, run: str) -> bool:
     """Claim an entry for a run. Returns False where another run, or who cancelled it, was first.
 
     Raises ``RollbackOpsError`` where the store does not say so. It may have the claim: then it is given up again.

@@ -33,18 +33,18 @@ class Fact:
     text: str
 
 
-class _Part(BaseModel):
+class _StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Cause(_Part):
+class Cause(_StrictModel):
     """A cause that may be behind the facts that it names."""
 
     text: Words
     facts: Annotated[tuple[str, ...], Field(min_length=1, max_length=10, strict=False)]
 
 
-class Suggestion(_Part):
+class Suggestion(_StrictModel):
     """What a model answers: a summary, and causes by the facts that point at them."""
 
     summary: Words

@@ -68,7 +68,7 @@ def _read(line: str) -> VerifiedSet | None:
 
 
 @frozen
-class Options:
+class ServiceChoices:
     """What one service runs, and what it can go back to, as labels (``core.versions``), newest first.
 
     ``blocked`` says why nothing can be changed at all, ``idle`` why nothing is to be.
@@ -99,12 +99,12 @@ class Options:
         return not (there and wanted.revision) or same(there, wanted.revision)
 
 
-def options(surveys: Sequence[Survey], selection: Selection) -> Options:
+def options(surveys: Sequence[Survey], selection: Selection) -> ServiceChoices:
     """Return what a service can go to. ``selection`` names no release."""
     unreachable = Refusal("no host can be reached")
     versions, decision = Versions(surveys), make_plan(surveys, selection) if surveys else unreachable
     idle = decision if isinstance(decision, NothingToDo) else None
-    return Options(
+    return ServiceChoices(
         versions,
         frozenset(survey.origin for survey in versions.labelled()),
         () if isinstance(decision, NothingToDo) else decision.eligible,
@@ -124,7 +124,7 @@ class Target:
 
 
 def choose_set(
-    group: str, services: Mapping[str, Options], sets: Sequence[VerifiedSet], *, together: bool
+    group: str, services: Mapping[str, ServiceChoices], sets: Sequence[VerifiedSet], *, together: bool
 ) -> Target | Refusal:
     """Return the newest set that every service can go to, and that changes something.
 
@@ -149,7 +149,7 @@ def choose_set(
 
 
 def asked_set(
-    group: str, services: Mapping[str, Options], asked: Mapping[str, str], *, together: bool
+    group: str, services: Mapping[str, ServiceChoices], asked: Mapping[str, str], *, together: bool
 ) -> Target | Refusal:
     """Return the set that was asked for. Where the versions must match (``together``), others are refused."""
     labels = {name: each.label(Version(asked[name])) or asked[name] for name, each in services.items()}
@@ -159,18 +159,18 @@ def asked_set(
     return Target(labels)
 
 
-def _can_go(services: Mapping[str, Options], labels: Mapping[str, str]) -> bool:
+def _can_go(services: Mapping[str, ServiceChoices], labels: Mapping[str, str]) -> bool:
     there = all(labels[name] and each.fits(labels[name]) for name, each in services.items())
     return there and not all(each.runs(labels[name]) for name, each in services.items())
 
 
-def _differ(services: Mapping[str, Options], labels: Mapping[str, str]) -> bool:
+def _differ(services: Mapping[str, ServiceChoices], labels: Mapping[str, str]) -> bool:
     """Return whether these are several versions: by their revisions, where all are known, else by their names."""
     revisions = [each.revisions.get(labels[name], "") for name, each in services.items()]
     return not all_same(revisions) if all(revisions) else len(set(labels.values())) > 1
 
 
-def _matching(services: Mapping[str, Options]) -> Iterator[dict[str, str]]:
+def _matching(services: Mapping[str, ServiceChoices]) -> Iterator[dict[str, str]]:
     """Yield the versions that the first service runs or can go to, newest first, with their labels in each service."""
     first = next(iter(services.values()))
     for label in (*first.lives, *first.eligible):
@@ -178,12 +178,12 @@ def _matching(services: Mapping[str, Options]) -> Iterator[dict[str, str]]:
         yield {name: _same(each, label, revision) for name, each in services.items()}
 
 
-def _same(service: Options, label: str, revision: str) -> str:
+def _same(service: ServiceChoices, label: str, revision: str) -> str:
     alike = [name for name, each in service.revisions.items() if same(each, revision)]
     return alike[0] if len(alike) == 1 else service.label(Version(label, revision))
 
 
-def _without_set(group: str, sets: Sequence[VerifiedSet], services: Mapping[str, Options]) -> str:
+def _without_set(group: str, sets: Sequence[VerifiedSet], services: Mapping[str, ServiceChoices]) -> str:
     """Say why no set is the target."""
     if not sets:
         return f"no set of {group} was verified together (`guard --group {group}` does that)"

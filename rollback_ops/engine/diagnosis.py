@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import Thresholds, Verification
-from rollback_ops.core.identity import Identity
+from rollback_ops.core.identity import ReleaseIdentity
 from rollback_ops.core.model import PERSONAL_TRIGGERS, AutomaticTrigger
 from rollback_ops.core.record import HostOutcome, Record
 
@@ -75,7 +75,7 @@ def _unknown(host: str, verification: Verification) -> list[str]:
 
 def objection(
     journals: Mapping[str, Iterable[Record]],
-    failing: Mapping[str, Identity],
+    failing: Mapping[str, ReleaseIdentity],
     release: str,
     now: datetime,
     max_per_day: int,
@@ -99,7 +99,7 @@ def objection(
     return ""
 
 
-def _tried(record: Record, host: str, release: Identity) -> bool:
+def _tried(record: Record, host: str, release: ReleaseIdentity) -> bool:
     """Return whether this run took the host away from the release, even if it had to go back.
 
     A record of very many hosts names only some of them.

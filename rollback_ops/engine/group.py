@@ -22,7 +22,7 @@ from rollback_ops.core.recorder import record_of
 from rollback_ops.core.run import Attempt, rfc3339
 from rollback_ops.core.services import Steps
 from rollback_ops.core.tasks import Cancellation, each
-from rollback_ops.core.verified_set import Options, Target, VerifiedSet, Version, options
+from rollback_ops.core.verified_set import ServiceChoices, Target, VerifiedSet, Version, options
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.group_choice import GroupSpec, choose, idle_group, refusal, steps_of
 from rollback_ops.engine.group_resuming import store, take_up
@@ -44,7 +44,7 @@ class GroupRollback:
         cancellation: Cancellation,
     ) -> None:
         self._spec = spec
-        self._services = {n: Rollback(one, fleet, _Part(self, n)) for n, (one, fleet) in services.items()}
+        self._services = {n: Rollback(one, fleet, _SilentAnnouncer(self, n)) for n, (one, fleet) in services.items()}
         for name, run in self._services.items():
             run.state.blameless = bool(spec.accused) and name not in spec.accused
         self._announcer = announcer
@@ -111,7 +111,7 @@ class GroupRollback:
             for lines in run.fleet.journals(run.state.surveys).values():
                 yield from lines
 
-    def _stays(self, name: str, found: Options, target: Target) -> bool:
+    def _stays(self, name: str, found: ServiceChoices, target: Target) -> bool:
         """Give a service its target. One that runs it already is only verified."""
         run, label = self._services[name], target.labels.get(name, "")
         surveys = list(run.state.surveys.values())
@@ -234,7 +234,7 @@ def note_set(
 
 
 @frozen
-class _Part:
+class _SilentAnnouncer:
     """The announcer of one service. It announces nothing: the group announces all services together."""
 
     group: GroupRollback

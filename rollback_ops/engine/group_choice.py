@@ -8,7 +8,7 @@ from dataclasses import field
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.services import Steps, change_steps
-from rollback_ops.core.verified_set import Options, Target, asked_set, choose_set, read_sets
+from rollback_ops.core.verified_set import ServiceChoices, Target, asked_set, choose_set, read_sets
 
 
 @frozen
@@ -32,7 +32,7 @@ class GroupSpec:
 
 
 def choose(
-    spec: GroupSpec, found: Mapping[str, Options], lines: Callable[[], Iterable[str]]
+    spec: GroupSpec, found: Mapping[str, ServiceChoices], lines: Callable[[], Iterable[str]]
 ) -> Target | Refusal | NothingToDo:
     """Choose one set of releases. ``lines`` reads the journals, which hold the verified sets."""
     if blocked := {name: one.blocked for name, one in found.items() if one.blocked}:

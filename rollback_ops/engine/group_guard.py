@@ -19,7 +19,7 @@ from rollback_ops.core.versions import Versions
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.group import GroupRollback, note_set
 from rollback_ops.engine.group_choice import GroupSpec
-from rollback_ops.engine.guard import Decision, Judgement, accused, judge
+from rollback_ops.engine.guard import Decision, GuardVerdict, accused, judge
 from rollback_ops.engine.spec import RollbackSpec
 
 _UNTIL_THEY_END = float("inf")
@@ -53,7 +53,7 @@ def guard_group(
     decision: Decision = "unknown"
     try:
         results = each(services, work, _UNTIL_THEY_END, cancellation)
-        found = {name: one for name, one in results.items() if isinstance(one, Judgement)}
+        found = {name: one for name, one in results.items() if isinstance(one, GuardVerdict)}
         failed = {name: one for name, one in found.items() if one.trigger}
         if failed:
             record = _roll_back(group, services, states, failed, announcer, progress, cancellation)
@@ -72,7 +72,7 @@ def _roll_back(
     group: GroupSpec,
     services: Mapping[str, GuardedService],
     states: Mapping[str, RunState],
-    failed: Mapping[str, Judgement],
+    failed: Mapping[str, GuardVerdict],
     announcer: Announcer,
     progress: Progress,
     cancellation: Cancellation,
@@ -99,7 +99,7 @@ def _watched(state: RunState) -> str:
     return lives.pop() if len(lives) == 1 else ""
 
 
-def _together(states: Mapping[str, RunState], found: Mapping[str, Judgement]) -> Decision:
+def _together(states: Mapping[str, RunState], found: Mapping[str, GuardVerdict]) -> Decision:
     """Return the decision for all services. Where not all are healthy, nothing was decided for the others either."""
     decisions = {judgement.decision for judgement in found.values()}
     if decisions == {"healthy"}:

@@ -38,7 +38,7 @@ Decision = Literal["healthy", "rolled_back", "left_alone", "unknown"]
 
 
 @frozen
-class Judgement:
+class GuardVerdict:
     """What a guard found. With a ``trigger``, the ``failed`` release is to be rolled back because of the evidence."""
 
     decision: Decision
@@ -71,7 +71,7 @@ def guard(
     return record_of(state), decision
 
 
-def judge(spec: RollbackSpec, fleet: Fleet, state: RunState, max_per_day: int) -> Judgement:
+def judge(spec: RollbackSpec, fleet: Fleet, state: RunState, max_per_day: int) -> GuardVerdict:
     """Watch the live release, and keep it where it is healthy. Raises ``Cancelled``.
 
     The state says what was found, unless the release is to be rolled back.
@@ -82,20 +82,20 @@ def judge(spec: RollbackSpec, fleet: Fleet, state: RunState, max_per_day: int) -
     failed, diagnosis = _judge(spec, fleet, state)
     if not state.surveys:
         state.decision = Refusal("no host can be reached")
-        return Judgement("unknown")
+        return GuardVerdict("unknown")
     if diagnosis is None:
         state.decision = _kept(spec, fleet, state)
         is_kept = isinstance(state.decision, NothingToDo) and not state.superseded
-        return Judgement("healthy" if is_kept else "unknown")
+        return GuardVerdict("healthy" if is_kept else "unknown")
     why_not = _why_not(spec, fleet, state, failed, diagnosis, max_per_day)
     if diagnosis.trigger and not why_not:
-        return Judgement("rolled_back", diagnosis.trigger, failed, diagnosis.evidence)
+        return GuardVerdict("rolled_back", diagnosis.trigger, failed, diagnosis.evidence)
     state.warnings += diagnosis.evidence
     state.decision = Refusal(why_not, "Look at the hosts and decide.")
-    return Judgement("left_alone" if diagnosis.trigger else "unknown")
+    return GuardVerdict("left_alone" if diagnosis.trigger else "unknown")
 
 
-def accused(spec: RollbackSpec, state: RunState, found: Judgement) -> RollbackSpec:
+def accused(spec: RollbackSpec, state: RunState, found: GuardVerdict) -> RollbackSpec:
     """Return the rollback of the release that failed: only where that is still live."""
     if found.trigger is None:
         raise ValueError("nothing failed")

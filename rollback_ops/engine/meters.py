@@ -15,7 +15,7 @@ from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import HostCommand, ServiceState
 from rollback_ops.engine.analysis.judge import Judge, judge
 from rollback_ops.engine.analysis.series import Histogram, Series, counts, increases
-from rollback_ops.engine.analysis.values import Count, Judgement, Rules, Tick
+from rollback_ops.engine.analysis.values import Count, MetricJudgement, Rules, Tick
 from rollback_ops.engine.deployed import Deployed
 
 _HOUR = 3600.0
@@ -52,7 +52,7 @@ class Meter(Protocol):
     slower_than: float | None
 
     @property
-    def judgement(self) -> Judgement: ...
+    def judgement(self) -> MetricJudgement: ...
 
     def look(self, now: float) -> None: ...
 
@@ -85,7 +85,7 @@ class Counted(_Watched):
         self.ends_at = self._started_at + self.rules.warm_up + self.rules.window + self.check.tick
 
     @property
-    def judgement(self) -> Judgement:
+    def judgement(self) -> MetricJudgement:
         return self._judge.judgement
 
     def look(self, now: float) -> None:

@@ -9,7 +9,7 @@ from rollback_ops.config import MetricCheck
 from rollback_ops.core.health import CheckResult, Finding, Verdict, Verification
 from rollback_ops.core.record import CountRecord, EvidenceRecord
 from rollback_ops.engine.analysis.judge import ENOUGH_TICKS
-from rollback_ops.engine.analysis.values import Count, Judgement, Rules
+from rollback_ops.engine.analysis.values import Count, MetricJudgement, Rules
 from rollback_ops.engine.deployed import Deployed
 from rollback_ops.engine.meters import Counted, Meter, Stored, World
 
@@ -125,7 +125,7 @@ def _evidence(name: str, check: MetricCheck, rules: Rules, meter: Meter, seconds
     )
 
 
-def _words(found: Judgement, rules: Rules, trouble: str, slower_than: float | None) -> str:
+def _words(found: MetricJudgement, rules: Rules, trouble: str, slower_than: float | None) -> str:
     """Say what was compared and, when undecided, what a decision needs."""
     bad = "bad" if slower_than is None else f"slower than {slower_than:g} s"
     compared = f"{_share(found.new, bad)} now, {_share(found.old, bad)} of the old release"

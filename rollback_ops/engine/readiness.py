@@ -22,8 +22,8 @@ _TOLD = {
 }
 
 
-def doubts(spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey]) -> Iterator[str]:
-    """Yield doubts about the checks themselves. None of them refuses a rollback.
+def warnings(spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey]) -> Iterator[str]:
+    """Yield warnings about the checks themselves. None of them refuses a rollback.
 
     A check that fails may be set up wrongly, or the live release may be the bad one: a person can tell. A check that
     could not be run (a name that does not resolve, a log that may not be read) would prove nothing after a rollback.
@@ -42,7 +42,7 @@ def doubts(spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey]) -> Itera
 def _by_text(
     spec: RollbackSpec, lives: Mapping[str, str], found: Mapping[str, Mapping[str, Finding] | RollbackOpsError]
 ) -> dict[str, list[str]]:
-    """Return the doubts, each with its hosts."""
+    """Return the warnings, each with its hosts."""
     told: dict[str, list[str]] = defaultdict(list)
     for host, findings in found.items():
         if isinstance(findings, RollbackOpsError):

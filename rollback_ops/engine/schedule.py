@@ -14,7 +14,7 @@ from rollback_ops.core.frozen import frozen
 from rollback_ops.core.gate import candidate, objections
 from rollback_ops.core.model import ServiceId, Survey
 from rollback_ops.core.ports import Host
-from rollback_ops.core.schedule import Entry, Note, ScheduledRollback
+from rollback_ops.core.schedule import Note, ScheduledRollback, ScheduleEntry
 from rollback_ops.core.versions import Versions
 
 # How a line of ours begins in a journal.
@@ -36,13 +36,13 @@ class JournalSchedule:
         """Append a note."""
         self._append(asked, {"note": note.model_dump(mode="json")})
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[ScheduleEntry]:
         """Return the entries in the order in which they are due."""
         return entries_in(self._host.journal(), self._about)
 
-    def again(self, asked: ScheduledRollback) -> Entry:
+    def again(self, asked: ScheduledRollback) -> ScheduleEntry:
         """Read the journal again."""
-        return next((each for each in self.entries() if each.asked.id == asked.id), Entry(asked))
+        return next((each for each in self.entries() if each.asked.id == asked.id), ScheduleEntry(asked))
 
     def _append(self, asked: ScheduledRollback, part: dict[str, object]) -> None:
         about = {"id": asked.id, "service": self._about.service, "environment": self._about.environment}
@@ -50,7 +50,7 @@ class JournalSchedule:
         self._host.record(asked.id, {}, line)
 
 
-def entries_in(lines: Iterable[str], about: ServiceId) -> list[Entry]:
+def entries_in(lines: Iterable[str], about: ServiceId) -> list[ScheduleEntry]:
     """Return the entries of a service and environment in the lines of a journal, in the order in which they are due."""
     asked: dict[str, ScheduledRollback] = {}
     notes: dict[str, list[Note]] = defaultdict(list)
@@ -60,7 +60,7 @@ def entries_in(lines: Iterable[str], about: ServiceId) -> list[Entry]:
                 notes[run].append(note)
             case (str(run), ScheduledRollback() as entry) if entry.id == run:
                 asked.setdefault(run, entry)
-    entries = [Entry(each, tuple(notes[run])) for run, each in asked.items()]
+    entries = [ScheduleEntry(each, tuple(notes[run])) for run, each in asked.items()]
     return sorted(entries, key=lambda entry: entry.asked.due)
 
 
@@ -79,14 +79,16 @@ def _read(line: str, about: ServiceId) -> tuple[str, ScheduledRollback | Note] |
 
 
 @frozen
-class Obstacle:
+class ScheduleBlocker:
     """Why an entry is not carried out now. ``stale``: never; ``waiting``: what is in the way may pass by itself."""
 
     what: Literal["stale", "waiting"]
     why: str
 
 
-def obstacle(asked: ScheduledRollback, surveys: Sequence[Survey], lost: Collection[str], now: float) -> Obstacle | None:
+def schedule_blocker(
+    asked: ScheduledRollback, surveys: Sequence[Survey], lost: Collection[str], now: float
+) -> ScheduleBlocker | None:
     """Return what speaks against a rollback that was planned before, as the hosts are now; None when nothing does.
 
     It waits for what is unknown: that speaks neither for the rollback nor against it.
@@ -97,13 +99,13 @@ def obstacle(asked: ScheduledRollback, surveys: Sequence[Survey], lost: Collecti
     for survey in surveys:
         if survey.live.name not in _names(versions, asked.live, survey):
             live = survey.live.name or survey.live.state
-            return Obstacle("stale", f"{survey.host}: {asked.live} is not live any more, {live} is")
+            return ScheduleBlocker("stale", f"{survey.host}: {asked.live} is not live any more, {live} is")
         if not any(survey.release(name) for name in _names(versions, asked.to, survey)):
-            return Obstacle("stale", f"{survey.host}: {asked.to} is not there any more")
+            return ScheduleBlocker("stale", f"{survey.host}: {asked.to} is not there any more")
     wanted = candidate(asked.to_revision, asked.to, {asked.environment: surveys}, asked.environment)
     for against in objections(wanted, {asked.environment: surveys}, asked.environment, now):
-        return Obstacle("stale", against.why)
-    return Obstacle("waiting", f"{', '.join(lost)} cannot be reached") if lost else None
+        return ScheduleBlocker("stale", against.why)
+    return ScheduleBlocker("waiting", f"{', '.join(lost)} cannot be reached") if lost else None
 
 
 def _names(versions: Versions, wanted: str, survey: Survey) -> list[str]:
@@ -112,15 +114,21 @@ def _names(versions: Versions, wanted: str, survey: Survey) -> list[str]:
     return [release.name for release in survey.releases if versions.label(survey.host, release.name) in labels]
 
 
-def _in_the_way(surveys: Sequence[Survey]) -> Iterator[Obstacle]:
+def _in_the_way(surveys: Sequence[Survey]) -> Iterator[ScheduleBlocker]:
     for survey in surveys:
         if lease := survey.lease:
-            yield Obstacle("waiting", f"{survey.host} is held by {lease.owner or 'another run'} (run {lease.run})")
+            yield ScheduleBlocker(
+                "waiting", f"{survey.host} is held by {lease.owner or 'another run'} (run {lease.run})"
+            )
         if armed := survey.armed:
-            yield Obstacle("waiting", f"{survey.host} is armed until {armed.until}: somebody watches a deployment")
+            yield ScheduleBlocker(
+                "waiting", f"{survey.host} is armed until {armed.until}: somebody watches a deployment"
+            )
         if survey.deploying:
-            yield Obstacle("waiting", f"{survey.host}: {survey.deploying[0]}")
+            yield ScheduleBlocker("waiting", f"{survey.host}: {survey.deploying[0]}")
         if survey.interrupted:
-            yield Obstacle("waiting", f"{survey.host}: a rollback was interrupted, and `resume` finishes it")
+            yield ScheduleBlocker("waiting", f"{survey.host}: a rollback was interrupted, and `resume` finishes it")
         if survey.open_drill:
-            yield Obstacle("waiting", f"{survey.host}: a drill has not gone forward again, and `resume` finishes it")
+            yield ScheduleBlocker(
+                "waiting", f"{survey.host}: a drill has not gone forward again, and `resume` finishes it"
+            )

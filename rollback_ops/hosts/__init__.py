@@ -20,7 +20,7 @@ from rollback_ops.hosts.transport import Transport
 
 if TYPE_CHECKING:
     from rollback_ops.hosts.ssh.host_keys import KnownHosts
-    from rollback_ops.hosts.ssh.identity import Identity
+    from rollback_ops.hosts.ssh.identity import LoginIdentity
 
 __all__ = ["SshCredentials", "machine", "on_servers", "on_this_machine"]
 
@@ -103,15 +103,15 @@ def _trust(login: SshCredentials) -> KnownHosts:
     return KnownHosts.from_text(login.known_hosts) if login.known_hosts else KnownHosts.of_person(login.home)
 
 
-def _identity(login: SshCredentials) -> Identity:
-    from rollback_ops.hosts.ssh.identity import Identity
+def _identity(login: SshCredentials) -> LoginIdentity:
+    from rollback_ops.hosts.ssh.identity import LoginIdentity
 
     if login.key:
-        return Identity.from_text(login.key, login.passphrase, login.certificate)
+        return LoginIdentity.from_text(login.key, login.passphrase, login.certificate)
     if login.certificate:
         hint = "Without it, put the certificate next to your key as …-cert.pub, or name it with CertificateFile."
         raise UsageError("ROLLBACK_SSH_CERTIFICATE was given without ROLLBACK_SSH_KEY", hint)
-    return Identity.of_person(login.home)
+    return LoginIdentity.of_person(login.home)
 
 
 def _host(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rollback_ops.core.frozen import frozen
-from rollback_ops.web.view import Entry
+from rollback_ops.web.view import HistoryEntry
 
 if TYPE_CHECKING:
     from rollback_ops.core.record import EvidenceRecord
@@ -26,11 +26,11 @@ class Bar:
     width: float
     seconds_top: float
     downtime_top: float | None
-    entry: Entry
+    entry: HistoryEntry
 
 
 @frozen
-class Line:
+class ScaleLine:
     """A line of the scale, and what it is worth."""
 
     y: float
@@ -42,14 +42,14 @@ class Chart:
     """``bars`` from the oldest to the newest. Empty: nothing was measured."""
 
     bars: tuple[Bar, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[ScaleLine, ...]
     width: int = WIDTH
     height: int = HEIGHT
     left: int = _LEFT
     floor: int = _FLOOR
 
 
-def chart_of(entries: Sequence[Entry]) -> Chart:
+def chart_of(entries: Sequence[HistoryEntry]) -> Chart:
     """Return the chart of the newest rollbacks and drills that took any time. ``entries`` are newest first."""
     measured = [e for e in entries if e.kind in ("rollback", "drill") and e.seconds][:MOST_BARS][::-1]
     if not measured:
@@ -71,7 +71,7 @@ def chart_of(entries: Sequence[Entry]) -> Chart:
         )
         for number, entry in enumerate(measured)
     )
-    return Chart(bars, tuple(Line(place(top * part), f"{top * part:g} s") for part in (0.0, 0.5, 1.0)))
+    return Chart(bars, tuple(ScaleLine(place(top * part), f"{top * part:g} s") for part in (0.0, 0.5, 1.0)))
 
 
 def _round_up(seconds: float) -> float:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 from rollback_ops.core.order import live_at
 from rollback_ops.web import moments
-from rollback_ops.web.view import Entry, Filter, HistoryView, Tone
+from rollback_ops.web.view import Filter, HistoryEntry, HistoryView, Tone
 
 if TYPE_CHECKING:
-    from rollback_ops.commands.dashboard import Observed, Snapshot
+    from rollback_ops.commands.dashboard import ObservedService, Snapshot
     from rollback_ops.core.record import Record
 
 # Entries that a page shows; older ones are counted.
@@ -46,9 +46,9 @@ def downtime_of(record: Record) -> float | None:
     return max((host.downtime_seconds for host in record.hosts if host.downtime_seconds is not None), default=None)
 
 
-def _entry(record: Record) -> Entry:
+def _entry(record: Record) -> HistoryEntry:
     kind: Literal["rollback", "drill", "dry run"] = "drill" if record.trigger == "drill" else "rollback"
-    return Entry(
+    return HistoryEntry(
         at=moments.seconds_of(record.started_at),
         kind="dry run" if record.dry_run else kind,
         environment=record.environment,
@@ -67,7 +67,7 @@ def _entry(record: Record) -> Entry:
     )
 
 
-def _deployments(found: Observed) -> Iterator[Entry]:
+def _deployments(found: ObservedService) -> Iterator[HistoryEntry]:
     """Yield when each release became live first, as far as the hosts know. Who deployed it they do not know."""
     first: dict[str, float] = {}
     for survey in found.surveys.values():
@@ -77,4 +77,4 @@ def _deployments(found: Observed) -> Iterator[Entry]:
                 first[release.name] = min(at, first.get(release.name, at))
     for name, at in first.items():
         about = found.about
-        yield Entry(at, "deployment", about.environment, about.service, "", name, "deployed", "plain")
+        yield HistoryEntry(at, "deployment", about.environment, about.service, "", name, "deployed", "plain")

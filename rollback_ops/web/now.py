@@ -14,13 +14,24 @@ from rollback_ops.core.plan import NothingToDo, Plan, Refusal
 from rollback_ops.core.run import run_time
 from rollback_ops.web import moments
 from rollback_ops.web.history import tone_of
-from rollback_ops.web.view import Banner, Choice, Health, HoldView, HostRow, LiveRelease, Notice, Now, ServiceView, Tone
+from rollback_ops.web.view import (
+    Banner,
+    Choice,
+    HoldView,
+    HostRow,
+    LiveRelease,
+    Notice,
+    Now,
+    ServiceHealth,
+    ServiceView,
+    Tone,
+)
 
 if TYPE_CHECKING:
-    from rollback_ops.commands.dashboard import Observed, Snapshot
+    from rollback_ops.commands.dashboard import ObservedService, Snapshot
     from rollback_ops.commands.history import History
     from rollback_ops.core.record import Record
-    from rollback_ops.core.schedule import Entry
+    from rollback_ops.core.schedule import ScheduleEntry
 
 _RUNS = ("running", "finished")
 _DOWN = ("failed", "stopped", "missing")
@@ -52,7 +63,7 @@ def _of(records: Iterable[Record], wanted: ServiceId) -> list[Record]:
     return [record for record in records if record.about == wanted]
 
 
-def _service(found: Observed, snapshot: Snapshot) -> ServiceView:
+def _service(found: ObservedService, snapshot: Snapshot) -> ServiceView:
     surveys, records, now = list(found.surveys.values()), _of(snapshot.history.records, found.about), snapshot.now
     last = _in_force(surveys, records)
     return ServiceView(
@@ -89,7 +100,7 @@ def _recorded(wanted: ServiceId, snapshot: Snapshot) -> ServiceView:
         wanted.environment,
         wanted.service,
         "",
-        Health("unknown", told),
+        ServiceHealth("unknown", told),
         live,
         banner=_banner(last),
         notices=(*_planned(wanted, snapshot.scheduled), *_drill(records)),
@@ -131,20 +142,20 @@ def _live(surveys: Sequence[Survey], last: Record | None) -> Iterator[LiveReleas
 # --- health ----------------------------------------------------------------------------------------------
 
 
-def _health(found: Observed) -> Health:
+def _health(found: ObservedService) -> ServiceHealth:
     """Judge by the units' states and by the last verification. Evidence against it wins over what is not known."""
     surveys = list(found.surveys.values())
     against = [told for survey in surveys for told in _against(survey)]
     if against:
-        return Health("unhealthy", _few(against))
-    doubts = [f"{host} does not answer" for host in found.lost]
-    doubts += [told for survey in surveys for told in _doubts(survey)]
-    if doubts or not surveys:
-        return Health("unknown", _few(list(dict.fromkeys(doubts))) or "there is no host")
+        return ServiceHealth("unhealthy", _few(against))
+    unknowns = [f"{host} does not answer" for host in found.lost]
+    unknowns += [told for survey in surveys for told in _unknowns(survey)]
+    if unknowns or not surveys:
+        return ServiceHealth("unknown", _few(list(dict.fromkeys(unknowns))) or "there is no host")
     units = sum(len(survey.units) for survey in surveys)
     verified = max((run_time(r.marked_by) for s in surveys if (r := s.release(s.live.name))), default=0.0)
     when = f" at {moments.shown(verified)}" if verified else ""
-    return Health("healthy", f"verified{when}; {units} of {units} units run")
+    return ServiceHealth("healthy", f"verified{when}; {units} of {units} units run")
 
 
 def _against(survey: Survey) -> Iterator[str]:
@@ -156,7 +167,7 @@ def _against(survey: Survey) -> Iterator[str]:
         yield f"{release.name} is marked bad" + (f": {release.marked_why}" if release.marked_why else "")
 
 
-def _doubts(survey: Survey) -> Iterator[str]:
+def _unknowns(survey: Survey) -> Iterator[str]:
     if survey.live.state != "release":
         yield f"{survey.host}: {_live_name(survey)}"
     elif not _verified(survey.release(survey.live.name)):
@@ -193,7 +204,7 @@ def _at_work(surveys: Sequence[Survey]) -> Iterator[Notice]:
         yield Notice("deploying", told, "warning")
 
 
-def _planned(about: ServiceId, entries: Iterable[Entry]) -> Iterator[Notice]:
+def _planned(about: ServiceId, entries: Iterable[ScheduleEntry]) -> Iterator[Notice]:
     """Yield the scheduled rollbacks of a service that are still to be carried out."""
     for entry in entries:
         asked = entry.asked
@@ -210,7 +221,7 @@ def _drill(records: Sequence[Record]) -> Iterator[Notice]:
         yield Notice("last drill", f"{last.outcome.replace('_', ' ')}, {at}", tone_of(last), last.id)
 
 
-def _choice(found: Observed, surveys: Sequence[Survey]) -> Choice:
+def _choice(found: ObservedService, surveys: Sequence[Survey]) -> Choice:
     leaves = ", ".join(dict.fromkeys(survey.origin for survey in surveys if survey.origin))
     match found.decision:
         case Plan(target=target, warnings=warnings):
@@ -222,7 +233,7 @@ def _choice(found: Observed, surveys: Sequence[Survey]) -> Choice:
 # --- hosts -----------------------------------------------------------------------------------------------
 
 
-def _rows(found: Observed) -> Iterator[HostRow]:
+def _rows(found: ObservedService) -> Iterator[HostRow]:
     rows = [_row(survey, found.regions.get(survey.host, "")) for survey in found.surveys.values()]
     rows += [
         HostRow((host,), found.regions.get(host, ""), "unknown", "unknown", "warning", (error.without(host),))
@@ -237,7 +248,7 @@ def _rows(found: Observed) -> Iterator[HostRow]:
 def _row(survey: Survey, region: str) -> HostRow:
     units = ", ".join(f"{unit.name}: {unit.state}" for unit in survey.units) or "unknown"
     troubles = (*survey.blockers, *survey.warnings, *survey.deploying)
-    tone: Tone = "bad" if any(_against(survey)) else "warning" if troubles or any(_doubts(survey)) else "good"
+    tone: Tone = "bad" if any(_against(survey)) else "warning" if troubles or any(_unknowns(survey)) else "good"
     return HostRow((survey.host,), region, _live_name(survey), units, tone, troubles)
 
 

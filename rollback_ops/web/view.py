@@ -24,7 +24,7 @@ HealthWord = Literal["healthy", "unhealthy", "unknown"]
 
 
 @frozen
-class Health:
+class ServiceHealth:
     """Whether a service is healthy, with the evidence in one line. What is not known is ``unknown``."""
 
     word: HealthWord
@@ -117,7 +117,7 @@ class ServiceView:
     environment: str
     service: str
     url: str
-    health: Health
+    health: ServiceHealth
     live: tuple[LiveRelease, ...] = ()
     banner: Banner | None = None
     holds: tuple[HoldView, ...] = ()
@@ -145,7 +145,7 @@ class Now:
 
 
 @frozen
-class Entry:
+class HistoryEntry:
     """One line of the history: a rollback, or a deployment (which has no ``record``). Durations in seconds."""
 
     at: float
@@ -178,7 +178,7 @@ class Filter:
     def given(self) -> bool:
         return self != Filter()
 
-    def takes(self, entry: Entry) -> bool:
+    def takes(self, entry: HistoryEntry) -> bool:
         wanted = (self.environment, self.service, self.trigger, self.outcome)
         has = (entry.environment, entry.service, entry.trigger, entry.outcome)
         return all(one in ("", other) for one, other in zip(wanted, has, strict=True))
@@ -191,18 +191,18 @@ class HistoryView:
     ``left_out``: how many older entries the page does not show.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[HistoryEntry, ...]
     choices: Mapping[str, Sequence[str]]
     chosen: Filter = Filter()
     left_out: int = 0
 
     @property
-    def newest(self) -> tuple[Entry, ...]:
+    def newest(self) -> tuple[HistoryEntry, ...]:
         """What a page shows at once."""
         return self.entries[:_AT_ONCE]
 
     @property
-    def older(self) -> Sequence[tuple[Entry, ...]]:
+    def older(self) -> Sequence[tuple[HistoryEntry, ...]]:
         """The other entries, in parts that a browser lays out when they are looked at."""
         return [self.entries[n : n + _PART] for n in range(_AT_ONCE, len(self.entries), _PART)]
 

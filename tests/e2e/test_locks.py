@@ -15,7 +15,7 @@ from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent.bundle import render
 from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.ssh.host_keys import KnownHosts
-from rollback_ops.hosts.ssh.identity import Identity
+from rollback_ops.hosts.ssh.identity import LoginIdentity
 from rollback_ops.hosts.ssh.transport import SshTransport
 from rollback_ops.hosts.transport import Completed, Transport
 from tests.support.command import RollbackOps
@@ -247,7 +247,7 @@ def connect(lab: Lab) -> Iterator[Callable[[Deployed], tuple[AgentHost, BadLine]
         described = Service(root=service.root, releases="backups/prod", pattern="backup_*", units=service.units)
         about = ServiceId(service.name, "prod")
         manager, parse = managers.build(described, service.name), partial(managers.parse, described, service.name)
-        trust, identity = KnownHosts.from_text(lab.known_hosts), Identity.from_text(lab.private_key, "")
+        trust, identity = KnownHosts.from_text(lab.known_hosts), LoginIdentity.from_text(lab.private_key, "")
         lines.append(BadLine(SshTransport(f"root@{service.host.address}", [], identity, trust)))
         return AgentHost(lines[-1], render(about, described, manager), parse, 20), lines[-1]
 

@@ -21,7 +21,7 @@ from rollback_ops.cli.output.text import result
 from rollback_ops.config import HttpCheck, Service, Settings
 from rollback_ops.config.load import load
 from rollback_ops.config.reason import reason_for
-from rollback_ops.config.request import Options, Request
+from rollback_ops.config.request import CommandOptions, Request
 from rollback_ops.config.resolve import resolve
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.journal import read_journal
@@ -226,7 +226,7 @@ def variables(data: bytes) -> None:
         path.write_text('[services.x]\nroot = "/srv/x"\nunits = ["web"]\n[environments.prod]\nhosts = ["a"]\n')
         found = tried(lambda: load(path, environ))
     _told(found)
-    request = tried(lambda: Request.build(environ, Options(environment="prod")))
+    request = tried(lambda: Request.build(environ, CommandOptions(environment="prod")))
     if request:
         tried(lambda: reason_for(request))
         found and tried(lambda: resolve(found, request))

@@ -19,7 +19,7 @@ def text_of(sandbox: Sandbox, groups: tuple[str, ...] = ()) -> str:
     service = sandbox.service
     looks = checks.build(service.checks, installed.RELEASE)
     return installed.render(
-        installed.Installation(
+        installed.InstalledProgram(
             about=sandbox.about,
             service=service,
             manager=managers.build(service, "rosey"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rollback_ops.commands.dashboard import Observed, Snapshot
+from rollback_ops.commands.dashboard import ObservedService, Snapshot
 from rollback_ops.commands.history import History
 from rollback_ops.core.errors import HostUnreachable
 from rollback_ops.core.model import Armed, BadRevision, HeldRelease, Hold, Lease, Live, Release, ServiceId, Survey, Unit
@@ -49,7 +49,7 @@ def _live(name: str) -> Live:
     return Live("release", name, f"/srv/shop/releases/{name}", _REVISIONS[name])
 
 
-def _prod() -> Observed:
+def _prod() -> ObservedService:
     known = _releases(v1_11="good", v1_12="bad")
     hold = Hold(LAST, "alice", "checkout answers 500 on every second order", _at(minutes=48), _at(minutes=-1392),
                 (HeldRelease("v1.12", _REVISIONS["v1.12"]),))  # fmt: skip
@@ -58,23 +58,25 @@ def _prod() -> Observed:
     }
     regions = {host: "eu" if number < 4 else "us" for number, host in enumerate(_WEB)}
     plan = Plan("v1.10", _REVISIONS["v1.10"], ())
-    return Observed(ServiceId("web", "prod"), "https://shop.example.org/", surveys, {}, plan, regions)
+    return ObservedService(ServiceId("web", "prod"), "https://shop.example.org/", surveys, {}, plan, regions)
 
 
-def _workers() -> Observed:
+def _workers() -> ObservedService:
     host = "deploy@jobs1.example.org"
     lease = Lease("20261127T112951Z-77aa01fe", "bob", since="2026-11-27T11:29:51Z", expires_in=9.0)
     unit = Unit("shop-jobs", "failed", detail="exit code 1")
     found = Survey(host, _releases(v1_12="good"), _live("v1.12"), (unit,), lease, bad_revisions=(BadRevision("dead"),))
-    return Observed(ServiceId("jobs", "prod"), "", {host: found}, {}, Refusal("bob is rolling it back: wait for it"))
+    return ObservedService(
+        ServiceId("jobs", "prod"), "", {host: found}, {}, Refusal("bob is rolling it back: wait for it")
+    )
 
 
-def _test() -> Observed:
+def _test() -> ObservedService:
     host = "deploy@test1.example.org"
     armed = Armed("20261127T112500Z-0a0a0a0a", "v1.11", "2026-11-27T11:40:00Z", "carol")
     found = Survey(host, _releases(v1_12="good"), _live("v1.12"), (Unit("shop-web", "running"),), armed=armed)
     lost = {"deploy@test2.example.org": HostUnreachable("deploy@test2.example.org: it does not answer")}
-    return Observed(ServiceId("web", "test"), "", {host: found}, lost, Plan("v1.11", _REVISIONS["v1.11"], ()))
+    return ObservedService(ServiceId("web", "test"), "", {host: found}, lost, Plan("v1.11", _REVISIONS["v1.11"], ()))
 
 
 # --- history ---------------------------------------------------------------------------------------------

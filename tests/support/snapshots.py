@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rollback_ops.commands.dashboard import Observed, Snapshot
+from rollback_ops.commands.dashboard import ObservedService, Snapshot
 from rollback_ops.commands.history import History
 from rollback_ops.core.errors import HostUnreachable
 from rollback_ops.core.model import Live, ServiceId, Survey, Unit
@@ -27,8 +27,8 @@ def survey(host: str = "deploy@bot1", live: str | Live = "b2", **words: Any) -> 
     return Survey(host, **found | words)
 
 
-def observed(*surveys: Survey, lost: Sequence[str] = (), decision: Any = None, **words: Any) -> Observed:
-    return Observed(
+def observed(*surveys: Survey, lost: Sequence[str] = (), decision: Any = None, **words: Any) -> ObservedService:
+    return ObservedService(
         ServiceId("bot", "prod"),
         "https://bot.example.org/",
         {each.host: each for each in surveys},
@@ -38,5 +38,5 @@ def observed(*surveys: Survey, lost: Sequence[str] = (), decision: Any = None, *
     )
 
 
-def snapshot(*found: Observed, records: Sequence[Record] = (), **words: Any) -> Snapshot:
+def snapshot(*found: ObservedService, records: Sequence[Record] = (), **words: Any) -> Snapshot:
     return Snapshot(found, History(tuple(records), **words), NOW, Redactor(["s3cr3t-of-ours"]))

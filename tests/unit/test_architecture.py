@@ -20,6 +20,7 @@ PACKAGE = Path(rollback_ops.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 CONTRIBUTING = PACKAGE.parent / "CONTRIBUTING.md"
 LONGEST_FUNCTION = 60
+LONGEST_SECTION = 200
 
 
 def name(module: Path) -> str:
@@ -71,6 +72,19 @@ def test_functions_fit_on_a_screen() -> None:
         and node.end_lineno - node.lineno >= LONGEST_FUNCTION
     ]
     assert long == []
+
+
+def test_sections_of_the_agent_fit_in_a_head() -> None:
+    sections = {path: path.read_text().count("\n") for path in PACKAGE.rglob("*.sh")}
+    assert len(sections) > 30
+    assert {name(path): lines for path, lines in sections.items() if lines > LONGEST_SECTION} == {}
+
+
+def test_no_two_classes_have_one_name() -> None:
+    names = Counter(
+        node.name for module in MODULES for node in ast.parse(module.read_text()).body if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("product", ["sent", "installed"])

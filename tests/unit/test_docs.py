@@ -202,7 +202,7 @@ SECTIONS: dict[str, type[schema.Section]] = {
     "`[services.NAME.limits]`": schema.Limits,
     "`[services.NAME.traffic]`": schema.Traffic,
     "`[services.NAME.guard]`": schema.Guard,
-    "`[services.NAME.hold]`": schema.Hold,
+    "`[services.NAME.hold]`": schema.HoldSettings,
     "`[services.NAME.schema]`": schema.Schema,
     "`[services.NAME.notify]`": schema.Notify,
     "`[groups.NAME]`": schema.Group,

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 
-class Health(BaseHTTPRequestHandler):
+class HealthHandler(BaseHTTPRequestHandler):
     release = Path.cwd().name
 
     def do_GET(self) -> None:
@@ -33,7 +33,7 @@ class Server(HTTPServer):
 
 
 def main() -> None:
-    server = Server(("127.0.0.1", int(sys.argv[1])), Health)
+    server = Server(("127.0.0.1", int(sys.argv[1])), HealthHandler)
     with open(sys.argv[2], "a", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.truncate(0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rollback_ops.cli.output import text
 from rollback_ops.cli.output.holds import moment
 from rollback_ops.cli.output.text import Line, Style
-from rollback_ops.core.schedule import Entry, NoteKind
+from rollback_ops.core.schedule import NoteKind, ScheduleEntry
 
 if TYPE_CHECKING:
     from rollback_ops.commands.schedule_run import Carried, Ran
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _STYLES: dict[NoteKind, Style] = {"stale": "bad", "expired": "bad", "failed": "bad", "waiting": "warning"}
 
 
-def planned(entry: Entry) -> Iterator[Line]:
+def planned(entry: ScheduleEntry) -> Iterator[Line]:
     """Show an entry that was added or cancelled."""
     asked = entry.asked
     if entry.state == "cancelled":
@@ -29,7 +29,7 @@ def planned(entry: Entry) -> Iterator[Line]:
     yield Line("  `schedule run` carries it out, if all of this still holds then")
 
 
-def listed(entries: Iterable[Entry]) -> Iterator[Line]:
+def listed(entries: Iterable[ScheduleEntry]) -> Iterator[Line]:
     """Show all entries."""
     known = list(entries)
     for each in known:
@@ -59,7 +59,7 @@ def carried_out(ran: Ran) -> Iterator[Line]:
         yield Line(f"✓ nothing is due; {ran.left} planned for later", "good")
 
 
-def entry(found: Entry) -> dict[str, Any]:
+def entry(found: ScheduleEntry) -> dict[str, Any]:
     """Return an entry as JSON."""
     last = found.last
     return {
@@ -81,7 +81,7 @@ def _carried(each: Carried) -> dict[str, Any]:
     return {"id": each.entry.asked.id, **about, "record": record}
 
 
-def _what(entry: Entry) -> str:
+def _what(entry: ScheduleEntry) -> str:
     asked = entry.asked
     hosts = f" on {', '.join(asked.hosts)}" if asked.hosts else ""
     return f"{asked.service}, {asked.environment}{hosts}: leaves {asked.live}, returns to {asked.to}"

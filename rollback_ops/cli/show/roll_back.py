@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.trace import Trace
     from rollback_ops.commands.verify import Verified
     from rollback_ops.core.record import Record
-    from rollback_ops.core.schedule import Entry
+    from rollback_ops.core.schedule import ScheduleEntry
 from rollback_ops.cli.show.shared import print_result, show_lost
 
 
@@ -129,7 +129,7 @@ def drills(session: Session, done: Drills, *, file: Path | None, as_json: bool) 
     raise process.Ended(done.exit_code)
 
 
-def planned(session: Session, entry: Entry, *, as_json: bool) -> NoReturn:
+def planned(session: Session, entry: ScheduleEntry, *, as_json: bool) -> NoReturn:
     lines = list(schedule_text.planned(entry))
     session.step.because((line.text for line in lines), "Schedule", entry.asked.environment)
     print_result(session, schedule_text.entry(entry), lines, as_json)

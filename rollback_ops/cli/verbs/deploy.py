@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from rollback_ops.cli.opening import is_of_group, opened, options_of
-from rollback_ops.cli.options import HOSTS, OF_AN_ENVIRONMENT, WHERE, Typed, takes
+from rollback_ops.cli.options import HOSTS, OF_AN_ENVIRONMENT, WHERE, TypedOptions, takes
 from rollback_ops.cli.root import app
 from rollback_ops.cli.session import Session
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @app.command()
 @takes("env", "revision", "to_deploy", "allow_bad", *HOSTS)
-def gate(session: Session, typed: Typed) -> None:
+def gate(session: Session, typed: TypedOptions) -> None:
     """Say whether a release may be deployed. A hold and the mark bad forbid it. Changes nothing."""
     context = opened(session, typed, survey=False)
     from rollback_ops.cli import show
@@ -31,7 +31,7 @@ def gate(session: Session, typed: Typed) -> None:
 
 @app.command()
 @takes("env", "span", *HOSTS)
-def arm(session: Session, typed: Typed) -> None:
+def arm(session: Session, typed: TypedOptions) -> None:
     """Let hosts go back by themselves, unless `confirm` comes. They go to the release that is live now."""
     context = opened(session, typed)
     from rollback_ops.cli import show
@@ -44,7 +44,7 @@ def arm(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("env", "service", "group", "deployed_at", "rehearse", "window", "wait", "ignore_deploy_lock", *WHERE, "json",
        "record", "config")  # fmt: skip
-def guard(session: Session, typed: Typed) -> None:
+def guard(session: Session, typed: TypedOptions) -> None:
     """Verify a deployment, and roll it back when it is unhealthy."""
     if is_of_group(session, typed):
         from rollback_ops.cli import groups
@@ -65,7 +65,7 @@ def guard(session: Session, typed: Typed) -> None:
         show.run(session, result, text.guarded, file=context.request.record, as_json=typed.json)
 
 
-def _rehearse(session: Session, typed: Typed, context: Context) -> NoReturn:
+def _rehearse(session: Session, typed: TypedOptions, context: Context) -> NoReturn:
     from rollback_ops.cli import show
     from rollback_ops.commands.rehearse import rehearse as run
 
@@ -75,7 +75,7 @@ def _rehearse(session: Session, typed: Typed, context: Context) -> NoReturn:
 
 @app.command()
 @takes(*OF_AN_ENVIRONMENT)
-def confirm(session: Session, typed: Typed) -> None:
+def confirm(session: Session, typed: TypedOptions) -> None:
     """Keep what was deployed since `arm`. The hosts do not go back by themselves any more."""
     context = opened(session, typed)
     from rollback_ops.cli import show
@@ -87,7 +87,7 @@ def confirm(session: Session, typed: Typed) -> None:
 
 @app.command()
 @takes("env", "reason", "span", "lift", *HOSTS)
-def hold(session: Session, typed: Typed) -> None:
+def hold(session: Session, typed: TypedOptions) -> None:
     """Hold deployments for a while, lift all holds, or show them."""
     context = opened(session, typed)
     from rollback_ops.cli import show
@@ -99,7 +99,7 @@ def hold(session: Session, typed: Typed) -> None:
 
 @app.command()
 @takes("env", "release", *HOSTS)
-def seal(session: Session, typed: Typed) -> None:
+def seal(session: Session, typed: TypedOptions) -> None:
     """Write the integrity manifest of a release. A rollback compares it before the service is stopped."""
     context = opened(session, typed)
     from rollback_ops.cli import show

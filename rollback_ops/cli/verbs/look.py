@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from rollback_ops.cli.opening import is_of_group, opened, options_of
-from rollback_ops.cli.options import HOSTS, OF_A_GROUP, OF_HISTORY, WHERE, Source, Typed, takes
+from rollback_ops.cli.options import HOSTS, OF_A_GROUP, OF_HISTORY, WHERE, Source, TypedOptions, takes
 from rollback_ops.cli.root import app
 from rollback_ops.cli.session import Session
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @app.command()
 @takes("env", "service", "group", "backup", "ignore_deploy_lock", "max_drill_age", *WHERE, "json", "config")
-def check(session: Session, typed: Typed) -> None:
+def check(session: Session, typed: TypedOptions) -> None:
     """Say whether a rollback could be done now. Changes nothing."""
     check_for(session, typed)
 
 
-def check_for(session: Session, typed: Typed) -> None:
+def check_for(session: Session, typed: TypedOptions) -> None:
     if is_of_group(session, typed):
         from rollback_ops.cli import groups
 
@@ -40,7 +40,7 @@ def check_for(session: Session, typed: Typed) -> None:
 
 @app.command("list")
 @takes(*OF_A_GROUP)
-def list_(session: Session, typed: Typed) -> None:
+def list_(session: Session, typed: TypedOptions) -> None:
     """Show the releases on each host, and the next target."""
     if is_of_group(session, typed):
         from rollback_ops.cli import groups
@@ -56,7 +56,7 @@ def list_(session: Session, typed: Typed) -> None:
 
 @app.command()
 @takes("env", "service", "group", "backup", *WHERE, "json", "config")
-def preview(session: Session, typed: Typed) -> None:
+def preview(session: Session, typed: TypedOptions) -> None:
     """Show which commits and migrations a rollback would take away. Changes nothing."""
     if is_of_group(session, typed):
         from rollback_ops.cli import groups
@@ -72,7 +72,7 @@ def preview(session: Session, typed: Typed) -> None:
 
 @app.command()
 @takes("env", "deployed_at", "window", *HOSTS)
-def advise(session: Session, typed: Typed) -> None:
+def advise(session: Session, typed: TypedOptions) -> None:
     """Say whether to roll back, by rules that are shown. Changes nothing."""
     context = opened(session, typed, dry_run=True)
     from rollback_ops.cli import show
@@ -86,7 +86,7 @@ def advise(session: Session, typed: Typed) -> None:
 
 @app.command()
 @takes("env", "revision", *HOSTS)
-def outlook(session: Session, typed: Typed) -> None:
+def outlook(session: Session, typed: TypedOptions) -> None:
     """Show whether a rollback is ready, and past failure rates. Forbids nothing."""
     context = opened(session, typed, dry_run=True)
     from rollback_ops.cli import show
@@ -105,7 +105,7 @@ def history() -> None:
 
 @history.command("list")
 @takes(*OF_HISTORY)
-def history_list(session: Session, typed: Typed) -> None:
+def history_list(session: Session, typed: TypedOptions) -> None:
     """Show the last rollbacks, newest first (20, or --limit)."""
     limit = typed.limit or 20
     found = _history(session, typed, limit)
@@ -116,7 +116,7 @@ def history_list(session: Session, typed: Typed) -> None:
 
 @history.command("stats")
 @takes(*OF_HISTORY)
-def history_stats(session: Session, typed: Typed) -> None:
+def history_stats(session: Session, typed: TypedOptions) -> None:
     """Show success rates, durations and downtimes, by environment, trigger and month."""
     found = _history(session, typed, typed.limit, deployments=True)
     from rollback_ops.cli import show
@@ -126,7 +126,7 @@ def history_stats(session: Session, typed: Typed) -> None:
 
 @history.command("show")
 @takes("run", "only_env", *HOSTS)
-def history_show(session: Session, typed: Typed) -> None:
+def history_show(session: Session, typed: TypedOptions) -> None:
     """Show one run: its record, its events on each host, and the service's log since then."""
     from rollback_ops.cli import show
     from rollback_ops.commands.context import load_settings
@@ -139,7 +139,7 @@ def history_show(session: Session, typed: Typed) -> None:
 
 @history.command("log")
 @takes("env", "only_env", "restored", "reason", "failed", "trigger", *HOSTS)
-def history_log(session: Session, typed: Typed) -> None:
+def history_log(session: Session, typed: TypedOptions) -> None:
     """Record a rollback that was done by hand.
 
     Each host gets the record in its journal. Nothing else is changed.
@@ -151,7 +151,7 @@ def history_log(session: Session, typed: Typed) -> None:
     show.logged(session, log(context, failed=typed.failed), as_json=typed.json)
 
 
-def _history(session: Session, typed: Typed, limit: int | None, *, deployments: bool = False) -> History:
+def _history(session: Session, typed: TypedOptions, limit: int | None, *, deployments: bool = False) -> History:
     from rollback_ops.commands import history as command
     from rollback_ops.commands.context import load_settings
 
@@ -168,7 +168,7 @@ def _history(session: Session, typed: Typed, limit: int | None, *, deployments: 
 @app.command()
 @takes("of_env", "only_env", "port", "no_browser", "out", "page_source", "workflow", "limit", "service", "local",
        "config")  # fmt: skip
-def dashboard(session: Session, typed: Typed) -> None:
+def dashboard(session: Session, typed: TypedOptions) -> None:
     """Serve pages in your browser, or write one page (--out). The pages in the browser can roll back."""
     from rollback_ops.cli.dashboard import serve, write_page
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rollback_ops.cli.opening import is_of_group, opened, options_of
-from rollback_ops.cli.options import HOSTS, OF_A_GROUP, WHERE, Typed, takes
+from rollback_ops.cli.options import HOSTS, OF_A_GROUP, WHERE, TypedOptions, takes
 from rollback_ops.cli.root import app
 from rollback_ops.cli.session import Session
 from rollback_ops.core.errors import UsageError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _OF_A_SCHEDULE = ("of_env", "only_env", "service", "local", "local_store", "json", "config")
 
 
-def _change(session: Session, typed: Typed, *, resume: bool = False, pins: bool = False) -> None:
+def _change(session: Session, typed: TypedOptions, *, resume: bool = False, pins: bool = False) -> None:
     if is_of_group(session, typed):
         from rollback_ops.cli import groups
 
@@ -39,7 +39,7 @@ def _change(session: Session, typed: Typed, *, resume: bool = False, pins: bool 
 @takes("env", "service", "group", "backup", "reason", "bad", "approved", "emergency", "dry_run", "if_current",
        "ignore_schema", "wait", "ignore_deploy_lock", *WHERE, "trigger", "pinned", "shard", "so_far", "json",
        "record", "config")  # fmt: skip
-def rollback(session: Session, typed: Typed) -> None:
+def rollback(session: Session, typed: TypedOptions) -> None:
     """Go back to the last known good release, and verify it."""
     _change(session, typed, pins=True)
 
@@ -47,7 +47,7 @@ def rollback(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("env", "service", "group", "reason", "ignore_schema", "wait", "ignore_deploy_lock", *WHERE, "json", "record",
        "config")  # fmt: skip
-def resume(session: Session, typed: Typed) -> None:
+def resume(session: Session, typed: TypedOptions) -> None:
     """Finish a rollback that was interrupted, or its other waves."""
     _change(session, typed, resume=True)
 
@@ -55,7 +55,7 @@ def resume(session: Session, typed: Typed) -> None:
 @app.command()
 @takes("env", "service", "backup", "reason", "bad", "ignore_schema", "wait", "ignore_deploy_lock", *WHERE, "trigger",
        "size", "plan", "json", "config")  # fmt: skip
-def shards(session: Session, typed: Typed) -> None:
+def shards(session: Session, typed: TypedOptions) -> None:
     """Plan a rollback of very many hosts, in shards for jobs. Changes nothing."""
     context = opened(session, typed, change=True)
     from rollback_ops.cli import show
@@ -68,7 +68,7 @@ def shards(session: Session, typed: Typed) -> None:
 
 @app.command()
 @takes("records", "plan", "json", "record", "config")
-def merge(session: Session, typed: Typed) -> None:
+def merge(session: Session, typed: TypedOptions) -> None:
     """Merge the records of all shards into one, and publish it once. Contacts no host."""
     from rollback_ops.cli import show
     from rollback_ops.cli.output import text
@@ -83,7 +83,7 @@ def merge(session: Session, typed: Typed) -> None:
 
 @app.command()
 @takes("env", "deployed_at", *OF_A_GROUP[1:])
-def verify(session: Session, typed: Typed) -> None:
+def verify(session: Session, typed: TypedOptions) -> None:
     """Check the live release, and mark it good or bad."""
     if is_of_group(session, typed):
         from rollback_ops.cli import groups
@@ -99,7 +99,7 @@ def verify(session: Session, typed: Typed) -> None:
 
 @app.command()
 @takes("env", "release", "opinion", "reason", *HOSTS)
-def mark(session: Session, typed: Typed) -> None:
+def mark(session: Session, typed: TypedOptions) -> None:
     """Mark a release good or bad, or clear its mark. A rollback never chooses a bad one by itself."""
     if typed.release is None or typed.opinion is None:
         raise UsageError("name the release, and good, bad or clear", "rollback-ops mark ENV RELEASE bad --reason TEXT")
@@ -114,7 +114,7 @@ def mark(session: Session, typed: Typed) -> None:
 
 @app.command()
 @takes("env", "service", "times", "reason", *WHERE, "json", "record", "config")
-def drill(session: Session, typed: Typed) -> None:
+def drill(session: Session, typed: TypedOptions) -> None:
     """Roll back and forward again on purpose, and time both ways. The live release stays the same."""
     context = opened(session, typed, survey=False)
     from rollback_ops.cli import show
@@ -134,7 +134,7 @@ def schedule() -> None:
 
 @schedule.command("add")
 @takes("env", "at", "not_after", "backup", "reason", "service", *WHERE, "local_store", "json", "config")
-def schedule_add(session: Session, typed: Typed) -> None:
+def schedule_add(session: Session, typed: TypedOptions) -> None:
     """Plan a rollback. At that time it does what it would do now, or nothing."""
     context = opened(session, typed, change=True)
     from rollback_ops.cli import show
@@ -146,7 +146,7 @@ def schedule_add(session: Session, typed: Typed) -> None:
 
 @schedule.command("list")
 @takes(*_OF_A_SCHEDULE)
-def schedule_list(session: Session, typed: Typed) -> None:
+def schedule_list(session: Session, typed: TypedOptions) -> None:
     """Show the scheduled rollbacks, and what became of them."""
     from rollback_ops.cli import show
     from rollback_ops.commands.schedule import entries
@@ -156,7 +156,7 @@ def schedule_list(session: Session, typed: Typed) -> None:
 
 @schedule.command("cancel")
 @takes("number", "only_env", "service", "local", "local_store", "json", "config")
-def schedule_cancel(session: Session, typed: Typed) -> None:
+def schedule_cancel(session: Session, typed: TypedOptions) -> None:
     """Cancel a scheduled rollback."""
     from rollback_ops.cli import show
     from rollback_ops.commands.schedule import cancel
@@ -169,7 +169,7 @@ def schedule_cancel(session: Session, typed: Typed) -> None:
 
 @schedule.command("run")
 @takes(*_OF_A_SCHEDULE)
-def schedule_run(session: Session, typed: Typed) -> None:
+def schedule_run(session: Session, typed: TypedOptions) -> None:
     """Carry out what is due, after checking everything again."""
     from rollback_ops.cli import show
     from rollback_ops.cli.output.terminal import TerminalProgress
@@ -182,7 +182,7 @@ def schedule_run(session: Session, typed: Typed) -> None:
         show.carried_out(session, ran, file=stores.record, as_json=typed.json)
 
 
-def _stores(session: Session, typed: Typed) -> Stores:
+def _stores(session: Session, typed: TypedOptions) -> Stores:
     from rollback_ops.commands.context import load_settings
     from rollback_ops.commands.schedule_stores import Stores
 
@@ -193,7 +193,7 @@ def _stores(session: Session, typed: Typed) -> Stores:
 
 @app.command(hidden=True)
 @takes()
-def finish(session: Session, _: Typed) -> None:
+def finish(session: Session, _: TypedOptions) -> None:
     """Complete the record on GitHub at the end of a job whose rollback was killed."""
     from rollback_ops.cli import show
     from rollback_ops.commands.finish import finish as run

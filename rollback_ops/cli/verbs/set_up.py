@@ -6,7 +6,7 @@ import click
 
 from rollback_ops.cli import exit as process
 from rollback_ops.cli.opening import opened
-from rollback_ops.cli.options import HOSTS, OF_AN_ENVIRONMENT, Typed, takes
+from rollback_ops.cli.options import HOSTS, OF_AN_ENVIRONMENT, TypedOptions, takes
 from rollback_ops.cli.root import app
 from rollback_ops.cli.session import Session
 from rollback_ops.cli.verbs.look import check_for
@@ -15,13 +15,13 @@ from rollback_ops.core.errors import UsageError
 
 @app.command()
 @takes("address", "root", "service", "for_env", "for_github", "config")
-def init(session: Session, typed: Typed) -> None:
+def init(session: Session, typed: TypedOptions) -> None:
     """Look at a host, and write settings for it. Changes nothing on the host.
 
     With --workflow, also write the workflow of GitHub for the settings; without a HOST, only that.
     """
     from rollback_ops.cli import show
-    from rollback_ops.commands.init import Wish, write_workflow
+    from rollback_ops.commands.init import InitOptions, write_workflow
     from rollback_ops.commands.init import init as run
 
     if typed.address is None:
@@ -29,20 +29,20 @@ def init(session: Session, typed: Typed) -> None:
             raise UsageError("name the host to look at", "rollback-ops init deploy@shop1.example.org")
         show.workflow(session, write_workflow(typed.config, session.environ))
         return
-    wish = Wish(
+    options = InitOptions(
         typed.address, typed.root or "", typed.service or "", typed.for_env or "", typed.config, typed.for_github
     )
-    written = run(wish, session.environ, session.secrets)
+    written = run(options, session.environ, session.secrets)
     show.settings(session, written)
     if typed.for_github:
         show.workflow(session, write_workflow(str(written.file), session.environ))
     proposal = written.proposal
-    check_for(session, Typed(env=proposal.environment, service=proposal.service, config=str(written.file)))
+    check_for(session, TypedOptions(env=proposal.environment, service=proposal.service, config=str(written.file)))
 
 
 @app.command()
 @takes(*OF_AN_ENVIRONMENT)
-def install(session: Session, typed: Typed) -> None:
+def install(session: Session, typed: TypedOptions) -> None:
     """Install the break-glass program on the hosts. Run it again after you change settings."""
     context = opened(session, typed, survey=False)
     from rollback_ops.cli import show
@@ -54,7 +54,7 @@ def install(session: Session, typed: Typed) -> None:
 
 @app.command()
 @takes("env", "purge", *HOSTS)
-def uninstall(session: Session, typed: Typed) -> None:
+def uninstall(session: Session, typed: TypedOptions) -> None:
     """Remove the break-glass program from the hosts. Releases and the journal stay."""
     context = opened(session, typed, survey=False)
     from rollback_ops.cli import show
@@ -66,7 +66,7 @@ def uninstall(session: Session, typed: Typed) -> None:
 
 @app.command()
 @takes("shell")
-def completion(_: Session, typed: Typed) -> None:
+def completion(_: Session, typed: TypedOptions) -> None:
     """Print the script that completes commands in a shell. For bash: eval "$(rollback-ops completion bash)"."""
     from rollback_ops.cli.completion import script
 
@@ -75,7 +75,7 @@ def completion(_: Session, typed: Typed) -> None:
 
 @app.command("man", hidden=True)
 @takes()
-def man_(_: Session, __: Typed) -> None:
+def man_(_: Session, __: TypedOptions) -> None:
     """Print the manual page. `man -l` shows it."""
     from rollback_ops.cli.man import page
 
@@ -84,7 +84,7 @@ def man_(_: Session, __: Typed) -> None:
 
 @app.command()
 @takes()
-def schema(session: Session, _: Typed) -> None:
+def schema(session: Session, _: TypedOptions) -> None:
     """Print the JSON Schema of rollback.toml. An editor completes and checks it."""
     from rollback_ops.config.json_schema import json_schema
 

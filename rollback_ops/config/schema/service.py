@@ -70,7 +70,7 @@ class Guard(Section):
     max_per_day: int = Field(3, ge=1, le=1000)
 
 
-class Hold(Section):
+class HoldSettings(Section):
     """The hold that a rollback sets: on what, and how long it lasts."""
 
     after_rollback: AfterRollback = "bad"
@@ -165,7 +165,7 @@ class Service(Section):
     # Nothing but defaults needs no validation, for which the schema of each table would have to be built.
     verify: Verify = Field(default_factory=Verify.model_construct)
     guard: Guard = Field(default_factory=Guard.model_construct)
-    hold: Hold = Field(default_factory=Hold.model_construct)
+    hold: HoldSettings = Field(default_factory=HoldSettings.model_construct)
     database: Schema | None = Field(None, alias="schema")
     notify: Notify = Field(default_factory=Notify.model_construct)
     limits: Limits = Field(default_factory=Limits.model_construct)

@@ -130,14 +130,16 @@ class Candidates:
             why = NEVER_LIVE.format(known) if known else ""
         return Refusal(f"{name} cannot be used: {why}", "`list` shows the others.", self.rejected()) if why else name
 
-    def doubts(self, target: str) -> list[str]:
+    def warnings(self, target: str) -> list[str]:
         """Return why the target may be the wrong one: it was perhaps never live, or the order is another one."""
         never = "" if self._was_live(target) else NEVER.format(target)
         if self.selection.backup:
             return [never] if never else []
         left = self._left(target)
         last = LAST_RESORT.format(target, f" ({left.left_why})" if left.left_why else "") if left else ""
-        return list(filter(None, (never, last, self._ranking.warning, self._ranking.doubt(target, *self._anchors))))
+        return list(
+            filter(None, (never, last, self._ranking.warning, self._ranking.warning_about(target, *self._anchors)))
+        )
 
     def _against(self, name: str, lives: set[str]) -> str:
         if {name} == lives:

@@ -16,8 +16,8 @@ from typing import Literal
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Live, Survey
 from rollback_ops.core.order import Spelling
+from rollback_ops.core.plan.blockers import blockers, drilled, hint_for, locked, not_live
 from rollback_ops.core.plan.candidates import Candidates, live_name
-from rollback_ops.core.plan.obstacles import drilled, hint_for, locked, not_live, obstacles
 from rollback_ops.core.plan.selection import NothingToDo, Refusal, Rejected, Selection, Unfinished, shown
 from rollback_ops.core.revision import short
 from rollback_ops.core.versions import Versions
@@ -106,7 +106,7 @@ def _plan(
     if not meant:
         lives = ", ".join(sorted({live_name(s) or s.live.state for s in surveys}))
         return NothingToDo(f"{shown(selection.if_current)} is no longer live (live: {lives})")
-    unfit = {s.host: why for s in meant if (why := obstacles(s, selection))}
+    unfit = {s.host: why for s in meant if (why := blockers(s, selection))}
     fit = [s for s in meant if s.host not in unfit]
     if unfit and (not selection.emergency or not fit):
         return Refusal(_each(unfit), hint_for(meant), hosts=unfit)
@@ -119,7 +119,7 @@ def _plan(
         revision=next((r.revision for s in fit if (r := s.release(target)) and r.revision), ""),
         hosts=tuple(_host_plan(s, target, names, unfit, choice) for s in surveys),
         rejected=tuple(r for r in choice.rejected() if r.release != target),
-        warnings=(*_warnings(fit, target, selection), *choice.doubts(target)),
+        warnings=(*_warnings(fit, target, selection), *choice.warnings(target)),
         eligible=choice.eligible,
     )
 
@@ -208,7 +208,7 @@ def _warnings(surveys: Sequence[Survey], target: str, selection: Selection) -> l
     if selection.emergency or selection.ignore_deploy_lock:
         warnings += [f"{s.host}: {'; '.join(s.deploying)}" for s in surveys if s.deploying]
     if selection.emergency:
-        warnings += [f"{s.host}: {doubt}" for s in surveys for doubt in s.warnings]
+        warnings += [f"{s.host}: {warning}" for s in surveys for warning in s.warnings]
         warnings += [f"{s.host}: {locked(s)}; the lock is taken over" for s in surveys if s.lease]
         warnings += [f"{s.host}: {not_live(s.live)}" for s in surveys if s.live.state != "release"]
     return warnings

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from rollback_ops.core.identity import Identity
+from rollback_ops.core.identity import ReleaseIdentity
 from rollback_ops.core.revision import short
 
 Outcome = Literal[
@@ -73,9 +73,9 @@ class ReleaseRef(RecordPart):
         return self.release or short(self.revision or "")
 
     @property
-    def identity(self) -> Identity:
+    def identity(self) -> ReleaseIdentity:
         made = datetime.fromisoformat(self.deployed_at).timestamp() if self.deployed_at else 0.0
-        return Identity(self.release or "", self.revision or "", made)
+        return ReleaseIdentity(self.release or "", self.revision or "", made)
 
 
 class RejectedRelease(RecordPart):

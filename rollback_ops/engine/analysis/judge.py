@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from rollback_ops.core.intervals import mean_at_least, mean_at_most
-from rollback_ops.engine.analysis.values import Count, Dispersion, Judgement, Rules, Tick, Verdict
+from rollback_ops.engine.analysis.values import Count, Dispersion, MetricJudgement, Rules, Tick, Verdict
 
 # The logarithms of the evidence in one tick at each of RATIOS: that it is worse, and that it is not.
 Evidence = tuple[list[float], list[float]]
@@ -39,7 +39,7 @@ class Judge:
         self._worse, self._not_worse = [0.0] * len(RATIOS), [0.0] * len(RATIOS)
         self.judgement = self._judged()
 
-    def add(self, tick: Tick) -> Judgement:
+    def add(self, tick: Tick) -> MetricJudgement:
         """Add a tick. One that is not known, or without events on either side, is no evidence."""
         there = tick.new.total and (tick.old.total or not self._by_control)
         if there and self._rules.counts(tick.at) and self.judgement.verdict == "undecided":
@@ -56,7 +56,7 @@ class Judge:
     def _by_control(self) -> bool:
         return self._rules.baseline == "control"
 
-    def _judged(self) -> Judgement:
+    def _judged(self) -> MetricJudgement:
         e_worse, e_not_worse = (_mean(logs, self._bursts) for logs in (self._worse, self._not_worse))
         verdict: Verdict = "undecided"
         needed, new = self._rules.needed, self._new.all
@@ -67,7 +67,7 @@ class Judge:
                 verdict = "not_worse"
         old = self._old.all if self._by_control else self._before.all
         bursts, ticks = self._bursts, self._new.ticks
-        return Judgement(verdict, e_worse, e_not_worse, needed, new, old, bursts, ticks, self._ended_at)
+        return MetricJudgement(verdict, e_worse, e_not_worse, needed, new, old, bursts, ticks, self._ended_at)
 
     @property
     def _baseline(self) -> Dispersion:
@@ -80,7 +80,7 @@ class Judge:
         return max(self._baseline.factor, self._new.factor)
 
 
-def judge(ticks: Iterable[Tick], rules: Rules, before: Iterable[Count] = ()) -> Judgement:
+def judge(ticks: Iterable[Tick], rules: Rules, before: Iterable[Count] = ()) -> MetricJudgement:
     """Judge the ticks in their order, until one decides."""
     judging = Judge(rules, before)
     for tick in ticks:

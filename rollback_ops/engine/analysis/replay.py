@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rollback_ops.core.frozen import frozen
 from rollback_ops.engine.analysis.judge import judge
-from rollback_ops.engine.analysis.values import Count, Judgement, Rules, Tick
+from rollback_ops.engine.analysis.values import Count, MetricJudgement, Rules, Tick
 
 # Seconds of the baseline before a moment.
 BASELINE = 3600.0
@@ -17,7 +17,7 @@ class Moment:
     """A moment (seconds since the epoch) that is treated as a deployment. ``judged``: by metric."""
 
     at: float
-    judged: Mapping[str, Judgement]
+    judged: Mapping[str, MetricJudgement]
 
     @property
     def worse(self) -> tuple[str, ...]:
@@ -44,7 +44,7 @@ def moments(since: float, until: float, rules: Iterable[Rules], deployments: Seq
     return [at for at in every if not any(at - BASELINE <= made <= at + length for made in deployments)]
 
 
-def replayed(at: float, counts: Mapping[int, Count], rules: Rules, tick: float) -> Judgement:
+def replayed(at: float, counts: Mapping[int, Count], rules: Rules, tick: float) -> MetricJudgement:
     """Judge one moment. ``counts`` are those of ticks, of which number 0 begins at the epoch."""
     first = round(at / tick)
     before = [counts[n] for n in range(first - round(BASELINE / tick), first) if n in counts]

@@ -106,7 +106,7 @@ class Rules:
 
 
 @frozen
-class Judgement:
+class MetricJudgement:
     """``e_worse`` and ``e_not_worse``: the evidence for either; it takes ``needed``.
 
     ``new`` and ``old``: all that was compared, in so many ``ticks``; ``bursts``: what the counts were divided by;

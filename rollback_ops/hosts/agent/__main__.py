@@ -29,7 +29,7 @@ def text(product: str) -> str:
     thresholds = dict.fromkeys(("process", *_CHECKS), Thresholds())
     questions = {name: HostCommand("true", 5.0) for name in ("log", "config")}
     reader = StateReader("^X=", "p")
-    wanted = installed.Installation(about, service, manager, reader, questions, thresholds, service)
+    wanted = installed.InstalledProgram(about, service, manager, reader, questions, thresholds, service)
     return installed.render(wanted)
 
 

@@ -42,7 +42,7 @@ _SECTIONS = (
     "serve",
 )
 # What only a preview needs. A rollback does not send it.
-_COMPARING = ("keys", "compare")
+_COMPARING = ("keys", "nested_keys", "compare")
 # What only the installed agent has, in the order in which a person reads it: how it begins, what a rollback does, and
 # what a restricted key may request.
 _INSTALLED = (

@@ -195,7 +195,7 @@ class AgentHost:
     def switch(self, order: SwitchOrder, on_step: Callable[[StepReport], None]) -> SwitchResult:
         """Carry out the transaction. When the connection drops, the host goes on, and is asked later how it ended."""
         deadline = time.monotonic() + self._switch_within
-        progress = _Progress(on_step, self._parse_units)
+        progress = _StepsOnce(on_step, self._parse_units)
         flags = (order.break_lock, order.relink, order.reset, order.look)
         broken, *others = ("yes" if wanted else "no" for wanted in flags)
         about = (order.owner, order.run_url, order.intent)
@@ -205,7 +205,7 @@ class AgentHost:
         except (ConnectionLost, BadAnswer) as error:
             return self._follow(order.run, deadline, progress, error)
 
-    def _follow(self, run: str, deadline: float, progress: _Progress, error: RollbackOpsError) -> SwitchResult:
+    def _follow(self, run: str, deadline: float, progress: _StepsOnce, error: RollbackOpsError) -> SwitchResult:
         while time.monotonic() < deadline:
             try:
                 progress.rewind()
@@ -266,7 +266,7 @@ class AgentHost:
             raise BadAnswer(f"{error.message}{f' ({said})' if said else ''}") from None
 
 
-class _Progress:
+class _StepsOnce:
     """The steps of a transaction, each told once even when the progress is read again from its beginning."""
 
     def __init__(self, on_step: Callable[[StepReport], None], parse_units: Callable[[str], tuple[Unit, ...]]) -> None:

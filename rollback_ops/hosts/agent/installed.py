@@ -54,7 +54,7 @@ s/.*/words/"""
 
 
 @frozen
-class Installation:
+class InstalledProgram:
     """What is baked in. ``questions`` are those that checks put to the host, about ``RELEASE``; ``thresholds`` are
     those of every check, ``process`` among them. ``groups`` are those that the service is in.
     """
@@ -69,7 +69,7 @@ class Installation:
     groups: tuple[str, ...] = ()
 
 
-def render(installation: Installation) -> str:
+def render(installation: InstalledProgram) -> str:
     """Return the text of the file. It holds no secrets, and only definitions up to its last line."""
     settings, functions = _settings(installation), bundle.installed_body()
     # The rules of redaction and the words are in the settings' place, and yet they are the program's.
@@ -91,7 +91,7 @@ def difference(found: str, text: str) -> str:
     return "has other settings than rollback.toml has now" if there[3] != here[3] else ""
 
 
-def _settings(wanted: Installation) -> str:
+def _settings(wanted: InstalledProgram) -> str:
     service = wanted.service
     values = {
         "REDACT": redaction.sed_script(map(mask_pattern.as_ere, service.mask)),
@@ -145,7 +145,7 @@ def _template(text: str) -> str:
     return "".join(piece for piece in pieces if piece != "''")
 
 
-def _checks(wanted: Installation) -> str:
+def _checks(wanted: InstalledProgram) -> str:
     """Return the table of the checks (breakglass/verify.sh has its columns), and functions that ask them."""
     settings: dict[str, Check | None] = dict(wanted.service.checks)
     if not any(check.kind == "process" for check in wanted.service.checks.values()):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from rollback_ops.core.discovery import Discovery, Listener, Process, Program, Tree
+from rollback_ops.core.discovery import Discovery, Listener, Program, RunningProcess, Tree
 from rollback_ops.core.errors import BadAnswer
 from rollback_ops.hosts.transport import Transport
 
@@ -111,12 +111,12 @@ def _apps(facts: list[list[str]]) -> Iterator[Program]:
                 yield Program("pm2", name, directory, (file,))
 
 
-def _processes(facts: list[list[str]]) -> Iterator[Process]:
+def _processes(facts: list[list[str]]) -> Iterator[RunningProcess]:
     for parts in facts:
         match parts:
             case [_, user, directory, group, sockets] if user.isdecimal():
                 inodes = frozenset(int(word) for word in sockets.split() if word.isdecimal())
-                yield Process(int(user), directory, group, inodes)
+                yield RunningProcess(int(user), directory, group, inodes)
 
 
 def _listeners(facts: list[list[str]]) -> Iterator[Listener]:

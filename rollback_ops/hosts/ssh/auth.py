@@ -10,7 +10,7 @@ from paramiko import AuthenticationException, BadAuthenticationType, PKey
 from rollback_ops.core.errors import AuthenticationFailed
 from rollback_ops.core.text import listed, one_line
 from rollback_ops.hosts.ssh.certificates import certificate_on, describe
-from rollback_ops.hosts.ssh.identity import Hop, Identity
+from rollback_ops.hosts.ssh.identity import Hop, LoginIdentity
 
 _LONGEST_BANNER = 300
 
@@ -18,7 +18,7 @@ _LONGEST_BANNER = 300
 class KeyAuthentication:
     """Authenticates on one hop. It has the interface of paramiko's ``AuthStrategy``."""
 
-    def __init__(self, hop: Hop, identity: Identity) -> None:
+    def __init__(self, hop: Hop, identity: LoginIdentity) -> None:
         self._hop = hop
         self._identity = identity
         self._offered: list[PKey] = []

@@ -19,7 +19,7 @@ from rollback_ops.core.text import one_line
 from rollback_ops.hosts.ssh.auth import KeyAuthentication
 from rollback_ops.hosts.ssh.forwarding import ForwardingTransport, refusal
 from rollback_ops.hosts.ssh.host_keys import HostKeys, KnownHostsPolicy
-from rollback_ops.hosts.ssh.identity import Hop, Identity
+from rollback_ops.hosts.ssh.identity import Hop, LoginIdentity
 from rollback_ops.hosts.ssh.negotiation import NegotiatingTransport
 from rollback_ops.hosts.ssh.tcp import connect_tcp
 from rollback_ops.hosts.ssh.watchdog import Watchdog
@@ -39,7 +39,7 @@ class CutOff(HostUnreachable):
 class Handshake:
     """Connects one hop. ``seconds`` is the limit for all of it, from the first packet to the accepted key."""
 
-    def __init__(self, hop: Hop, identity: Identity, known: HostKeys, seconds: float) -> None:
+    def __init__(self, hop: Hop, identity: LoginIdentity, known: HostKeys, seconds: float) -> None:
         self._hop = hop
         self._identity = identity
         self._known = known

@@ -38,7 +38,7 @@ class Hop:
         return self.settings.host_key_alias or name_in_known_hosts(self.settings.host, self.settings.port)
 
 
-class Identity:
+class LoginIdentity:
     """One given key, or the user's OpenSSH configuration, keys and ssh-agent. Threads may share it.
 
     ``given`` are the given key's forms: with its certificate, and alone.
@@ -52,7 +52,7 @@ class Identity:
         self._certificate = cache(_load_certificate)
 
     @classmethod
-    def from_text(cls, key: str, passphrase: str = "", certificate: str = "") -> Identity:
+    def from_text(cls, key: str, passphrase: str = "", certificate: str = "") -> LoginIdentity:
         """Use only the private key in ``key``, and its certificate if there is one.
 
         Raises ``UsageError`` when a text holds none, and for the certificate of another key.
@@ -67,7 +67,7 @@ class Identity:
         return cls((found.on(loaded), loaded), OpenSshConfig())
 
     @classmethod
-    def of_person(cls, home: Path, system: Path = Path("/etc/ssh")) -> Identity:
+    def of_person(cls, home: Path, system: Path = Path("/etc/ssh")) -> LoginIdentity:
         """Use ``~/.ssh/config``, ssh-agent and the usual key files. Raises ``UsageError`` for a bad configuration."""
         return cls((), OpenSshConfig.of_person(home, system), home)
 

@@ -16,7 +16,7 @@ from rollback_ops.hosts.ssh.channel import RemoteCommand, RemoteConversation
 from rollback_ops.hosts.ssh.forwarding import ForwardedStream, ForwardingTransport, refusal
 from rollback_ops.hosts.ssh.handshake import Handshake
 from rollback_ops.hosts.ssh.host_keys import KnownHosts
-from rollback_ops.hosts.ssh.identity import Hop, Identity
+from rollback_ops.hosts.ssh.identity import Hop, LoginIdentity
 from rollback_ops.hosts.ssh.watchdog import GRACE, Watchdog
 from rollback_ops.hosts.transport import Completed, Conversation
 
@@ -35,7 +35,12 @@ class SshTransport:
     """
 
     def __init__(
-        self, host: str, gateways: Sequence[str], identity: Identity, trust: KnownHosts, connect_timeout: float = 5.0
+        self,
+        host: str,
+        gateways: Sequence[str],
+        identity: LoginIdentity,
+        trust: KnownHosts,
+        connect_timeout: float = 5.0,
     ) -> None:
         """``gateways`` are outermost first; ``connect_timeout`` is in seconds, for each hop.
 

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from rollback_ops.core.redaction import Redactor
-from rollback_ops.core.schedule import Entry, Note, NoteKind, ScheduledRollback, note_of
+from rollback_ops.core.schedule import Note, NoteKind, ScheduledRollback, ScheduleEntry, note_of
 from rollback_ops.core.text import one_line, short
 from rollback_ops.integrations.github.api import PAGE, Api, Deployment, GitHubError, Repository
 from rollback_ops.integrations.github.payload import LONGEST_DESCRIPTION
@@ -55,7 +55,7 @@ class GitHubSchedule:
         self._numbers[asked.id] = number
         self.note(asked, note_of("added", asked.by))
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[ScheduleEntry]:
         """Return the entries, oldest first. Deployments that are none of ours are left out, and what is long over.
 
         Each entry costs a request: the workflow asks every few minutes, and GitHub counts requests.
@@ -80,10 +80,10 @@ class GitHubSchedule:
         }
         self._api.add_status(self._numbers[asked.id], document)
 
-    def again(self, asked: ScheduledRollback) -> Entry:
+    def again(self, asked: ScheduledRollback) -> ScheduleEntry:
         """Read the statuses of one entry."""
         statuses = self._api.statuses(self._numbers[asked.id])
-        return Entry(asked, tuple(filter(None, map(_note, statuses))))
+        return ScheduleEntry(asked, tuple(filter(None, map(_note, statuses))))
 
     def _create(self, asked: ScheduledRollback) -> Deployment:
         refused = GitHubError("neither the release nor the workflow has a revision that GitHub knows")

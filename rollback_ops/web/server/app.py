@@ -11,7 +11,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from rollback_ops.core.errors import RollbackOpsError
-from rollback_ops.web.server.changes import Changes
+from rollback_ops.web.server.changes import ChangePages
 from rollback_ops.web.server.forms import FormSigner
 from rollback_ops.web.server.rollbacks import Rollbacks
 from rollback_ops.web.server.screens import Screens
@@ -32,7 +32,7 @@ _WELCOME = """<!doctype html>
 
 def application(site: Site, sessions: Sessions, signer: FormSigner, port: int) -> ASGIApp:
     """Return the application, with everything that guards it."""
-    screens, rollbacks, changes = Screens(site), Rollbacks(site, signer), Changes(site, signer)
+    screens, rollbacks, changes = Screens(site), Rollbacks(site, signer), ChangePages(site, signer)
 
     def enter(request: Request) -> Response:
         return _enter(request, sessions, port)

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rollback_ops.core.errors import UsageError
-from rollback_ops.web.server.actions import Asked, Typed
+from rollback_ops.web.server.actions import FormAddress, FormInput
 from rollback_ops.web.server.forms import Action, FormSigner, RollbackForm, fields_of, problem_of
 from rollback_ops.web.server.site import Site, to_run
 
@@ -29,7 +29,7 @@ _TITLES: Mapping[Action, str] = {
 }
 
 
-class Changes:
+class ChangePages:
     """Pages that lead to a change other than the rollback of one service."""
 
     def __init__(self, site: Site, signer: FormSigner) -> None:
@@ -54,7 +54,7 @@ class Changes:
         form, fault = read
         if run := site.runs.of_form(form):
             return to_run(run)
-        typed = Typed(**{each.name: given.get(each.name, "").strip() for each in fields(Typed)})
+        typed = FormInput(**{each.name: given.get(each.name, "").strip() for each in fields(FormInput)})
         problem = problem_of(form, fault, given.get("typed", ""))
         if not problem:
             try:
@@ -63,7 +63,9 @@ class Changes:
                 problem = str(error)
         return self._offer(request, _again(form), problem, typed)
 
-    def _offer(self, request: Request, asked: Asked, problem: str = "", typed: Typed | None = None) -> Response:
+    def _offer(
+        self, request: Request, asked: FormAddress, problem: str = "", typed: FormInput | None = None
+    ) -> Response:
         """Show what a form would do now. ``problem``: why the last one did not."""
         site = self._site
         site.heed_settings()
@@ -78,19 +80,19 @@ class Changes:
             # Markup: only letters, digits and a few signs, and one changed character would make it worthless.
             signed=Markup(self._signer.sign(offer.form)) if offer.form else "",  # noqa: S704
             problem=problem,
-            typed=typed or Typed(),
+            typed=typed or FormInput(),
         )
 
 
-def _asked(request: Request) -> Asked | None:
+def _asked(request: Request) -> FormAddress | None:
     """Return what an address names. None: it names no form."""
     query = request.query_params
     action = next((each for each in _ACTIONS if each == query.get("action")), None)
     if action is None or not query.get("environment") or (action == "rollback" and not query.get("group")):
         return None
     names = {key: query.get(key, "") for key in ("environment", "service", "group", "number")}
-    return Asked(action, **names, emergency="emergency" in query)
+    return FormAddress(action, **names, emergency="emergency" in query)
 
 
-def _again(form: RollbackForm) -> Asked:
-    return Asked(form.action, form.environment, form.service, form.group, form.number, form.emergency)
+def _again(form: RollbackForm) -> FormAddress:
+    return FormAddress(form.action, form.environment, form.service, form.group, form.number, form.emergency)

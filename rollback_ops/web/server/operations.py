@@ -16,7 +16,7 @@ from rollback_ops.commands.rollback import rollback
 from rollback_ops.commands.schedule_stores import Stores
 from rollback_ops.commands.trace import Trace, trace
 from rollback_ops.config import Settings
-from rollback_ops.config.request import Options
+from rollback_ops.config.request import CommandOptions
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.changes import Commits
 from rollback_ops.core.frozen import frozen
@@ -25,7 +25,7 @@ from rollback_ops.core.plan import Plan
 from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.web.server.actions import Asked, Offer, Typed, offered, work_of
+from rollback_ops.web.server.actions import FormAddress, FormInput, Offer, offered, work_of
 from rollback_ops.web.server.forms import RollbackForm, new_key
 from rollback_ops.web.server.runs import Run, RunProgress, Runs
 
@@ -101,14 +101,14 @@ class Operations:
 
     def preview(self, environment: str, service: str, *, emergency: bool) -> Previewed:
         """Say what a rollback would do, and what a form has to say so that it does exactly that."""
-        context = self._open(Options(environment, service, emergency=emergency, dry_run=True))
+        context = self._open(CommandOptions(environment, service, emergency=emergency, dry_run=True))
         context.begin()
         found = plan_alone(context) if emergency else preview(context, Cancellation())
         return Previewed(found, form_of(context.job.about, found, emergency=emergency))
 
     def follow(self, environment: str, service: str) -> Following:
         """Say what is going on on the hosts now, whoever started it."""
-        return follow(self._open(Options(environment, service, dry_run=True)), Cancellation())
+        return follow(self._open(CommandOptions(environment, service, dry_run=True)), Cancellation())
 
     def start(self, runs: Runs, form: RollbackForm, reason: str) -> Run:
         """Begin the rollback of a form. Raises ``UsageError`` for a reason that cannot be recorded."""
@@ -116,18 +116,20 @@ class Operations:
         _ = context.reason
         return runs.start(form, reason, context.redact, lambda run: _carry_out(context, run))
 
-    def offer(self, asked: Asked) -> Offer:
+    def offer(self, asked: FormAddress) -> Offer:
         """Say what another form has to show before somebody decides."""
         return offered(self, asked)
 
-    def change(self, runs: Runs, form: RollbackForm, typed: Typed) -> Run:
+    def change(self, runs: Runs, form: RollbackForm, typed: FormInput) -> Run:
         """Begin what another form asks for. Raises ``UsageError`` for what was typed and cannot be."""
         redact, work = work_of(self, form, typed)
         return runs.start(form, typed.reason, redact, work)
 
     def trace(self, record: Record) -> Trace:
         """Read what the hosts keep of a run."""
-        return trace(self._open(Options(record.environment, record.service, dry_run=True)), record.id, Cancellation())
+        return trace(
+            self._open(CommandOptions(record.environment, record.service, dry_run=True)), record.id, Cancellation()
+        )
 
     def groups(self) -> list[tuple[str, str, tuple[str, ...]]]:
         """Return the environment, the name and the services of each group within the scope."""
@@ -136,23 +138,23 @@ class Operations:
         named = [] if scope.service else settings.groups.items()
         return [(place, name, tuple(group.services)) for place in places for name, group in named]
 
-    def context(self, options: Options) -> Context:
+    def context(self, options: CommandOptions) -> Context:
         return self._open(options)
 
-    def group(self, options: Options) -> GroupContext:
+    def group(self, options: CommandOptions) -> GroupContext:
         chosen = replace(options, local=self._scope.local)
         return open_group(self.settings(), self._environ, chosen, self._secrets)
 
-    def stores(self, options: Options) -> Stores:
+    def stores(self, options: CommandOptions) -> Stores:
         """Return where scheduled rollbacks are kept: in journals, or on GitHub where only GitHub is looked at."""
         chosen, in_journals = replace(options, local=self._scope.local), not self._scope.github
         return Stores(self.settings(), self._environ, chosen, self._secrets, in_journals=in_journals)
 
     @property
-    def _options(self) -> Options:
-        return Options(self._scope.environment, self._scope.service, local=self._scope.local)
+    def _options(self) -> CommandOptions:
+        return CommandOptions(self._scope.environment, self._scope.service, local=self._scope.local)
 
-    def _open(self, options: Options) -> Context:
+    def _open(self, options: CommandOptions) -> Context:
         chosen = replace(options, local=self._scope.local)
         return open_context(self.settings(), self._environ, chosen, self._secrets)
 
@@ -172,12 +174,12 @@ def plan_alone(context: Context) -> Preview:
     return Preview(found.environment, plan, leaves, returns_to, commits=unasked, migrations=None, lost=found.lost)
 
 
-def asked(form: RollbackForm, reason: str) -> Options:
+def asked(form: RollbackForm, reason: str) -> CommandOptions:
     """Return the options of the rollback that a form asks for.
 
     An emergency goes on without hosts that became unreachable since, so it names the target instead of the plan.
     """
-    return Options(
+    return CommandOptions(
         form.environment,
         form.service,
         backup=form.target if form.emergency else None,

@@ -28,7 +28,7 @@ _LONGEST_FORM = 32_768
 
 
 @frozen
-class Refused:
+class RefusedRequest:
     """Why a request gets no further. ``told`` is shown to the person as plain text."""
 
     status: int
@@ -70,18 +70,20 @@ class Secured:
         else:
             await self._app(scope, receive, guarded)
 
-    def _refused(self, scope: Scope) -> Refused | None:
+    def _refused(self, scope: Scope) -> RefusedRequest | None:
         headers = Headers(scope=scope)
         if is_somebody_else(scope["client"], scope["server"]):
-            return Refused(403, "This dashboard belongs to another user of this machine.")
+            return RefusedRequest(403, "This dashboard belongs to another user of this machine.")
         if headers.getlist("host") not in [[name] for name in allowed_hosts(self._port)]:
-            return Refused(421, f"This server is http://{LOOPBACK}:{self._port}/ and has no other name.")
+            return RefusedRequest(421, f"This server is http://{LOOPBACK}:{self._port}/ and has no other name.")
         if scope["method"] not in _METHODS:
-            return Refused(405, "The dashboard is read with GET and changed with POST.")
+            return RefusedRequest(405, "The dashboard is read with GET and changed with POST.")
         if scope["path"].startswith(ENTRANCE):
             return _not_a_visit(scope["method"], headers)
         if not self._sessions.is_open(session_in(headers, self._port)):
-            return Refused(403, "Open the link that `rollback-ops dashboard` printed. It works once, in one browser.")
+            return RefusedRequest(
+                403, "Open the link that `rollback-ops dashboard` printed. It works once, in one browser."
+            )
         return _not_our_form(headers) if scope["method"] == "POST" else _not_our_page(headers)
 
 
@@ -94,34 +96,34 @@ def session_in(headers: Headers, port: int) -> str:
     return found.value if found else ""
 
 
-def _not_a_visit(method: str, headers: Headers) -> Refused | None:
+def _not_a_visit(method: str, headers: Headers) -> RefusedRequest | None:
     """Refuse everything at the entrance but a person who opens the link: nothing else may use it up."""
     visits = headers.get("sec-fetch-mode", "navigate") == "navigate"
     at_the_top = headers.get("sec-fetch-dest", "document") == "document"
     early = headers.get("sec-purpose") or headers.get("purpose") or headers.get("x-moz")
     if method == "GET" and visits and at_the_top and not early:
         return None
-    return Refused(403, "Open the link itself, in a window of its own.")
+    return RefusedRequest(403, "Open the link itself, in a window of its own.")
 
 
-def _not_our_page(headers: Headers) -> Refused | None:
+def _not_our_page(headers: Headers) -> RefusedRequest | None:
     """Refuse what another site or another port asks for. A person who types the address comes from nowhere."""
     if headers.get("sec-fetch-site", "none") in ("same-origin", "none"):
         return None
-    return Refused(403, "Another page asked for this. Open the dashboard itself.")
+    return RefusedRequest(403, "Another page asked for this. Open the dashboard itself.")
 
 
-def _not_our_form(headers: Headers) -> Refused | None:
+def _not_our_form(headers: Headers) -> RefusedRequest | None:
     """Refuse a form that no page of ours sent. A browser that is too old for fetch metadata names the origin."""
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     ours = origin == f"http://{headers['host']}"
     if site not in (None, "same-origin") or not (ours or (site and origin is None)):
-        return Refused(403, "No page of the dashboard sent this form.")
+        return RefusedRequest(403, "No page of the dashboard sent this form.")
     if headers.get("content-type", "").partition(";")[0].strip() != _FORM:
-        return Refused(415, f"A form is {_FORM}.")
+        return RefusedRequest(415, f"A form is {_FORM}.")
     length = headers.get("content-length", "")
     if not length.isdigit() or int(length) > _LONGEST_FORM:
-        return Refused(413, "The form is too long.")
+        return RefusedRequest(413, "The form is too long.")
     return None
 
 

@@ -229,7 +229,7 @@ def test_a_host_that_lacks_a_command_says_which(sandbox: Sandbox, missing: str) 
     assert survey.blockers == (() if built_in else (f"the command {missing} is missing",))
 
 
-def test_a_missing_source_of_a_link_is_a_doubt(shell: str, tmp_path: Path) -> None:
+def test_a_missing_source_of_a_link_is_a_warning(shell: str, tmp_path: Path) -> None:
     sandbox = Sandbox(tmp_path, shell, links={"config.json": "config-prod.json"})
     assert sandbox.host.survey().warnings == (
         f"{sandbox.root}/config-prod.json is missing, and the release is to be linked to it",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from rollback_ops.checks.process import Process
+from rollback_ops.checks.process import ProcessChecker
 from rollback_ops.config import Service
 from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verdict, Verification
 from rollback_ops.core.watch import Watch
@@ -165,7 +165,7 @@ def looks(prover: Prover, about: Service, seen: list[tuple[str, bool]]) -> str:
 @pytest.mark.parametrize("what", SAMPLES)
 def test_a_service_is_down_where_the_command_says_so(prover: Prover, what: str) -> None:
     manager, *texts = SAMPLES[what]
-    about, check, seen = service(manager, *([] if manager == "compose" else ["web"])), Process(), []
+    about, check, seen = service(manager, *([] if manager == "compose" else ["web"])), ProcessChecker(), []
     for text in texts:
         units = managers.parse(about, "web", text)
         finding = check.judge(units)

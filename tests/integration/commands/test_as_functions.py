@@ -14,7 +14,7 @@ from rollback_ops.commands.context import Context, load_settings, open_context
 from rollback_ops.commands.list import list_releases
 from rollback_ops.commands.result import RunResult
 from rollback_ops.config import Settings
-from rollback_ops.config.request import Options
+from rollback_ops.config.request import CommandOptions
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.tasks import Cancellation
 from tests.support.fakes import Listener
@@ -36,8 +36,8 @@ class Shop:
     def secrets(self) -> Secrets:
         return Secrets.read(self.environ)
 
-    def options(self, **typed: object) -> Options:
-        return Options(environment="prod", local=True, **typed)  # type: ignore[arg-type]
+    def options(self, **typed: object) -> CommandOptions:
+        return CommandOptions(environment="prod", local=True, **typed)  # type: ignore[arg-type]
 
     def open(self, **typed: object) -> Context:
         return open_context(self.settings, self.environ, self.options(**typed), self.secrets)

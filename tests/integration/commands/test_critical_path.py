@@ -13,7 +13,7 @@ import pytest
 
 from rollback_ops.commands import rollback
 from rollback_ops.commands.context import load_settings, open_context
-from rollback_ops.config.request import Options
+from rollback_ops.config.request import CommandOptions
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.tasks import Cancellation
 from tests.support.agent_sandbox import MACHINE
@@ -65,7 +65,7 @@ def roll_back(root: Path, target: str) -> None:
         "verify": {"min_healthy_time": "0s"},
     }
     settings.write_text(dump({"services": {"shop": service}, "environments": {"prod": {}}}))
-    options = Options(environment="prod", local=True, backup=target, reason="logins fail")
+    options = CommandOptions(environment="prod", local=True, backup=target, reason="logins fail")
     context = open_context(load_settings(str(settings), {}), {}, options, Secrets())
     result = rollback.rollback(context, Listener(), Cancellation())
     assert result.record.outcome == "succeeded"

@@ -9,7 +9,7 @@ import pytest
 
 from rollback_ops.commands.context import load_settings, open_context
 from rollback_ops.commands.drill import drill
-from rollback_ops.config.request import Options
+from rollback_ops.config.request import CommandOptions
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.record import Record
 from rollback_ops.core.tasks import Cancellation
@@ -71,7 +71,7 @@ def test_a_signal_on_the_way_forward_ends_the_drills_with_its_code(rollback_ops:
     with OwnService(tmp_path / "bot", THREE) as service:
         rollback_ops.settings(service.toml(verify=QUICK))
         settings = load_settings(str(tmp_path / "rollback.toml"), {})
-        options = Options(environment="prod", local=True)
+        options = CommandOptions(environment="prod", local=True)
         context = open_context(settings, {"USER": "alice", "HOME": str(tmp_path)}, options, Secrets())
         cancellation, listener = Cancellation(), Listener([])
         ways: list[str] = []

@@ -19,11 +19,11 @@ from rollback_ops.commands.context import load_settings, open_context
 from rollback_ops.commands.schedule import add, cancel, entries
 from rollback_ops.commands.schedule_run import Carried, Ran, run_due
 from rollback_ops.commands.schedule_stores import Stores
-from rollback_ops.config.request import Options
+from rollback_ops.config.request import CommandOptions
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import Refused
 from rollback_ops.core.run import rfc3339
-from rollback_ops.core.schedule import Entry, claim
+from rollback_ops.core.schedule import ScheduleEntry, claim
 from rollback_ops.core.tasks import Cancellation
 from tests.support.command import RollbackOps
 from tests.support.fakes import Listener
@@ -65,13 +65,13 @@ class Office:
         (self.folder / "rollback.toml").write_text(toml.replace(bare, whole))
         settings = load_settings(str(self.folder / "rollback.toml"), self.environ)
         secrets = Secrets.read(self.environ)
-        return Stores(settings, self.environ, Options(local=True), secrets, in_journals=self.where == "journal")
+        return Stores(settings, self.environ, CommandOptions(local=True), secrets, in_journals=self.where == "journal")
 
-    def plan(self, **typed: Any) -> Entry:
+    def plan(self, **typed: Any) -> ScheduleEntry:
         """Plan a rollback for in twenty minutes. It is due before a run that claimed it now would be given up."""
         at = (datetime.now(UTC) + timedelta(minutes=20)).isoformat()
         stores = self.stores()
-        options = Options(environment="prod", local=True, reason="the promotion ends", **{"at": at, **typed})
+        options = CommandOptions(environment="prod", local=True, reason="the promotion ends", **{"at": at, **typed})
         settings = load_settings(str(self.folder / "rollback.toml"), self.environ)
         context = open_context(settings, self.environ, options, Secrets.read(self.environ))
         return add(context, stores, Cancellation())

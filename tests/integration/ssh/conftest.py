@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rollback_ops.hosts.ssh.identity import Identity
+from rollback_ops.hosts.ssh.identity import LoginIdentity
 from tests.support.sshd import Sshd, keygen, require_sshd
 
 KINDS = {"ed25519": ("ed25519", 0), "rsa": ("rsa", 2048), "ecdsa": ("ecdsa", 256)}
@@ -25,8 +25,8 @@ def client_keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def identity(client_keys: dict[str, Path]) -> Identity:
-    return Identity.from_text(client_keys["ed25519"].read_text())
+def identity(client_keys: dict[str, Path]) -> LoginIdentity:
+    return LoginIdentity.from_text(client_keys["ed25519"].read_text())
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 
 from rollback_ops.core.errors import AuthenticationFailed, HostUntrusted, UsageError
 from rollback_ops.hosts.ssh.host_keys import KnownHosts
-from rollback_ops.hosts.ssh.identity import Identity
+from rollback_ops.hosts.ssh.identity import LoginIdentity
 from rollback_ops.hosts.ssh.transport import SshTransport
 from tests.support.sshd import USER, Sshd, fingerprint_by_openssh, keygen
 
@@ -55,7 +55,7 @@ def says(transport: SshTransport) -> list[str]:
 
 
 def with_certificate(server: Sshd, key: Path, certificate: Path) -> SshTransport:
-    identity = Identity.from_text(key.read_text(), certificate=certificate.read_text())
+    identity = LoginIdentity.from_text(key.read_text(), certificate=certificate.read_text())
     return SshTransport(server.address, (), identity, KnownHosts.from_text(server.known_hosts()))
 
 
@@ -95,7 +95,7 @@ def test_a_key_is_offered_alone_where_its_certificate_is_not_accepted(
 def test_a_host_that_wants_a_certificate_is_not_said_to_lack_the_key(
     certified_only: Sshd, client_keys: dict[str, Path]
 ) -> None:
-    identity = Identity.from_text(client_keys["ed25519"].read_text())
+    identity = LoginIdentity.from_text(client_keys["ed25519"].read_text())
     known = KnownHosts.from_text(certified_only.known_hosts())
     error = refused(SshTransport(certified_only.address, (), identity, known))
     assert fingerprint_by_openssh(client_keys["ed25519"]) in error.message
@@ -135,7 +135,7 @@ def test_a_certificate_of_another_key_is_a_usage_error_with_both_keys(authority:
     key, other = keygen(tmp_path / "key"), keygen(tmp_path / "other")
     certificate = authority.sign(other, USER)
     with pytest.raises(UsageError, match="ROLLBACK_SSH_CERTIFICATE") as caught:
-        Identity.from_text(key.read_text(), certificate=certificate.read_text())
+        LoginIdentity.from_text(key.read_text(), certificate=certificate.read_text())
     assert all(fingerprint_by_openssh(each) in caught.value.hint for each in (key, other))
 
 
@@ -145,14 +145,14 @@ def test_text_that_is_no_certificate_is_a_usage_error(authority: Authority, tmp_
     whole = authority.sign(key, USER).read_text()
     given = text.format(public=key.with_suffix(".pub").read_text(), half=whole[: len(whole) // 2])
     with pytest.raises(UsageError, match="ROLLBACK_SSH_CERTIFICATE"):
-        Identity.from_text(key.read_text(), certificate=given or " ")
+        LoginIdentity.from_text(key.read_text(), certificate=given or " ")
 
 
 def test_a_certificate_in_place_of_the_key_is_a_usage_error_with_its_variable(
     authority: Authority, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match="certificate") as caught:
-        Identity.from_text(authority.sign(keygen(tmp_path / "key"), USER).read_text())
+        LoginIdentity.from_text(authority.sign(keygen(tmp_path / "key"), USER).read_text())
     assert "ROLLBACK_SSH_CERTIFICATE" in caught.value.hint
 
 
@@ -168,7 +168,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certified_only: Sshd) 
 
 
 def person(home: Path, server: Sshd) -> SshTransport:
-    return SshTransport(server.address, (), Identity.of_person(home, NOWHERE), KnownHosts.of_person(home, NOWHERE))
+    return SshTransport(server.address, (), LoginIdentity.of_person(home, NOWHERE), KnownHosts.of_person(home, NOWHERE))
 
 
 @pytest.mark.parametrize("name", ["id_ed25519", "id_rsa"])
@@ -237,7 +237,7 @@ def certified_host(
     return start
 
 
-def trusting(server: Sshd, identity: Identity, *lines: str) -> SshTransport:
+def trusting(server: Sshd, identity: LoginIdentity, *lines: str) -> SshTransport:
     return SshTransport(server.address, (), identity, KnownHosts.from_text("\n".join(lines)))
 
 
@@ -249,7 +249,7 @@ def distrust(transport: SshTransport) -> HostUntrusted:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_host_is_known_by_the_certificate_of_a_listed_authority(
-    certified_host: CertifiedHost, authority: Authority, identity: Identity, kind: str
+    certified_host: CertifiedHost, authority: Authority, identity: LoginIdentity, kind: str
 ) -> None:
     server, _ = certified_host("bot1,127.0.0.1", kind=kind)
     assert says(trusting(server, identity, f"@cert-authority 127.0.0.* {authority.public}")) == ["in"]
@@ -258,7 +258,7 @@ def test_a_host_is_known_by_the_certificate_of_a_listed_authority(
 
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
 def test_a_hosts_authority_may_have_any_kind_of_key(
-    certified_host: CertifiedHost, identity: Identity, tmp_path: Path, kind: str
+    certified_host: CertifiedHost, identity: LoginIdentity, tmp_path: Path, kind: str
 ) -> None:
     other = Authority(tmp_path / "ca", *KINDS[kind])
     server, _ = certified_host("127.0.0.*", by=other)
@@ -274,7 +274,12 @@ def test_a_hosts_authority_may_have_any_kind_of_key(
     ],
 )
 def test_a_host_certificate_that_proves_nothing_is_refused_with_what_is_wrong_with_it(
-    certified_host: CertifiedHost, authority: Authority, identity: Identity, principals: str, valid: str, words: str
+    certified_host: CertifiedHost,
+    authority: Authority,
+    identity: LoginIdentity,
+    principals: str,
+    valid: str,
+    words: str,
 ) -> None:
     server, key = certified_host(principals, valid=valid)
     error = distrust(trusting(server, identity, f"@cert-authority * {authority.public}"))
@@ -284,7 +289,7 @@ def test_a_host_certificate_that_proves_nothing_is_refused_with_what_is_wrong_wi
 
 
 def test_a_host_certificate_of_another_authority_is_refused_with_both(
-    certified_host: CertifiedHost, authority: Authority, identity: Identity, tmp_path: Path
+    certified_host: CertifiedHost, authority: Authority, identity: LoginIdentity, tmp_path: Path
 ) -> None:
     other = Authority(tmp_path / "other")
     server, _ = certified_host("127.0.0.1", by=other)
@@ -292,7 +297,9 @@ def test_a_host_certificate_of_another_authority_is_refused_with_both(
     assert all(fingerprint_by_openssh(each.path) in error.message for each in (other, authority))
 
 
-def test_a_signature_with_sha_1_is_refused(certified_host: CertifiedHost, identity: Identity, tmp_path: Path) -> None:
+def test_a_signature_with_sha_1_is_refused(
+    certified_host: CertifiedHost, identity: LoginIdentity, tmp_path: Path
+) -> None:
     other = Authority(tmp_path / "ca", "rsa", 2048)
     server, _ = certified_host("127.0.0.1", "-t", "ssh-rsa", by=other)
     assert "SHA-1" in distrust(trusting(server, identity, f"@cert-authority * {other.public}")).message
@@ -300,7 +307,7 @@ def test_a_signature_with_sha_1_is_refused(certified_host: CertifiedHost, identi
 
 @pytest.mark.parametrize("revoked", ["key", "authority"])
 def test_a_host_whose_key_or_authority_is_revoked_is_refused(
-    certified_host: CertifiedHost, authority: Authority, identity: Identity, revoked: str
+    certified_host: CertifiedHost, authority: Authority, identity: LoginIdentity, revoked: str
 ) -> None:
     server, key = certified_host("127.0.0.1")
     public = key.with_suffix(".pub").read_text() if revoked == "key" else authority.public
@@ -309,7 +316,7 @@ def test_a_host_whose_key_or_authority_is_revoked_is_refused(
 
 
 def test_a_known_key_needs_no_valid_certificate(
-    certified_host: CertifiedHost, authority: Authority, identity: Identity
+    certified_host: CertifiedHost, authority: Authority, identity: LoginIdentity
 ) -> None:
     server, key = certified_host("elsewhere", valid="-2h:-1h")
     line = f"[127.0.0.1]:{server.port} {key.with_suffix('.pub').read_text()}"
@@ -318,7 +325,7 @@ def test_a_known_key_needs_no_valid_certificate(
 
 
 def test_an_authority_of_other_hosts_proves_nothing(
-    certified_host: CertifiedHost, authority: Authority, identity: Identity
+    certified_host: CertifiedHost, authority: Authority, identity: LoginIdentity
 ) -> None:
     server, key = certified_host("127.0.0.1")
     error = distrust(trusting(server, identity, f"@cert-authority *.example.org {authority.public}"))
@@ -326,7 +333,7 @@ def test_an_authority_of_other_hosts_proves_nothing(
 
 
 def test_an_authority_does_not_make_its_own_key_a_host_key(
-    start_sshd: Callable[..., Sshd], authority: Authority, identity: Identity
+    start_sshd: Callable[..., Sshd], authority: Authority, identity: LoginIdentity
 ) -> None:
     server = start_sshd(f"HostKey {authority.path}", host_key_kinds=())
     error = distrust(trusting(server, identity, f"@cert-authority * {authority.public}"))

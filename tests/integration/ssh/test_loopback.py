@@ -15,7 +15,7 @@ import pytest
 from rollback_ops.cli.demo.sshd import LoopbackServer
 from rollback_ops.core.errors import AuthenticationFailed, ConnectionLost, HostUntrusted
 from rollback_ops.hosts.ssh.host_keys import KnownHosts
-from rollback_ops.hosts.ssh.identity import Identity
+from rollback_ops.hosts.ssh.identity import LoginIdentity
 from rollback_ops.hosts.ssh.keys import load_key
 from rollback_ops.hosts.ssh.transport import SshTransport
 from tests.support.sshd import free_port
@@ -30,7 +30,7 @@ def server(client_keys: dict[str, Path]) -> Iterator[LoopbackServer]:
 
 
 @pytest.fixture
-def host(server: LoopbackServer, identity: Identity) -> Iterator[SshTransport]:
+def host(server: LoopbackServer, identity: LoginIdentity) -> Iterator[SshTransport]:
     transport = SshTransport(server.address, (), identity, KnownHosts.from_text(server.known_hosts))
     yield transport
     transport.close()
@@ -48,14 +48,14 @@ def test_megabytes_come_through(host: SshTransport) -> None:
 
 def test_only_one_key_and_one_user_can_log_in(server: LoopbackServer, client_keys: dict[str, Path]) -> None:
     trust = KnownHosts.from_text(server.known_hosts)
-    key, stranger = (Identity.from_text(client_keys[name].read_text()) for name in ("ed25519", "stranger"))
+    key, stranger = (LoginIdentity.from_text(client_keys[name].read_text()) for name in ("ed25519", "stranger"))
     for address, identity in ((server.address, stranger), (f"other@127.0.0.1:{server.port}", key)):
         with pytest.raises(AuthenticationFailed):
             SshTransport(address, (), identity, trust).connect()
 
 
 def test_each_server_has_its_own_host_key(
-    server: LoopbackServer, identity: Identity, client_keys: dict[str, Path]
+    server: LoopbackServer, identity: LoginIdentity, client_keys: dict[str, Path]
 ) -> None:
     with LoopbackServer(load_key(client_keys["ed25519"].read_text())) as other:
         known = other.known_hosts.replace(str(other.port), str(server.port))
@@ -113,7 +113,7 @@ def test_a_client_that_gives_up_on_a_command_ends_it(host: SshTransport) -> None
     assert eventually(lambda: not alive(int(lines[0])))
 
 
-def test_nothing_is_left_after_the_end(client_keys: dict[str, Path], identity: Identity) -> None:
+def test_nothing_is_left_after_the_end(client_keys: dict[str, Path], identity: LoginIdentity) -> None:
     before, pids = set(threading.enumerate()), []
     with LoopbackServer(load_key(client_keys["ed25519"].read_text())) as server:
         transport = SshTransport(server.address, (), identity, KnownHosts.from_text(server.known_hosts))

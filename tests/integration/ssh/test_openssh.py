@@ -12,7 +12,7 @@ import pytest
 
 from rollback_ops.core.errors import AuthenticationFailed, HostUntrusted, UsageError
 from rollback_ops.hosts.ssh.host_keys import KnownHosts
-from rollback_ops.hosts.ssh.identity import Identity
+from rollback_ops.hosts.ssh.identity import LoginIdentity
 from rollback_ops.hosts.ssh.transport import SshTransport
 from tests.support.sshd import USER, Sshd, fingerprint_by_openssh
 
@@ -35,7 +35,7 @@ def configure(home: Path, text: str) -> None:
 
 
 def person(home: Path, host: str, gateways: tuple[str, ...] = ()) -> SshTransport:
-    return SshTransport(host, gateways, Identity.of_person(home, NOWHERE), KnownHosts.of_person(home, NOWHERE))
+    return SshTransport(host, gateways, LoginIdentity.of_person(home, NOWHERE), KnownHosts.of_person(home, NOWHERE))
 
 
 def output(transport: SshTransport, command: str) -> list[str]:
@@ -48,7 +48,7 @@ def output(transport: SshTransport, command: str) -> list[str]:
 
 
 def route(home: Path, host: str, gateways: tuple[str, ...] = ()) -> list[str]:
-    hops = Identity.of_person(home, NOWHERE).route(host, gateways)
+    hops = LoginIdentity.of_person(home, NOWHERE).route(host, gateways)
     return [f"{hop.settings.user}@{hop.settings.host}:{hop.settings.port}" for hop in hops]
 
 
@@ -188,7 +188,7 @@ def test_match_exec_is_left_out_with_a_warning_and_never_run(home: Path, tmp_pat
             Port 2222
         """,
     )
-    identity = Identity.of_person(home, NOWHERE)
+    identity = LoginIdentity.of_person(home, NOWHERE)
     assert [hop.settings.port for hop in identity.route("bot")] == [2222]
     assert not (tmp_path / "ran").exists()
     assert [w.split(": ")[0] for w in identity.warnings] == [f"{home}/.ssh/config line {n}" for n in (2, 4)]
@@ -222,7 +222,7 @@ def test_the_configuration_has_the_same_result_as_in_openssh(home: Path, text: s
     command = ["ssh", "-G", "-F", str(home / ".ssh/config"), host]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     said = dict(line.split(" ", 1) for line in told.splitlines() if " " in line)
-    target = Identity.of_person(home, NOWHERE).route(host)[-1].settings
+    target = LoginIdentity.of_person(home, NOWHERE).route(host)[-1].settings
     assert (target.host, target.user, str(target.port)) == (said["hostname"], said["user"], said["port"])
     assert ",".join(target.jumps) == said.get("proxyjump", "")
 
@@ -234,7 +234,7 @@ def test_the_users_configuration_wins_over_the_machines(home: Path, tmp_path: Pa
     )
     (tmp_path / "etc/ssh_config.d/x.conf").write_text("Host bot\n HostName 192.0.2.9\n")
     configure(home, "Host bot\n User mine\n")
-    (hop,) = Identity.of_person(home, tmp_path / "etc").route("bot")
+    (hop,) = LoginIdentity.of_person(home, tmp_path / "etc").route("bot")
     assert (hop.settings.user, hop.settings.host, hop.settings.port) == ("mine", "192.0.2.9", 3)
 
 

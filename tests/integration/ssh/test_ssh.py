@@ -23,7 +23,7 @@ from rollback_ops.core.errors import (
     UsageError,
 )
 from rollback_ops.hosts.ssh.host_keys import KnownHosts
-from rollback_ops.hosts.ssh.identity import Identity
+from rollback_ops.hosts.ssh.identity import LoginIdentity
 from rollback_ops.hosts.ssh.transport import SshTransport
 from tests.support.sshd import USER, FlakyPort, Sshd, fingerprint_by_openssh, free_port, keygen
 from tests.support.toolbox import eventually
@@ -37,7 +37,7 @@ HANGS = 60.0
 @contextmanager
 def reached(
     server: Sshd,
-    identity: Identity,
+    identity: LoginIdentity,
     trust: KnownHosts | None = None,
     gateways: tuple[str, ...] = (),
     timeout: float = 5.0,
@@ -52,7 +52,7 @@ def reached(
 
 
 @pytest.fixture
-def host(sshd: Sshd, identity: Identity) -> Iterator[SshTransport]:
+def host(sshd: Sshd, identity: LoginIdentity) -> Iterator[SshTransport]:
     with reached(sshd, identity) as transport:
         yield transport
 
@@ -81,7 +81,7 @@ def test_one_connection_carries_many_commands(sshd: Sshd, host: SshTransport) ->
     assert sshd.logged().count("Accepted publickey") == before
 
 
-def test_several_threads_may_use_one_host_at_once(sshd: Sshd, identity: Identity) -> None:
+def test_several_threads_may_use_one_host_at_once(sshd: Sshd, identity: LoginIdentity) -> None:
     with reached(sshd, identity, timeout=HANGS) as host, ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda number: run(host, f"sleep 0.2; echo {number}"), range(16)))
     assert answers == [(0, [str(number)], "") for number in range(16)]
@@ -148,7 +148,7 @@ def test_a_command_that_hangs_is_lost_when_its_time_is_up_and_the_connection_sta
     assert sshd.logged().count("Accepted publickey") == before
 
 
-def test_a_host_that_stops_answering_is_given_up_at_the_deadline(start_sshd: Start, identity: Identity) -> None:
+def test_a_host_that_stops_answering_is_given_up_at_the_deadline(start_sshd: Start, identity: LoginIdentity) -> None:
     server = start_sshd()
     wire = StoppableWire(server.port)
     trust = trust_at(wire.port, server.host_keys[0])
@@ -164,7 +164,7 @@ def test_a_host_that_stops_answering_is_given_up_at_the_deadline(start_sshd: Sta
 
 
 def test_a_host_that_stops_answering_in_the_middle_is_given_up_at_the_deadline(
-    start_sshd: Start, identity: Identity
+    start_sshd: Start, identity: LoginIdentity
 ) -> None:
     server = start_sshd()
     wire = StoppableWire(server.port)
@@ -220,7 +220,7 @@ class StoppableWire:
                 sink.sendall(data)
 
 
-def test_closing_twice_or_unopened_is_fine(sshd: Sshd, identity: Identity) -> None:
+def test_closing_twice_or_unopened_is_fine(sshd: Sshd, identity: LoginIdentity) -> None:
     transport = SshTransport(sshd.address, (), identity, KnownHosts.from_text(sshd.known_hosts()))
     transport.close()
     run(transport, "true")
@@ -233,17 +233,19 @@ def test_closing_twice_or_unopened_is_fine(sshd: Sshd, identity: Identity) -> No
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
 def test_every_type_of_key_logs_in(sshd: Sshd, client_keys: dict[str, Path], kind: str) -> None:
-    with reached(sshd, Identity.from_text(client_keys[kind].read_text())) as host:
+    with reached(sshd, LoginIdentity.from_text(client_keys[kind].read_text())) as host:
         assert run(host, "echo in")[1] == ["in"]
 
 
 def test_a_key_with_a_passphrase_logs_in(sshd: Sshd, client_keys: dict[str, Path]) -> None:
-    with reached(sshd, Identity.from_text(client_keys["locked"].read_text(), "open sesame")) as host:
+    with reached(sshd, LoginIdentity.from_text(client_keys["locked"].read_text(), "open sesame")) as host:
         assert run(host, "echo in")[1] == ["in"]
 
 
 @pytest.mark.parametrize("kind", ["ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256"])
-def test_knowing_one_key_of_the_host_is_enough_whatever_its_type(sshd: Sshd, identity: Identity, kind: str) -> None:
+def test_knowing_one_key_of_the_host_is_enough_whatever_its_type(
+    sshd: Sshd, identity: LoginIdentity, kind: str
+) -> None:
     with reached(sshd, identity, KnownHosts.from_text(sshd.known_hosts(kind))) as host:
         assert run(host, "echo in")[1] == ["in"]
 
@@ -252,7 +254,7 @@ def test_a_key_that_the_host_does_not_know_is_named_and_offered_once(
     start_sshd: Start, client_keys: dict[str, Path]
 ) -> None:
     server = start_sshd()
-    with reached(server, Identity.from_text(client_keys["stranger"].read_text())) as host:
+    with reached(server, LoginIdentity.from_text(client_keys["stranger"].read_text())) as host:
         error = failure(host)
     assert isinstance(error, AuthenticationFailed)
     assert USER in error.message
@@ -265,11 +267,13 @@ def test_a_given_key_is_the_only_one_that_is_offered(
     start_sshd: Start, client_keys: dict[str, Path], agent: Callable[[Path], None]
 ) -> None:
     agent(client_keys["ed25519"])
-    with reached(start_sshd(), Identity.from_text(client_keys["stranger"].read_text())) as host:
+    with reached(start_sshd(), LoginIdentity.from_text(client_keys["stranger"].read_text())) as host:
         assert isinstance(failure(host), AuthenticationFailed)
 
 
-def test_a_host_that_requires_a_password_too_is_named_with_its_method(start_sshd: Start, identity: Identity) -> None:
+def test_a_host_that_requires_a_password_too_is_named_with_its_method(
+    start_sshd: Start, identity: LoginIdentity
+) -> None:
     with reached(start_sshd("AuthenticationMethods publickey,password"), identity) as host:
         error = failure(host)
     assert isinstance(error, AuthenticationFailed)
@@ -277,7 +281,7 @@ def test_a_host_that_requires_a_password_too_is_named_with_its_method(start_sshd
 
 
 def test_an_unknown_host_key_is_refused_with_the_fingerprint_that_was_offered(
-    start_sshd: Start, identity: Identity, tmp_path: Path
+    start_sshd: Start, identity: LoginIdentity, tmp_path: Path
 ) -> None:
     server = start_sshd()
     with reached(
@@ -292,7 +296,7 @@ def test_an_unknown_host_key_is_refused_with_the_fingerprint_that_was_offered(
 
 
 def test_a_changed_host_key_is_refused_with_both_fingerprints(
-    start_sshd: Start, identity: Identity, tmp_path: Path
+    start_sshd: Start, identity: LoginIdentity, tmp_path: Path
 ) -> None:
     server, old = start_sshd(), keygen(tmp_path / "old")
     with reached(server, identity, trust_at(server.port, old)) as host:
@@ -303,7 +307,7 @@ def test_a_changed_host_key_is_refused_with_both_fingerprints(
     assert server.logged().count("Connection from") == 1
 
 
-def test_a_revoked_host_key_is_refused(sshd: Sshd, identity: Identity) -> None:
+def test_a_revoked_host_key_is_refused(sshd: Sshd, identity: LoginIdentity) -> None:
     known = sshd.known_hosts("ssh-ed25519")
     with reached(sshd, identity, KnownHosts.from_text(known + "@revoked " + known)) as host:
         error = failure(host)
@@ -315,18 +319,18 @@ def test_a_revoked_host_key_is_refused(sshd: Sshd, identity: Identity) -> None:
 
 
 @pytest.mark.parametrize("address", ["nobody listens", "host:99999", "-oProxyCommand=id", "a@b@c", "[::1", "", "x:y"])
-def test_text_that_is_not_an_address_is_a_usage_error(identity: Identity, sshd: Sshd, address: str) -> None:
+def test_text_that_is_not_an_address_is_a_usage_error(identity: LoginIdentity, sshd: Sshd, address: str) -> None:
     with pytest.raises(UsageError, match=re.escape(repr(address))):
         SshTransport(address, (), identity, KnownHosts.from_text(sshd.known_hosts()))
 
 
-def test_an_address_may_be_a_url(sshd: Sshd, identity: Identity) -> None:
+def test_an_address_may_be_a_url(sshd: Sshd, identity: LoginIdentity) -> None:
     transport = SshTransport(f"ssh://{sshd.address}", (), identity, KnownHosts.from_text(sshd.known_hosts()))
     assert run(transport, "echo in")[1] == ["in"]
     transport.close()
 
 
-def test_an_ipv6_address_is_written_in_brackets(start_sshd: Start, identity: Identity) -> None:
+def test_an_ipv6_address_is_written_in_brackets(start_sshd: Start, identity: LoginIdentity) -> None:
     server = start_sshd("ListenAddress ::1")
     trust = KnownHosts.from_text(server.known_hosts().replace("127.0.0.1", "::1"))
     transport = SshTransport(f"{USER}@[::1]:{server.port}", (), identity, trust)
@@ -334,7 +338,7 @@ def test_an_ipv6_address_is_written_in_brackets(start_sshd: Start, identity: Ide
     transport.close()
 
 
-def test_a_refused_connection_is_tried_once_more_and_then_reported(identity: Identity, sshd: Sshd) -> None:
+def test_a_refused_connection_is_tried_once_more_and_then_reported(identity: LoginIdentity, sshd: Sshd) -> None:
     port = free_port()
     transport = SshTransport(f"127.0.0.1:{port}", (), identity, KnownHosts.from_text(sshd.known_hosts()))
     started = time.monotonic()
@@ -342,14 +346,14 @@ def test_a_refused_connection_is_tried_once_more_and_then_reported(identity: Ide
     assert 0.1 <= time.monotonic() - started < 30
 
 
-def test_a_name_that_does_not_resolve_is_in_the_message(identity: Identity, sshd: Sshd) -> None:
+def test_a_name_that_does_not_resolve_is_in_the_message(identity: LoginIdentity, sshd: Sshd) -> None:
     transport = SshTransport("nowhere.invalid", (), identity, KnownHosts.from_text(sshd.known_hosts()))
     error = failure(transport)
     assert "nowhere.invalid" in error.message
     assert "DNS" in error.hint
 
 
-def test_a_port_that_says_nothing_is_given_up_within_the_connect_timeout(identity: Identity, sshd: Sshd) -> None:
+def test_a_port_that_says_nothing_is_given_up_within_the_connect_timeout(identity: LoginIdentity, sshd: Sshd) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         trust = KnownHosts.from_text(sshd.known_hosts())
         transport = SshTransport(f"127.0.0.1:{silent.getsockname()[1]}", (), identity, trust, 0.6)
@@ -358,7 +362,7 @@ def test_a_port_that_says_nothing_is_given_up_within_the_connect_timeout(identit
         assert time.monotonic() - started < 10
 
 
-def test_a_connection_that_is_closed_before_ssh_begins_is_tried_once_more(sshd: Sshd, identity: Identity) -> None:
+def test_a_connection_that_is_closed_before_ssh_begins_is_tried_once_more(sshd: Sshd, identity: LoginIdentity) -> None:
     port = FlakyPort(cuts=1, target=sshd.port)
     transport = SshTransport(f"{USER}@127.0.0.1:{port.port}", (), identity, trust_at(port.port, sshd.host_keys[0]))
     assert run(transport, "echo in")[1] == ["in"]
@@ -367,7 +371,9 @@ def test_a_connection_that_is_closed_before_ssh_begins_is_tried_once_more(sshd: 
     port.close()
 
 
-def test_a_connection_that_is_always_closed_is_reported_after_the_second_time(sshd: Sshd, identity: Identity) -> None:
+def test_a_connection_that_is_always_closed_is_reported_after_the_second_time(
+    sshd: Sshd, identity: LoginIdentity
+) -> None:
     port = FlakyPort(cuts=9)
     transport = SshTransport(f"127.0.0.1:{port.port}", (), identity, KnownHosts.from_text(sshd.known_hosts()))
     assert str(port.port) in failure(transport).message
@@ -378,7 +384,7 @@ def test_a_connection_that_is_always_closed_is_reported_after_the_second_time(ss
 # Gateways
 
 
-def test_a_route_leads_through_two_gateways_outermost_first(start_sshd: Start, identity: Identity) -> None:
+def test_a_route_leads_through_two_gateways_outermost_first(start_sshd: Start, identity: LoginIdentity) -> None:
     outer, inner, target = start_sshd(), start_sshd(), start_sshd()
     trust = KnownHosts.from_text("".join(server.known_hosts() for server in (outer, inner, target)))
     with reached(target, identity, trust, (outer.address, inner.address)) as host:
@@ -387,7 +393,9 @@ def test_a_route_leads_through_two_gateways_outermost_first(start_sshd: Start, i
     assert eventually(lambda: all("Accepted publickey" in server.logged() for server in (outer, inner, target)))
 
 
-def test_a_gateway_with_an_unexpected_key_stops_us_there(start_sshd: Start, identity: Identity, tmp_path: Path) -> None:
+def test_a_gateway_with_an_unexpected_key_stops_us_there(
+    start_sshd: Start, identity: LoginIdentity, tmp_path: Path
+) -> None:
     outer, inner, target = start_sshd(), start_sshd(), start_sshd()
     strange = keygen(tmp_path / "strange").with_suffix(".pub").read_text()
     known = outer.known_hosts() + f"[127.0.0.1]:{inner.port} {strange}" + target.known_hosts()
@@ -399,7 +407,7 @@ def test_a_gateway_with_an_unexpected_key_stops_us_there(start_sshd: Start, iden
 
 
 def test_a_gateway_that_forbids_the_forwarding_differs_from_one_that_cannot_reach_the_host(
-    start_sshd: Start, identity: Identity
+    start_sshd: Start, identity: LoginIdentity
 ) -> None:
     strict, open_, target = start_sshd("AllowTcpForwarding no"), start_sshd(), start_sshd()
     trust = KnownHosts.from_text("".join(server.known_hosts() for server in (strict, open_, target)))
@@ -413,7 +421,7 @@ def test_a_gateway_that_forbids_the_forwarding_differs_from_one_that_cannot_reac
     assert str(target.port) in error.message
 
 
-def test_what_a_gateway_could_not_do_is_told_as_the_gateway_told_it(start_sshd: Start, identity: Identity) -> None:
+def test_what_a_gateway_could_not_do_is_told_as_the_gateway_told_it(start_sshd: Start, identity: LoginIdentity) -> None:
     gateway = start_sshd()
     trust = KnownHosts.from_text(gateway.known_hosts())
 
@@ -438,7 +446,7 @@ def test_what_a_gateway_could_not_do_is_told_as_the_gateway_told_it(start_sshd: 
     ],
 )
 def test_algorithms_that_both_sides_do_not_share_are_named_from_both_sides(
-    start_sshd: Start, identity: Identity, setting: str, keyword: str
+    start_sshd: Start, identity: LoginIdentity, setting: str, keyword: str
 ) -> None:
     with reached(start_sshd(setting), identity) as host:
         error = failure(host)
@@ -452,14 +460,14 @@ def test_what_a_host_says_at_the_login_is_shown(
 ) -> None:
     (tmp_path / "banner").write_text("Closed for maintenance\nuntil 14:00\x1b[31m\n")
     with reached(
-        start_sshd(f"Banner {tmp_path}/banner"), Identity.from_text(client_keys["stranger"].read_text())
+        start_sshd(f"Banner {tmp_path}/banner"), LoginIdentity.from_text(client_keys["stranger"].read_text())
     ) as host:
         error = failure(host)
     assert "Closed for maintenance until 14:00" in error.hint
     assert "\x1b" not in str(error)
 
 
-def test_what_a_port_says_before_it_closes_the_connection_is_shown(identity: Identity, sshd: Sshd) -> None:
+def test_what_a_port_says_before_it_closes_the_connection_is_shown(identity: LoginIdentity, sshd: Sshd) -> None:
     def drop(listener: socket.socket) -> None:
         with suppress(OSError):
             while True:
@@ -476,7 +484,7 @@ def test_what_a_port_says_before_it_closes_the_connection_is_shown(identity: Ide
 
 
 def test_a_silent_host_behind_a_gateway_is_given_up_within_the_connect_timeout(
-    start_sshd: Start, identity: Identity
+    start_sshd: Start, identity: LoginIdentity
 ) -> None:
     gateway = start_sshd()
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -489,7 +497,7 @@ def test_a_silent_host_behind_a_gateway_is_given_up_within_the_connect_timeout(
         assert time.monotonic() - started < 10
 
 
-def test_at_most_eight_handshakes_at_a_time_reach_one_gateway(identity: Identity, sshd: Sshd) -> None:
+def test_at_most_eight_handshakes_at_a_time_reach_one_gateway(identity: LoginIdentity, sshd: Sshd) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         silent.settimeout(0.3)
         gateway, trust = f"127.0.0.1:{silent.getsockname()[1]}", KnownHosts.from_text(sshd.known_hosts())
@@ -507,7 +515,7 @@ def test_at_most_eight_handshakes_at_a_time_reach_one_gateway(identity: Identity
 
 
 @pytest.mark.long
-def test_many_hosts_at_once_do_not_overrun_their_gateway(start_sshd: Start, identity: Identity) -> None:
+def test_many_hosts_at_once_do_not_overrun_their_gateway(start_sshd: Start, identity: LoginIdentity) -> None:
     gateway, target = start_sshd("MaxStartups 10:100:10"), start_sshd("MaxStartups 100")
     trust = KnownHosts.from_text(gateway.known_hosts() + target.known_hosts())
     hosts = [SshTransport(target.address, (gateway.address,), identity, trust, 20) for _ in range(24)]
@@ -550,7 +558,7 @@ def test_a_stream_ends_when_the_service_closes_or_resets_it(host: SshTransport, 
 
 
 def test_a_stream_whose_connection_is_lost_does_not_end_like_one_that_the_service_closes(
-    start_sshd: Start, identity: Identity
+    start_sshd: Start, identity: LoginIdentity
 ) -> None:
     server = start_sshd()
     wire = StoppableWire(server.port)
@@ -572,7 +580,7 @@ def test_a_stream_whose_connection_is_lost_does_not_end_like_one_that_the_servic
 
 @pytest.mark.parametrize("setting", ["AllowTcpForwarding no", "PermitOpen 127.0.0.1:1"])
 def test_dial_tells_a_forwarding_that_sshd_forbids_from_a_refused_port(
-    start_sshd: Start, identity: Identity, setting: str
+    start_sshd: Start, identity: LoginIdentity, setting: str
 ) -> None:
     with reached(start_sshd(setting), identity) as host, pytest.raises(PermissionError):
         host.dial("127.0.0.1", 80, 2)
@@ -595,7 +603,7 @@ def test_dials_at_the_same_time_get_their_own_errors(host: SshTransport) -> None
         assert list(pool.map(error, addresses)) == [socket.gaierror, ConnectionRefusedError] * 8
 
 
-def test_dial_tells_a_lost_connection_from_a_refused_port(start_sshd: Start, identity: Identity) -> None:
+def test_dial_tells_a_lost_connection_from_a_refused_port(start_sshd: Start, identity: LoginIdentity) -> None:
     server = start_sshd()
     wire = StoppableWire(server.port)
     host = SshTransport(f"{USER}@127.0.0.1:{wire.port}", (), identity, trust_at(wire.port, server.host_keys[0]))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollback_ops.checks.process import Process
+from rollback_ops.checks.process import ProcessChecker
 from rollback_ops.core.health import Finding
 from rollback_ops.core.model import Unit, UnitState
 
@@ -18,7 +18,7 @@ WORKER = Unit("worker", "running", pid=8, invocation="b")
 
 def last(*samples: tuple[Unit, ...] | Unit) -> Finding:
     """Return the last finding of one check that gets these samples, one after the other."""
-    check, found = Process(), Finding("unknown")
+    check, found = ProcessChecker(), Finding("unknown")
     for sample in samples:
         found = check.judge(sample if isinstance(sample, tuple) else (sample,))
     return found
@@ -131,7 +131,7 @@ samples = st.lists(units, min_size=1, max_size=2, unique_by=lambda unit: unit.na
 
 @given(st.lists(samples, min_size=1, max_size=5))
 def test_a_pass_means_that_every_unit_runs_now_as_it_ran_when_it_first_ran(seen: list[tuple[Unit, ...]]) -> None:
-    check = Process()
+    check = ProcessChecker()
     *before, last_word = [check.judge(sample) for sample in seen]
     # A verification ends at hard evidence.
     if last_word.verdict == "passed" and not any(finding.final for finding in before):

@@ -13,7 +13,7 @@ from rollback_ops.commands.schedule_run import unopened
 from rollback_ops.commands.schedule_stores import Stores
 from rollback_ops.commands.shards import shards
 from rollback_ops.config import Settings
-from rollback_ops.config.request import Options
+from rollback_ops.config.request import CommandOptions
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.tasks import Cancellation
@@ -28,8 +28,8 @@ SETTINGS = Settings.model_validate(
 )
 
 
-def asked(**said: Any) -> tuple[Options, Context]:
-    options = Options(environment="prod", reason="the promotion ends", **said)
+def asked(**said: Any) -> tuple[CommandOptions, Context]:
+    options = CommandOptions(environment="prod", reason="the promotion ends", **said)
     return options, open_context(SETTINGS, {"USER": "alice"}, options, Secrets())
 
 
@@ -41,7 +41,7 @@ def test_a_plan_is_kept_only_where_the_run_that_carries_it_out_looks() -> None:
 
 
 def test_a_plan_waits_for_a_secret_that_is_wrong_and_ends_where_the_settings_lack_its_service() -> None:
-    stores = Stores(SETTINGS, {}, Options(), Secrets.read({"ROLLBACK_SSH_KEY": "no key"}), in_journals=True)
+    stores = Stores(SETTINGS, {}, CommandOptions(), Secrets.read({"ROLLBACK_SSH_KEY": "no key"}), in_journals=True)
     planned = an_entry()
     with pytest.raises(UsageError) as wrong:
         stores.open(planned)

@@ -12,7 +12,7 @@ from rollback_ops.config.load import load
 from rollback_ops.config.proposal import HealthCheck, Proposal, choose, propose
 from rollback_ops.config.request import Request
 from rollback_ops.config.resolve import resolve
-from rollback_ops.core.discovery import Discovery, Listener, Process, Program, Tree
+from rollback_ops.core.discovery import Discovery, Listener, Program, RunningProcess, Tree
 from rollback_ops.core.errors import Refused
 from rollback_ops.hosts.discovery import parse
 
@@ -136,9 +136,9 @@ def test_the_environment_of_a_layout_is_not_overruled() -> None:
 def test_a_port_is_found_by_the_sockets_of_the_unit_else_by_its_user() -> None:
     listeners = (Listener(8080, 33, 501), Listener(22, 0, 502), Listener(5432, 33, 503))
     group = "/system.slice/web.service"
-    seen = Discovery((tree(),), (unit(),), (Process(33, "", group, frozenset({501})),), listeners)
-    unseen = Discovery((tree(),), (unit(),), (Process(33, "", group),), listeners)
-    as_root = Discovery((tree(),), (unit(),), (Process(0, "", group),), listeners)
+    seen = Discovery((tree(),), (unit(),), (RunningProcess(33, "", group, frozenset({501})),), listeners)
+    unseen = Discovery((tree(),), (unit(),), (RunningProcess(33, "", group),), listeners)
+    as_root = Discovery((tree(),), (unit(),), (RunningProcess(0, "", group),), listeners)
     assert [choose(found, HOST).ports for found in (seen, unseen, as_root)] == [(8080,), (5432, 8080), ()]
 
 

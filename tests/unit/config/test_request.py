@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rollback_ops.config.asked import TRIGGERS, moment
-from rollback_ops.config.request import Options, Request
+from rollback_ops.config.request import CommandOptions, Request
 from rollback_ops.config.starter import user_name
 from rollback_ops.core.errors import Exit, UsageError
 from tests.support.settings_files import holds
@@ -67,7 +67,7 @@ def test_options_win_over_variables() -> None:
     }
     request = Request.build(
         environ,
-        Options(
+        CommandOptions(
             environment="test",
             reason="mine",
             emergency=False,
@@ -83,7 +83,7 @@ def test_options_win_over_variables() -> None:
 
 def test_an_empty_service_or_reason_replaces_the_variable() -> None:
     environ = {"ROLLBACK_ENVIRONMENT": "prod", "ROLLBACK_SERVICE": "bot", "ROLLBACK_REASON": "why"}
-    request = Request.build(environ, Options(service="", reason=""))
+    request = Request.build(environ, CommandOptions(service="", reason=""))
     assert (request.service, request.reason) == ("", "")
 
 
@@ -92,7 +92,7 @@ def test_an_empty_service_or_reason_replaces_the_variable() -> None:
 def test_a_blank_release_or_host_is_refused_as_an_option(name: str, blank: str) -> None:
     given: dict[str, Any] = {name: ("a", blank) if name == "hosts" else blank}
     with pytest.raises(UsageError) as caught:
-        Request.build({}, Options(environment="prod", **given))
+        Request.build({}, CommandOptions(environment="prod", **given))
     assert caught.value.exit_code == Exit.USAGE
     assert f"--{name.removesuffix('s').replace('_', '-')} " in caught.value.message
 
@@ -111,13 +111,13 @@ def test_a_blank_release_or_host_is_refused_as_an_option(name: str, blank: str) 
 )
 def test_a_blank_release_or_host_is_refused_as_a_variable(variable: str, blank: str) -> None:
     with pytest.raises(UsageError) as caught:
-        Request.build({f"ROLLBACK_{variable}": blank}, Options(environment="prod"))
+        Request.build({f"ROLLBACK_{variable}": blank}, CommandOptions(environment="prod"))
     assert caught.value.exit_code == Exit.USAGE
     assert f"ROLLBACK_{variable} " in caught.value.message
 
 
 def test_an_option_for_hosts_replaces_even_a_blank_variable() -> None:
-    assert Request.build({"ROLLBACK_HOST": " , "}, Options(environment="prod", hosts=("a", "a"))).hosts == ("a",)
+    assert Request.build({"ROLLBACK_HOST": " , "}, CommandOptions(environment="prod", hosts=("a", "a"))).hosts == ("a",)
 
 
 def test_empty_variables_count_as_unset() -> None:
@@ -137,12 +137,12 @@ def test_an_environment_has_to_be_named(environ: dict[str, str]) -> None:
 
 def test_a_yes_or_no_that_is_neither_is_refused() -> None:
     with pytest.raises(UsageError, match=r'ROLLBACK_EMERGENCY = "maybe".*true.*false'):
-        Request.build({"ROLLBACK_EMERGENCY": "maybe"}, Options(environment="prod"))
+        Request.build({"ROLLBACK_EMERGENCY": "maybe"}, CommandOptions(environment="prod"))
 
 
 def test_an_unknown_trigger_gets_the_nearest_one_and_the_list() -> None:
     with pytest.raises(UsageError) as caught:
-        Request.build({}, Options(environment="prod", trigger="deploy_failed"))
+        Request.build({}, CommandOptions(environment="prod", trigger="deploy_failed"))
     assert holds(caught.value.message, f'"deploy_failed" … {", ".join(TRIGGERS)} … "deploy-failed"')
 
 
@@ -159,7 +159,7 @@ def test_an_unknown_trigger_gets_the_nearest_one_and_the_list() -> None:
 def test_without_a_trigger_a_dispatched_workflow_is_workflow_and_all_else_is_manual(
     environ: dict[str, str], trigger: str
 ) -> None:
-    assert Request.build(environ, Options(environment="prod")).trigger == trigger
+    assert Request.build(environ, CommandOptions(environment="prod")).trigger == trigger
 
 
 @pytest.mark.parametrize(
@@ -172,11 +172,11 @@ def test_the_mode_follows_from_emergency_and_backup(emergency: bool, backup: str
 
 def test_the_actor_is_githubs_or_the_user_of_the_machine() -> None:
     machine = os.uname().nodename
-    assert Request.build({"GITHUB_ACTOR": "octocat", "USER": "ann"}, Options(environment="e")).actor == "octocat"
-    assert Request.build({"USER": "ann"}, Options(environment="e")).actor == f"ann@{machine}"
-    assert Request.build({"LOGNAME": "bob"}, Options(environment="e")).actor == f"bob@{machine}"
-    assert Request.build({}, Options(environment="e")).actor == f"{pwd.getpwuid(os.getuid()).pw_name}@{machine}"
-    assert Request.build({"USER": "a\nb"}, Options(environment="e")).actor == f"a\\nb@{machine}"
+    assert Request.build({"GITHUB_ACTOR": "octocat", "USER": "ann"}, CommandOptions(environment="e")).actor == "octocat"
+    assert Request.build({"USER": "ann"}, CommandOptions(environment="e")).actor == f"ann@{machine}"
+    assert Request.build({"LOGNAME": "bob"}, CommandOptions(environment="e")).actor == f"bob@{machine}"
+    assert Request.build({}, CommandOptions(environment="e")).actor == f"{pwd.getpwuid(os.getuid()).pw_name}@{machine}"
+    assert Request.build({"USER": "a\nb"}, CommandOptions(environment="e")).actor == f"a\\nb@{machine}"
 
 
 def test_a_user_without_an_entry_in_the_password_database_is_named_by_number() -> None:
@@ -186,32 +186,35 @@ def test_a_user_without_an_entry_in_the_password_database_is_named_by_number() -
 
 def test_the_actor_of_a_repeated_run_is_the_one_that_started_it_again() -> None:
     environ = {"GITHUB_ACTOR": "octocat", "GITHUB_TRIGGERING_ACTOR": "hubot"}
-    assert Request.build(environ, Options(environment="e")).actor == "hubot"
+    assert Request.build(environ, CommandOptions(environment="e")).actor == "hubot"
 
 
 @pytest.mark.parametrize(("text", "asked"), [("", None), (" ", None), ("true", True), ("false", False), ("0", False)])
 def test_recording_a_deployment_is_on_off_or_not_given(text: str, asked: bool | None) -> None:
-    assert Request.build({"ROLLBACK_RECORD_DEPLOYMENT": text}, Options(environment="e")).record_deployment is asked
+    assert (
+        Request.build({"ROLLBACK_RECORD_DEPLOYMENT": text}, CommandOptions(environment="e")).record_deployment is asked
+    )
 
 
 def test_recording_a_deployment_is_refused_when_it_is_neither_on_nor_off() -> None:
     with pytest.raises(UsageError, match="ROLLBACK_RECORD_DEPLOYMENT"):
-        Request.build({"ROLLBACK_RECORD_DEPLOYMENT": "perhaps"}, Options(environment="e"))
+        Request.build({"ROLLBACK_RECORD_DEPLOYMENT": "perhaps"}, CommandOptions(environment="e"))
 
 
 @pytest.mark.parametrize(("said", "there"), [("true", True), ("", False), ("false", False), ("1", False)])
 def test_only_github_actions_true_means_a_workflow(said: str, there: bool) -> None:
-    assert Request.build({"GITHUB_ACTIONS": said}, Options(environment="e")).in_actions == there
+    assert Request.build({"GITHUB_ACTIONS": said}, CommandOptions(environment="e")).in_actions == there
 
 
 def test_the_url_of_the_run_has_its_attempt() -> None:
     environ = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "7"}
     url = "https://github.com/o/r/actions/runs/7"
-    assert Request.build(environ, Options(environment="e")).run_url == url
+    assert Request.build(environ, CommandOptions(environment="e")).run_url == url
     assert (
-        Request.build({**environ, "GITHUB_RUN_ATTEMPT": "2"}, Options(environment="e")).run_url == f"{url}/attempts/2"
+        Request.build({**environ, "GITHUB_RUN_ATTEMPT": "2"}, CommandOptions(environment="e")).run_url
+        == f"{url}/attempts/2"
     )
-    assert Request.build({**environ, "GITHUB_RUN_ID": ""}, Options(environment="e")).run_url == ""
+    assert Request.build({**environ, "GITHUB_RUN_ID": ""}, CommandOptions(environment="e")).run_url == ""
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from rollback_ops.config import (
     Verify,
 )
 from rollback_ops.config.reason import reason_for
-from rollback_ops.config.request import Options, Request
+from rollback_ops.config.request import CommandOptions, Request
 from rollback_ops.config.resolve import Job, resolve
 from rollback_ops.core.errors import UsageError
 from tests.support.settings_files import as_toml, read
@@ -128,5 +128,5 @@ def test_any_settings_that_can_be_read_make_a_job_or_are_refused(
 @patiently
 @given(st.dictionaries(st.sampled_from([f"ROLLBACK_{name}" for name in REQUESTED]), ANSWERS | st.text()))
 def test_any_variables_make_a_request_or_are_refused(environ: dict[str, str]) -> None:
-    reason = tried(lambda: reason_for(Request.build(environ, Options(environment="prod"))))
+    reason = tried(lambda: reason_for(Request.build(environ, CommandOptions(environment="prod"))))
     assert reason is None or 0 < len(reason.text) <= 1000

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rollback_ops.core.advice import Observed, advise
+from rollback_ops.core.advice import Observation, advise
 from rollback_ops.core.health import CheckResult, Finding, Verification
 from rollback_ops.core.record import EvidenceRecord
 from tests.support.fakes import verification
@@ -24,48 +24,52 @@ def metric(verdict: Any, check: str = "errors") -> EvidenceRecord:
 @pytest.mark.parametrize(
     ("seen", "decision", "decisive"),
     [
-        (Observed({"h1": WELL}), "nothing", []),
-        (Observed({"h1": DOWN, "h2": DOWN}, trigger="process-crash", failures=["h1"]), "emergency", ["service-down"]),
+        (Observation({"h1": WELL}), "nothing", []),
         (
-            Observed({"h1": DOWN, "h2": WELL}, trigger="process-crash", failures=["h1: process"]),
+            Observation({"h1": DOWN, "h2": DOWN}, trigger="process-crash", failures=["h1"]),
+            "emergency",
+            ["service-down"],
+        ),
+        (
+            Observation({"h1": DOWN, "h2": WELL}, trigger="process-crash", failures=["h1: process"]),
             "automatic",
             ["process-crash", "check-fails"],
         ),
-        (Observed({"h1": UNWELL}, trigger="verification-failed", failures=["h1"]), "automatic", ["check-fails"]),
+        (Observation({"h1": UNWELL}, trigger="verification-failed", failures=["h1"]), "automatic", ["check-fails"]),
         (
-            Observed({"h1": UNWELL}, trigger="database-unreachable", failures=["h1"]),
+            Observation({"h1": UNWELL}, trigger="database-unreachable", failures=["h1"]),
             "automatic",
             ["database-unreachable", "check-fails"],
         ),
         (
-            Observed({"h1": UNWELL}, trigger="log-error", failures=["h1"]),
+            Observation({"h1": UNWELL}, trigger="log-error", failures=["h1"]),
             "automatic",
             ["critical-log-line", "check-fails"],
         ),
         (
-            Observed({"h1": UNWELL}, trigger="config-invalid", failures=["h1"]),
+            Observation({"h1": UNWELL}, trigger="config-invalid", failures=["h1"]),
             "automatic",
             ["configuration-invalid", "check-fails"],
         ),
-        (Observed({"h1": WELL}, evidence=[metric("worse")]), "automatic", ["more-errors"]),
+        (Observation({"h1": WELL}, evidence=[metric("worse")]), "automatic", ["more-errors"]),
         (
-            Observed({"h1": WELL}, evidence=[metric("worse", "slow")], degrading=frozenset({"slow"})),
+            Observation({"h1": WELL}, evidence=[metric("worse", "slow")], degrading=frozenset({"slow"})),
             "recommended",
             ["slower"],
         ),
-        (Observed({"h1": WELL}, evidence=[metric("undecided")]), "nothing", []),
-        (Observed({"h1": WELL}, evidence=[metric("not_worse")]), "nothing", []),
-        (Observed({"h1": WELL}, marked_bad=["b3: slow"]), "recommended", ["marked-bad"]),
-        (Observed({"h1": WELL}, warnings=3), "fix_forward", ["only-warnings"]),
-        (Observed({"h1": WELL}, warnings=3, marked_bad=["b3"]), "recommended", ["marked-bad"]),
-        (Observed({"h1": UNKNOWN}), "unknown", []),
-        (Observed({"h1": WELL}, {"h2": "no route"}), "unknown", []),
-        (Observed({"h1": WELL}, {"h2": "no route"}, warnings=3), "unknown", []),
-        (Observed({}, {"h1": "no route"}), "unknown", []),
-        (Observed({"h1": DOWN}, {"h2": "no route"}, "process-crash", ["h1"]), "automatic", ["process-crash"]),
+        (Observation({"h1": WELL}, evidence=[metric("undecided")]), "nothing", []),
+        (Observation({"h1": WELL}, evidence=[metric("not_worse")]), "nothing", []),
+        (Observation({"h1": WELL}, marked_bad=["b3: slow"]), "recommended", ["marked-bad"]),
+        (Observation({"h1": WELL}, warnings=3), "fix_forward", ["only-warnings"]),
+        (Observation({"h1": WELL}, warnings=3, marked_bad=["b3"]), "recommended", ["marked-bad"]),
+        (Observation({"h1": UNKNOWN}), "unknown", []),
+        (Observation({"h1": WELL}, {"h2": "no route"}), "unknown", []),
+        (Observation({"h1": WELL}, {"h2": "no route"}, warnings=3), "unknown", []),
+        (Observation({}, {"h1": "no route"}), "unknown", []),
+        (Observation({"h1": DOWN}, {"h2": "no route"}, "process-crash", ["h1"]), "automatic", ["process-crash"]),
     ],
 )
-def test_the_first_row_with_a_rule_that_holds_decides(seen: Observed, decision: str, decisive: list[str]) -> None:
+def test_the_first_row_with_a_rule_that_holds_decides(seen: Observation, decision: str, decisive: list[str]) -> None:
     found = advise(seen)
     assert found.decision == decision
     held = [rule.name for rule in found.rules if rule.holds and rule.row == decision]
@@ -73,7 +77,7 @@ def test_the_first_row_with_a_rule_that_holds_decides(seen: Observed, decision: 
 
 
 def test_every_rule_is_shown_whether_it_holds_or_not() -> None:
-    well, unknown = advise(Observed({"h1": WELL})), advise(Observed({}, {"h1": "no route"}))
+    well, unknown = advise(Observation({"h1": WELL})), advise(Observation({}, {"h1": "no route"}))
     assert [rule.name for rule in well.rules] == [rule.name for rule in unknown.rules]
     assert {rule.row for rule in well.rules} == {"emergency", "automatic", "recommended", "fix_forward"}
     assert {rule.holds for rule in well.rules} == {False}
@@ -81,6 +85,6 @@ def test_every_rule_is_shown_whether_it_holds_or_not() -> None:
 
 
 def test_a_release_that_has_been_live_for_days_is_said_and_changes_no_decision() -> None:
-    old = advise(Observed({"h1": UNWELL}, trigger="verification-failed", failures=["h1"], age=3 * 86_400))
-    young = advise(Observed({"h1": UNWELL}, trigger="verification-failed", failures=["h1"], age=60))
+    old = advise(Observation({"h1": UNWELL}, trigger="verification-failed", failures=["h1"], age=3 * 86_400))
+    young = advise(Observation({"h1": UNWELL}, trigger="verification-failed", failures=["h1"], age=60))
     assert (old.decision, len(old.cautions), young.decision, young.cautions) == ("automatic", 1, "automatic", ())

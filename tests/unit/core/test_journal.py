@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollback_ops.core.identity import Identity
+from rollback_ops.core.identity import ReleaseIdentity
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import ServiceId
 from rollback_ops.core.reading import read_record
@@ -303,7 +303,7 @@ def test_whatever_a_line_was_made_into_what_is_read_makes_sense(lines: list[str]
         assert abs(now - datetime.fromisoformat(found.started_at).astimezone(UTC)) < timedelta(days=80_000)
         assert 0 <= found.duration_seconds <= 1e6
         assert read_record(found.model_dump_json(by_alias=True)) == found
-    assert objection({"h1": records}, {"h1": Identity("b3")}, "b3", now, 3) is not None
+    assert objection({"h1": records}, {"h1": ReleaseIdentity("b3")}, "b3", now, 3) is not None
     assert unrecorded(records, [], record(), "https://github.com/acme/bot/actions/runs/", now) is not None
     took = statistics(records).duration
     assert took is None or took.worst <= 1e6

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rollback_ops.core.run import rfc3339
-from rollback_ops.core.schedule import Entry, Note, NoteKind, ScheduledRollback, claim
+from rollback_ops.core.schedule import Note, NoteKind, ScheduledRollback, ScheduleEntry, claim
 
 NOON = datetime(2026, 12, 24, 12, tzinfo=UTC)
 ONE, TWO = "20261224T120000Z-00000001", "20261224T120000Z-00000002"
@@ -35,8 +35,8 @@ def note(what: NoteKind, by: str = ONE, at: datetime = NOON) -> Note:
     return Note(what=what, by=by, at=rfc3339(at))
 
 
-def entry(*notes: Note) -> Entry:
-    return Entry(asked(), notes)
+def entry(*notes: Note) -> ScheduleEntry:
+    return ScheduleEntry(asked(), notes)
 
 
 @dataclass
@@ -49,14 +49,14 @@ class Memory:
     def add(self, asked: ScheduledRollback) -> None:
         raise NotImplementedError
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[ScheduleEntry]:
         return [entry(*self.notes)]
 
     def note(self, asked: ScheduledRollback, note: Note) -> None:
         self.notes += [*self.before, note]
         self.before.clear()
 
-    def again(self, asked: ScheduledRollback) -> Entry:
+    def again(self, asked: ScheduledRollback) -> ScheduleEntry:
         return entry(*self.notes)
 
 

@@ -7,7 +7,7 @@ from rollback_ops.core.plan import Selection
 from rollback_ops.core.record import ReleaseRef
 from rollback_ops.core.references import common
 from rollback_ops.core.unfinished import going_on
-from rollback_ops.core.verified_set import Options, Target, choose_set, options
+from rollback_ops.core.verified_set import ServiceChoices, Target, choose_set, options
 from tests.support.records import USUAL, record
 
 OLD, NEW = "a" * 40, "b" * 40
@@ -33,7 +33,7 @@ def test_a_rollback_that_did_not_reach_all_hosts_is_known_again() -> None:
 
 
 def test_services_of_one_commit_match() -> None:
-    def of(survey: Survey) -> Options:
+    def of(survey: Survey) -> ServiceChoices:
         return options([survey], Selection())
 
     services = {"api": of(running("h1", "2", _1=OLD[:7], _2=NEW[:7])), "web": of(running("h2", "5", _4=OLD, _5=NEW))}

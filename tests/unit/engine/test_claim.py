@@ -6,7 +6,7 @@ import pytest
 
 from rollback_ops.core.errors import Refused
 from rollback_ops.core.model import Lease, Survey
-from rollback_ops.core.schedule import Entry, Note, ScheduledRollback
+from rollback_ops.core.schedule import Note, ScheduledRollback, ScheduleEntry
 from rollback_ops.engine.claim import at_work, kept
 from tests.support.lab.ground import wait_until
 
@@ -29,7 +29,7 @@ class Store:
     def add(self, asked: ScheduledRollback) -> None:
         raise NotImplementedError
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[ScheduleEntry]:
         raise NotImplementedError
 
     def note(self, asked: ScheduledRollback, note: Note) -> None:
@@ -38,7 +38,7 @@ class Store:
             raise Refused("GitHub does not answer")
         self.notes.append(note)
 
-    def again(self, asked: ScheduledRollback) -> Entry:
+    def again(self, asked: ScheduledRollback) -> ScheduleEntry:
         raise NotImplementedError
 
 
@@ -47,7 +47,7 @@ def test_a_claim_is_renewed_until_the_end_of_the_work_whatever_the_store_answers
     with kept(store, ASKED, RUN, every=0.001):
         wait_until(lambda: len(store.notes) > 1, 60, "a second renewal")
     assert {(note.what, note.by) for note in store.notes} == {("claimed", RUN)}
-    assert Entry(ASKED, tuple(store.notes)).is_held_by(RUN)
+    assert ScheduleEntry(ASKED, tuple(store.notes)).is_held_by(RUN)
 
 
 def test_a_claim_is_given_up_where_the_work_fails() -> None:

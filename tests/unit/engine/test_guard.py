@@ -19,7 +19,7 @@ from rollback_ops.config import Check, CommandCheck, MetricCheck, Service, Verif
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import ConnectionLost, HostUnreachable
 from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verification
-from rollback_ops.core.identity import Identity
+from rollback_ops.core.identity import ReleaseIdentity
 from rollback_ops.core.model import Armed, AutomaticTrigger, Trigger, Unit
 from rollback_ops.core.plan import Selection
 from rollback_ops.core.record import HostOutcome, HostRecord, Record, ReleaseRef
@@ -523,7 +523,7 @@ def earlier(release: str, trigger: Trigger = "log-error", *, hours: float = 1, n
     ],
 )
 def test_an_automatic_rollback_never_repeats_and_is_limited_per_day(records: list[Record], parts: list[str]) -> None:
-    found = objection({"h1": records, "h2": records}, {"h1": Identity("b3")}, "b3", NOW, 2)
+    found = objection({"h1": records, "h2": records}, {"h1": ReleaseIdentity("b3")}, "b3", NOW, 2)
     assert bool(found) == bool(parts)
     assert all(part in found for part in parts)
 
@@ -549,7 +549,8 @@ def test_a_host_that_was_left_alone_still_has_its_own_automatic_rollback(
     hosts = (HostRecord(host="h1", outcome=outcome, from_=b3), HostRecord(host="h2", outcome="unreachable", from_=b3))
     before = earlier("b3").model_copy(update={"hosts": hosts})
     assert (
-        bool(objection({"h1": [before], "h2": [before]}, dict.fromkeys(failing, Identity("b3")), "b3", NOW, 5)) == again
+        bool(objection({"h1": [before], "h2": [before]}, dict.fromkeys(failing, ReleaseIdentity("b3")), "b3", NOW, 5))
+        == again
     )
 
 
@@ -559,22 +560,22 @@ def test_the_release_that_most_hosts_ran_is_not_the_one_that_was_rolled_back() -
     hosts = [HostRecord(host=f"h{n}", outcome="nothing_to_do", from_=b2, to=b2) for n in (1, 2)]
     hosts.append(HostRecord(host="h3", outcome="succeeded", from_=b3, to=b2))
     before = earlier("b2").model_copy(update={"hosts": tuple(hosts)})
-    assert objection({"h3": [before]}, {"h3": Identity("b3")}, "b3", NOW, 5)
-    assert not objection({"h1": [before]}, {"h1": Identity("b2")}, "b2", NOW, 5)
+    assert objection({"h3": [before]}, {"h3": ReleaseIdentity("b3")}, "b3", NOW, 5)
+    assert not objection({"h1": [before]}, {"h1": ReleaseIdentity("b2")}, "b2", NOW, 5)
 
 
 @pytest.mark.parametrize(
     ("live", "again"),
     [
-        (Identity("3", "aaa"), True),
-        (Identity("3", "bbb"), False),
-        (Identity("4", "aaa"), False),
-        (Identity("3"), True),
-        (Identity("3", "", 1704067200.0), True),
-        (Identity("3", "", 1704153600.0), False),
+        (ReleaseIdentity("3", "aaa"), True),
+        (ReleaseIdentity("3", "bbb"), False),
+        (ReleaseIdentity("4", "aaa"), False),
+        (ReleaseIdentity("3"), True),
+        (ReleaseIdentity("3", "", 1704067200.0), True),
+        (ReleaseIdentity("3", "", 1704153600.0), False),
     ],
 )
-def test_another_release_of_the_same_name_was_not_rolled_back_before(live: Identity, again: bool) -> None:
+def test_another_release_of_the_same_name_was_not_rolled_back_before(live: ReleaseIdentity, again: bool) -> None:
     """Deployment tools that count use a name again."""
     revision = None if live.made else "aaa"
     left = ReleaseRef(release="3", revision=revision, deployed_at="2024-01-01T00:00:00Z")

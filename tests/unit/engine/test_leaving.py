@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rollback_ops.checks import Dial, HostProbe, NetworkProbe
-from rollback_ops.checks.process import Process
+from rollback_ops.checks.process import ProcessChecker
 from rollback_ops.config import Verify
 from rollback_ops.core import tasks
 from rollback_ops.core.health import Finding
@@ -96,7 +96,7 @@ def never() -> Iterator[threading.Event]:
 def test_an_answer_counts_that_failed_before_the_service_was_stopped(
     finding: Finding, after: float | None, counts: bool
 ) -> None:
-    scene = Scene({"health": Answers(finding), "process": Process()})
+    scene = Scene({"health": Answers(finding), "process": ProcessChecker()})
     assert scene.found(after) == ({"h1": ("health: status is 503",)} if counts else {})
 
 
@@ -151,7 +151,7 @@ def interrupted(survey: Survey) -> Survey:
         Scene({"health": Answers(FAILED)}, bad=True),
         Scene({"health": Answers(FAILED)}, trigger="deploy-failed"),
         Scene({"health": Answers(FAILED)}, trigger="drill"),
-        Scene({"process": Process()}),
+        Scene({"process": ProcessChecker()}),
     ],
     ids=["dry run", "said to be bad", "automatic", "drill", "nothing to ask"],
 )

@@ -14,7 +14,7 @@ from rollback_ops.core.plan import Selection
 from rollback_ops.core.run import RunInfo
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.fleet import Fleet
-from rollback_ops.engine.readiness import doubts
+from rollback_ops.engine.readiness import warnings
 from rollback_ops.engine.spec import RollbackSpec
 from tests.support.fakes import FakeHost, Listener, live_at, raising, releases
 
@@ -34,14 +34,14 @@ def told(*hosts: FakeHost, asked: Mapping[str, Check] = HEALTH) -> list[str]:
     spec = RollbackSpec(
         INFO, Selection(), lambda release: checks.build(asked, release), policy, checks.thresholds(asked, policy)
     )
-    return list(doubts(spec, fleet, [each.survey() for each in hosts]))
+    return list(warnings(spec, fleet, [each.survey() for each in hosts]))
 
 
 def test_checks_that_pass_are_not_spoken_of() -> None:
     assert told(host("h1"), host("h2")) == []
 
 
-def test_hosts_with_the_same_doubt_share_a_line() -> None:
+def test_hosts_with_the_same_warning_share_a_line() -> None:
     failed, unknown = told(host("h1", 1), host("h2", 127), host("h3", 1))
     assert failed.startswith("h1, h3: ")
     assert "b2" in failed

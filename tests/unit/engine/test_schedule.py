@@ -9,7 +9,7 @@ import pytest
 
 from rollback_ops.core.model import Armed, Hold, Lease, Live, OpenTransaction, Release, ServiceId, Survey
 from rollback_ops.core.schedule import note_of
-from rollback_ops.engine.schedule import JournalSchedule, Obstacle, obstacle
+from rollback_ops.engine.schedule import JournalSchedule, ScheduleBlocker, schedule_blocker
 from tests.support.fakes import FakeHost, live_at, releases
 from tests.unit.core.test_schedule import NOON, ONE, asked
 
@@ -20,11 +20,11 @@ def survey(host: str = "h1", *, live: str = "b3", **more: Any) -> Survey:
     return Survey(host, more.pop("releases", releases("b1", "b2", "b3")), live_at(live), **more)
 
 
-def against(*surveys: Survey, lost: Collection[str] = (), **changes: Any) -> Obstacle | None:
-    return obstacle(asked(**changes), surveys, lost, NOW)
+def against(*surveys: Survey, lost: Collection[str] = (), **changes: Any) -> ScheduleBlocker | None:
+    return schedule_blocker(asked(**changes), surveys, lost, NOW)
 
 
-def what(found: Obstacle | None) -> str:
+def what(found: ScheduleBlocker | None) -> str:
     return found.what if found else ""
 
 

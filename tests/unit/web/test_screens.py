@@ -9,7 +9,7 @@ import pytest
 
 from rollback_ops.core.model import Armed, Hold, Lease, Live, OpenTransaction, Release, Survey, Unit, UnitState
 from rollback_ops.core.plan import NothingToDo, Refusal
-from rollback_ops.core.schedule import Entry, ScheduledRollback
+from rollback_ops.core.schedule import ScheduledRollback, ScheduleEntry
 from rollback_ops.web.chart import chart_of, evidence_chart
 from rollback_ops.web.history import history_of
 from rollback_ops.web.now import now_of
@@ -217,6 +217,6 @@ def test_scheduled_rollbacks_are_told_until_they_have_ended() -> None:
     }
     times = {"at": "2024-01-03T02:00:00Z", "not_after": "2024-01-03T03:00:00Z", "created_at": "2024-01-01T00:00:00Z"}
     asked = ScheduledRollback(**words, **times, live="b2", to="b1")
-    found = now_of(replace(snapshot(observed(survey())), scheduled=(Entry(asked),))).services[0]
+    found = now_of(replace(snapshot(observed(survey())), scheduled=(ScheduleEntry(asked),))).services[0]
     assert [notice.word for notice in found.notices] == ["scheduled"]
     assert all(word in found.notices[0].told for word in ("b2", "b1", "2024-01-03 02:00:00", "dave", "quiet"))

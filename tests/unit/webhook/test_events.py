@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from rollback_ops.commands.context import load_settings, open_context
 from rollback_ops.config import Event, Notify
-from rollback_ops.config.request import Options, Request
+from rollback_ops.config.request import CommandOptions, Request
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.redaction import Redactor
@@ -75,7 +75,7 @@ def test_the_variable_wins_over_the_settings(tmp_path: Path, variable: str, key:
     settings = tmp_path / "rollback.toml"
     settings.write_text('[services.bot]\nroot = "/srv/bot"\nunits = ["bot"]\n[environments.prod]\n')
     environ = {"ROLLBACK_WEBHOOK_URL": URL, "ROLLBACK_WEBHOOK_FORMAT": variable}
-    options = Options(environment="prod", local=True)
+    options = CommandOptions(environment="prod", local=True)
     context = open_context(load_settings(str(settings), environ), environ, options, Secrets.read(environ))
     with responses.RequestsMock() as web:
         web.post(URL)

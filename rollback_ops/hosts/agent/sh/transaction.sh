@@ -2,8 +2,6 @@
 
 transaction() {
     downtime='' began_at=${live_name:+$releases/$live_name$live_place}
-    now
-    down_since=$now
     [ "$reset" != yes ] || manage "$RO_RESET" 5
     drain || return
     holds_lease || { lost_lease; return; }

@@ -8,21 +8,21 @@ from rollback_ops.core.redaction import Redactor
 from rollback_ops.web.server.actions.marks import do_hold, do_mark, offer_hold, offer_mark
 from rollback_ops.web.server.actions.rollbacks import group_work, offer_group, offer_resume, resume
 from rollback_ops.web.server.actions.schedules import do_cancel, do_schedule, offer_cancel, offer_schedule
-from rollback_ops.web.server.actions.values import Asked, Offer, Opener, Typed
+from rollback_ops.web.server.actions.values import FormAddress, FormInput, Offer, Opener
 from rollback_ops.web.server.forms import Action, RollbackForm
 from rollback_ops.web.server.runs import Work
 
-__all__ = ["Asked", "Offer", "Typed", "offered", "work_of"]
+__all__ = ["FormAddress", "FormInput", "Offer", "offered", "work_of"]
 
 
-def offered(opener: Opener, asked: Asked) -> Offer:
+def offered(opener: Opener, asked: FormAddress) -> Offer:
     """Ask the hosts what the page of a form has to show. Changes nothing."""
     if asked.group:
         return offer_group(opener, asked)
     return _OFFERS[asked.action](opener, asked)
 
 
-def work_of(opener: Opener, form: RollbackForm, typed: Typed) -> tuple[Redactor, Work]:
+def work_of(opener: Opener, form: RollbackForm, typed: FormInput) -> tuple[Redactor, Work]:
     """Return what carries a form out, and what hides secrets in what it tells. Contacts no host.
 
     Raises ``UsageError`` for what was typed and cannot be.
@@ -32,7 +32,7 @@ def work_of(opener: Opener, form: RollbackForm, typed: Typed) -> tuple[Redactor,
     return _WORK[form.action](opener, form, typed)
 
 
-_OFFERS: Mapping[Action, Callable[[Opener, Asked], Offer]] = {
+_OFFERS: Mapping[Action, Callable[[Opener, FormAddress], Offer]] = {
     "resume": offer_resume,
     "hold": offer_hold,
     "lift": offer_hold,
@@ -40,7 +40,7 @@ _OFFERS: Mapping[Action, Callable[[Opener, Asked], Offer]] = {
     "schedule": offer_schedule,
     "cancel": offer_cancel,
 }
-_WORK: Mapping[Action, Callable[[Opener, RollbackForm, Typed], tuple[Redactor, Work]]] = {
+_WORK: Mapping[Action, Callable[[Opener, RollbackForm, FormInput], tuple[Redactor, Work]]] = {
     "resume": resume,
     "hold": do_hold,
     "lift": do_hold,

@@ -7,20 +7,28 @@ from typing import get_args
 from rollback_ops.commands.hold import hold
 from rollback_ops.commands.list import list_releases
 from rollback_ops.commands.mark import mark
-from rollback_ops.config.request import Options
+from rollback_ops.config.request import CommandOptions
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.hold import standing
 from rollback_ops.core.model import Opinion
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.web import moments
-from rollback_ops.web.server.actions.values import Asked, Offer, Opener, Typed, form_of, tell_lost, tell_result
+from rollback_ops.web.server.actions.values import (
+    FormAddress,
+    FormInput,
+    Offer,
+    Opener,
+    form_of,
+    tell_lost,
+    tell_result,
+)
 from rollback_ops.web.server.forms import RollbackForm
 from rollback_ops.web.server.runs import Run, Work
 
 
-def offer_hold(opener: Opener, asked: Asked) -> Offer:
-    context = opener.context(Options(asked.environment, asked.service))
+def offer_hold(opener: Opener, asked: FormAddress) -> Offer:
+    context = opener.context(CommandOptions(asked.environment, asked.service))
     usual = f"{context.job.service.hold.seconds / 3600:g}h"
     held = hold(context, Cancellation())
     holds = standing(held.holds, held.now)
@@ -29,9 +37,9 @@ def offer_hold(opener: Opener, asked: Asked) -> Offer:
     return Offer(form_of(asked), lost=held.lost, holds=holds, usual=usual)
 
 
-def do_hold(opener: Opener, form: RollbackForm, typed: Typed) -> tuple[Redactor, Work]:
+def do_hold(opener: Opener, form: RollbackForm, typed: FormInput) -> tuple[Redactor, Work]:
     lifts = form.action == "lift"
-    options = Options(form.environment, form.service, reason=typed.reason, span=typed.span or None, lift=lifts)
+    options = CommandOptions(form.environment, form.service, reason=typed.reason, span=typed.span or None, lift=lifts)
     context = opener.context(options)
     _ = context.reason
 
@@ -44,8 +52,8 @@ def do_hold(opener: Opener, form: RollbackForm, typed: Typed) -> tuple[Redactor,
     return context.redact, work
 
 
-def offer_mark(opener: Opener, asked: Asked) -> Offer:
-    found = list_releases(opener.context(Options(asked.environment, asked.service)), Cancellation())
+def offer_mark(opener: Opener, asked: FormAddress) -> Offer:
+    found = list_releases(opener.context(CommandOptions(asked.environment, asked.service)), Cancellation())
     marks = {r.name: r.mark for survey in found.surveys.values() for r in survey.releases}
     lives = {survey.live.name for survey in found.surveys.values()}
     if not marks:
@@ -53,12 +61,12 @@ def offer_mark(opener: Opener, asked: Asked) -> Offer:
     return Offer(form_of(asked), lost=found.lost, marks=dict(sorted(marks.items(), reverse=True)), lives=lives)
 
 
-def do_mark(opener: Opener, form: RollbackForm, typed: Typed) -> tuple[Redactor, Work]:
+def do_mark(opener: Opener, form: RollbackForm, typed: FormInput) -> tuple[Redactor, Work]:
     opinion: Opinion | None = next((word for word in get_args(Opinion) if word == typed.opinion), None)
     if not typed.release or opinion is None:
         raise UsageError("choose a release, and good, bad or clear")
     chosen = opinion
-    context = opener.context(Options(form.environment, form.service, release=typed.release, reason=typed.reason))
+    context = opener.context(CommandOptions(form.environment, form.service, release=typed.release, reason=typed.reason))
     _ = context.reason
 
     def work(run: Run) -> None:

@@ -12,26 +12,26 @@ from rollback_ops.commands.group import GroupContext
 from rollback_ops.commands.preview_group import preview_group
 from rollback_ops.commands.result import SURVEY_WITHIN, sort_answers
 from rollback_ops.commands.rollback import rollback
-from rollback_ops.config.request import Options
+from rollback_ops.config.request import CommandOptions
 from rollback_ops.core.errors import Refused
 from rollback_ops.core.plan import Plan
 from rollback_ops.core.record import Record
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.web.server.actions.values import Asked, Offer, Opener, Typed, form_of
+from rollback_ops.web.server.actions.values import FormAddress, FormInput, Offer, Opener, form_of
 from rollback_ops.web.server.forms import RollbackForm
 from rollback_ops.web.server.runs import Run, RunProgress, Work
 
 _ALL_THERE = "every service runs its target already"
 
 
-def offer_resume(opener: Opener, asked: Asked) -> Offer:
-    found = follow(opener.context(Options(asked.environment, asked.service, dry_run=True)), Cancellation())
+def offer_resume(opener: Opener, asked: FormAddress) -> Offer:
+    found = follow(opener.context(CommandOptions(asked.environment, asked.service, dry_run=True)), Cancellation())
     return Offer(form_of(asked), found=found)
 
 
-def resume(opener: Opener, form: RollbackForm, typed: Typed) -> tuple[Redactor, Work]:
-    context = opener.context(Options(form.environment, form.service, reason=typed.reason, resume=True))
+def resume(opener: Opener, form: RollbackForm, typed: FormInput) -> tuple[Redactor, Work]:
+    context = opener.context(CommandOptions(form.environment, form.service, reason=typed.reason, resume=True))
     return context.redact, lambda run: _roll(context, run)
 
 
@@ -40,14 +40,14 @@ def _roll(context: Context, run: Run) -> Record:
     return rollback(context, RunProgress(run), run.cancellation).record
 
 
-def offer_group(opener: Opener, asked: Asked) -> Offer:
+def offer_group(opener: Opener, asked: FormAddress) -> Offer:
     """Say what a rollback of a group would do now. An emergency does not wait for commits, files and history."""
-    group = opener.group(Options(asked.environment, group=asked.group, dry_run=True, emergency=asked.emergency))
+    group = opener.group(CommandOptions(asked.environment, group=asked.group, dry_run=True, emergency=asked.emergency))
     group.begin()
     return _offer_emergency(group, asked) if asked.emergency else _offer_previewed(group, asked)
 
 
-def _offer_previewed(group: GroupContext, asked: Asked) -> Offer:
+def _offer_previewed(group: GroupContext, asked: FormAddress) -> Offer:
     found = preview_group(group, Cancellation())
     why = found.refusal or ("" if found.changes else _ALL_THERE)
     if found.lost and not why:
@@ -60,7 +60,7 @@ def _offer_previewed(group: GroupContext, asked: Asked) -> Offer:
     return Offer(replace(form_of(asked), leaves=_each_one(lives), target=_each_one(target)), preview=found)
 
 
-def _offer_emergency(group: GroupContext, asked: Asked) -> Offer:
+def _offer_emergency(group: GroupContext, asked: FormAddress) -> Offer:
     record = groups.check(group, RunProgress(_unseen(asked)), Cancellation()).record
     going = [one for one in record.services if one.to.release and one.to.release != one.from_.release]
     if record.exit_code or not going:
@@ -75,8 +75,8 @@ def _offer_emergency(group: GroupContext, asked: Asked) -> Offer:
     return Offer(form, group=record)
 
 
-def group_work(opener: Opener, form: RollbackForm, typed: Typed) -> tuple[Redactor, Work]:
-    options = Options(
+def group_work(opener: Opener, form: RollbackForm, typed: FormInput) -> tuple[Redactor, Work]:
+    options = CommandOptions(
         form.environment,
         group=form.group,
         backup=form.target,
@@ -113,6 +113,6 @@ def _each_one(releases: Mapping[str, str]) -> str:
     return ",".join(f"{service}={release}" for service, release in releases.items())
 
 
-def _unseen(asked: Asked) -> Run:
+def _unseen(asked: FormAddress) -> Run:
     """Return a run that nobody watches, for the progress of what changes nothing."""
     return Run(0, form_of(asked), "", Redactor())

@@ -11,7 +11,7 @@ from rollback_ops.commands.follow import Following
 from rollback_ops.commands.group import GroupContext
 from rollback_ops.commands.preview_group import GroupPreview
 from rollback_ops.commands.schedule_stores import Stores
-from rollback_ops.config.request import Options
+from rollback_ops.config.request import CommandOptions
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.model import Hold
@@ -24,13 +24,13 @@ from rollback_ops.web.server.runs import Run
 class Opener(Protocol):
     """Connects the parts of a command, with settings that are read anew."""
 
-    def context(self, options: Options) -> Context: ...
-    def group(self, options: Options) -> GroupContext: ...
-    def stores(self, options: Options) -> Stores: ...
+    def context(self, options: CommandOptions) -> Context: ...
+    def group(self, options: CommandOptions) -> GroupContext: ...
+    def stores(self, options: CommandOptions) -> Stores: ...
 
 
 @frozen
-class Asked:
+class FormAddress:
     """What the address of a form names. Empty: nothing."""
 
     action: Action
@@ -67,7 +67,7 @@ class Offer:
 
 
 @frozen
-class Typed:
+class FormInput:
     """What a person wrote into a form. Empty: nothing."""
 
     reason: str = ""
@@ -78,7 +78,7 @@ class Typed:
     opinion: str = ""
 
 
-def form_of(asked: Asked) -> RollbackForm:
+def form_of(asked: FormAddress) -> RollbackForm:
     return RollbackForm(
         asked.environment,
         asked.service,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rollback_ops.commands.preview import Preview
-from rollback_ops.config.request import Options, Request
+from rollback_ops.config.request import CommandOptions, Request
 from rollback_ops.core.changes import Commits
 from rollback_ops.core.errors import HostUnreachable
 from rollback_ops.core.model import ServiceId
@@ -54,7 +54,7 @@ class Read(dict[str, str]):
 
 def test_no_variable_of_one_command_changes_what_a_page_says() -> None:
     environ = Read()
-    Request.build(environ, Options("prod", "web"))
+    Request.build(environ, CommandOptions("prod", "web"))
     asked_for = {name for name in environ.names if name.startswith("ROLLBACK_")}
     assert "ROLLBACK_BACKUP" in asked_for
     # Who is told, and in which form, is the same for all commands.

@@ -14,7 +14,7 @@ from rollback_ops.core.model import Release, ServiceId
 from rollback_ops.core.plan import HostPlan, NothingToDo, Plan, Refusal
 from rollback_ops.web.frame import Frame
 from rollback_ops.web.pages import Pages
-from rollback_ops.web.server.actions import Asked, Offer, Typed
+from rollback_ops.web.server.actions import FormAddress, FormInput, Offer
 from rollback_ops.web.server.actions.values import form_of as asked_form
 from rollback_ops.web.server.operations import form_of
 from rollback_ops.web.server.site import LINKS
@@ -66,9 +66,9 @@ def everything(word: str, many: int = 1) -> Preview:
 
 
 def shown_group(found: GroupPreview) -> Page:
-    asked = Asked("rollback", "prod", group="shop")
+    asked = FormAddress("rollback", "prod", group="shop")
     offer = Offer(None if found.refusal else asked_form(asked), found.refusal, preview=found)
-    given = {"asked": asked, "offer": offer, "title": "Roll back", "signed": "", "problem": "", "typed": Typed()}
+    given = {"asked": asked, "offer": offer, "title": "Roll back", "signed": "", "problem": "", "typed": FormInput()}
     return Page(Pages().render("change.html", Frame("n0nce", LINKS, live=True), **given))
 
 

@@ -20,7 +20,7 @@ _DIRECTORY = "Move the directory among the releases and make current a link to i
 OPEN_DRILL = "a drill that went from {0} back to {1} has not gone forward again"
 
 
-def obstacles(survey: Survey, selection: Selection) -> str:
+def blockers(survey: Survey, selection: Selection) -> str:
     """Return why nothing may be changed on a host; empty when it may."""
     reasons = [
         f"the unit {unit.name} does not exist: correct `units` in rollback.toml, or install it"
