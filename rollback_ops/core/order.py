@@ -19,10 +19,10 @@ Order = Literal["natural", "semver", "deployed"]
 Spelling = Callable[[str, str], str]
 SemverKey = tuple[tuple[int, ...], bool, tuple[tuple[int, int, str], ...]]
 
-# POSIX extended regular expressions: break-glass classifies names by the same ones, with grep.
-VERSION = r"^v?[0-9]+(\.[0-9]+){1,2}(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z.-]+)?$"
-COMMIT = r"^[0-9a-f]{7,64}$"
-DATE = r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])"
+# POSIX extended regular expressions: break-glass classifies names by the same ones, with awk. Debian's has no {7,}.
+VERSION = r"^v?[0-9]+\.[0-9]+(\.[0-9]+)?(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z.-]+)?$"
+COMMIT = f"^{'[0-9a-f]' * 7}[0-9a-f]*$"
+DATE = r"^(19|20)[0-9][0-9](0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])"
 NUMBER = r"^[^0-9]*[0-9]"
 
 CREATED = (

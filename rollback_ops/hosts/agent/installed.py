@@ -25,6 +25,7 @@ from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import Thresholds
 from rollback_ops.core.model import HostCommand, Manager, ServiceId, StateReader
 from rollback_ops.core.order import COMMIT, CREATED, DATE, MIXED, VERSION
+from rollback_ops.core.text import one_line
 from rollback_ops.hosts.agent import bundle, protocol, restricted, sockets
 
 _FOREWORD = """\
@@ -37,20 +38,8 @@ RELEASE = "NameOfTheReleaseThatIsAskedAbout"
 
 _STAMP = re.compile(r"# rollback-ops (\S{1,64}), program ([0-9a-f]{12}), settings ([0-9a-f]{12})")
 
-# What kind of name each line is, for sed -E: core.order.detect.
-_KINDS = f"""\
-s/{VERSION}/versions/
-t
-/{DATE}/b number
-/^[0-9]*$/b number
-s/{COMMIT}/commits/
-t
-:number
-s/^[0-9].*/numbers/
-t
-s/^([^0-9]*)[0-9].*/numbers after \\1/
-t
-s/.*/words/"""
+# In the table of checks (sh/breakglass/judge.sh): when a check is asked that is never asked.
+_NEVER = "999999999"
 
 
 @frozen
@@ -100,18 +89,14 @@ def _settings(wanted: InstalledProgram) -> str:
         "UNSTARTABLE": wanted.reader.unstartable,
         "DOWN": wanted.reader.down,
         "RESTARTS": wanted.reader.restarts,
-        "BAD_NAME": protocol.BAD_NAME,
         "ORDER": service.order or "",
         "IGNORE_DEPLOY_LOCK": "yes" if service.ignore_deploy_lock else "",
-        "VERSION": VERSION,
-        "COMMIT": COMMIT,
-        "KINDS": _KINDS,
+        "WORDS": _words(wanted),
         "READ_LOGS": restricted.READ_LOGS,
         "READ_STAMP": restricted.READ_STAMP,
-        "GROUPS": ", ".join(wanted.groups),
     }
     settings = bundle.assignments(wanted.about, service, wanted.manager) + _assignments(values)
-    return settings + _hurry(wanted.hurried) + _words() + _checks(wanted)
+    return settings + _hurry(wanted.hurried) + _checks(wanted)
 
 
 def _hurry(service: Service) -> str:
@@ -122,56 +107,68 @@ def _hurry(service: Service) -> str:
     return f"hurry() {{ {' '.join(f'RO_{name}_LIMIT={bundle.whole(limit)}' for name, limit in named.items())}; }}\n"
 
 
-def _words() -> str:
-    """Return a function that sets ``words`` to what a code of the survey means."""
-    blockers = [f"{code}) words={_template(text)} ;;" for code, text in protocol.BLOCKERS.items()]
-    states = [f"live-{state}) words={_template(text)} ;;" for state, text in plan.NOT_LIVE.items()]
-    states.append(f"open-drill) words={_template(plan.OPEN_DRILL)} ;;")
-    order = {"mixed": MIXED, "created": CREATED, "unclear": plan.UNCLEAR, "never": plan.NEVER}
-    order |= {"passed-0": plan.NEVER_LIVE, "passed-1": plan.LEFT_TOO, "last": plan.LAST_RESORT}
-    orders = [f"order-{code}) words={_template(text.replace('{}', '{0}'))} ;;" for code, text in order.items()]
-    problems = [f"{code}) words={shlex.quote(text)} ;;" for code, text in protocol.PROBLEMS.items()]
-    problem = ["problem) case $2 in '') words='' ;;", *problems, '*) words="it $2" ;;', "esac ;;"]
-    return "\n".join(
-        ["in_words() {", "case $1 in", *blockers, *states, *orders, *problem, "*) words=$1 ;;", "esac", "}", ""]
-    )
+def _words(wanted: InstalledProgram | None = None) -> str:
+    """Return the words of the awk program (breakglass/decide.sh): what codes mean, and the kinds of names."""
+    words = {**protocol.BLOCKERS, **{f"problem-{code}": text for code, text in protocol.PROBLEMS.items()}}
+    words |= {f"live-{state}": text for state, text in plan.NOT_LIVE.items()}
+    words |= {"open-drill": plan.OPEN_DRILL, "bad-name": protocol.BAD_NAME}
+    words |= {"order-mixed": MIXED, "order-created": CREATED, "order-unclear": plan.UNCLEAR, "order-never": plan.NEVER}
+    words |= {"order-passed-0": plan.NEVER_LIVE, "order-passed-1": plan.LEFT_TOO, "order-last": plan.LAST_RESORT}
+    words |= {"VERSION": VERSION, "COMMIT": COMMIT, "DATE": DATE}
+    if wanted:
+        words |= _notices(wanted)
+    return "\n".join(f"word\t{code}\t{text.replace('{}', '{0}')}" for code, text in words.items())
 
 
-def _template(text: str) -> str:
-    """Return a text with {0} and {1} in it as a word of the shell. The code's details are its positional parameters."""
-    pieces = (
-        f'"${int(piece) + 2}"' if n % 2 else shlex.quote(piece) for n, piece in enumerate(re.split(r"\{(\d)\}", text))
-    )
-    return "".join(piece for piece in pieces if piece != "''")
+def _notices(wanted: InstalledProgram) -> dict[str, str]:
+    """Return what a person is told of a target, which is ``{0}``, whatever this host is like."""
+    service, schema, notices = wanted.about.service, wanted.service.database, {}
+    if wanted.groups:
+        of = ", ".join(wanted.groups)
+        notices["group"] = (
+            f"{service} belongs to the group {of}, and only {service} is changed here: look at the other services, too"
+        )
+    if schema and schema.current:
+        knows = f" ({schema.understands})" if schema.understands else ""
+        asks = one_line(schema.current)
+        notices["schema"] = (
+            f"the database was not compared with what {{0}} knows{knows}: its version is what this prints: {asks}"
+        )
+    return notices
 
 
 def _checks(wanted: InstalledProgram) -> str:
-    """Return the table of the checks (breakglass/verify.sh has its columns), and functions that ask them."""
+    """Return the tables of the checks (breakglass/judge.sh has their columns), and functions that ask them."""
     settings: dict[str, Check | None] = dict(wanted.service.checks)
     if not any(check.kind == "process" for check in wanted.service.checks.values()):
         settings = {"process": None, **settings}
-    before, table, asked = {}, [], []
+    tables: dict[str, dict[int, str]] = {"CHECKS": {}, "BEFORE": {}}
+    questions: dict[str, dict[int, str]] = {"CHECKS": {}, "BEFORE": {}}
     for number, (name, check) in enumerate(settings.items()):
         how, command = _how(name, check, wanted.questions)
-        question = f"{getattr(check, 'timeout', 5.0):g} {_word(command)}"
-        if isinstance(check, CommandCheck) and check.phase == "before":
-            before[name] = question
-            continue
+        phase = "BEFORE" if isinstance(check, CommandCheck) and check.phase == "before" else "CHECKS"
         kind, reason = check.kind if check else "process", command if how == "ask_nobody" else ""
-        table.append(
-            f"0\t{number}\t{kind}\t{name}\t{how}\t{_pace(wanted.thresholds[name])}\t0\t0\t0\t-\t0\t0\tskipped\t{reason}"
-        )
+        due = _NEVER if reason else "0"
+        cells = ("check", "skipped", "0", kind, name, due, str(number), how, _pace(wanted.thresholds[name]))
+        tables[phase][number] = "\t".join((*cells, "0\t0\t0\t-\t0", reason))
         if command and not reason:
-            asked.append(f"""case $asked in *' {number} '*) set -- "$@" {question} ;; esac""")
+            questions[phase][number] = f"{getattr(check, 'timeout', 5.0):g} {_word(command)}"
+    asks = [f"""case $asked in *' {n} '*) set -- "$@" {each} ;; esac""" for n, each in questions["CHECKS"].items()]
     commands = dict.fromkeys(_word(question.command) for question in wanted.questions.values())
     own = "|".join([*commands, '"$RO_READ_LOGS"', '"$RO_READ_STAMP"'])
     functions = {
-        "ask_checks": ["set --", *asked, 'ask "$run" "$@"'],
-        "ask_before": [f'inspect "$release" {" ".join(before.values())}'],
+        "ask_checks": ["set --", *asks, 'ask "$run" "$@"'],
+        "ask_before": [f'inspect "$release" {" ".join(questions["BEFORE"].values())}'],
         "is_own_question": [f"case $1 in {own}) ;;", "*) return 1 ;;", "esac"],
     }
     texts = (f"{name}() {{\n{chr(10).join(body)}\n}}\n" for name, body in functions.items())
-    return "".join(texts) + _assignments({"CHECKS": "\n".join(table), "BEFORE": "\n".join(before)})
+    return "".join(texts) + _assignments({name: _table(rows) for name, rows in tables.items()})
+
+
+def _table(rows: Mapping[int, str]) -> str:
+    """Return rows as a table of which nothing was asked yet; empty without any."""
+    asked = "".join(f" {number}" for number in rows)
+    return "\n".join((f"round\tgoing\t0\t0.00\t{asked} ", *rows.values())) if rows else ""
 
 
 def _assignments(values: Mapping[str, str]) -> str:

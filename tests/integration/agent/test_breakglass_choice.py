@@ -19,6 +19,7 @@ from rollback_ops.core.plan import NothingToDo, Refusal, Selection, make_plan
 from rollback_ops.hosts.agent import protocol
 from tests.support.agent_sandbox import Sandbox
 from tests.support.breakglass_sandbox import text_of
+from tests.support.toolbox import tool
 
 # A word for it, then a target or a reason, then what is rejected and the warnings.
 Decision = list[Any]
@@ -44,7 +45,7 @@ class Case:
         decision = make_plan([survey], self.selection, self.broken)
         if isinstance(decision, NothingToDo):
             return ["nothing", decision.why]
-        rejected = [f"{r.release}\x01{r.why}" for r in decision.rejected]
+        rejected = [f"{r.release}\t{r.why}" for r in decision.rejected]
         if isinstance(decision, Refusal):
             return ["refused", decision.hosts.get(HOST, decision.why), rejected]
         (host,) = decision.hosts
@@ -55,17 +56,15 @@ class Case:
     def script(self) -> str:
         """The same for the shell."""
         variables = {
-            "said": "\n".join(("\t".join(("live", *self.live)), *self.lines)),
+            "surveyed": "\n".join(("\t".join(("live", *self.live)), *self.lines)),
             "backup": self.selection.backup,
             "if_current": self.selection.if_current,
             "emergency": "yes" if self.selection.emergency else "",
             "ignore_deploy_lock": "yes" if self.selection.ignore_deploy_lock else "",
             "RO_ORDER": self.selection.order or "",
-            "broken": "".join(f"{name}\x01{why}\n" for name, why in self.broken.items()),
+            "broken": "\n".join(f"broken\t{name}\t{why}" for name, why in self.broken.items()),
         }
-        return (
-            "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()) + "look; make_plan; show\n"
-        )
+        return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()) + "decide; tell\n"
 
     def in_order(self, decision: Decision) -> Decision:
         """The same decision, with what has no certain order sorted."""
@@ -80,8 +79,8 @@ def read(text: str) -> Decision:
     if decision == "nothing":
         return ["nothing", why]
     if decision == "refused":
-        return ["refused", why, rejected.split("\n")[:-1]]
-    return ["plan", target, rejected.split("\n")[:-1], warnings.split("\n")[:-1]]
+        return ["refused", why, rejected.splitlines()]
+    return ["plan", target, rejected.splitlines(), warnings.splitlines()]
 
 
 # Short, so that some are alike: runs of digits, leading zeros, and every sign that a name may have.
@@ -128,6 +127,7 @@ def cases(draw: st.DrawFn) -> Case:
     trouble = (
         "blocker\tno-tool\tflock",
         "blocker\tnot-writable\t/srv/bot\tdeploy",
+        "blocker\tsudo-failed\tsystemctl stop -- bot\tdeploy\tsudo: {0}",
         "warning\tno-link-source\t/srv/bot/x",
         "deploying\t.dep/deploy.lock\t2024-01-01T00:00:00Z",
     )
@@ -147,12 +147,13 @@ class Chooser:
 
     def __init__(self, directory: Path, shell: str) -> None:
         self._sandbox = Sandbox(directory, shell)
+        if shell == "busybox":
+            (self._sandbox.tools / "awk").symlink_to(tool(shell))
         self._file = directory / "chooser.sh"
         self._definitions = text_of(self._sandbox).removesuffix('break_glass "$@"\n') + (
-            f"this_host={HOST}\nbegan=0\n"
-            "survey() { printf '%s\\n' \"$said\"; }\n"
-            "show() { printf '%s\\002%s\\002%s\\002%s\\002%s\\003' "
-            '"$decision" "$target" "$why" "$rejected" "$warnings"; }\n'
+            f"this_host={HOST} STATE=''\n"
+            "tell() { printf '%s\\002%s\\002%s\\002%s\\002%s\\003' "
+            '"$decision" "$target" "$why" "$(of rejected)" "$(of warning)"; }\n'
         )
 
     def choose(self, asked: list[Case]) -> list[Decision]:

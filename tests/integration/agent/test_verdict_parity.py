@@ -18,9 +18,10 @@ from rollback_ops.core.watch import Watch
 from rollback_ops.hosts import managers
 from tests.support.agent_sandbox import Sandbox
 from tests.support.breakglass_sandbox import text_of
-from tests.support.toolbox import service
+from tests.support.toolbox import service, tool
 from tests.unit.managers.test_compose import container
 
+_STATUS: dict[Verdict, int] = {"passed": 0, "failed": 1, "unknown": 127}
 _WORDS = {"healthy": "yes", "unhealthy": "no", "unknown": "unknown"}
 # Times are in hundredths of a second, on both sides.
 thresholds = st.builds(
@@ -43,28 +44,32 @@ class Case:
 
     def script(self) -> str:
         table = "\n".join(
-            f"0\t{n}\tcommand\tc{n}\tfake_{n}\t{t.interval}\t{t.min_healthy_time}\t{t.healthy_deadline}\t"
-            f"{t.success_threshold}\t{t.failure_threshold}\t{'yes' if t.fail_fast else 'no'}\t"
-            "0\t0\t0\t-\t0\t0\tskipped\t"
+            f"check\tskipped\t0\tcommand\tc{n}\t0\t{n}\task_command\t{t.interval}\t{t.min_healthy_time}\t{t.healthy_deadline}\t"
+            f"{t.success_threshold}\t{t.failure_threshold}\t{'yes' if t.fail_fast else 'no'}\t0\t0\t0\t-\t0\t"
             for n, (t, _) in enumerate(self.checks)
         )
-        fakes = "".join(
-            f"answers_{n}='{' '.join(said)}'\n"
-            f'fake_{n}() {{ verdict=${{answers_{n}%% *}} answers_{n}=${{answers_{n}#* }} log="$log $asked_at:{n}"; }}\n'
-            for n, (_, said) in enumerate(self.checks)
+        numbers = range(len(self.checks))
+        says = "".join(
+            f"says_{n}='{' '.join(str(_STATUS[v]) for v in said)} '\n" for n, (_, said) in enumerate(self.checks)
         )
-        return f"{fakes}checks='{table}'\ntry\n"
+        return f"{says}table='round\tgoing\t0\t0.00\t {' '.join(map(str, numbers))} \n{table}'\ntry\n"
 
 
 class Prover:
     def __init__(self, directory: Path, shell: str) -> None:
         self._sandbox = Sandbox(directory, shell)
+        if shell == "busybox":
+            (self._sandbox.tools / "awk").symlink_to(tool(shell))
         self._file = directory / "prove.sh"
         self._definitions = text_of(self._sandbox).removesuffix('break_glass "$@"\n') + (
             # The clock stands still but while it sleeps, and what it slept has two digits behind the point.
             "now() { now=$clock_says; }\n"
             'sleep() { slept=${1%.*}${1#*.}; clock_says=$((clock_says + ${slept#"${slept%%[!0]*}"})); }\n'
-            "keep_lease() { exec sleep 60; }\nask_checks() { :; }\n"
+            "keep_lease() { exec sleep 60; }\n"
+            "ask_round() {\nanswered='' count=0\nfor n in $asked; do\n"
+            'eval "said=\\$says_$n"\nrest=${said#* }\neval "says_$n=\\${rest:-\\$said}"\n'
+            'answered="$answered${NL}answered$TAB$count$TAB${said%% *}" count=$((count + 1))\n'
+            'log="$log $asked_at:$n"\ndone\n}\n'
             "try() {\nclock_says=500 stopped='' log=''\nverify\necho \"$healthy$log\"\n}\n"
         )
 

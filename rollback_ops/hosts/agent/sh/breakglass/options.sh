@@ -21,28 +21,27 @@ Without an option it does so now, and asks for the reason. An unhealthy target s
 Exit codes: 0 done, 1 refused, 2 not verified, 3 put back, 4 a person is needed now, 6 taken over, 64 wrong usage, 130 and 143 stopped.
 $RO_STAMP
 END
+    exit 0
 }
 
 options() {
     while [ "$#" -gt 0 ]; do
-        case $1 in
-            --list | --check | --dry-run) doing=${1#--} ;;
+        option=$1
+        shift
+        case $option in
+            --list | --check | --dry-run) doing=${option#--} ;;
             --bad) bad=yes ;;
             --emergency) emergency=yes ;;
             --ignore-deploy-lock) ignore_deploy_lock=yes ;;
-            --backup=* | --to=* | --reason=* | --if-current=*) set_value "${1%%=*}" "${1#*=}" ;;
+            -h | --help) usage ;;
+            --backup=* | --to=* | --reason=* | --if-current=*) set_value "${option%%=*}" "${option#*=}" ;;
             --backup | --to | --reason | --if-current)
-                [ "$#" -gt 1 ] || misused "$1 needs something behind it"
-                set_value "$1" "$2"
+                [ "$#" -gt 0 ] || misused "$option needs something behind it"
+                set_value "$option" "$1"
                 shift
                 ;;
-            -h | --help)
-                usage
-                exit 0
-                ;;
-            *) misused "there is no option $1" ;;
+            *) misused "there is no option $option" ;;
         esac
-        shift
     done
 }
 
@@ -63,18 +62,16 @@ misused() {
 # Require a reason, except in an emergency (as reason.py does).
 find_reason() {
     [ "$doing" = rollback ] || return 0
-    if [ -n "$emergency" ]; then
-        reason=$(one_line "$reason" | head -c 1000)
-        reason=${reason:-emergency: no reason was given}
-        return
-    fi
-    if [ -z "$said_why" ] && [ -t 0 ]; then
+    if [ -z "$said_why$emergency" ] && [ -t 0 ]; then
         printf 'Why? ' >&2
         IFS= read -r reason || :
     fi
     reason=$(printf '%s' "$reason" | sed 's/^[[:space:]]*//; s/[[:space:]]*$//')
+    fitting=$(one_line "$reason")
     length=$(printf '%s' "$reason" | tr -d '\200-\277' | wc -c)
-    if [ "$length" -lt 3 ] || [ "$length" -gt 1000 ] || [ "$(one_line "$reason")" != "$reason" ]; then
+    if [ -n "$emergency" ]; then
+        reason=$(printf '%s' "${fitting:-emergency: no reason was given}" | head -c 1000)
+    elif [ "$length" -lt 3 ] || [ "$length" -gt 1000 ] || [ "$fitting" != "$reason" ]; then
         misused 'a rollback needs a reason: --reason "one line of 3 to 1,000 characters"'
     fi
 }

@@ -3,7 +3,7 @@
 
 doing=rollback backup='' if_current='' reason='' bad='' was_down='' emergency='' said_why='' stopped='' changing=''
 ignore_deploy_lock=$RO_IGNORE_DEPLOY_LOCK
-release='' target='' warnings='' rejected='' was_left='' broken=''
+release='' warnings='' was_left='' process='' asked_at=0
 
 # person OPTION…: run one command of a person.
 person() {
@@ -19,16 +19,13 @@ person() {
     now
     began=$now
     tell_phase survey "looking at $this_host"
-    look
-    [ "$doing,$emergency" != rollback, ] || [ -z "$lease_found" ] || await_lease
-    if [ "$doing" = list ]; then
-        show_list
-        exit 0
-    fi
+    [ "$doing,$emergency" != rollback, ] || await_lease
     choose
-    [ "$decision" != plan ] || warn_of_others
-    [ "$doing" = rollback ] || lines "$holds_found" warn
     case $doing,$decision in
+        list,*)
+            show "$(of shown)"
+            exit 0
+            ;;
         *,nothing) end_with 0 "✓ nothing to do: $why" ;;
         check,refused) end_with 1 '✗ a rollback cannot be done now' "$this_host: $why${hint:+$NL  $hint}" ;;
         *,refused) end_with 1 '✗ refused: nothing was changed' "$this_host: $why${hint:+$NL  $hint}" ;;
@@ -47,14 +44,9 @@ person() {
 # Set was_down. A status command that could not be run does not show that the service was down, nor does a stop of ours.
 see_whether_down() {
     [ -z "$interrupted_to" ] || return 0
-    case $surveyed in *"state${TAB}status=12"[67]*) return ;; esac
-    find_down "$(printf '%s\n' "$surveyed" | sed -n "s/^state$TAB//p")"
+    case $STATE in status=12[67]*) return ;; esac
+    find_down
     if [ -n "$downs" ] || is "$RO_STOPPED"; then was_down=yes; fi
-}
-
-# find_down STATE: set downs: "stopped" or "crashed" for each unit that does not run. One is enough.
-find_down() {
-    downs=$(printf '%s\n' "$1" | sed -nE "$RO_DOWN")
 }
 
 # Give files that root created in .rollback to the owner of .rollback, whose next run needs them.

@@ -25,11 +25,8 @@ record_result() {
 note_of_left() {
     note=''
     if [ -z "$origin" ] || [ "$origin" = "$target" ]; then return; fi
-    if [ -n "$bad$was_down" ]; then
-        note=bad
-    elif [ -z "$forward" ]; then
-        note='left'
-    fi
+    [ -n "$forward" ] || note='left'
+    [ -z "$bad$was_down" ] || note=bad
 }
 
 # If somebody took the host over since the switch, leave it alone: the verification was of their release.
@@ -44,17 +41,19 @@ judge_host() {
     if grep -q "^step${TAB}undrain${TAB}failed" "$state/runs/$run/progress" 2>/dev/null; then
         outcome=drained why="it is given no traffic${why:+: $why}"
     fi
+    headline='✗ failed: a person is needed now'
     case $outcome,$healthy,$down in
-        switched,no,yes) ends_as failed 4 ;;
-        switched,no,*) ends_as verification_failed 2 '✗ rolled back, but the verification failed' ;;
-        switched,unknown,* | still_starting,*) ends_as health_unknown 2 '? rolled back, and the health of the service is unknown' ;;
-        switched,*) ends_as succeeded 0 '✓ rolled back' ;;
-        put_back,*) ends_as restored 3 '✗ failed, and put back to where it started' ;;
-        superseded,*) ends_as superseded 6 '✗ taken over by somebody else: nothing of theirs was undone' ;;
-        refused,*) ends_as refused 1 '✗ refused: nothing was changed' ;;
-        unknown,*) ends_as unknown 4 ;;
-        *) ends_as failed 4 ;;
+        switched,no,yes) ends='failed 4' ;;
+        switched,no,*) ends='verification_failed 2' headline='✗ rolled back, but the verification failed' ;;
+        switched,unknown,* | still_starting,*) ends='health_unknown 2' headline='? rolled back, and the health of the service is unknown' ;;
+        switched,*) ends='succeeded 0' headline='✓ rolled back' ;;
+        put_back,*) ends='restored 3' headline='✗ failed, and put back to where it started' ;;
+        superseded,*) ends='superseded 6' headline='✗ taken over by somebody else: nothing of theirs was undone' ;;
+        refused,*) ends='refused 1' headline='✗ refused: nothing was changed' ;;
+        unknown,*) ends='unknown 4' ;;
+        *) ends='failed 4' ;;
     esac
+    host_outcome=${ends% *} overall=${ends% *} exit_code=${ends#* }
     result="$this_host: $(printf '%s' "$host_outcome" | tr _ ' ')${downtime:+, down for $downtime s}${why:+: $why}"
     if [ "$exit_code" = 4 ]; then
         overall=failed
@@ -63,28 +62,24 @@ judge_host() {
     [ -z "$stopped" ] || overall=cancelled exit_code=$stopped headline='✗ stopped by a signal'
 }
 
-# ends_as OUTCOME EXIT-CODE [HEADLINE]
-ends_as() {
-    host_outcome=$1 overall=$1 exit_code=$2 headline=${3:-✗ failed: a person is needed now}
-}
-
 # Add all events but those of the checks, which the verification has added.
 add_events() {
     case $healthy in yes) proven=ok ;; unknown) proven=warning ;; *) proven=failed ;; esac
     [ -z "$verified" ] || add_event step step verify outcome "$proven" seconds "$verified"
-    while IFS=$SEP read -r name against; do
-        [ -z "$name" ] || add_event rejected release "$name" why "$against"
-    done <<END
-$(redacted "$rejected" | head -n 200)
-END
+    lines "$(redacted "$(of rejected | head -n 200)")" add_rejected
     lines "$(redacted "$warnings")" add_event warning text
     took
-    revision_of "$releases/$origin"
-    origin_revision=$revision
-    revision_of "$releases/$target"
-    target_revision=$revision
-    revision_of "$releases/$live_now"
     add_event verdict host "$this_host" host_outcome "$host_outcome" outcome "$overall" exit_code "$exit_code" live "$live_now" \
-        from_revision "$origin_revision" to_revision "$target_revision" live_revision "$revision" downtime "$downtime" \
-        detail "$why" duration "$seconds" find "$find_seconds" at "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+        from_revision "$(revision_in "$origin")" to_revision "$(revision_in "$target")" live_revision "$(revision_in "$live_now")" \
+        downtime "$downtime" detail "$why" duration "$seconds" find "$find_seconds" at "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+}
+
+add_rejected() {
+    add_event rejected release "${1%%"$TAB"*}" why "${1#*"$TAB"}"
+}
+
+# Print the revision of a release.
+revision_in() {
+    revision_of "$releases/$1"
+    printf '%s' "$revision"
 }

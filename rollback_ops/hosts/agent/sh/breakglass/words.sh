@@ -3,9 +3,14 @@
 # Between the fields of a line: unlike a tab, it may stand twice in a row for `read`.
 SEP=$(printf '\001')
 
-# one_line TEXT: print TEXT without control characters (C1 and line separators included).
+# Replace control characters but tabs and line breaks (C1 and line separators included) in standard input.
+plain() {
+    tr '\000-\010\013-\037\177' ' ' | sed "s/$(printf '\302[\200-\237]')/ /g; s/$(printf '\342\200[\250-\256]')/ /g"
+}
+
+# one_line TEXT: print TEXT as one line without control characters.
 one_line() {
-    printf '%s' "$1" | tr '\000-\037\177' ' ' | sed "s/$(printf '\302[\200-\237]')/ /g; s/$(printf '\342\200[\250-\256]')/ /g; s/ *\$//"
+    printf '%s' "$1" | tr '\t\n' '  ' | plain | sed 's/ *$//'
 }
 
 # redacted TEXT: print TEXT without its secrets. core/redaction.py has the rules.
@@ -13,7 +18,7 @@ redacted() {
     printf '%s' "$1" | sed -E "$(printf '%b' "$RO_REDACT")"
 }
 
-# show TEXT: print TEXT as a line for a person, without its secrets.
+# show TEXT: print TEXT for a person, without its secrets.
 show() {
     printf '%s\n' "$(redacted "$1")"
 }
@@ -32,6 +37,10 @@ add_event() {
     events="$events${events:+$NL}$line}"
 }
 
+warn() {
+    warnings=$warnings${warnings:+$NL}$1
+}
+
 tell_phase() {
     case $doing in list | check) ;; *) show "▸ $1: $2" >&2 ;; esac
 }
@@ -41,21 +50,16 @@ took() {
     seconds $((now - began))
 }
 
-# end_with CODE HEADLINE [LINE]: show a result, why not another release, and the warnings.
+# end_with CODE HEADLINE [LINE]: show a result, why not another release, and the warnings. What was left is not live any more,
+# and of a rollback that was done, three rejected releases are enough.
 end_with() {
     took
     show "$2  ($RO_ENVIRONMENT, $seconds s)${3:+$NL  $3}"
-    details=$(lines "$rejected" show_rejected | few && printf '%s' "$warnings" | sed 's/^/  ! /')
+    [ "$doing" = rollback ] && most=4 || most='$!'
+    details=$(
+        of rejected | sed "/^$was_left$TAB/d; s/^/  not /; s/$TAB/: /" | sed "$most { s/.*/  and others: --list says why/; q; }"
+        printf '%s' "${warnings:+$warnings$NL}" | sed 's/^/  ! /'
+    )
     [ -z "$details" ] || show "$details"
     exit "$1"
-}
-
-# few: of the lines of a rollback that was done, the first three.
-few() {
-    if [ "$doing" = rollback ]; then sed '4 { s/.*/  and others: --list says why/; q; }'; else cat; fi
-}
-
-# What was left is not live any more.
-show_rejected() {
-    [ "${1%%"$SEP"*}" = "$was_left" ] || printf '  not %s: %s\n' "${1%%"$SEP"*}" "${1#*"$SEP"}"
 }

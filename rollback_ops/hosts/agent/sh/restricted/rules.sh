@@ -38,8 +38,12 @@ object() {
     IFS=$SEP read -r problem _ mark _ <<END
 $(printf '%s\n' "${found%%"$NL"*}" | tr '\t' '\001')
 END
-    in_words problem "$problem"
-    objection=$words
+    objection=${problem:+it $problem}
+    case $NL$RO_WORDS in *"${NL}word${TAB}problem-$problem$TAB"*)
+        objection=${RO_WORDS#*"${NL}word${TAB}problem-$problem$TAB"}
+        objection=${objection%%"$NL"*}
+        ;;
+    esac
     [ -z "$objection" ] || return 0
     case $mark,$3 in bad,*'"mode":"standard",'*) [ "$target" = "$open_target" ] || is_put_back "$1" || objection='it is marked bad' ;; esac
     [ "$2" != yes ] || return 0
