@@ -191,7 +191,10 @@ def _file_name(link: str) -> str:
 
 
 def _ask_once_for_each_address() -> None:
-    """Look each name up once, and one at a time: where one of many answers is lost, its thread waits for seconds."""
+    """Look up each name once, one at a time: where one of many answers is lost, its thread waits for seconds.
+
+    Replaces the function of the module: urllib has no option for it, and this process does nothing else.
+    """
     ask, lock, known = socket.getaddrinfo, Lock(), dict[tuple[Any, ...], Any]()
 
     def remembered(host: Any, port: Any, *more: Any, **named: Any) -> Any:

@@ -44,7 +44,7 @@ class Advised:
     """The result of ``advise``. ``live`` is the release in question, ``decision`` what a rollback would do.
 
     ``command`` rolls back as advised; empty where nothing calls for it, or it cannot be done. ``suggestion`` is a
-    language model's text, which nothing reads. None without one: ``no_suggestion`` says why, where one was asked for.
+    language model's text, which no code reads. None without one; ``no_suggestion`` says why, where one was requested.
     """
 
     environment: str
@@ -83,7 +83,7 @@ def advise(context: Context, progress: Progress, cancellation: Cancellation) -> 
         evidence = _metrics(spec, fleet, deployed, context.request.window or BRIEFLY) if state.surveys else ()
         lines = [context.redact(line) for lines in fleet.logs(state.surveys).values() for line in lines]
         decision = choose(spec, fleet, list(state.surveys.values()), {})
-    # From here on nothing is decided: what a model says comes after it.
+    # The decision is made. What a model says comes after it, and changes nothing.
     advice = by_the_matrix(_observed(spec, fleet, state, deployed, evidence, lines))
     found = Advised(
         environment=spec.info.environment,

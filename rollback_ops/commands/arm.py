@@ -26,7 +26,7 @@ _USUAL = 600.0
 class Arming:
     """The result of ``arm``. ``armed``: the hosts that go back by themselves. ``bare``: hosts without a live release.
 
-    ``lost``: why a host could not be armed; then none is, but those of which it says that they may be.
+    ``lost``: why a host could not be armed. Then no host is armed, except those that it names as possibly armed.
     """
 
     environment: str

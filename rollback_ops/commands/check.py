@@ -1,4 +1,4 @@
-"""``check``: a rollback up to the moment at which it would change something."""
+"""``check``: do all of a rollback that changes nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rollback_ops.integrations.publish import warned
 
 
 def check(context: Context, progress: Progress, cancellation: Cancellation) -> RunResult:
-    """Say whether a rollback could be done now, and could be verified. Changes nothing (the request is a dry run)."""
+    """Find out whether a rollback could be done and verified now. Changes nothing (the request is a dry run)."""
     reason, publisher = context.reason, context.publisher()
     with context.closing():
         reached = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation)).found

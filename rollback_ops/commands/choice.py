@@ -1,4 +1,4 @@
-"""What a rollback would do now, for the commands that only show it."""
+"""The choice that a rollback would make now, for the commands that only show it."""
 
 from __future__ import annotations
 

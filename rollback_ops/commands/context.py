@@ -1,4 +1,4 @@
-"""What one command works with: its request, settings, hosts and secrets. Made once for each command."""
+"""The context of one command: its request, settings, hosts and secrets. Made once for each command."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Context:
             return None
         from rollback_ops.integrations.github.permission import Permission, check_permission
 
-        # Who carries a scheduled rollback out is not who asked for it.
+        # A scheduled rollback is carried out by a workflow, not by the person who asked for it.
         if not request.in_actions and not (request.scheduled and self.repository):
             return Permission(
                 warning=f"the permission {required} of {request.actor} was not checked outside of a GitHub workflow: "
@@ -100,12 +100,12 @@ class Context:
             raise self.permission.refusal
 
     def refuse_limits(self, *others: Limit) -> None:
-        """Raise ``UsageError`` where a limit was asked for that the command has not: it would do more than asked."""
+        """Raise ``UsageError`` for a limit that the command does not have: it would do more than was asked."""
         refuse(self.request, *_CHANGES_NOTHING_OR_LESS, *others)
 
     @cached_property
     def survey(self) -> Pending[str, Survey]:
-        """The survey of the hosts. It begins when this is first read, and nobody waits for it here."""
+        """The survey of the hosts. It begins when this is first read; reading does not wait for it."""
         hosts = {host.name: host for host in self.hosts}
         return begin(hosts, lambda name: hosts[name].survey(sizes=self.sizes), self.job.connections)
 
@@ -135,7 +135,7 @@ class Context:
 
         notify = self.job.service.notify
         if self.pinned:
-            # Its record is told when it is merged with those of the other shards.
+            # Others are told of all shards together, when their records are merged.
             return Publisher(Notifier(None, self.redact, notify.format, ()), None, self.hosts, self.request.record)
         notifier = Notifier(
             self.secrets.webhook_url, self.redact, self.request.webhook_format or notify.format, notify.on
@@ -163,7 +163,7 @@ def refuse(request: Request, *limits: Limit) -> None:
     for name in limits:
         if getattr(request, name):
             option = f"--{name.replace('_', '-')} (ROLLBACK_{name.upper()})"
-            raise UsageError(f"this command cannot heed {option}, and would do more than that allows", _INSTEAD[name])
+            raise UsageError(f"this command has no {option}, and would do more than that allows", _INSTEAD[name])
 
 
 def load_settings(config: str | None, environ: Mapping[str, str]) -> Settings:
@@ -253,7 +253,7 @@ def _pinned(request: Request, job: Job, settings: Settings) -> Pinned:
 
 
 def repository_of(environ: Mapping[str, str], secrets: Secrets) -> Repository | None:
-    """Return the repository on GitHub that this is about; None without ``GITHUB_REPOSITORY`` or a token."""
+    """Return the repository on GitHub in which this runs; None without ``GITHUB_REPOSITORY`` or a token."""
     if not environ.get("GITHUB_REPOSITORY"):
         return None
     from rollback_ops.integrations.github.api import Repository
@@ -264,7 +264,7 @@ def repository_of(environ: Mapping[str, str], secrets: Secrets) -> Repository | 
 def deployment_recorder(
     request: Request, repository: Repository | None, redact: Redactor, environment_url: str, *, whole: bool = True
 ) -> DeploymentRecorder | None:
-    """Return what records the deployment on GitHub: in a workflow, or where that was asked for. None: nothing does."""
+    """Return the recorder of the deployment on GitHub: in a workflow, or on request; else None."""
     asked = request.record_deployment
     if asked is False or (asked is None and not (request.in_actions and repository)):
         return None
@@ -288,7 +288,7 @@ def hurried(service: Service) -> Service:
 
 
 def credentials(secrets: Secrets, environ: Mapping[str, str]) -> SshCredentials:
-    """Return how to log in to the hosts."""
+    """Return the credentials for the hosts."""
     return SshCredentials(
         home=Path(environ.get("HOME") or Path.home()),
         key=secrets.ssh_key.get_secret_value() if secrets.ssh_key else "",

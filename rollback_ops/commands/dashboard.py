@@ -47,8 +47,8 @@ class ObservedService:
 class Snapshot:
     """What is known at one moment. ``observed`` is empty where no host was asked. ``now``: seconds since the epoch.
 
-    ``redact`` hides the secrets of all services in a text. ``scheduled``: rollbacks that are still to be carried out;
-    journals have those that were not put on GitHub.
+    ``redact`` hides the secrets of all services in a text. ``scheduled``: rollbacks that are still to be carried out,
+    from the journals (``--local-store``) or from GitHub.
     """
 
     observed: tuple[ObservedService, ...]
@@ -125,7 +125,7 @@ def opened(settings: Settings, environ: Mapping[str, str], options: CommandOptio
 
 
 def observe(context: Context, cancellation: Cancellation) -> ObservedService:
-    """Wait for the survey of one context, and say what a rollback would do."""
+    """Wait for the survey of one context, and choose as a rollback would."""
     answers = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
     service = context.job.service
     selection = Selection(order=service.order, ignore_deploy_lock=service.ignore_deploy_lock)

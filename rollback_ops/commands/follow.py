@@ -1,6 +1,6 @@
-"""Follow the rollbacks that are going on, with any starter: the runs that hold hosts, and their steps.
+"""Follow the rollbacks that are going on, whoever started them: the runs that hold hosts, and their steps.
 
-Changes nothing. The dashboard asks for it again and again.
+Changes nothing. The dashboard calls it repeatedly.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rollback_ops.core.tasks import Cancellation, each
 
 @frozen
 class HostSteps:
-    """What a run did on one host so far. ``target``: where it goes; empty before and after its transaction."""
+    """The steps of a run on one host so far. ``target``: where it goes; empty before and after its transaction."""
 
     host: str
     steps: tuple[StepReport, ...]
@@ -27,7 +27,7 @@ class HostSteps:
 
 @frozen
 class RunningNow:
-    """A run that holds hosts now. ``by`` is empty for a transaction that was interrupted: nobody claims its host."""
+    """A run that holds hosts now. ``by`` is empty for an interrupted transaction, whose lease is over."""
 
     run: str
     by: str

@@ -1,4 +1,4 @@
-"""``gate``: may a release be deployed? The first step of a workflow that deploys. Changes nothing."""
+"""``gate``: find out whether a release may be deployed. The first step of a deploy workflow. Changes nothing."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def gate(context: Context, others: Sequence[Context], cancellation: Cancellation
     """Ask the hosts of all environments of the service whether a hold or a bad mark forbids a release.
 
     Raises ``UsageError`` when neither a revision nor a release is named, and ``Refused`` when no host of the
-    environment answers, or when the revision is the beginning of two.
+    environment answers, or when several revisions begin like the one that was given.
     """
     request, contexts = context.request, [context, *others]
     _check(request.revision, request.release)
@@ -68,7 +68,7 @@ def gate(context: Context, others: Sequence[Context], cancellation: Cancellation
     name = context.job.environment_name
     if not surveys[name]:
         told = "\n".join(f"{host}: {error.without(host)}" for host, error in lost.items())
-        raise Refused(f"no host of {name} can be reached, so it is unknown whether it may be deployed\n{told}")
+        raise Refused(f"no host of {name} can be reached, so it is unknown whether the release may be deployed\n{told}")
     wanted = candidate(request.revision, request.release, surveys, name)
     now = datetime.now(UTC).timestamp()
     against = list(objections(wanted, surveys, name, now, allow_bad=request.allow_bad))

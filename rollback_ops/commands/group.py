@@ -128,7 +128,7 @@ def open_group(
 
 
 def _quiet(context: Context) -> Context:
-    """Return a context whose publisher tells only GitHub."""
+    """Return a context whose publisher informs only GitHub."""
     secrets, request = replace(context.secrets, webhook_url=None), replace(context.request, record=None)
     return replace(context, secrets=secrets, request=request)
 
@@ -155,9 +155,9 @@ def _asked(request: Request, group: Group, services: tuple[str, ...]) -> dict[st
 
 
 def rollback(group: GroupContext, progress: Progress, cancellation: Cancellation) -> RunResult:
-    """Roll the services back in the order of the group, or go on with that. Without permission no host is contacted.
+    """Roll the services back in the order of the group, or resume that. Without permission no host is contacted.
 
-    Raises ``UsageError`` for a limit that it cannot heed.
+    Raises ``UsageError`` for a limit that it does not have.
     """
     refuse(group.first.request, *unheeded(group.first.request))
     reason, permission, publisher = group.first.reason, group.first.permission, group.publisher()
@@ -188,7 +188,7 @@ def check(group: GroupContext, progress: Progress, cancellation: Cancellation) -
 def guard(group: GroupContext, progress: Progress, cancellation: Cancellation) -> RunResult:
     """Watch the live releases of all services. When one is unhealthy, the group is rolled back.
 
-    Raises ``UsageError`` for a limit that a guard cannot heed.
+    Raises ``UsageError`` for a limit that a guard does not have.
     """
     refuse(group.first.request, *UNHEEDED)
     reason, publisher = Reason("guard: are the live releases healthy?"), group.publisher()
@@ -207,7 +207,7 @@ def guard(group: GroupContext, progress: Progress, cancellation: Cancellation) -
 
 
 def for_each(group: GroupContext, work: Callable[[Context], T]) -> dict[str, T]:
-    """Do the work for all services at the same time. Raises what one of them raises."""
+    """Do the work for all services at the same time. Raises the first error of any of them."""
     found = each(group.contexts, lambda name: work(group.contexts[name]), float("inf"), Cancellation())
     for result in found.values():
         if isinstance(result, RollbackOpsError):
@@ -216,7 +216,7 @@ def for_each(group: GroupContext, work: Callable[[Context], T]) -> dict[str, T]:
 
 
 def _spec_of(context: Context, reason: Reason) -> RollbackSpec:
-    """Describe the run of one service. The group names its target, so none tries an older one by itself."""
+    """Describe the run of one service. The group chooses the target, so the run never tries an older one by itself."""
     spec = spec_of(context, reason)
     policy = spec.policy
     if policy.on_failure == "older":
@@ -239,7 +239,7 @@ def _refused(group: GroupContext, refusal: RollbackOpsError) -> Record:
 
 
 def _published(group: GroupContext, publisher: GroupPublisher, record: Record) -> RunResult:
-    """Tell others how the run ended. What could not be told is a warning in the record."""
+    """Inform others how the run ended. Messages that could not be sent are warnings in the record."""
     published = publisher.ended(record)
     unpublished = tuple(warning for warning in published.warnings if warning not in record.warnings)
     down = {one.service for one in published.services if any(h.outcome in ("failed", "unknown") for h in one.hosts)}

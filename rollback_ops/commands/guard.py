@@ -20,7 +20,7 @@ UNHEEDED: tuple[Limit, ...] = ("shard", "backup", "if_current")
 def guard(context: Context, progress: Progress, cancellation: Cancellation) -> RunResult:
     """Watch the live release through its window. An unhealthy one is rolled back, under a new deadline.
 
-    Raises ``UsageError`` where a target or some hosts were named in another way than a guard can heed.
+    Raises ``UsageError`` for a target, a shard or ``--if-current``, which a guard does not take.
     """
     refuse(context.request, *UNHEEDED)
     spec, publisher = spec_of(context, Reason("guard: is the live release healthy?")), context.publisher()

@@ -87,7 +87,7 @@ def from_journals(
     """Read the journals of the chosen environment and service, or of all of them.
 
     ``deployments``: survey the hosts too, for the releases that were deployed. Raises ``UsageError`` for a ``--since``
-    that is no time.
+    that is not a time.
     """
     since = _since(options)
     lines: list[str] = []

@@ -41,7 +41,7 @@ def hold(context: Context, cancellation: Cancellation) -> Held:
     """
     request = context.request
     if request.lift and request.span is not None:
-        raise UsageError("--lift ends what is held, so it takes no --for", "Leave one of them out.")
+        raise UsageError("--lift ends all holds, so it takes no --for", "Leave one of them out.")
     done: Literal["shown", "set", "lifted"] = "shown"
     if request.lift or request.reason or request.span is not None:
         done = "lifted" if request.lift else "set"

@@ -11,13 +11,13 @@ from rollback_ops.checks.tcp import Tcp
 from rollback_ops.commands.context import credentials
 from rollback_ops.config import HttpCheck, TcpCheck
 from rollback_ops.config.load import load, settings_path
-from rollback_ops.config.proposal import HealthCheck, Proposal, ReleaseTree, choose, propose
+from rollback_ops.config.proposal import HealthCheck, HostAddress, Proposal, ReleaseTree, choose, propose
 from rollback_ops.config.secrets import Secrets
 from rollback_ops.config.workflow import PLACE, secret_commands, workflow
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.ports import Stream
-from rollback_ops.hosts import machine
+from rollback_ops.hosts import machine, plain_address
 from rollback_ops.hosts.discovery import discover
 
 # The usual paths of health checks, in the order in which they are tried.
@@ -29,7 +29,7 @@ _MOST_PORTS = 5
 
 @frozen
 class InitOptions:
-    """The options of a person: the host, and values that must not be guessed. Empty: find the value out."""
+    """The options of ``init``. An empty one is found out on the host."""
 
     host: str
     root: str = ""
@@ -66,10 +66,14 @@ def init(options: InitOptions, environ: Mapping[str, str], secrets: Secrets) -> 
         raise UsageError(f"{file} exists already; it is not overwritten", "Name another file with --config.")
     if options.workflow:
         _place_of_workflow(file)
-    with closing(machine(options.host, credentials(secrets, environ))) as transport:
+    login = credentials(secrets, environ)
+    with closing(machine(options.host, login)) as transport:
         site = choose(discover(transport, options.root), options.host, options.root)
         answering = list(_answering(site, transport.dial))
-    proposal = propose(site, options.host, answering, service=options.service, environment=options.environment)
+    # A workflow's runner does not have the user's SSH configuration.
+    address, replaces = plain_address(options.host, login)
+    host = HostAddress(address) if replaces else HostAddress(options.host, alias_of=address)
+    proposal = propose(site, host, answering, service=options.service, environment=options.environment)
     _write(file, proposal.toml)
     return Written(file, proposal)
 
@@ -87,7 +91,7 @@ def write_workflow(config: str | None, environ: Mapping[str, str]) -> WrittenWor
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{place.parent} cannot be made: {error.strerror}") from None
+        raise UsageError(f"the directory {place.parent} cannot be made: {error.strerror}") from None
     _write(place, workflow(tuple(environments), "" if file.name == "rollback.toml" else file.name))
     return WrittenWorkflow(place, tuple(secret_commands(environments)))
 

@@ -1,4 +1,4 @@
-"""``install``: put the break-glass program on the hosts, and compare it with what it should be."""
+"""``install``, ``uninstall``: the break-glass program on the hosts, and whether it is up to date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``mark``: say that a release is good or bad, or take back what was said."""
+"""``mark``: mark a release good or bad, or remove its mark."""
 
 from __future__ import annotations
 

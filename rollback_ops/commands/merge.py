@@ -41,7 +41,7 @@ def merge(options: CommandOptions, settings: Settings, environ: Mapping[str, str
     about = {"ROLLBACK_ENVIRONMENT": plan.environment, "ROLLBACK_SERVICE": plan.service}
     request = Request.build({**environ, **about}, options)
     if unknown := [stage for stage in request.not_begun if stage not in STAGES]:
-        raise UsageError(f"ROLLBACK_NOT_BEGUN has {quoted(unknown[0])}, which is none of the stages {listed(STAGES)}")
+        raise UsageError(f"ROLLBACK_NOT_BEGUN has {quoted(unknown[0])}, which is not a stage: {listed(STAGES)}")
     job = resolve(settings, request)
     records, unreadable = read_records(request.records)
     redact = Redactor(secrets.texts(), job.service.mask)

@@ -1,4 +1,4 @@
-"""``outlook``: is a way back ready, and how often did earlier deployments fail? Changes nothing, and never forbids."""
+"""``outlook``: readiness of a rollback, and failures of earlier deployments. Changes and forbids nothing."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class LookedAhead:
 
     @property
     def exit_code(self) -> int:
-        """Always 0: what it says is no reason to forbid a deployment."""
+        """Always 0: an outlook forbids no deployment."""
         return Exit.OK
 
 
@@ -137,7 +137,7 @@ def _planned(past: Sequence[PastDeployment], surveys: Sequence[Survey], revision
 
 
 def _ways(decision: Plan | NothingToDo | Refusal, surveys: Sequence[Survey], revision: str) -> Iterator[Readiness]:
-    """Say what a rollback after the deployment would return to, and whether that is known to be whole."""
+    """Yield the target of a rollback after the deployment, and whether its files are known to be complete."""
     lives = {survey.host: survey.release(survey.live.name) for survey in surveys}
     deployed = any(live and same(live.revision, revision) for live in lives.values())
     if revision and not deployed and surveys:
@@ -160,7 +160,7 @@ def _ways(decision: Plan | NothingToDo | Refusal, surveys: Sequence[Survey], rev
 
 
 def _hosts(surveys: Sequence[Survey], lost: Mapping[str, RollbackOpsError]) -> Iterator[Readiness]:
-    """Say what keeps hosts from being changed (a full disk, missing rights), and which could not be asked."""
+    """Yield the blockers of the hosts (a full disk, missing rights), and the hosts that could not be asked."""
     blockers = [f"{survey.host}: {why}" for survey in surveys for why in survey.blockers]
     if blockers:
         yield Readiness("hosts", False, "; ".join(blockers[:_SHOWN]))
@@ -181,7 +181,7 @@ def _schema(spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey], plan: P
 
 
 def _drilled(records: Sequence[Record]) -> Readiness:
-    """Say when a drill last proved that the way back works."""
+    """Return the result of the last drill."""
     drills = [record for record in records if record.drill]
     last = max(drills, key=lambda record: record.started_at, default=None)
     if last is None:

@@ -20,7 +20,7 @@ from rollback_ops.core.reading import read_record
 from rollback_ops.core.record import Record
 from rollback_ops.core.text import one_line, quoted
 
-# Seconds. What hosts looked like an hour ago is no ground for changing them; clocks of runners differ a little.
+# Seconds. An older survey is no basis for changing hosts. The clocks of runners differ a little.
 _OLDEST = 3600.0
 _AHEAD = 300.0
 _MOST_BYTES = 64 * 1024 * 1024
@@ -43,7 +43,7 @@ class Pinned:
 def pin(request: Request, job: Job, settings: Settings, now: datetime) -> Pinned:
     """Read the shard that a request names. Contacts no host.
 
-    Raises ``UsageError`` where the request does not fit the plan, and ``Refused`` for a file that is no whole plan.
+    Raises ``UsageError`` where the request does not fit the plan, and ``Refused`` for a file without a whole plan.
     """
     if request.plan is None or not request.shard:
         raise UsageError("--plan and --shard belong together", "Name the file of the plan and the number of the shard.")
@@ -86,7 +86,7 @@ def read_plan_file(file: Path) -> FleetPlan:
 def read_records(places: Sequence[Path]) -> tuple[list[Record], list[str]]:
     """Read records from files, and from all ``.json`` files below directories.
 
-    Returns them with the names of the files that are none: an artifact may be cut short.
+    Also returns the names of files without a record: an artifact may be cut short.
     """
     records, unreadable = [], []
     for file in (file for place in places for file in (sorted(place.rglob("*.json")) if place.is_dir() else [place])):
@@ -98,7 +98,7 @@ def read_records(places: Sequence[Path]) -> tuple[list[Record], list[str]]:
 
 
 def _fits(plan: FleetPlan, request: Request, job: Job, file: str) -> None:
-    """Raise ``UsageError`` where the command and its plan are about different things."""
+    """Raise ``UsageError`` where the command and the plan name different services, environments or targets."""
     for what, ours, its in (
         ("environment", job.environment_name, plan.environment),
         ("service", job.service_name, plan.service),
@@ -117,11 +117,13 @@ def _fits(plan: FleetPlan, request: Request, job: Job, file: str) -> None:
         "--approved": request.approved,
     }
     if given := [name for name, value in others.items() if value]:
-        raise UsageError(f"{' and '.join(given)} cannot be combined with --plan", "The plan says which hosts go where.")
+        raise UsageError(
+            f"{' and '.join(given)} cannot be combined with --plan", "The plan has the hosts and their target."
+        )
 
 
 def _outdated(plan: FleetPlan, settings: Settings, now: datetime) -> str:
-    """Return why the plan does not hold any more; empty when it does."""
+    """Return why the plan is no longer valid; empty when it is."""
     if plan.settings != settings_hash(settings, plan.service, plan.environment):
         return f"the settings are not those with which the plan {plan.id} was made"
     try:

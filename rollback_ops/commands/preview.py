@@ -1,4 +1,4 @@
-"""``preview``: what a rollback would take away, and what it would bring back. Changes nothing."""
+"""``preview``: show the release that a rollback leaves and the one that it returns to. Changes nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from rollback_ops.engine import preflight
 
 Decision = Plan | NothingToDo | Refusal
 
-# Seconds for all of it, and for the survey in them. What has not come by then is missing, and is said to be.
+# Seconds for the whole preview, and for the survey in it. It names the parts that were not ready by then.
 WITHIN = 10.0
 SURVEY_WITHIN = 6.0
 # Seconds that are left for what follows a comparison of directories.
@@ -53,7 +53,7 @@ class Preview:
     """The result of ``preview``. ``leaves`` and ``returns_to`` are None without a target; ``decision`` says why.
 
     ``migrations``: those that the target does not have; None: they are not known. ``refusal``: why the rollback would
-    be refused all the same. ``hash`` names the plan. ``missing``: what could not be found out, and why.
+    be refused, although there is a target. ``hash`` names the plan. ``missing``: what could not be found out, and why.
     """
 
     environment: str
@@ -91,13 +91,13 @@ def preview(context: Context, cancellation: Cancellation) -> Preview:
 def look(
     context: Context, answers: Answers[Survey], selection: Selection, cancellation: Cancellation, until: float
 ) -> Preview:
-    """Choose among the surveyed hosts, and find out what the choice means, until a moment (``time.monotonic``)."""
+    """Choose among the surveyed hosts, and collect the parts of the preview, until ``until`` (``time.monotonic``)."""
     return _Look(context, answers, selection, cancellation, until).at(decide(selection, answers))
 
 
 @dataclass
 class _Look:
-    """Everything that is asked for one preview, at the same time, until the deadline."""
+    """The questions of one preview, asked at the same time, until the deadline."""
 
     context: Context
     answers: Answers[Survey]
@@ -106,7 +106,7 @@ class _Look:
     until: float
 
     def at(self, decision: Decision, *, judged: bool = False) -> Preview:
-        """Return what a rollback by this decision means. ``judged``: the target itself has been asked already."""
+        """Return the preview of a rollback by this decision. ``judged``: the target has been checked already."""
         found = Preview(self.context.job.environment_name, decision, holds=self._holds(), lost=self.answers.lost)
         surveys = [*self.answers.found.values()]
         going = {host.host for host in decision.with_action("switch")} if isinstance(decision, Plan) else set()
@@ -147,7 +147,7 @@ class _Look:
 
 @dataclass
 class _Parts:
-    """The parts of a preview. Each is found out by itself, and what one lacks blocks no other."""
+    """The parts of a preview. Each is found out by itself; one that fails blocks no other."""
 
     look: _Look
     host: Host

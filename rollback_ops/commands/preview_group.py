@@ -1,4 +1,4 @@
-"""``preview --group``: what a rollback of a group would take away and bring back, service by service."""
+"""``preview --group``: show the releases that a rollback of a group leaves and returns to, service by service."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rollback_ops.engine.group_choice import choose, steps_of
 
 @frozen
 class GroupPreview:
-    """The result. ``services`` are in the order of the settings, ``steps`` in that in which they would be changed.
+    """The result. ``services`` are in the order of the settings, ``steps`` in the order of the change.
 
     ``refusal`` says why the group would not be changed at all. ``lives``: the names of the releases that are live, for
     each service.

@@ -1,4 +1,4 @@
-"""What commands share: the result of a rollback, and hosts sorted into those that answered and those that did not."""
+"""Results that commands share: that of a rollback, and the answers of hosts, apart from their errors."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ SURVEY_WITHIN = 12.0
 class RunResult:
     """The result of ``rollback``, ``resume``, ``check`` and ``guard``.
 
-    ``first_aid``: what a person should try first on a host where nothing runs. ``unpublished``: warnings about what
-    could not be told to others; they are in the record too. ``decision``: what ``guard`` decided (``engine.guard``).
-    ``changes``: what the rollback takes away; None: it is not known.
+    ``first_aid``: what a person should try first on a host where nothing runs. ``unpublished``: warnings about
+    messages that could not be sent; the record has them too. ``decision``: what ``guard`` decided (``engine.guard``).
+    ``changes``: the commits and files that leave the hosts; None: they are not known.
     """
 
     record: Record

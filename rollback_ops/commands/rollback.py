@@ -1,4 +1,4 @@
-"""``rollback`` and ``resume``: change the hosts, prove it, and record it."""
+"""``rollback`` and ``resume``: change the hosts, verify and record it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from rollback_ops.integrations.publish import warned
 def rollback(context: Context, progress: Progress, cancellation: Cancellation) -> RunResult:
     """Roll the service back on its hosts, or finish interrupted rollbacks (``request.resume``).
 
-    Without permission, or where a plan does not hold any more, no host is contacted, and the record says so. Raises
-    ``UsageError`` when a person gave no reason, or a limit that it cannot heed.
+    Without permission, or where a plan is no longer valid, no host is contacted, and the record says so. Raises
+    ``UsageError`` when a person gave no reason, or a limit that it does not have.
     """
     refuse(context.request, *unheeded(context.request))
     reason, permission = context.reason, context.permission
@@ -36,7 +36,7 @@ def rollback(context: Context, progress: Progress, cancellation: Cancellation) -
 
 
 def unheeded(request: Request) -> tuple[Limit, ...]:
-    """Return the limits that a rollback, or a ``resume``, cannot heed: its plan has the release and the hosts."""
+    """Return the limits that a rollback, or a ``resume``, does not take: a stored plan has release and hosts."""
     return ("rehearse", "shard", "backup") if request.resume else ("rehearse",)
 
 

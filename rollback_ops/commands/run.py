@@ -1,4 +1,4 @@
-"""What the commands that tell or change hosts have in common: the facts of their run, and its publication."""
+"""Shared by the commands that change hosts or mark releases: the facts of a run, and its publication."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def spec_of(context: Context, reason: Reason) -> RollbackSpec:
 
 
 def fetched_by(context: Context) -> Fetch:
-    """Return what reads stored metrics for a command."""
+    """Return the function with which a command reads stored metrics."""
     return partial(fetched, context)
 
 
 def buckets_by(context: Context) -> FetchBuckets:
-    """Return what reads stored histograms for a command."""
+    """Return the function with which a command reads stored histograms."""
     return partial(bucketed, context)
 
 
@@ -83,7 +83,7 @@ def fetched(context: Context, check: MetricCheck, query: str, seconds: float, at
 
 
 def info_of(context: Context, reason: Reason) -> RunInfo:
-    """Return the facts of a new run. Only this function makes them."""
+    """Return the facts of a new run. No other code makes them."""
     request, job = context.request, context.job
     return RunInfo(
         id=new_run(),
@@ -121,7 +121,7 @@ def fleet_of(context: Context, progress: Progress, cancellation: Cancellation) -
 
 
 def publish(context: Context, publisher: Publisher, record: Record) -> RunResult:
-    """Tell others how the run ended. What could not be told is a warning in the record."""
+    """Inform others how the run ended. Messages that could not be sent are warnings in the record."""
     published = publisher.ended(record)
     unpublished = tuple(warning for warning in published.warnings if warning not in record.warnings)
     changes = publisher.changes(published)

@@ -39,7 +39,7 @@ class Schedule:
 
 
 def add(context: Context, stores: Stores, cancellation: Cancellation, now: Now = utc_now) -> ScheduleEntry:
-    """Plan what a rollback would do now for later: from the live release to the target, and to no other.
+    """Schedule the rollback that would be done now: from the live release to the target, and to no other.
 
     Raises ``UsageError`` for a bad time or reason, and as ``Stores.of``. Raises ``Refused`` where nothing could be
     rolled back now, a host cannot be reached, or the permission is missing.
@@ -70,7 +70,7 @@ def add(context: Context, stores: Stores, cancellation: Cancellation, now: Now =
 
 
 def _plan_now(context: Context, cancellation: Cancellation) -> tuple[Plan, str]:
-    """Return what a rollback would do now, and what is live. Raises ``Refused`` where it would do nothing."""
+    """Return the plan of a rollback now, and the live release. Raises ``Refused`` where there is nothing to do."""
     request, answers = context.request, sort_answers(context.survey.results(SURVEY_WITHIN, cancellation))
     for host, error in answers.lost.items():
         raise Refused(f"{host}: {error.without(host)}", "All hosts must be reachable to plan a rollback.")
@@ -81,7 +81,9 @@ def _plan_now(context: Context, cancellation: Cancellation) -> tuple[Plan, str]:
         raise Refused(f"the plan is not the approved one ({request.approved[:12]}): it goes to {plan.target}")
     live = _live(list(answers.found.values()))
     if request.if_current and live != request.if_current:
-        raise Refused(f"{live} is live, and not {request.if_current}", "Nothing was scheduled. Look again.")
+        raise Refused(
+            f"{live} is live, and not {request.if_current}", "Nothing was scheduled. `list` shows what is live."
+        )
     return plan, live
 
 

@@ -38,7 +38,7 @@ def utc_now() -> datetime:
 
 # The outcomes of hosts on which nothing was changed.
 _UNCHANGED = ("nothing_to_do", "refused", "unreachable", "cancelled", "not_begun")
-_ABANDONED = "the run that began it was killed, or could not say how it ended: `list` shows what is live"
+_ABANDONED = "the run that began it was killed, or could not note its outcome: `list` shows what is live"
 
 
 @frozen
@@ -83,7 +83,7 @@ class Ran:
 
 
 def run_due(stores: Stores, progress: Progress, cancellation: Cancellation, now: Now = utc_now) -> Ran:
-    """Carry out what is due. Everything is checked again, and what is no longer true changes nothing.
+    """Carry out the entries that are due. All conditions are checked again; one that no longer holds changes nothing.
 
     Raises ``UsageError`` as ``Stores.refuse_limits``.
     """
@@ -100,7 +100,7 @@ def run_due(stores: Stores, progress: Progress, cancellation: Cancellation, now:
             else:
                 left += not found.entry.ended
         except RollbackOpsError as error:
-            # Nothing was begun: the store could not be asked for the claim.
+            # Nothing was begun: the store did not give the claim.
             stores.lost[found.entry.asked.id] = error
         if cancellation.asked:
             break
@@ -150,7 +150,7 @@ def _carry_out(stores: Stores, found: Found, progress: Progress, cancellation: C
 
 
 def unopened(stores: Stores, asked: ScheduledRollback, error: UsageError, now: Now) -> tuple[NoteKind, str]:
-    """Return what becomes of an entry whose parts could not be connected. A secret that is wrong can be corrected."""
+    """Return the note for an entry that cannot be carried out with these settings. A wrong secret can be corrected."""
     if why := stores.lacks(asked):
         return "stale", f"the settings have changed: {why}"
     return ("expired" if now().timestamp() > asked.until else "waiting"), error.message
@@ -159,7 +159,7 @@ def unopened(stores: Stores, asked: ScheduledRollback, error: UsageError, now: N
 def _against(
     context: Context, entry: ScheduleEntry, progress: Progress, cancellation: Cancellation, now: Now
 ) -> tuple[NoteKind, str] | None:
-    """Return why an entry is not carried out: too late, no permission any more, or other than when it was planned."""
+    """Return why an entry is not carried out: too late, no permission, or the hosts have changed; else None."""
     asked = entry.asked
     if now().timestamp() > asked.until:
         waited = f"; it waited: {entry.last.why}" if entry.state == "waiting" else ""
@@ -187,7 +187,7 @@ def _not_begun(result: RunResult) -> tuple[NoteKind, str] | None:
 
 
 def _told(context: Context, why: str) -> RunResult:
-    """Tell others, as of a rollback that was refused."""
+    """Inform others, as of a rollback that was refused."""
     state = RunState(
         info_of(context, Reason(context.reason.text)), [h.name for h in context.hosts], context.redact, utc_now()
     )
@@ -196,7 +196,7 @@ def _told(context: Context, why: str) -> RunResult:
 
 
 def _ended(found: Found, what: NoteKind, run: str, why: str, result: RunResult | None = None) -> Carried:
-    """Note what became of an entry. A store that cannot be written to is said in the reason."""
+    """Note how an entry ended. The reason says so where the store cannot be written to."""
     asked = found.entry.asked
     try:
         found.store.note(asked, note_of(what, run, why))

@@ -1,4 +1,4 @@
-"""Where scheduled rollbacks are kept, and in which context each is carried out."""
+"""The stores of scheduled rollbacks, and the context in which each is carried out."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Found:
 
 
 class Stores:
-    """Where scheduled rollbacks are kept: on GitHub, or (``in_journals``) in the journal of the first host of each
-    service and environment.
+    """The stores of scheduled rollbacks: GitHub, or (``in_journals``) the journal of the first host of each service
+    and environment.
 
     Raises ``UsageError`` where GitHub is to be used, and the repository or the token is missing.
     """
@@ -47,7 +47,7 @@ class Stores:
         in_journals: bool,
     ) -> None:
         self._settings, self._options, self._secrets = settings, options, secrets
-        # What was planned is a rollback that is verified.
+        # A scheduled rollback is always verified, which an emergency is not.
         self._environ = {name: text for name, text in environ.items() if name != "ROLLBACK_EMERGENCY"}
         self._in_journals = in_journals
         self._repository = None if in_journals else repository_of(environ, secrets)
@@ -66,20 +66,20 @@ class Stores:
 
     @property
     def number(self) -> str:
-        """The scheduled rollback that is meant. Raises ``UsageError`` where none was named."""
+        """The id of the scheduled rollback that was named. Raises ``UsageError`` where none was."""
         if not self._request.number:
             raise UsageError("name the scheduled rollback", "`rollback-ops schedule list` shows the IDs.")
         return self._request.number
 
     @property
     def _request(self) -> Request:
-        # It may name no environment: then all of them are meant.
+        # Without an environment, all are meant.
         return Request.build(self._environ, replace(self._options, environment=self._options.environment or "all"))
 
     def of(self, context: Context) -> ScheduleStore:
         """Return the store for one service and environment.
 
-        Raises ``UsageError`` for a context without the host in whose journal everybody looks.
+        Raises ``UsageError`` for a context without the first host, whose journal has the entries.
         """
         if self._in_journals:
             every = context.job.environment.hosts_of(context.job.service_name)
@@ -90,7 +90,7 @@ class Stores:
         return self._on_github(context.job.environment_name, context.redact)
 
     def refuse_limits(self) -> None:
-        """Raise ``UsageError`` for a limit that would end what is due without having done it, or do something else."""
+        """Raise ``UsageError`` for a limit with which an entry would end without its rollback, or with another one."""
         refuse(self._request, "dry_run", "rehearse", "shard", "backup", "approved", "if_current")
 
     def find(self) -> Iterator[Found]:
@@ -104,13 +104,13 @@ class Stores:
             yield from (Found(entry, store) for entry in entries)
 
     def open(self, asked: ScheduledRollback) -> Context:
-        """Return the context in which an entry is carried out: with who asked for it, and what they asked for."""
+        """Return the context in which an entry is carried out: with the request and the person who made it."""
         context = open_context(self._settings, self._environ, self._chosen(asked), self._secrets)
         request = replace(context.request, trigger="scheduled", actor=asked.by, scheduled=asked.requested)
         return replace(context, request=request)
 
     def lacks(self, asked: ScheduledRollback) -> str:
-        """Return what the settings do not have any more of an entry; empty where they have all of it."""
+        """Return which part of an entry the settings no longer have; empty where they have all of it."""
         try:
             resolve(self._settings, Request.build(self._environ, self._chosen(asked)))
         except UsageError as error:

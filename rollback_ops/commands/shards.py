@@ -28,7 +28,7 @@ DEFAULT_FILE = Path("rollback-plan.json")
 
 @frozen
 class Sharded:
-    """``plan`` is None where there is nothing to change, or nothing may be: ``record`` says why."""
+    """The plan that was written. None where nothing is to be, or can be, changed: ``record`` says why."""
 
     record: Record
     file: Path
@@ -69,7 +69,7 @@ def shards(context: Context, progress: Progress, cancellation: Cancellation) -> 
 
 
 def _planned(run: Rollback) -> RunState:
-    """Return the state of a rollback that is planned, and carried out by others."""
+    """Return the state of a rollback that was only planned: other jobs carry it out."""
     try:
         run.survey()
         run.plan()

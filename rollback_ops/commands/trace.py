@@ -1,4 +1,4 @@
-"""What the hosts keep of one run: its events in their journals, and the service's log since then. Changes nothing."""
+"""The traces of one run on the hosts: its events in their journals, and the service's log since. Changes nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LONGEST = 500
 
 @frozen
 class HostTrace:
-    """What one host keeps of a run. ``left_out``: how many events more it has.
+    """The traces of a run on one host. ``left_out``: how many more events it has.
 
     ``log``: the last lines of the service since the run started it; empty where a later run has changed the host.
     """
@@ -39,7 +39,7 @@ class HostTrace:
 
 @frozen
 class Trace:
-    """What the hosts keep of a run, without secrets. ``record``: None where no journal has it.
+    """The traces of a run on its hosts, redacted. ``record``: None where no journal has it.
 
     ``lost``: the hosts that did not answer.
     """

@@ -1,4 +1,4 @@
-"""``verify``: run the checks against what is live now, and mark the release."""
+"""``verify``: run the checks on the live release, and mark it."""
 
 from __future__ import annotations
 

@@ -36,6 +36,14 @@ class HealthCheck:
 
 
 @frozen
+class HostAddress:
+    """The host as the settings name it. ``alias_of``: what it stands for in the user's SSH configuration."""
+
+    text: str
+    alias_of: str = ""
+
+
+@frozen
 class ReleaseTree:
     """One tree of releases with the programs that run from it, all under one manager."""
 
@@ -88,7 +96,7 @@ def choose(found: Discovery, host: str, root: str = "") -> ReleaseTree:
 
 
 def propose(
-    site: ReleaseTree, host: str, checks: Sequence[HealthCheck], *, service: str = "", environment: str = ""
+    site: ReleaseTree, host: HostAddress, checks: Sequence[HealthCheck], *, service: str = "", environment: str = ""
 ) -> Proposal:
     """Propose the settings of a site. ``checks``: what answers on its ports."""
     found_environment = _environment_of(site.tree)
@@ -102,7 +110,7 @@ def propose(
         name,
         chosen,
         "\n".join(_toml(site, host, checks, name, chosen)),
-        tuple(_reasons(site, checks, chosen, guessed=not (environment or found_environment))),
+        (*_reasons(site, checks, chosen, guessed=not (environment or found_environment)), *_reasons_for_host(host)),
     )
 
 
@@ -148,7 +156,9 @@ def _requires(site: ReleaseTree) -> list[str]:
     return sorted(files)
 
 
-def _toml(site: ReleaseTree, host: str, checks: Sequence[HealthCheck], name: str, environment: str) -> Iterator[str]:
+def _toml(
+    site: ReleaseTree, host: HostAddress, checks: Sequence[HealthCheck], name: str, environment: str
+) -> Iterator[str]:
     tree, directory = site.tree, _placed(site.tree)[0]
     yield "#:schema ./rollback.schema.json"
     yield f"[services.{_key(name)}]"
@@ -172,7 +182,8 @@ def _toml(site: ReleaseTree, host: str, checks: Sequence[HealthCheck], name: str
         yield from _check(name, check, first=check is checks[0])
     yield ""
     yield f"[environments.{_key(environment)}]"
-    yield f"hosts = {_list([host])}"
+    alias = f"  # an alias in ~/.ssh/config for {host.alias_of}; a workflow needs that address" if host.alias_of else ""
+    yield f"hosts = {_list([host.text])}{alias}"
     yield ""
 
 
@@ -222,6 +233,14 @@ def _reasons_for_checks(site: ReleaseTree, checks: Sequence[HealthCheck]) -> Ite
             f"none of its ports ({listed(map(str, site.ports))}) answers" if site.ports else "no port of it was found"
         )
         yield f"check: {what}, so only the process is looked at; add a check of your own"
+
+
+def _reasons_for_host(host: HostAddress) -> Iterator[str]:
+    if host.alias_of:
+        yield (
+            f"hosts: {host.text} is an alias in ~/.ssh/config for {host.alias_of}, with a key or other settings of its"
+            " own; for a workflow, write that address (and gateways for its ProxyJump)"
+        )
 
 
 def _key(name: str) -> str:

@@ -20,7 +20,7 @@ Decision = Literal["emergency", "automatic", "recommended", "fix_forward", "noth
 
 ROWS: tuple[Row, ...] = ("emergency", "automatic", "recommended", "fix_forward")
 CALLS_FOR_ROLLBACK: tuple[Decision, ...] = ("emergency", "automatic", "recommended")
-# What the matrix has besides, and only a person can know.
+# The reasons of the matrix that only a person can know.
 ONLY_PEOPLE_KNOW = (
     "emergency: risk to data, a security incident, a critical bug that affects all users",
     "recommended: reports of users, a memory leak, a vulnerability",
@@ -132,7 +132,7 @@ def _metrics(seen: Observation) -> tuple[Rule, ...]:
 
 
 def _metric(name: str, row: Row, says: str, found: Sequence[EvidenceRecord]) -> Rule:
-    """An undecided metric is no reason, and no doubt either: little traffic is not a fault."""
+    """Return the rule of a metric. An undecided one (too little traffic) is neither evidence nor a doubt."""
     worse = tuple(f"{each.check}: {each.detail}" for each in found if each.verdict == "worse")
     return Rule(name, row, says, bool(worse), worse or tuple(f"{each.check}: {each.detail}" for each in found))
 

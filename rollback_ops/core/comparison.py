@@ -74,7 +74,7 @@ def _directory(name: str) -> str:
 
 
 def _fits(name: str, pattern: str, whole: bool) -> bool:
-    """Return whether a path is like a pattern, whose ``*`` matches within one directory only."""
+    """Return whether a path matches a pattern, whose ``*`` matches within one directory only."""
     parts, wanted = name.split("/"), pattern.split("/")
     if len(parts) < len(wanted) or (whole and len(parts) != len(wanted)) or parts[-1].startswith("__init__."):
         return False

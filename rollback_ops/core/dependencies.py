@@ -32,7 +32,7 @@ class Package:
 
 @frozen
 class DependencyFile:
-    """How one file differs. ``readable``: False where only this is known: it changes."""
+    """How one file differs. ``readable``: False where its packages could not be parsed."""
 
     path: str
     packages: tuple[Package, ...] = ()
@@ -40,7 +40,7 @@ class DependencyFile:
 
 
 def changes(file: LockFile) -> DependencyFile:
-    """Compare the packages in both texts of a file. A text of no known form counts as changed."""
+    """Compare the packages in both texts of a file. A text that cannot be parsed counts as changed."""
     parse = _parser(file.path.rpartition("/")[2])
     if parse is None:
         return DependencyFile(file.path, readable=False)
@@ -68,7 +68,7 @@ def _versions(pairs: Pairs) -> dict[str, str]:
 
 def _shown(text: str) -> str:
     if not isinstance(text, str):
-        raise TypeError("a name or a version is no text")
+        raise TypeError("a name or a version is not text")
     return one_line(short(text, 100))
 
 

@@ -43,7 +43,7 @@ class PastDeployment:
 class Rate:
     """``failed`` of ``total``. ``interval`` is Jeffreys' at 95 %; ``exact`` is Clopper's and Pearson's, never narrower.
 
-    The exact one never promises more than it holds, so reports use it; the other one is closer, so forecasts do.
+    Reports use the exact one, which covers at least 95 %; forecasts use the other one, which is narrower.
     """
 
     name: str
@@ -77,7 +77,7 @@ def releases_on(surveys: Iterable[Survey]) -> list[PastDeployment]:
 
 def of_one_history(found: Iterable[tuple[str, str]]) -> list[PastDeployment]:
     """Return deployments (SHA, RFC 3339 time), oldest first. Several of one commit in a row are one: each job may have
-    filed its own. A time that is none is left out."""
+    filed its own. An entry without a readable time is left out."""
     past: list[PastDeployment] = []
     for sha, created_at in sorted(found, key=lambda pair: pair[1]):
         try:
@@ -136,5 +136,5 @@ def _is_of(deployment: PastDeployment, record: Record) -> bool:
     left = record.from_
     if deployment.release and left.release:
         return deployment.release == left.release
-    # What is unknown may be any.
+    # An unknown revision may be any.
     return not left.revision or same(deployment.revision, left.revision)

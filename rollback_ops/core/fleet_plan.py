@@ -24,13 +24,13 @@ from rollback_ops.core.rollout import Role, Rollout, Wave
 from rollback_ops.core.stored_plan import StoredPlan
 
 STAGES: tuple[Role, ...] = get_args(Role)
-# Jobs of a matrix, and of a run by GitHub's documents.
+# GitHub's limit for the jobs of a matrix. Its documents give it for a whole workflow run, too.
 MOST_SHARDS = 256
 
 
 @frozen
 class Shard:
-    """Hosts for one job. ``sources``: what each of them leaves. ``rollout``: their waves, and a part of the budget."""
+    """Hosts for one job. ``sources``: what each leaves. ``rollout``: their waves, with a part of the budget."""
 
     number: int
     stage: Role
@@ -94,7 +94,7 @@ class FleetPlan:
 
 @frozen
 class PinnedShard:
-    """The shard that a run carries out: that, or nothing. ``again`` is the command that goes on with it."""
+    """The only shard that a run may carry out. ``again`` is the command that goes on with it."""
 
     shard: Shard
     fleet: FleetPlan
@@ -102,7 +102,7 @@ class PinnedShard:
 
     @property
     def plan(self) -> StoredPlan:
-        """The plan of the shard's hosts, in the form in which a rollback is gone on with."""
+        """The plan of the shard's hosts, in the form that ``resume`` uses."""
         fleet, hosts = self.fleet, self.shard.hosts
         return StoredPlan(
             id=fleet.id,
@@ -119,7 +119,7 @@ class PinnedShard:
 
 
 def read_fleet_plan(text: str | bytes) -> FleetPlan:
-    """Return the plan in a text. Raises ``ValueError`` for what is none, or was changed since it was made."""
+    """Return the plan in a text. Raises ``ValueError`` for text that is no plan, or was changed since."""
     try:
         said: dict[str, Any] = json.loads(text)
         expected = said.pop("hash", None)

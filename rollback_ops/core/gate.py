@@ -33,7 +33,7 @@ class Candidate:
 class Objection:
     """One reason against a deployment: what it is, who gave it and when, and how to lift it.
 
-    ``run`` is the run that said so. ``since`` and ``until`` are in seconds since the epoch; 0: unknown, or without end.
+    ``run`` is the run that recorded it. ``since`` and ``until``: seconds since the epoch; 0: unknown, or without end.
     """
 
     why: str
@@ -45,9 +45,9 @@ class Objection:
 
 
 def candidate(revision: str, release: str, surveys: Surveys, environment: str) -> Candidate:
-    """Return the candidate that a revision, or its beginning, or the name of a release of the environment means.
+    """Find the candidate by its revision (or the beginning of it), or by its name in the environment.
 
-    Raises ``Refused`` when the revision is the beginning of two.
+    Raises ``Refused`` when several revisions begin like this.
     """
     if revision:
         known = [each.revision for _, survey in _each(surveys) for each in survey.releases]
@@ -55,7 +55,7 @@ def candidate(revision: str, release: str, surveys: Surveys, environment: str) -
         found = revisions.meant(revision, known)
         if len(found) > 1:
             raise Refused(
-                f"the revision {revision} is the beginning of {len(found)}: {', '.join(found)}", "Give more of it."
+                f"the revision {revision} is ambiguous: {', '.join(found)} begin with it", "Give more characters of it."
             )
         return Candidate(found[0] if found else revision, release)
     named = [each for survey in surveys[environment] if (each := survey.release(release))]

@@ -1,4 +1,4 @@
-"""The record of a group: those of its services together, where each service is, and how to go on or back. Pure."""
+"""Combines the records of a group's services: where each service is, and how to go on or back. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _GOES_ON: tuple[HostOutcome, ...] = ("succeeded", "nothing_to_do", "unreachable"
 
 
 def failed_hosts(record: Record) -> list[str]:
-    """Return the hosts because of which no other service of the group is changed."""
+    """Return the hosts whose failure keeps the other services of the group from being changed."""
     return [f"{record.service} on {host.host}" for host in record.hosts if host.outcome not in _GOES_ON]
 
 
@@ -74,7 +74,7 @@ def _service(record: Record) -> GroupServiceRecord:
 
 
 def _is_mixed(services: Collection[GroupServiceRecord]) -> bool:
-    """Return whether services were changed, and not all of them as they were to be."""
+    """Return whether some services were changed, but not all of them as planned."""
     outcomes = {each.outcome for each in services} - {"nothing_to_do"}
     return bool(outcomes - {"not_begun", "refused", "restored"}) and outcomes != {"succeeded"}
 

@@ -65,7 +65,7 @@ class GroupPlan:
 
 
 def last_plan(lines: Iterable[str], group: str, environment: str) -> GroupPlan | None:
-    """Return the last plan of a group in journals. Lines that make no sense are left out."""
+    """Return the last plan of a group in journals. Lines that cannot be read are skipped."""
     found = (each for each in (_read(line, environment) for line in lines) if each and each.group == group)
     return max(found, key=lambda each: (each.at, each.run), default=None)
 

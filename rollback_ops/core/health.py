@@ -1,4 +1,4 @@
-"""The nouns of a verification: how checks are asked, what they find, and what it comes to. All frozen; in seconds."""
+"""The types of a verification: thresholds, findings and results. All are frozen; durations are in seconds."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ Health = Literal["healthy", "unhealthy", "unknown"]
 
 @frozen
 class Finding:
-    """What one check says. ``final``: hard evidence, waiting longer would not change it.
+    """The answer of one check. ``final``: hard evidence; waiting longer would not change it.
 
-    ``trigger`` is what a rollback because of this would be said to have been started by. ``down``: the
-    service does not run, or crashes again and again. ``silent``: no answer came in time, which shows something only
-    where the host itself answers.
+    ``trigger``: the trigger of a rollback because of this finding. ``down``: the service does not run, or crashes again
+    and again. ``silent``: no answer came in time, which counts only while the host itself answers.
     """
 
     verdict: Verdict
@@ -99,7 +98,7 @@ class Verification:
 
     @property
     def verdict(self) -> Health:
-        """Healthy, unhealthy (a check shows it), or unknown: neither was shown."""
+        """Healthy, unhealthy (a check shows it), or unknown (no check shows either)."""
         if self.superseded:
             return "unknown"
         if self.healthy:
@@ -108,5 +107,5 @@ class Verification:
 
     @property
     def down(self) -> bool:
-        """Whether the service does not run, or does not go on running."""
+        """Whether the service does not run, or crashes again and again."""
         return any(check.finding.down for check in self.checks)

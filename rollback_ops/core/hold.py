@@ -21,7 +21,7 @@ AfterRollback = Literal["bad", "all", "none"]
 _REMEMBERED = 30 * 86400.0
 # The end of the year 9999: a hold that cannot be read has no end.
 _NEVER = 253_402_300_799.0
-_DAMAGED = "what this host keeps of the hold cannot be read"
+_DAMAGED = "the hold that this host stores cannot be read"
 
 
 @frozen
@@ -98,7 +98,7 @@ def lift(hold: Hold, by: str, because: str, now: float) -> Hold:
 
 
 def about(hold: Hold) -> str:
-    """Say what a hold is about."""
+    """Name the releases that a hold is about, or everything."""
     if not hold.releases:
         return "everything"
     return ", ".join(

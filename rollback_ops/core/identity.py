@@ -1,4 +1,4 @@
-"""The identity of a release besides its name. Tools that count use names again, and count on each host. Pure."""
+"""The identity of a release besides its name. Tools that number releases reuse numbers, also across hosts. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ReleaseIdentity:
     made: float = 0.0
 
     def is_same_as(self, other: ReleaseIdentity) -> bool:
-        """Return whether both are one release of one host: the same name, and no known fact that differs."""
+        """Return whether both are the same release of one host: the same name, and no known fact differs."""
         if self.name != other.name:
             return False
         if self.revision and other.revision:

@@ -97,7 +97,7 @@ def jeffreys(successes: int, total: int, confidence: float = 0.95) -> tuple[floa
     """Return the two-sided interval of a share: quantiles of Beta(k + ½, n − k + ½).
 
     Source: L. Brown, T. Cai and A. DasGupta, "Interval estimation for a binomial proportion", Statistical Science 16
-    (2001), section 3.2. Its ends are 0 without a success, and 1 without a failure.
+    (2001), section 3.2. It begins at 0 without a success, and ends at 1 without a failure.
     """
     a, b, tail = successes + 0.5, total - successes + 0.5, (1 - confidence) / 2
     low = _where(lambda share: 1 - beta_at_most(a, b, share), 1 - tail, 0.0, 1.0) if successes else 0.0

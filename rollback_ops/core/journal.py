@@ -33,9 +33,9 @@ _FACTS = tuple(fact.name for fact in fields(RunInfo))
 def read_journal(lines: Iterable[str], about: ServiceId | None = None) -> tuple[list[Record], int]:
     """Return the records in a journal, newest first, and how many of its lines could not be read.
 
-    A run that has no record is told from its events: with the outcome of its ``verdict``, or as ``cancelled`` where
-    there is none (the machine that ran it was lost). The same run read from several hosts counts once. With ``about``,
-    the records of other services and environments are left out.
+    The record of a run without one is made from its events: with the outcome of its ``verdict``, or ``cancelled``
+    where it has none (the machine that ran it was lost). The same run read from several hosts counts once.
+    With ``about``, the records of other services and environments are left out.
     """
     records, unreadable = _read(lines)
     ours = [record for record in records if about in (None, record.about)]
@@ -143,7 +143,7 @@ def first_intents(lines: Iterable[str], about: ServiceId) -> list[Mapping[str, A
 
 
 def _run_of_cut(line: str) -> set[str]:
-    """Return the run of a record that is too long: it has a record, so its events would tell something else."""
+    """Return the run of a record that is too long: it has a record, so none is made from its events."""
     found = _RECORD.match(line) if len(line.encode(errors="replace")) >= _LONGEST_LINE else None
     return {found[1]} if found else set()
 
@@ -181,7 +181,7 @@ def _from_events(events: list[Event]) -> Record | None:
 
 def _cancelled(events: list[Event], intent: Event) -> dict[str, Any]:
     end = (_all(events, "end") or [{}])[-1]
-    how = f"the host ended it as: {end.get('outcome')}" if end else "the host did not finish it"
+    how = f"its transaction ended as {end.get('outcome')}" if end else "the host did not finish it"
     return {
         "started_at": intent.get("at"),
         "finished_at": end.get("at", intent.get("at")),

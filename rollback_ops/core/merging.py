@@ -1,4 +1,4 @@
-"""From the records of shards to one record of all of them, and whether another shard may begin. Pure.
+"""Merges the records of shards into one, and decides whether another shard may begin. Pure.
 
 A shard without a record is unknown, and never counts as a success.
 """
@@ -38,7 +38,7 @@ def records_by_shard(plan: FleetPlan, records: Iterable[Record]) -> dict[int, Re
 
 
 def stopped(plan: FleetPlan, shard: Shard, records: Mapping[int, Record]) -> str:
-    """Return why this shard may not begin, as far as the records of other shards tell; empty when it may."""
+    """Return why this shard may not begin, from the records of the other shards; empty when it may."""
     before = [each for each in plan.shards if STAGES.index(each.stage) < STAGES.index(shard.stage)]
     known = [each for each in plan.shards if each.number in records and each.number != shard.number]
     ended = {each.number: each for each in (*before, *known)}

@@ -1,4 +1,4 @@
-"""What a run says of the releases of a host when it has ended: its notes of them, and its hold. Pure."""
+"""The notes on releases, and the hold, that a run leaves on a host when it has ended. Pure."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from rollback_ops.core.hold import HoldPolicy
 from rollback_ops.core.model import PERSONAL_TRIGGERS, HeldRelease, Hold, Note
 from rollback_ops.core.run import Attempt, RunState
 
-# The checks that speak against a release in a host's line, or in a note. All are in the record.
+# Failed checks that a host's line, or a note, names. The record has all of them.
 _MOST_EVIDENCE = 3
 
 
 def notes_of(state: RunState, host: str) -> dict[str, tuple[Note, str]]:
-    """Return what is noted of the releases of a host, each with the reason.
+    """Return the notes on the releases of a host, each with the reason.
 
-    One that passed its verification is good, and one that failed it, or did not start, is bad. One that the host
-    left is bad with evidence only: without, it was left.
+    A release that passed its verification is good; one that failed it, or did not start, is bad. The release that the
+    host left is bad only where there is evidence against it; else the note says that it was left.
     """
     notes: dict[str, tuple[Note, str]] = {}
     if host in state.superseded or state.info.trigger == "drill":
@@ -56,7 +56,7 @@ def _went_back_from(state: RunState, host: str) -> HeldRelease | None:
 
 
 def _note_of_left(state: RunState, host: str, attempt: Attempt) -> Note | None:
-    """Return what going to the attempt's target says of the release that the host left.
+    """Return the note on the release that the host left for the attempt's target; None without one.
 
     A failure that was seen is evidence, and a person may say that it is bad. A person who goes to a newer release
     says nothing about the one that is left.
@@ -78,7 +78,7 @@ def _why_left(state: RunState, host: str) -> str:
 def _was_down(state: RunState, host: str) -> bool:
     """Return whether the survey found the service down: stopped, failed, or started again after a crash.
 
-    Where a rollback was interrupted, it was that which stopped the service.
+    After an interrupted rollback this is False: that rollback stopped the service.
     """
     units = () if state.surveys[host].interrupted else state.surveys[host].units
     return any(u.state in ("stopped", "failed") or (u.state == "starting" and u.restarts) for u in units)

@@ -162,7 +162,7 @@ def _is_noted(release: Release) -> bool:
 
 def _on_host(one: Release, two: Release, by_log: bool) -> int:
     if by_log:
-        # What is not in it cannot be deployed, and has no place.
+        # A release that is not in the log has no place in it.
         return _sign(one.logged, two.logged) if one.logged and two.logged else 0
     a, b = live_at(one), live_at(two)
     return _sign(a, b) if a and b else 0

@@ -1,4 +1,4 @@
-"""What earlier deployments say about the next one: a base rate, reference classes, and at best one number. Pure."""
+"""What earlier deployments say about the next one: a base rate, reference classes, and perhaps one number. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Outlook:
 
 
 def look_ahead(past: Sequence[PastDeployment], planned: PastDeployment | None) -> Outlook:
-    """Say what is known about a planned deployment (None: only about deployments at all)."""
+    """Estimate how a planned deployment ends (None: deployments in general)."""
     if not past:
         return Outlook(None, why_none="not enough history: no deployment is known")
     base = Rate("all deployments", sum(each.failed for each in past), len(past))

@@ -43,7 +43,7 @@ class Stream(Protocol):
 class Host(Protocol):
     """One server that runs the service.
 
-    Every method may raise ``HostUnreachable`` (nothing happened), ``ConnectionLost`` (not known what did)
+    Every method may raise ``HostUnreachable`` (nothing happened), ``ConnectionLost`` (unknown what happened)
     or ``BadAnswer``; ``switch`` answers for a lost connection itself.
     """
 
@@ -162,7 +162,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """A ``Progress`` that shows nothing, for a command whose result is all that is shown."""
+    """A ``Progress`` that shows nothing, for commands that show only their result."""
 
     def phase(self, name: str, detail: str, hosts: int = 0) -> None:
         pass

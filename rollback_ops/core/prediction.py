@@ -1,7 +1,7 @@
-"""How likely a change fails, from its size alone, and whether such numbers were of use so far. Pure.
+"""How likely a change fails, from its size alone, and how good such predictions were so far. Pure.
 
-A logistic model of the logarithm of the added lines. Its slope is drawn towards what many projects share, so that few
-cases cannot lead it astray. More features were worse than none on few cases.
+A logistic model of the logarithm of the added lines. Its slope is shrunk towards the one of many projects, because few
+cases alone would mislead it. With few cases, more features predicted worse than none.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from rollback_ops.core.frozen import frozen
 
-# The slope for one standard deviation of size, and how sure that is before any case was seen.
+# The prior of the slope, for one standard deviation of size: its mean, and its standard deviation.
 _SLOPE, _SPREAD = 0.65, 0.3
 # Cases before the first prediction that is scored.
 _WARM_UP = 20
@@ -42,7 +42,7 @@ class Model:
 
 @frozen
 class ReportCard:
-    """How earlier predictions did, each made from what was known before it.
+    """How good earlier predictions were, each made from the cases before it.
 
     ``skill``: 1 − Brier score / Brier score of the base rate. Above 0 is better than the base rate.
     """
@@ -71,7 +71,7 @@ def fit(cases: Sequence[Case]) -> Model:
         if not determinant:
             break
         up, over = (c * by_level - b * by_slope) / determinant, (a * by_slope - b * by_level) / determinant
-        # A level without failures has no end: it stays where it is told to.
+        # Without failures the level has no maximum, so it is bounded.
         level, slope = max(-8.0, min(8.0, level + max(-2.0, min(2.0, up)))), slope + max(-1.0, min(1.0, over))
         if abs(up) + abs(over) < 1e-8:
             break
@@ -79,7 +79,7 @@ def fit(cases: Sequence[Case]) -> Model:
 
 
 def report_card(cases: Sequence[Case]) -> ReportCard | None:
-    """Predict every case from those before it, oldest first. None: too few cases, or nothing to be wrong about."""
+    """Predict every case from those before it, oldest first. None: too few cases, or all ended alike."""
     ours = base = 0.0
     failures = sum(case.failed for case in cases[:_WARM_UP])
     for number in range(_WARM_UP, len(cases)):

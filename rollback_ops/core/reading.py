@@ -1,6 +1,6 @@
 """Read records that somebody else may have written: in a journal, a payload on GitHub or a file.
 
-Whatever reads such a record relies on what is checked here, so nothing else makes one of foreign text.
+All other code relies on these checks, so only this module makes records of text from outside.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _YEARS = range(2000, 2200)
 
 
 def read_record(text: str | bytes) -> Record:
-    """Return the record in a JSON text. Raises ``ValueError`` where it is none, or makes no sense."""
+    """Return the record in a JSON text. Raises ``ValueError`` for a text that is no valid record."""
     return sensible(Record.model_validate_json(text, strict=True))
 
 
 def composed(document: dict[str, Any]) -> Record:
-    """Return the record that was composed from events, whose numbers are texts. Raises ``ValueError``."""
+    """Make a record from events, whose numbers are texts. Raises ``ValueError`` as ``read_record`` does."""
     return sensible(Record.model_validate(document))
 
 
 def sensible(record: Record) -> Record:
-    """Return the record. Raises ``ValueError`` for a version, a name, a time or a number that no run has."""
+    """Return the record. Raises ``ValueError`` for a version, name, time or number that no run can have."""
     for what, holds in _rules(record):
         if not holds:
             raise ValueError(f"the record has no {what} that makes sense")

@@ -1,4 +1,4 @@
-"""From the state of a run to its record. Pure."""
+"""Makes the record of a run from its state. Pure."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def record_of(state: RunState) -> Record:
 
 
 def provisional(state: RunState) -> Record:
-    """Return the record that holds if the run is killed in the attempt that begins now: its hosts are unknown."""
+    """Return the record for the case that the run is killed in the attempt that begins now: its hosts are unknown."""
     attempted = set(state.changing)
     unknown = {"outcome": "unknown", "to": ReleaseRef(), "detail": KILLED}
     record = record_of(replace(state, cancelled=Exit.TERMINATED))

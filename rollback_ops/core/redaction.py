@@ -1,7 +1,7 @@
 """Hides secrets in free text: log lines, answers, messages.
 
-It errs on the side of hiding: a harmless word after ``password:`` is hidden too. Every pattern looks at a bounded
-number of characters again at most, so that the time is linear in the length of the text, whoever wrote it.
+When in doubt it hides: a harmless word after ``password:`` is hidden too. No pattern reads more than a bounded number
+of characters twice, so the time is linear in the length of the text, also for hostile text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 _MASK = "***"
-# A part of a known secret that is shorter is no secret, and hiding it would make texts unreadable.
+# A shorter part of a known secret is not hidden: that would make texts unreadable.
 _SHORTEST = 4
 
 _NAME = (
@@ -48,8 +48,8 @@ class _Rule(NamedTuple):
 
     ``pattern`` is compiled when the first text needs it (``_SIGNS``), so that no host waits for it. ``sed`` has
     extended regular expressions and what replaces a match. They see one line of bytes without control characters, and
-    match where ``pattern`` does: a rule that hides another part of a text may take from a later one what it knows its
-    secret by.
+    match where ``pattern`` does: a rule that hid another part of the text could hide the words by which a later rule
+    finds its secret.
     """
 
     pattern: str
@@ -60,7 +60,7 @@ class _Rule(NamedTuple):
 def _rule(
     pattern: str, replace: Callable[[re.Match[str]], str], expression: str, keeps: str = "", unless: str = ""
 ) -> _Rule:
-    """``unless``: an expression of a text in two groups, of which the second is no secret. sed cannot look ahead."""
+    """Make a rule. ``unless``: for sed, which cannot look ahead: two groups, of which the second is spared."""
     hiding = (expression, keeps + _MASK)
     if not unless:
         return _Rule(pattern, replace, (hiding,))
@@ -158,7 +158,7 @@ _RULES = (
         r"""|logic\.azure\.com(:[0-9]{1,5})?|/hooks)/)[^[:space:]"'<>]+""",
         keeps=r"\1",
     ),
-    # Tokens that show what they are
+    # Tokens with a known prefix
     _rule(
         r"(?<![A-Za-z0-9_-])(?:gh[a-z]_|github_pat_|glpat-|gldt-|xox[a-z]-|xapp-|npm_|pypi-|dop_v1_|hf_|sk[_-]"
         r"|[rs]k_(?:live|test)_|AIza|SG\.|AGE-SECRET-KEY-)[A-Za-z0-9_.-]{8,}+",
@@ -240,7 +240,7 @@ def _forms(secrets: Iterable[str]) -> list[str]:
 
 
 class Redactor:
-    """Hides secrets in text: those that show what they are, known ``secrets``, and what ``patterns`` match.
+    """Hides secrets in text: those of a known form, known ``secrets``, and what ``patterns`` match.
 
     A known secret is hidden wherever it stands: whole, each line of one that has several, and as Base64. ``patterns``
     are regular expressions whose time is linear in the length of the text. One belongs to one run.

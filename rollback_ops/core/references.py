@@ -1,4 +1,4 @@
-"""What a record calls the releases of hosts. Pure."""
+"""How a record refers to the releases of hosts. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rollback_ops.core.run import rfc3339
 
 
 def reference(survey: Survey | None, name: str) -> ReleaseRef:
-    """Return what the record says of a release of a host."""
+    """Return the record's reference to a release of a host."""
     release = survey.release(name) if survey else None
     if release is None:
         return ReleaseRef(release=name or None)
@@ -24,7 +24,7 @@ def reference(survey: Survey | None, name: str) -> ReleaseRef:
 def common(references: Sequence[ReleaseRef]) -> ReleaseRef:
     """Return the reference that most hosts share, with the time of the first host that it was deployed to.
 
-    Where one revision has several names, none of them is told.
+    Where one revision has several names, the reference has no name.
     """
     known = [each for each in references if each.release]
     if not known:

@@ -29,7 +29,7 @@ def same(one: str, two: str) -> bool:
 
 
 def short(revision: str) -> str:
-    """Return what a revision is called: the beginning of a commit, and the whole of what is found only by the whole."""
+    """Shorten a commit to its first 12 characters. Any other revision stays whole: only all of it identifies it."""
     beginning = revision[:_SHOWN]
     return beginning if same(beginning, revision) else revision
 
@@ -66,5 +66,5 @@ def _begins(beginning: str, longer: str) -> bool:
 
 
 def _is_commit(revision: str) -> bool:
-    """Return whether what looks like a commit is no number of a build."""
+    """Return whether a text that looks like a commit is one, and not the number of a build."""
     return len(revision) in _WHOLE or not revision.isdigit()

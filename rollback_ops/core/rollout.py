@@ -1,4 +1,4 @@
-"""The nouns of a rollback in waves. All frozen; amounts are hosts, durations are seconds."""
+"""The types of a rollback in waves. All are frozen; amounts are in hosts, durations in seconds."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Rollout:
     """A plan's hosts in waves, and when no new wave begins. Made once, before anything is changed.
 
     ``max_failures`` counts in all regions together, that of a share in its region. ``excluded`` are the regions that
-    were left out. ``told`` says it all in sentences, one a region.
+    were left out. ``told`` says it in sentences, one for each region.
     """
 
     waves: tuple[Wave, ...]

@@ -1,4 +1,4 @@
-"""One run: what is known before it begins (``RunInfo``), and what became of it so far (``RunState``)."""
+"""One run: the facts that are known before it begins (``RunInfo``), and its state so far (``RunState``)."""
 
 from __future__ import annotations
 
@@ -137,8 +137,8 @@ class RunState:
     another run took the lock between the survey and the switch. ``rollout`` has the waves,
     where hosts are not changed all at once, ``waves`` those that began, and ``stopped`` why no new one does.
     ``stored`` is the plan for the hosts' journals (``plan_is_stored``: in one of them at least, where ``resume`` finds
-    it); the run that ``resumes`` one has found it there. ``earlier`` has what the run with which this one goes on has
-    left on its hosts, by host: they go back there, too.
+    it); the run that ``resumes`` one has found it there. ``earlier``: where this run continues an interrupted
+    one, the release that each host left in that one; a way back leads there.
     ``regions`` maps hosts to their region, where there are any. ``group`` is the group that the service is changed
     with, and ``blameless``: it goes back because of another service, so nothing speaks against what is left.
     ``failed_before`` has, by host, the failed checks of the release that it left, from before the service was stopped.
@@ -229,7 +229,7 @@ class RunState:
 
     @property
     def at_work(self) -> list[str]:
-        """The hosts whose last transaction may still be going on: nobody heard how it ended."""
+        """The hosts whose last transaction may still be going on: how it ended is unknown."""
         last = {name: each for name in self.host_names if (each := self.last(name))}
         return [name for name, each in last.items() if each.switched[name].outcome == "unknown"]
 

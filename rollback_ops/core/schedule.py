@@ -27,7 +27,7 @@ CADENCE = 15 * 60.0
 VALID_FOR = 3600.0
 # Seconds. GitHub forgets the notes of an entry after 90 days, and turns workflows off after 60 idle ones.
 LONGEST_AHEAD = 60 * 86400.0
-# Seconds. A run renews its claim so often while it is at work, and is asked after when it has not for so long.
+# Seconds. A run renews its claim so often while it is at work, and counts as silent when it has not for so long.
 RENEWED_EVERY = 10 * 60.0
 SILENT_AFTER = 3600.0
 
@@ -67,7 +67,7 @@ class ScheduledRollback(RecordPart):
 
 
 class Note(RecordPart):
-    """One line of what became of an entry. ``by``: the run that wrote it, or the person who cancelled."""
+    """One event in the life of an entry. ``by``: the run that wrote it, or the person who cancelled."""
 
     what: NoteKind
     by: str = ""
@@ -84,7 +84,7 @@ class ScheduleEntry:
 
     @property
     def last(self) -> Note:
-        """The note that says how it stands. Notes of those who came too late do not count."""
+        """The note that decides its state. Notes of runs that came too late do not count."""
         return _standing(self.notes) or Note(what="added", by=self.asked.by, at=self.asked.created_at)
 
     @property
@@ -128,9 +128,9 @@ def note_of(what: NoteKind, by: str, why: str = "") -> Note:
 
 
 def claim(store: ScheduleStore, entry: ScheduleEntry, run: str) -> bool:
-    """Claim an entry for a run. Returns False where another run, or who cancelled it, was first.
+    """Claim an entry for a run. Returns False where another run, or a cancellation, was first.
 
-    Raises ``RollbackOpsError`` where the store does not say so. It may have the claim: then it is given up again.
+    Raises ``RollbackOpsError`` where the store does not answer; the claim, which it may have, is then given up.
     """
     try:
         store.note(entry.asked, note_of("claimed", run))

@@ -9,7 +9,7 @@ from types import ModuleType
 
 
 class StandIn(ModuleType):
-    """Has what it is given, and nothing behind every other name."""
+    """A module with the given attributes. Every other attribute is None."""
 
     def __init__(self, name: str, **has: object) -> None:
         super().__init__(name)
@@ -22,7 +22,7 @@ class StandIn(ModuleType):
 
 @contextmanager
 def standing_in(*modules: StandIn) -> Iterator[None]:
-    """Let what is imported meanwhile find these modules. One that was imported before stays as it is."""
+    """Let imports in the ``with`` block find these modules. A module that was imported before stays as it is."""
     placed = [module.__name__ for module in modules if sys.modules.setdefault(module.__name__, module) is module]
     try:
         yield

@@ -1,7 +1,7 @@
-"""A language model's suggestion: what it is told, and what of its answer is taken. Pure.
+"""A language model's suggestion: the request, and the check of the answer. Pure.
 
-It comes after the decision, as text that nothing reads. It may only point at what it was told: an answer that names
-anything else is dropped as a whole.
+It comes after the decision, as text that no code reads. It may refer only to the facts in the request: an answer that
+names any other is dropped as a whole.
 """
 
 from __future__ import annotations
@@ -81,22 +81,22 @@ def question(model: str, decision: str, facts: Sequence[Fact]) -> dict[str, Any]
 def suggestion_of(answer: Any, facts: Sequence[Fact]) -> Suggestion:
     """Return the suggestion in an answer of ``chat/completions``.
 
-    Raises ``ValueError`` for an answer of another form, and for one that names a fact that it was not told.
+    Raises ``ValueError`` for an answer of another form, and for one that names a fact that was not sent.
     """
     try:
         content = answer["choices"][0]["message"]["content"]
     except (KeyError, IndexError, TypeError):
-        raise ValueError("it has no message") from None
+        raise ValueError("the answer has no message") from None
     if not isinstance(content, str):
-        raise ValueError("its message is no text")
+        raise ValueError("the message of the answer is not text")
     try:
         found = Suggestion.model_validate_json(content)
     except ValidationError:
-        raise ValueError("its message has not the form that was asked for") from None
+        raise ValueError("the message of the answer does not have the requested form") from None
     known = {fact.id for fact in facts}
     named = {name for cause in found.causes for name in cause.facts}
     if named - known:
-        raise ValueError("it names what it was not told")
+        raise ValueError("the answer names a fact that was not in the request")
     return found
 
 

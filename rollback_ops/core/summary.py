@@ -70,7 +70,7 @@ _POSSIBLE = OutcomeSummary(
 _POSSIBLE_IN_PART = OutcomeSummary(
     "🔎 Dry run: a rollback can be done on some of the hosts",
     "⚠️ Nothing was changed, and some hosts cannot be rolled back now",
-    ("Read what keeps the other hosts, and remove it",),
+    ("Read why the other hosts cannot be rolled back, and remove the cause",),
 )
 
 
@@ -130,7 +130,7 @@ def held(hold: HoldRecord) -> str:
 
 
 def target_label(record: Record) -> str:
-    """Return what the target is called: it is not live where the rollback went back to where it started."""
+    """Return the name of the target. It is not live where the rollback was undone."""
     return "Tried" if record.outcome in ("restored", "superseded") else "To"
 
 

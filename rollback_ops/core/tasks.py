@@ -1,7 +1,7 @@
-"""Work on several hosts at once: so many threads at most, under a deadline that always holds.
+"""Work on several hosts at once, with a bounded number of threads, under a deadline that always holds.
 
-The threads are daemons. A host that hangs holds up neither the others nor the end of the program: those that still
-wait for a thread at the deadline are not begun any more.
+The threads are daemons. A host that hangs delays neither the others nor the end of the program. Work that still waits
+for a thread at the deadline never begins.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rollback_ops.core.errors import Cancelled, ConnectionLost, HostUnreachable,
 T = TypeVar("T")
 K = TypeVar("K")
 
-# Hosts that are worked on at the same time, where nothing else is said.
+# How many hosts are worked on at the same time by default.
 AT_ONCE = 100
 _LOOK_EVERY = 0.2
 
@@ -75,7 +75,7 @@ class _Task(Generic[T]):
 
     def drop(self) -> None:
         """End it without having begun it."""
-        self._outcome = HostUnreachable("it was not begun: its turn did not come in time")
+        self._outcome = HostUnreachable("not started: its turn did not come in time")
         self._done.set()
 
     def run(self) -> None:
@@ -90,7 +90,7 @@ class _Task(Generic[T]):
             self._done.set()
 
     def wait(self, until: float) -> bool:
-        """Wait for the end. Returns whether it came."""
+        """Wait until it has ended, at most until ``until`` (``time.monotonic``). Returns whether it has."""
         return self._done.wait(min(_LOOK_EVERY, max(0.0, until - time.monotonic())))
 
     def result(self) -> T | RollbackOpsError:

@@ -1,8 +1,8 @@
-"""What to do about a release that somebody else could have changed. Pure."""
+"""The remedy for a release that an untrusted user could have changed. Pure."""
 
 from __future__ import annotations
 
-# The beginnings of what the agent says (sh/trust.sh, ``distrust``), as protocol/survey.py makes sentences of it.
+# How the problems begin that the agent reports (sh/trust.sh, ``distrust``), in the words of protocol/survey.py.
 _REMEDIES = {
     "it belongs to ": "give it to a trusted user (chown), or list the owner under `trusted`",
     "it can be written to by everybody": "take that away (chmod o-w)",

@@ -23,8 +23,8 @@ def going_on(
     """Return the selection with the rollback that it goes on with, where there is one.
 
     ``about`` is the service and the environment, ``lost`` the hosts that cannot be reached. ``read`` returns the lines
-    of the journals; it is called only where hosts are lost, or run different releases. A selection that says itself
-    what it wants stays as it is.
+    of the journals; it is called only where hosts are lost, or run different releases. A selection that names its own
+    target is returned as it is.
     """
     lives = {survey.live.name for survey in surveys if survey.live.state == "release"}
     if selection.backup or selection.if_current or selection.resume or not (lost or len(lives) > 1):

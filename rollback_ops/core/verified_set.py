@@ -48,7 +48,7 @@ class VerifiedSet:
 
 
 def read_sets(lines: Iterable[str], group: str, environment: str, services: Collection[str]) -> list[VerifiedSet]:
-    """Return the sets of these services in journals, newest first. Lines that make no sense are left out."""
+    """Return the sets of these services in journals, newest first. Lines that cannot be read are skipped."""
     found = {each.id: each for each in filter(None, map(_read, lines))}
     ours = [each for each in found.values() if (each.group, each.environment) == (group, environment)]
     whole = [each for each in ours if set(each.versions) == set(services)]
@@ -71,7 +71,7 @@ def _read(line: str) -> VerifiedSet | None:
 class ServiceChoices:
     """What one service runs, and what it can go back to, as labels (``core.versions``), newest first.
 
-    ``blocked`` says why nothing can be changed at all, ``idle`` why nothing is to be.
+    ``blocked`` says why the service cannot be changed, ``idle`` why it need not be.
     """
 
     versions: Versions

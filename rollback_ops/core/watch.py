@@ -1,4 +1,4 @@
-"""The answers of a verification so far, and what they mean. Pure: the caller gives the time, in seconds."""
+"""The answers of the checks so far, and the verdict that follows. Pure: the caller gives the time, in seconds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FIRST_INTERVAL = 0.02
 _USUAL_INTERVAL = 0.1
 _LONGEST_INTERVAL = 0.4
 _BACK_OFF = 1.3
-# After this time without an answer, what a check said before counts no more.
+# After this time without an answer, earlier answers of a check no longer count.
 _SILENCE = 1.0
 
 
@@ -64,7 +64,7 @@ class CheckState:
                 self.since = None
 
     def verdict(self, now: float) -> Finding:
-        """Return the last word on the check. One that does not answer any more is unknown, whatever it said before."""
+        """Return the verdict on the check now. A check that has stopped answering is unknown, whatever it said."""
         if self.last is None:
             return Finding("unknown", "no answer before the deadline", trigger="health-timeout")
         silence = 0.0 if self.unanswered_since is None else now - self.unanswered_since

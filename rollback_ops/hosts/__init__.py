@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rollback_ops.hosts.ssh.host_keys import KnownHosts
     from rollback_ops.hosts.ssh.identity import LoginIdentity
 
-__all__ = ["SshCredentials", "machine", "on_servers", "on_this_machine"]
+__all__ = ["SshCredentials", "machine", "on_servers", "on_this_machine", "plain_address"]
 
 # Seconds: the agent keeps the limit of the transaction by itself; the runner waits this much longer.
 _MARGIN = 4.0
@@ -86,6 +86,11 @@ def machine(address: str, login: SshCredentials) -> Transport:
     from rollback_ops.hosts.ssh.transport import SshTransport
 
     return SshTransport(address, (), _identity(login), _trust(login))
+
+
+def plain_address(address: str, login: SshCredentials) -> tuple[str, bool]:
+    """Return the address that another machine needs for this one; see ``Identity.plain_address``."""
+    return _identity(login).plain_address(address)
 
 
 def on_this_machine(

@@ -15,6 +15,7 @@ from tests.support.github_api.server import github_api
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.host import LabHost
 from tests.support.lab.lab import Lab
+from tests.support.lab.plan import revision
 from tests.support.receiver import receiver
 
 # Seconds.
@@ -50,7 +51,7 @@ def _workflow(lab: Lab, service: Deployed, run: RollbackOps) -> Iterator[Callabl
     """A rollback by a workflow, recorded on GitHub and told to the team or neither; the seconds of its step."""
     with ExitStack() as open_, github_api() as api, receiver() as team:
         api.latency = team.latency = _LATENCY
-        api.repository.knows(*(f"{number:040x}" for number in range(1, 5)))
+        api.repository.knows(*(revision(number) for number in range(1, 5)))
         secrets = {"SSH_KEY": lab.private_key, "KNOWN_HOSTS": lab.known_hosts}
         source = copy_action(run.directory / "action")
         workflows = Workflows(run.directory / "user", api.url, api.token, actions={OURS: source})

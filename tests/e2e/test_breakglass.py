@@ -12,6 +12,7 @@ from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.ground import wait_until
 from tests.support.lab.host import LabHost
+from tests.support.lab.plan import revision
 from tests.support.scene import FOUR, WHY, checks, journal, listing, marks, pid, quick, released
 from tests.support.waiting import go_on, history, is_open, kill, lingering, wait_for_end, worker
 
@@ -59,7 +60,7 @@ def test_a_person_on_the_server_rolls_back_and_the_command_knows_of_it(
     assert marks(rollback_ops) == {"b1": "", "b2": "", "b3": "good", "b4": ""}
     (record,) = history(rollback_ops)
     assert (record["outcome"], record["from"]["release"], record["to"]["release"]) == ("succeeded", "b4", "b3")
-    assert (record["reason"], record["to"]["revision"]) == ("SSH is down", f"{3:040x}")
+    assert (record["reason"], record["to"]["revision"]) == ("SSH is down", revision(3))
     assert record["actor"] == f"{user}@{service.host.name}"
     told = checks(record)
     assert told["process"] == ("passed", "it runs")

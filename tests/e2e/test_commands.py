@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
+from tests.support.lab.plan import revision
 from tests.support.scene import (
     FOUR,
     WHY,
@@ -38,7 +39,7 @@ def test_list_shows_what_is_known_of_each_release_and_changes_nothing(
     assert (ended.code, told.code, listing(service)) == (0, 0, files)
     assert ended.document["target"] == "b3"
     (host,) = ended.document["hosts"]
-    assert (host["live"]["name"], host["live"]["revision"]) == ("b4", f"{4:040x}")
+    assert (host["live"]["name"], host["live"]["revision"]) == ("b4", revision(4))
     shown = {r["name"]: (r["mark"], r["sealed"], r["problem"]) for r in host["releases"]}
     assert {name: (mark, sealed, bool(problem)) for name, (mark, sealed, problem) in shown.items()} == {
         "b1": ("", True, False),
@@ -55,7 +56,7 @@ def test_list_shows_what_is_known_of_each_release_and_changes_nothing(
         "b4": ("●", "good"),
         "b3": ("→",),
         "b2": (shown["b2"][2],),
-        "b1": ("sealed", f"{1:040x}"[:12]),
+        "b1": ("sealed", revision(1)[:12]),
     }
     assert [(name, word) for name, each in words.items() for word in each if word not in rows[name]] == []
 

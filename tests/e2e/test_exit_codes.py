@@ -9,6 +9,7 @@ import pytest
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.ground import wait_until
+from tests.support.lab.plan import revision
 from tests.support.scene import QUICK, SECOND, THIRD, WHY, at_once, listing, marks, pid, quick, released, transaction
 
 Deploy = Callable[..., Deployed]
@@ -84,7 +85,7 @@ def test_3_a_service_that_cannot_be_stopped_goes_on_with_what_it_ran(rollback_op
     (host,) = ended.document["hosts"]
     assert transaction(ended.document) == [("stop", "failed")]
     assert host["from"] == host["to"]
-    assert (host["to"]["release"], host["to"]["revision"]) == (THIRD, f"{3:040x}")
+    assert (host["to"]["release"], host["to"]["revision"]) == (THIRD, revision(3))
     assert service.live() == THIRD
     wait_until(lambda: released(service) == THIRD, 60, "the old release answering")
     leftovers = service.host.run(f"find {service.root} -name '*.rollback-*'").stdout

@@ -71,6 +71,21 @@ def test_a_rollback_works_with_what_it_writes(
     assert released(service) == SECOND
 
 
+def test_an_alias_of_the_users_ssh_configuration_becomes_the_address(
+    rollback_ops: RollbackOps, lab: Lab, deploy: Deploy
+) -> None:
+    service = deploy(owner="deploy")
+    directory = rollback_ops.directory / ".ssh"
+    directory.mkdir(mode=0o700)
+    alias = f"Host bot\n HostName {service.host.address}\n User deploy\nHost *\n IdentityFile {lab.key_file}\n"
+    (directory / "config").write_text(alias)
+    (directory / "known_hosts").write_text(lab.known_hosts)
+    rollback_ops.secrets = {}
+
+    assert rollback_ops("init", "bot", "--root", service.root).code == 0
+    assert written(rollback_ops)["environments"] == {"prod": {"hosts": [login(service)]}}
+
+
 # Deployer's and Ansistrano's trees differ most: the others are only other forms of them.
 OTHERS = [pytest.param(kind, marks=pytest.mark.long) for kind in (Capistrano, Shipit, RsyncScript)]
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
+from tests.support.lab.plan import revision
 from tests.support.scene import (
     FIRST,
     SECOND,
@@ -48,8 +49,8 @@ def test_a_standard_rollback_is_told_in_full_by_its_record(rollback_ops: Rollbac
     assert record["reason"] == WHY[1]
     assert record["actor"].startswith("tester@")
     assert (record["outcome"], record["exit_code"], record["warnings"]) == ("succeeded", 0, [])
-    assert (record["from"]["release"], record["from"]["revision"]) == (THIRD, f"{3:040x}")
-    assert (record["to"]["release"], record["to"]["revision"]) == (SECOND, f"{2:040x}")
+    assert (record["from"]["release"], record["from"]["revision"]) == (THIRD, revision(3))
+    assert (record["to"]["release"], record["to"]["revision"]) == (SECOND, revision(2))
     assert [rejected["release"] for rejected in record["rejected"]] == [THIRD]
     (host,) = record["hosts"]
     assert (host["outcome"], host["from"], host["to"]) == ("succeeded", record["from"], record["to"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.command import RollbackOps
+from tests.support.lab.plan import revision
 from tests.support.scene import FIRST, SECOND, THIRD, WHY, Twins, at_once, listing, logins, pid, quick, released
 from tests.support.waiting import begin, go_on, lingering, reach
 
@@ -35,7 +36,7 @@ def test_all_hosts_are_rolled_back_at_the_same_time(rollback_ops: RollbackOps, t
 def test_the_target_is_one_release_that_all_hosts_have(rollback_ops: RollbackOps, twins: Twins) -> None:
     four = {f"b{number}": "healthy" for number in (1, 2, 3, 4)}
     one, two = twins({"releases": four}, {"releases": {name: four[name] for name in ("b1", "b2", "b4")}})
-    two.host.write(f"{two.releases_directory}/b4/REVISION", f"{4:040x}\n")
+    two.host.write(f"{two.releases_directory}/b4/REVISION", f"{revision(4)}\n")
     rollback_ops.settings(quick(one, hosts=logins(one, two), pattern="b*"))
 
     ended = rollback_ops("rollback", "prod", *WHY, "--json")
@@ -57,7 +58,7 @@ def test_hosts_that_count_releases_differently_go_to_one_revision(rollback_ops: 
 
     assert (refused.code, ended.code) == (1, 0), ended.err
     assert (released(one), released(two)) == ("b2", "b3")
-    assert (ended.document["to"]["release"], ended.document["to"]["revision"]) == (None, f"{2:040x}")
+    assert (ended.document["to"]["release"], ended.document["to"]["revision"]) == (None, revision(2))
     assert [(host["from"]["release"], host["to"]["release"]) for host in ended.document["hosts"]] == [
         ("b3", "b2"),
         ("b4", "b3"),

@@ -1,25 +1,29 @@
 """Run the commands that the documents show, and put what they print into the documents: ``make outputs``.
 
 As root: it boots the hosts ``bot1``, ``bot2`` and ``bot-test`` of docs/commands.md with the settings there, and runs
-the story from its first command to its last. Times and process ids always differ; ``git diff`` shows what else does.
+the story from its first command to its last; then ``shop1``, for docs/first-hour.md. Times and process ids always
+differ; ``git diff`` shows what else does.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.support import first_hour
 from tests.support.lab.deploy import PROGRAM
 from tests.support.lab.host import LabHost
 from tests.support.lab.lab import Lab
 from tests.support.project import PROJECT
 
-# The outputs of these pages come from tests of their own.
-_OF_OTHER_TESTS = ("first-hour.md", "tutorial.md")
+# These pages show other services: the first has a story of its own, the outputs of the second were pasted in.
+_OF_OTHER_STORIES = ("first-hour.md", "tutorial.md")
 
 HOSTS = {"bot1": "prod", "bot2": "prod", "bot-test": "test"}
 ROOT = "/opt/rosey-bot"
@@ -106,20 +110,46 @@ def deploy(host: LabHost) -> None:
     )
 
 
+class Desk:
+    """The directory of a person who works with the hosts: settings, SSH configuration, and known hosts."""
+
+    def __init__(self, home: Path, lab: Lab, hosts: Mapping[str, LabHost], settings: str, user: str) -> None:
+        self.home, self._lab, self._hosts, self._user = home, lab, hosts, user
+        (home / ".ssh").mkdir(parents=True)
+        (home / "rollback.toml").write_text(settings)
+        names = (f"Host {name}.example.org\n  HostName {host.address}\n" for name, host in hosts.items())
+        (home / ".ssh/config").write_text("".join(names) + f"Host *\n  IdentityFile {lab.key_file}\n")
+
+    def know_the_hosts(self) -> None:
+        (self.home / ".ssh/known_hosts").write_text(self._lab.known_hosts)
+
+    def run(self, line: str) -> str:
+        """Run a command line, and return what it prints, with the names of the documents."""
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        known = {"PATH": path, "HOME": str(self.home), "USER": self._user, "LANG": "C.UTF-8", "COLUMNS": "220"}
+        done = subprocess.run(
+            ["sh", "-c", line], cwd=self.home, env=known, stdout=-1, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        return self.with_names(done.stdout)
+
+    def with_names(self, text: str) -> str:
+        for name, host in self._hosts.items():
+            text = re.sub(rf"\b{re.escape(host.address)}\b", f"{name}.example.org", text)
+        text = text.replace(str(self.home), f"/home/{self._user}").replace(f"@{socket.gethostname()}", "@laptop")
+        return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
 class Teller:
     """Tells the story once. ``printed`` has the output of each command."""
 
     def __init__(self, lab: Lab, home: Path) -> None:
-        self._home, self._hosts = home, dict(zip(HOSTS, lab.boot_all(HOSTS), strict=True))
+        self._hosts = dict(zip(HOSTS, lab.boot_all(HOSTS), strict=True))
         for name, host in self._hosts.items():
             lay_out(host, HOSTS[name])
-        (home / "rollback.toml").write_text(settings())
+        self._desk = Desk(home, lab, self._hosts, settings(), "ana")
         (home / "typo.toml").write_text(settings().replace("units ", "unit ", 1))
-        (home / ".ssh").mkdir(mode=0o700)
-        names = (f"Host {name}.example.org\n  HostName {host.address}\n" for name, host in self._hosts.items())
-        (home / ".ssh/config").write_text("".join(names) + f"Host *\n  IdentityFile {lab.key_file}\n")
         self.printed = {"rollback-ops check test": self._run("rollback-ops check test")}
-        (home / ".ssh/known_hosts").write_text(lab.known_hosts)
+        self._desk.know_the_hosts()
         self._verify_each_deployment()
         for line in STORY:
             if line == "deploy":
@@ -137,27 +167,30 @@ class Teller:
                 self._run(f"rollback-ops verify {environment}")
 
     def _run(self, line: str) -> str:
-        if line.startswith(ROOT):
-            return self._on_the_host(line)
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        known = {"PATH": path, "HOME": str(self._home), "USER": "ana", "LANG": "C.UTF-8", "COLUMNS": "220"}
-        done = subprocess.run(
-            ["sh", "-c", line], cwd=self._home, env=known, stdout=-1, stderr=subprocess.STDOUT, text=True, check=False
-        )
-        return self._with_names(done.stdout)
+        return self._on_the_host(line) if line.startswith(ROOT) else self._desk.run(line)
 
     def _on_the_host(self, line: str) -> str:
         """What break-glass prints on ``bot1``, after the release of before was made live again."""
         host = self._hosts["bot1"]
         self._run(f"rollback-ops rollback prod --to {list(RELEASES)[-1]} --reason 'back to the start'")
         host.run(f"rm -r {ROOT}/.rollback/*/marks")
-        return self._with_names(host.run(f"{line} 2>&1", user="deploy", check=False).stdout)
+        return self._desk.with_names(host.run(f"{line} 2>&1", user="deploy", check=False).stdout)
 
-    def _with_names(self, text: str) -> str:
-        for name, host in self._hosts.items():
-            text = re.sub(rf"\b{re.escape(host.address)}\b", f"{name}.example.org", text)
-        text = text.replace(str(self._home), "/home/ana")
-        return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+def tell_the_first_hour(lab: Lab, home: Path) -> list[str]:
+    """Follow docs/first-hour.md. Returns what its commands print, in their order."""
+    host = lab.boot("shop1")
+    shop = first_hour.lay_out(host)
+    desk = Desk(home, lab, {"shop1": host}, first_hour.settings(first_hour.HOST), "you")
+    desk.know_the_hosts()
+    printed = []
+    for line in first_hour.command_lines():
+        if line.startswith("rollback-ops guard"):
+            first_hour.deploy_a_bad_release(shop)
+        printed.append(desk.run(line))
+        if len(printed) == 1:
+            first_hour.allow(host)
+    return printed
 
 
 def fill(document: Path, printed: dict[str, str]) -> None:
@@ -170,12 +203,25 @@ def fill(document: Path, printed: dict[str, str]) -> None:
     document.write_text(BLOCK.sub(block, document.read_text()))
 
 
+def fill_in_order(document: Path, printed: Sequence[str]) -> None:
+    """Put outputs into the blocks of a document that show a command of ours, in their order."""
+    rest = iter(printed)
+
+    def block(found: re.Match[str]) -> str:
+        line = found[1]
+        return f"```console\n$ {line}\n{next(rest)}```" if line.startswith("rollback-ops ") else found[0]
+
+    document.write_text(BLOCK.sub(block, document.read_text()))
+
+
 def main() -> None:
-    with Lab() as lab, tempfile.TemporaryDirectory() as home:
-        printed = Teller(lab, Path(home)).printed
+    with Lab() as lab, tempfile.TemporaryDirectory() as place:
+        printed = Teller(lab, Path(place, "ana")).printed
+        in_first_hour = tell_the_first_hour(lab, Path(place, "you"))
     for document in sorted((PROJECT / "docs").glob("*.md")):
-        if document.name not in _OF_OTHER_TESTS:
+        if document.name not in _OF_OTHER_STORIES:
             fill(document, printed)
+    fill_in_order(first_hour.PAGE, in_first_hour)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is known of a host and its releases. All are frozen; seconds are floats."""
+"""Facts about a host and its releases. All are frozen; seconds are floats."""
 
 from __future__ import annotations
 
@@ -114,8 +114,8 @@ class HeldRelease:
 class Hold:
     """A hold: what must not be deployed, until when, and who set it. Times are in seconds since the epoch.
 
-    ``id`` is the run that set it. ``releases``: those that were left; empty: everything. ``lifted_by``: who took it
-    back, with ``lifted_because``; empty while nobody has. ``readable``: False where what a host keeps is damaged.
+    ``id`` is the run that set it. ``releases``: those that were left; empty: everything. ``lifted_by``: who
+    lifted it, with ``lifted_because``; empty while nobody has. ``readable``: False where a host stores a damaged one.
     """
 
     id: str

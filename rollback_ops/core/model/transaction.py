@@ -1,4 +1,4 @@
-"""What a host is asked to do, and what it answers: orders, commands and results. All are frozen; seconds are floats."""
+"""Orders and commands for a host, and its results. All are frozen; seconds are floats."""
 
 from __future__ import annotations
 
@@ -63,8 +63,9 @@ class StateReader:
 class ArmOrder:
     """What a host needs to go back by itself after ``seconds``.
 
-    ``intent`` and ``hold`` are JSON objects without their ends: only then it is known what is left. ``hold`` is empty
-    where none is to be set; its seconds, and ``bad`` or ``all``, stand behind it after tabs.
+    ``intent`` and ``hold`` are JSON objects without their ends: the host completes them when it goes back, since only
+    then is it known which release it leaves. ``hold`` is empty where none is to be set; else its duration in seconds,
+    and ``bad`` or ``all``, follow it after tabs.
     """
 
     run: str

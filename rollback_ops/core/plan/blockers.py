@@ -1,4 +1,4 @@
-"""What keeps a run from changing anything on a host, and what a person can do about it."""
+"""The reasons why a run cannot change anything on a host, and the remedies."""
 
 from __future__ import annotations
 

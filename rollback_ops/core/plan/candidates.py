@@ -86,7 +86,7 @@ class Candidates:
         return "Name one with --backup, or deploy a release that works."
 
     def _pass_over(self, others: set[str], target: str) -> None:
-        """Give the reason to releases that are not chosen only because the target is of a better kind."""
+        """Note why releases were passed over that are eligible, but of a worse kind than the target."""
         for name in others:
             if self._ranking.newer(name, target) is not False:
                 self._passed.add(name)

@@ -1,4 +1,4 @@
-"""What is asked for, and the answers that are no plan: nothing to do, or a refusal with its reasons."""
+"""The request for a target, and the answers other than a plan: nothing to do, or a refusal with its reasons."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Unfinished:
 
 @frozen
 class Selection:
-    """Which release a run is to go to. Empty: not asked. ``resume``: finish interrupted rollbacks, and nothing else.
+    """The request for a target. An empty field asks for nothing. ``resume``: only finish interrupted rollbacks.
 
     ``order``: that of the releases; None: the one that their names have. ``unfinished``: a rollback to go on with.
     ``ignore_deploy_lock``: go on even where a deployment is under way.

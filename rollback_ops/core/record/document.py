@@ -87,7 +87,7 @@ class Record(RecordPart):
 
     @property
     def not_chosen(self) -> tuple[RejectedRelease, ...]:
-        """The releases that were not chosen. The one that was left is none of them: it is not live any more."""
+        """The releases that were not chosen. The release that was left is not among them."""
         return tuple(r for r in self.rejected if not (self.rolled_back and r.release == self.from_.label))
 
     def redacted(self, redact: Callable[[str], str]) -> Record:

@@ -1,4 +1,4 @@
-"""What a record says of measurements: the evidence of metrics, and drills."""
+"""The measurements in a record: the evidence of metrics, and drills."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class CountRecord(RecordPart):
 
 
 class EvidenceRecord(RecordPart):
-    """What a metric shows. ``e_worse`` and ``e_not_worse`` are e-values: it takes ``needed`` to decide, at this alpha.
+    """What a metric shows. ``e_worse`` and ``e_not_worse`` are e-values: a verdict takes ``needed`` at this alpha.
 
     ``new`` and ``old``: what was compared, in so many ``ticks`` and ``seconds``; ``bursts``: what divided the counts.
     ``slower_than``: seconds from which on a request is bad, where the metric is a latency.

@@ -1,4 +1,4 @@
-"""What a record says of many hosts: the plan, the strategy, its waves, and the shards of a plan."""
+"""The parts of a record about many hosts: the plan, the strategy, its waves, and the shards of a plan."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class StrategyRecord(RecordPart):
 
 
 class WaveRecord(RecordPart):
-    """What one wave came to. The outcome is that of its hosts together. None: it did not begin, or did not end."""
+    """The result of one wave. The outcome is that of its hosts together. None: it did not begin, or did not end."""
 
     number: int
     role: str = "rest"
@@ -81,7 +81,7 @@ class ShardRunRecord(RecordPart):
 
 
 class ShardRecord(RecordPart):
-    """What one shard of a merged record came to. A shard without a record is ``unknown``, or did not begin.
+    """The result of one shard in a merged record. A shard without a record is ``unknown``, or did not begin.
 
     ``runs`` has all runs of a shard that was run several times, in order.
     """

@@ -1,4 +1,4 @@
-"""What a record says of a group of services."""
+"""The parts of a record about a group of services."""
 
 from __future__ import annotations
 

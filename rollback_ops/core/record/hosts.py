@@ -1,4 +1,4 @@
-"""What a record says of one host."""
+"""The parts of a record about one host."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class HostRecord(RecordPart):
 
     @property
     def label(self) -> str:
-        """What to call it: the host, or a service of a group on it."""
+        """Its name in messages: the host, or a service of a group on it."""
         return f"{self.service} on {self.host}" if self.service else self.host
 
     def redacted(self, redact: Callable[[str], str]) -> HostRecord:

@@ -1,4 +1,4 @@
-"""What every part of a record has in common, and the smallest parts."""
+"""The base of all parts of a record, and the smallest parts."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class ReleaseRef(RecordPart):
 
     @property
     def label(self) -> str:
-        """What to call it: its name, else the beginning of its revision; empty where nothing is known."""
+        """Its name in messages; else the beginning of its revision; empty where neither is known."""
         return self.release or short(self.revision or "")
 
     @property

@@ -7,6 +7,7 @@ import re
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.frozen import frozen
 
+SSH_PORT = 22
 _ADDRESS = re.compile(
     r"(?:ssh://)?"
     r"(?:(?P<user>[^\s@:/\[\]]+)@)?"

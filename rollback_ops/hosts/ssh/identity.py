@@ -14,7 +14,7 @@ from paramiko import Agent, PKey, SSHException
 
 from rollback_ops.core.errors import UsageError
 from rollback_ops.core.frozen import frozen
-from rollback_ops.hosts.ssh.address import parse_address
+from rollback_ops.hosts.ssh.address import SSH_PORT, parse_address
 from rollback_ops.hosts.ssh.certificates import SUFFIX, Certificate, describe, of_agent
 from rollback_ops.hosts.ssh.config import HostSettings, OpenSshConfig
 from rollback_ops.hosts.ssh.keys import PassphraseNeeded, fingerprint, load_key
@@ -93,6 +93,17 @@ class LoginIdentity:
             if len(route) > _LONGEST_ROUTE:
                 raise UsageError(f"{host}: ProxyJump leads through more than {_LONGEST_ROUTE} hosts")
         return route
+
+    def plain_address(self, host: str) -> tuple[str, bool]:
+        """Return the address that ``host`` stands for (``user@name:port``), and whether it can replace ``host``.
+
+        It cannot where the user's configuration has more for ``host`` than that, such as a key or a jump host.
+        Raises ``UsageError`` as ``route`` does.
+        """
+        settings = self._hop(host).settings
+        name = f"[{settings.host}]" if ":" in settings.host else settings.host
+        plain = f"{settings.user}@{name}" + (f":{settings.port}" if settings.port != SSH_PORT else "")
+        return plain, self._hop(plain).settings == settings
 
     def keys(self, hop: Hop) -> Generator[PKey]:
         """Yield the keys to offer, the likeliest first: sshd limits the refused keys (MaxAuthTries).

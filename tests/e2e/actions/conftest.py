@@ -14,6 +14,7 @@ from tests.support.act.callers import CALLER
 from tests.support.github_api.server import GitHubApi, github_api
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.lab import Lab
+from tests.support.lab.plan import revision
 from tests.support.receiver import Receiver, receiver
 from tests.support.scene import quick
 from tests.support.waiting import Deploy
@@ -65,7 +66,7 @@ def bot(caller: Workflows, deploy: Deploy, api: GitHubApi) -> Callable[..., Depl
         settings: Callable[..., str] = quick, environment: dict[str, Any] | None = None, **plan: Any
     ) -> Deployed:
         service = deploy(**plan)
-        api.repository.knows(*(f"{number:040x}" for number, _ in enumerate(service.plan.releases, start=1)))
+        api.repository.knows(*(revision(number) for number, _ in enumerate(service.plan.releases, start=1)))
         caller.write("rollback.toml", settings(service, environment=environment or {}))
         return service
 

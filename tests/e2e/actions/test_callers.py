@@ -8,6 +8,7 @@ from typing import Any
 from tests.support.act.act import Workflows
 from tests.support.act.callers import REASON, Bot, filed, states
 from tests.support.github_api.server import GitHubApi
+from tests.support.lab.plan import revision
 from tests.support.markdown_reader import links
 from tests.support.receiver import Receiver
 from tests.support.scene import SECOND, THIRD, journal, released
@@ -18,7 +19,7 @@ def test_one_step_rolls_back_and_everybody_who_should_know_is_told(
 ) -> None:
     service = bot(environment={"url": "https://bot.example.org"})
     before = api.repository.create(
-        {"ref": f"{3:040x}", "auto_merge": False, "required_contexts": [], "environment": "prod"}
+        {"ref": revision(3), "auto_merge": False, "required_contexts": [], "environment": "prod"}
     )
     api.repository.create_status(before["id"], {"state": "success"})
     ran = caller(reason=REASON)
@@ -31,7 +32,7 @@ def test_one_step_rolls_back_and_everybody_who_should_know_is_told(
     assert {line["id"] for line in journal(service)} == {record["id"]}
 
     deployment = filed(api)
-    assert (deployment["sha"], deployment["environment"]) == (f"{2:040x}", "prod")
+    assert (deployment["sha"], deployment["environment"]) == (revision(2), "prod")
     assert deployment["payload"]["id"] == record["id"]
     assert states(api) == ["in_progress", "success"]
     last = api.repository.statuses(deployment["id"])[0]

@@ -13,6 +13,7 @@ import pytest
 from tests.support.act.act import Workflows
 from tests.support.act.callers import REASON, Bot, filed, states
 from tests.support.github_api.server import GitHubApi, github_api
+from tests.support.lab.plan import revision
 from tests.support.scene import SECOND, listing, pid
 
 
@@ -73,7 +74,7 @@ def test_an_enterprise_server_gets_the_same_record_by_its_own_addresses(
     enterprise: GitHubApi, caller: Workflows, bot: Bot, api: GitHubApi
 ) -> None:
     bot()
-    enterprise.repository.knows(f"{2:040x}")
+    enterprise.repository.knows(revision(2))
     ran = caller(reason=REASON)
     assert (ran.code, states(enterprise), api.told) == (0, ["in_progress", "success"], [])
     run = "https://ghe.example.org/acme/bot/actions/runs/4711/attempts/1"

@@ -14,6 +14,7 @@ from tests.support.command import RollbackOps
 from tests.support.github_api.server import GitHubApi
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.lab import Lab
+from tests.support.lab.plan import revision
 from tests.support.project import PROJECT
 from tests.support.receiver import Receiver
 from tests.support.scene import FIRST, SECOND, THIRD, listing, pid, quick, released
@@ -138,6 +139,6 @@ def test_a_deployment_undoes_itself_once(
     assert released(service) == service.live()
     assert [one["payload"]["trigger"] for one in api.repository.deployments] == ([trigger] if trigger else [])
     if trigger:
-        assert (filed(api)["sha"], states(api)[-1]) == (f"{3:040x}", "success")
+        assert (filed(api)["sha"], states(api)[-1]) == (revision(3), "success")
         (message,) = team.documents
         assert trigger in json.dumps(message)

@@ -244,8 +244,9 @@ def test_a_proxy_leads_to_the_index(small: Job, index: Index) -> None:
     assert all(path.startswith("http://index.invalid/") for _, path, _ in index.seen)
 
 
-def test_an_index_with_a_certificate_of_its_own_is_trusted_as_pip_is_told(
-    small: Job, index: Index, tmp_path: Path
+@pytest.mark.parametrize("of_client", [False, True], ids=["server only", "client too"])
+def test_certificates_are_those_that_pip_is_told_of(
+    small: Job, index: Index, tmp_path: Path, *, of_client: bool
 ) -> None:
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     subprocess.run(
@@ -255,7 +256,14 @@ def test_an_index_with_a_certificate_of_its_own_is_trusted_as_pip_is_told(
     )  # fmt: skip
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
+    told = {"PIP_CERT": str(certificate)}
+    if of_client:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(certificate)
+        # One file with both, as pip wants it.
+        both = tmp_path / "client.pem"
+        both.write_text(key.read_text() + certificate.read_text())
+        told["PIP_CLIENT_CERT"] = str(both)
     index.socket = context.wrap_socket(index.socket, server_side=True)
-    address = index.address().replace("http:", "https:")
-    assert installed(small, PIP_INDEX_URL=address, PIP_CERT=str(certificate)) == ""
+    assert installed(small, PIP_INDEX_URL=index.address().replace("http:", "https:"), **told) == ""
     assert index.agents() == {OURS}

@@ -248,6 +248,24 @@ def test_reading_the_configuration_makes_no_dns_query(home: Path, monkeypatch: p
     assert route(home, "bot") == ["u@bot:22"]
 
 
+@pytest.mark.parametrize(
+    ("text", "host", "plain"),
+    [
+        ("Host bot\n HostName 192.0.2.1\n User u\n Port 2222\n", "bot", ("u@192.0.2.1:2222", True)),
+        ("Host bot\n HostName 2001:db8::1\n User u\n", "v@bot", ("v@[2001:db8::1]", True)),
+        ("User u\nIdentityFile ~/work\n", "bot.example.org:22", ("u@bot.example.org", True)),
+        ("Host bot\n HostName 192.0.2.1\n User u\n IdentityFile ~/work\n", "bot", ("u@192.0.2.1", False)),
+        ("Host bot\n HostName 192.0.2.1\n User u\n ProxyJump gate\n", "bot", ("u@192.0.2.1", False)),
+        ("Host 192.0.2.1\n Port 2222\nHost bot\n HostName 192.0.2.1\n User u\n", "bot", ("u@192.0.2.1", False)),
+    ],
+)
+def test_the_address_behind_an_alias_replaces_it_only_where_it_leads_there_the_same_way(
+    home: Path, text: str, host: str, plain: tuple[str, bool]
+) -> None:
+    configure(home, text)
+    assert LoginIdentity.of_person(home, NOWHERE).plain_address(host) == plain
+
+
 @pytest.mark.parametrize("text", ["Host bot\n Port many\n", "Host bot\n ConnectTimeout 5s\n", 'Host "bot\n'])
 def test_a_configuration_that_cannot_be_parsed_is_a_usage_error(home: Path, text: str) -> None:
     configure(home, text)
@@ -271,10 +289,10 @@ def test_the_users_fabric_configuration_is_not_executed_and_nothing_is_printed(
     done = python(
         "import os\n"
         "from rollback_ops.core.errors import HostUnreachable\n"
-        "from rollback_ops.hosts.ssh.identity import Identity\n"
+        "from rollback_ops.hosts.ssh.identity import LoginIdentity\n"
         "from rollback_ops.hosts.ssh.transport import SshTransport\n"
         "from rollback_ops.hosts.ssh.host_keys import KnownHosts\n"
-        "identity, trust = Identity.from_text(os.environ['KEY']), KnownHosts.from_text(os.environ['KNOWN'])\n"
+        "identity, trust = LoginIdentity.from_text(os.environ['KEY']), KnownHosts.from_text(os.environ['KNOWN'])\n"
         f"host = SshTransport({sshd.address!r}, (), identity, trust)\n"
         "host.execute('echo in', print, 10)\n"
         "try: host.execute('kill -9 $PPID; sleep 9', print, 10)\n"

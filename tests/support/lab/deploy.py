@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.support.lab.ground import wait_until
-from tests.support.lab.plan import Plan
+from tests.support.lab.plan import Plan, revision
 from tests.support.lab.supervision import SUPERVISIONS
 from tests.support.lab.toml import dump
 
@@ -123,7 +123,7 @@ class Deployed:
             archive.directory(f"{releases}/{release}")
             archive.file(f"{releases}/{release}/service.py", PROGRAM)
             archive.file(f"{releases}/{release}/behaviour", f"{behaviour}\n")
-            archive.file(f"{releases}/{release}/REVISION", f"{number:040x}\n")
+            archive.file(f"{releases}/{release}/REVISION", f"{revision(number)}\n")
             archive.link(f"{releases}/{release}/config.json", f"{root}/config-prod.json")
         # As Capistrano would have written it: every release was live once.
         deployed = (f"Branch main (at 0) deployed as release {release} by ana\n" for release in self.plan.releases)

@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha1
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,11 @@ THREE_HEALTHY = {f"backup_2024010{day}_120000": "healthy" for day in (1, 2, 3)}
 Owner = Literal["root", "deploy", "admin", "plain"]
 Layout = Literal["backups", "releases"]
 ManagerName = Literal["systemd", "systemd-user", "supervisor"]
+
+
+def revision(number: int) -> str:
+    """The commit of the ``number``th release of a plan: looks like one, and is always the same."""
+    return sha1(f"release {number}".encode(), usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True)

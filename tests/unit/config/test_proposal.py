@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from rollback_ops.config import Service
 from rollback_ops.config.load import load
-from rollback_ops.config.proposal import HealthCheck, Proposal, choose, propose
+from rollback_ops.config.proposal import HealthCheck, HostAddress, Proposal, choose, propose
 from rollback_ops.config.request import Request
 from rollback_ops.config.resolve import resolve
 from rollback_ops.core.discovery import Discovery, Listener, Program, RunningProcess, Tree
@@ -28,7 +29,7 @@ def unit(name: str = "web", *command: str, directory: str = "/srv/web/current", 
 
 
 def proposed(found: Discovery, *checks: HealthCheck, **given: str) -> Proposal:
-    return propose(choose(found, HOST), HOST, checks, **given)
+    return propose(choose(found, HOST), HostAddress(HOST), checks, **given)
 
 
 def service_of(proposal: Proposal, directory: Path) -> Service:
@@ -163,3 +164,11 @@ def test_processes_of_pm2_are_units_of_pm2(tmp_path: Path) -> None:
     service = service_of(proposed(found), tmp_path)
     assert (service.manager, service.units, service.requires) == ("pm2", ("web",), ("server.js",))
     assert choose(found, HOST).ports == (3000,)
+
+
+def test_the_address_of_an_alias_that_has_to_stay_is_said(tmp_path: Path) -> None:
+    found = Discovery((tree(),), (unit(),))
+    proposal = propose(choose(found, "bot"), HostAddress("bot", alias_of="deploy@192.0.2.1:2222"), ())
+    assert tomllib.loads(proposal.toml)["environments"]["prod"]["hosts"] == ["bot"]
+    assert "deploy@192.0.2.1:2222" in proposal.toml
+    assert any("deploy@192.0.2.1:2222" in why for why in proposal.reasons)
