@@ -1,4 +1,4 @@
-"""The command line with all commands. What a person types needs only those of one module: ``cli.start``."""
+"""The command line with all commands. One typed command needs only those of its module: ``cli.start``."""
 
 from __future__ import annotations
 

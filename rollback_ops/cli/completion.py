@@ -1,4 +1,4 @@
-"""What a shell offers after TAB: commands and options by Click, names from the settings of the directory."""
+"""Completes commands and options in a shell (by Click), and names from the settings of the directory."""
 
 from __future__ import annotations
 

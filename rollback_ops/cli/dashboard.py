@@ -32,7 +32,7 @@ _RECORDS = 1000
 
 def write_page(session: Session, typed: TypedOptions, options: CommandOptions, out: Path) -> NoReturn:
     """Write the page, and end with 1 where a host did not answer: the page shows it as unknown."""
-    # A library that is missing, or another file in the way, is known before a host is asked.
+    # Report a missing library, or another file in the way, before a host is contacted.
     Pages()
     page_file.check(out)
     found = _snapshot(session, typed, options, Cancellation())
@@ -47,7 +47,7 @@ def write_page(session: Session, typed: TypedOptions, options: CommandOptions, o
 
 def serve(session: Session, typed: TypedOptions, options: CommandOptions) -> NoReturn:
     """Serve pages until a signal ends it. The link with the token is the only line on standard output."""
-    # Libraries, settings and the port: what is wrong with them is known before the link is there.
+    # Report problems with libraries, settings and the port before the link is shown.
     Pages()
     try:
         from rollback_ops.web.server import start

@@ -1,4 +1,4 @@
-"""How the process ends: exit codes, signals, and outputs that take nothing."""
+"""The end of the process: exit codes, signals, and outputs that cannot be written to."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def warn(*lines: str) -> None:
 
 @contextmanager
 def result_is_optional() -> Iterator[None]:
-    """Keep the exit code of what was done when its result cannot be printed."""
+    """Keep the exit code of a command whose result cannot be printed."""
     try:
         yield
         sys.stdout.flush()
@@ -62,7 +62,7 @@ def unprinted(error: OutputError) -> int:
 
 
 def print_only(text: str) -> int:
-    """Print a text that is all that was asked for. Returns the exit code."""
+    """Print a text as the whole result of a command. Returns the exit code."""
     guard_outputs(lambda _: None)
     try:
         sys.stdout.write(text)
@@ -76,7 +76,7 @@ def guard_outputs(crashed: Callable[[Exception], None]) -> None:
     """Make both outputs take any text, and make a closed output harmless. ``crashed`` is told of defects in threads."""
 
     def in_thread(crash: threading.ExceptHookArgs) -> None:
-        # Nobody waits for that thread, and Python's own traceback would show secrets.
+        # No code waits for that thread, and Python's own traceback would show secrets.
         if isinstance(crash.exc_value, Exception):
             crashed(crash.exc_value)
 
@@ -85,7 +85,7 @@ def guard_outputs(crashed: Callable[[Exception], None]) -> None:
 
 
 class _Results(io.TextIOWrapper):
-    """Standard output. What it does not take is dropped: Python would try again, and end with a code of its own."""
+    """Standard output. Text that it does not take is dropped; Python would retry, and end with another exit code."""
 
     def write(self, text: str, /) -> int:
         with self._dropping():

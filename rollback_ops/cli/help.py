@@ -1,4 +1,4 @@
-"""What the help says beside the options: commands in groups by what a person wants, and an example of each."""
+"""The parts of the help beside the options: commands in groups by purpose, and an example of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command does first: read what was typed, connect the parts, and begin the survey."""
+"""The beginning of a command: reads the options, connects the parts, and begins the survey."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be typed after a command: every option once, with its help, and which command takes which."""
+"""The options of all commands: each is declared once, with its help; ``takes`` gives them to commands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rollback_ops.core.frozen import frozen
 
 
 class OpinionWord(StrEnum):
-    """What a person says of a release."""
+    """The marks that a person can set or clear."""
 
     good = "good"
     bad = "bad"
@@ -26,14 +26,14 @@ class OpinionWord(StrEnum):
 
 
 class Source(StrEnum):
-    """Where history is read from."""
+    """The sources of the history."""
 
     journal = "journal"
     github = "github"
 
 
 class PageSource(StrEnum):
-    """Where a dashboard gets its facts."""
+    """The sources of a dashboard."""
 
     hosts = "hosts"
     github = "github"
@@ -84,7 +84,7 @@ class TypedOptions:
     restored: str | None = _option("--backup", "--to", metavar="NAME", help="The release that was restored.")
     reason: str | None = _option("--reason", metavar="TEXT", help="The reason; it is recorded.")
     emergency: bool | None = _flag("--emergency", help="Skip the checks before and after; break a lock.")
-    bad: bool | None = _flag("--bad", help="The release that is left is bad: no rollback chooses it any more.")
+    bad: bool | None = _flag("--bad", help="Mark the release that is left bad: no rollback chooses it any more.")
     approved: str | None = _option("--approved", metavar="HASH", help="Refuse any plan but that of this preview.")
     dry_run: bool | None = _flag("--dry-run", help="Show what would happen; change nothing.")
     if_current: str | None = _option("--if-current", metavar="NAME", help="Act only where this release is live.")
@@ -219,7 +219,7 @@ class EachOnce(Described):
     """A command that takes each option with one value once. Click would take the last one, and drop the others."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse what was typed. Raises ``UsageError`` for an option that stands there twice."""
+        """Parse what was typed. Raises ``UsageError`` for an option that was given twice."""
         _, _, order = self.make_parser(ctx).parse_args(args=list(args))
         for option in order:
             takes_one = isinstance(option, click.Option) and not (option.multiple or option.is_flag)
@@ -230,7 +230,7 @@ class EachOnce(Described):
 
 
 class Commands(Described, click.Group):
-    """A group whose commands take each option with one value once. Help lists them by what a person wants."""
+    """A group whose commands take each option with one value once. Help lists them by purpose."""
 
     command_class = EachOnce
     group_class = type

@@ -17,4 +17,4 @@ from rollback_ops.core.errors import UsageError
 def app(as_json: bool) -> None:
     """Put a service back on its last known good release in seconds, verify it, and record it."""
     if as_json:
-        raise UsageError("--json stands before the command", "Put it behind the command.")
+        raise UsageError("--json was given before the command", "Give it after the command.")

@@ -42,7 +42,7 @@ def _process_started_at() -> datetime:
 
 
 class Session:
-    """What one command needs of its process. Everything is made when it is first needed: ``--help`` needs nothing.
+    """The process of one command. Each part is made when it is first needed: ``--help`` needs none.
 
     ``environ`` is read here and nowhere else in the package.
     """
@@ -95,11 +95,11 @@ class Session:
         return code
 
     def crashed(self, error: Exception) -> None:
-        """Report a defect in a thread that nobody waits for."""
+        """Report a defect in a thread that no code waits for."""
         process.warn(*map(self.step.harmless, self._defect(error)))
 
     def ask(self, question: str) -> str:
-        """Return what a person at the terminal answers; empty where nobody can be asked."""
+        """Return the answer of a person at the terminal; empty where there is no terminal."""
         if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
             return ""
         sys.stderr.write(question)
@@ -125,7 +125,7 @@ class Session:
 
     @contextmanager
     def listening(self) -> Iterator[Cancellation]:
-        """Let SIGINT and SIGTERM ask the command to stop. What a host has begun is still followed, within a grace."""
+        """Let SIGINT and SIGTERM stop the command. It still follows transactions that began, for a few seconds."""
         from rollback_ops.core.tasks import Cancellation
 
         cancellation = Cancellation()

@@ -14,12 +14,12 @@ _FILE = os.path.join(os.path.dirname(__file__), "help.txt")
 # Click's widest text. On a narrower terminal the lines have other breaks.
 _WIDTH = 80
 _ASKS = (["--help"], ["-h"])
-# In a workflow, a step shows what it prints in its own way; a shell that completes asks for something else.
+# In a workflow, the step prints inside a fence; a shell that completes wants another text.
 _OTHERWISE = ("GITHUB_ACTIONS", "_ROLLBACK_OPS_COMPLETE")
 
 
 def stored_help(arguments: Sequence[str], environ: Mapping[str, str]) -> str | None:
-    """Return the help where it is all that was asked for, and where it would look like this. None: Click makes it."""
+    """Return the stored help where only that was asked for, and Click would print the same. None: Click prints it."""
     if list(arguments) not in _ASKS or any(environ.get(name) for name in _OTHERWISE) or _columns(environ) < _WIDTH:
         return None
     try:

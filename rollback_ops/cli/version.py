@@ -1,4 +1,4 @@
-"""``--version``: which program this is, and with ``--json`` what it runs on."""
+"""``--version``: the version of this program; with ``--json``, of Python and the libraries, too."""
 
 from __future__ import annotations
 

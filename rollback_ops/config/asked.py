@@ -1,4 +1,4 @@
-"""What was asked, value by value: from an option, else from its ``ROLLBACK_*`` variable."""
+"""Reads the values of a request: from an option, else from its ``ROLLBACK_*`` variable."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _NO = ("false", "no", "off", "0")
 
 
 @frozen
-class CommandVariables:
-    """Reads the values of one command. Raises ``UsageError`` for a value that is blank, or none of its kind."""
+class Asked:
+    """Reads the values of one command. Raises ``UsageError`` for a value that is blank or not valid."""
 
     environ: Mapping[str, str]
 
@@ -116,12 +116,12 @@ def deployed_at(source: str, text: str) -> float | None:
         return None
     found = moment(source, text)
     if found > datetime.now(UTC):
-        raise UsageError(f"{source} = {quoted(text)} is in the future", "Give a time that is over.")
+        raise UsageError(f"{source} = {quoted(text)} is in the future", "Give the time of a deployment in the past.")
     return found.timestamp()
 
 
 def trigger_named(text: str) -> Trigger | None:
-    """Return the trigger of this name; None where none was named. Raises ``UsageError`` for one that is none."""
+    """Return the trigger of this name; None where none was named. Raises ``UsageError`` for another word."""
     if not text:
         return None
     if text not in TRIGGERS:

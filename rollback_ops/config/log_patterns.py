@@ -1,7 +1,7 @@
-"""What a log line looks like when something is badly wrong: the ``logs`` check's patterns, unless others are set.
+"""Patterns of log lines that show a serious failure: those of the ``logs`` check, unless others are set.
 
-They are extended regular expressions (``grep -E``), for bytes. A word like CRITICAL counts where a logger puts
-its level and not in the middle of a sentence, so that "0 CRITICAL errors" and "level set to CRITICAL" are no alarm.
+They are extended regular expressions (``grep -E``), for bytes. A word like CRITICAL counts where a logger writes
+its level, and not in the middle of a sentence, so that "0 CRITICAL errors" and "level set to CRITICAL" do not match.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ PATTERNS = (
     r'"level":60[,}]',
     # [crit] and [core:emerg], of nginx and Apache
     r"\[([a-z_0-9]+:)?(crit|alert|emerg)\]",
-    # The last words of programs that end by an error that nobody handles
+    # The last output of programs that end with an unhandled error
     r"Traceback \(most recent call last\)",
     r"^panic: |^fatal error: |thread '[^']*' panicked at|PHP Fatal error|Exception in thread ",
     r"[Uu]nhandled ([Pp]romise ?[Rr]ejection|[Rr]ejection|[Ee]xception)|[Uu]ncaught [Ee]xception",
-    # Memory, as Java, Node, the kernel and systemd say it
+    # Out of memory, in the words of Java, Node, the kernel and systemd
     r"(^|[^[:alnum:]])OutOfMemoryError|[Hh]eap out of memory|Out of memory: |OOM killer",
     r"[Ss]egmentation fault|segfault at |[Cc]ore dumped|code=dumped",
 )
@@ -34,5 +34,5 @@ PATTERNS = (
 # A count of none: CRITICAL: 0, WARNING: 3
 IGNORE = (r"(CRITICAL|FATAL)[A-Za-z _]*[:=] *0([],;)]|$| +[A-Z])",)
 
-# A line that is a warning or an error to its logger, and no critical one. For Python's ``re``.
+# A line whose level is warning or error, and not critical. For Python's ``re``.
 WARNING = r"(?i)(?:^|[^A-Za-z0-9_])(?:warn(?:ing)?|err(?:or)?)(?:[^A-Za-z0-9_]|$)"

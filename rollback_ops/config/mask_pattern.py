@@ -1,7 +1,7 @@
 """The ``mask`` setting: patterns of secrets, for Python and for sed on a host.
 
-A pattern is characters and [classes], each with a repeat after it if need be. Matching costs at most ``_MOST_STEPS`` a
-character of the text, whoever wrote the text, and a pattern that would hide a whole log is refused.
+A pattern is characters and [classes], each with a repeat after it if need be. Matching takes at most ``_MOST_STEPS``
+for each character of the text, also for hostile text. A pattern that would hide a whole log is refused.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ def checked(text: str) -> str:
         raise ValueError(f"should have at most {_LONGEST} characters, and those in ASCII")
     items = list(_items(text))
     if sum(item.least for item in items) < _SHORTEST_SECRET:
-        raise ValueError(f"should match at least {_SHORTEST_SECRET} characters: it would hide what is no secret")
+        raise ValueError(f"should match at least {_SHORTEST_SECRET} characters: a shorter one would hide harmless text")
     if any(item.most is None for item in items[:-1]):
-        raise ValueError("should have an end for each repeat but the last, like {1,40} instead of +")
+        raise ValueError("should have a limit for each repeat but the last, like {1,40} instead of +")
     if any(max(item.least, item.most or 0) > _MOST_TIMES for item in items):
         raise ValueError(f"should repeat nothing more than {_MOST_TIMES} times")
     ways = prod((item.most or 0) - item.least + 1 for item in items[:-1])
@@ -100,7 +100,7 @@ def _times(found: re.Match[str]) -> tuple[int, int | None]:
     least = int(found["least"])
     most = (int(found["most"]) if found["most"] else None) if found["range"] else least
     if most is not None and (most < least or most == 0):
-        raise ValueError(f"has a repeat {found['times']} that cannot be")
+        raise ValueError(f"has a repeat {found['times']} that is not valid")
     return least, most
 
 

@@ -12,7 +12,7 @@ _FORM = "Write it like 2026-12-24T03:00Z, or with another zone: 2026-12-24T03:00
 
 
 def window(at: str, not_after: str, now: datetime) -> tuple[datetime, datetime]:
-    """Return when a rollback is to begin, and when it is too late for it, in UTC.
+    """Return the time at which a rollback is to begin, and the last time at which it may, in UTC.
 
     ``at`` is at least the cadence of ``schedule run`` away, and at most 60 days.
     """

@@ -22,7 +22,7 @@ _WHOLE_NUMBER = "should be a whole number"
 _WORDS = {
     "missing": "is missing",
     "string_type": "should be a string, in quotes",
-    "string_unicode": "should be a text in UTF-8",
+    "string_unicode": "should be text in UTF-8",
     "tuple_type": 'should be a list of strings, like ["one", "two"]',
     "dict_type": _TABLE,
     "model_type": _TABLE,

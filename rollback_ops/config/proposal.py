@@ -86,7 +86,7 @@ def choose(found: Discovery, host: str, root: str = "") -> ReleaseTree:
     if sites:
         where = listed(each.tree.root for each in sites)
         raise Refused(
-            f"{host}: no unit of systemd, no program of supervisord and no compose file runs from {where}",
+            f"{host}: nothing runs from {where}: no unit of systemd, no program of supervisord or pm2, no compose file",
             "Deploy the service first, or write the settings by hand: docs/settings.md.",
         )
     raise Refused(
@@ -98,7 +98,10 @@ def choose(found: Discovery, host: str, root: str = "") -> ReleaseTree:
 def propose(
     site: ReleaseTree, host: HostAddress, checks: Sequence[HealthCheck], *, service: str = "", environment: str = ""
 ) -> Proposal:
-    """Propose the settings of a site. ``checks``: what answers on its ports."""
+    """Propose the settings of a site. ``checks``: the ports that answered.
+
+    Raises ``Refused`` where ``environment`` is not the one whose releases the site holds.
+    """
     found_environment = _environment_of(site.tree)
     name, chosen = service or _name(site), environment or found_environment or "prod"
     if found_environment and environment and environment != found_environment:
@@ -207,7 +210,7 @@ def _reasons(site: ReleaseTree, checks: Sequence[HealthCheck], environment: str,
         names = listed(each.name for each in site.programs)
         yield f"units: {names}, which {site.manager} starts from there"
     else:
-        yield "manager: compose, for the live release has a compose file"
+        yield "manager: compose, because the live release has a compose file"
     if files := _requires(site):
         yield f"requires: {listed(files)}, with which it is started; a release without it is incomplete"
     else:
@@ -223,7 +226,7 @@ def _reasons_for_checks(site: ReleaseTree, checks: Sequence[HealthCheck]) -> Ite
     for check in checks:
         answer = f"check: {check.path} on port {check.port} answers with 200"
         if not check.path:
-            yield f"check: port {check.port} is listened on, and no path answers over HTTP with 200"
+            yield f"check: port {check.port} accepts connections, but no usual path answers over HTTP with 200"
         elif check.release_field:
             yield f"{answer} and names the live release ({check.release_field})"
         else:
@@ -232,7 +235,7 @@ def _reasons_for_checks(site: ReleaseTree, checks: Sequence[HealthCheck]) -> Ite
         what = (
             f"none of its ports ({listed(map(str, site.ports))}) answers" if site.ports else "no port of it was found"
         )
-        yield f"check: {what}, so only the process is looked at; add a check of your own"
+        yield f"check: {what}, so only the process is checked; add a check of your own"
 
 
 def _reasons_for_host(host: HostAddress) -> Iterator[str]:

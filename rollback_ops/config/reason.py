@@ -27,7 +27,7 @@ def reason_for(request: Request) -> Reason:
     """Return the reason for the record.
 
     Raises ``UsageError`` when a person gives none, or one that cannot be recorded as it is. A dry run, an emergency
-    and an automatic rollback are never refused for their reason: it is changed until it fits, or replaced.
+    and an automatic rollback are never refused because of their reason: it is made to fit, or replaced.
     """
     if request.trigger not in PERSONAL_TRIGGERS:
         return fitting(request.reason, f"automatic: {request.trigger.replace('-', ' ')}")

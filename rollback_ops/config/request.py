@@ -68,14 +68,14 @@ class CommandOptions:
 
 @frozen
 class Request:
-    """What one command is asked to do. An empty value was not given.
+    """The request of one command. An empty value was not given.
 
     ``group`` names several services, in the place of ``service``.
     ``release`` is the one that the command is about; ``backup`` is the one to roll back to.
     ``wait`` is how many seconds to wait for a host that another run holds; None: until a dead owner's lease is over.
-    ``span`` is for how many seconds to hold or to arm. ``revision`` is what ``gate`` is asked about.
+    ``span``: for how many seconds to hold or to arm. ``revision``: that of the release that ``gate`` checks.
     ``at`` and ``not_after``: when a rollback is to begin, and when it is too late for it (``config.moments``).
-    ``number``: the scheduled rollback that is meant. ``max_drill_age``: seconds since the last good drill, at most.
+    ``number``: the id of a scheduled rollback. ``max_drill_age``: seconds since the last good drill, at most.
     ``ignore_deploy_lock``: change hosts even where a deployment is under way.
     ``since``: when the live release was deployed, in seconds since the epoch. ``rehearse``: over how many seconds of
     the past; ``window``: seconds that replace those of each metric then.
@@ -148,8 +148,8 @@ class Request:
         """Combine variables and options; the options win. An empty variable was not given.
 
         ``ROLLBACK_HOST`` and those of regions may name several, with commas or spaces between. Raises ``UsageError``
-        for a trigger, a format or a yes-or-no that is none, when no environment was named, and when a release or a host
-        was given but is blank: without it, the command would do more than was asked.
+        for an unknown trigger or format, a flag that is neither true nor false, a missing environment, and a release or
+        host that was given but is blank: without it, the command would do more than was asked.
         """
         given, asked = options or CommandOptions(), CommandVariables(environ)
         record = given.record or asked.text("RECORD", None)

@@ -71,7 +71,10 @@ class Job:
 
 
 def resolve(settings: Settings, request: Request) -> Job:
-    """Find what the request names. Raises ``UsageError`` when it does not exist, or when its settings conflict."""
+    """Find the service, environment and hosts of a request.
+
+    Raises ``UsageError`` when one of them does not exist, or when the settings conflict.
+    """
     environment = _existing("environment", settings.environments, request.environment)
     service_name = request.service or _only_service(settings)
     service = _existing("service", settings.services, service_name)
@@ -158,7 +161,7 @@ def _check_manager(name: str, service: Service) -> None:
 
 
 def _shows_the_release(check: Check) -> bool:
-    """Return whether a check says something of a release that is live."""
+    """Return whether a check is about the live release, and not only the target before a stop."""
     before = isinstance(check, CommandCheck) and check.phase == "before"
     return not (before or isinstance(check, ProcessCheck | MetricCheck))
 
@@ -223,7 +226,7 @@ def _hosts(environment: Environment, service: str, request: Request, excluded: t
 
 
 def _hosts_named(environment: Environment, hosts: Sequence[str], request: Request, excluded: tuple[str, ...]) -> None:
-    """Raise ``UsageError`` when a host was named that is none of these, or whose region is left out."""
+    """Raise ``UsageError`` for a named host that is not among these, or whose region is left out."""
     for host in request.hosts:
         if host not in hosts:
             raise UsageError(

@@ -10,7 +10,7 @@ from rollback_ops.config.types import fill
 
 
 def shared_links(settings: Settings) -> list[str]:
-    """Return a problem for each pair that would roll the same link back. Several hosts of a pair are one problem."""
+    """Return one problem for each pair that would roll back the same link, also where several hosts are concerned."""
     owners: dict[tuple[object, str], str] = {}
     found: dict[tuple[str, str, str], str] = {}
     for host, link, owner in _links(settings):

@@ -1,4 +1,4 @@
-"""Who started the command, and in which run of a workflow."""
+"""The starter of the command, and the run of its workflow."""
 
 from __future__ import annotations
 

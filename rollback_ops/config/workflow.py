@@ -1,4 +1,4 @@
-"""The workflow that rolls the environments of a rollback.toml back, and the commands that set its secrets."""
+"""Writes the workflow that rolls environments back, and the commands that set its secrets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def secret_commands(environments: Mapping[str, Environment]) -> Iterator[str]:
 
 
 def _scans(environment: Environment) -> str:
-    """Return the commands that print the keys of all hosts. What is behind a gateway is scanned from there."""
+    """Return the commands that print the keys of all hosts. Hosts behind a gateway are scanned from it."""
     found = [_scan(address) for address in dict.fromkeys((*environment.gateways, *environment.all_hosts))]
     return found[0] if len(found) == 1 else f"{{ {'; '.join(found)}; }}"
 
@@ -44,5 +44,5 @@ def _scan(address: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a text as YAML reads it as a text: a name like ``on`` or ``1.0`` would be something else."""
+    """Quote a text where YAML would read it as something else, like ``on`` or ``1.0``."""
     return f"'{text.replace(chr(39), chr(39) * 2)}'" if not re.fullmatch(r"[a-z]{3,}(?<!true)(?<!null)", text) else text

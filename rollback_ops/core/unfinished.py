@@ -69,7 +69,7 @@ def open_plan(lines: Iterable[str], about: ServiceId, live: Mapping[str, str]) -
     """Return the last stored plan, where it is not finished: a host still runs what it was to leave.
 
     ``live`` maps hosts to the releases that they run now. A plan that ended in another way (all hosts went back, or
-    another rollback followed) is not gone on with.
+    another rollback followed) is finished, too.
     """
     every = list(lines)
     found = filter(None, map(read_plan, every))

@@ -1,1 +1,1 @@
-"""The story of a rollback: survey, plan, switch, verify, record. It uses ports only (``core.ports``)."""
+"""The steps of a rollback: survey, plan, switch, verify, record. They use ports only (``core.ports``)."""

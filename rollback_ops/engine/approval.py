@@ -1,4 +1,4 @@
-"""Hold a run to the plan that a person approved: they have read which release it leaves and which one it restores."""
+"""Holds a run to the plan that a person approved, who has read which release it leaves and which it restores."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def approved(
 
 
 def _changed_under_it(spec: RollbackSpec, fleet: Fleet, plan: Plan) -> dict[str, str]:
-    """Return what each host left that runs the target since a run with this approval; by host."""
+    """Return, by host, the release that a run with this approval left there for the target."""
     there = {host.host: host.target for host in plan.with_action("leave")}
     left: dict[str, str] = {}
     for name, lines in fleet.journals(there).items():

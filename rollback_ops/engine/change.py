@@ -1,4 +1,4 @@
-"""Change hosts and verify them, all at the same time: a whole rollback, or one wave of it."""
+"""Changes hosts and verifies them, all at the same time: a whole rollback, or one wave of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def switch(
     fleet.progress.phase("switch", f"{named(orders)} to {attempt.plan.target}", len(orders))
     announcer.changing(provisional(state))
     fleet.extend(spec.traffic_time, orders)
-    # Hosts that go back are finished even when the time is up.
+    # A way back is finished even when the time is up.
     way_back = spec.limits.stop + spec.limits.start + spec.traffic_time
     proves = not (attempt.goes_back or spec.selection.emergency)
     proof = _proof(spec, state, attempt, orders, leased=orders) if proves else None

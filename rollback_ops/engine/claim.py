@@ -1,4 +1,4 @@
-"""The claim of a run on a scheduled rollback: it is renewed while the run is at work, however long that takes."""
+"""Keeps the claim of a run on a scheduled rollback for as long as the run works."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def kept(store: ScheduleStore, asked: ScheduledRollback, run: str, every: float 
         yield
     finally:
         over.set()
-        # A claim that arrives after the end of it would be a new one.
+        # A renewal that arrives after the end would be a new claim.
         renewing.join()
 
 

@@ -1,4 +1,4 @@
-"""Keep what ``guard`` found healthy: confirm the armed hosts, and mark the live release good where it is still live."""
+"""Keeps a release that ``guard`` found healthy: confirms armed hosts, and marks it good where it is still live."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def keep(fleet: Fleet, state: RunState) -> list[str]:
     healthy = [name for name, found in state.watched.items() if found.healthy]
     errors = fleet.confirm([name for name in healthy if state.surveys[name].armed])
     state.warnings += [f"{name}: it could not be confirmed: {error.without(name)}" for name, error in errors.items()]
-    # The checks have just said what is live, with a lease. Metrics take minutes, without one.
+    # The checks have just shown what is live, under a lease. Metrics take minutes, without a lease.
     again = fleet.survey_again(healthy if state.evidence else errors)
     lives = {name: survey.live.name for name, survey in again.items() if isinstance(survey, Survey)}
     note_superseded(fleet, state, [name for name, live in lives.items() if live != state.surveys[name].live.name])

@@ -1,4 +1,4 @@
-"""What is live on the hosts, and since when."""
+"""The live releases on the hosts, and since when they are live."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rollback_ops.core.versions import Versions
 
 @frozen
 class Deployed:
-    """What is live where. ``since`` is when the newest release became live, ``before`` when the one before it did.
+    """The live releases. ``since``: when the newest became live, ``before``: when the one before it did.
 
-    ``compared_until``: when the hour ends that it is compared with, where that is not ``since``.
+    ``compared_until``: the end of the hour that it is compared with, where that is not ``since``.
     ``lives`` maps hosts to labels of releases (``core.versions``), ``names`` to names, where these differ. Times in
     seconds since the epoch; 0 is unknown.
     """
@@ -38,9 +38,9 @@ class Deployed:
 
 
 def deployed_on(surveys: Iterable[Survey], order: Order | None, since: float | None = None) -> Deployed:
-    """Return what is live on these hosts, and since when. Of different releases, the newest is the one in question.
+    """Return the live releases of these hosts. Of different ones, the newest is judged.
 
-    ``since`` is when it was deployed, where a person says so.
+    ``since``: when it was deployed, where a person says so.
     """
     found = list(surveys)
     versions = Versions(found)

@@ -1,4 +1,4 @@
-"""What the checks of an unhealthy release show, and whether an automatic rollback is allowed. Pure."""
+"""Diagnoses an unhealthy release, and decides whether an automatic rollback is allowed. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LEFT_ALONE: tuple[HostOutcome, ...] = ("nothing_to_do", "refused", "unreachable
 class Diagnosis:
     """Why a release is unhealthy: the trigger for its rollback, and the evidence, the nearest to the cause first.
 
-    Without a trigger nothing is proven, and the evidence is what could not be found out.
+    Without a trigger nothing is proven, and the evidence names what is unknown.
     """
 
     trigger: AutomaticTrigger | None
@@ -62,7 +62,7 @@ def diagnose(found: Mapping[str, Verification], thresholds: Mapping[str, Thresho
 
 
 def _unknown(host: str, verification: Verification) -> list[str]:
-    """Say what could not be found out on a host."""
+    """Return what is unknown about a host."""
     if verification.superseded:
         return [f"{host}: another release was made live meanwhile"]
     lost = [] if verification.reachable else [f"{host}: it does not answer any more"]
@@ -70,7 +70,7 @@ def _unknown(host: str, verification: Verification) -> list[str]:
     told = lost + [f"{host}: {check.name}: {check.finding.detail or 'unknown'}" for check in unknown]
     if told or not verification.checks:
         return told or [f"{host}: it could not be verified"]
-    return [f"{host}: its checks pass, and the time was too short to prove it healthy"]
+    return [f"{host}: its checks pass, but not for long enough to show that it is healthy"]
 
 
 def objection(
@@ -82,10 +82,10 @@ def objection(
 ) -> str:
     """Return why no automatic rollback away from this release may start; empty when it may.
 
-    ``journals`` has the records of each host, ``failing`` what the release is on each host on which it is unhealthy. A
-    release is rolled back automatically once on each host: one that an earlier rollback left alone still needs its own,
-    and so does another release of the same name. A service is at most ``max_per_day`` times in 24 hours: a failure that
-    comes and goes all day is not the fault of a release.
+    ``journals``: the records of each host. ``failing``: the identity of the release on each host where it is unhealthy.
+    A release is rolled back automatically once on each host: a host that an earlier rollback left alone still needs
+    its own, and so does another release of the same name. A service is rolled back automatically at most
+    ``max_per_day`` times in 24 hours: a failure that comes and goes all day is not caused by a release.
     """
     counted = (*PERSONAL_TRIGGERS, "drill")
     automatic = {h: [r for r in records if r.trigger not in counted] for h, records in journals.items()}

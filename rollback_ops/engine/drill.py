@@ -1,7 +1,7 @@
-"""A drill: go back and forward again on purpose, and verify both.
+"""Drills: goes back and forward again on purpose, and verifies both.
 
-Whatever happens after the first host was changed, the release that was live is made live again: after a check that
-failed, and after a signal.
+Once the first host was changed, the release that was live is made live again in any case: also after a failed check,
+and after a signal.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _NOBODY: Announcer = _Nobody()
 def drill(spec: RollbackSpec, fleet: Fleet) -> Record:
     """Go back to the release that a rollback would choose, verify it, and go forward again. Never raises.
 
-    Nothing is begun unless all hosts run one healthy release, and nobody else works on them. No release is marked, and
+    Nothing is begun unless all hosts run one healthy release, and no other run holds them. No release is marked, and
     no hold is set.
     """
     state = RunState(spec.info, fleet.names, spec.redact, spec.started_at, regions=spec.regions)
@@ -102,7 +102,7 @@ def _open(spec: RollbackSpec, state: RunState) -> Refusal | None:
 
 
 def _unhealthy(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Refusal | None:
-    """Return what is wrong with the live release: then a drill would show nothing, and could make it worse."""
+    """Return why the live release is unfit for a drill, which would show nothing and could make it worse; else None."""
     lives = {name: each.live.name for name, each in state.surveys.items()}
     for host, found in fleet.ask_once(lives, lambda name: checks.after(spec.checks(lives[name]))).items():
         if isinstance(found, RollbackOpsError):

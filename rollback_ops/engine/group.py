@@ -1,7 +1,7 @@
-"""The rollback of a group: all services are asked before any is changed, then they are changed step by step.
+"""The rollback of a group: all services are checked before any is changed, then they are changed step by step.
 
-Hosts are transactions, and groups are not: when a service fails, no other one is changed, and the record says which
-services are where. With ``restores``, those that are done go back to where they started.
+A host is changed in a transaction, a group is not: when a service fails, no other one is changed, and the record says
+which release each service runs. With ``restores``, changed services go back to where they started.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _UNTIL_THEY_END = float("inf")
 
 
 class GroupRollback:
-    """One rollback of a group. ``services`` has what each of its services is asked, and its hosts."""
+    """One rollback of a group. ``services`` has the request for each of its services, and its hosts."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class GroupRollback:
             self._announcer.changing(told.group_record(group, list(records.values()), self._warnings))
 
     def _prepare(self) -> None:
-        """Survey all services, choose one set of releases, and ask everything before any service is stopped."""
+        """Survey all services, choose one set of releases, and run all preflight checks before any stop."""
         self._each(self._services, Rollback.survey)
         self._each(self._services, Rollback.wait)
         surveyed = {n: list(r.state.surveys.values()) for n, r in self._services.items()}
@@ -202,7 +202,7 @@ class GroupRollback:
             names, lambda n: work(self._services[n]), _UNTIL_THEY_END, self._cancellation, finish=finish
         ).values():
             if isinstance(found, RollbackOpsError):
-                # Only a signal ends the wait. What is not done by then goes on on its host.
+                # Only a signal ends the wait. A transaction that is not done by then goes on on its host.
                 self._cancellation.check()
                 raise found
 
@@ -247,4 +247,4 @@ class _SilentAnnouncer:
         """Do nothing: a group does not list the commits that leave."""
 
     def changed(self) -> None:
-        """Nothing: the deployments are recorded when the group has ended."""
+        """Do nothing: the deployments are recorded when the group has ended."""

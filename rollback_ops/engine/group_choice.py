@@ -1,4 +1,4 @@
-"""Where the services of a group go, and in which order. Pure: from what was found on the hosts to a decision."""
+"""Chooses the targets of a group's services, and the order of the change, from the surveys. Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from rollback_ops.core.verified_set import ServiceChoices, Target, asked_set, ch
 
 @frozen
 class GroupSpec:
-    """What is asked of a group. ``start``: the steps in which its services start.
+    """The request for a group. ``start``: the steps in which its services start.
 
     ``asked`` names the release of each service; empty: the last set that was verified together. ``accused`` are the
-    services that are unhealthy, when a guard began it. ``resumes``: the last plan of the group is gone on with.
+    unhealthy services, when a guard began it. ``resumes``: go on with the last plan of the group.
     """
 
     run: str

@@ -27,7 +27,7 @@ _UNTIL_THEY_END = float("inf")
 
 @frozen
 class GuardedService:
-    """What a guard needs of one service. ``anew`` makes its fleet for a rollback, under a new deadline."""
+    """One service for a guard. ``anew`` makes its fleet for a rollback, under a new deadline."""
 
     spec: RollbackSpec
     fleet: Fleet
@@ -99,8 +99,8 @@ def _watched(state: RunState) -> str:
     return lives.pop() if len(lives) == 1 else ""
 
 
-def _together(states: Mapping[str, RunState], found: Mapping[str, GuardVerdict]) -> Decision:
-    """Return the decision for all services. Where not all are healthy, nothing was decided for the others either."""
+def _together(states: Mapping[str, RunState], found: Mapping[str, Judgement]) -> Decision:
+    """Return the decision for all services. Where one is not healthy, the healthy ones are left alone, too."""
     decisions = {judgement.decision for judgement in found.values()}
     if decisions == {"healthy"}:
         return "healthy"

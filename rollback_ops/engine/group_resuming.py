@@ -17,11 +17,11 @@ from rollback_ops.engine.rollback import Rollback
 def take_up(spec: GroupSpec, services: Mapping[str, Rollback]) -> GroupPlan | NothingToDo | Refusal:
     """Find the group's last plan, where it is not finished, and its hosts and releases are still those of the plan.
 
-    Each service knows then what an earlier run has left on its hosts, and goes on with its own waves.
+    Each service then knows the releases that the earlier run left on its hosts, and goes on with its own waves.
     """
     plan = _last(spec, services)
     if plan is None:
-        return NothingToDo(f"no host has stored a rollback of {spec.name} that could be gone on with")
+        return NothingToDo(f"no host has stored a rollback of {spec.name} that could be resumed")
     if set(plan.services) != set(services):
         return Refusal(f"the rollback {plan.run} is of other services: {listed(plan.services)}")
     refusals = {name: one for name, run in services.items() if (one := _objection(spec, plan, name, run))}
@@ -45,7 +45,7 @@ def _last(spec: GroupSpec, services: Mapping[str, Rollback]) -> GroupPlan | None
 
 
 def _objection(spec: GroupSpec, plan: GroupPlan, name: str, run: Rollback) -> Refusal | None:
-    """Return why a service cannot be gone on with: its hosts or its target have changed since."""
+    """Return why the rollback of a service cannot be resumed: its hosts or its target have changed; else None."""
     service, state = plan.services[name], run.state
     anew = f"Start anew with `rollback-ops rollback {spec.environment} --group {spec.name}`."
     if missing := sorted(set(service.targets) - set(state.host_names)):
@@ -53,7 +53,7 @@ def _objection(spec: GroupSpec, plan: GroupPlan, name: str, run: Rollback) -> Re
     moved = {host: why for host, survey in state.surveys.items() if (why := service.moved(survey))}
     if moved:
         told = "; ".join(f"{host}: {why}" for host, why in moved.items())
-        return Refusal(f"the rollback {plan.run} cannot be gone on with: {told}", anew, hosts=moved)
+        return Refusal(f"the rollback {plan.run} cannot be resumed: {told}", anew, hosts=moved)
     return None
 
 

@@ -38,8 +38,8 @@ Decision = Literal["healthy", "rolled_back", "left_alone", "unknown"]
 
 
 @frozen
-class GuardVerdict:
-    """What a guard found. With a ``trigger``, the ``failed`` release is to be rolled back because of the evidence."""
+class Judgement:
+    """The result of a watch. With a ``trigger``, the ``failed`` release is to be rolled back, for the ``evidence``."""
 
     decision: Decision
     trigger: AutomaticTrigger | None = None
@@ -52,9 +52,8 @@ def guard(
 ) -> tuple[Record, Decision]:
     """Watch the live release through its window; mark it good, or roll it back.
 
-    The record is that of the rollback. Without a rollback, its hosts carry the evidence. A rollback that worked ends
-    with exit code 2 all the same: what was deployed is not live. Unknown health neither passes nor causes a
-    rollback.
+    The record is that of the rollback; without one, its hosts have the evidence. A successful rollback also ends with
+    exit code 2, because the deployed release is not live. Unknown health neither passes nor causes a rollback.
     """
     state = RunState(spec.info, fleet.names, spec.redact, spec.started_at)
     decision: Decision = "unknown"
@@ -74,7 +73,7 @@ def guard(
 def judge(spec: RollbackSpec, fleet: Fleet, state: RunState, max_per_day: int) -> GuardVerdict:
     """Watch the live release, and keep it where it is healthy. Raises ``Cancelled``.
 
-    The state says what was found, unless the release is to be rolled back.
+    Unless the release is to be rolled back, the decision is in the state.
     """
     survey(fleet, state)
     state.watched = watch(spec, fleet, state)
@@ -106,7 +105,7 @@ def accused(spec: RollbackSpec, state: RunState, found: GuardVerdict) -> Rollbac
 
 
 def _kept(spec: RollbackSpec, fleet: Fleet, state: RunState) -> NothingToDo | Refusal:
-    """Keep what is healthy. Where an armed host is not confirmed, it may still go back: then nothing is decided."""
+    """Keep a healthy release. Refuse where an armed host could not be confirmed, because it may still go back."""
     unknown_on = [] if spec.info.dry_run else keep(fleet, state)
     if not unknown_on:
         return NothingToDo("the live release is healthy")

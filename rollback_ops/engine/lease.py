@@ -1,4 +1,4 @@
-"""Keeps the leases of a run while it works: by time, so that they last however seldom or slowly checks are asked."""
+"""Keeps the leases of a run while it works, by time: they last however seldom or slowly checks run."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class LeaseKeeper:
                 now = time.monotonic()
                 for lease in self._kept.values():
                     if lease.due <= now:
-                        # On its own: a host that does not answer holds up no other.
+                        # On a thread of its own: a host that does not answer delays no other.
                         lease.due = math.inf if begun(self._renew, lease) else now + self._again_after
                 due = min((lease.due for lease in self._kept.values()), default=math.inf)
                 self._changed.wait(None if due == math.inf else due - now)

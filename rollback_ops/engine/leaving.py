@@ -1,5 +1,4 @@
-"""Runs checks of the releases that a rollback leaves, while it is planned. The rollback hardly waits for the
-answers."""
+"""Runs checks of the releases that a rollback leaves, while it is planned. It waits for answers 0.1 s at most."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from rollback_ops.core.tasks import Cancellation, Pending
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.spec import RollbackSpec
 
-# By host and name of the check: what was found, and when.
+# The findings with their times, by host and name of the check.
 Asked = Pending[tuple[str, str], tuple[Finding, float]]
 
 # Seconds that the first change waits for answers, at most. Most are there before the target has been inspected.

@@ -1,4 +1,4 @@
-"""Metrics for the hosts of a run: what they read, and the watch after a rollback."""
+"""Connects the metrics of a run with its hosts, and watches them after a rollback."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rollback_ops.engine.spec import RollbackSpec
 
 
 def world(spec: RollbackSpec, fleet: Fleet) -> World:
-    """Return how the metrics of a run are read."""
+    """Return the sources of the metrics of a run, and its clock."""
     return World(fleet.sample, spec.fetch or unknown, fleet.pause, buckets=spec.buckets)
 
 
@@ -26,7 +26,7 @@ def watch_restored(spec: RollbackSpec, fleet: Fleet, state: RunState, attempt: A
     """Watch the metrics with ``after_rollback`` of a target whose checks pass everywhere.
 
     They are compared with the hour before the release became live that was left. ``began`` is when the attempt began,
-    in seconds since the epoch. What the metrics show becomes a part of the verification of each host.
+    in seconds since the epoch. The results become a part of the verification of each host.
     """
     metrics = _wanted(spec)
     running = attempt.running

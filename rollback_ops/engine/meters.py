@@ -1,4 +1,4 @@
-"""Read one metric while it is watched: what the hosts count, or what Prometheus keeps."""
+"""Reads one metric while it is watched: the counts of hosts, or those that Prometheus keeps."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FAST = 0.95
 
 @frozen
 class World:
-    """How metrics are read, and how time passes (seconds since the epoch)."""
+    """The sources of metrics, and the clock (seconds since the epoch)."""
 
     ask: Ask
     fetch: Fetch
@@ -59,7 +59,7 @@ class Meter(Protocol):
 
 @dataclass
 class _Watched:
-    """What both kinds of meters have. ``began`` is when the watch began, in seconds since the epoch."""
+    """The base of both kinds of meters. ``began``: when the watch began, in seconds since the epoch."""
 
     check: MetricCheck
     rules: Rules
@@ -92,7 +92,7 @@ class Counted(_Watched):
         self.trouble, new, old = "", Count(), Count()
         question = question_of(self.check)
         for host, answered in self.world.ask([question] if question else []).items():
-            # Of a host that missed the survey, or has no live release, nobody knows which side it counts for.
+            # For a host that missed the survey, or has no live release, the side on which it counts is unknown.
             if not self.deployed.lives.get(host):
                 continue
             try:

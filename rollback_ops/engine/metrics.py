@@ -13,7 +13,7 @@ from rollback_ops.engine.analysis.values import Count, MetricJudgement, Rules
 from rollback_ops.engine.deployed import Deployed
 from rollback_ops.engine.meters import Counted, Meter, Stored, World
 
-# Seconds for which the counts of hosts are read where nobody waits for a decision.
+# Seconds for which the counts of hosts are read where a command only looks at them.
 BRIEFLY = 5.0
 _NO_CONTROL = "no host runs another release to compare with; a canary wave leaves some"
 
@@ -53,9 +53,9 @@ def watch_metrics(metrics: Mapping[str, MetricCheck], deployed: Deployed, world:
 def look_at_metrics(
     metrics: Mapping[str, MetricCheck], deployed: Deployed, world: World, seconds: float = BRIEFLY
 ) -> tuple[EvidenceRecord, ...]:
-    """Judge what Prometheus has kept since the release became live, and what the hosts count in so many seconds.
+    """Judge the counts that Prometheus has kept since the release became live, and those of hosts in so many seconds.
 
-    Nothing is waited for where nothing is counted: the hosts keep no counts of the past.
+    The hosts keep no counts of the past. Where no metric needs theirs, this does not wait.
     """
     began = world.now()
     rules = {name: rules_of(check, len(metrics)) for name, check in metrics.items()}
@@ -87,7 +87,7 @@ def _count(meters: Mapping[str, Meter], tick: float, until: float, world: World)
 
 
 def with_evidence(found: Verification, evidence: Sequence[EvidenceRecord]) -> Verification:
-    """Return the verification of a host with the newest release, with what its metrics show as checks."""
+    """Return the verification of a host with the newest release, with the results of its metrics as checks."""
     verdicts: dict[str, Verdict] = {"worse": "failed", "not_worse": "passed", "undecided": "unknown"}
     shown = tuple(
         CheckResult(e.check, "metric", Finding(verdicts[e.verdict], e.detail, trigger="metric-degraded"), e.seconds)
@@ -134,7 +134,7 @@ def _words(found: MetricJudgement, rules: Rules, trouble: str, slower_than: floa
     if trouble:
         return f"undecided: {trouble}"
     if not found.new.total:
-        return "undecided: nothing was counted; it takes traffic"
+        return "undecided: nothing was counted; the service needs traffic"
     worse = found.e_worse >= found.needed and (found.new.rate or 0.0) > rules.floor
     if worse or found.e_not_worse >= found.needed:
         ticks = f"it takes {ENOUGH_TICKS} ticks to show how much bad events vary"

@@ -60,7 +60,7 @@ class Observer:
             try:
                 answers = self._fleet.ask_once(names, self._checks) if names else {}
             except RollbackOpsError:
-                # A signal came; the thread that waits for it gets it, too.
+                # A signal came. The main thread gets it, too.
                 return
             for name, found in answers.items():
                 if not isinstance(found, RollbackOpsError):

@@ -1,4 +1,4 @@
-"""Preflight: choose the target, then ask the target itself, before any service is stopped."""
+"""Preflight: chooses the target, and checks it on the hosts, before any service is stopped."""
 
 from __future__ import annotations
 
@@ -34,8 +34,7 @@ def choose(
 def _inspect(spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey], plan: Plan) -> str | Refusal | None:
     """Compare the target with its manifest and run the checks of phase ``before`` in it, on every host.
 
-    Returns None when nothing speaks against the target. A text says why another release should be tried, a refusal
-    why none should.
+    Returns None when the target is fit. A text says why another release should be tried, a refusal why none should.
     """
     before = checks.before(spec.checks(plan.target))
     to_switch = [host.host for host in plan.with_action("switch")]

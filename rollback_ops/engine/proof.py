@@ -1,4 +1,4 @@
-"""What is verified on the hosts of a run, and for whom."""
+"""The verification of a release on the hosts of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rollback_ops.engine.verify import OnWait, in_silence, verify
 
 @frozen
 class Proof:
-    """How a release is verified on each host that ``claims`` names."""
+    """The checks and limits with which a release is verified on each host that ``claims`` names."""
 
     checks: Callable[[str], Mapping[str, HostProbe | NetworkProbe]]
     thresholds: Mapping[str, Thresholds]

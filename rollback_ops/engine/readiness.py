@@ -1,4 +1,4 @@
-"""Readiness: ask the checks of the live release once, to see beforehand whether a verification could rely on them."""
+"""Readiness: runs the checks of the live release once, to see whether a verification could rely on them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def warnings(spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey]) -> Ite
     lives = {survey.host: survey.live.name for survey in surveys if survey.live.state == "release"}
     if {check.kind for check in checks.after(spec.checks("")).values()} == {"process"}:
         yield (
-            "only the process is checked after a rollback, so a release that runs and does not work passes: "
+            "only the process is checked after a rollback, so a release that runs but does not work passes: "
             f"add a check to services.{spec.info.service}.checks"
         )
     found = fleet.ask_once(lives, lambda name: checks.after(spec.checks(lives[name])))
@@ -57,7 +57,7 @@ def _by_text(
 def few_left(surveys: Sequence[Survey], selection: Selection) -> Iterator[str]:
     """Yield a warning when fewer than two releases are eligible: the clean-up of a deployment may remove the last one.
 
-    Nothing is said of a first deployment, nor where something else keeps a plan from being made.
+    A first deployment gets no warning, nor does a survey from which no plan can be made for another reason.
     """
     if all(len(survey.releases) < 2 for survey in surveys):
         return

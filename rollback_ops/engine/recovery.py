@@ -1,4 +1,4 @@
-"""The next attempt when the target is unhealthy too: none, back to the start, or an older release."""
+"""Chooses the next attempt when the target is unhealthy, too: none, back to the start, or an older release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rehearsal: would ``guard`` have rolled back at moments of the past at which nothing was deployed?"""
+"""Rehearsal: counts how often ``guard`` would have rolled back at past moments without a deployment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rollback_ops.engine.metrics import rules_of
 # Reads the samples of a selector in the last so many seconds before a moment. Raises ``BadAnswer``.
 FetchPast = Callable[[MetricCheck, str, float, float], Series]
 FetchPastBuckets = Callable[[MetricCheck, str, float, float], Mapping[float, Series]]
-# The counts of all ticks, as a moment sees them: what is slow depends on the hour before it.
+# The counts of all ticks for a moment: the hour before it decides which requests are slow.
 Past = Callable[[float], Mapping[int, Count]]
 # By how much each part (a query, or a bucket) grew in each tick.
 Growth = Mapping[float, Mapping[int, float]]
@@ -35,7 +35,7 @@ _MOST_FAILURES = 5
 class Rehearsal:
     """The result of a rehearsal. ``skipped``: metrics without a past that could be replayed, and why.
 
-    ``deployments``: how many were left out, with all moments around them. ``gaps``: what could not be read.
+    ``deployments``: how many were left out, with all moments around them. ``gaps``: the hours that could not be read.
     """
 
     seconds: float

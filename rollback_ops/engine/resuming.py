@@ -42,7 +42,7 @@ def take_up_waves(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Rollback
 
 
 def _left_by(state: RunState, plan: StoredPlan) -> dict[str, str]:
-    """Return what the hosts left that run the target of a stored plan since, by host."""
+    """Return, by host, the release that was left for the target of a stored plan."""
     there = {n for n, survey in state.surveys.items() if survey.origin == plan.targets.get(n, plan.target)}
     return {name: source for name, source in plan.sources.items() if name in there}
 
@@ -61,19 +61,19 @@ def _forward(spec: RollbackSpec, fleet: Fleet, state: RunState) -> RollbackSpec:
 
 
 def overridden(fleet: Fleet, state: RunState) -> str:
-    """Say which rollback a new one overrides; empty where there is none, or where all hosts run the same release."""
+    """Return a warning that this rollback overrides a stored one; empty without one, or where hosts run one release."""
     lives = {survey.origin for survey in state.surveys.values()}
     if state.resumes or len(lives) < 2 or (plan := _open(fleet, state)) is None:
         return ""
     done = [name for name, survey in state.surveys.items() if survey.live.name == plan.target]
     return (
         f"this rollback overrides the rollback {plan.id} to {plan.target}, which is not finished "
-        f"({len(done)} of {len(plan.hosts)} hosts are done): `resume` would have gone on with it"
+        f"({len(done)} of {len(plan.hosts)} hosts are done): `resume` would have finished it"
     )
 
 
 def without_plan(fleet: Fleet, state: RunState) -> Refusal | None:
-    """Return why a rollback that stopped cannot be gone on with: no host has its plan. None where none stopped."""
+    """Return why a stopped rollback cannot be resumed: no host has its plan. None where none has stopped."""
     records, _ = read_journal(_lines(fleet, state), state.info.about)
     last = records[0] if records else None
     if last is None or not (last.strategy and last.strategy.then):
@@ -97,7 +97,7 @@ def _lines(fleet: Fleet, state: RunState) -> list[str]:
 
 
 def objection(state: RunState) -> Refusal | None:
-    """Return why the stored plan cannot be gone on with: its hosts or its target have changed since."""
+    """Return why the stored plan cannot be resumed: its hosts or its target have changed since; else None."""
     plan = state.stored
     if plan is None or not state.resumes:
         return None
@@ -112,9 +112,7 @@ def objection(state: RunState) -> Refusal | None:
         return Refusal(f"hosts are new since the rollback {plan.id} was planned: {named(new)}", hint)
     changed = {name: why for name in sorted(state.surveys) if (why := _moved(state, plan, name))}
     if changed:
-        return Refusal(
-            f"the rollback {plan.id} cannot be gone on with: {named(changed)} changed since", anew, hosts=changed
-        )
+        return Refusal(f"the rollback {plan.id} cannot be resumed: {named(changed)} changed since", anew, hosts=changed)
     return None
 
 

@@ -1,4 +1,4 @@
-"""The story of one rollback: survey, plan, switch, verify, record. It uses ports only (``core.ports``)."""
+"""One rollback: survey, plan, switch, verify, record. It uses ports only (``core.ports``)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Rollback:
         wait_for_hosts(self.spec, self.fleet, self.state, self._patience)
 
     def plan(self) -> None:
-        """Choose the target, and ask everything that can be asked before a service is stopped."""
+        """Choose the target, and run all preflight checks before a service is stopped."""
         self.attempt = _plan(self.spec, self.fleet, self.state, self._patience)
 
     def carry_out(self) -> None:
@@ -121,7 +121,7 @@ def survey(fleet: Fleet, state: RunState) -> None:
 
 
 def _plan(spec: RollbackSpec, fleet: Fleet, state: RunState, patience: Patience) -> Attempt | None:
-    """Decide what to do, once no other run holds a host. Returns the first attempt, where one is to be made."""
+    """Plan the first attempt, once no other run holds a host. None: nothing is to be, or can be, changed."""
     wait_for_hosts(spec, fleet, state, patience)
     if refusal := objection(state):
         state.decision = refusal
@@ -162,7 +162,7 @@ def write_record(spec: RollbackSpec, fleet: Fleet, state: RunState) -> Record:
     record = record_of(state)
     errors = fleet.record(record.id, {name: notes_of(state, name) for name in state.touched}, record.line(), state.hold)
     if not spec.selection.if_current:
-        # Hosts that are done already belong to the rollback, too: the next one reads there how far it came.
+        # Hosts that ran the target already get the record, too: the next rollback reads there how far this one came.
         notes = {name: notes_of(state, name) for name in state.left_alone}
         errors |= fleet.record(record.id, notes, record.line() if state.touched else "", state.hold)
     if state.rollout and state.attempts:

@@ -1,4 +1,4 @@
-"""A rollback in waves: one after the other, as long as the strategy allows another one."""
+"""Carries out a rollback in waves, as long as the strategy allows another one."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _rollout(spec: RollbackSpec, fleet: Fleet, state: RunState, plan: Plan) -> R
 
 
 def _reference(state: RunState, plan: Plan) -> PlanRef:
-    """Return what names the plan: its run and its hash. A plan with waves is kept, to be stored on the hosts."""
+    """Return the reference of the plan: its run and its hash. A plan with waves is kept, to be stored on the hosts."""
     info = state.info
     if state.rollout and not state.resumes:
         state.stored = stored(info.id, info.about, rfc3339(state.started_at), plan, state.rollout)

@@ -1,4 +1,4 @@
-"""Scheduled rollbacks: those that a host keeps in its journal, and what speaks against carrying one out."""
+"""Scheduled rollbacks: those that a host keeps in its journal, and the reasons not to carry one out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BEGINS = '{"event":"schedule",'
 
 
 class JournalSchedule:
-    """The entries of one service and environment, in the journal of one host. A journal has an order: that of lines."""
+    """The entries of one service and environment, in the journal of one host. The order of its lines decides."""
 
     def __init__(self, host: Host, about: ServiceId) -> None:
         self._host = host
@@ -79,19 +79,17 @@ def _read(line: str, about: ServiceId) -> tuple[str, ScheduledRollback | Note] |
 
 
 @frozen
-class ScheduleBlocker:
-    """Why an entry is not carried out now. ``stale``: never; ``waiting``: what is in the way may pass by itself."""
+class Obstacle:
+    """Why an entry is not carried out now. ``stale``: never; ``waiting``: the obstacle may pass by itself."""
 
     what: Literal["stale", "waiting"]
     why: str
 
 
-def schedule_blocker(
-    asked: ScheduledRollback, surveys: Sequence[Survey], lost: Collection[str], now: float
-) -> ScheduleBlocker | None:
-    """Return what speaks against a rollback that was planned before, as the hosts are now; None when nothing does.
+def obstacle(asked: ScheduledRollback, surveys: Sequence[Survey], lost: Collection[str], now: float) -> Obstacle | None:
+    """Return why a scheduled rollback cannot be carried out on the hosts as they are now; None when it can.
 
-    It waits for what is unknown: that speaks neither for the rollback nor against it.
+    A host that cannot be reached makes it wait: what is unknown speaks neither for the rollback nor against it.
     """
     versions = Versions(surveys)
     if held := next(_in_the_way(surveys), None):

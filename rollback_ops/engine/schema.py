@@ -18,7 +18,7 @@ from rollback_ops.engine.spec import RollbackSpec
 _IN_A_HURRY = 3.0
 # At most this many releases are compared, to name one that knows the database.
 _MOST_ASKED = 30
-_GO_ON = "--ignore-schema goes to it all the same."
+_GO_ON = "--ignore-schema rolls back to it all the same."
 
 
 def check_schema(spec: RollbackSpec, fleet: Fleet, surveys: Sequence[Survey], plan: Plan) -> Plan | Refusal:
@@ -66,7 +66,7 @@ def _objection(schema: Schema, spec: RollbackSpec, fleet: Fleet, asked: Survey, 
     nearest = _nearest(schema, spec, fleet, asked, plan.target_on(asked.host), versions)
     why = f"the database is ahead of {plan.target}, which does not know {named(ahead)}"
     known = f"The nearest release that knows it is {nearest}: name it with --to."
-    hint = known if nearest else "No newer release that could be gone to knows it."
+    hint = known if nearest else "No newer eligible release knows it."
     return Refusal(why, f"{hint} {_GO_ON}", lasting=True)
 
 
@@ -81,7 +81,7 @@ def _versions(schema: Schema, answer: SchemaAnswer, origin: str) -> tuple[tuple[
 
 
 def _unknown(why: str) -> Refusal:
-    return Refusal(f"it is unknown whether the target knows the database: {why}", _GO_ON)
+    return Refusal(f"it is unknown whether the target knows all migrations of the database: {why}", _GO_ON)
 
 
 def _nearest(

@@ -1,4 +1,4 @@
-"""The progress of one service of a group: everything that is shown says which service it is about."""
+"""The progress of one service of a group: each line names the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run was asked to do (``RollbackSpec``), and the transaction that each host is sent for it."""
+"""The request of a run (``RollbackSpec``), and the transaction that each host is sent for it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from rollback_ops.engine.analysis.series import Series
 
 @frozen
 class RollbackSpec:
-    """What a run was asked to do. ``checks`` makes the checks for a release, anew for each host.
+    """The request of a run. ``checks`` makes the checks for a release, anew for each host.
 
     ``wait``: seconds to wait for a host that another run holds. None: until the lease of a dead owner is over.
     ``strategy``: None changes all hosts at the same time. ``regions`` maps hosts to their region, ``excluded`` are the
     regions that were left out. ``metrics`` are watched by a guard, ``fetch`` and ``buckets`` read those that are not on
-    the hosts (``engine.metrics``), and ``evidence`` is what a guard saw in them before this run.
-    ``deployed_at``: when the live release was deployed (seconds since the epoch), where somebody says so.
+    the hosts (``engine.metrics``), and ``evidence`` is what they showed a guard before this run.
+    ``deployed_at``: when the live release was deployed (seconds since the epoch), where the request says so.
     ``pinned``: the shard of a larger plan that is carried out, and nothing else.
     ``traffic_time``: seconds that each transaction may take beyond the limits, as its host is drained.
     """

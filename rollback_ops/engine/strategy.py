@@ -1,4 +1,4 @@
-"""In which steps a rollback changes its hosts, and when it stops. Pure: from a plan and a strategy to waves.
+"""Divides the hosts of a plan into waves by a strategy, and decides when to stop. Pure.
 
 - Amounts are counts, or percentages of the hosts that this rollback will change. They become hosts once, when the plan
   is made: ``canary`` is rounded up, to at least 1; ``max_parallel`` down, to at least 1; ``max_failures`` down.

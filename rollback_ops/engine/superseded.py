@@ -1,4 +1,4 @@
-"""Hosts that somebody else took over from a run: which they are, and who did. Nothing is changed there any more."""
+"""Finds the hosts that somebody else took over from a run, and who did. The run no longer changes anything there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verification: all checks, asked again and again under one deadline.
+"""Verification: runs all checks repeatedly under one deadline.
 
 The words and their order are Nomad's: a service is healthy when every check has passed for ``min_healthy_time`` without
 a break, within ``healthy_deadline``.
@@ -43,7 +43,7 @@ def verify(
     units: tuple[Unit, ...] = (),
     on_wait: OnWait = in_silence,
 ) -> Verification:
-    """Ask the checks until the service is healthy, is certainly not, the claim is lost, or the deadline has passed.
+    """Run the checks until the service is healthy, is certainly not, the claim is lost, or the deadline has passed.
 
     Ends within the smaller of the longest ``healthy_deadline`` and ``within`` seconds, whatever a check does.
     ``thresholds`` has those of every check. Every question to the host renews the lease of the claim's run, and says
@@ -92,7 +92,7 @@ def ask_network(host: Host, name: str, check: NetworkProbe) -> Finding:
 
 
 class _Asked:
-    """A host that is asked on behalf of a run, and whether the run's claim is lost."""
+    """Asks a host for a run, and notes whether the run's claim is lost."""
 
     def __init__(self, host: Host, claim: Claim) -> None:
         self.host = host
@@ -240,7 +240,7 @@ def _asks_host(check: HostProbe | NetworkProbe) -> TypeGuard[HostProbe]:
 
 
 def _host_probe(asked: _Asked, checks: Mapping[str, HostProbe], known: list[ServiceState]) -> Probe:
-    """Judge what is known already first, and then ask the host."""
+    """Return a probe of the checks that run on the host. It first judges the states that are known already."""
 
     def probe() -> Findings:
         # Read each time: what a check asks may depend on its last answer.

@@ -1,4 +1,4 @@
-"""Waits for hosts that another run holds: before the plan, or when that run took a lock first."""
+"""Waits for hosts that another run holds: before the plan, or when the other run was first to lock one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def wait_for_hosts(spec: RollbackSpec, fleet: Fleet, state: RunState, patience: 
         fleet.pause(min(_LOOK_EVERY, left))
         _look_again(fleet, state, held)
         if not _held(spec, state):
-            # Whoever held a host has changed it, and the others are as old as the first look.
+            # The other run may have changed its hosts, and the surveys of the rest are as old as the wait.
             _look_again(fleet, state, state.surveys)
     if told:
         fleet.extend(time.monotonic() - began)
@@ -42,8 +42,8 @@ def wait_for_hosts(spec: RollbackSpec, fleet: Fleet, state: RunState, patience: 
 def begin_anew(spec: RollbackSpec, fleet: Fleet, state: RunState, patience: Patience) -> RollbackSpec | None:
     """Survey the hosts again after another run took a lock between the survey and the switch.
 
-    Returns what is to be done now: the release that was planned to be left is left, unless the other run has left it.
-    None: nothing, since the patience is over, or since the hosts are not on one release.
+    Returns the spec of what is to be done now: leave the release that was to be left, unless the other run has left it.
+    None where nothing is to be done: the patience is over, or the hosts run different releases.
     """
     left = {host.source.name for host in state.attempts[0].plan.with_action("switch")}
     if len(state.attempts) > 1 or len(left) > 1 or not patience.lasts(state.locked_out, time.monotonic()):

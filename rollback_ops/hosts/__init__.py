@@ -1,4 +1,4 @@
-"""How to reach a host, and the agent that runs there. Only ``hosts.ssh`` uses Fabric and paramiko."""
+"""Reaches hosts, and runs the agent there. Only ``hosts.ssh`` uses Fabric and paramiko."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ __all__ = ["SshCredentials", "machine", "on_servers", "on_this_machine", "plain_
 
 # Seconds: the agent keeps the limit of the transaction by itself; the runner waits this much longer.
 _MARGIN = 4.0
-# How often threads take turns (seconds). The login runs in one while modules are imported in another, and with Python's
-# usual interval it would wait 5 ms at each packet. But each thread that waits for its turn wakes at this interval, and
-# hundreds that wake 2,000 times a second take most of a processor: a few hosts only have the short one.
+# How often threads take turns (seconds). The login runs in one thread while another imports modules; with Python's
+# usual interval it would wait 5 ms at each packet. But every waiting thread wakes at this interval, and hundreds that
+# wake 2,000 times a second take most of a processor. So only a few hosts get the short interval.
 _FEW_HOSTS = 4
 _SHORT_INTERVAL, _USUAL_INTERVAL = 0.0005, 0.005
 

@@ -10,12 +10,12 @@ from typing import Protocol
 
 from rollback_ops.core.errors import HostUnreachable
 
-# Seconds to wait until another host needs its connection no more.
+# Seconds to wait until another host no longer needs its connection.
 _WITHIN = 60.0
 
 
 class Connected(Protocol):
-    """What has one connection, which it opens when it needs it."""
+    """The owner of one connection, which it opens when it needs it."""
 
     @property
     def name(self) -> str: ...

@@ -71,7 +71,7 @@ class _ErrorTail:
 
 
 class Silence:
-    """How long a command has printed nothing since it ended. A background process may keep its output open."""
+    """Measures how long an ended command has printed nothing. A background process may keep its output open."""
 
     def __init__(self) -> None:
         self._since: float | None = None
@@ -81,7 +81,7 @@ class Silence:
         self._since = None
 
     def is_over(self, ended: bool) -> bool:
-        """Return whether nothing more is waited for. Its last words may come later than the news of its end."""
+        """Return whether to stop waiting. The last output may arrive later than the news of the end."""
         if ended and self._since is None:
             self._since = monotonic()
         return self._since is not None and monotonic() - self._since > LINGER

@@ -1,1 +1,1 @@
-"""The world beside the hosts: GitHub, the webhook, and the record file."""
+"""Everything outside the hosts: GitHub, webhooks, git, Prometheus, a language model, and the record file."""

@@ -26,7 +26,7 @@ def suggest(
     cancellation: Cancellation,
     within: float = WITHIN,
 ) -> Suggestion | str:
-    """Return the suggestion, or why there is none. ``within`` is in seconds, whatever the other side does.
+    """Return the suggestion, or why there is none. It takes at most ``within`` seconds.
 
     No text of an exception is shown: it may contain the address or the key.
     """
@@ -63,7 +63,7 @@ def _ask(url: str, body: bytes, key: SecretStr | None, within: float, facts: Seq
     except ValueError as error:
         return f"its answer was dropped: {error}"
     except Exception as error:
-        # Whatever breaks here changes nothing else.
+        # A defect here must not change the advice.
         return f"it failed ({type(error).__name__})"
 
 
@@ -86,4 +86,4 @@ def _json(answer: Any) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
-        raise ValueError("it is no JSON") from None
+        raise ValueError("it is not JSON") from None

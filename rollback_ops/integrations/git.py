@@ -14,7 +14,9 @@ _MOST_FILES = 20_000
 
 
 def between(old: str, new: str) -> Changes:
-    """Return what going back from ``new`` to ``old`` takes away, from the clone in the working directory."""
+    """Return the commits and files that a rollback from ``new`` to ``old`` takes away, from the clone in the working
+    directory.
+    """
     until = time.monotonic() + _WITHIN
     found = commits(old, new, until)
     return unknown(found.why) if found.why else Changes(found, _files(until, old, new))

@@ -73,7 +73,7 @@ def _read(
     try:
         return _series(answer.json())
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise BadAnswer("Prometheus answers with what is no range of samples") from None
+        raise BadAnswer("Prometheus does not answer with a range of samples") from None
 
 
 def _bearer(token: SecretStr | None) -> Callable[[Any], Any]:
@@ -112,5 +112,5 @@ def _series(document: Any) -> list[tuple[Mapping[str, Any], Sequence[tuple[float
 def _sample(at: float, value: str) -> tuple[float, float]:
     number = float(value)
     if not math.isfinite(number) or number < 0:
-        raise BadAnswer(f"the query returns {one_line(value)[:40]!r}, which no counter is")
+        raise BadAnswer(f"the query returns {one_line(value)[:40]!r}, which is not the value of a counter")
     return float(at), number

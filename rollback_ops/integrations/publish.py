@@ -1,6 +1,6 @@
-"""Publish a rollback: write the record file, tell the team (webhook), record the deployment (GitHub), in this order.
+"""Publishes a rollback: writes the record file, tells the team (webhook), records the deployment (GitHub), in order.
 
-Publishing never changes how a rollback ends: what could not be told is a warning in the record.
+Publishing never changes the outcome of a rollback: a message that could not be sent is a warning in the record.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Publisher:
         self._begun: Record | None = None
 
     def changing(self, provisional: Record) -> None:
-        """Write the record that holds if the program is killed, and tell the team. Waits for nobody."""
+        """Write the record for the case that the program is killed, and tell the team without waiting for it."""
         self._begun = provisional
         self.written(provisional)
         old, new = provisional.to.revision or "", provisional.from_.revision or ""
@@ -91,14 +91,14 @@ class Publisher:
             self._compare(self._begun)
 
     def changed(self) -> None:
-        """Prepare the deployment on GitHub while the hosts are being verified, and ask it what was taken away."""
+        """Prepare the deployment on GitHub while the hosts are being verified, and compare the two revisions there."""
         if self._begun and not self._changes:
             self._compare(self._begun)
         if self._recorder and self._begun:
             self._recorder.prepare(self._begun)
 
     def changes(self, record: Record) -> Changes | None:
-        """Return what the rollback takes away, or would. None: there is nothing to compare, or it is not known yet.
+        """Return the commits that the rollback takes away, or would. None: nothing to compare, or not known yet.
 
         Where hosts were changed, this was asked while they were at work or verified, so there is almost nothing
         left to wait for.
@@ -122,7 +122,7 @@ class Publisher:
         self._changes = begin(["changes"], compare)
 
     def ended(self, record: Record) -> Record:
-        """Publish the record. Returns it with the deployment and with warnings about what could not be told.
+        """Publish the record. Returns it with the deployment, and a warning for each message that failed.
 
         The file is written first, so that it exists whatever happens next.
         """
@@ -165,14 +165,14 @@ class GroupPublisher:
         self._services = services
 
     def changing(self, provisional: Record) -> None:
-        """Write the record that holds if the program is killed, and tell the team once."""
+        """Write the record for the case that the program is killed, and tell the team once."""
         self._whole.changing(provisional)
 
     def at_work(self) -> None:
         """Do nothing: a group does not list the commits that leave."""
 
     def changed(self) -> None:
-        """Nothing: deployments are recorded at the end."""
+        """Do nothing: deployments are recorded at the end."""
 
     def ended(self, record: Record) -> Record:
         """Publish the records of the services, then that of the group, which holds them."""

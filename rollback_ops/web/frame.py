@@ -1,4 +1,4 @@
-"""What surrounds a page: its links, its nonce, and which address may become a link at all."""
+"""The frame of a page: its links, its nonce, and the rule for addresses that may become links."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from rollback_ops.core.text import fits_one_line
 
 @frozen
 class Links:
-    """Where the pages are. ``record`` takes the id of a run; ``rollback`` and ``running`` an environment and a service.
+    """The addresses of the pages. ``record`` takes a run's id; ``rollback`` and ``running`` an environment and a service.
     ``change`` takes an action, an environment, and what it is about: ``service``, ``group``, ``number``.
 
-    They return an empty address where there is no page: then no link is shown.
+    They return an empty address where there is no page. Then no link is shown.
     """
 
     now: str
@@ -29,7 +29,7 @@ class Links:
 
 @frozen
 class Frame:
-    """One page's surroundings. ``nonce`` allows its style and its scripts, and nothing else.
+    """The frame of one page. ``nonce`` allows its style and its scripts, and nothing else.
 
     ``live``: a server answers, so that pages may have forms and may follow what happens. ``policy`` is the content
     security policy for a page that no server sends; empty where a header has it.

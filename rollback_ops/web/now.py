@@ -1,4 +1,4 @@
-"""The screen "Now": what is live, since when, by whom, and whether it is healthy. Pure."""
+"""The screen "Now": the live releases, since when, by whom, and whether they are healthy. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _MOST_NAMED = 3
 
 
 def now_of(snapshot: Snapshot) -> Now:
-    """Return the screen: what the hosts say, or, where none was asked, what the last rollback of each left."""
+    """Return the screen, from the answers of the hosts, or, where none was asked, from the last records."""
     records = snapshot.history.records
     if snapshot.observed:
         services = tuple(_service(each, snapshot) for each in snapshot.observed)
@@ -85,7 +85,7 @@ def _service(found: ObservedService, snapshot: Snapshot) -> ServiceView:
 
 
 def _recorded(wanted: ServiceId, snapshot: Snapshot) -> ServiceView:
-    """Say what records alone can say. A deployment after the last rollback leaves no record, so nothing is certain."""
+    """Return the view from records alone. A deployment after the last rollback leaves no record, so it is uncertain."""
     records = _of(snapshot.history.records, wanted)
     last = next((record for record in records if _counts(record)), None)
     told = "no host was asked: "
@@ -113,7 +113,7 @@ def _counts(record: Record) -> bool:
 
 
 def _in_force(surveys: Sequence[Survey], records: Sequence[Record]) -> Record | None:
-    """Return the last rollback, if a host still runs what it went to."""
+    """Return the last rollback, if a host still runs its target."""
     last = next((record for record in records if _counts(record)), None)
     if last is None:
         return None
@@ -142,8 +142,8 @@ def _live(surveys: Sequence[Survey], last: Record | None) -> Iterator[LiveReleas
 # --- health ----------------------------------------------------------------------------------------------
 
 
-def _health(found: ObservedService) -> ServiceHealth:
-    """Judge by the units' states and by the last verification. Evidence against it wins over what is not known."""
+def _health(found: ObservedService) -> Health:
+    """Judge by the units' states and the last verification. One sign of a fault outweighs any number of unknowns."""
     surveys = list(found.surveys.values())
     against = [told for survey in surveys for told in _against(survey)]
     if against:
@@ -173,7 +173,7 @@ def _unknowns(survey: Survey) -> Iterator[str]:
     elif not _verified(survey.release(survey.live.name)):
         yield f"{survey.live.name} has not been verified"
     if not survey.units:
-        yield f"{survey.host} says nothing of its units"
+        yield f"{survey.host} does not report its units"
     yield from (f"{unit.name} on {survey.host}: {unit.state}" for unit in survey.units if unit.state not in _RUNS)
 
 
@@ -186,11 +186,11 @@ def _few(told: Sequence[str]) -> str:
     return "; ".join(told[:_MOST_NAMED]) + more
 
 
-# --- what is going on ------------------------------------------------------------------------------------
+# --- runs and plans --------------------------------------------------------------------------------------
 
 
 def _at_work(surveys: Sequence[Survey]) -> Iterator[Notice]:
-    """Yield what is going on, or about to happen, on hosts: each run once."""
+    """Yield the runs that hold hosts, interrupted rollbacks and armed hosts, each once."""
     leases = {s.lease.run: s.lease for s in surveys if s.lease}
     for lease in leases.values():
         yield Notice("running", f"{lease.owner or 'another run'} since {lease.since} (run {lease.run})", "warning")

@@ -1,4 +1,4 @@
-"""The screen "Numbers": how often rollbacks succeeded, and how long they took. Pure."""
+"""The screen "Numbers": success rates and durations of rollbacks. Pure."""
 
 from __future__ import annotations
 

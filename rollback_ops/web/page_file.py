@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 1_000_000
 # Bytes that the link to a record takes, at most.
 _LINK = 150
-# What a page says of itself near its beginning. Only such a file is replaced.
+# The mark of our pages, near their beginning. Only a file with it is replaced.
 MADE_BY = b'<meta name="generator" content="rollback-ops">'
 _HEAD = 600
 
@@ -62,7 +62,7 @@ def whole_page(snapshot: Snapshot, rollback: str = "") -> str:
 
 
 def check(path: Path) -> None:
-    """Raise ``UsageError`` where the page cannot be written because of what is there already."""
+    """Raise ``UsageError`` where the page cannot be written because another file is in the way."""
     _mode_of_older(path)
 
 
@@ -91,7 +91,7 @@ def _mode_of_older(path: Path) -> int:
     with path.open("rb") as file:
         if MADE_BY not in file.read(_HEAD):
             raise UsageError(
-                f"{one_line(str(path))} exists and is no page of a dashboard, so it was left alone",
+                f"{one_line(str(path))} exists and is not a page of the dashboard, so it was left alone",
                 "Name another file with --out, or remove that one.",
             )
     return stat.S_IMODE(path.stat().st_mode)

@@ -1,4 +1,4 @@
-"""The screen "Record": all that one run says of itself. Pure."""
+"""The screen "Record": the whole record of one run. Pure."""
 
 from __future__ import annotations
 

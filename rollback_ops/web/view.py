@@ -1,6 +1,6 @@
-"""What a page shows, ready to be written into a template. All frozen; times are seconds since the epoch.
+"""The values on a page, ready for a template. All are frozen; times are seconds since the epoch.
 
-``tone`` chooses a colour and a sign. No page says anything by its colour alone.
+``tone`` chooses a colour and a sign. No page tells a fact by colour alone.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from rollback_ops.core.statistics import Statistics
     from rollback_ops.core.summary import StepDuration
 
-# Entries of the history. A table of a thousand rows keeps a browser busy before it shows anything.
+# Entries of the history. A browser takes long to lay out a table of a thousand rows at once.
 _AT_ONCE, _PART = 50, 250
 Tone = Literal["good", "bad", "warning", "plain"]
 HealthWord = Literal["healthy", "unhealthy", "unknown"]
 
 
 @frozen
-class ServiceHealth:
-    """Whether a service is healthy, with the evidence in one line. What is not known is ``unknown``."""
+class Health:
+    """Whether a service is healthy, unhealthy or unknown, with the evidence in one line."""
 
     word: HealthWord
     evidence: str
@@ -37,7 +37,7 @@ class ServiceHealth:
 
 @frozen
 class LiveRelease:
-    """A release that is live on some hosts. ``since``: None where nobody knows. ``by``: empty where nobody knows."""
+    """A release that is live on some hosts. ``since``: None where unknown. ``by``: empty where unknown."""
 
     release: str
     revision: str
@@ -76,7 +76,7 @@ class Banner:
 
 @frozen
 class HoldView:
-    """A hold that stands. ``readable`` is False where a host keeps it damaged: then it ends only when it is lifted."""
+    """A hold that stands. ``readable``: False where a host stores a damaged one, which ends only when it is lifted."""
 
     about: str
     why: str
@@ -102,7 +102,7 @@ class Notice:
 
 @frozen
 class Choice:
-    """What a rollback would do now. ``to`` is empty where none can be done; ``why`` says why not."""
+    """The target of a rollback now. ``to`` is empty where none can be done; ``why`` says why not."""
 
     leaves: str
     to: str
@@ -128,7 +128,7 @@ class ServiceView:
 
     @property
     def command(self) -> str:
-        """What somebody types to roll back what this page shows, and nothing newer."""
+        """The command that rolls back the release on this page, and refuses a newer one."""
         words = ["rollback-ops", "rollback", self.environment, "--service", self.service]
         if len(self.live) == 1:
             words += ["--if-current", self.live[0].release]
@@ -137,7 +137,7 @@ class ServiceView:
 
 @frozen
 class Now:
-    """The screen "Now". ``problems``: what could not be read, and what that means for the page."""
+    """The screen "Now". ``problems``: sources that could not be read, and the parts that the page lacks for it."""
 
     services: tuple[ServiceView, ...]
     at: float
@@ -167,7 +167,7 @@ class HistoryEntry:
 
 @frozen
 class Filter:
-    """Which entries of the history are shown. Empty: all."""
+    """The filter of the history. An empty field matches all entries."""
 
     environment: str = ""
     service: str = ""
@@ -197,8 +197,8 @@ class HistoryView:
     left_out: int = 0
 
     @property
-    def newest(self) -> tuple[HistoryEntry, ...]:
-        """What a page shows at once."""
+    def newest(self) -> tuple[ScheduleEntry, ...]:
+        """The entries that a page shows at once."""
         return self.entries[:_AT_ONCE]
 
     @property
@@ -213,7 +213,7 @@ class HistoryView:
 
 @frozen
 class RecordView:
-    """The screen "Record": the record, and what is worked out from it. ``groups``: hosts that ended alike."""
+    """The screen "Record": the record, and values derived from it. ``groups``: hosts that ended alike."""
 
     record: Record
     tone: Tone
@@ -230,7 +230,7 @@ class RecordView:
 class NumbersView:
     """The screen "Numbers": statistics by the title of their group, then by their name in it.
 
-    ``figures``: the name of a figure, what is known of it, and what that cannot see.
+    ``figures``: the name of a figure, its value, and what it cannot see.
     """
 
     total: Statistics

@@ -24,7 +24,7 @@ def code(text: str, longest: int = 300) -> str:
     in_a_row = max(map(len, re.findall("`+", plain)), default=0)
     if in_a_row > _MOST_BACKTICKS:
         plain, in_a_row = plain.replace("`", _LOOKS_LIKE_A_BACKTICK), 0
-    # One space at both ends is taken off again by who reads it.
+    # A reader of Markdown strips one space at both ends.
     space = " " if "`" in plain[:1] + plain[-1:] else ""
     fence = "`" * (in_a_row + 1)
     return f"{fence}{space}{plain}{space}{fence}" if plain else ""

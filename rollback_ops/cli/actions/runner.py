@@ -17,7 +17,7 @@ from rollback_ops.core.text import one_line, short
 
 Level = Literal["error", "warning", "notice"]
 
-# Shorter ones would mask half of the log.
+# Masking shorter secrets would hide half of the log.
 _SHORTEST_MASK = 4
 _LONGEST_MESSAGE = 2_000
 _LONGEST_TITLE = 200
@@ -106,7 +106,7 @@ class StepLog:
 
 
 def write_outputs(environ: Mapping[str, str], values: Mapping[str, str], delimiter: str = "") -> list[str]:
-    """Set the step's outputs. Returns what could not be set. Without the runner's file nothing happens.
+    """Set the step's outputs. Returns the problems. Without the runner's file nothing happens.
 
     A value that contains the delimiter could go on with outputs of its own: it is left out.
     """
@@ -115,12 +115,12 @@ def write_outputs(environ: Mapping[str, str], values: Mapping[str, str], delimit
     text = "".join(
         f"{name}<<{delimiter}\n{value}\n{delimiter}\n" for name, value in values.items() if name not in forged
     )
-    problems = [f"the output {name} was left out: it contains the mark that ends it" for name in forged]
+    problems = [f"the output {name} was left out: its value contains the delimiter" for name in forged]
     return problems + _append(environ, "GITHUB_OUTPUT", text, "the outputs were not set")
 
 
 def write_summary(environ: Mapping[str, str], markdown: str) -> list[str]:
-    """Add to the summary of the job. Returns what could not be done."""
+    """Add to the summary of the job. Returns the problems."""
     return _append(environ, "GITHUB_STEP_SUMMARY", markdown, "the summary was not written")
 
 
@@ -131,7 +131,7 @@ def _append(environ: Mapping[str, str], variable: str, text: str, problem: str) 
             with path.open("a", encoding="utf-8", errors="backslashreplace", newline="") as file:
                 file.write(text)
     except (OSError, ValueError) as error:
-        return [f"{problem}: {getattr(error, 'strerror', None) or 'the name of its file is none'}"]
+        return [f"{problem}: {getattr(error, 'strerror', None) or 'the name of its file is not valid'}"]
     return []
 
 

@@ -1,6 +1,6 @@
-"""The step of a GitHub Actions workflow that a command runs in: what people see of it on the page of the run.
+"""The step of a GitHub Actions workflow that a command runs in: its part of the run's page.
 
-What could not be shown there is a warning in the log, and never changes how a command ends.
+A part that could not be shown there is a warning in the log, and never changes the exit code of a command.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Step:
     """A command outside of a workflow: every method does nothing."""
 
     def begin(self) -> None:
-        """Mask the secrets, and fence everything that is printed from here on."""
+        """Mask the secrets, and keep the runner from reading commands in later output."""
 
     def harmless(self, line: str) -> str:
         """Return the line in a form that gives the runner no command."""
@@ -59,13 +59,13 @@ class Step:
         decision: str = "",
         outputs: Mapping[str, str] | None = None,
     ) -> None:
-        """Note what a command without a record found out; ``what`` and ``where`` are for the page's title.
+        """Note the result of a command without a record; ``what`` and ``where`` are for the page's title.
 
         With a ``decision``, which is an output, the exit code says nothing about an outcome. ``outputs``: others.
         """
 
     def planned(self, document: Mapping[str, Any]) -> list[str]:
-        """Set the outputs for the jobs of a plan in shards. Returns what could not be set."""
+        """Set the outputs for the jobs of a plan in shards. Returns the problems."""
         return []
 
     def ended_with(
@@ -76,9 +76,9 @@ class Step:
         decision: str = "",
         changes: Sequence[Line] = (),
     ) -> list[str]:
-        """Show a record on the page, with these lines at its top. Returns what could not be shown.
+        """Show a record on the page, with these lines at its top. Returns the problems.
 
-        ``decision`` is that of ``guard``; ``changes``: what leaves the hosts, in brief.
+        ``decision`` is that of ``guard``; ``changes``: the commits that leave the hosts, in brief.
         """
         return []
 
@@ -168,7 +168,7 @@ class ActionsStep(Step):
         try:
             page = summary(record.redacted(self._redact), runner.repository_url(self._environ), changes)
         except Exception as error:
-            # How a rollback ended does not depend on whether a page can be made of it.
+            # A page that cannot be made must not change the outcome of a rollback.
             return [f"the summary was not written: {type(error).__name__}"]
         return runner.write_summary(self._environ, page)
 

@@ -1,4 +1,4 @@
-"""The job summary: the specification's notification template, with all that the record holds. Pure."""
+"""The job summary: the specification's notification template, with the details of the record. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SIGNS = {"succeeded": "✅", "nothing_to_do": "✅", "passed": "✅", "skipped"
 def summary(record: Record, repository: str = "", changes: Iterable[str] = ()) -> str:
     """Render one record as a page. ``repository``: the repository's address, for links to commits; may be empty.
 
-    ``changes``: what leaves the hosts, in brief.
+    ``changes``: the commits that leave the hosts, in brief.
     """
     ending = outcome_summary(record)
     parts = (

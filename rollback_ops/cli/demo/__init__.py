@@ -25,7 +25,7 @@ def run() -> int:
     from rollback_ops.hosts.ssh.keys import load_key, new_key
 
     _require_tools()
-    # What everybody may write to is not rolled back, not even here.
+    # The agent refuses releases that everybody may write to, also here.
     os.umask(0o022)
     began = time.monotonic()
     key = new_key()

@@ -126,7 +126,7 @@ class Sandbox:
             connection.close()
 
     def _end_processes(self) -> None:
-        """End the service, once the agent has finished what its command did not wait for."""
+        """End the service, once the agent has finished. Its last command does not wait for that."""
         deadline = time.monotonic() + _PATIENCE
         while ours := dict(self._processes()):
             late = time.monotonic() - deadline

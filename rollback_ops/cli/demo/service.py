@@ -1,7 +1,7 @@
 """The service of the demo, one copy in each release: ``service.py PORT LOCKFILE``, started inside the release.
 
-It answers ``/health`` with what the file ``health`` of its release says. It holds the lock for as long as it
-lives, whatever becomes of it, and has its process id in there.
+It answers ``/health`` with the contents of the file ``health`` in its release. It holds the lock for as long as it
+lives, and the lock file has its process id.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""How a result is shown: as text, on a terminal, or as one JSON document."""
+"""Renders results: as text, on a terminal, or as one JSON document."""

@@ -21,7 +21,7 @@ _HEADLINES: dict[str, tuple[str, Style]] = {
     "recommended": ("! a rollback is recommended", "warning"),
     "fix_forward": ("✓ do not roll back: fix it with the next deployment", "good"),
     "nothing": ("✓ nothing calls for a rollback", "good"),
-    "unknown": ("? unknown: not all could be found out", "warning"),
+    "unknown": ("? unknown: not all rules could be checked", "warning"),
 }
 _SIGNS = {True: "●", False: "○", None: "?"}
 _MOST = 5

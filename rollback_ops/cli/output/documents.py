@@ -1,4 +1,4 @@
-"""What ``--json`` prints: exactly one JSON document for each command. Pure."""
+"""The documents of ``--json``: exactly one for each command. Pure."""
 
 from __future__ import annotations
 

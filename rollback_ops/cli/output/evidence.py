@@ -41,7 +41,7 @@ def rehearsal(found: Rehearsed) -> Iterator[Line]:
         yield Line(f"  {empty} moments have nothing to compare, and do not count", "faint")
     yield Line(f"  deployments in the last {age(done.seconds)}, whose time was left out: {done.deployments}", "faint")
     yield from (Line(f"  ! not rehearsed: {name}: {why}", "warning") for name, why in done.skipped.items())
-    yield from (Line(f"  ! not all could be read: {why}", "warning") for why in done.gaps)
+    yield from (Line(f"  ! not all of the past could be read: {why}", "warning") for why in done.gaps)
     yield from (Line(f"  ! {host}: its deployments are not known", "warning") for host in found.lost)
 
 
@@ -53,7 +53,7 @@ def outlook(found: LookedAhead) -> Iterator[Line]:
         yield Line(f"  {sign} {each.name}: {each.detail}", style)
     yield from _history(found.outlook, found.source)
     yield from (Line(f"  ! {why}", "warning") for why in found.missing)
-    yield Line("  This forbids nothing: a gate is `rollback-ops gate`.", "faint")
+    yield Line("  This forbids nothing; `rollback-ops gate` does.", "faint")
 
 
 def _history(found: Outlook, source: str) -> Iterator[Line]:

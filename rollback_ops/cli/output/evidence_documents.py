@@ -1,4 +1,4 @@
-"""What ``--json`` prints for advice, rehearsals and outlooks. Pure."""
+"""The documents of ``--json`` for advice, rehearsals and outlooks. Pure."""
 
 from __future__ import annotations
 

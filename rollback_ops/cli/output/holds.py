@@ -1,4 +1,4 @@
-"""Holds, and what a gate says, as people read them. Pure."""
+"""Holds, and the result of a gate, as people read them. Pure."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class TerminalProgress:
             self._console.show([Line(f"  ✗ {host}  {error.without(host)}", "bad")], err=True)
 
     def at_work(self) -> None:
-        """Import what shows the result. What fails here fails again when it is shown, and is reported then."""
+        """Import the modules that show the result. A failure here is repeated, and reported, when they are used."""
         with suppress(Exception):
             import_module("rollback_ops.cli.show")
             # The rules that hide secrets are compiled for the first text that may hold one.

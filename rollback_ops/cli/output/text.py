@@ -90,7 +90,7 @@ def _times(record: Record) -> Iterator[Line]:
 
 
 def guarded(record: Record) -> Iterator[Line]:
-    """Show the result of a guard: healthy, or what became of the rollback."""
+    """Show the result of a guard: healthy, or the outcome of the rollback."""
     if record.outcome == "nothing_to_do":
         told = record.hosts[0].detail if record.hosts else "nothing to do"
         what = record.service if record.services else record.from_.label
@@ -251,10 +251,10 @@ def checked(record: Record) -> Iterator[Line]:
 
 
 def _in_part(record: Record) -> str:
-    """Say what a rollback would do with the hosts that are there."""
+    """Return the headline for a check in which some hosts could not be reached."""
     would = [host for host in record.hosts if host.outcome == "nothing_to_do" and not host.detail]
     if not would:
-        return f"! a rollback would change nothing now: the hosts that are there run {record.to.label} already"
+        return f"! a rollback would change nothing now: the hosts that answer run {record.to.label} already"
     way = f"{record.from_.label or 'nothing'} → {record.to.label}"
     return f"! a rollback can be done on {len(would)} of {len(record.hosts)} hosts: {way}"
 
@@ -281,7 +281,7 @@ def removal(path: str, hosts: Mapping[str, UninstallOutcome]) -> Iterator[Line]:
         more = ", with all that was stored for the service" if how == "purged" else ""
         yield Line(f"✓ {host}  {path}: {what}{more}{kept}", "good")
     if hosts:
-        yield Line("  A restricted key there is of no use any more: remove its line from ~/.ssh/authorized_keys,")
+        yield Line("  A restricted key on the host no longer works: remove its line from ~/.ssh/authorized_keys,")
         yield Line(f'  the one with command="{path} --forced".')
 
 

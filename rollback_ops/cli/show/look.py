@@ -39,7 +39,7 @@ def releases(session: Session, found: Releases, *, as_json: bool) -> NoReturn:
 
 
 def releases_of_group(session: Session, group: str, found: Mapping[str, Releases], *, as_json: bool) -> NoReturn:
-    """Show the releases of each service of a group. What the group would go to is in ``check --group``."""
+    """Show the releases of each service of a group. ``check --group`` shows the target of the group."""
     now = time.time()
     for each in found.values():
         show_lost(session, each.lost)

@@ -1,4 +1,4 @@
-"""Shows the results of the commands that roll back, or do a part of it."""
+"""Shows the results of the commands that roll back, or do a part of a rollback."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def traces(session: Session, found: list[Trace], *, as_json: bool) -> NoReturn:
 
 
 def drills(session: Session, done: Drills, *, file: Path | None, as_json: bool) -> NoReturn:
-    """Show what the drills came to: how many worked, what that proves, and how long they took."""
+    """Show the result of the drills: how many worked, what that proves, and how long they took."""
     result, record = done.result, done.result.record
     session.step.ungroup()
     lines = list(drills_text.lines(done))

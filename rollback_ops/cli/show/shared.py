@@ -1,4 +1,4 @@
-"""What several commands do to show their results."""
+"""Shared by the functions that show results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class _OnHosts(Protocol):
-    """What a command came to on the hosts of one environment."""
+    """The result of a command on the hosts of one environment."""
 
     @property
     def environment(self) -> str: ...
@@ -35,7 +35,7 @@ def show_result(
     decision: str = "",
     outputs: Mapping[str, str] | None = None,
 ) -> NoReturn:
-    """Show what a command came to, in the summary of a workflow's job, too.
+    """Show the result of a command, in the summary of a workflow's job, too.
 
     ``decision`` is an output of the step, as are ``outputs``.
     """

@@ -1,4 +1,4 @@
-"""The commands that look, and change nothing: what is there, what was, and what would be done."""
+"""The commands that only show: the releases, the history, and what a rollback would do."""
 
 from __future__ import annotations
 

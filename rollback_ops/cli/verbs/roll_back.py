@@ -1,4 +1,4 @@
-"""The commands that change what is live, or say what a release is."""
+"""The commands that change the live release, or mark releases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands with which a person starts."""
+"""The commands that set the program up."""
 
 from __future__ import annotations
 

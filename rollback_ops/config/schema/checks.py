@@ -1,4 +1,4 @@
-"""The tables of checks, one class a kind."""
+"""The tables of checks, one class for each kind."""
 
 from typing import Annotated, Literal, Self
 
@@ -50,7 +50,7 @@ class HttpCheck(CheckSettings):
     @model_validator(mode="after")
     def _expected_status_is_not_final(self) -> Self:
         if self.status in self.final:
-            raise ValueError(f"has the status that it expects ({self.status}) in final, which ends it as failed")
+            raise ValueError(f"has its expected status ({self.status}) in final, whose statuses fail the check at once")
         return self
 
 
@@ -106,7 +106,7 @@ _KEYS_OF_SOURCE = {
     "command": ("run",),
 }
 _OF_LATENCY = ("url", "latency")
-# Without the time before, the counts of so many ticks have to show how much errors come in bursts.
+# With "control" there are no counts from before, so these ticks must show how much errors come in bursts.
 _LEAST_TICKS = {"control": 8, "before": 2}
 
 
@@ -145,14 +145,14 @@ class MetricCheck(CheckSettings):
                 raise ValueError(f'{said}: source = "{self.source}" takes {", ".join(needed)}{also}')
         for key in CheckSettings.model_fields:
             if key in self.model_fields_set:
-                raise ValueError(f"has {key}, which a metric does not have: it has tick, warm_up and window")
+                raise ValueError(f"has {key}, which a metric does not take: use tick, warm_up and window")
         return self
 
     @model_validator(mode="after")
     def _baseline_can_be_had(self) -> Self:
         if self.source != "prometheus":
             if self.baseline == "before":
-                raise ValueError('has baseline = "before", which only source = "prometheus" knows')
+                raise ValueError('has baseline = "before", which only source = "prometheus" can provide')
             return self
         queries = ("latency",) if self.latency else ("errors", "total")
         filled = [key for key in queries if "{release}" in getattr(self, key)]
@@ -178,6 +178,6 @@ class MetricCheck(CheckSettings):
         return self
 
 
-# The checks that are questions with an answer.
+# The checks with one answer for each question; metrics are watched.
 AskedCheck = HttpCheck | TcpCheck | ProcessCheck | LogsCheck | CommandCheck
 Check = Annotated[AskedCheck | MetricCheck, Field(discriminator="kind")]

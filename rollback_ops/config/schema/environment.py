@@ -113,7 +113,7 @@ class Environment(Section):
                 raise ValueError(f"has no hosts in services.{service}: add one, or remove it")
             if unknown := next((host for host in hosts if host not in self.all_hosts), ""):
                 meant = did_you_mean(unknown, self.all_hosts)
-                raise ValueError(f"has {quoted(unknown)} in services.{service}, which is none of its hosts{meant}")
+                raise ValueError(f"has {quoted(unknown)} in services.{service}, which is not one of its hosts{meant}")
         return self
 
     @model_validator(mode="after")
@@ -148,7 +148,7 @@ class Group(Section):
         if twice := next((name for name in self.services if self.services.count(name) > 1), ""):
             raise ValueError(f"has the service {twice} more than once")
         if len(self.services) < 2:
-            raise ValueError("needs two services at least")
+            raise ValueError("needs at least two services")
         return self
 
     @model_validator(mode="after")
@@ -156,7 +156,7 @@ class Group(Section):
         for name, others in (self.after or {}).items():
             if unknown := next((each for each in (name, *others) if each not in self.services), ""):
                 meant = did_you_mean(unknown, self.services)
-                raise ValueError(f"has {quoted(unknown)} in after, which is none of its services{meant}")
+                raise ValueError(f"has {quoted(unknown)} in after, which is not one of its services{meant}")
         try:
             _ = self.steps
         except ValueError as error:
@@ -171,7 +171,7 @@ class Group(Section):
 
 
 class Advisor(Section):
-    """A language model that ``advise`` asks for a text, after its decision. ``url`` is what ends before ``/chat``."""
+    """A language model that ``advise`` asks for a text, after it has decided. ``url`` ends before ``/chat``."""
 
     url: SecureUrl
     model: ModelName

@@ -1,4 +1,4 @@
-"""What all tables of rollback.toml have in common."""
+"""The base of all tables of rollback.toml."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict
 
 from rollback_ops.core.stand_ins import StandIn, standing_in
 
-# Where pydantic looks for plugins of other packages. None is wanted (``__main__``), and its imports took 15 ms.
-# Earlier versions of it look through all packages.
+# pydantic looks for plugins here. We use none (``__main__``), and these imports took 15 ms. Earlier versions of it
+# search all packages.
 with standing_in(StandIn("importlib.metadata", entry_points=lambda **_: (), distributions=lambda **_: ())):
     import pydantic.plugin._loader  # noqa: F401
 

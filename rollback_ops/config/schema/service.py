@@ -35,7 +35,7 @@ MessageFormat = Literal["slack", "teams", "json"]
 Event = Literal["start", "success", "failure"]
 
 _JOURNALED = ("systemd", "systemd-user")
-# Where limits.start is not set, this part of limits.total is kept for the start, at least.
+# The least part of limits.total that is kept for the start where limits.start is not set.
 _LEAST_START = 0.1
 
 
@@ -89,7 +89,9 @@ class Schema(Section):
     @model_validator(mode="after")
     def _can_be_compared(self) -> Self:
         if bool(self.understands) == bool(self.migrations):
-            raise ValueError("needs either understands or migrations: what a release knows of the database")
+            raise ValueError(
+                "needs either understands or migrations: the versions of the database that a release knows"
+            )
         if self.understands and not self.current:
             raise ValueError("has understands, and needs current, too: the command that prints the database's version")
         return self
@@ -162,7 +164,7 @@ class Service(Section):
     pin: int = Field(0, ge=0, le=20)
     trusted: tuple[Trusted, ...] = ()
     checks: dict[Name, Check] = {}
-    # Nothing but defaults needs no validation, for which the schema of each table would have to be built.
+    # Defaults need no validation. It would build the schema of each table.
     verify: Verify = Field(default_factory=Verify.model_construct)
     guard: Guard = Field(default_factory=Guard.model_construct)
     hold: HoldSettings = Field(default_factory=HoldSettings.model_construct)

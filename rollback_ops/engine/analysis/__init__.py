@@ -1,1 +1,1 @@
-"""Is the new release worse? Takes counts and returns a verdict, with a bounded rate of wrong rollbacks. Pure."""
+"""Judges from counts whether the new release is worse, with a bounded rate of wrong rollbacks. Pure."""

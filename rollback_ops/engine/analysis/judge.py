@@ -1,7 +1,7 @@
-"""The judge: is the new release worse than the old one? Asking after every tick does not raise the error rate.
+"""Judges whether the new release is worse than the old one. Judging after every tick does not raise the error rate.
 
 All evidence is an e-value E: its mean is at most 1 while the new release is not worse, so the probability that it ever
-reaches 1/α is at most α, however often somebody looks (J. Ville, "Étude critique de la notion de collectif", 1939).
+reaches 1/α is at most α, however often it is computed (J. Ville, "Étude critique de la notion de collectif", 1939).
 Bad events count as Poisson; a binomial count varies less, and makes E smaller.
 """
 
@@ -16,7 +16,7 @@ from rollback_ops.engine.analysis.values import Count, Dispersion, MetricJudgeme
 # The logarithms of the evidence in one tick at each of RATIOS: that it is worse, and that it is not.
 Evidence = tuple[list[float], list[float]]
 
-# How many times worse a release may be. The evidence is the mean over these: it need not be known beforehand.
+# How many times worse a release may be. The true ratio is unknown, so the evidence is the mean over these.
 RATIOS = (1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 # Not worse: as strong evidence against a rate of bad events that is at least this many times higher.
 CLEARLY_WORSE = 3.0
@@ -30,8 +30,8 @@ class Judge:
     def __init__(self, rules: Rules, before: Iterable[Count] = ()) -> None:
         """``before``: the ticks of the old release before the new one.
 
-        As a baseline they are what the new release is compared with. With a control they only show how much bad events
-        come in bursts; where they are too few, those of the control do.
+        With ``baseline = "before"`` the new release is compared with them. With a control they only show how much bad
+        events come in bursts; where they are too few, the ticks of the control show it.
         """
         self._rules, self._before, self._old, self._new = rules, Dispersion.of(before), Dispersion(), Dispersion()
         self._evidence = _against_control(rules) if self._by_control else _against_before(rules, self._before)
@@ -76,7 +76,7 @@ class Judge:
 
     @property
     def _bursts(self) -> float:
-        """What the counts are divided by. It only makes evidence weaker, so that it may be estimated as it goes."""
+        """The divisor of the counts. It can only weaken evidence, so an estimate during the watch is safe."""
         return max(self._baseline.factor, self._new.factor)
 
 
@@ -90,7 +90,7 @@ def judge(ticks: Iterable[Tick], rules: Rules, before: Iterable[Count] = ()) -> 
 
 
 def _against_control(rules: Rules) -> Callable[[Tick], Evidence]:
-    """Compare with hosts that have the same traffic at the same time, whatever that traffic is.
+    """Compare with hosts that have the same traffic at the same time; the traffic itself may change.
 
     Of all bad events the new release has a share θ. Source: M. Lindon and A. Malek, "Anytime-valid inference for
     multinomial count data", arXiv 2011.03567. Not worse is the same question with the sides exchanged.

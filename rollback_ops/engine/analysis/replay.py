@@ -1,4 +1,4 @@
-"""Replay the judge on moments of the past at which nothing was deployed: each rollback would have been wrong. Pure."""
+"""Replays the judge on past moments without a deployment: each rollback would have been wrong. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the raw samples of counters to counts, tick by tick. Pure."""
+"""Turns the raw samples of counters into counts, tick by tick. Pure."""
 
 from __future__ import annotations
 
@@ -33,16 +33,15 @@ def increases(series: Series, since: float, tick: float) -> dict[int, float]:
 
 
 def counts(bad: Mapping[int, float], total: Mapping[int, float]) -> dict[int, Count]:
-    """Return the count of each tick that ``total`` knows. No bad ones beside a total are none; more than all are all.
-
-    (Two series are not scraped at the same instant.)
+    """Return the count of each tick that ``total`` knows. Where ``bad`` lacks the tick, none is bad. At most
+    all events are bad: two series are not scraped at the same instant.
     """
     return {number: Count(min(bad.get(number, 0.0), all_), all_) for number, all_ in total.items()}
 
 
 @frozen
 class Histogram:
-    """By how much the buckets of a histogram grew in each tick. A bucket counts all up to its bound; ∞ counts all."""
+    """The growth of a histogram's buckets in each tick. A bucket counts all values up to its bound; ∞ counts all."""
 
     growth: Mapping[float, Mapping[int, float]]
 

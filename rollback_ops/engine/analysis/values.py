@@ -14,7 +14,7 @@ Verdict = Literal["worse", "not_worse", "undecided"]
 
 @frozen
 class Count:
-    """``bad`` events among ``total``. Raises ``ValueError`` where that cannot be."""
+    """``bad`` events among ``total``. Raises ``ValueError`` for impossible counts."""
 
     bad: float = 0.0
     total: float = 0.0
@@ -33,7 +33,7 @@ class Count:
 
 @frozen
 class Tick:
-    """What happened since the last tick; it ends ``at`` seconds after the new release became live.
+    """The counts since the last tick; it ends ``at`` seconds after the new release became live.
 
     ``old``: the hosts that still run the old release, where there are any.
     """
@@ -80,8 +80,10 @@ class Dispersion:
 class Rules:
     """``alpha``: the greatest probability of calling a release worse that is not.
 
-    ``floor``: a rate of bad events up to which nothing is worse. The ``tolerance`` of each baseline: up to so many
-    times the old rate is not worse (two hosts, and two hours, differ by themselves). ``warm_up``: seconds after the new
+    ``floor``: no rate of bad events up to this one is worse. ``tolerance``, for each baseline: a rate up to so
+    many times the old one is not worse, since two hosts, and two hours, differ by themselves.
+
+    ``warm_up``: seconds after the new
     release became live that do not count; ``window``: seconds after these that do.
     """
 
@@ -106,10 +108,10 @@ class Rules:
 
 
 @frozen
-class MetricJudgement:
-    """``e_worse`` and ``e_not_worse``: the evidence for either; it takes ``needed``.
+class Judgement:
+    """``e_worse`` and ``e_not_worse``: the evidence for either; a verdict takes ``needed``.
 
-    ``new`` and ``old``: all that was compared, in so many ``ticks``; ``bursts``: what the counts were divided by;
+    ``new`` and ``old``: the compared counts, of so many ``ticks``; ``bursts``: the divisor of the counts;
     ``ended_at``: the end of the last tick that counted, in seconds after the new release became live.
     """
 

@@ -1,1 +1,1 @@
-"""The agent, the program that runs on a host: its text, how it is asked, and how its answers are read."""
+"""The agent, which is the program that runs on a host: its text, its requests and its answers."""

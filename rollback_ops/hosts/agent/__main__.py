@@ -18,7 +18,7 @@ _CHECKS = {
 
 
 def text(product: str) -> str:
-    """Return what a host gets: ``sent`` with each operation, or ``installed`` for break-glass."""
+    """Return the text of a product: ``sent`` with each operation, or ``installed`` for break-glass."""
     service = Service.model_validate({"root": "/srv/placeholder", "units": ["placeholder"], "checks": _CHECKS})
     about = ServiceId("placeholder", "prod")
     manager = Manager(

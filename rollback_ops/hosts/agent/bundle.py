@@ -41,10 +41,10 @@ _SECTIONS = (
     "schema",
     "serve",
 )
-# What only a preview needs. A rollback does not send it.
-_COMPARING = ("keys", "nested_keys", "compare")
-# What only the installed agent has, in the order in which a person reads it: how it begins, what a rollback does, and
-# what a restricted key may request.
+# Only a preview needs these. A rollback does not send them.
+_COMPARING = ("keys", "compare")
+# Only the installed agent has these, in the order in which a person reads them: the beginning, the rollback, and the
+# requests of a restricted key.
 _INSTALLED = (
     "breakglass/entry",
     "breakglass/person",
@@ -64,7 +64,7 @@ _INSTALLED = (
 )
 # The first line of every answer begins like this.
 HEADING = "rollback-ops\t1\t"
-# The last line is all that acts, so a text that was cut on its way does nothing.
+# Only the last line acts, so a text that was cut on its way does nothing.
 _MAIN = 'main "$@"\n'
 _BREAK_GLASS_MAIN = 'break_glass "$@"\n'
 

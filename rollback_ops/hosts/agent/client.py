@@ -44,14 +44,14 @@ from rollback_ops.hosts.agent.session import AgentSession
 from rollback_ops.hosts.connections import Connections
 from rollback_ops.hosts.transport import Transport
 
-# A host that does not answer a look within this many seconds is treated as one that is down.
+# Seconds. A host that does not answer a read-only operation within them counts as down.
 _LOOK_WITHIN = 10.0
 _LOGS_WITHIN = 5.0
 _RECONNECT_EVERY = 0.5
 _FULL_KEY = "put one into ROLLBACK_SSH_KEY, or leave that variable out to use your own OpenSSH set-up."
-# Characters of a reason that is kept with a note.
+# Characters of the reason in a note.
 _LONGEST_REASON = 200
-_BY_ITSELF = "what the host has begun it finishes by itself"
+_BY_ITSELF = "the host finishes by itself what it has begun"
 
 
 class AgentHost:
@@ -124,7 +124,7 @@ class AgentHost:
         answer = self._operate("record", run, line, *pairs)
         # Marks without a record are optional: a user who may not write can still verify.
         if line and answer.status != 0:
-            raise Refused(f"{self.name}: .rollback could not be written to")
+            raise Refused(f"{self.name}: .rollback could not be written to, so the journal there lacks this run")
 
     def arm(self, order: ArmOrder) -> Armed:
         words = (order.run, bundle.whole(order.seconds), order.until, order.owner, order.run_url)
@@ -132,9 +132,9 @@ class AgentHost:
         armed = protocol.armed(answer)
         if armed and armed.run != order.run:
             hint = "Confirm it first, or wait until then."
-            raise Refused(f"{self.name}: it is armed already, by {armed.by} until {armed.until}", hint)
+            raise Refused(f"{self.name}: already armed by {armed.by} until {armed.until}", hint)
         if armed is None or answer.status != 0:
-            raise Refused(f"{self.name}: it could not be armed", "May this user write to .rollback?")
+            raise Refused(f"{self.name}: could not be armed", "May this user write to .rollback?")
         return armed
 
     def confirm(self, run: str = "") -> bool:
@@ -193,7 +193,7 @@ class AgentHost:
         return answered.lines[0] if answered and answered.status == 0 and answered.lines else ""
 
     def switch(self, order: SwitchOrder, on_step: Callable[[StepReport], None]) -> SwitchResult:
-        """Carry out the transaction. When the connection drops, the host goes on, and is asked later how it ended."""
+        """Carry out the transaction. When the connection drops, the host goes on; its result is read later."""
         deadline = time.monotonic() + self._switch_within
         progress = _StepsOnce(on_step, self._parse_units)
         flags = (order.break_lock, order.relink, order.reset, order.look)
@@ -213,7 +213,7 @@ class AgentHost:
                 return progress.of(self._operate("follow", run, within=left, on_line=progress.line))
             except (ConnectionLost, BadAnswer, HostUnreachable) as again:
                 error = again
-                # A host locks out the address that tries a refused key again and again.
+                # Hosts lock out an address that keeps trying a refused key.
                 if isinstance(again, HostUntrusted | AuthenticationFailed):
                     break
                 time.sleep(_RECONNECT_EVERY)
@@ -266,8 +266,8 @@ class AgentHost:
             raise BadAnswer(f"{error.message}{f' ({said})' if said else ''}") from None
 
 
-class _StepsOnce:
-    """The steps of a transaction, each told once even when the progress is read again from its beginning."""
+class _Progress:
+    """The steps of a transaction. Each is reported once, even when the progress is read again from its beginning."""
 
     def __init__(self, on_step: Callable[[StepReport], None], parse_units: Callable[[str], tuple[Unit, ...]]) -> None:
         self._on_step = on_step

@@ -1,4 +1,4 @@
-"""Parse what a host says of two releases (sh/compare.sh). Answers are untrusted: each field is bounded."""
+"""Parses a host's comparison of two releases (sh/compare.sh). Answers are untrusted: each field is bounded."""
 
 from __future__ import annotations
 

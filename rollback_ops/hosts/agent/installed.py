@@ -1,4 +1,4 @@
-"""The program as it is installed on a host: with its settings baked in, and what a person there can do with it."""
+"""The break-glass program: the agent as it is installed on a host, with the settings in it."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from rollback_ops.hosts.agent import bundle, protocol, restricted, sockets
 
 _FOREWORD = """\
 # Puts a service on this host back on its last known good release, without Python or a network. Run it with --help.
-# First come the settings (RO_…), then what it does for a person (begin at "person"), then what it does for a restricted
-# key, and last what it has in common with the program that `rollback-ops` sends.
+# First come the settings (RO_…), then the commands of a person (begin at "person"), then the requests of a restricted
+# key, and last the operations of the program that `rollback-ops` sends.
 """
 # A placeholder in questions, for the name of the release, which the host fills in.
 RELEASE = "NameOfTheReleaseThatIsAskedAbout"
@@ -43,9 +43,10 @@ _NEVER = "999999999"
 
 
 @frozen
-class InstalledProgram:
-    """What is baked in. ``questions`` are those that checks put to the host, about ``RELEASE``; ``thresholds`` are
-    those of every check, ``process`` among them. ``groups`` are those that the service is in.
+class Installation:
+    """The settings in the program. ``questions``: the commands of checks on the host, about ``RELEASE``.
+
+    ``thresholds``: those of every check, ``process`` among them. ``groups``: those that the service is in.
     """
 
     about: ServiceId
@@ -61,7 +62,7 @@ class InstalledProgram:
 def render(installation: InstalledProgram) -> str:
     """Return the text of the file. It holds no secrets, and only definitions up to its last line."""
     settings, functions = _settings(installation), bundle.installed_body()
-    # The rules of redaction and the words are in the settings' place, and yet they are the program's.
+    # The rules of redaction and the words stand among the settings, but belong to the program.
     program = _digest(_FOREWORD + functions + redaction.sed_script(()) + _words())
     stamp = f"rollback-ops {__version__}, program {program}, settings {_digest(settings)}"
     return f"#!/bin/sh\n# {stamp}\n{_FOREWORD}RO_STAMP={shlex.quote(stamp)}\n{settings}{functions}"

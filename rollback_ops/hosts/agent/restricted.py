@@ -12,14 +12,14 @@ PLACE = ".rollback/rollback"
 READ_STAMP = f'sed -n 2p "$ROLLBACK_ROOT/{PLACE}"'
 READ_LOGS = 'sh -c "$3"'
 
-# What no shell takes for more than a letter: where the key is not restricted after all, a login shell reads the words.
+# Bytes that no shell treats specially: where the key is not restricted after all, a login shell reads the words.
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@/+,=-")
-# sshd hands the words on in one variable of the environment, which may have 128 KiB.
+# sshd passes the words on in one variable of the environment, which may have 128 KiB.
 _LONGEST_REQUEST = 120_000
 
 
 class RestrictedSession:
-    """``place`` is the path of the installed program on the host."""
+    """Sends operations to the agent that is installed on a host, at the path ``place``."""
 
     def __init__(self, transport: Transport, place: str) -> None:
         self._transport = transport

@@ -18,7 +18,7 @@ _NOT_STARTED = (
 
 
 class AgentSession:
-    """``text`` is the agent. An operation that starts while another runs gets its own session."""
+    """The agent ``text`` on one host. An operation that starts while another runs gets its own session."""
 
     def __init__(self, transport: Transport, text: str) -> None:
         self._transport = transport
@@ -27,7 +27,7 @@ class AgentSession:
         self._conversation: Conversation | None = None
         self._heard = False
         self._deaf = False
-        # Tells our requests, and the end of an answer, from whatever else is printed there.
+        # Distinguishes our requests, and the end of an answer, from all other text there.
         self._token = secrets.token_hex(8)
 
     def run(self, words: tuple[str, ...], on_line: Callable[[str], None], timeout: float) -> str:

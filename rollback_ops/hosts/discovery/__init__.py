@@ -28,7 +28,7 @@ def discover(transport: Transport, root: str = "") -> Discovery:
     command = " ".join(map(shlex.quote, ("sh", "-c", _LOOK.read_text(), "rollback-ops", root)))
     completed = transport.execute(command, lines.append, _WITHIN)
     if not lines or lines[-1] != "end":
-        raise BadAnswer(f"{transport.name}: the look at the host was not finished: {completed.stderr.strip()}")
+        raise BadAnswer(f"{transport.name}: the search for services was not finished: {completed.stderr.strip()}")
     return parse(lines)
 
 

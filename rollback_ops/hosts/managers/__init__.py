@@ -61,7 +61,7 @@ def with_checks(service: Service, name: str) -> Service:
 
 
 def reader(service: Service) -> StateReader:
-    """Return how break-glass reads what ``Manager.state`` prints."""
+    """Return the rules with which break-glass reads the output of ``Manager.state``."""
     return _kind(service).READER
 
 

@@ -23,7 +23,7 @@ _UNIT_HINT = "units are the services of the compose file: letters, digits and . 
 # Seconds of the limit for a stop that are left for docker to kill the containers that did not stop.
 _SECONDS_TO_KILL = 2
 
-# What docker says of a container. Podman, which serves Docker's API too, says "stopped" for one that ended just now.
+# Docker's states of a container. Podman, which serves Docker's API too, has "stopped" for one that ended just now.
 _STATES: dict[str, UnitState] = {
     "running": "running",
     "paused": "paused",
@@ -48,7 +48,7 @@ _STARTABLE = "compose"
 
 # The beginning of a pattern for sed -E: a container of one of the services in the first line.
 _OF_A_SERVICE = r"/^([^\n]* )?([^ \n]+) [^\n]*\n(.*\n)?container\|\2"
-# Any code but those of _CLEAN_EXITS: what ended well may be a job.
+# Any code but those of _CLEAN_EXITS: a container that ended well may be a job.
 _FAILED = "([1-9]|[1-9][0-9]|1[0-2][0-9]|13[1-9]|14[0-24-9]|1[5-9][0-9]|[2-9][0-9][0-9])"
 _STOPPED = rf"(dead|created|running\|unhealthy|(exited|stopped)\|[^|]*\|{_FAILED})"
 

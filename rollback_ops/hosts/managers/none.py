@@ -1,4 +1,4 @@
-"""No manager: files that something else serves, such as a web server. Only the link is switched, and checks run."""
+"""No manager: files that another program serves, such as a web server. Only the link is switched, and checks run."""
 
 from __future__ import annotations
 

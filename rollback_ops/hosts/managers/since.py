@@ -1,4 +1,4 @@
-"""Of a service's log, only what was written since the last rollback started it."""
+"""Limits a service's log to the lines since the last rollback started it."""
 
 from __future__ import annotations
 

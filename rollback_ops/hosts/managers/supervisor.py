@@ -131,7 +131,7 @@ def _program(line: re.Match[str]) -> Unit:
 
 
 def _covers(unit: str, program: str) -> bool:
-    """Say whether a unit of the settings (web, web:web, group:program, group:*, all) means this program."""
+    """Return whether a unit of the settings (web, web:web, group:program, group:*, all) means this program."""
     group, colon, process = unit.partition(":")
     if unit == "all":
         return True

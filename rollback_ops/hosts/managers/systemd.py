@@ -24,10 +24,10 @@ _AS_USER = 'XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/run/user/$(id -u)}" systemctl -
 
 _JUDGED = "Id,LoadState,ActiveState,Type,Result,ConditionResult"
 _PROCESSES = "MainPID,NRestarts,InvocationID,ControlGroup,KillMode,SendSIGKILL"
-# By these a stop of a unit stops others, too (systemd.unit(5)). A start of it does not start them again.
+# Through these dependencies a stop of a unit stops others, too (systemd.unit(5)). A start does not start them again.
 _PULLED_DOWN = "RequiredBy,RequisiteOf,BoundBy,ConsistsOf,PropagatesStopTo"
 _PROPERTIES = f"{_JUDGED},Names,SubState,{_PROCESSES},FragmentPath,DropInPaths,TriggeredBy,{_PULLED_DOWN}"
-# What a target pulls in: systemd calls the target active whatever became of them.
+# The units that a target pulls in: systemd calls the target active even when they have failed.
 _MEMBERS = "Requires,BindsTo,Wants"
 _STATES: dict[str, UnitState] = {
     "active": "running",
@@ -90,7 +90,7 @@ def commands(service: Service, name: str) -> Manager:
     user = service.manager == "systemd-user"
     query = _AS_USER if user else "systemctl"
     change = _AS_USER if user else "$ROLLBACK_SUDO systemctl"
-    # The shell that runs the command becomes it: a process less. It cannot where variables stand before the command.
+    # With exec, the shell becomes the command: one process less. That is not possible where variables stand before it.
     alone = "" if user else "exec "
     quoted = shlex.join(units)
     return Manager(
@@ -107,7 +107,7 @@ def commands(service: Service, name: str) -> Manager:
         state=_show(f"{alone}{query}", _PROPERTIES, units),
         logs=_logs(units, user),
         related=f"{query} show -p Id,ActiveState,{_PULLED_DOWN} --",
-        # As they were before, and nothing else that they would pull in.
+        # Only these units, and not the ones that they would pull in.
         revive=f"{change} {_REVIVE}",
         reload=f"{change} daemon-reload",
         first_aid=_first_aid("systemctl --user" if user else "systemctl", "" if user else "sudo ", quoted),
@@ -177,7 +177,7 @@ test "$shown" -ge "$units" && test "$well" -eq "$shown"
 
 
 def _first_aid(systemctl: str, sudo: str, quoted: str) -> tuple[str, ...]:
-    """Return what the rights of docs/hosts.md allow."""
+    """Return the commands that the rights in docs/hosts.md allow."""
     return (
         f"{systemctl} status -- {quoted}",
         f"{sudo}{systemctl} reset-failed -- {quoted}",

@@ -1,9 +1,8 @@
 """Hosts that are reached over SSH, through Fabric. The only place with Fabric and paramiko.
 
-Both import invoke, which imports ``unittest.mock`` for people who test their tasks (and with it unittest and asyncio),
-and a parser of YAML for files with settings, which are not read here. paramiko reads its own version from the metadata
-of packages, and tells it to hosts. These 110 modules took a fifth of the time before the first packet. So both are
-imported here, without them.
+Both import invoke, which imports ``unittest.mock`` (for tests of its tasks; it brings unittest and asyncio) and a
+parser of YAML (for settings that are not used here). paramiko reads its own version, which it sends to hosts, from the
+metadata of packages. These 110 modules took a fifth of the time before the first packet, so stand-ins replace them.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ _PURE = ("invoke", "paramiko", "fabric")
 
 
 def _import_fabric() -> None:
-    """Import Fabric without what its libraries need for others only; with it, where a version of them needs it."""
+    """Import Fabric with the stand-ins; or, where a version of its libraries needs the real modules, with those."""
     try:
         with standing_in(
             StandIn("unittest.mock"),

@@ -25,7 +25,7 @@ class KeyAuthentication:
         self._banner = ""
 
     def authenticate(self, transport: paramiko.Transport) -> None:
-        """Log in. Raises ``AuthenticationFailed`` with the keys that were offered, and what the host said."""
+        """Log in. Raises ``AuthenticationFailed`` with the offered keys and the host's answer."""
         with closing(self._identity.keys(self._hop)) as keys:
             for key in keys:
                 self._offered.append(key)
@@ -76,7 +76,7 @@ class KeyAuthentication:
         return AuthenticationFailed(message, "\n  ".join(filter(None, told)))
 
     def _certified(self, key: PKey) -> str:
-        """Say what is known about the certificate that the host did not accept."""
+        """Describe the certificate that the host did not accept."""
         certificate = certificate_on(key)
         if certificate is None:
             return ""

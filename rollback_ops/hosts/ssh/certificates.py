@@ -1,4 +1,4 @@
-"""OpenSSH certificates (PROTOCOL.certkeys): for whom they are, how long, and which authority signed them."""
+"""OpenSSH certificates (PROTOCOL.certkeys): their principals, their validity, and the authority that signed them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Certificate:
     @classmethod
     def parse(cls, text: str, source: str) -> Certificate:
         """Parse a certificate. Raises ``UsageError``; ``source`` names the text in it."""
-        hint = "It is the line in the file that ends in -cert.pub; `ssh-keygen -L -f FILE` shows what it says."
+        hint = "It is the line in the file that ends in -cert.pub; `ssh-keygen -L -f FILE` shows its contents."
         line = " ".join(text.split()[:2])
         try:
             parsed = load_ssh_public_identity(line.encode())

@@ -1,4 +1,4 @@
-"""TCP connections that the host opens for us (``direct-tcpip``), and why it could not."""
+"""TCP connections that the host opens for us (``direct-tcpip``), and the reasons for refusals."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def refusal(error: ChannelException, host: str, port: int) -> OSError:
     if number := _NOT_OPENED.get(error.text):
         return OSError(number, os.strerror(number))
     if not error.text and _needs_no_dns(host):
-        # Servers other than OpenSSH's give no reason. Whatever it was, the name was not the problem.
+        # Servers other than OpenSSH's give no reason. An address needs no DNS, so the name was not the problem.
         return ConnectionRefusedError(f"the host could not connect to {host} port {port}")
     return ConnectionAbortedError(f"the host could not connect to {host} port {port}: {reason or 'it gave no reason'}")
 

@@ -1,4 +1,4 @@
-"""The known_hosts format: which line is about which host, by OpenSSH's rules (sshd(8))."""
+"""The known_hosts format, and the rules by which lines match hosts (sshd(8))."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class KnownHost:
     marker: Marker = ""
 
     def matches(self, host: str) -> bool:
-        """Say whether the line is about ``host``: ``name``, or ``[name]:port`` where the port is not 22."""
+        """Return whether the line is about ``host``: ``name``, or ``[name]:port`` where the port is not 22."""
         if any(p.startswith("!") and _matches(p[1:], host) for p in self.patterns):
             return False
         return any(_matches(p, host) for p in self.patterns)
@@ -127,7 +127,7 @@ def _matches(pattern: str, host: str) -> bool:
 
 
 def wildcard_matches(pattern: str, host: str) -> bool:
-    """Say whether a pattern with ``*`` and ``?`` matches all of ``host``, whatever the case of its letters."""
+    """Return whether a pattern with ``*`` and ``?`` matches all of ``host``, whatever the case of its letters."""
     # Not fnmatch: it reads the brackets of [host]:port as a set of characters.
     expression = re.escape(pattern.lower()).replace(r"\*", ".*").replace(r"\?", ".")
     return re.fullmatch(expression, host) is not None

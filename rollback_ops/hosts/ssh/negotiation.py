@@ -1,4 +1,4 @@
-"""What a host says before the login, which paramiko keeps to itself: the algorithms that it offers, and its words."""
+"""Messages of a host before the login, which paramiko does not pass on: its algorithms, and its greeting."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class NegotiatingTransport(paramiko.Transport):
         return tuple(self._preferred_keys)  # type: ignore[attr-defined]
 
     def mismatch(self) -> tuple[str, str]:
-        """Return which kind of algorithm both sides have none in common of, and what to do; empty when there is one."""
+        """Return the kind of algorithm that both sides lack in common, and a hint; empty when they lack none."""
         for kind, (theirs, ours, keyword) in _KINDS.items():
             offered, known = self._offered.get(theirs, ()), getattr(self, ours)
             if not set(offered) & set(known):

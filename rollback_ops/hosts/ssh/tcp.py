@@ -1,4 +1,4 @@
-"""TCP connections without delays, which end soon after the other end has disappeared."""
+"""TCP connections without delays, which end within 10 s when the peer has disappeared."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class SshTransport:
         trust: KnownHosts,
         connect_timeout: float = 5.0,
     ) -> None:
-        """``gateways`` are outermost first; ``connect_timeout`` is in seconds, for each hop.
+        """Prepare the route. ``gateways`` are outermost first; ``connect_timeout`` is in seconds, for each hop.
 
         Raises ``UsageError`` for an address or an SSH configuration that cannot be parsed.
         """

@@ -32,7 +32,7 @@ _LOOKS = (0.0, 0.5, 1.0)
 PAGE = 100
 _RATE_LIMITED = 429
 _RETRIED_STATUSES = (500, 502, 503, 504)
-# What stands before GitHub says that GitHub did not answer in time.
+# Statuses of a proxy before GitHub when GitHub did not answer in time.
 _UNANSWERED_STATUSES = (502, 504)
 _NOT_GITHUB = "the answer did not come from GitHub's API"
 _ACCEPT = {"Accept": "application/vnd.github+json"}
@@ -92,7 +92,7 @@ class Repository:
 class Deployment:
     """A deployment as GitHub returns it. ``payload`` is None where it is not a JSON object.
 
-    ``task`` is ``deploy`` unless who created it said otherwise.
+    ``task`` is ``deploy`` unless its creator chose another.
     ``creator`` is the person who created it; empty where a program did, such as a workflow with its own token.
     """
 

@@ -24,7 +24,7 @@ from rollback_ops.integrations.github.api import Deployment, GitHubError, Reposi
 from rollback_ops.integrations.github.client import DeploymentClient
 
 T = TypeVar("T")
-# Which of these records a host stands for: anybody who may write to its journal may have written them.
+# Selects the records that a host confirms: any user who may write to its journal may have forged one.
 Credible = Callable[[Sequence[Record]], Iterable[Record]]
 
 # The warnings begin with these words.
@@ -34,7 +34,7 @@ EARLIER_NOT_RECORDED = "rollbacks of earlier runs may be missing on GitHub: "
 _FORBIDDEN = 403
 _MOST_UNRECORDED = 5
 _RECORDED_WITHIN = timedelta(days=7)
-# A run of which the journal has only the beginning may still be running for so long.
+# A run whose end the journal lacks may still be going on, for this long.
 _LONGEST_RUN = timedelta(hours=1)
 # Seconds after which one thread stops waiting for another. The caller's own deadline is shorter.
 _LONGEST_WAIT = 60.0
@@ -106,7 +106,7 @@ def _remedy(error: RollbackOpsError) -> str:
 
 
 class _Lookups:
-    """What GitHub has already, looked up in the background, and what is written at the end.
+    """The lookups on GitHub, in the background, and the requests at the end.
 
     Each of the two clients is used by one thread at a time.
     """

@@ -1,4 +1,4 @@
-"""Check on GitHub, before any host is contacted, whether the person who started a workflow may roll back."""
+"""Checks on GitHub, before any host is contacted, whether the person who started a workflow may roll back."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HINT = "Ask somebody who has the permission, or change require_permission of th
 class Permission:
     """``refusal``: why the rollback is not permitted. ``warning``: what could not be checked.
 
-    ``asked``: GitHub said so. False: it could not be asked, and may answer later.
+    ``asked``: False where GitHub could not be asked; it may answer later.
     """
 
     refusal: Refused | None = None
@@ -45,7 +45,7 @@ def check_permission(
     allow_unchecked: bool,
     within: float = _WITHIN,
 ) -> Permission:
-    """Check whether the person has what is required: a role on the repository, or a membership (``@org/team``).
+    """Check whether the person has the required permission: a role on the repository, or a membership (``@org/team``).
 
     When GitHub cannot be asked, the rollback is not permitted, unless ``allow_unchecked``. Never raises.
     """

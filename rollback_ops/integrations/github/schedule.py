@@ -34,7 +34,7 @@ _NOTE = re.compile(rf"({'|'.join(_STATES)}) by (\S*?)(?:: (.*))?", re.DOTALL)
 _MOST_PAGES = 3
 # Seconds for an answer. No service is down while entries are read.
 _PATIENCE = 20
-# Seconds for which an entry is told of after it is over.
+# Seconds for which an entry is listed after it is over.
 _SHOWN_FOR = 7 * 86400.0
 _UNPROCESSABLE = 422
 
@@ -56,7 +56,7 @@ class GitHubSchedule:
         self.note(asked, note_of("added", asked.by))
 
     def entries(self) -> list[ScheduleEntry]:
-        """Return the entries, oldest first. Deployments that are none of ours are left out, and what is long over.
+        """Return the entries, oldest first. Leaves out those that ended long ago, and other deployments.
 
         Each entry costs a request: the workflow asks every few minutes, and GitHub counts requests.
         """

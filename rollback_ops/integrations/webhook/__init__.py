@@ -71,7 +71,7 @@ class Notifier:
         event = _event(record)
         problem, signalled = "", record.exit_code > 128
         if not signalled:
-            # Whoever reads of the start last believes that another rollback has begun.
+            # A message about the start that comes last would look like another rollback.
             self._problem_of_start(self._in_order)
         if event in self._on:
             problem = self._send(record, _WITHIN_AFTER_A_SIGNAL if signalled else _WITHIN)

@@ -24,8 +24,8 @@ from rollback_ops.core.text import joined
 class StartEvent(RecordPart):
     """A rollback that is about to change its first host. ``change`` names both releases: ``b3 → b2``.
 
-    ``leaves``: the commits that leave the hosts, in brief; empty where they are not known. ``strategy`` says in which
-    waves, one sentence a region, and ``order`` in which order the services of a group.
+    ``leaves``: the commits that leave the hosts, in brief; empty where they are not known. ``strategy``: the
+    waves, one sentence for each region; ``order``: that of the services of a group.
     """
 
     event: Literal["start"] = "start"

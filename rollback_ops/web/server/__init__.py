@@ -1,1 +1,1 @@
-"""The dashboard as a server on loopback: who may use it, and the rollbacks that it starts."""
+"""The dashboard as a server on loopback: access, pages, and the rollbacks that it starts."""

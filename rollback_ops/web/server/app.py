@@ -1,4 +1,4 @@
-"""The application: which address shows what, and the entrance."""
+"""The application: the addresses of the pages, and the entrance."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _WELCOME = """<!doctype html>
 
 
 def application(site: Site, sessions: Sessions, signer: FormSigner, port: int) -> ASGIApp:
-    """Return the application, with everything that guards it."""
-    screens, rollbacks, changes = Screens(site), Rollbacks(site, signer), ChangePages(site, signer)
+    """Return the application, behind its security checks."""
+    screens, rollbacks, changes = Screens(site), Rollbacks(site, signer), Changes(site, signer)
 
     def enter(request: Request) -> Response:
         return _enter(request, sessions, port)

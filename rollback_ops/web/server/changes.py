@@ -1,4 +1,4 @@
-"""The forms beside the rollback: holds, marks, scheduled rollbacks, what was interrupted, and groups."""
+"""The forms beside the rollback: holds, marks, scheduled and interrupted rollbacks, and groups."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ChangePages:
         return self._offer(request, asked)
 
     async def begin(self, request: Request) -> Response:
-        """Begin what a form asks for, unless it has begun: two clicks are one change."""
+        """Begin the change of a form, unless it has begun: two clicks are one change."""
         return await run_in_threadpool(self._begin, request, await request.body())
 
     def _begin(self, request: Request, body: bytes) -> Response:
@@ -63,10 +63,8 @@ class ChangePages:
                 problem = str(error)
         return self._offer(request, _again(form), problem, typed)
 
-    def _offer(
-        self, request: Request, asked: FormAddress, problem: str = "", typed: FormInput | None = None
-    ) -> Response:
-        """Show what a form would do now. ``problem``: why the last one did not."""
+    def _offer(self, request: Request, asked: Asked, problem: str = "", typed: Typed | None = None) -> Response:
+        """Show what a form would do now. ``problem``: why the last one did nothing."""
         site = self._site
         site.heed_settings()
         offer = site.operations.offer(asked)
@@ -84,8 +82,8 @@ class ChangePages:
         )
 
 
-def _asked(request: Request) -> FormAddress | None:
-    """Return what an address names. None: it names no form."""
+def _asked(request: Request) -> Asked | None:
+    """Return the names in an address. None: it is not that of a form."""
     query = request.query_params
     action = next((each for each in _ACTIONS if each == query.get("action")), None)
     if action is None or not query.get("environment") or (action == "rollback" and not query.get("group")):

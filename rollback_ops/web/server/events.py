@@ -21,13 +21,13 @@ TYPE = "text/event-stream"
 # Seconds.
 _LOOK_EVERY = 0.2
 _ASK_HOSTS_EVERY = 2.0
-# A comment now and then: without one, nobody notices a browser that is gone.
+# Seconds between comments. Without them, the server would not notice that a browser has gone.
 _SIGN_OF_LIFE_EVERY = 15.0
 _DONE = "event: done\ndata: \n\n"
 
 
 def last_heard(headers: Headers) -> int:
-    """Return the number of the last line that the browser has: it says so when it connects again."""
+    """Return the number of the last line that the browser has, which it sends when it connects again."""
     number = headers.get("last-event-id", "")
     return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
 
@@ -50,9 +50,9 @@ async def of_run(run: Run, line: Callable[[Told], str], after: int) -> Lines:
 
 
 async def of_hosts(follow: Callable[[], Following], part: Callable[[Following], str]) -> Lines:
-    """Yield what is going on on the hosts, each time that it changed, until nothing is.
+    """Yield the runs on the hosts, each time that they changed, until there is none.
 
-    Hosts that do not answer for a moment end nothing.
+    Hosts that do not answer for a moment do not end this.
     """
     shown = ""
     while True:

@@ -1,4 +1,4 @@
-"""What a form says, signed, so that it comes back as it was shown: for ten minutes, from this process only.
+"""Signed forms: a form comes back as it was shown, within ten minutes, and from this process only.
 
 The signed part has no secret in it. It names the plan that the person has seen, and a key that makes two clicks one
 rollback.
@@ -30,7 +30,7 @@ Action = Literal["rollback", "resume", "hold", "lift", "mark", "schedule", "canc
 
 @frozen
 class RollbackForm:
-    """What a form does: a rollback, by the plan that it shows, or another ``action``. ``key``: two clicks are one.
+    """The rollback of a form, by the plan that it shows, or another ``action``. ``key``: two clicks are one.
 
     ``leaves`` is the release that has to be live still; empty where the hosts run several. ``approved`` is the hash of
     the plan; empty in an emergency, which goes on without hosts that became unreachable. With a ``group``, ``leaves``
@@ -93,7 +93,7 @@ def fields_of(body: bytes) -> dict[str, str]:
 
 
 def problem_of(form: RollbackForm, fault: Fault | None, typed: str) -> str:
-    """Return why a form does not begin anything; empty when it does."""
+    """Return why a form begins nothing; empty when it may."""
     if fault:
         return "This form was more than ten minutes old, so nothing was done. This is what it would do now."
     if typed.strip() != form.environment:

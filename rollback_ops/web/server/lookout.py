@@ -1,4 +1,4 @@
-"""The last look at all hosts. A new one begins when somebody asks and the last one is old, and never twice at once."""
+"""The last look at all hosts. A page starts a new one when the last one is old; two never run at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FRESH = 10.0
 
 @frozen
 class Seen:
-    """What was seen last. ``looking``: a new look is under way. ``problem``: why the last look saw nothing."""
+    """The result of the last look. ``looking``: a new look is under way. ``problem``: why the last look failed."""
 
     snapshot: Snapshot | None = None
     looking: bool = False
@@ -39,7 +39,7 @@ class Lookout:
         self._lock = threading.Lock()
 
     def see(self, wait: float, *, again: bool = False) -> Seen:
-        """Return what was seen last, after a new look if one is due, or is asked for ``again``.
+        """Return the result of the last look, after a new one if that is due, or requested with ``again``.
 
         A look that takes longer than ``wait`` seconds goes on in the background.
         """
@@ -55,7 +55,7 @@ class Lookout:
         return self._seen
 
     def forget(self) -> None:
-        """Let the next page look again: something was changed."""
+        """Make the next page look again, because something was changed."""
         self._at = float("-inf")
 
     def _begin(self, done: threading.Event) -> None:

@@ -1,4 +1,4 @@
-"""What the server asks the commands for, with settings that are read anew each time."""
+"""Runs the commands for the server, with settings that are read anew each time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from rollback_ops.web.server.actions import FormAddress, FormInput, Offer, offer
 from rollback_ops.web.server.forms import RollbackForm, new_key
 from rollback_ops.web.server.runs import Run, RunProgress, Runs
 
-# Variables that say what one command is to do. Here the page says it, and the page must be right.
+# Variables with the request of one command. Here the page makes the request, so they are ignored.
 _OF_ONE_COMMAND = (
     "ALLOW_BAD", "APPROVED", "AT", "BACKUP", "BAD", "DRY_RUN", "EMERGENCY", "ENVIRONMENT", "EXCLUDE_REGION", "FOR",
     "GROUP", "HOST", "ID", "IF_CURRENT", "IGNORE_DEPLOY_LOCK", "IGNORE_SCHEMA", "LIFT", "LOCAL", "MAX_DRILL_AGE",
@@ -40,7 +40,7 @@ _OF_ONE_COMMAND = (
 
 @frozen
 class Previewed:
-    """What a rollback would do now. ``form`` is None where it would do nothing."""
+    """The preview of a rollback, and its form. ``form`` is None where the rollback would do nothing."""
 
     found: Preview
     form: RollbackForm | None
@@ -48,7 +48,7 @@ class Previewed:
 
 @frozen
 class Scope:
-    """What the dashboard is about. Empty names: everything in the settings file ``config``.
+    """The services and environments of the dashboard. Empty names: all in the settings file ``config``.
 
     ``local``: the commands work on this machine, without SSH. ``github``: only GitHub is asked, until a page of one
     service needs its hosts. ``limit``: how many records are read, the newest.
@@ -82,7 +82,7 @@ class Operations:
             dashboard.opened(self.settings(), self._environ, self._options, self._secrets)
 
     def redactor(self) -> Redactor:
-        """Return what hides the secrets of all services in a text."""
+        """Return the redactor for the secrets of all services."""
         mask = [pattern for service in self.settings().services.values() for pattern in service.mask]
         return Redactor(self._secrets.texts(), mask)
 
@@ -100,15 +100,15 @@ class Operations:
         return dashboard.of_github(self._environ, self._options, self._secrets, self._scope.limit)
 
     def preview(self, environment: str, service: str, *, emergency: bool) -> Previewed:
-        """Say what a rollback would do, and what a form has to say so that it does exactly that."""
-        context = self._open(CommandOptions(environment, service, emergency=emergency, dry_run=True))
+        """Return the preview of a rollback, with the form that carries out exactly that."""
+        context = self._open(Options(environment, service, emergency=emergency, dry_run=True))
         context.begin()
         found = plan_alone(context) if emergency else preview(context, Cancellation())
         return Previewed(found, form_of(context.job.about, found, emergency=emergency))
 
     def follow(self, environment: str, service: str) -> Following:
-        """Say what is going on on the hosts now, whoever started it."""
-        return follow(self._open(CommandOptions(environment, service, dry_run=True)), Cancellation())
+        """Return the runs on the hosts now, whoever started them."""
+        return follow(self._open(Options(environment, service, dry_run=True)), Cancellation())
 
     def start(self, runs: Runs, form: RollbackForm, reason: str) -> Run:
         """Begin the rollback of a form. Raises ``UsageError`` for a reason that cannot be recorded."""
@@ -116,20 +116,18 @@ class Operations:
         _ = context.reason
         return runs.start(form, reason, context.redact, lambda run: _carry_out(context, run))
 
-    def offer(self, asked: FormAddress) -> Offer:
-        """Say what another form has to show before somebody decides."""
+    def offer(self, asked: Asked) -> Offer:
+        """Return the facts for the page of another form."""
         return offered(self, asked)
 
-    def change(self, runs: Runs, form: RollbackForm, typed: FormInput) -> Run:
-        """Begin what another form asks for. Raises ``UsageError`` for what was typed and cannot be."""
+    def change(self, runs: Runs, form: RollbackForm, typed: Typed) -> Run:
+        """Begin the change of another form. Raises ``UsageError`` for typed values that are not valid."""
         redact, work = work_of(self, form, typed)
         return runs.start(form, typed.reason, redact, work)
 
     def trace(self, record: Record) -> Trace:
-        """Read what the hosts keep of a run."""
-        return trace(
-            self._open(CommandOptions(record.environment, record.service, dry_run=True)), record.id, Cancellation()
-        )
+        """Read the traces of a run on its hosts."""
+        return trace(self._open(Options(record.environment, record.service, dry_run=True)), record.id, Cancellation())
 
     def groups(self) -> list[tuple[str, str, tuple[str, ...]]]:
         """Return the environment, the name and the services of each group within the scope."""
@@ -145,8 +143,8 @@ class Operations:
         chosen = replace(options, local=self._scope.local)
         return open_group(self.settings(), self._environ, chosen, self._secrets)
 
-    def stores(self, options: CommandOptions) -> Stores:
-        """Return where scheduled rollbacks are kept: in journals, or on GitHub where only GitHub is looked at."""
+    def stores(self, options: Options) -> Stores:
+        """Return the stores of scheduled rollbacks: journals, or GitHub where only GitHub is asked."""
         chosen, in_journals = replace(options, local=self._scope.local), not self._scope.github
         return Stores(self.settings(), self._environ, chosen, self._secrets, in_journals=in_journals)
 

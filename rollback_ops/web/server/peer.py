@@ -1,4 +1,4 @@
-"""Which user of this machine is at the other end of a connection over loopback."""
+"""Finds the user of this machine at the other end of a connection over loopback."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def is_somebody_else(client: Address | None, server: Address, tables: Path = _TA
 
     Cookies do not tell ports apart, and command lines (a browser's, too) are no secret on a machine: neither may be
     enough for another user. Root may do everything anyway, and forwards connections (WSL). A connection that the
-    system does not know is somebody else's; where it has no such tables (not Linux), nobody's is.
+    system does not know counts as another user's. Where it has no such tables (not Linux), none does.
     """
     there = [table for table in (tables / "tcp", tables / "tcp6") if table.exists()]
     rows = [line.split() for table in there for line in table.read_text().splitlines()[1:]]
@@ -28,7 +28,7 @@ def is_somebody_else(client: Address | None, server: Address, tables: Path = _TA
 
 
 def _users(rows: list[list[str]], client: Address, server: Address) -> set[int]:
-    """Return the user at the client's end. Of a connection that was closed already, the system does not say it."""
+    """Return the user at the client's end. Empty for a connection that was closed already."""
     ends = [_hex(client), _hex(server)]
     mapped = [_MAPPED + end for end in ends]
     # sl local_address rem_address st tx:rx tr:tm->when retrnsmt uid …

@@ -1,4 +1,4 @@
-"""The screen *Roll back*: the preview, the form that does what the preview shows, and the run."""
+"""The screen *Roll back*: the preview, the form that carries it out, and the run."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Rollbacks:
     def _offer(
         self, request: Request, environment: str, service: str, *, emergency: bool, problem: str = "", reason: str = ""
     ) -> Response:
-        """Show what a rollback would do now, and the form that does it. ``problem``: why the last form did not."""
+        """Show what a rollback would do now, with its form. ``problem``: why the last form did nothing."""
         site = self._site
         site.heed_settings()
         previewed = site.operations.preview(environment, service, emergency=emergency)

@@ -1,4 +1,4 @@
-"""The rollbacks that this server started: each on a thread of its own, whoever watches."""
+"""The rollbacks that this server started, each on a thread of its own."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Told:
 class Run:
     """One rollback of this server, or another change. ``record`` is there when it ended; ``error`` where it failed.
 
-    ``said``: what a change without a record came to.
+    ``said``: the result of a change without a record.
     """
 
     number: int
@@ -70,14 +70,14 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What is being done, in a few words."""
+        """The change in a few words."""
         form = self.form
         what = "emergency rollback" if form.emergency else _NAMES[form.action]
         goes = f" to {form.target}" if form.action in ("rollback", "schedule") else ""
         return f"{what} of {'the group ' * bool(form.group)}{form.subject} in {form.environment}{goes}"
 
     def since(self, number: int) -> Sequence[Told]:
-        """Return what was told after the line with this number."""
+        """Return the lines after the one with this number."""
         with self._lock:
             return tuple(self.told[number:])
 
@@ -161,7 +161,7 @@ class Runs:
         return tuple(run for run in self.all if not run.done.is_set())
 
     def start(self, form: RollbackForm, reason: str, redact: Redactor, work: Work) -> Run:
-        """Begin the run of a form, unless it has begun. It goes on when nobody watches."""
+        """Begin the run of a form, unless it has begun. It goes on when no page shows it."""
         with self._lock:
             if run := self._by_key.get(form.key):
                 return run

@@ -1,4 +1,4 @@
-"""The screens that only show: *Now*, *History*, *Numbers*, *Record*, and what is running on the hosts."""
+"""The screens that only show: *Now*, *History*, *Numbers*, *Record*, and the runs on the hosts."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Screens:
         return html(self._site.pages.record(record_of(record), self._site.frame(request)))
 
     def log(self, request: Request) -> Response:
-        """Show what the hosts keep of a run. They are asked now."""
+        """Ask the hosts for the traces of a run, and show them."""
         record = self._find(request.query_params.get("id", ""))
         if record is None:
             return self._site.told(request, HTTPStatus.NOT_FOUND, "There is no record with this id.")
@@ -71,7 +71,7 @@ class Screens:
         return self._site.page(request, "log.html", record=record, traces=traces, own=own)
 
     def running(self, request: Request) -> Response:
-        """Show what is going on on the hosts of one service, whoever started it."""
+        """Show the runs on the hosts of one service, whoever started them."""
         where = about(request)
         return self._site.page(request, "running.html", found=self._site.operations.follow(**where), about=where)
 
@@ -91,13 +91,13 @@ class Screens:
         return next((record for record in records if record.id == run), None)
 
     def _seen(self, request: Request) -> Seen:
-        """Return what the hosts said last, or, where the address asks for it, what GitHub says."""
+        """Return the last answers of the hosts, or, where the address asks for it, those of GitHub."""
         if request.query_params.get("source") == "github":
             return Seen(self._site.operations.of_github())
         return self._site.lookout.see(_PATIENCE)
 
     def _without(self, seen: Seen, request: Request) -> Response:
-        """Answer before anything was seen: say why, or that the hosts are being asked."""
+        """Answer before the first look has ended. Raises its problem, if it failed."""
         if seen.problem:
             raise seen.problem
         frame = self._site.frame(request)

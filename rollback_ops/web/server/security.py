@@ -1,4 +1,4 @@
-"""What every request has to pass before a page sees it, and what every answer carries.
+"""The checks that every request has to pass, and the headers of every answer.
 
 The rules follow OWASP's cheat sheets on cross-site request forgery, fetch metadata and content security policy.
 """
@@ -28,8 +28,8 @@ _LONGEST_FORM = 32_768
 
 
 @frozen
-class RefusedRequest:
-    """Why a request gets no further. ``told`` is shown to the person as plain text."""
+class Refused:
+    """The refusal of a request. ``told`` is shown to the person as plain text."""
 
     status: int
     told: str
@@ -96,8 +96,8 @@ def session_in(headers: Headers, port: int) -> str:
     return found.value if found else ""
 
 
-def _not_a_visit(method: str, headers: Headers) -> RefusedRequest | None:
-    """Refuse everything at the entrance but a person who opens the link: nothing else may use it up."""
+def _not_a_visit(method: str, headers: Headers) -> Refused | None:
+    """Refuse every request at the entrance but that of a person who opens the link: no other may use it up."""
     visits = headers.get("sec-fetch-mode", "navigate") == "navigate"
     at_the_top = headers.get("sec-fetch-dest", "document") == "document"
     early = headers.get("sec-purpose") or headers.get("purpose") or headers.get("x-moz")
@@ -106,8 +106,8 @@ def _not_a_visit(method: str, headers: Headers) -> RefusedRequest | None:
     return RefusedRequest(403, "Open the link itself, in a window of its own.")
 
 
-def _not_our_page(headers: Headers) -> RefusedRequest | None:
-    """Refuse what another site or another port asks for. A person who types the address comes from nowhere."""
+def _not_our_page(headers: Headers) -> Refused | None:
+    """Refuse requests from pages of another site or port. A typed address comes from no page."""
     if headers.get("sec-fetch-site", "none") in ("same-origin", "none"):
         return None
     return RefusedRequest(403, "Another page asked for this. Open the dashboard itself.")

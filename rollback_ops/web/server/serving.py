@@ -1,4 +1,4 @@
-"""The server's life: its port, its browser, and its end while rollbacks are running."""
+"""Runs the server: its port, the browser, and the end, also while rollbacks are running."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def serving(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
         log_config=None,
         log_level="critical",
         access_log=False,
-        # Who the client is must be the other end of the connection, whatever a header says.
+        # The client is the other end of the connection, whatever a header says.
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=_LAST_PAGES,
@@ -100,6 +100,6 @@ def wait_for_end(runs: Runs, cancellation: Cancellation, tell: Callable[[str], N
         run.cancellation.ask(cancellation.signal, cancellation.leave_at - time.monotonic())
     for run in going_on:
         run.done.wait(max(0.0, cancellation.leave_at - time.monotonic()) + 1.0)
-        ended = run.record.outcome.replace("_", " ") if run.record else run.error or "it is not known how it ended"
+        ended = run.record.outcome.replace("_", " ") if run.record else run.error or "its outcome is unknown"
         tell(f"the {run.name}: {ended}. `rollback-ops list {run.form.environment}` shows what is live.")
     return 128 + cancellation.signal if going_on else os.EX_OK

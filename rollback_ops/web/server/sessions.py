@@ -1,4 +1,4 @@
-"""Who may use the dashboard: the link that works once, and the session that it becomes. Pure but for chance and time.
+"""Access to the dashboard: the link that works once, and its session. Pure but for randomness and the clock.
 
 Nothing is stored. All of it ends with the process.
 """

@@ -1,4 +1,4 @@
-"""What all pages of the server share: the commands, the templates, and how an answer is made."""
+"""Shared by all pages of the server: the commands, the templates, and the answers."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Site:
         return self._redact(text)
 
     def heed_settings(self) -> None:
-        """Take up what the settings call secret now."""
+        """Take the secrets from the present settings."""
         self._redact = self.operations.redactor()
 
     def frame(self, request: Request) -> Frame:
@@ -59,7 +59,7 @@ class Site:
         return html(self.pages.render(template, self.frame(request), **values), status)
 
     def told(self, request: Request, status: int, message: str, hint: str = "") -> Response:
-        """Return a page that says what did not work."""
+        """Return a page with the message of a problem."""
         return self.page(request, "problem.html", status, message=message, hint=hint)
 
     def not_ours(self, request: Request) -> Response:
@@ -72,7 +72,7 @@ class Site:
         return self.told(request, HTTPStatus.SERVICE_UNAVAILABLE, message, hint)
 
     async def defect(self, request: Request, error: Exception) -> Response:
-        """Answer for an error that nobody expected. The terminal shows it."""
+        """Answer for a defect, and show it on the terminal."""
         self.crashed(error)
         hint = "The terminal shows it. Hosts finish what they began: `rollback-ops list` shows what is live."
         return self.told(request, HTTPStatus.INTERNAL_SERVER_ERROR, "This is a defect in rollback-ops.", hint)

@@ -1,4 +1,4 @@
-"""Puts the server together: what the command line needs of it."""
+"""Puts the server together, for the command line."""
 
 from __future__ import annotations
 

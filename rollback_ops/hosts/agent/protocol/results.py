@@ -1,4 +1,4 @@
-"""What the operations of the agent came to."""
+"""The results of the agent's operations."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SWITCH_OUTCOMES: dict[str, SwitchOutcome] = {word: word for word in get_args(Sw
 
 
 def check_service(host: str, answer: Answer, about: ServiceId) -> None:
-    """Raise ``Refused`` where an installed program answers that serves another service or environment."""
+    """Raise ``Refused`` where the installed program that answers serves another service or environment."""
     for found in answer.of("about", 2):
         if (installed_for := ServiceId(*map(clean, found[:2]))) != about:
             raise _serves_another(host, installed_for)
@@ -84,7 +84,7 @@ def switched(fields: Iterable[list[str]], units: tuple[Unit, ...] = ()) -> Switc
 
 
 def step_report(fields: list[str]) -> StepReport | None:
-    """Return one step of a transaction; None: the line is none."""
+    """Return one step of a transaction; None: the line has none."""
     if len(fields) < 3 or fields[1] not in _STEP_OUTCOMES or not SAFE_NAME.fullmatch(fields[0]):
         return None
     detail = clean(fields[3]) if len(fields) > 3 else ""
@@ -114,14 +114,14 @@ def answers(answer: Answer) -> dict[int, CommandResult]:
 
 
 def standing(answer: Answer) -> tuple[str | None, bool | None]:
-    """Return what is live (empty: no release), and whether the run that asked has the lease; None: it does not say."""
+    """Return the live release (empty: none), and whether the run that asked has the lease; None: not in the answer."""
     for live, held, *_ in answer.of("standing", 2):
         return (live if SAFE_NAME.fullmatch(live) else ""), _HELD.get(held)
     return None, None
 
 
 def sealed(answer: Answer) -> int | None:
-    """Return the number of files in the manifest that was written; None: none was."""
+    """Return the number of files in the manifest that was written; None: no manifest was."""
     return next((count_of(fields[1]) for fields in answer.of("sealed", 2)), None)
 
 
@@ -131,7 +131,7 @@ def installed(answer: Answer) -> InstallOutcome | None:
 
 
 def uninstalled(host: str, answer: Answer) -> UninstallOutcome:
-    """Return what became of the program. Raises ``Refused`` where nothing was removed."""
+    """Return the result of the removal. Raises ``Refused`` where nothing was removed."""
     if found := next((word for tag, *_ in answer.lines if (word := _UNINSTALLED.get(tag))), None):
         return found
     why = next((clean(f[0]) for f in answer.of("busy", 1)), "")

@@ -1,4 +1,4 @@
-"""What a survey says of a host."""
+"""Reads a survey."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LIVE_STATES: dict[str, LiveState] = {word: word for word in get_args(LiveState)
 _MARKS: dict[str, Mark] = {word: word for word in get_args(Mark)}
 # To choose among so many takes a second.
 _MOST_RELEASES = 20_000
-# When nothing is known: modified, created, live since.
+# The times of a release of which none is known: modified, created, live since.
 _TIMELESS: tuple[float, float, float | None] = (0.0, 0.0, None)
 
 

@@ -1,4 +1,4 @@
-"""What the codes in an answer mean, in words for people.
+"""The meanings of the codes in an answer, in words for people.
 
 Each code of ``BLOCKERS`` has a row in docs/troubleshooting.md, and each of ``PROBLEMS`` stands in docs/commands.md.
 """
@@ -26,7 +26,7 @@ BLOCKERS = {
 
 # Warnings: facts that a person should know, and that do not prevent a rollback.
 NOTES = {
-    "triggered-by": "{0} may start the service at any moment: name it in `units`, so that it is stopped, too",
+    "triggered-by": "{0} may start the service at any moment: name it in `units`, so that a rollback stops it, too",
     "armed": "it goes back to {0} by itself at {1}, unless `confirm` or a healthy `guard` comes before (armed by {2})",
     "armed-lost": "it was armed by {2} to go back to {0} at {1}, and was booted since: it stays as it is now",
     "unconfirmed": "nobody confirmed {0}, so it went back to {1} by itself at {2} ({3}): nobody has verified it",

@@ -1,4 +1,4 @@
-"""What the forms beside the rollback ask for: the facts that their pages show, and the commands that they run."""
+"""The forms beside the rollback: the facts that their pages show, and the commands that they run."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from rollback_ops.web.server.runs import Work
 __all__ = ["FormAddress", "FormInput", "Offer", "offered", "work_of"]
 
 
-def offered(opener: Opener, asked: FormAddress) -> Offer:
-    """Ask the hosts what the page of a form has to show. Changes nothing."""
+def offered(opener: Opener, asked: Asked) -> Offer:
+    """Ask the hosts for the facts on the page of a form. Changes nothing."""
     if asked.group:
         return offer_group(opener, asked)
     return _OFFERS[asked.action](opener, asked)
 
 
-def work_of(opener: Opener, form: RollbackForm, typed: FormInput) -> tuple[Redactor, Work]:
-    """Return what carries a form out, and what hides secrets in what it tells. Contacts no host.
+def work_of(opener: Opener, form: RollbackForm, typed: Typed) -> tuple[Redactor, Work]:
+    """Return the work of a form, and the redactor for its progress. Contacts no host.
 
-    Raises ``UsageError`` for what was typed and cannot be.
+    Raises ``UsageError`` for typed values that are not valid.
     """
     if form.group:
         return group_work(opener, form, typed)

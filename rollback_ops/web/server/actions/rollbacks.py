@@ -40,9 +40,9 @@ def _roll(context: Context, run: Run) -> Record:
     return rollback(context, RunProgress(run), run.cancellation).record
 
 
-def offer_group(opener: Opener, asked: FormAddress) -> Offer:
-    """Say what a rollback of a group would do now. An emergency does not wait for commits, files and history."""
-    group = opener.group(CommandOptions(asked.environment, group=asked.group, dry_run=True, emergency=asked.emergency))
+def offer_group(opener: Opener, asked: Asked) -> Offer:
+    """Return what a rollback of a group would do now. An emergency does not wait for commits, files and history."""
+    group = opener.group(Options(asked.environment, group=asked.group, dry_run=True, emergency=asked.emergency))
     group.begin()
     return _offer_emergency(group, asked) if asked.emergency else _offer_previewed(group, asked)
 
@@ -92,15 +92,15 @@ def group_work(opener: Opener, form: RollbackForm, typed: FormInput) -> tuple[Re
             group.begin(change=True)
             now = _each_one({name: _lives(context, run.cancellation) for name, context in group.contexts.items()})
             if now != form.leaves:
-                hint = "Nothing was done. Look again."
-                raise Refused(f"what is live is not what the page showed: {now}, and not {form.leaves}", hint)
+                hint = "Nothing was done. Load the page again to see what is live."
+                raise Refused(f"{now} is live now, and not {form.leaves}, which the page showed", hint)
             return groups.rollback(group, RunProgress(run), run.cancellation).record
 
     return group.redact, work
 
 
 def _lives(context: Context, cancellation: Cancellation) -> str:
-    """Return what is live by the survey that the rollback uses, too."""
+    """Return the live release, from the survey that the rollback uses, too."""
     found = sort_answers(context.survey.results(SURVEY_WITHIN, cancellation)).found
     return _several(survey.live.name for survey in found.values())
 
@@ -113,6 +113,6 @@ def _each_one(releases: Mapping[str, str]) -> str:
     return ",".join(f"{service}={release}" for service, release in releases.items())
 
 
-def _unseen(asked: FormAddress) -> Run:
-    """Return a run that nobody watches, for the progress of what changes nothing."""
+def _unseen(asked: Asked) -> Run:
+    """Return a run that no page shows, for the progress of a command that changes nothing."""
     return Run(0, form_of(asked), "", Redactor())

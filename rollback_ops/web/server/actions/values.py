@@ -1,4 +1,4 @@
-"""What a form asks for, what its page shows, and what a person typed."""
+"""The values of a form: its address, the facts on its page, and the typed text."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Opener(Protocol):
 
 
 @frozen
-class FormAddress:
-    """What the address of a form names. Empty: nothing."""
+class Asked:
+    """The names in the address of a form. Empty: none."""
 
     action: Action
     environment: str
@@ -43,7 +43,7 @@ class FormAddress:
 
 @frozen
 class Offer:
-    """What a page shows before somebody decides. ``form`` is None where nothing can be done; ``why`` says why not.
+    """The facts for a decision. ``form`` is None where nothing can be done; ``why`` says why not.
 
     ``found``: what is interrupted. ``holds`` that stand, and the ``usual`` time of one. ``marks``: the releases, each
     with its mark; ``lives`` are live. ``plan`` and ``leaves``: what a scheduled rollback would do. ``entry``: one that
@@ -67,8 +67,8 @@ class Offer:
 
 
 @frozen
-class FormInput:
-    """What a person wrote into a form. Empty: nothing."""
+class Typed:
+    """The text that a person typed into a form. Empty: none."""
 
     reason: str = ""
     span: str = ""
@@ -99,7 +99,7 @@ def tell_lost(run: Run, lost: Mapping[str, RollbackOpsError]) -> None:
 
 
 def tell_result(run: Run, told: str, lost: Mapping[str, RollbackOpsError]) -> None:
-    """Say what a change came to. Where a host is missing, it is not done."""
+    """Tell the result of a change. Where a host is missing, the change is not done."""
     if lost:
         run.error = f"{told}, but not on {', '.join(lost)}: repeat it when they answer"
     else:
