@@ -1,5 +1,5 @@
 #!/bin/sh
-# What can be known to be wrong about the inputs before anything else is done. Their text is not repeated: it may be anybody's.
+# Checks the inputs before anything else is done. Messages do not repeat their text, which may come from anybody.
 set -eu
 
 wrong() {

@@ -1,4 +1,4 @@
-"""Whether a directory of libraries still has all its files: runners are swept by age, and rollbacks are rare."""
+"""Checks that a directory of libraries still has all its files: runners delete old files, and rollbacks are rare."""
 
 import os
 from pathlib import Path
@@ -18,6 +18,6 @@ def is_whole(libraries: Path) -> bool:
 
 
 def _count(libraries: Path) -> int:
-    """How many files there are, without the seal; what Python compiles by itself may come and go."""
+    """Count the files, without the seal and without those that Python compiles by itself."""
     files = (len(names) for directory, _, names in os.walk(libraries) if not directory.endswith("__pycache__"))
     return sum(files) - (libraries / _SEAL).exists()

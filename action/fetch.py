@@ -33,7 +33,7 @@ _PAGES = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
 def fetch(locked: list[Locked], options: Mapping[str, str], wheels: Path) -> None:
     """Write one wheel for each project of the lock file. A wheel is written only if its hash is in the lock file.
 
-    ``options``: what pip's files and variables say of the index, by the names of pip's options.
+    ``options``: pip's settings of the index, by the names of its options. Raises as the module says.
     """
     with _telling_of("the index"):
         index = _Index(options)
@@ -52,13 +52,13 @@ def _fetch(index: "_Index", wheels: Path, project: Locked) -> None:
         name, address = index.wheel(project)
         content, _ = index.get(address)
     if hashlib.sha256(content).hexdigest() not in project.hashes:
-        raise ValueError(f"{project.name}: {name} is not what the lock file names")
+        raise ValueError(f"{project.name}: {name} does not have a hash of the lock file")
     (wheels / name).write_bytes(content)
 
 
 @contextmanager
 def _telling_of(what: str) -> Iterator[None]:
-    """Raise ``OSError`` for whatever goes wrong: an index may answer with anything, and pip may know what it means."""
+    """Raise ``OSError`` for every error in the block: an index may answer with anything, and pip may understand it."""
     try:
         yield
     except HTTPError as error:
@@ -69,10 +69,10 @@ def _telling_of(what: str) -> Iterator[None]:
 
 
 class _Index:
-    """The package indexes of this machine, as pip is configured for them."""
+    """The package indexes of this machine, from the configuration of pip."""
 
     def __init__(self, options: Mapping[str, str]) -> None:
-        # pip's own choice: of the wheels, those for this Python, the most special first, and where its index is.
+        # pip's own rules: which wheels fit this Python, the most specific first, and the default index.
         from pip._internal.models.index import PyPI
         from pip._vendor.packaging.tags import sys_tags
 
@@ -99,7 +99,7 @@ class _Index:
         raise ValueError("no index has it")
 
     def _rank(self, name: str, project: Locked) -> int | None:
-        """How special a wheel is, lowest first. None for another version, and for another system."""
+        """Return how specific a wheel is, 0 for the most. None for another version, and for another system."""
         if not is_wheel_of(name, project):
             return None
         from pip._vendor.packaging.utils import parse_wheel_filename
@@ -168,7 +168,7 @@ def _trust(options: Mapping[str, str]) -> ssl.SSLContext:
 
 
 def _links(page: bytes) -> Iterator[str]:
-    """The addresses of a project's files, from JSON or HTML."""
+    """Yield the addresses of a project's files, from JSON or HTML."""
     if page.lstrip().startswith(b"{"):
         yield from (file["url"] for file in json.loads(page)["files"])
     else:

@@ -8,7 +8,7 @@ if [ -d "$ACTION_LIBRARIES" ] && [ -e "$ROLLBACK_RECORD" ]; then
 fi
 rm -rf "$TMPDIR"
 
-# Artifacts of this kind are known to github.com and GHE.com, and to no GitHub Enterprise Server.
+# Only github.com and GHE.com support artifacts of this version; GitHub Enterprise Server does not.
 case $ROLLBACK_UPLOAD_ARTIFACT:${GITHUB_SERVER_URL-} in
     true:https://github.com | true:https://*.ghe.com) ;;
     *) exit 0 ;;

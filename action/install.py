@@ -30,8 +30,8 @@ _PARTS = (
 )
 _LOCKED = ("--quiet", "--require-hashes", "--only-binary=:all:", "--no-deps", "--requirement")
 
-# Which index there is and how it is reached is the machine's to say, since the hashes decide what is taken from it.
-# What else pip could be told (user, target, require-virtualenv, constraint, no-index, …) was meant for something else.
+# The machine decides which index is used and how it is reached, since the hashes decide which files are accepted.
+# Other options of pip (user, target, require-virtualenv, constraint, no-index, …) were meant for something else.
 _OF_THE_INDEX = (
     "index-url", "extra-index-url", "find-links", "trusted-host", "cert", "client-cert", "proxy", "keyring-provider",
     "timeout", "default-timeout", "retries", "cache-dir",
@@ -60,12 +60,12 @@ def main() -> None:
             _prove(made)
             seal(made)
         except subprocess.CalledProcessError:
-            sys.exit("::error title=Rollback Ops::The libraries could not be installed; it says above why.")
+            sys.exit("::error title=Rollback Ops::The libraries could not be installed. The lines above say why.")
         _put(made, libraries)
 
 
 class _Pip:
-    """pip of this Python, or of an empty virtual environment where it has none, told of the index and nothing else."""
+    """pip of this Python, or of an empty virtual environment where it has none, with the settings of the index only."""
 
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
@@ -80,7 +80,7 @@ class _Pip:
         self._environ = machine | _OURS | told
 
     def _index(self, environ: dict[str, str]) -> dict[str, str]:
-        """What pip's files and variables say of the index, by the names of pip's options."""
+        """Return the settings of the index in pip's files and variables, by the names of pip's options."""
         told = subprocess.run(
             self._command("config", "list"), env=environ, check=True, stdout=subprocess.PIPE, text=True
         )
@@ -105,7 +105,7 @@ def _option(variable: str) -> str:
 
 
 def _install(scratch: Path, wheels: Path, made: Path) -> None:
-    """From the wheels that a cache brought; where it brought none, or others, from the index."""
+    """Install from the wheels that a cache brought; where it brought none, or others, from the index."""
     lock = _LOCK.read_text(encoding="utf-8")
     if wheels.is_dir():
         if unpack(lock, wheels, made):
@@ -124,7 +124,7 @@ def _install(scratch: Path, wheels: Path, made: Path) -> None:
 
 
 def _prove(made: Path) -> None:
-    """Start the program in parts, at the same time: a processor each compiles what a rollback will need."""
+    """Start the program in parts, at the same time, so that each processor compiles modules that a rollback needs."""
     starts = [f"import sys; sys.path += {[str(_HERE.parent), str(made)]!r}; import {part}" for part in _PARTS]
     processes = [subprocess.Popen([sys.executable, "-I", "-S", "-c", start]) for start in starts]
     statuses = [process.wait() for process in processes]
@@ -133,7 +133,7 @@ def _prove(made: Path) -> None:
 
 
 def _put(made: Path, libraries: Path) -> None:
-    """Two jobs may do so at once: the first one's stays."""
+    """Move the libraries into their place. Two jobs may do so at once: those of the first one stay."""
     try:
         made.rename(libraries)
     except OSError:
@@ -142,7 +142,7 @@ def _put(made: Path, libraries: Path) -> None:
 
 
 def _sweep(store: Path) -> None:
-    """What jobs that were killed have left behind."""
+    """Delete directories that killed jobs have left behind."""
     for left in store.glob(".making-*"):
         # Another job may just remove its own.
         with suppress(FileNotFoundError):

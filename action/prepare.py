@@ -1,4 +1,4 @@
-"""Where everything of one use of the action goes, as outputs of the step.
+"""Chooses the paths for one use of the action, and sets them as outputs of the step.
 
 Needs the standard library only, of Python 3.11 or later. To be run with ``-I -S``.
 """
@@ -42,18 +42,18 @@ def main() -> None:
 
 
 def _key(lock: bytes) -> str:
-    """Changes with everything that the installed libraries depend on."""
+    """Return a key of everything that the installed libraries depend on."""
     of_lock = hashlib.sha256(lock).hexdigest()[:16]
     return f"{sys.implementation.cache_tag}-{sysconfig.get_platform()}-{platform.machine()}-{_libc()}-{of_lock}"
 
 
 def _libc() -> str:
-    """The libraries of Alpine are others than those of Debian."""
+    """Return the C library: wheels for Alpine (musl) differ from those for Debian (glibc)."""
     return "-".join(platform.libc_ver()[:1]) or "other"
 
 
 def _store(cache: Path, temporary: Path) -> Path:
-    """A directory that outlives the job where there is one, as long as only we and root can write to it."""
+    """Return a directory that outlives the job, if there is one to which only we and root can write."""
     try:
         store = cache / "rollback-ops"
         store.mkdir(parents=True, exist_ok=True, mode=0o755)
@@ -67,7 +67,7 @@ def _store(cache: Path, temporary: Path) -> Path:
 
 
 def _put_away(libraries: Path) -> None:
-    """What lost some of its files is made anew, and is swept away with what was never finished."""
+    """Rename libraries that have lost files, so that they are made anew; ``install.py`` deletes the old ones later."""
     if libraries.is_dir() and not is_whole(libraries):
         try:
             libraries.rename(libraries.with_name(f".making-{os.getpid()}-{libraries.name}"))
@@ -76,7 +76,7 @@ def _put_away(libraries: Path) -> None:
 
 
 def _own_directory(temporary: Path, kind: str) -> tuple[int, Path]:
-    """The first use of the action in a job is number 1, of those that write a record and of the others."""
+    """Make a directory for this use of the action. Returns its number: uses with and without a record count from 1."""
     base = temporary / "rollback-ops"
     base.mkdir(parents=True, exist_ok=True, mode=0o700)
     for number in count(1):
@@ -91,7 +91,7 @@ def _own_directory(temporary: Path, kind: str) -> tuple[int, Path]:
 
 
 def _artifact_name(number: int) -> str:
-    """Names are unique in a run; what artifacts' names may not hold becomes a dash."""
+    """Return a name that is unique in the run. Characters that a name must not have become dashes."""
     parts = [os.environ.get(name) for name in ("ROLLBACK_ENVIRONMENT", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT")]
     ours = "-".join(filter(None, ("rollback", *parts, str(number) if number > 1 else "")))
     return re.sub(r"[^A-Za-z0-9._-]", "-", os.environ["ROLLBACK_ARTIFACT_NAME"].strip() or ours)[-200:]

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Becomes the program, since a cancel reaches this process only. Nothing is handed over on the command line but names that
-# check.sh knows and, for history and schedule, which have no variable for it, the environment.
+# Becomes the program, since a cancel reaches this process only. The command line has only names that check.sh knows
+# and, for history and schedule, which have no variable for it, the environment.
 set -eu
 
 case $ROLLBACK_COMMAND in

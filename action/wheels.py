@@ -1,6 +1,6 @@
-"""The wheels of the lock file: which there are, and how they are unpacked where every hash is right.
+"""Reads the lock file, and unpacks wheels whose hashes are in it.
 
-pip takes more than a second for what is, of wheels without scripts and data, to unpack them.
+pip takes more than a second to install wheels, although those without scripts and data only need to be unpacked.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ class Locked(NamedTuple):
 
 
 def locked_here(lock: str) -> list[Locked]:
-    """What of the lock file is for this Python. Needs pip, which can read the conditions."""
+    """Return the projects of the lock file that are for this Python. Needs pip, which can read the conditions."""
     from pip._vendor.packaging.requirements import Requirement
 
     found = [(Requirement(line[0].partition("\\\n")[0]), line[0]) for line in _REQUIREMENT.finditer(lock)]
@@ -54,12 +54,12 @@ def unpack(lock: str, wheels: Path, made: Path) -> bool:
     for file in files:
         content = file.read_bytes()
         if hashlib.sha256(content).hexdigest() not in allowed[_project(file.name.partition("-")[0])]:
-            sys.stderr.write(f"{file.name} is not what the lock file names\n")
+            sys.stderr.write(f"{file.name} does not have a hash of the lock file\n")
             return False
         opened.append(zipfile.ZipFile(io.BytesIO(content)))
     if any(".data/" in name for wheel in opened for name in wheel.namelist()):
         return False
-    # First, and by one thread: of two that make the same directory at the same time, zipfile lets one fail.
+    # First, and by one thread: zipfile fails in one of two threads that make the same directory at the same time.
     for place in sorted({made / name.rpartition("/")[0] for wheel in opened for name in wheel.namelist()}):
         place.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(4) as pool:

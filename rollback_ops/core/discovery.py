@@ -55,7 +55,7 @@ class RunningProcess:
 
 @frozen
 class Listener:
-    """A TCP port that is listened on, the user who does, and the inode of the socket."""
+    """A TCP port that accepts connections, the user whose it is, and the inode of the socket."""
 
     port: int
     user: int

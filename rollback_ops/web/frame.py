@@ -11,7 +11,7 @@ from rollback_ops.core.text import fits_one_line
 
 @frozen
 class Links:
-    """The addresses of the pages. ``record`` takes a run's id; ``rollback`` and ``running`` an environment and a service.
+    """The addresses of the pages. ``record`` takes a run; ``rollback`` and ``running`` an environment and a service.
     ``change`` takes an action, an environment, and what it is about: ``service``, ``group``, ``number``.
 
     They return an empty address where there is no page. Then no link is shown.

@@ -1,4 +1,4 @@
-# Shows what a host has: trees of releases, and what runs from them. It changes nothing. "$1" is the root to look at;
+# Lists the trees of releases on a host, and the programs that run from them. It changes nothing. "$1" is the root to look at;
 # empty: every usual place. Each line is a fact, its parts separated by tabs. Names that hold a tab or a newline are
 # left out: no release has such a name.
 LC_ALL=C
@@ -33,7 +33,7 @@ tree() {
     done
 }
 
-# contents ROOT LIVE: what tells which tool deployed it, and what a release has.
+# contents ROOT LIVE: the files by which the deployment tool is recognized, and the entries of the live release.
 contents() {
     for mark in revisions.log repo .dep/releases_log .dep shared; do
         [ -e "$1/$mark" ] && fact mark "$mark"
@@ -47,7 +47,7 @@ contents() {
     done
 }
 
-# listening: the ports that are listened on (proc(5): state 0A), with the user and the inode of each socket.
+# listening: the ports that accept connections (proc(5): state 0A), with the user and the inode of each socket.
 listening() {
     sed -n 's/^ *[0-9]*: [0-9A-F]*:\([0-9A-F]*\) [0-9A-F]*:[0-9A-F]* 0A [^ ]* [^ ]* [^ ]* *\([0-9]*\) *[0-9]* \([0-9]*\) .*/\1 \2 \3/p' \
         /proc/net/tcp /proc/net/tcp6 2>/dev/null |
@@ -66,7 +66,7 @@ processes() {
     done
 }
 
-# units KIND COMMAND...: what systemd says of every service unit. No value of an environment is shown: it may be a secret.
+# units KIND COMMAND...: the properties of every service unit of systemd. No value of an environment is shown: it may be a secret.
 units() {
     kind=$1
     shift

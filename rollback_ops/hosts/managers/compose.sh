@@ -1,4 +1,4 @@
-# What the command lines of the Compose manager call: what only asks is here, what changes is in compose_change.sh.
+# The functions of the Compose manager that only ask. Those that change something are in compose_change.sh.
 # compose.py writes the assignments of `project`, `releases` (the directory), `units` and `patience` (seconds for a stop)
 # in front of this.
 said=$ROLLBACK_STATE/up
@@ -93,7 +93,7 @@ $lines
 END
 }
 
-# What runs of this service in another project would go on running beside the target.
+# Containers of this service in another project would go on running beside the target.
 is_here() {
     case $lines in *'|running|'*) return ;; '') set -- -a ;; esac
     docker ps "$@" --format '{{.Label "com.docker.compose.project"}}|{{.Label "com.docker.compose.project.working_dir"}}' |

@@ -1,6 +1,6 @@
-# What stops and starts a Compose project, and its logs. It uses the functions of compose.sh, which stand before it.
+# Stops and starts a Compose project, and shows its logs, with the functions of compose.sh, which stand before it.
 
-# It would start again what a stop has stopped.
+# An `up` that goes on would start again the containers that a stop has stopped.
 interrupt() {
     is_starting || return 0
     kill "$pid"
@@ -12,7 +12,7 @@ interrupt() {
     kill -KILL "$pid" 2>/dev/null || :
 }
 
-# As the live release says (order, hooks), and then what it does not know of.
+# First as the live release says (order, hooks), and then the containers that it does not know.
 stop() {
     interrupt
     : >"$said"

@@ -1,7 +1,7 @@
-# What the command lines of the pm2 manager call. pm2.py writes the assignments of `releases` (the directory) and `units`
+# The functions of the pm2 manager. pm2.py writes the assignments of `releases` (the directory) and `units`
 # in front of this.
 
-# Any command of pm2 would start its daemon, and what only asks must start nothing.
+# Any command of pm2 would start its daemon, and a survey must start nothing.
 is_there() {
     daemon=''
     # The file has no line break at its end.

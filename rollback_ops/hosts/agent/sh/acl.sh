@@ -1,4 +1,4 @@
-# Access control lists: whom a file's group bits speak of, where it has more than an owner and a group.
+# Access control lists: the users and groups that may write to a file besides its owner and its group.
 
 # read_acls FACT…: sets acls, for each place with a list: the place, and who may write to it as its group or by name
 # (user or %group). A fact begins with the place and ends with its mode. Nothing is asked where no group may write: the

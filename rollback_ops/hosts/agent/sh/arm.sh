@@ -1,8 +1,8 @@
-# The dead man's switch: a host goes back by itself to what was live when it was armed, unless somebody confirms in time.
+# The dead man's switch: unless somebody confirms in time, a host goes back to the release that was live when it was armed.
 # One of three removes $state/armed: the confirmation, the switch itself, or a transaction of another run.
 
-# arm RUN SECONDS UNTIL OWNER RUN-URL HOST INTENT HOLD: the last two are JSON objects without their ends. The release that
-# is left comes there.
+# arm RUN SECONDS UNTIL OWNER RUN-URL HOST INTENT HOLD: the last two are JSON objects without their ends, which
+# name the release that is left.
 arm() {
     run=$1
     safe_name "$run" && [ -z "$(guarded)" ] || return 1

@@ -1,6 +1,6 @@
-# What a rollback would change in the files of a service: for a preview only. Nothing here is sent for a rollback.
+# Compares the files of two releases, for a preview only. A rollback does not send this section.
 
-# Files with versions of dependencies. Their text is sent: it is no secret to who may roll back.
+# Files with versions of dependencies. Their text is sent: it is no secret from a person who may roll back.
 LOCKS='requirements*.txt uv.lock poetry.lock pdm.lock Pipfile.lock package-lock.json npm-shrinkwrap.json yarn.lock
 pnpm-lock.yaml composer.lock Gemfile.lock go.mod go.sum Cargo.lock'
 SETTINGS='*.json *.toml *.yaml *.yml .env .env.* *.env *.ini *.cfg *.conf *.properties'

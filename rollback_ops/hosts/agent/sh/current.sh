@@ -93,7 +93,7 @@ release_behind() {
     printf '%s' "$live_name"
 }
 
-# Set wanted: what a release lacks. It must have the place that current leads to, too.
+# Set wanted: the path that a release lacks. It must also have the place that current leads to.
 is_complete() {
     lines "$RO_REQUIRES" has "$1" && { wanted=${live_place#/} && is_like_live "$1$live_place"; }
 }

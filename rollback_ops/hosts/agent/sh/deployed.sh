@@ -1,4 +1,4 @@
-# What is known of when releases became live: our own notes, and the logs of deployment tools.
+# When releases became live: from our own notes, and from the logs of deployment tools.
 
 # Bytes at the end of a log: more than a thousand deployments.
 log_read=200000

@@ -7,8 +7,8 @@ read_drill() {
     [ ! -r "$state/drill" ] || IFS=$TAB read -r drill_run drill_start drill_target <"$state/drill" || drill_run=''
 }
 
-# Before a transaction: note the first way of a drill. Where another release is live than the target of the last one,
-# somebody has ended that.
+# Before a transaction: note the first way of a drill. Where another release is live than the target of the last drill,
+# that drill is over.
 begin_drill() {
     read_drill
     [ -z "$drill_run" ] || [ "$live_name" = "$drill_target" ] || { rm -f -- "$state/drill" && drill_run=''; }

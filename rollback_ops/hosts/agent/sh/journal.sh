@@ -23,7 +23,7 @@ end_last_line() {
 # record RUN LINE [MARK[=WHY] RELEASE]…: write the record of a run and its marks, and drop its lease. The mark "hold" is
 # a hold of this run, and its line stands in the place of the release.
 record() {
-    # What was verified without a rollback was deployed lately; what a rollback left or restored was live before.
+    # A release that was verified without a rollback was deployed lately; one that a rollback left or restored was live before.
     run=$1 last_word=$2 first_live='' found_out=''
     [ -n "$last_word" ] || first_live=$(date +%s)
     shift 2

@@ -1,4 +1,4 @@
-# Which keys of a file of settings a rollback adds, removes or changes. Values are compared here and never printed: they
+# The keys of a file of settings that a rollback adds, removes or changes. Values are compared here and never printed: they
 # may be secrets. A file that is not understood from its first line to its last prints no key at all, since a line of a
 # value could be taken for one.
 

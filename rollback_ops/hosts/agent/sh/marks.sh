@@ -1,5 +1,5 @@
-# What is noted of a release: good or bad, that a rollback left it, why, and by which run. Each note is a file with a line
-# for the run, one for the reason, and one for what the release was. What is bad is a revision, too.
+# Notes on releases: good, bad, or that a rollback left it, with the run and the reason. Each note is a file with a line
+# for the run, one for the reason, and one for the identity of the release. A revision can be bad, too.
 
 # Set noted_by and noted_why from a file; fails where it is not there, or is about another release of the same name.
 noted() {
@@ -9,13 +9,13 @@ noted() {
     is_of "$noted_of"
 }
 
-# mark_of NAME: set mark, noted_by and noted_why. Of two who said something of the release, the later counts.
+# mark_of NAME: set mark, noted_by and noted_why. Of two notes, the later counts.
 mark_of() {
     our_mark_of "$1"
     heed_deployer "$1"
 }
 
-# What was said of the release itself counts before its revision.
+# A note on the release itself counts before one on its revision.
 our_mark_of() {
     for place in "$marks" "$old_marks"; do
         for mark in bad good; do ! noted "$place/$1.$mark" || return 0; done
@@ -59,7 +59,7 @@ unmark() {
     [ "$#" = 0 ] || rm -f -- "$@"
 }
 
-# mark RUN RELEASE good|bad|clear REASON: what a person says of a release.
+# mark RUN RELEASE good|bad|clear REASON: set or clear the mark of a release, for a person.
 mark() {
     run=$1
     safe_name "$2" && [ -e "$releases/$2" ] && [ -z "$(guarded)" ] && own_directory "$marks" || return 1

@@ -64,7 +64,7 @@ follow() {
     run=$1
     dir=$state/runs/$run
     safe_name "$run" || return 64
-    # Whoever takes the name first wins: `switch` refuses an order that arrives after this. What only asks
+    # The first to take the name wins: `switch` refuses an order that arrives after this. What only asks
     # makes a file, which makes no run forgotten.
     own_directory "$state/runs" 2>/dev/null
     if (set -C && : >"$dir") 2>/dev/null || [ ! -d "$dir" ]; then

@@ -15,8 +15,8 @@ own_directory() {
     [ -e "$store/.gitignore" ] || printf '*\n' >"$store/.gitignore" || :
 }
 
-# Set manifest: the file; empty for a release that is not sealed. A file beside it, whose name no release can have, says
-# of what it is.
+# Set manifest: the file; empty for a release that is not sealed. A file beside it, whose name no release can have, has
+# the identity of the release.
 manifest_of() {
     manifest=$manifests/$1 sealed_as='' sealed_born=''
     [ -e "$manifest" ] || manifest=$old_manifests/$1
