@@ -23,7 +23,7 @@ _NO = ("false", "no", "off", "0")
 
 
 @frozen
-class Asked:
+class CommandVariables:
     """Reads the values of one command. Raises ``UsageError`` for a value that is blank or not valid."""
 
     environ: Mapping[str, str]

@@ -99,7 +99,7 @@ def _watched(state: RunState) -> str:
     return lives.pop() if len(lives) == 1 else ""
 
 
-def _together(states: Mapping[str, RunState], found: Mapping[str, Judgement]) -> Decision:
+def _together(states: Mapping[str, RunState], found: Mapping[str, GuardVerdict]) -> Decision:
     """Return the decision for all services. Where one is not healthy, the healthy ones are left alone, too."""
     decisions = {judgement.decision for judgement in found.values()}
     if decisions == {"healthy"}:

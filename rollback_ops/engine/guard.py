@@ -38,7 +38,7 @@ Decision = Literal["healthy", "rolled_back", "left_alone", "unknown"]
 
 
 @frozen
-class Judgement:
+class GuardVerdict:
     """The result of a watch. With a ``trigger``, the ``failed`` release is to be rolled back, for the ``evidence``."""
 
     decision: Decision

@@ -79,14 +79,16 @@ def _read(line: str, about: ServiceId) -> tuple[str, ScheduledRollback | Note] |
 
 
 @frozen
-class Obstacle:
+class ScheduleBlocker:
     """Why an entry is not carried out now. ``stale``: never; ``waiting``: the obstacle may pass by itself."""
 
     what: Literal["stale", "waiting"]
     why: str
 
 
-def obstacle(asked: ScheduledRollback, surveys: Sequence[Survey], lost: Collection[str], now: float) -> Obstacle | None:
+def schedule_blocker(
+    asked: ScheduledRollback, surveys: Sequence[Survey], lost: Collection[str], now: float
+) -> ScheduleBlocker | None:
     """Return why a scheduled rollback cannot be carried out on the hosts as they are now; None when it can.
 
     A host that cannot be reached makes it wait: what is unknown speaks neither for the rollback nor against it.

@@ -67,7 +67,7 @@ def _entry(record: Record) -> HistoryEntry:
     )
 
 
-def _deployments(found: ObservedService) -> Iterator[ScheduleEntry]:
+def _deployments(found: ObservedService) -> Iterator[HistoryEntry]:
     """Yield when each release became live first, as far as the hosts know. They do not know who deployed it."""
     first: dict[str, float] = {}
     for survey in found.surveys.values():

@@ -142,7 +142,7 @@ def _live(surveys: Sequence[Survey], last: Record | None) -> Iterator[LiveReleas
 # --- health ----------------------------------------------------------------------------------------------
 
 
-def _health(found: ObservedService) -> Health:
+def _health(found: ObservedService) -> ServiceHealth:
     """Judge by the units' states and the last verification. One sign of a fault outweighs any number of unknowns."""
     surveys = list(found.surveys.values())
     against = [told for survey in surveys for told in _against(survey)]

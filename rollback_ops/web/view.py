@@ -24,7 +24,7 @@ HealthWord = Literal["healthy", "unhealthy", "unknown"]
 
 
 @frozen
-class Health:
+class ServiceHealth:
     """Whether a service is healthy, unhealthy or unknown, with the evidence in one line."""
 
     word: HealthWord
@@ -197,7 +197,7 @@ class HistoryView:
     left_out: int = 0
 
     @property
-    def newest(self) -> tuple[ScheduleEntry, ...]:
+    def newest(self) -> tuple[HistoryEntry, ...]:
         """The entries that a page shows at once."""
         return self.entries[:_AT_ONCE]
 

@@ -83,8 +83,7 @@ class Rules:
     ``floor``: no rate of bad events up to this one is worse. ``tolerance``, for each baseline: a rate up to so
     many times the old one is not worse, since two hosts, and two hours, differ by themselves.
 
-    ``warm_up``: seconds after the new
-    release became live that do not count; ``window``: seconds after these that do.
+    ``warm_up``: seconds after the new release became live that do not count; ``window``: seconds after these that do.
     """
 
     baseline: Literal["control", "before"] = "control"
@@ -108,7 +107,7 @@ class Rules:
 
 
 @frozen
-class Judgement:
+class MetricJudgement:
     """``e_worse`` and ``e_not_worse``: the evidence for either; a verdict takes ``needed``.
 
     ``new`` and ``old``: the compared counts, of so many ``ticks``; ``bursts``: the divisor of the counts;

@@ -42,7 +42,7 @@ _SECTIONS = (
     "serve",
 )
 # Only a preview needs these. A rollback does not send them.
-_COMPARING = ("keys", "compare")
+_COMPARING = ("keys", "nested_keys", "compare")
 # Only the installed agent has these, in the order in which a person reads them: the beginning, the rollback, and the
 # requests of a restricted key.
 _INSTALLED = (

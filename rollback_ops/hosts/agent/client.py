@@ -266,7 +266,7 @@ class AgentHost:
             raise BadAnswer(f"{error.message}{f' ({said})' if said else ''}") from None
 
 
-class _Progress:
+class _StepsOnce:
     """The steps of a transaction. Each is reported once, even when the progress is read again from its beginning."""
 
     def __init__(self, on_step: Callable[[StepReport], None], parse_units: Callable[[str], tuple[Unit, ...]]) -> None:

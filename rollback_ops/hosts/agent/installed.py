@@ -43,7 +43,7 @@ _NEVER = "999999999"
 
 
 @frozen
-class Installation:
+class InstalledProgram:
     """The settings in the program. ``questions``: the commands of checks on the host, about ``RELEASE``.
 
     ``thresholds``: those of every check, ``process`` among them. ``groups``: those that the service is in.

@@ -32,7 +32,7 @@ _WELCOME = """<!doctype html>
 
 def application(site: Site, sessions: Sessions, signer: FormSigner, port: int) -> ASGIApp:
     """Return the application, behind its security checks."""
-    screens, rollbacks, changes = Screens(site), Rollbacks(site, signer), Changes(site, signer)
+    screens, rollbacks, changes = Screens(site), Rollbacks(site, signer), ChangePages(site, signer)
 
     def enter(request: Request) -> Response:
         return _enter(request, sessions, port)

@@ -63,7 +63,9 @@ class ChangePages:
                 problem = str(error)
         return self._offer(request, _again(form), problem, typed)
 
-    def _offer(self, request: Request, asked: Asked, problem: str = "", typed: Typed | None = None) -> Response:
+    def _offer(
+        self, request: Request, asked: FormAddress, problem: str = "", typed: FormInput | None = None
+    ) -> Response:
         """Show what a form would do now. ``problem``: why the last one did nothing."""
         site = self._site
         site.heed_settings()
@@ -82,7 +84,7 @@ class ChangePages:
         )
 
 
-def _asked(request: Request) -> Asked | None:
+def _asked(request: Request) -> FormAddress | None:
     """Return the names in an address. None: it is not that of a form."""
     query = request.query_params
     action = next((each for each in _ACTIONS if each == query.get("action")), None)

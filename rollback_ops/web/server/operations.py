@@ -101,14 +101,14 @@ class Operations:
 
     def preview(self, environment: str, service: str, *, emergency: bool) -> Previewed:
         """Return the preview of a rollback, with the form that carries out exactly that."""
-        context = self._open(Options(environment, service, emergency=emergency, dry_run=True))
+        context = self._open(CommandOptions(environment, service, emergency=emergency, dry_run=True))
         context.begin()
         found = plan_alone(context) if emergency else preview(context, Cancellation())
         return Previewed(found, form_of(context.job.about, found, emergency=emergency))
 
     def follow(self, environment: str, service: str) -> Following:
         """Return the runs on the hosts now, whoever started them."""
-        return follow(self._open(Options(environment, service, dry_run=True)), Cancellation())
+        return follow(self._open(CommandOptions(environment, service, dry_run=True)), Cancellation())
 
     def start(self, runs: Runs, form: RollbackForm, reason: str) -> Run:
         """Begin the rollback of a form. Raises ``UsageError`` for a reason that cannot be recorded."""
@@ -116,18 +116,20 @@ class Operations:
         _ = context.reason
         return runs.start(form, reason, context.redact, lambda run: _carry_out(context, run))
 
-    def offer(self, asked: Asked) -> Offer:
+    def offer(self, asked: FormAddress) -> Offer:
         """Return the facts for the page of another form."""
         return offered(self, asked)
 
-    def change(self, runs: Runs, form: RollbackForm, typed: Typed) -> Run:
+    def change(self, runs: Runs, form: RollbackForm, typed: FormInput) -> Run:
         """Begin the change of another form. Raises ``UsageError`` for typed values that are not valid."""
         redact, work = work_of(self, form, typed)
         return runs.start(form, typed.reason, redact, work)
 
     def trace(self, record: Record) -> Trace:
         """Read the traces of a run on its hosts."""
-        return trace(self._open(Options(record.environment, record.service, dry_run=True)), record.id, Cancellation())
+        return trace(
+            self._open(CommandOptions(record.environment, record.service, dry_run=True)), record.id, Cancellation()
+        )
 
     def groups(self) -> list[tuple[str, str, tuple[str, ...]]]:
         """Return the environment, the name and the services of each group within the scope."""
@@ -143,7 +145,7 @@ class Operations:
         chosen = replace(options, local=self._scope.local)
         return open_group(self.settings(), self._environ, chosen, self._secrets)
 
-    def stores(self, options: Options) -> Stores:
+    def stores(self, options: CommandOptions) -> Stores:
         """Return the stores of scheduled rollbacks: journals, or GitHub where only GitHub is asked."""
         chosen, in_journals = replace(options, local=self._scope.local), not self._scope.github
         return Stores(self.settings(), self._environ, chosen, self._secrets, in_journals=in_journals)

@@ -28,7 +28,7 @@ _LONGEST_FORM = 32_768
 
 
 @frozen
-class Refused:
+class RefusedRequest:
     """The refusal of a request. ``told`` is shown to the person as plain text."""
 
     status: int
@@ -96,7 +96,7 @@ def session_in(headers: Headers, port: int) -> str:
     return found.value if found else ""
 
 
-def _not_a_visit(method: str, headers: Headers) -> Refused | None:
+def _not_a_visit(method: str, headers: Headers) -> RefusedRequest | None:
     """Refuse every request at the entrance but that of a person who opens the link: no other may use it up."""
     visits = headers.get("sec-fetch-mode", "navigate") == "navigate"
     at_the_top = headers.get("sec-fetch-dest", "document") == "document"
@@ -106,7 +106,7 @@ def _not_a_visit(method: str, headers: Headers) -> Refused | None:
     return RefusedRequest(403, "Open the link itself, in a window of its own.")
 
 
-def _not_our_page(headers: Headers) -> Refused | None:
+def _not_our_page(headers: Headers) -> RefusedRequest | None:
     """Refuse requests from pages of another site or port. A typed address comes from no page."""
     if headers.get("sec-fetch-site", "none") in ("same-origin", "none"):
         return None

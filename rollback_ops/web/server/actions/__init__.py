@@ -15,14 +15,14 @@ from rollback_ops.web.server.runs import Work
 __all__ = ["FormAddress", "FormInput", "Offer", "offered", "work_of"]
 
 
-def offered(opener: Opener, asked: Asked) -> Offer:
+def offered(opener: Opener, asked: FormAddress) -> Offer:
     """Ask the hosts for the facts on the page of a form. Changes nothing."""
     if asked.group:
         return offer_group(opener, asked)
     return _OFFERS[asked.action](opener, asked)
 
 
-def work_of(opener: Opener, form: RollbackForm, typed: Typed) -> tuple[Redactor, Work]:
+def work_of(opener: Opener, form: RollbackForm, typed: FormInput) -> tuple[Redactor, Work]:
     """Return the work of a form, and the redactor for its progress. Contacts no host.
 
     Raises ``UsageError`` for typed values that are not valid.

@@ -40,9 +40,9 @@ def _roll(context: Context, run: Run) -> Record:
     return rollback(context, RunProgress(run), run.cancellation).record
 
 
-def offer_group(opener: Opener, asked: Asked) -> Offer:
+def offer_group(opener: Opener, asked: FormAddress) -> Offer:
     """Return what a rollback of a group would do now. An emergency does not wait for commits, files and history."""
-    group = opener.group(Options(asked.environment, group=asked.group, dry_run=True, emergency=asked.emergency))
+    group = opener.group(CommandOptions(asked.environment, group=asked.group, dry_run=True, emergency=asked.emergency))
     group.begin()
     return _offer_emergency(group, asked) if asked.emergency else _offer_previewed(group, asked)
 
@@ -113,6 +113,6 @@ def _each_one(releases: Mapping[str, str]) -> str:
     return ",".join(f"{service}={release}" for service, release in releases.items())
 
 
-def _unseen(asked: Asked) -> Run:
+def _unseen(asked: FormAddress) -> Run:
     """Return a run that no page shows, for the progress of a command that changes nothing."""
     return Run(0, form_of(asked), "", Redactor())

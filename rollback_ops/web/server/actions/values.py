@@ -30,7 +30,7 @@ class Opener(Protocol):
 
 
 @frozen
-class Asked:
+class FormAddress:
     """The names in the address of a form. Empty: none."""
 
     action: Action
@@ -67,7 +67,7 @@ class Offer:
 
 
 @frozen
-class Typed:
+class FormInput:
     """The text that a person typed into a form. Empty: none."""
 
     reason: str = ""
