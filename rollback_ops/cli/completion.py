@@ -24,7 +24,10 @@ _FISH = {
 
 
 def script(shell: str, app: click.Command) -> str:
-    """Return the lines that switch completion on, for one of ``SHELLS``. It asks the program at each TAB."""
+    """Return the lines that switch completion on, for one of ``SHELLS``. It asks the program at each TAB.
+
+    Raises ``ValueError`` for another shell.
+    """
     from click.shell_completion import get_completion_class
 
     completion = get_completion_class(shell)

@@ -134,7 +134,10 @@ def _quiet(context: Context) -> Context:
 
 
 def _asked(request: Request, group: Group, services: tuple[str, ...]) -> dict[str, str]:
-    """Return the release that was asked for of each service: ``--to NAME``, or ``--to SERVICE=NAME,SERVICE=NAME``."""
+    """Return the requested release of each service: ``--to NAME``, or ``--to SERVICE=NAME,SERVICE=NAME``.
+
+    Raises ``UsageError`` where a service is unknown, or has no release.
+    """
     asked = request.backup
     if not asked or "=" not in asked:
         return dict.fromkeys(services, asked) if asked else {}

@@ -80,7 +80,10 @@ def _planned(run: Rollback) -> RunState:
 
 
 def _strategy(context: Context) -> Strategy:
-    """Return the strategy for all shards together. The connections of a runner limit each shard alone."""
+    """Return the strategy for all shards together. The connections of a runner limit each shard alone.
+
+    Raises ``UsageError`` for a request or a strategy that cannot be divided.
+    """
     job, every = context.job, len(context.hosts)
     if context.request.emergency:
         hint = f"Run `rollback-ops rollback {job.environment_name} --emergency`: it changes all hosts at once."

@@ -69,7 +69,10 @@ class CommandVariables:
 
 
 def plan_hash(text: str) -> str:
-    """Return the hash of a plan, or its beginning, in lower case. Fewer characters would approve other plans, too."""
+    """Return the hash of a plan, or its beginning, in lower case. Fewer characters would approve other plans, too.
+
+    Raises ``UsageError`` for a text that is not a hash.
+    """
     if text and not re.fullmatch(r"[0-9a-f]{12,64}", text.lower()):
         hint = "`rollback-ops preview` prints it: 12 to 64 digits and letters from a to f."
         raise UsageError(f"--approved (ROLLBACK_APPROVED) = {quoted(text)} is not the hash of a preview", hint)
@@ -88,7 +91,7 @@ def environment_name(environment: str) -> str:
 
 
 def seconds_of(source: str, text: str, within: Callable[[float], float]) -> float | None:
-    """Return the seconds of an option or its variable; None when neither was given."""
+    """Return the seconds of an option or its variable; None when neither was given. Raises ``UsageError``."""
     try:
         return within(types.parse_duration(text)) if text else None
     except ValueError as error:
@@ -111,7 +114,10 @@ def moment(source: str, text: str) -> datetime:
 
 
 def deployed_at(source: str, text: str) -> float | None:
-    """Return when the live release was deployed, in seconds since the epoch; None when nobody said so."""
+    """Return when the live release was deployed, in seconds since the epoch; None when nobody said so.
+
+    Raises ``UsageError`` for a text that is not a time, and for one in the future.
+    """
     if not text:
         return None
     found = moment(source, text)

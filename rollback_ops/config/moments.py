@@ -14,7 +14,7 @@ _FORM = "Write it like 2026-12-24T03:00Z, or with another zone: 2026-12-24T03:00
 def window(at: str, not_after: str, now: datetime) -> tuple[datetime, datetime]:
     """Return the time at which a rollback is to begin, and the last time at which it may, in UTC.
 
-    ``at`` is at least the cadence of ``schedule run`` away, and at most 60 days.
+    ``at`` is at least the cadence of ``schedule run`` away, and at most 60 days. Raises ``UsageError``.
     """
     if not at:
         raise UsageError("a time is needed, and none was given", f"Give it with --at. {_FORM}")

@@ -62,7 +62,10 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 
 
 def parse_duration(value: object) -> float:
-    """Convert text like ``500ms``, ``20s`` or ``2m`` to seconds. A plain number is in seconds already."""
+    """Convert text like ``500ms``, ``20s`` or ``2m`` to seconds. A plain number is in seconds already.
+
+    Raises ``ValueError`` for anything else.
+    """
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None

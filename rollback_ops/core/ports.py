@@ -77,7 +77,10 @@ class Host(Protocol):
         """Return the last lines that the service wrote."""
 
     def record(self, run: str, notes: Mapping[str, tuple[Note, str]], line: str, hold: Hold | None = None) -> None:
-        """Note how releases were found, and why; append a line to the journal, set a hold, and release the lease."""
+        """Note how releases were found, and why; append a line to the journal, set a hold, and release the lease.
+
+        Raises ``Refused`` when the line could not be written.
+        """
 
     def arm(self, order: ArmOrder) -> Armed:
         """Let the host go back by itself, unless somebody confirms. Raises ``Refused`` when that is not possible."""
@@ -105,7 +108,7 @@ class Host(Protocol):
         """Mark a release as a person says, with the reason. Raises ``Refused`` when that is not possible."""
 
     def seal(self, release: str) -> int:
-        """Write the manifest of a release. Returns the number of files in it."""
+        """Write the manifest of a release. Returns the number of files in it. Raises ``Refused`` when that fails."""
 
     def install(self, text: str) -> InstallOutcome:
         """Install the break-glass program. Returns what became of the file that was there."""

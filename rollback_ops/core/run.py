@@ -94,7 +94,7 @@ class Attempt:
         return started + there
 
     def serves(self, host: str) -> bool:
-        """Whether the host was found healthy, and gets its traffic again where it was changed."""
+        """Return whether the host was found healthy, and gets its traffic again where it was changed."""
         found, result = self.verified.get(host), self.switched.get(host)
         return found is not None and found.healthy and not (result and result.undrained)
 

@@ -99,7 +99,7 @@ class ScheduleEntry:
         return self.state in ("added", "waiting") and self.asked.due <= now
 
     def is_silent(self, now: float) -> bool:
-        """Whether the run that has claimed it has not renewed that for so long that it may have been killed."""
+        """Return whether the run that has claimed it may have been killed: its claim is old."""
         return self.state == "claimed" and now - _seconds(self.last.at) > SILENT_AFTER
 
     def is_held_by(self, run: str) -> bool:

@@ -82,7 +82,7 @@ class ServiceChoices:
     idle: NothingToDo | None = None
 
     def runs(self, label: str) -> bool:
-        """Whether all hosts run this already."""
+        """Return whether all hosts run this already."""
         return self.lives == {label}
 
     def fits(self, label: str) -> bool:

@@ -95,7 +95,7 @@ def judge(spec: RollbackSpec, fleet: Fleet, state: RunState, max_per_day: int) -
 
 
 def accused(spec: RollbackSpec, state: RunState, found: GuardVerdict) -> RollbackSpec:
-    """Return the rollback of the release that failed: only where that is still live."""
+    """Return the rollback of the failed release, only where that is still live. Raises ``ValueError`` without one."""
     if found.trigger is None:
         raise ValueError("nothing failed")
     why = f"automatic rollback of {found.failed} ({found.trigger}): {'; '.join(found.evidence)}"

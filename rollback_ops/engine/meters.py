@@ -40,7 +40,7 @@ class World:
 
 
 def unknown(check: MetricCheck, query: str, seconds: float) -> Series:
-    """Stand in when no reader of stored metrics exists."""
+    """Stand in when no reader of stored metrics exists. Raises ``BadAnswer``."""
     raise BadAnswer(f"nothing reads {check.source}")
 
 
@@ -107,7 +107,10 @@ class Counted(_Watched):
         self._judge.add(Tick(now - self._started_at, new, old))
 
     def _grown(self, host: str, answered: ServiceState | RollbackOpsError) -> Count:
-        """Return what was counted since the last reading. A count that fell was reset to 0."""
+        """Return what was counted since the last reading. A count that fell was reset to 0.
+
+        Raises the host's error, and ``BadAnswer`` when another release was made live.
+        """
         if isinstance(answered, RollbackOpsError):
             raise answered
         if answered.live not in (None, self.deployed.names.get(host, self.deployed.lives[host])):
@@ -186,7 +189,10 @@ class Stored(_Watched):
 
 
 def _slow(histograms: Sequence[Histogram], ticks: range) -> float:
-    """Return the seconds from which on a request is slow: the bucket just above the 95th percentile of the old ones."""
+    """Return the seconds from which on a request is slow: the bucket just above the 95th percentile of the old ones.
+
+    Raises ``BadAnswer`` where there is none.
+    """
     bounds = [bound for each in histograms if (bound := each.bound_above(FAST, ticks)) is not None]
     if not bounds:
         raise BadAnswer("no request was counted in the hour before, so nothing says what is slow")

@@ -48,7 +48,7 @@ class Connections:
             return owner in self._open
 
     def _take(self, owner: Connected) -> Connected | None:
-        """Count the owner's connection as open. Returns the one that has to be closed for it."""
+        """Count the owner's connection as open. Returns the one to close for it. Raises ``HostUnreachable``."""
         deadline = time.monotonic() + _WITHIN
         with self._changed:
             while not self._may_open(owner) and (owner in self._closing or not self._idle):

@@ -83,7 +83,10 @@ def write(path: Path, text: str) -> None:
 
 
 def _mode_of_older(path: Path) -> int:
-    """Return the permissions of the page that is to be replaced, or those of a new one: for its owner only."""
+    """Return the permissions of the page that is to be replaced, or those of a new one: for its owner only.
+
+    Raises ``UsageError`` where another file is in the way.
+    """
     if not path.exists():
         return 0o600
     if not path.is_file():

@@ -126,7 +126,10 @@ class Sandbox:
             connection.close()
 
     def _end_processes(self) -> None:
-        """End the service, once the agent has finished. Its last command does not wait for that."""
+        """End the service, once the agent has finished. Its last command does not wait for that.
+
+        Raises ``Refused`` when a process cannot be ended.
+        """
         deadline = time.monotonic() + _PATIENCE
         while ours := dict(self._processes()):
             late = time.monotonic() - deadline

@@ -28,7 +28,7 @@ class Judge:
     """Judges tick by tick. The first decision stands: later ticks change nothing."""
 
     def __init__(self, rules: Rules, before: Iterable[Count] = ()) -> None:
-        """``before``: the ticks of the old release before the new one.
+        """Begin without evidence. ``before``: the ticks of the old release before the new one.
 
         With ``baseline = "before"`` the new release is compared with them. With a control they only show how much bad
         events come in bursts; where they are too few, the ticks of the control show it.

@@ -167,7 +167,10 @@ class AgentHost:
             raise Refused(f"{self.name}: {release} could not be marked", hint)
 
     def seal(self, release: str) -> int:
-        """Write the manifest of a release. Needs an unrestricted key, because the agent is sent for it."""
+        """Write the manifest of a release. Needs an unrestricted key, because the agent is sent for it.
+
+        Raises ``Refused`` when it could not be written.
+        """
         answer = self._send(self._text, "seal", release, within=600.0)
         count = protocol.sealed(answer)
         if count is None:

@@ -133,7 +133,10 @@ class SshTransport:
     def _start(
         self, transport: ForwardingTransport, command: str, seconds: float, *, listens: bool = False
     ) -> RemoteCommand:
-        """Start a command. A connection that does not start it within ``seconds`` is closed as lost."""
+        """Start a command. A connection that does not start it within ``seconds`` is closed as lost.
+
+        Raises ``HostUnreachable`` when the host refuses the command, ``ConnectionLost`` when it does not answer.
+        """
         with Watchdog(seconds, transport.close) as watchdog:
             try:
                 # Half of the time: the watchdog would end the other sessions, too.

@@ -126,7 +126,7 @@ class Api:
         return [_deployment(each) for each in _list(found)]
 
     def compare(self, base: str, head: str, *, page: int = 1) -> Mapping[str, Any]:
-        """Return one page of GitHub's comparison of two commits. Only the first page has the files."""
+        """Return one page of GitHub's comparison. Only the first has the files. Raises ``GitHubError``."""
         path = f"/repos/{self.repository}/compare/{quote(f'{base}...{head}', safe='.')}"
         found = _object(self._get(path, {"per_page": PAGE, "page": page}))
         if not (isinstance(found.get("total_commits"), int) and isinstance(found.get("behind_by"), int)):
