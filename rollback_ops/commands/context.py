@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rollback_ops.integrations.github.permission import Permission
     from rollback_ops.integrations.publish import Publisher
 
-# What limits a command: to no change at all, to some hosts, or to one plan.
+# Limits of a command: to no change at all, to some hosts, or to one plan.
 Limit = Literal["dry_run", "rehearse", "shard", "backup", "approved", "if_current", "emergency"]
 _CHANGES_NOTHING_OR_LESS: tuple[Limit, ...] = ("dry_run", "rehearse", "shard")
 _INSTEAD: Mapping[Limit, str] = {

@@ -45,7 +45,7 @@ class ObservedService:
 
 @frozen
 class Snapshot:
-    """What is known at one moment. ``observed`` is empty where no host was asked. ``now``: seconds since the epoch.
+    """The facts at one moment. ``observed`` is empty where no host was asked. ``now``: seconds since the epoch.
 
     ``redact`` hides the secrets of all services in a text. ``scheduled``: rollbacks that are still to be carried out,
     from the journals (``--local-store``) or from GitHub.

@@ -41,7 +41,7 @@ class RunResult:
 
 @frozen
 class Answers(Generic[T]):
-    """What each host answered, or the error that it ended with."""
+    """The answer of each host, or its error."""
 
     found: Mapping[str, T]
     lost: Mapping[str, RollbackOpsError]

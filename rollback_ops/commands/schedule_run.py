@@ -63,7 +63,7 @@ class Carried:
 
 @frozen
 class Ran:
-    """What ``schedule run`` did. ``left`` counts the entries that are not due yet.
+    """The result of ``schedule run``. ``left`` counts the entries that are not due yet.
 
     ``cancelled`` is the exit code of the signal that ended it; 0 without one.
     """

@@ -32,7 +32,7 @@ _LONG_LIVE = 86_400.0
 
 @frozen
 class Observation:
-    """What was observed. ``found``: the verification of each host; ``lost``: why other hosts could not be asked.
+    """The observations. ``found``: the verification of each host; ``lost``: why other hosts could not be asked.
 
     ``trigger`` and ``failures``: the diagnosis, where a host is unhealthy. ``degrading``: the checks whose metric is a
     latency. ``marked_bad``: why the live release is marked bad. ``age``: seconds since it became live; None: unknown.

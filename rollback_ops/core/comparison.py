@@ -1,4 +1,4 @@
-"""What a rollback would change in the files of a service: names of files, of dependencies and of settings. Pure.
+"""The changes of a rollback in the files of a service: names of files, dependencies and settings. Pure.
 
 Everything is shown in the direction of the rollback: what is *added* comes back, what is *removed* leaves the hosts.
 """
@@ -103,7 +103,7 @@ class Keys:
 
 @frozen
 class Comparison:
-    """What a host says of the release that a rollback leaves, and of its target."""
+    """A host's comparison of the release that a rollback leaves with its target."""
 
     files: Files = field(default_factory=Files)
     locks: tuple[LockFile, ...] = ()

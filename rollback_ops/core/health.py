@@ -70,7 +70,7 @@ class CheckResult:
 
 @frozen
 class Claim:
-    """What a verification relies on: ``release`` is live (None: any may be), ``run`` has the lease if ``leased``."""
+    """The conditions of a verification: ``release`` is live (None: any may be), ``run`` has the lease if ``leased``."""
 
     run: str
     release: str | None = None

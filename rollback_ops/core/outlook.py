@@ -1,4 +1,4 @@
-"""What earlier deployments say about the next one: a base rate, reference classes, and perhaps one number. Pure."""
+"""Estimates from earlier deployments: a base rate, reference classes, and perhaps one number. Pure."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _NAME = (
 _VALUE = (
     r"""(?:(\\["']|["'])(?:(?<=\\.)[^"'\\\r\n]*+|(?<=")(?:\\.|[^"\\\r\n])*+|(?<=')(?:\\.|[^'\\\r\n])*+)|[^\s"']++)"""
 )
-# What may stand before the secret: a scheme, as in the header Authorization (RFC 9110), and names: "bearer token: …"
+# May stand before the secret: a scheme, as in the header Authorization (RFC 9110), and names: "bearer token: …"
 _SCHEME = r"(?:basic|bearer|digest|token|negotiate|apikey)"
 _BEFORE = rf"(?:{_SCHEME}[^\S\r\n]{{1,5}}+|{_NAME}[^\S\r\n]{{0,5}}+[:=][^\S\r\n]{{0,5}}+){{0,3}}"
 
@@ -181,7 +181,7 @@ _RULES = (
     ),
 )
 
-# Whatever the rules match has one of these, in small letters. A text without any needs no rule, and to compile them
+# Every match of the rules has one of these, in small letters. A text without any needs no rule, and to compile them
 # takes longer than a host needs for a key exchange.
 _SIGNS = (
     *("-----begin", "authorization", "cookie", "pass", "pwd", "secret", "token", "key", "credential", "session"),

@@ -53,7 +53,7 @@ def spelled_out(revisions: Iterable[str]) -> dict[str, str]:
     ordered = sorted(filter(_COMMIT.fullmatch, set(revisions)))
     found: dict[str, str] = {}
     for number, beginning in enumerate(ordered, start=1):
-        # What begins alike stands together.
+        # Revisions that begin alike stand together.
         alike = takewhile(partial(_begins, beginning), ordered[number : number + _LONGEST])
         begun = list(filter(_is_commit, alike))
         if begun and all(begun[-1].startswith(each) for each in begun):

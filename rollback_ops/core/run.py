@@ -131,7 +131,7 @@ class WaveRun:
 
 @dataclass
 class RunState:
-    """What became of one run so far, host by host. ``cancelled`` is the exit code of the signal that ended it.
+    """The state of one run so far, host by host. ``cancelled`` is the exit code of the signal that ended it.
 
     ``superseded`` has the hosts that somebody else took over from this run, and who did. ``locked_out``: how often
     another run took the lock between the survey and the switch. ``rollout`` has the waves,

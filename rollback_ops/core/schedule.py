@@ -33,7 +33,7 @@ SILENT_AFTER = 3600.0
 
 
 class ScheduledRollback(RecordPart):
-    """What somebody asked for: leave ``live`` for ``to`` at a time, unless it is too late by then.
+    """The request of a person: leave ``live`` for ``to`` at a time, unless it is too late by then.
 
     ``live`` and ``to`` are releases, or revisions where hosts have several names for them. ``hosts``: only these;
     empty: all of them. ``by``: the person who asked, whose permission is checked again.
@@ -62,7 +62,7 @@ class ScheduledRollback(RecordPart):
 
     @property
     def requested(self) -> ScheduledTime:
-        """What the record says of the request."""
+        """The request, as the record has it."""
         return ScheduledTime(self.at, self.not_after, self.by)
 
 

@@ -45,7 +45,7 @@ class Cause(_StrictModel):
 
 
 class Suggestion(_StrictModel):
-    """What a model answers: a summary, and causes by the facts that point at them."""
+    """The answer of a model: a summary, and causes with the facts that point at them."""
 
     summary: Words
     causes: Annotated[tuple[Cause, ...], Field(max_length=_MOST_CAUSES, strict=False)] = ()

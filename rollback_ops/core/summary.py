@@ -190,7 +190,7 @@ def _share(bad: float, total: float) -> str:
     return f"{bad:g} of {total:g} bad" if total else "nothing counted"
 
 
-# What DORA's figures cannot see.
+# DORA's figures cannot see these.
 RECOVERY_UNSEEN = "when users felt it, and outages without a deployment"
 
 

@@ -31,7 +31,7 @@ class Version:
 
 @frozen
 class VerifiedSet:
-    """What was verified together: by which run, when (RFC 3339 in UTC), and the version of each service."""
+    """Releases that were verified together: by which run, when (RFC 3339 in UTC), and the version of each service."""
 
     id: str
     group: str
@@ -69,7 +69,7 @@ def _read(line: str) -> VerifiedSet | None:
 
 @frozen
 class ServiceChoices:
-    """What one service runs, and what it can go back to, as labels (``core.versions``), newest first.
+    """The live releases of one service, and its possible targets, as labels (``core.versions``), newest first.
 
     ``blocked`` says why the service cannot be changed, ``idle`` why it need not be.
     """

@@ -17,7 +17,7 @@ Deploy = Callable[..., Deployed]
 CHECK = {"log": {"kind": "logs"}}
 PACE = {"min_healthy_time": "700ms", "healthy_deadline": "8s"}
 IMPATIENT = {"min_healthy_time": "0s", "healthy_deadline": "1500ms"}
-# Whatever the file `say` in the service's root has is logged at every start, in the name of that start.
+# At every start, the service logs the contents of the file `say` in its root, with the name of that start.
 SAYS = ["ExecStartPost=/bin/sh -c 'cat /srv/%p/say'"]
 GOOD_NEWS = "INFO 0 critical errors\nINFO log level set to CRITICAL\nERROR a request failed, it will be tried again\n"
 

@@ -37,7 +37,7 @@ LINE = " ".join(text.replace("\n", " ").replace("\t", " ") for text in HOSTILE)
 
 @pytest.fixture
 def service(rollback_ops: RollbackOps, deploy: Deploy) -> Iterator[Deployed]:
-    """Whatever a test does with it: nothing made a canary, here or there."""
+    """After the test, no canary exists, here or on a host."""
     deployed = deploy(owner="deploy")
     rollback_ops.settings(quick(deployed))
     yield deployed

@@ -61,7 +61,7 @@ class StateReader:
 
 @frozen
 class ArmOrder:
-    """What a host needs to go back by itself after ``seconds``.
+    """An order to go back by itself after ``seconds``.
 
     ``intent`` and ``hold`` are JSON objects without their ends: the host completes them when it goes back, since only
     then is it known which release it leaves. ``hold`` is empty where none is to be set; else its duration in seconds,

@@ -26,10 +26,10 @@ LiveState = Literal["release", "missing", "dangling", "directory", "elsewhere"]
 Mark = Literal["", "good", "bad"]
 # The note of a run on a release: its verdict, or only that a rollback left it.
 Note = Literal["good", "bad", "left"]
-# What a person may say of a release. "clear": nothing any more.
+# The marks that a person may set. "clear": remove the mark.
 Opinion = Literal["good", "bad", "clear"]
 InstallOutcome = Literal["installed", "replaced", "unchanged"]
-# What became of the break-glass program; purged: the state of the service is gone, too.
+# The results of a removal of the break-glass program. "purged": the state of the service is gone, too.
 UninstallOutcome = Literal["removed", "absent", "purged"]
 StepOutcome = Literal["ok", "warning", "failed"]
 SwitchOutcome = Literal[

@@ -25,7 +25,7 @@ from rollback_ops.core.versions import Versions
 
 @frozen
 class HostPlan:
-    """What will happen on one host. ``leave``: the host runs the target already, or is not selected.
+    """The plan for one host. ``leave``: the host runs the target already, or is not selected.
 
     ``forward``: the target is newer than what the host leaves.
     """

@@ -15,7 +15,7 @@ class CountRecord(RecordPart):
 
 
 class EvidenceRecord(RecordPart):
-    """What a metric shows. ``e_worse`` and ``e_not_worse`` are e-values: a verdict takes ``needed`` at this alpha.
+    """The evidence of a metric. ``e_worse`` and ``e_not_worse`` are e-values: a verdict takes ``needed`` at this alpha.
 
     ``new`` and ``old``: what was compared, in so many ``ticks`` and ``seconds``; ``bursts``: what divided the counts.
     ``slower_than``: seconds from which on a request is bad, where the metric is a latency.
@@ -52,7 +52,7 @@ class DrillWay(RecordPart):
 
 
 class DrillRecord(RecordPart):
-    """What a drill measured, way by way."""
+    """The measurements of a drill, way by way."""
 
     ways: tuple[DrillWay, ...] = ()
 

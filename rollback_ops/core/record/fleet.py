@@ -16,7 +16,7 @@ class PlanRef(RecordPart):
 
 
 class ShareRecord(RecordPart):
-    """What the amounts of a strategy come to in one region (None: there are none), as numbers of hosts."""
+    """The amounts of a strategy in one region (None: there are no regions), as numbers of hosts."""
 
     region: str | None = None
     hosts: int

@@ -26,7 +26,7 @@ class CheckRecord(RecordPart):
 
 
 class HostRecord(RecordPart):
-    """What happened on one host. ``downtime_seconds``: from the stop until the service was started again.
+    """The result of one host. ``downtime_seconds``: from the stop until the service was started again.
 
     ``service`` is only in the record of a group, in which a host can have several.
     """

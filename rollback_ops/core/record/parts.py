@@ -84,7 +84,7 @@ class RejectedRelease(RecordPart):
 
 
 class Superseder(RecordPart):
-    """What took a host over from a run: the release that is live there, and the run that made it live, if one did.
+    """The taker of a host from a run: the release that is live there, and the run that made it live, if one did.
 
     None: unknown, or there is none. A deployment leaves no run.
     """

@@ -15,7 +15,7 @@ _LONGEST_TEXT = 200
 
 
 class Kind(Protocol):
-    """What the module of a manager implements. Both functions get the settings and the name of the service."""
+    """The interface of a manager's module. Both functions get the settings and the name of the service."""
 
     READER: StateReader
 

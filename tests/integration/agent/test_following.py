@@ -169,7 +169,7 @@ def test_the_last_words_of_a_worker_that_ends_while_it_is_looked_for_are_read(tm
     go_on, run = tmp_path / "go-on", f"runs/{RUN}"
     sandbox = Sandbox(tmp_path, "dash", {"stop": f"{COMMANDS['stop']}; until [ -e {go_on} ]; do sleep 0.05; done"})
     bell, looking = sandbox.state / run / "bell", sandbox.tools / "flock"
-    # Whoever looks whether the worker is alive lets it go on, and sees its lock only when it has ended.
+    # A follower that checks whether the worker is alive lets it go on, and gets its lock only when it has ended.
     ends = f'touch {go_on}; until [ -e {sandbox.state / run / "done"} ]; do sleep 0.05; done; set -- -w 60 "$@"'
     looking.write_text(f'#!/bin/sh\ncase "$*" in *"/alive true") {ends} ;; esac\nexec {shutil.which("flock")} "$@"\n')
     looking.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Who could have put something on a host, or changed it: owners without a name, and access control lists."""
+"""Users who could have written to a host's files: owners without a name, and access control lists."""
 
 from __future__ import annotations
 

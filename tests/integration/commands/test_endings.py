@@ -1,4 +1,4 @@
-"""Whatever is in the way of a command, it ends with an exit code of the contract, in words, and without a traceback."""
+"""A command that cannot go on ends with an exit code of the contract, a message, and no traceback."""
 
 from __future__ import annotations
 

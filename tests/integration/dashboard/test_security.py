@@ -1,4 +1,4 @@
-"""Who gets in, and who does not: other sites, other names, other users, and what was used before."""
+"""Access to the dashboard: other sites, other names, other users, and used links are refused."""
 
 from __future__ import annotations
 

@@ -560,7 +560,7 @@ def test_of_two_directories_with_one_revision_the_live_one_is_meant() -> None:
 def test_with_counted_names_every_host_goes_to_the_same_revision(
     order: list[str], offset: int, chance: random.Random
 ) -> None:
-    """Whatever the hosts call it, in whatever order they answer, and never to what was just left."""
+    """However hosts name it, and in whatever order they answer; never to the release that was just left."""
     h1 = counted("h1", "4", **{f"_{n}": revision for n, revision in enumerate(order, start=1)})
     h2 = counted("h2", str(4 + offset), **{f"_{n}": r for n, r in enumerate(order, start=1 + offset)})
     hosts = [h1, h2]

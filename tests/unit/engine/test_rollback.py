@@ -466,7 +466,7 @@ def look_by_look(host: FakeHost, *leases: Lease | None) -> Callable[[], None]:
 def test_the_lease_of_a_dead_owner_is_waited_for_and_what_is_live_is_read_again(two: Stage) -> None:
     def released() -> None:
         two["h2"].lease = None
-        # Whoever was there has changed both hosts.
+        # The other run has changed both hosts.
         two["h1"].live = two["h2"].live = live_at("b2")
 
     two["h2"].before = {"survey": in_turn(lambda: setattr(two["h2"], "lease", HELD), released)}

@@ -42,7 +42,7 @@ OWNED=%u$TAB%U$TAB%g$TAB%G$TAB%A
 lease_seconds=10
 kept_runs=20
 
-# What the manager's command lines, and questions, may use.
+# For the manager's command lines, and for questions.
 ROLLBACK_ROOT=$RO_ROOT
 ROLLBACK_CURRENT=$current
 ROLLBACK_STATE=$state

@@ -1,7 +1,7 @@
 # Keeps known good releases from a clean-up that deletes the directories which were changed longest ago.
 
 # pin: give the newest times to the live release and to those that were found good last, RO_PIN in all, in this order.
-# What they are, and when they became live, does not change. A rollback does not depend on it.
+# Their identity, and the time when they became live, do not change. A rollback does not depend on it.
 pin() {
     [ "$RO_PIN" != 0 ] && cd -- "$marks" 2>/dev/null || return 0
     look_at_current

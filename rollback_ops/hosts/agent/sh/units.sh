@@ -174,7 +174,7 @@ queue_dependents() {
     step dependents ok "$begun" "they start after it:$dependents"
 }
 
-# What needs a service that does not start cannot start either, and would only start that one again.
+# A unit that needs a service that does not start cannot start either, and would only start that service again.
 leave_dependents() {
     [ -n "$dependents" ] || return 0
     now

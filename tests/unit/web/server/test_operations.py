@@ -57,7 +57,7 @@ def test_no_variable_of_one_command_changes_what_a_page_says() -> None:
     Request.build(environ, CommandOptions("prod", "web"))
     asked_for = {name for name in environ.names if name.startswith("ROLLBACK_")}
     assert "ROLLBACK_BACKUP" in asked_for
-    # Who is told, and in which form, is the same for all commands.
+    # All commands inform the same people in the same form.
     assert asked_for - IGNORED <= {"ROLLBACK_WEBHOOK_FORMAT", "ROLLBACK_RECORD_DEPLOYMENT"}
 
 

@@ -1,4 +1,4 @@
-# What a restricted key may request: what a plan would do, and records of its own run only.
+# The rules for a restricted key: it may do what a plan would do, and write records of its own run only.
 
 # may_switch RUN TARGET SOURCE BREAK-LOCK OWNER RUN-URL INTENT [RELINK [RESET]]
 may_switch() {
