@@ -22,7 +22,7 @@ from rollback_ops.core.ports import Host
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.tasks import Pending, begin
 from rollback_ops.core.text import quoted
-from rollback_ops.hosts import SshCredentials, managers, on_servers, on_this_machine
+from rollback_ops.hosts import SshCredentials, import_the_rest, managers, on_servers, on_this_machine
 
 if TYPE_CHECKING:
     from rollback_ops.commands.pinned import Pinned
@@ -117,6 +117,7 @@ class Context:
         permission = self.permission if change and self.reason else None
         if not (permission and permission.refusal) and not (self.pinned and self.pinned.refusal):
             _ = self.survey
+            import_the_rest()
 
     @property
     def total(self) -> float:

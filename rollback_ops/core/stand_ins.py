@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Any
 
 
 class StandIn(ModuleType):
@@ -29,3 +30,31 @@ def standing_in(*modules: StandIn) -> Iterator[None]:
     finally:
         for name in placed:
             del sys.modules[name]
+
+
+class _Plain:
+    """What a typed dictionary is while a program runs: its objects are dictionaries."""
+
+    def __init_subclass__(cls, **_: bool) -> None:
+        """Take ``total``."""
+
+    def __new__(cls, *values: Any, **named: Any) -> Any:
+        return dict(*values, **named)
+
+
+@contextmanager
+def plain_typed_dicts() -> Iterator[None]:
+    """Let what is imported meanwhile have no typed dictionaries: Python compiles the type of each of their keys."""
+    import typing
+
+    import typing_extensions
+
+    places: tuple[Any, ...] = (typing, typing_extensions)
+    real = [place.TypedDict for place in places]
+    for place in places:
+        place.TypedDict = _Plain
+    try:
+        yield
+    finally:
+        for place, each in zip(places, real, strict=True):
+            place.TypedDict = each

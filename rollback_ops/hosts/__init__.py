@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rollback_ops.hosts.ssh.host_keys import KnownHosts
     from rollback_ops.hosts.ssh.identity import LoginIdentity
 
-__all__ = ["SshCredentials", "machine", "on_servers", "on_this_machine", "plain_address"]
+__all__ = ["SshCredentials", "import_the_rest", "machine", "on_servers", "on_this_machine", "plain_address"]
 
 # Seconds: the agent keeps the limit of the transaction by itself; the runner waits this much longer.
 _MARGIN = 4.0
@@ -79,6 +79,12 @@ def on_servers(
         )
         for address in addresses
     ]
+
+
+def import_the_rest() -> None:
+    """Import what logs in, once the first packets are sent. The threads of the hosts would take longer for it."""
+    if ssh := sys.modules.get("rollback_ops.hosts.ssh"):
+        ssh.import_fabric()
 
 
 def machine(address: str, login: SshCredentials) -> Transport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import rollback_ops.core.lean_pydantic  # noqa: F401 - before all that import pydantic
 from rollback_ops.config.schema.checks import (
     AskedCheck,
     Check,

@@ -6,16 +6,15 @@ import logging
 import random
 import time
 from socket import gaierror
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fabric.config import Config
-from fabric.connection import Connection
 from paramiko import ChannelException, SSHException
 from paramiko.common import OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 from paramiko.ssh_exception import IncompatiblePeer
 
 from rollback_ops.core.errors import HostUnreachable
 from rollback_ops.core.text import one_line
+from rollback_ops.hosts.ssh import import_fabric
 from rollback_ops.hosts.ssh.auth import KeyAuthentication
 from rollback_ops.hosts.ssh.forwarding import ForwardingTransport, refusal
 from rollback_ops.hosts.ssh.host_keys import HostKeys, KnownHostsPolicy
@@ -23,6 +22,9 @@ from rollback_ops.hosts.ssh.identity import Hop, LoginIdentity
 from rollback_ops.hosts.ssh.negotiation import NegotiatingTransport
 from rollback_ops.hosts.ssh.tcp import connect_tcp
 from rollback_ops.hosts.ssh.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from fabric.connection import Connection
 
 # Otherwise paramiko's threads print tracebacks for errors that also reach us as exceptions.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -61,24 +63,11 @@ class Handshake:
         return self._attempt(gateway, deadline)
 
     def _attempt(self, gateway: ForwardingTransport | None, deadline: float) -> Connection:
-        settings = self._hop.settings
         try:
             sock = self._connect(gateway, deadline - time.monotonic())
         except _FAILURES as error:
             raise self._not_connected(error) from None
-        connection = Connection(
-            host=settings.host,
-            user=settings.user,
-            port=settings.port,
-            # Lazy: otherwise Fabric executes ~/.fabric.py. One for each host: a configuration is not thread-safe.
-            config=Config(lazy=True),
-            gateway=False,
-            connect_kwargs={
-                "sock": sock,
-                "transport_factory": self._transport,
-                "auth_strategy": KeyAuthentication(self._hop, self._identity),
-            },
-        )
+        connection = self._connection(sock)
         connection.client.set_missing_host_key_policy(KnownHostsPolicy(self._known, self._hop.label))
         with Watchdog(deadline - time.monotonic(), connection.client.close) as watchdog:
             try:
@@ -99,6 +88,27 @@ class Handshake:
         if gateway is None:
             return connect_tcp(*address, seconds)
         return gateway.forward(*address, seconds)
+
+    def _connection(self, sock: Any) -> Connection:
+        # Imported now that sshd has something to do: it starts a process for the connection.
+        import_fabric()
+        from fabric.config import Config
+        from fabric.connection import Connection
+
+        settings = self._hop.settings
+        return Connection(
+            host=settings.host,
+            user=settings.user,
+            port=settings.port,
+            # Lazy: otherwise Fabric executes ~/.fabric.py. One for each host: a configuration is not thread-safe.
+            config=Config(lazy=True),
+            gateway=False,
+            connect_kwargs={
+                "sock": sock,
+                "transport_factory": self._transport,
+                "auth_strategy": KeyAuthentication(self._hop, self._identity),
+            },
+        )
 
     def _transport(self, sock: Any, **options: Any) -> ForwardingTransport:
         transport = ForwardingTransport(sock, **options)

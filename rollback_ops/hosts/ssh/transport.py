@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from fabric.connection import Connection
 from paramiko import ChannelException, SSHException
 
 from rollback_ops.core.errors import ConnectionLost, HostUnreachable
@@ -19,6 +19,9 @@ from rollback_ops.hosts.ssh.host_keys import KnownHosts
 from rollback_ops.hosts.ssh.identity import Hop, LoginIdentity
 from rollback_ops.hosts.ssh.watchdog import GRACE, Watchdog
 from rollback_ops.hosts.transport import Completed, Conversation
+
+if TYPE_CHECKING:
+    from fabric.connection import Connection
 
 # sshd's defaults: MaxSessions 10 on one connection, of which one is the conversation's, and one may have just ended;
 # from 10 logins at once (MaxStartups) it drops some.

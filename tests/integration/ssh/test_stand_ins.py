@@ -13,7 +13,7 @@ import pytest
 
 USES = "\n\nclass Loader(yaml.SafeLoader):\n    pass\n"
 SHOWS = (
-    "import sys, rollback_ops.hosts.ssh.transport, unittest.mock, fabric.connection as used;"
+    "import sys, rollback_ops.hosts.ssh as ssh; ssh.import_fabric(); import unittest.mock, fabric.connection as used;"
     "print(*used.Context.__mro__[1].__module__.split('.')[:1], 'invoke.vendor.yaml' in sys.modules, unittest.mock.Mock)"
 )
 
@@ -27,3 +27,23 @@ def test_fabric_is_imported_with_every_version_of_invoke(more: str, parses: bool
     run = [sys.executable, "-B", "-c", SHOWS]
     ended = subprocess.run(run, env={"PYTHONPATH": path}, capture_output=True, text=True, check=False)
     assert ended.stdout.split() == ["invoke", str(parses), "<class", "'unittest.mock.Mock'>"], ended.stderr
+
+
+UNWANTED = ("fabric", "invoke", "paramiko.sftp_client", "tempfile", "zoneinfo", "platform", "importlib.metadata")
+BEFORE_THE_FIRST_PACKET = f"""
+import sys, typing_extensions
+used = typing_extensions.TypedDict
+import rollback_ops.commands.context, rollback_ops.hosts.ssh.transport
+print([name for name in {UNWANTED!r} if name in sys.modules])
+from rollback_ops.hosts.ssh import import_fabric
+import_fabric()
+import fabric, zoneinfo, tempfile, typing
+print(fabric.Connection.__name__, zoneinfo.ZoneInfo.__name__, tempfile.mkdtemp.__name__)
+print(typing.is_typeddict(typing.TypedDict("T", {{}})), typing_extensions.TypedDict is used)
+"""
+
+
+def test_what_is_not_needed_before_the_first_packet_is_imported_later_and_then_it_is_the_real_one() -> None:
+    run = [sys.executable, "-c", BEFORE_THE_FIRST_PACKET]
+    ended = subprocess.run(run, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False)
+    assert ended.stdout.splitlines() == ["[]", "Connection ZoneInfo mkdtemp", "True True"], ended.stderr
