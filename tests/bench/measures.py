@@ -27,7 +27,7 @@ _NO_WINDOW = {"min_healthy_time": "0s"}
 
 
 def downtime(lab: Lab, host: LabHost, here: Path, rounds: int) -> str:
-    """How long a client that asks every 10 ms gets no answer."""
+    """Return the table of the downtimes that a client sees, with a request every 10 ms."""
     service, run = prepared(lab, host, here, "down")
     restart = f"systemctl restart {service.units[0]}"
     plain, ours = in_turn(
@@ -140,7 +140,7 @@ def roll_back(run: RollbackOps) -> dict[str, Any]:
 
 
 def _ssh_line(lab: Lab, services: Sequence[Deployed]) -> None:
-    """What one would type: switch, restart, and ask for the health until it is there."""
+    """Run the line that a person would type: switch, restart, and poll the health until it is there."""
     processes, ssh = [], _ssh(lab)
     for service in services:
         target = f"{service.releases_directory}/20240103_120000"

@@ -41,7 +41,7 @@ def page(here: Path, rounds: int, hosts: int = 200, records: int = 1000) -> str:
 
 
 def costs(browser: Browser, path: Path) -> dict[str, float]:
-    """What it costs the browser to show a page, in counts and seconds of CPU time. Load changes neither."""
+    """The browser's cost of showing a page, in counts and seconds of CPU time. Load changes neither."""
     with opened(browser, "about:blank") as shown:
         session = shown.context.new_cdp_session(shown)
         session.send("Performance.enable", {"timeDomain": "threadTicks"})

@@ -28,7 +28,7 @@ _LINE = (
 
 @dataclass
 class _Used:
-    """What our command used, of all rounds: CPU seconds of each, and the largest resident set (MB)."""
+    """The use of our command in all rounds: CPU seconds of each, and the largest resident set (MB)."""
 
     cpu: list[float]
     peak: float = 0.0

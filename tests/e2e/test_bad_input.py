@@ -1,4 +1,4 @@
-"""What people, workflows and crashes may hand over: it is refused, or kept, as the text that it is."""
+"""Bad input from people, workflows and crashes: it is refused, or kept as plain text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of every way in which a release can behave: watched when it is live, and rolled back to."""
+"""Every way in which a release can behave: watched when it is live, and rolled back to."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Came:
 
 
 def guarded(row: Row) -> Came:
-    """What a live release comes to under ``guard``."""
+    """The result of ``guard`` for a live release."""
     if not row.trigger:
         return Came(0, "nothing_to_do", "manual", NEW, NEW)
     return Came(2, "succeeded", row.trigger, OLD, OLD)

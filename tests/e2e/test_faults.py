@@ -1,4 +1,4 @@
-"""What goes wrong in the middle: the line, the runner, the program on the host, the power."""
+"""Failures in the middle of a rollback: the connection, the runner, the program on the host, the power."""
 
 from __future__ import annotations
 

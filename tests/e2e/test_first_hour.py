@@ -8,6 +8,7 @@ from tests.support import first_hour
 from tests.support.command import RollbackOps
 from tests.support.first_hour import LIVE, TARGET
 from tests.support.lab.host import LabHost
+from tests.support.pages import command_lines
 
 # The defaults, which the page uses, would make the test wait 20 seconds for an unhealthy release.
 IMPATIENT = {
@@ -20,7 +21,7 @@ def test_the_commands_of_the_first_hour_end_as_the_page_shows(fresh_host: LabHos
     shop = first_hour.lay_out(fresh_host)
     rollback_ops.settings(first_hour.settings(fresh_host.address))
     ended: list[tuple[str, int, str]] = []
-    for line in first_hour.command_lines():
+    for line in command_lines(first_hour.PAGE):
         words = shlex.split(line)[1:]
         if words[0] == "guard":
             first_hour.deploy_a_bad_release(shop)

@@ -1,4 +1,4 @@
-"""What happened before, as the hosts' journals tell it, and its statistics."""
+"""Earlier runs, from the hosts' journals, and their statistics."""
 
 from __future__ import annotations
 

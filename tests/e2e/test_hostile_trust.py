@@ -1,4 +1,4 @@
-"""What somebody else could have put there is neither run nor written to: refused with the reason, before anything."""
+"""Files that an untrusted user could have written are neither run nor written to: refused with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where releases lie, how ``current`` points at them, and the configuration that is linked into them."""
+"""The directories of releases, the forms of ``current``, and the configuration that is linked into releases."""
 
 from __future__ import annotations
 

@@ -230,7 +230,7 @@ class BadLine:
         return self._transport.dial(host, port, timeout)
 
     def deliver(self) -> list[str]:
-        """What the host answers to the order that was lost."""
+        """The answer of the host to the order that was lost."""
         lines: list[str] = []
         self._transport.execute(self._late, lines.append, 20)
         return lines

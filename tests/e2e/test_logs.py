@@ -23,7 +23,7 @@ GOOD_NEWS = "INFO 0 critical errors\nINFO log level set to CRITICAL\nERROR a req
 
 
 def log_of(ended: Ended) -> dict[str, Any]:
-    """What the check called ``log`` came to on the first host."""
+    """The result of the check ``log`` on the first host."""
     (found,) = (check for check in ended.document["hosts"][0]["checks"] if check["name"] == "log")
     assert isinstance(found, dict)
     return found

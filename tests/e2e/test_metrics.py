@@ -50,7 +50,7 @@ def make_live(service: Deployed, release: str) -> str:
 
 
 def scraped(url: str) -> float:
-    """How often Prometheus has scraped the service."""
+    """The number of times that Prometheus has scraped the service."""
     query = urlencode({"query": 'count_over_time(http_requests_total{code="200"}[1h])'})
     with urllib.request.urlopen(f"{url}/api/v1/query?{query}", timeout=10) as answer:
         found = json.load(answer)["data"]["result"]

@@ -1,4 +1,4 @@
-"""What follows on real hosts when the target of a rollback is unhealthy too: ``verify.on_failure``."""
+"""``verify.on_failure`` on real hosts: the target of a rollback is unhealthy, too."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def roll_back(rollback_ops: RollbackOps) -> Ended:
 
 
 def config(service: Deployed, release: str) -> str:
-    """What the release has as its configuration: where the link points, and what is read there."""
+    """The configuration of the release: the target of the link, and its contents."""
     path = f"{service.releases_directory}/{release}/config.json"
     return service.host.run(f"readlink {path}; cat {path}", check=False).stdout
 

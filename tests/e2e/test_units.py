@@ -1,4 +1,4 @@
-"""What a stop and a start of systemd's units reach besides them, on real hosts."""
+"""The side effects of a stop and a start of systemd's units, on real hosts."""
 
 from __future__ import annotations
 

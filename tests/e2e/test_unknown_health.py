@@ -1,4 +1,4 @@
-"""What could not be asked: never a pass, never a failure, and no reason to mark, restore, go on or roll back."""
+"""Unknown health is never a pass, never a failure, and no reason to mark, restore, go on or roll back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What counts as a loss: a pure function of what was seen on the host, and of what the commands said about it.
+"""Decides what counts as a loss: a pure function of what was seen on the host, and of what the commands said about it.
 
 Strict: what is not allowed below is a loss, also when a person could easily put it right.
 

@@ -35,7 +35,7 @@ class Run:
 
     @property
     def host(self) -> dict[str, Any]:
-        """What its record says of the host."""
+        """The outcome of the host in its record."""
         (told,) = self.record.get("hosts") or [{}]
         return dict(told)
 

@@ -95,7 +95,7 @@ def _commands(seen: WavesSeen) -> Iterator[str]:
 
 
 def _between(seen: WavesSeen) -> Iterator[str]:
-    """What there is after the fault, before anybody goes on."""
+    """The state after the fault, before ``resume``."""
     yield from _service(seen.live, seen.running)
     done = HOSTS if seen.trial.where in AT_THE_END else seen.trial.wave - (seen.trial.where != PAUSE)
     struck = () if seen.trial.where in (*AT_THE_END, PAUSE) else (seen.trial.wave,)

@@ -1,4 +1,4 @@
-"""What reads text that others wrote, each as one function of bytes: it returns, or it is a defect.
+"""The parsers of text from others, each as a function of bytes: it returns, or it has a defect.
 
 An error of ours with a line that a terminal can show is a way to return. ``make fuzz`` runs these under atheris,
 ``test_targets.py`` with a fixed set of inputs.
@@ -105,7 +105,7 @@ class Peer:
 
 
 def tried(action: Callable[..., object], *arguments: object) -> Any:
-    """What an action gives; None where it ends in an error of ours, which has to have words of some length."""
+    """Return the result of an action; None where it raises an error of ours, whose message must not be empty."""
     try:
         return action(*arguments)
     except RollbackOpsError as error:
@@ -131,7 +131,7 @@ def given(data: bytes) -> str:
 
 
 def answers(data: bytes) -> None:
-    """What a host answers to each operation; the first byte says which, and in pieces of which size."""
+    """The answer of a host to each operation; the first byte selects the operation, and the size of the pieces."""
     names = list(OPERATIONS)
     which, size = (data[0] % len(names), 1 + data[0] // len(names) * 97) if data else (0, 1)
     said = b"rollback-ops\t1\t%s\n%s\nend\t0\n" % (names[which].encode(), data[1:])
@@ -150,14 +150,14 @@ def noise(data: bytes) -> None:
 
 
 def states(data: bytes) -> None:
-    """What the managers print."""
+    """The output of the managers."""
     for service in SERVICES.values():
         for unit in managers.parse(service, "x", heard(data)):
             assert plain(unit.detail)
 
 
 def http(data: bytes) -> None:
-    """What a service answers to an http check."""
+    """The answer of a service to an http check."""
     check = HttpCheck.model_validate(
         {
             "kind": "http",
@@ -175,7 +175,7 @@ def http(data: bytes) -> None:
 
 
 def judges(data: bytes) -> None:
-    """What hosts answer to the questions of checks."""
+    """The answers of hosts to the questions of checks."""
     said = tuple(protocol.clean(line) for line in heard(data).split("\n"))
     look = {"kind": "command", "run": "true"}, {"kind": "logs"}, {"kind": "logs", "file": "x.log"}
     service = Service.model_validate({"root": "/x", "checks": {f"c{n}": check for n, check in enumerate(look)}})
@@ -186,7 +186,7 @@ def judges(data: bytes) -> None:
 
 
 def journals(data: bytes) -> None:
-    """What the journal of a host holds: what can be read can be shown, and written again."""
+    """The journal of a host: entries that can be read can be shown, and written again."""
     records, unreadable = read_journal(heard(data).split("\n"))
     assert len(records) + unreadable <= data.count(b"\n") + 1
     list(itertools.chain.from_iterable(shown_history(records)[1]))

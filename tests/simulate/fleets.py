@@ -70,7 +70,7 @@ class SimulatedHost(FakeHost):
 
 @dataclass(frozen=True)
 class Costs:
-    """What a rollback of so many hosts costs. Times in seconds, memory in MB."""
+    """The cost of a rollback of so many hosts. Times in seconds, memory in MB."""
 
     hosts: int
     shards: int

@@ -1,4 +1,4 @@
-"""What the rules of other tools decide on the same windows. Each returns the seconds until it rolls back, or None.
+"""The decisions of other tools' rules on the same windows. Each returns the seconds until it rolls back, or None.
 
 They see the same counts, summed up to minutes, and the warm-up is left out, as with the judge.
 """

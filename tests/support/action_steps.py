@@ -103,7 +103,7 @@ class Job:
 
 
 def machine() -> Mapping[str, str]:
-    """What this machine says of its package index."""
+    """The settings of this machine's package index."""
     pip = ("PIP_CERT", "PIP_FIND_LINKS", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CONFIG_FILE")
     names = ("HOME", *pip, "SSL_CERT_FILE", "http_proxy", "https_proxy", "no_proxy")
     return {name: os.environ[name] for name in names if name in os.environ}

@@ -47,7 +47,7 @@ def opened(browser: Browser, address: str, *, width: int = WIDE, **words: Any) -
 
 
 def serious(page: Page) -> list[tuple[str, str]]:
-    """What axe-core finds that is serious or critical: the rule, and the first element that breaks it."""
+    """The serious and critical findings of axe-core: the rule, and the first element that breaks it."""
     found = Axe().run(page).response["violations"]
     return [(each["id"], each["nodes"][0]["html"][:200]) for each in found if each["impact"] in SERIOUS]
 

@@ -1,8 +1,8 @@
 """Run the commands that the documents show, and put what they print into the documents: ``make outputs``.
 
 As root: it boots the hosts ``bot1``, ``bot2`` and ``bot-test`` of docs/commands.md with the settings there, and runs
-the story from its first command to its last; then ``shop1``, for docs/first-hour.md. Times and process ids always
-differ; ``git diff`` shows what else does.
+the story from its first command to its last; then ``shop1`` for docs/first-hour.md, and ``hello`` for docs/tutorial.md.
+Times and process ids always differ; ``git diff`` shows what else does.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.support import first_hour
+from tests.support import first_hour, tutorial
 from tests.support.lab.deploy import PROGRAM
 from tests.support.lab.host import LabHost
 from tests.support.lab.lab import Lab
+from tests.support.pages import command_lines
 from tests.support.project import PROJECT
 
-# These pages show other services: the first has a story of its own, the outputs of the second were pasted in.
-_OF_OTHER_STORIES = ("first-hour.md", "tutorial.md")
+# These pages show other services, and have a story of their own.
+_OF_OTHER_STORIES = (first_hour.PAGE, tutorial.PAGE)
 
 HOSTS = {"bot1": "prod", "bot2": "prod", "bot-test": "test"}
 ROOT = "/opt/rosey-bot"
@@ -111,12 +112,12 @@ def deploy(host: LabHost) -> None:
 
 
 class Desk:
-    """The directory of a person who works with the hosts: settings, SSH configuration, and known hosts."""
+    """The directory of a person who works with the hosts: SSH configuration, and known hosts."""
 
-    def __init__(self, home: Path, lab: Lab, hosts: Mapping[str, LabHost], settings: str, user: str) -> None:
+    def __init__(self, home: Path, lab: Lab, hosts: Mapping[str, LabHost], user: str) -> None:
         self.home, self._lab, self._hosts, self._user = home, lab, hosts, user
+        self.settings = home / "rollback.toml"
         (home / ".ssh").mkdir(parents=True)
-        (home / "rollback.toml").write_text(settings)
         names = (f"Host {name}.example.org\n  HostName {host.address}\n" for name, host in hosts.items())
         (home / ".ssh/config").write_text("".join(names) + f"Host *\n  IdentityFile {lab.key_file}\n")
 
@@ -146,7 +147,8 @@ class Teller:
         self._hosts = dict(zip(HOSTS, lab.boot_all(HOSTS), strict=True))
         for name, host in self._hosts.items():
             lay_out(host, HOSTS[name])
-        self._desk = Desk(home, lab, self._hosts, settings(), "ana")
+        self._desk = Desk(home, lab, self._hosts, "ana")
+        self._desk.settings.write_text(settings())
         (home / "typo.toml").write_text(settings().replace("units ", "unit ", 1))
         self.printed = {"rollback-ops check test": self._run("rollback-ops check test")}
         self._desk.know_the_hosts()
@@ -170,7 +172,7 @@ class Teller:
         return self._on_the_host(line) if line.startswith(ROOT) else self._desk.run(line)
 
     def _on_the_host(self, line: str) -> str:
-        """What break-glass prints on ``bot1``, after the release of before was made live again."""
+        """Return the output of break-glass on ``bot1``, after the first release was made live again."""
         host = self._hosts["bot1"]
         self._run(f"rollback-ops rollback prod --to {list(RELEASES)[-1]} --reason 'back to the start'")
         host.run(f"rm -r {ROOT}/.rollback/*/marks")
@@ -181,15 +183,30 @@ def tell_the_first_hour(lab: Lab, home: Path) -> list[str]:
     """Follow docs/first-hour.md. Returns what its commands print, in their order."""
     host = lab.boot("shop1")
     shop = first_hour.lay_out(host)
-    desk = Desk(home, lab, {"shop1": host}, first_hour.settings(first_hour.HOST), "you")
+    desk = Desk(home, lab, {"shop1": host}, "you")
+    desk.settings.write_text(first_hour.settings(first_hour.HOST))
     desk.know_the_hosts()
     printed = []
-    for line in first_hour.command_lines():
+    for line in command_lines(first_hour.PAGE):
         if line.startswith("rollback-ops guard"):
             first_hour.deploy_a_bad_release(shop)
         printed.append(desk.run(line))
         if len(printed) == 1:
             first_hour.allow(host)
+    return printed
+
+
+def tell_the_tutorial(lab: Lab, home: Path) -> list[str]:
+    """Follow docs/tutorial.md. Returns what its commands print, in their order."""
+    host = lab.boot("hello")
+    tutorial.lay_out(host)
+    desk = Desk(home, lab, {"hello": host}, "you")
+    desk.know_the_hosts()
+    printed = []
+    for line in command_lines(tutorial.PAGE):
+        printed.append(desk.run(line))
+        if line.startswith("rollback-ops init"):
+            tutorial.add_the_check(desk.settings)
     return printed
 
 
@@ -217,11 +234,13 @@ def fill_in_order(document: Path, printed: Sequence[str]) -> None:
 def main() -> None:
     with Lab() as lab, tempfile.TemporaryDirectory() as place:
         printed = Teller(lab, Path(place, "ana")).printed
-        in_first_hour = tell_the_first_hour(lab, Path(place, "you"))
+        in_first_hour = tell_the_first_hour(lab, Path(place, "shop"))
+        in_tutorial = tell_the_tutorial(lab, Path(place, "hello"))
     for document in sorted((PROJECT / "docs").glob("*.md")):
-        if document.name not in _OF_OTHER_STORIES:
+        if document not in _OF_OTHER_STORIES:
             fill(document, printed)
     fill_in_order(first_hour.PAGE, in_first_hour)
+    fill_in_order(tutorial.PAGE, in_tutorial)
 
 
 if __name__ == "__main__":

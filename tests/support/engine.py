@@ -94,7 +94,7 @@ class Engine:
         self._log.close()
 
     def docker(self, *words: str, cwd: Path | None = None) -> str:
-        """What docker printed. It has to succeed. A shell in ``cwd`` says in PWD how one got there."""
+        """Run docker, which has to succeed, and return its output. A shell in ``cwd`` says in PWD how one got there."""
         done = subprocess.run(
             [tool("docker"), *words],
             env={"PATH": os.environ["PATH"], "HOME": str(self.home), "PWD": str(cwd or "/"), **self.environment},
@@ -203,7 +203,7 @@ class ComposeProject:
         return dict(self._listed('{{.Label "com.docker.compose.service"}} {{.State}}'))
 
     def started(self, service: str) -> str:
-        """What changes when its container is started, or made, again."""
+        """A text that changes when its container is started, or made, again."""
         return self.inspected(service, "{{.Id}} {{.State.StartedAt}}")
 
     def inspected(self, service: str, form: str) -> str:

@@ -252,7 +252,7 @@ class FakeHost:
         self._begin("close")
 
     def did(self, operation: str) -> list[str]:
-        """What this operation was asked about here, each time that it was."""
+        """The arguments of this operation here, one for each call."""
         return [about for host, done, about in self.events if (host, done) == (self.name, operation)]
 
     def mark(self, release: str) -> Mark:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.host import LabHost
 from tests.support.lab.plan import Plan
+from tests.support.pages import blocks
 from tests.support.project import PROJECT
 
 PAGE = PROJECT / "docs/first-hour.md"
@@ -14,18 +13,8 @@ HOST = "shop1.example.org"
 OLD, TARGET, LIVE, BAD = "20261120091200", "20261121164500", "20261123090000", "20261124101500"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-
-
-def command_lines() -> list[str]:
-    """Return the commands of ours, in the order of the page."""
-    lines = [block.splitlines()[0].removeprefix("$ ") for block in blocks("console")]
-    return [line for line in lines if line.startswith("rollback-ops ")]
-
-
 def settings(address: str) -> str:
-    return blocks("toml")[0].replace(HOST, address)
+    return blocks(PAGE, "toml")[0].replace(HOST, address)
 
 
 def lay_out(host: LabHost) -> Deployed:
@@ -37,7 +26,7 @@ def lay_out(host: LabHost) -> Deployed:
 
 def allow(host: LabHost) -> None:
     """Give ``deploy`` the rights that the page gives it."""
-    sudoers = next(block for block in blocks("text") if block.startswith("deploy ALL="))
+    sudoers = next(block for block in blocks(PAGE, "text") if block.startswith("deploy ALL="))
     host.write("/etc/sudoers.d/rollback-shop", sudoers, mode=0o440)
 
 

@@ -28,7 +28,7 @@ def tokens(page: str) -> list[Token]:
 
 
 def spans(page: str) -> list[str]:
-    """What stands in code spans."""
+    """The texts in code spans."""
     return [token.content for token in tokens(page) if token.type == "code_inline"]
 
 

@@ -1,4 +1,4 @@
-"""What the runner of GitHub Actions makes of a step's output.
+"""Reads a step's output as the runner of GitHub Actions does.
 
 Written after its source (github.com/actions/runner, ``ActionCommand.cs`` and ``ActionCommandManager.cs``): names of
 commands have no case, ``::name::`` counts after leading space, ``##[name]`` anywhere in a line.
@@ -85,7 +85,7 @@ def _plain(text: str, also: str) -> str:
 
 
 def outputs(file: str) -> dict[str, str]:
-    """What a step's outputs are, after the lines of the file that GITHUB_OUTPUT names."""
+    """Return a step's outputs, from the lines of the file that GITHUB_OUTPUT names."""
     found: dict[str, str] = {}
     lines = iter(file.split("\n"))
     for line in lines:

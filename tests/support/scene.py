@@ -1,4 +1,4 @@
-"""What the tests of the command know of a host without asking the command."""
+"""Facts about a host that the tests know without the command."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def released(service: Deployed) -> Any:
 
 
 def marks(rollback_ops: RollbackOps) -> dict[str, str]:
-    """What ``list`` says of each release on the first host: good, bad or nothing."""
+    """The marks of the releases on the first host, from ``list``: good, bad or empty."""
     listed = rollback_ops("list", "prod", "--json").document
     return {release["name"]: release["mark"] for release in listed["hosts"][0]["releases"]}
 

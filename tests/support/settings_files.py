@@ -1,4 +1,4 @@
-"""What the tests of settings share: a file with some text in it, read."""
+"""Shared by the tests of settings: writes a file with some text, and loads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a dashboard is made of, for the tests of its pages."""
+"""Snapshots for the tests of the dashboard's pages."""
 
 from __future__ import annotations
 

@@ -76,12 +76,12 @@ class Box:
         return self.run(command).returncode == 0
 
     def says(self, text: str, status: int = 0) -> None:
-        """What every stand-in prints and answers from now on."""
+        """Set what every stand-in prints and answers from now on."""
         (self.home / "says").write_text(text)
         (self.home / "status").write_text(str(status))
 
     def calls(self) -> list[list[str]]:
-        """How the stand-ins were called since this was last asked."""
+        """Return the calls of the stand-ins since the last time."""
         log = self.home / "calls"
         text = log.read_text() if log.exists() else ""
         log.unlink(missing_ok=True)

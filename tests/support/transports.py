@@ -1,4 +1,4 @@
-"""What tests of every way to a host do with it."""
+"""Shared by the tests of all transports."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Running:
         self.process.communicate()
 
     def end(self, within: float) -> Ended:
-        """How it ends. It fails the test when that takes longer than ``within`` seconds."""
+        """Wait for the end, and return it. Fails the test after ``within`` seconds."""
         try:
             out, err = self.process.communicate(timeout=within)
         except subprocess.TimeoutExpired:
@@ -139,7 +139,7 @@ def kill_for_good(service: Deployed) -> None:
 
 
 def seen(rollback_ops: RollbackOps) -> dict[str, Any]:
-    """What ``list`` sees of the first host."""
+    """The first host, from ``list``."""
     ended = rollback_ops("list", "prod", "--json")
     assert ended.code == 0, ended.err
     host: dict[str, Any] = ended.document["hosts"][0]

@@ -37,7 +37,7 @@ _one_at_a_time = threading.Lock()
 
 
 class Process(Protocol):
-    """What tests may do to a command that they started, as ``subprocess.Popen`` has it."""
+    """The part of ``subprocess.Popen`` that tests use on a command that they started."""
 
     @property
     def pid(self) -> int: ...

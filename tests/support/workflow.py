@@ -17,7 +17,7 @@ RECORD = "record.json"
 
 
 def variables(api: GitHubApi, run: int, **more: str) -> dict[str, str]:
-    """What a step finds in its environment in one run of a workflow."""
+    """The environment of a step in one run of a workflow."""
     there = {
         "GITHUB_ACTIONS": "true",
         "GITHUB_API_URL": api.url,

@@ -62,7 +62,7 @@ def without_blocks(text: str) -> str:
 
 
 def section(text: str, heading: str) -> str:
-    """What stands under a heading, up to the next one of any level."""
+    """Return the text under a heading, up to the next one of any level."""
     found = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#|\Z)", without_blocks(text), re.MULTILINE | re.DOTALL)
     assert found, f"there is no heading {heading!r}"
     return found[1]
@@ -229,7 +229,7 @@ def fields_of(model: type[schema.Section]) -> dict[str, FieldInfo]:
 
 
 def taken(field: FieldInfo, value: object) -> object:
-    """What a field makes of a value; ``None`` where it does not take it."""
+    """Return the value that a field makes of another; ``None`` where it does not take it."""
     try:
         return TypeAdapter(field.rebuild_annotation()).validate_python(value)
     except ValidationError:

@@ -1,4 +1,4 @@
-"""What Prometheus may answer, and what is made of it."""
+"""The answers of Prometheus, good and bad, and the samples in them."""
 
 from __future__ import annotations
 

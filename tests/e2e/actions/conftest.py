@@ -28,7 +28,7 @@ def api() -> Iterator[GitHubApi]:
 
 @pytest.fixture
 def team() -> Iterator[Receiver]:
-    """Where messages go."""
+    """The receiver of the messages."""
     with receiver() as made:
         yield made
 

@@ -1,4 +1,4 @@
-"""What the other tests here take for granted of act, seen with an action that is as small as can be."""
+"""The behaviour of act on which the other tests here rely, with the smallest action."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people write, and what is on a runner already, is not obeyed."""
+"""Text from people, and files on a runner, are not obeyed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the lab takes from the machine and gives back, and what it says where it cannot work."""
+"""The lab gives back what it takes from the machine, and explains why it cannot work."""
 
 from __future__ import annotations
 

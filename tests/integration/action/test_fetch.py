@@ -132,7 +132,7 @@ def index(small: Job, tmp_path: Path, closing: ExitStack) -> Index:
 
 
 def installed(job: Job, **environ: str) -> str:
-    """What the step says on stderr, when it has made the libraries."""
+    """Run the step, which makes the libraries, and return its standard error."""
     done = job.install(**environ)
     assert done.returncode == 0, done
     assert (job.libraries / "fabric").is_dir()

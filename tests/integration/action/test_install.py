@@ -158,7 +158,7 @@ HOSTILE_MODULE = "import pathlib, sys; pathlib.Path({canary!r}).touch()\n"
 
 
 def pollution(directory: Path) -> dict[str, str]:
-    """What callers have in their environments, for their own purposes; the last lines would run code."""
+    """Variables that callers have for their own purposes; the last lines would run code."""
     evil, canary = directory / "evil", str(directory / "canary")
     evil.mkdir()
     for name in ("sitecustomize", "usercustomize", "rollback_ops", "pip", "requests", "fabric", "hashlib", "start"):

@@ -30,7 +30,7 @@ PROBLEMS = ("", "", "", "link", "empty", "being-deployed", "lacks bot.py")
 
 @dataclass(frozen=True)
 class Case:
-    """What the program on the host prints, and what a person wishes for."""
+    """The output of the program on the host, and the options of a person."""
 
     lines: tuple[str, ...]
     live: tuple[str, str, str]
@@ -92,7 +92,7 @@ kinds = (words, words, versions, commits, words | versions | commits)
 
 
 def facts(draw: st.DrawFn, name: str) -> tuple[str, ...]:
-    """What a survey says of one release, in its order."""
+    """The fields of one release in a survey, in their order."""
     mark, created, noted = (
         draw(st.sampled_from(f)) for f in (("", "good", "bad"), "-0123456789", ("", "", "0", "7", "8"))
     )

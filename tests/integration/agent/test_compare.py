@@ -1,4 +1,4 @@
-"""What a host says of two releases: names of files, dependencies, and keys of settings without their values."""
+"""A host's comparison of two releases: names of files, dependencies, and keys of settings without their values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What crosses to a host arrives there as it was, and as nothing else: words of any kind, and names by one rule."""
+"""Texts arrive on a host unchanged, and are only text there: words of any kind, and names by one rule."""
 
 from __future__ import annotations
 

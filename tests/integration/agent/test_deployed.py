@@ -1,4 +1,4 @@
-"""What a survey tells of when releases became live."""
+"""The times at which releases became live, in a survey."""
 
 from __future__ import annotations
 

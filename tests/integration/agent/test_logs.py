@@ -52,7 +52,7 @@ class Watched(Sandbox):
             file.writelines(f"{line}\n" for line in lines)
 
     def look(self, check: Logs | None = None, run: str = RUN) -> Finding:
-        """What a check finds when it is asked once, by way of the program."""
+        """Run a check once, by way of the program, and return its finding."""
         check = check or Logs(self.check, "r2")
         question = check.question
         assert question is not None

@@ -1,4 +1,4 @@
-"""What a person says of a release."""
+"""Marks of releases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Python hides, break-glass hides on the host: the same rules, by sed."""
+"""Break-glass hides on the host what Python hides: the same rules, by sed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a host says of the schema of its database."""
+"""A host's answer about the schema of its database."""
 
 from __future__ import annotations
 

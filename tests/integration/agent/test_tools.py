@@ -1,4 +1,4 @@
-"""What deployment tools say of their releases on a host, and what is said to them."""
+"""The marks and locks of deployment tools on a host, read and written."""
 
 from __future__ import annotations
 

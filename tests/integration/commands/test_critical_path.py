@@ -1,4 +1,4 @@
-"""What a rollback asks of a host before its outcome is known: each request, and each program that is started for it.
+"""The requests of a rollback to a host before its outcome is known, and the programs that are started for them.
 
 A request costs a round trip, and a program a millisecond or more of the host, while the service is down or bad. So a
 feature that adds one is seen here first. The counts are exact, and do not depend on how fast the machine is.

@@ -1,4 +1,4 @@
-"""A variable of the workflow limits a command: one that cannot heed the limit refuses, and changes nothing."""
+"""A variable of the workflow limits a command: a command without that limit refuses, and changes nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COMMANDS = [
 ]
 
 
-# What a command cannot heed, besides: variable, value, command.
+# Further limits that a command does not have: variable, value, command.
 LIMITS = [
     ("ROLLBACK_REHEARSE", "7d", ("rollback", *LOCAL, *WHY)),
     ("ROLLBACK_REHEARSE", "7d", ("drill", *LOCAL)),

@@ -89,7 +89,7 @@ def test_a_guard_that_rolls_back_is_on_the_record_with_its_trigger(workflow: Wor
 
 
 def written(api: GitHubApi) -> list[str]:
-    """What was asked of GitHub besides what it knows."""
+    """The requests to GitHub, without those about what it knows already."""
     return [f"{told.request.method} {told.request.path}" for told in api.told if told.request.method != "get"]
 
 

@@ -1,4 +1,4 @@
-"""What a person's rollback notes of the release that it leaves."""
+"""The note of a person's rollback on the release that it leaves."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ _WITHOUT_TERMINALS = ("unshare", "--mount", "sh", "-c", 'mount --bind /dev/null 
 
 
 def blocker() -> str:
-    """What is missing to run workflows; empty when nothing is."""
+    """Return what is missing to run workflows; empty when nothing is."""
     if os.geteuid() != 0:
         return "root"
     missing = [tool for tool in (_act(), "git", "unshare") if shutil.which(tool) is None]

@@ -51,5 +51,5 @@ def filed(api: GitHubApi) -> dict[str, Any]:
 
 
 def states(api: GitHubApi) -> list[str]:
-    """What the deployment of the rollback went through."""
+    """The states of the deployment of the rollback, in their order."""
     return api.repository.states(filed(api)["id"])

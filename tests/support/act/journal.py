@@ -1,4 +1,4 @@
-"""What act says of a run, as the facts that a person would see on the run's page."""
+"""The output of act about a run, as the facts that a person would see on the run's page."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Journal:
         return "".join(event.get("raw") or event["msg"] for event in self.events if self._is_said(event))
 
     def said(self, step: str) -> str:
-        """What a step printed, and no command of it."""
+        """The output of a step, without its commands."""
         return "".join(event["msg"] for event in self._of(step) if event.get("raw_output"))
 
     def commands(self, step: str, *kinds: str) -> list[dict[str, Any]]:

@@ -127,7 +127,7 @@ def _fits(template: str, path: str) -> bool:
 
 
 def _sentences(error: BaseException) -> Iterator[str]:
-    """What openapi-core has to say, from the innermost cause."""
+    """The message of openapi-core, from the innermost cause."""
     cause = error.__cause__
     details = getattr(error, "schema_errors", None)
     if details:

@@ -23,7 +23,7 @@ DIALECTS = {"github.com": "api.github.com.json", "enterprise": "ghes-3.19.json"}
 
 
 def blocker() -> str:
-    """What is missing to have the descriptions; empty when they are here or can be fetched."""
+    """Return what is missing for the descriptions; empty when they are here or can be fetched."""
     return "" if _home().is_dir() or shutil.which("npm") else "npm"
 
 

@@ -1,4 +1,4 @@
-"""What GitHub knows of a repository, and how it behaves there: the documented rules, and those that surprise."""
+"""The state of a repository on GitHub, and its behaviour there: the documented rules, and those that surprise."""
 
 from __future__ import annotations
 

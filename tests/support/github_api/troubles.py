@@ -1,4 +1,4 @@
-"""What can be wrong with GitHub's API."""
+"""Troubles of GitHub's API."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Balancer:
     admin: tuple[str, int]
 
     def server(self, name: str) -> str:
-        """What HAProxy says of a server: "no check" where it sends it requests, "DRAIN" where it does not."""
+        """The state of a server in HAProxy: "no check" where it sends it requests, "DRAIN" where it does not."""
         with socket.create_connection(self.admin, timeout=10) as asked:
             asked.sendall(b"show stat\n")
             lines = [line.split(",") for line in asked.makefile().read().splitlines()]

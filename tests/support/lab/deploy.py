@@ -73,7 +73,7 @@ class Deployed:
         return True
 
     def health(self, unit: int = 0, timeout: float = 10) -> dict[str, Any] | None:
-        """What ``/health`` answers on the host itself, also when it answers 503; None without an answer."""
+        """The answer of ``/health`` on the host itself, also of a 503; None without an answer."""
         request = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         received = b""
         with contextlib.suppress(OSError):

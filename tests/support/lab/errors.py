@@ -1,4 +1,4 @@
-"""What goes wrong with the lab itself."""
+"""Errors of the lab itself."""
 
 
 class LabError(Exception):

@@ -1,4 +1,4 @@
-"""What a lab takes from the machine, under one number: a directory, control groups, namespaces, a link.
+"""The resources that a lab takes from the machine, under one number: a directory, control groups, namespaces, a link.
 
 The number belongs to whoever holds the lock on its file, so what is found under a free number was
 left by a process that is dead, and is swept away before the number is used again.
@@ -42,7 +42,7 @@ def _mounts() -> list[list[str]]:
 
 
 def control_groups() -> Path | None:
-    """Where the version 2 hierarchy is mounted (alone, or beside version 1)."""
+    """The mount point of the version 2 hierarchy (alone, or beside version 1)."""
     return next((Path(mount[1]) for mount in _mounts() if mount[2] == "cgroup2"), None)
 
 

@@ -138,13 +138,13 @@ class LabHost:
             return False
 
     def path(self, path: str) -> Path:
-        """Where the machine finds a file of the host's disk, also while the host is off. Links lead astray there."""
+        """The machine's path of a file on the host's disk, also while the host is off. Links lead astray there."""
         if self._srv and path.startswith("/srv/"):
             return self._srv / path.removeprefix("/srv/")
         return self._root / path.lstrip("/")
 
     def console(self) -> str:
-        """What the machine said while it booted."""
+        """The output of the host while it booted."""
         return (self._directory / "console.log").read_text(errors="replace")
 
     def power_off(self) -> None:

@@ -59,7 +59,7 @@ RECIPE = (
 
 
 def cache() -> Path:
-    """Where images are kept: ``$ROLLBACK_OPS_CACHE``, else a folder of the user's cache."""
+    """The directory of the images: ``$ROLLBACK_OPS_CACHE``, else a folder of the user's cache."""
     chosen = os.environ.get("ROLLBACK_OPS_CACHE")
     return Path(chosen) if chosen else Path.home() / ".cache" / "rollback-ops" / "lab"
 

@@ -75,7 +75,7 @@ class Lab:
 
     @property
     def name(self) -> str:
-        """What everything that the lab has on the machine is named after."""
+        """The prefix of the names of all that the lab has on the machine."""
         return self._ground.name
 
     @property

@@ -1,4 +1,4 @@
-"""What a test wants deployed, and where it goes."""
+"""The service that a test wants deployed, and its place."""
 
 from __future__ import annotations
 

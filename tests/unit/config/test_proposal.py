@@ -1,4 +1,4 @@
-"""What ``init`` proposes for the trees that deployment tools leave, without a host."""
+"""The settings that ``init`` proposes for the trees that deployment tools leave, without a host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the evidence means: pure, on a simulated clock. Times are whole milliseconds, so that sums are exact."""
+"""The verdict on evidence: pure, on a simulated clock. Times are whole milliseconds, so that sums are exact."""
 
 from __future__ import annotations
 

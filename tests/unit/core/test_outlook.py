@@ -1,4 +1,4 @@
-"""What earlier deployments say about the next one."""
+"""Estimates for the next deployment from earlier ones."""
 
 from __future__ import annotations
 

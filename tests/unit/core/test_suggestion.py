@@ -1,4 +1,4 @@
-"""What a language model is told, and what of its answer is taken."""
+"""The request to a language model, and the check of its answer."""
 
 from __future__ import annotations
 

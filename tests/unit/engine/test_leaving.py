@@ -1,4 +1,4 @@
-"""What the checks of a release show before a rollback leaves it. They hold nothing up."""
+"""The checks of a release before a rollback leaves it. They delay nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``check`` says of the checks themselves, on fake hosts."""
+"""The warnings of ``check`` about the checks themselves, on fake hosts."""
 
 from __future__ import annotations
 

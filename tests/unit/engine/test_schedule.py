@@ -1,4 +1,4 @@
-"""What speaks against carrying a scheduled rollback out, and how a journal keeps it."""
+"""The reasons not to carry a scheduled rollback out, and its entry in a journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run of the matrix comes to, and what it shows."""
+"""The result of a run of the matrix, and its report."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def not_recorded(filed: RecordingResult) -> str:
 
 
 class GitHub:
-    """What GitHub has: deployments newest first, and the state of each."""
+    """A stand-in for GitHub: deployments newest first, and the state of each."""
 
     def __init__(self, web: responses.RequestsMock) -> None:
         self.web = web
@@ -87,7 +87,7 @@ class GitHub:
             self.web.get(statuses(int(name.removeprefix("of_"))), json=[{"state": state}])
 
     def has_rollbacks(self, *lists: list[dict[str, Any]]) -> None:
-        """What each lookup of rollbacks finds, one after the other."""
+        """The results of the lookups of rollbacks, one after the other."""
         for found in lists:
             self.web.get(DEPLOYMENTS, match=[OF_ROLLBACKS], json=found)
 

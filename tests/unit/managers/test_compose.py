@@ -1,4 +1,4 @@
-"""What docker says of a Compose project. tests/e2e/test_compose.py has it from a real engine."""
+"""Docker's answers about a Compose project. tests/e2e/test_compose.py has it from a real engine."""
 
 from __future__ import annotations
 

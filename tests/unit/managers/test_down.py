@@ -101,7 +101,7 @@ CASES = {
 
 
 def words(unit: Unit) -> str:
-    """What ``RunState`` takes for evidence against the release."""
+    """Return the word for a unit that ``RunState`` takes for evidence against the release; else an empty text."""
     if unit.state in ("stopped", "failed"):
         return "stopped"
     return "crashed" if unit.state == "starting" and unit.restarts else ""

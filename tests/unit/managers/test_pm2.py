@@ -1,4 +1,4 @@
-"""What the agent prints of pm2's processes. tests/integration/commands/test_pm2.py has it from the real pm2."""
+"""The agent's output about pm2's processes. tests/integration/commands/test_pm2.py has it from the real pm2."""
 
 from __future__ import annotations
 

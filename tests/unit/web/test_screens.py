@@ -1,4 +1,4 @@
-"""What the screens say: what is live, how healthy, what stands in the way; and the history and its filter."""
+"""The screens: live releases, health, blockers; and the history and its filter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a form says, so that the rollback does what its page showed, or nothing."""
+"""Forms whose rollback does what the page showed, or nothing."""
 
 from __future__ import annotations
 
