@@ -152,4 +152,4 @@ def _cautions(seen: Observation) -> tuple[str, ...]:
     if seen.age is None or seen.age < _LONG_LIVE:
         return ()
     days = seen.age / 86_400
-    return (f"the release has been live for {days:.0f} days: what is wrong may have another cause than its deployment",)
+    return (f"the release has been live for {days:.0f} days: the fault may have another cause than its deployment",)

@@ -33,7 +33,7 @@ def sensible(record: Record) -> Record:
     """Return the record. Raises ``ValueError`` for a version, name, time or number that no run can have."""
     for what, holds in _rules(record):
         if not holds:
-            raise ValueError(f"the record has no {what} that makes sense")
+            raise ValueError(f"the record has no valid {what}")
     return record
 
 

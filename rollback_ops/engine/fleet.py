@@ -325,5 +325,5 @@ def _as_result(result: SwitchResult | RollbackOpsError) -> SwitchResult:
     if isinstance(result, SwitchResult):
         return result
     if isinstance(result, ConnectionLost):
-        return SwitchResult("unknown", f"{result.message}; what the host has begun it finishes by itself")
+        return SwitchResult("unknown", f"{result.message}; the host finishes by itself what it has begun")
     return SwitchResult("refused", result.message)

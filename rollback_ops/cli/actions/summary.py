@@ -120,7 +120,7 @@ def _difference(record: Record, repository: str) -> str:
     old, new = record.to.revision, record.from_.revision
     if not (record.rolled_back and repository and _is_commit(old) and _is_commit(new)) or old == new:
         return ""
-    return f" ([what was taken back]({repository}/compare/{old}...{new}))"
+    return f" ([the commits that leave]({repository}/compare/{old}...{new}))"
 
 
 def _services(record: Record) -> Iterator[str]:

@@ -13,7 +13,7 @@ NOT_LIVE = {
     "elsewhere": "current points at {0}, which is none of the releases",
 }
 
-_DEPLOYING = "Wait until it has ended. If it ended long ago, remove what it left, or use --ignore-deploy-lock."
+_DEPLOYING = "Wait until it has ended. If it ended long ago, remove its lock or link, or use --ignore-deploy-lock."
 _TARGET = "Name the release to go to with --backup; `list` shows them."
 _DIRECTORY = "Move the directory among the releases and make current a link to it."
 
