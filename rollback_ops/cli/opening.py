@@ -10,7 +10,7 @@ from rollback_ops.cli.session import Session
 from rollback_ops.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from rollback_ops.commands.context import Context
+    from rollback_ops.commands.context import Context, Pins
     from rollback_ops.config.request import CommandOptions
 
 
@@ -23,7 +23,7 @@ def opened(
     dry_run: bool = False,
     survey: bool = True,
     change: bool = False,
-    pins: bool = False,
+    pins: Pins | None = None,
 ) -> Context:
     """Connect the parts, and begin the survey of the hosts. A ``change`` needs a reason and the permission first."""
     from rollback_ops.commands.context import load_settings, open_context

@@ -186,7 +186,7 @@ class TypedOptions:
     so_far: tuple[str, ...] = _option(
         "--records",
         metavar="DIR",
-        help="Records of other shards: stop when too many hosts failed.",
+        help="Records of the shards so far.",
         multiple=True,
         default=(),
     )

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 # Limits of a command: to no change at all, to some hosts, or to one plan.
 Limit = Literal["dry_run", "rehearse", "shard", "backup", "approved", "if_current", "emergency"]
+# What a command may be limited to: one shard of a plan, or all of a plan that it goes on with.
+Pins = Literal["a shard", "all shards"]
 _CHANGES_NOTHING_OR_LESS: tuple[Limit, ...] = ("dry_run", "rehearse", "shard")
 _INSTEAD: Mapping[Limit, str] = {
     "dry_run": "Leave it out to change hosts. `rollback-ops check` says what a rollback would do.",
@@ -183,9 +185,9 @@ def open_context(
     *,
     sizes: bool = False,
     started_at: datetime | None = None,
-    pins: bool = False,
+    pins: Pins | None = None,
 ) -> Context:
-    """Connect the parts for one command. Contacts no host. ``pins``: it may be limited to the shard of a plan.
+    """Connect the parts for one command. Contacts no host. ``pins``: it may be limited to what a plan says.
 
     Raises ``UsageError`` for everything that can be known to be wrong before a host is contacted.
     """
@@ -202,12 +204,12 @@ def connect(
     *,
     sizes: bool = False,
     started_at: datetime | None = None,
-    pins: bool = False,
+    pins: Pins | None = None,
 ) -> Context:
     """Connect the parts for one service, which may be one of a group. Raises ``UsageError`` as ``open_context``."""
     request = Request.build(environ, options)
     job = resolve(settings, request)
-    pinned = _pinned(request, job, settings) if pins and (request.shard or request.plan) else None
+    pinned = _pinned(pins, request, job, settings) if pins else None
     if pinned:
         request, job = pinned.request, replace(job, hosts=pinned.shard.hosts)
     job = replace(job, service=managers.with_checks(job.service, job.service_name))
@@ -246,11 +248,13 @@ def _hosts(job: Job, service: Service, manager: Manager, login: SshCredentials |
     )
 
 
-def _pinned(request: Request, job: Job, settings: Settings) -> Pinned:
+def _pinned(pins: Pins, request: Request, job: Job, settings: Settings) -> Pinned | None:
+    if not (request.records if pins == "all shards" else request.shard or request.plan):
+        return None
     # Imported late: plans and records are read with types of their own, which the survey does not wait for.
-    from rollback_ops.commands.pinned import pin
+    from rollback_ops.commands.pinned import pin, pin_all
 
-    return pin(request, job, settings, datetime.now(UTC))
+    return pin_all(request, job, settings) if pins == "all shards" else pin(request, job, settings, datetime.now(UTC))
 
 
 def repository_of(environ: Mapping[str, str], secrets: Secrets) -> Repository | None:

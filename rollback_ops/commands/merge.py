@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rollback_ops.commands.context import deployment_recorder, repository_of
-from rollback_ops.commands.pinned import read_plan_file, read_records
+from rollback_ops.commands.pinned import read_plan_file, read_records, read_skipped
 from rollback_ops.commands.result import RunResult
 from rollback_ops.commands.shards import DEFAULT_FILE
 from rollback_ops.config import Settings
@@ -40,13 +40,14 @@ def merge(options: CommandOptions, settings: Settings, environ: Mapping[str, str
             raise UsageError(f"the plan is for the {what.lower()} {quoted(name)}, and not for {quoted(said)}")
     about = {"ROLLBACK_ENVIRONMENT": plan.environment, "ROLLBACK_SERVICE": plan.service}
     request = Request.build({**environ, **about}, options)
-    if unknown := [stage for stage in request.not_begun if stage not in STAGES]:
-        raise UsageError(f"ROLLBACK_NOT_BEGUN has {quoted(unknown[0])}, which is not a stage: {listed(STAGES)}")
+    skipped = (*request.not_begun, *read_skipped(request.records))
+    if unknown := [word for word in skipped if word.partition(":")[0] not in STAGES]:
+        raise UsageError(f"{quoted(unknown[0])} did not begin, which is none of the stages {listed(STAGES)}")
     job = resolve(settings, request)
     records, unreadable = read_records(request.records)
     redact = Redactor(secrets.texts(), job.service.mask)
     record = warned(
-        merged(plan, records, [stage for stage in STAGES if stage in request.not_begun]).redacted(redact),
+        merged(plan, records, skipped).redacted(redact),
         *(f"{file} is not a record that can be read" for file in unreadable),
     )
     notify = job.service.notify

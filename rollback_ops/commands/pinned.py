@@ -4,35 +4,40 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from rollback_ops.config import Settings
 from rollback_ops.config.request import Request
 from rollback_ops.config.resolve import Job
-from rollback_ops.core.errors import Refused, UsageError
+from rollback_ops.core.errors import Exit, Refused, UsageError
 from rollback_ops.core.fleet_plan import FleetPlan, PinnedShard, Shard, read_fleet_plan
 from rollback_ops.core.frozen import frozen
-from rollback_ops.core.merging import records_by_shard, stopped
+from rollback_ops.core.merging import records_by_shard
 from rollback_ops.core.reading import read_record
 from rollback_ops.core.record import Record
+from rollback_ops.core.shard_order import done, latest, left, stopped
 from rollback_ops.core.text import one_line, quoted
 
 # Seconds. An older survey is no basis for changing hosts. The clocks of runners differ a little.
 _OLDEST = 3600.0
 _AHEAD = 300.0
 _MOST_BYTES = 64 * 1024 * 1024
-_ANEW = "Make a new plan with `rollback-ops shards`: hosts that are done are left alone."
+ANEW = "Make a new plan with `rollback-ops shards`: hosts that are done are left alone."
 
 
 @frozen
 class Pinned:
-    """The shard, the request with what the plan says of it, and why nothing may be changed (None: it may)."""
+    """The shard, the request with what the plan says of it, and why nothing may be changed (None: it may).
+
+    ``records`` are those of all shards so far, by number.
+    """
 
     order: PinnedShard
     request: Request
+    records: Mapping[int, Record]
     refusal: Refused | None = None
 
     @property
@@ -52,14 +57,58 @@ def pin(request: Request, job: Job, settings: Settings, now: datetime) -> Pinned
     shard = next((each for each in plan.shards if each.number == request.shard), None)
     if shard is None:
         raise UsageError(f"{file} has no shard {request.shard}: it has {len(plan.shards)}")
-    why = _outdated(plan, settings, now) or (request.records and stopped(plan, shard, _so_far(plan, request)))
+    records = records_by_shard(plan, read_records(request.records)[0])
+    why = _outdated(plan, records.values(), settings, now) or stopped(plan, shard, records)
+    if shard.stage == "bake":
+        shard = replace(shard, done=done(plan, shard, records))
+        why = why or ("" if shard.done else "no host of the regions before is done")
     again = f"rollback-ops rollback {plan.environment} --plan {file} --shard {shard.number}"
-    said = replace(request, reason=plan.reason, trigger=plan.trigger, bad=plan.bad, resume=False)
-    return Pinned(PinnedShard(shard, plan, again), said, Refused(why, _ANEW) if why else None)
+    again += "".join(f" --records {one_line(str(place))}" for place in request.records)
+    order = PinnedShard(_within(shard, left(plan, shard, records)), plan, again)
+    return Pinned(order, _as_planned(request, plan), records, Refused(why, ANEW) if why else None)
 
 
-def _so_far(plan: FleetPlan, request: Request) -> dict[int, Record]:
-    return records_by_shard(plan, read_records(request.records)[0])
+def judged(pinned: Pinned, record: Record) -> Record:
+    """Return the record of a bake with the exit code that says whether the next region may begin."""
+    plan, shard = pinned.order.fleet, pinned.shard
+    if shard.stage != "bake" or record.dry_run:
+        return record
+    region = plan.place(shard)[0] + 1
+    following = next(each for each in plan.shards if plan.place(each)[0] == region)
+    if why := stopped(plan, following, {**pinned.records, shard.number: record}):
+        told = (*record.warnings, f"region {following.region} may not begin: {why}")
+        return record.model_copy(update={"exit_code": record.exit_code or Exit.REFUSED, "warnings": told})
+    return record.model_copy(update={"exit_code": Exit.OK})
+
+
+def pin_all(request: Request, job: Job, settings: Settings) -> Pinned:
+    """Read a plan that is gone on with, as one shard of all its hosts, of which none is changed. Contacts no host.
+
+    Raises as ``pin``. A plan that is gone on with may be of any age: its hosts are asked again.
+    """
+    if request.plan is None:
+        raise UsageError("--records needs --plan", "Name the file of the plan that is gone on with.")
+    plan, file = read_plan_file(request.plan), one_line(str(request.plan))
+    _fits(plan, request, job, file)
+    sources = {host: source for shard in plan.shards for host, source in shard.sources.items()}
+    there = tuple(host for shard in plan.shards for host in shard.done)
+    whole = Shard(0, "bake", sources, replace(plan.rollout, bake=0.0, on_exceeded="stop"), there)
+    records = records_by_shard(plan, read_records(request.records)[0])
+    why = _unlike(plan, settings)
+    return Pinned(PinnedShard(whole, plan), _as_planned(request, plan), records, Refused(why, ANEW) if why else None)
+
+
+def _as_planned(request: Request, plan: FleetPlan) -> Request:
+    return replace(request, reason=plan.reason, trigger=plan.trigger, bad=plan.bad, resume=False)
+
+
+def _within(shard: Shard, budgets: tuple[int, int]) -> Shard:
+    """Return the shard with a budget that is no more than what is left of the region's, and of that of all regions."""
+    if shard.stage == "bake":
+        return shard
+    rollout, (share,) = shard.rollout, shard.rollout.shares
+    least = min(share.max_failures, *budgets)
+    return replace(shard, rollout=replace(rollout, max_failures=least, shares=(replace(share, max_failures=least),)))
 
 
 def settings_hash(settings: Settings, service: str, environment: str) -> str:
@@ -80,7 +129,7 @@ def read_plan_file(file: Path) -> FleetPlan:
     try:
         return read_fleet_plan(text)
     except ValueError as error:
-        raise Refused(f"{shown} {error}", _ANEW) from None
+        raise Refused(f"{shown} {error}", ANEW) from None
 
 
 def read_records(places: Sequence[Path]) -> tuple[list[Record], list[str]]:
@@ -97,6 +146,12 @@ def read_records(places: Sequence[Path]) -> tuple[list[Record], list[str]]:
     return records, unreadable
 
 
+def read_skipped(places: Sequence[Path]) -> list[str]:
+    """Return the stages whose jobs were not started, from all files ``skipped`` below directories."""
+    files = (file for place in places if place.is_dir() for file in sorted(place.rglob("skipped")) if file.is_file())
+    return [word for file in files for word in file.read_text(encoding="utf-8", errors="replace").split()]
+
+
 def _fits(plan: FleetPlan, request: Request, job: Job, file: str) -> None:
     """Raise ``UsageError`` where the command and the plan name different services, environments or targets."""
     for what, ours, its in (
@@ -104,9 +159,9 @@ def _fits(plan: FleetPlan, request: Request, job: Job, file: str) -> None:
         ("service", job.service_name, plan.service),
     ):
         if ours != its:
-            raise UsageError(f"{file} is a plan for the {what} {quoted(its)}, and not for {quoted(ours)}", _ANEW)
+            raise UsageError(f"{file} is a plan for the {what} {quoted(its)}, and not for {quoted(ours)}", ANEW)
     if request.backup and request.backup != plan.target:
-        raise UsageError(f"{file} goes to {plan.target}, and --to names {quoted(request.backup)}", _ANEW)
+        raise UsageError(f"{file} goes to {plan.target}, and --to names {quoted(request.backup)}", ANEW)
     others = {
         "--emergency": request.emergency,
         "--if-current": request.if_current,
@@ -122,14 +177,23 @@ def _fits(plan: FleetPlan, request: Request, job: Job, file: str) -> None:
         )
 
 
-def _outdated(plan: FleetPlan, settings: Settings, now: datetime) -> str:
-    """Return why the plan is no longer valid; empty when it is."""
-    if plan.settings != settings_hash(settings, plan.service, plan.environment):
-        return f"the settings are not those with which the plan {plan.id} was made"
+def _outdated(plan: FleetPlan, records: Iterable[Record], settings: Settings, now: datetime) -> str:
+    """Return why the plan is no longer valid; empty when it is.
+
+    Its age counts from the last time that its hosts were seen: when it was made or gone on with, or a shard ended.
+    """
+    if why := _unlike(plan, settings):
+        return why
     try:
-        age = (now - datetime.fromisoformat(plan.at).astimezone(UTC)).total_seconds()
+        age = (now - latest(plan, records)).total_seconds()
     except ValueError:
         return f"the plan {plan.id} has no time"
     if not -_AHEAD <= age <= _OLDEST:
-        return f"the plan {plan.id} was made at {plan.at}, which is not within the last hour"
+        return f"the plan {plan.id} was made at {plan.at}, and none of its hosts was looked at within the last hour"
+    return ""
+
+
+def _unlike(plan: FleetPlan, settings: Settings) -> str:
+    if plan.settings != settings_hash(settings, plan.service, plan.environment):
+        return f"the settings are not those with which the plan {plan.id} was made"
     return ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rollback_ops.commands.context import Context, Limit, refuse
 from rollback_ops.commands.result import RunResult
 from rollback_ops.commands.run import fleet_of, publish, spec_of
@@ -16,6 +18,9 @@ from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.rollback import roll_back
 from rollback_ops.engine.spec import RollbackSpec
 from rollback_ops.integrations.publish import warned
+
+if TYPE_CHECKING:
+    from rollback_ops.commands.pinned import Pinned
 
 
 def rollback(context: Context, progress: Progress, cancellation: Cancellation) -> RunResult:
@@ -32,7 +37,16 @@ def rollback(context: Context, progress: Progress, cancellation: Cancellation) -
         return publish(context, publisher, _refused(context, spec, refusal))
     with context.closing():
         record = roll_back(spec, fleet_of(context, progress, cancellation), publisher)
+        if context.pinned:
+            record = _judged(context.pinned, record)
         return publish(context, publisher, warned(record, reason.warning, permission.warning if permission else ""))
+
+
+def _judged(pinned: Pinned, record: Record) -> Record:
+    # Imported late, as in `context`.
+    from rollback_ops.commands.pinned import judged
+
+    return judged(pinned, record)
 
 
 def unheeded(request: Request) -> tuple[Limit, ...]:
@@ -41,7 +55,8 @@ def unheeded(request: Request) -> tuple[Limit, ...]:
 
 
 def _refused(context: Context, spec: RollbackSpec, refusal: Refused) -> Record:
-    state = RunState(spec.info, [host.name for host in context.hosts], context.redact, spec.started_at)
+    names = [host.name for host in context.hosts]
+    state = RunState(spec.info, names, context.redact, spec.started_at, regions=spec.regions)
     state.decision = Refusal(refusal.message, refusal.hint)
     if spec.pinned:
         state.pinned, state.plan = spec.pinned, spec.pinned.fleet.ref

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rollback_ops.commands.context import Context
-from rollback_ops.commands.pinned import settings_hash
+from rollback_ops.commands.pinned import ANEW, Pinned, settings_hash
 from rollback_ops.commands.run import fleet_of, spec_of
 from rollback_ops.config import Strategy
 from rollback_ops.core.errors import Cancelled, Refused, UsageError
-from rollback_ops.core.fleet_plan import MOST_SHARDS, FleetPlan, divide, shards_at_once
+from rollback_ops.core.fleet_plan import MOST_SHARDS, FleetPlan, LostHost, all_shares, divide, shards_at_once
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.plan import Plan
 from rollback_ops.core.ports import Progress
@@ -19,6 +19,7 @@ from rollback_ops.core.record import Record
 from rollback_ops.core.recorder import record_of
 from rollback_ops.core.rollout import Amount
 from rollback_ops.core.run import RunState, rfc3339
+from rollback_ops.core.shard_order import RegionJobs, confirmed, jobs_of, stopped_at
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.rollback import Rollback
 from rollback_ops.engine.spec import RollbackSpec
@@ -28,11 +29,15 @@ DEFAULT_FILE = Path("rollback-plan.json")
 
 @frozen
 class Sharded:
-    """The plan that was written. None where nothing is to be, or can be, changed: ``record`` says why."""
+    """The plan that was written. None where nothing is to be, or can be, changed: ``record`` says why.
+
+    ``jobs``: what is carried out now, region by region.
+    """
 
     record: Record
     file: Path
     plan: FleetPlan | None = None
+    jobs: tuple[RegionJobs, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -40,12 +45,14 @@ class Sharded:
 
 
 def shards(context: Context, progress: Progress, cancellation: Cancellation) -> Sharded:
-    """Survey all hosts, choose one target for them, and write the plan to a file.
+    """Survey all hosts, choose one target for them, and write the plan to a file. Or go on with a plan.
 
     Raises ``UsageError`` where the request or the strategy cannot be divided, and ``Refused`` without permission or
     where the file cannot be written.
     """
     context.check_permission()
+    if context.pinned:
+        return _gone_on_with(context, context.pinned, progress, cancellation)
     strategy = _strategy(context)
     file = context.request.plan or DEFAULT_FILE
     spec = replace(spec_of(context, context.reason), strategy=strategy)
@@ -61,11 +68,46 @@ def shards(context: Context, progress: Progress, cancellation: Cancellation) -> 
             f"{len(plan.shards)} shards are more than the {MOST_SHARDS} jobs of a matrix",
             f"Use --size {least} or more.",
         )
-    try:
-        file.write_text(plan.text(), encoding="utf-8")
-    except OSError as error:
-        raise Refused(f"the plan could not be written to {file}: {error.strerror}") from None
-    return Sharded(record, file, plan)
+    return _kept(Sharded(record, file, plan, tuple(jobs_of(plan, {}))))
+
+
+def _kept(found: Sharded) -> Sharded:
+    """Write the plan to its file. Raises ``Refused`` where that is not possible."""
+    if found.plan:
+        try:
+            found.file.write_text(found.plan.text(), encoding="utf-8")
+        except OSError as error:
+            raise Refused(f"the plan could not be written to {found.file}: {error.strerror}") from None
+    return found
+
+
+def _gone_on_with(context: Context, pinned: Pinned, progress: Progress, cancellation: Cancellation) -> Sharded:
+    """Verify the hosts that are done again, and note in the plan that its hosts are as it says.
+
+    Raises ``Refused`` where they are not, or where too many have failed.
+    """
+    if pinned.refusal:
+        raise pinned.refusal
+    file = context.request.plan or DEFAULT_FILE
+    with context.closing():
+        fleet = fleet_of(context, progress, cancellation)
+        run = Rollback(spec_of(context, context.reason), fleet, context.publisher())
+        try:
+            state = _planned(run)
+            if not state.cancelled:
+                run.carry_out()
+        except Cancelled as cancelled:
+            state.cancelled = cancelled.exit_code
+        finally:
+            fleet.release()
+    record = record_of(state)
+    if state.cancelled or not isinstance(state.decision, Plan):
+        return Sharded(record, file)
+    plan = confirmed(pinned.order.fleet, pinned.records, record, set(state.left_alone))
+    jobs = jobs_of(plan, pinned.records)
+    if why := stopped_at(plan, jobs, pinned.records):
+        raise Refused(f"the rollback {plan.id} cannot be gone on with: {why}", ANEW)
+    return _kept(Sharded(record, file, plan, tuple(jobs)))
 
 
 def _planned(run: Rollback) -> RunState:
@@ -90,24 +132,15 @@ def _strategy(context: Context) -> Strategy:
         raise UsageError("an emergency does not wait for the jobs of a matrix", hint)
     if context.request.local:
         raise UsageError("--local is one host, which cannot be divided", "Use `rollback-ops rollback --local`.")
-    parts = {job.environment.region_of.get(host, "") for host in job.hosts}
-    if len(parts) > 1:
-        raise UsageError(
-            f"the hosts are in {len(parts)} regions, which go one after the other",
-            "Make a plan for each: name one with --region, and give the next ones its target with --to.",
-        )
     strategy = job.strategy or Strategy(max_failures=Amount(100, percent=True))
-    if strategy.after_canary == "stop":
-        hint = "Remove it, and let the job of the other shards wait for a review (`review` of the reusable workflow)."
-        raise UsageError('strategy.after_canary = "stop" cannot be kept by the jobs of a matrix', hint)
     return strategy.model_copy(update={"connections": max(1, every)})
 
 
 def _divided(context: Context, spec: RollbackSpec, state: RunState, plan: Plan) -> FleetPlan:
-    info, job, rollout = spec.info, context.job, state.rollout
-    if rollout is None:
+    info, job, regions = spec.info, context.job, context.job.environment.region_of
+    if state.rollout is None:
         raise AssertionError("a plan that changes hosts has waves")
-    budget = rollout.max_failures - len(state.lost)
+    rollout = all_shares(plan, state.rollout, regions)
     return FleetPlan(
         id=info.id,
         service=info.service,
@@ -124,12 +157,12 @@ def _divided(context: Context, spec: RollbackSpec, state: RunState, plan: Plan) 
         origin=state.origin,
         target=plan.target,
         revision=plan.revision,
-        max_failures=budget,
-        told=rollout.told,
-        shards=divide(plan, rollout, budget, context.request.size, job.connections),
+        rollout=replace(rollout, waves=()),
+        shards=divide(plan, rollout, context.request.size, job.connections, lost=list(state.lost), regions=regions),
         at_once=shards_at_once(rollout, context.request.size),
-        lost={name: context.redact(error.without(name)) for name, error in state.lost.items()},
+        lost={
+            name: LostHost(context.redact(error.without(name)), regions.get(name, ""))
+            for name, error in state.lost.items()
+        },
         targets={host.host: host.target for host in plan.hosts if host.target != plan.target},
-        region=rollout.shares[0].region,
-        excluded=rollout.excluded,
     )

@@ -1,4 +1,4 @@
-"""Merges the records of shards into one, and decides whether another shard may begin. Pure.
+"""Merges the records of shards into one. Pure.
 
 A shard without a record is unknown, and never counts as a success.
 """
@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from rollback_ops.core.errors import Exit
-from rollback_ops.core.fleet_plan import STAGES, FleetPlan, Shard
+from rollback_ops.core.fleet_plan import FleetPlan, Shard
 from rollback_ops.core.outcome import EXIT_CODES, overall
 from rollback_ops.core.record import (
     HostOutcome,
@@ -23,12 +23,9 @@ from rollback_ops.core.record import (
     StrategyRecord,
     WaveRecord,
 )
-from rollback_ops.core.rollout import Role, Share, named
+from rollback_ops.core.shard_order import LOOK_AT_IT, hosts_so_far, stopped
 from rollback_ops.core.shard_runs import as_one, runs_by_shard, told
 
-# Outcomes of hosts that were not changed, and show nothing of the target. All others but good ones are failures.
-_NOT_CHANGED: tuple[HostOutcome, ...] = ("not_begun", "cancelled")
-_GOOD: tuple[HostOutcome, ...] = ("succeeded", "nothing_to_do")
 _MOST_WARNINGS = 50
 
 
@@ -37,33 +34,10 @@ def records_by_shard(plan: FleetPlan, records: Iterable[Record]) -> dict[int, Re
     return {number: as_one(runs) for number, runs in runs_by_shard(plan, records).items()}
 
 
-def stopped(plan: FleetPlan, shard: Shard, records: Mapping[int, Record]) -> str:
-    """Return why this shard may not begin, from the records of the other shards; empty when it may."""
-    before = [each for each in plan.shards if STAGES.index(each.stage) < STAGES.index(shard.stage)]
-    known = [each for each in plan.shards if each.number in records and each.number != shard.number]
-    ended = {each.number: each for each in (*before, *known)}
-    failed = [host for each in ended.values() for host in hosts_of(plan, each, records, ()) if _has_failed(host)]
-    canaries = {host for each in before if each.stage == "canary" for host in each.hosts}
-    if bad := [host.host for host in failed if host.host in canaries]:
-        return f"the canary failed: {named(bad)}"
-    if len(failed) > plan.max_failures:
-        names = named(host.host for host in failed)
-        return f"{len(failed)} hosts of other shards failed ({names}), more than max_failures ({plan.max_failures})"
-    return ""
-
-
-def _has_failed(host: HostRecord) -> bool:
-    return host.outcome not in (*_GOOD, *_NOT_CHANGED)
-
-
-def hosts_of(
-    plan: FleetPlan, shard: Shard, records: Mapping[int, Record], not_begun: Collection[Role]
-) -> list[HostRecord]:
-    """Return what became of each host of a shard. ``not_begun`` are stages of which no job was started."""
-    record = records.get(shard.number)
-    known = {host.host: host for host in record.hosts} if record else {}
-    outcome: HostOutcome = "not_begun" if shard.stage in not_begun and not record else "unknown"
-    why = "its shard did not begin" if outcome == "not_begun" else "its shard left no record of it"
+def hosts_of(plan: FleetPlan, shard: Shard, known: Mapping[str, HostRecord], why_not: str) -> list[HostRecord]:
+    """Return what became of each host of a shard. ``why_not``: why it did not begin, where that is known."""
+    outcome: HostOutcome = "not_begun" if why_not else "unknown"
+    why = why_not or "its shard left no record of it"
     return [
         known.get(name)
         or HostRecord(
@@ -71,18 +45,37 @@ def hosts_of(
             outcome=outcome,
             from_=ReleaseRef(release=shard.sources.get(name) or plan.targets.get(name, plan.target)),
             detail=f"{why} (shard {shard.number})",
-            region=plan.region or None,
+            region=shard.region or None,
         )
         for name in shard.hosts
     ]
 
 
-def merged(plan: FleetPlan, records: Sequence[Record], not_begun: Collection[Role] = ()) -> Record:
-    """Return one record of all shards of a plan."""
+def _not_begun(plan: FleetPlan, records: Mapping[int, Record], skipped: Collection[str]) -> dict[int, str]:
+    """Return why shards without a record did not begin, by number: their jobs were skipped, or had to refuse.
+
+    ``skipped``: stages whose jobs were not started, each with its region after a colon, if only there.
+    """
+    whys: dict[tuple[int, int], str] = {}
+    for shard in (each for each in plan.shards if each.number not in records):
+        place = plan.place(shard)
+        if {shard.stage, f"{shard.stage}:{shard.region}"} & set(skipped):
+            whys[place] = "its shard did not begin"
+        if place not in whys:
+            whys[place] = stopped(plan, shard, records, certain=True)
+    return {each.number: why for each in plan.shards if each.number not in records and (why := whys[plan.place(each)])}
+
+
+def merged(plan: FleetPlan, records: Sequence[Record], skipped: Collection[str] = ()) -> Record:
+    """Return one record of all shards of a plan. ``skipped``: stages whose jobs were not started (``_not_begun``)."""
     runs = runs_by_shard(plan, records)
     found = {number: as_one(each) for number, each in runs.items()}
-    shards = {each.number: hosts_of(plan, each, found, not_begun) for each in plan.shards}
-    lost = [HostRecord(host=name, outcome="unreachable", detail=why) for name, why in plan.lost.items()]
+    known, why_not = hosts_so_far(plan, found), _not_begun(plan, found, skipped)
+    shards = {each.number: hosts_of(plan, each, known, why_not.get(each.number, "")) for each in plan.shards}
+    lost = [
+        HostRecord(host=name, outcome="unreachable", detail=host.why, region=host.region or None)
+        for name, host in plan.lost.items()
+    ]
     hosts = [*(host for part in shards.values() for host in part), *lost]
     outcome = overall([host.outcome for host in hosts])
     finished = max([record.finished_at for record in found.values()], key=datetime.fromisoformat, default=plan.at)
@@ -107,20 +100,21 @@ def merged(plan: FleetPlan, records: Sequence[Record], not_begun: Collection[Rol
         hosts=tuple(hosts),
         hold=next((record.hold for record in found.values() if record.hold), None),
         plan=plan.ref,
-        strategy=_strategy(plan, found, hosts),
+        strategy=_strategy(plan, found, hosts, why_not.values()),
         waves=tuple(wave for each in plan.shards for wave in _waves(each, found, shards[each.number])),
-        shards=tuple(_shard(each, runs.get(each.number, ()), shards[each.number]) for each in plan.shards),
-        warnings=tuple(_warnings(plan, found, runs, len(records))),
+        shards=tuple(_shard(each, runs.get(each.number, ()), why_not.get(each.number, "")) for each in plan.shards),
+        warnings=tuple(_warnings(plan, {*found, *why_not}, runs, len(records))),
     )
 
 
-def _shard(shard: Shard, runs: Sequence[Record], hosts: Sequence[HostRecord]) -> ShardRecord:
+def _shard(shard: Shard, runs: Sequence[Record], why_not: str) -> ShardRecord:
     record = as_one(runs) if runs else None
     return ShardRecord(
         number=shard.number,
         stage=shard.stage,
-        hosts=len(hosts),
-        outcome=record.outcome if record else "not_begun" if hosts[0].outcome == "not_begun" else "unknown",
+        region=shard.region or None,
+        hosts=len(record.hosts) if record else len(shard.hosts),
+        outcome=record.outcome if record else "not_begun" if why_not else "unknown",
         run_url=record.run_url if record else None,
         duration_seconds=record.duration_seconds if record else None,
         runs=tuple(map(_run, runs)) if len(runs) > 1 else (),
@@ -153,40 +147,37 @@ def _waves(shard: Shard, found: Mapping[int, Record], hosts: Sequence[HostRecord
         )
 
 
-def _strategy(plan: FleetPlan, found: Mapping[int, Record], hosts: Sequence[HostRecord]) -> StrategyRecord | None:
+def _strategy(
+    plan: FleetPlan, found: Mapping[int, Record], hosts: Sequence[HostRecord], why_not: Iterable[str]
+) -> StrategyRecord | None:
     if not plan.shards:
         return None
-    rollout = plan.shards[0].rollout
     why = dict.fromkeys(r.strategy.stopped for r in found.values() if r.strategy and r.strategy.stopped)
-    left = any(host.outcome in ("not_begun", "cancelled", "refused", "unknown") for host in hosts)
-    share = Share(len(hosts), 0, rollout.shares[0].max_parallel, plan.max_failures, plan.region)
+    why |= dict.fromkeys(why_not)
+    go_on = "--plan rollback-plan.json --records records" if LOOK_AT_IT in why else f"--to {plan.target}"
+    open_ = any(host.outcome in ("not_begun", "cancelled", "refused", "unknown") for host in hosts)
+    said = {key: value for key, value in asdict(plan.rollout).items() if key not in ("waves", "shares")}
     return StrategyRecord(
-        told=plan.told,
+        **said,
         hosts=len(hosts),
-        max_failures=plan.max_failures,
-        shares=(ShareRecord(**asdict(share) | {"region": plan.region or None}),),
-        pause=rollout.pause,
-        progress_deadline=rollout.progress_deadline,
-        deadline=rollout.deadline,
-        on_exceeded=rollout.on_exceeded,
-        order=rollout.order,
-        excluded=plan.excluded,
+        shares=tuple(ShareRecord(**asdict(share) | {"region": share.region or None}) for share in plan.rollout.shares),
         stopped="; ".join(why),
-        then=f"rollback-ops shards {plan.environment} --to {plan.target}" if left else "",
+        then=f"rollback-ops shards {plan.environment} {go_on}" if open_ else "",
     )
 
 
 def _warnings(
-    plan: FleetPlan, found: Mapping[int, Record], runs: Mapping[int, Sequence[Record]], records: int
+    plan: FleetPlan, explained: Collection[int], runs: Mapping[int, Sequence[Record]], records: int
 ) -> Iterator[str]:
-    lacking = [shard.number for shard in plan.shards if shard.number not in found]
+    """Yield the warnings. ``explained``: the shards that have a record, or did not begin."""
+    lacking = [shard.number for shard in plan.shards if shard.number not in explained]
     if lacking:
         numbers = ", ".join(map(str, lacking[:10])) + (", …" if len(lacking) > 10 else "")
         yield f"{len(lacking)} of {len(plan.shards)} shards left no record: {numbers}"
     yield from (told(number, each) for number, each in sorted(runs.items()) if len(each) > 1)
     if others := records - sum(map(len, runs.values())):
         yield f"{others} records were left out: they are of another plan, of a dry run, or of no shard"
-    warnings = list(dict.fromkeys(warning for record in found.values() for warning in record.warnings))
+    warnings = list(dict.fromkeys(warning for each in runs.values() for warning in as_one(each).warnings))
     yield from warnings[:_MOST_WARNINGS]
     if len(warnings) > _MOST_WARNINGS:
         yield f"{len(warnings) - _MOST_WARNINGS} more warnings are in the records of the shards"

@@ -14,7 +14,7 @@ from rollback_ops.core.outcome import EXIT_CODES, overall
 from rollback_ops.core.record import HostOutcome, HostRecord, Record, WaveRecord
 
 # Outcomes that say nothing of what a host runs, and those of hosts that were changed and may run the target.
-_SAYS_NOTHING: tuple[HostOutcome, ...] = ("refused", "not_begun", "cancelled", "unreachable")
+SAYS_NOTHING: tuple[HostOutcome, ...] = ("refused", "not_begun", "cancelled", "unreachable")
 _CHANGED: tuple[HostOutcome, ...] = ("succeeded", "verification_failed", "health_unknown", "failed", "unknown")
 
 
@@ -46,7 +46,7 @@ def told(number: int, runs: Sequence[Record]) -> str:
 def _followed_by(earlier: Record, later: Record) -> Record:
     hosts = tuple(_hosts(earlier.hosts, later.hosts))
     outcomes = {host.host: host.outcome for host in hosts}
-    last = later if any(host.outcome not in _SAYS_NOTHING for host in later.hosts) else earlier
+    last = later if says_something(later) else earlier
     outcome = overall(list(outcomes.values()))
     return last.model_copy(
         update={
@@ -70,12 +70,25 @@ def _hosts(earlier: Sequence[HostRecord], later: Sequence[HostRecord]) -> Iterat
 
 
 def _host(old: HostRecord, new: HostRecord) -> HostRecord:
-    if new.outcome in _SAYS_NOTHING:
-        return new if old.outcome in _SAYS_NOTHING else old
+    if new.outcome in SAYS_NOTHING:
+        return new if old.outcome in SAYS_NOTHING else old
     if new.outcome == "nothing_to_do" and old.outcome in _CHANGED:
-        again = {"outcome": "succeeded", "to": new.to, "checks": new.checks, "detail": new.detail}
-        return old.model_copy(update=again)
+        return verified_again(old, new)
     return new
+
+
+def verified_again(old: HostRecord, new: HostRecord) -> HostRecord:
+    """Return what became of a host that a later run has verified and not changed."""
+    if new.outcome in SAYS_NOTHING:
+        return old
+    healthy: HostOutcome = "succeeded" if old.outcome in _CHANGED else old.outcome
+    outcome = healthy if new.outcome == "nothing_to_do" else new.outcome
+    return old.model_copy(update={"outcome": outcome, "to": new.to, "checks": new.checks, "detail": new.detail})
+
+
+def says_something(record: Record) -> bool:
+    """Return whether a run found out, or changed, what a host runs."""
+    return any(host.outcome not in SAYS_NOTHING for host in record.hosts)
 
 
 def _waves(

@@ -148,6 +148,9 @@ class _Roll:
 
     def run(self) -> None:
         decision = self._take_up()
+        if self.state.pinned and self.rollout.bake:
+            self.fleet.progress.phase("bake", f"{self.rollout.bake:g} s before the next region")
+            decision = self._observe(self.rollout.bake, None)
         for wave, following in pairwise((*self.rollout.waves, None)):
             if wave is None or decision != GO_ON:
                 break
@@ -182,11 +185,14 @@ class _Roll:
     def _rest(self, wave: Wave, following: Wave) -> Decision:
         """Wait before the following wave. Evidence against a host that is done ends the pause."""
         seconds = rest_before(self.rollout, wave, following)
-        until = time.monotonic() + seconds
         self.fleet.renew(seconds + self._wave_within, wave.hosts)
         if seconds and self._decide(wave) == GO_ON:
             what = "pause" if wave.region == following.region else "bake"
             self.fleet.progress.phase(what, f"{seconds:g} s before wave {following.number}")
+        return self._observe(seconds, wave)
+
+    def _observe(self, seconds: float, wave: Wave | None) -> Decision:
+        until = time.monotonic() + seconds
         while (decision := self._decide(wave)) == GO_ON and (left := until - time.monotonic()) > 0:
             self.fleet.pause(min(_LOOK_EVERY, left))
         return decision

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rollback_ops.core.fleet_plan import read_fleet_plan
+from rollback_ops.core.fleet_plan import Confirmed, read_fleet_plan
 from rollback_ops.core.run import rfc3339
 from tests.support.command import Ended, RollbackOps
 from tests.support.small_hosts import SmallHosts, small_hosts
@@ -61,7 +61,8 @@ def test_a_plan_is_carried_out_shard_by_shard_and_merged_into_one_record(
     (command.directory / "records").mkdir()
     plan = planned(command)
     assert (plan["from"], plan["to"], plan["hosts"]) == ("b3", "b2", 6)
-    assert (plan["stages"], plan["at_once"]["rest"]) == ({"unhealthy": [], "canary": [1], "rest": [2, 3, 4]}, 1)
+    jobs = {"region": "", "gate": 0, "unhealthy": [], "canary": [1], "rest": [2, 3, 4], "at_once": 1}
+    assert plan["regions"] == [jobs]
     assert fleet.live == ["b3"] * 6
 
     for number in (1, 2, 3):
@@ -73,8 +74,8 @@ def test_a_plan_is_carried_out_shard_by_shard_and_merged_into_one_record(
     assert outcomes(unfinished) == ["succeeded"] * 5 + ["unknown"]
     assert [shard["outcome"] for shard in unfinished.document["shards"]] == ["succeeded"] * 3 + ["unknown"]
 
-    assert run(command, 4).code == 0
-    again = run(command, 4)
+    assert run(command, 4, "--records", "records").code == 0
+    again = run(command, 4, "--records", "records")
     assert (again.code, outcomes(again)) == (0, ["nothing_to_do"])
     assert again.document["hosts"][0]["checks"] != [], "what is done is verified again"
     whole = merged(command)
@@ -165,13 +166,128 @@ def test_what_cannot_be_planned_writes_no_plan(command: RollbackOps, fleet: Smal
     assert (none.code, none.out, file.exists()) == (1, "", False)
     assert command("shards", "prod", "--size", "2").code == 64, "no reason"
     assert command("shards", "prod", *WHY, "--size", "0").code == 64
-    command.settings(fleet.toml({"canary": 1, "after_canary": "stop"}))
-    assert command("shards", "prod", *WHY).code == 64
+    assert (command("shards", "prod", *WHY, "--records", "records").code, file.exists()) == (64, False), (
+        "of which plan?"
+    )
+
+
+def in_two_regions(command: RollbackOps, fleet: SmallHosts, **strategy: Any) -> dict[str, Any]:
+    """Plan a rollback of three hosts in each region: shards of two hosts."""
+    (command.directory / "records").mkdir(exist_ok=True)
     regions = {"eu": {"hosts": fleet.addresses[:3]}, "us": {"hosts": fleet.addresses[3:]}}
-    command.settings(fleet.toml(regions=regions))
-    assert (command("shards", "prod", *WHY).code, file.exists()) == (64, False)
-    one = command("shards", "prod", *WHY, "--region", "eu")
-    assert (one.code, one.document["hosts"], file.exists()) == (0, 3, True)
+    command.settings(fleet.toml({"canary": 1, "max_parallel": 2, "bake": "1s", **strategy}, regions=regions))
+    return planned(command)
+
+
+def begun(command: RollbackOps, *numbers: int) -> list[int]:
+    """Run shards as the jobs of a workflow do. Returns their exit codes."""
+    return [run(command, number, "--records", "records").code for number in numbers]
+
+
+def test_one_plan_has_all_regions_and_the_next_begins_when_the_hosts_of_the_former_were_verified_again(
+    command: RollbackOps, fleet: SmallHosts
+) -> None:
+    plan = in_two_regions(command, fleet)
+    stages = {"unhealthy": [], "at_once": 1}
+    assert plan["regions"] == [
+        {"region": "eu", "gate": 0, "canary": [1], "rest": [2], **stages},
+        {"region": "us", "gate": 3, "canary": [4], "rest": [5], **stages},
+    ]
+    assert begun(command, 2, 3, 4) == [1, 1, 1], "the canary of eu is first"
+    assert begun(command, 1, 2, 4) == [0, 0, 1], "us waits for the bake of eu"
+    assert fleet.live == ["b2"] * 3 + ["b3"] * 3
+    baked = run(command, 3, "--records", "records")
+    assert (baked.code, outcomes(baked)) == (0, ["nothing_to_do"] * 3)
+    assert begun(command, 4, 5) == [0, 0]
+
+    whole = merged(command).document
+    assert (whole["outcome"], fleet.live) == ("succeeded", ["b2"] * 6)
+    assert [host["region"] for host in whole["hosts"]] == ["eu"] * 3 + ["us"] * 3
+    assert [(each["stage"], each["region"]) for each in whole["shards"]] == [
+        ("canary", "eu"), ("rest", "eu"), ("bake", "eu"), ("canary", "us"), ("rest", "us")
+    ]  # fmt: skip
+    assert [share["region"] for share in whole["strategy"]["shares"]] == ["eu", "us"]
+
+
+@pytest.mark.parametrize("when", ["in its shard", "in the bake"])
+def test_a_region_with_more_failures_than_its_budget_leaves_the_next_one_untouched(
+    command: RollbackOps, fleet: SmallHosts, when: str
+) -> None:
+    # One of six may fail in all, and none of three.
+    in_two_regions(command, fleet, max_failures="20%")
+    if when == "in its shard":
+        fleet.hosts[1].spoil("b2")
+    assert begun(command, 1, 2) == [0, 0 if when == "in the bake" else 5]
+    fleet.hosts[1].spoil("b2")
+    gate = run(command, 3, "--records", "records")
+    assert gate.code == (2 if when == "in the bake" else 1)
+    assert begun(command, 4) == [1]
+    (command.directory / "records/4.json").unlink()
+
+    ended = merged(command)
+    assert (ended.code, fleet.live) == (5, ["b2"] * 3 + ["b3"] * 3)
+    assert outcomes(ended) == ["succeeded", "verification_failed", "succeeded"] + ["not_begun"] * 3
+    assert [wave["outcome"] for wave in ended.document["waves"]][-2:] == ["not_begun"] * 2
+    assert "region eu" in ended.document["strategy"]["stopped"]
+
+
+def test_a_failure_within_the_budget_of_its_region_does_not_stop_the_next_one(
+    command: RollbackOps, fleet: SmallHosts
+) -> None:
+    in_two_regions(command, fleet, max_failures="34%")
+    fleet.hosts[2].spoil("b2")
+    assert begun(command, 1, 2, 3, 4, 5) == [0, 5, 0, 0, 0]
+    assert outcomes(merged(command)) == ["succeeded"] * 2 + ["verification_failed"] + ["succeeded"] * 3
+
+
+def test_after_the_canary_a_later_run_verifies_it_again_and_goes_on_with_the_same_plan(
+    command: RollbackOps, fleet: SmallHosts
+) -> None:
+    (command.directory / "records").mkdir()
+    command.settings(fleet.toml({"canary": 1, "after_canary": "stop"}))
+    plan = planned(command)
+    assert [(each["canary"], each["rest"]) for each in plan["regions"]] == [([1], [])]
+    assert begun(command, 1) == [0]
+    stopped = merged(command)
+    assert (stopped.code, outcomes(stopped)) == (5, ["succeeded"] + ["not_begun"] * 5)
+    assert "after_canary" in stopped.document["strategy"]["stopped"]
+    go_on = stopped.document["strategy"]["then"].removeprefix("rollback-ops ").split()
+    assert begun(command, 2) == [1]
+
+    fleet.hosts[0].spoil("b2")
+    assert command(*go_on).code == 1, "the canary is unhealthy now"
+    fleet.hosts[0].heal("b2")
+    again = command(*go_on)
+    assert (again.code, again.document["hash"]) == (0, plan["hash"]), again.err
+    assert [(each["canary"], each["rest"]) for each in again.document["regions"]] == [([], [2, 3, 4])]
+    assert begun(command, 2, 3, 4) == [0, 0, 0]
+    whole = merged(command).document
+    assert (whole["id"], whole["outcome"]) == (stopped.document["id"], "succeeded")
+
+
+def test_a_plan_whose_hosts_changed_is_not_gone_on_with(command: RollbackOps, fleet: SmallHosts) -> None:
+    (command.directory / "records").mkdir()
+    planned(command)
+    assert begun(command, 1) == [0]
+    go_on = ("shards", "prod", "--plan", "rollback-plan.json", "--records", "records")
+    assert command("rollback", "prod", *WHY, "--to", "b1", "--host", fleet.addresses[5]).code == 0
+    moved = command(*go_on)
+    assert (moved.code, fleet.addresses[5] in moved.err) == (1, True)
+    command.settings(fleet.toml({"canary": 2}))
+    assert command(*go_on).code == 1
+
+
+def test_a_plan_is_as_old_as_the_last_shard_that_ended(command: RollbackOps, fleet: SmallHosts) -> None:
+    (command.directory / "records").mkdir()
+    planned(command)
+    file = command.directory / "rollback-plan.json"
+    old = replace(read_fleet_plan(file.read_text()), at=rfc3339(datetime.now(UTC) - timedelta(hours=3)))
+    file.write_text(old.text())
+    assert begun(command, 1) == [1]
+    file.write_text(replace(old, confirmed=Confirmed(rfc3339(datetime.now(UTC)))).text())
+    assert begun(command, 1) == [0]
+    file.write_text(old.text())
+    assert begun(command, 2) == [0]
 
 
 def test_without_a_record_of_any_shard_nobody_knows_anything(command: RollbackOps) -> None:

@@ -20,7 +20,7 @@ from rollback_ops import checks
 from rollback_ops.config import Check, CommandCheck, Strategy, Verify
 from rollback_ops.core import tasks
 from rollback_ops.core.errors import HostUnreachable
-from rollback_ops.core.fleet_plan import FleetPlan, PinnedShard, divide, shards_at_once
+from rollback_ops.core.fleet_plan import FleetPlan, PinnedShard, all_shares, divide, shards_at_once
 from rollback_ops.core.merging import merged
 from rollback_ops.core.model import StepReport, Survey, SwitchOrder, SwitchResult
 from rollback_ops.core.plan import Plan, Selection
@@ -146,18 +146,20 @@ def _spec(run: str, **more: object) -> RollbackSpec:
     return replace(built, wait=0.0, **more)  # type: ignore[arg-type]
 
 
-def _planned(names: Sequence[str], size: int) -> tuple[FleetPlan, float]:
-    """Plan, without waiting for a host. Returns the CPU seconds, too."""
+def _planned(names: Sequence[str], size: int, regions: Sequence[str] = ()) -> tuple[FleetPlan, float]:
+    """Plan, without waiting for a host. Returns the CPU seconds, too. ``regions`` have as many hosts each."""
     began = time.process_time()
+    of = {name: regions[at * len(regions) // len(names)] for at, name in enumerate(names)} if regions else {}
     strategy = Strategy.model_validate({"canary": 1, "max_failures": "5%", "connections": 1000})
     strategy = strategy.model_copy(update={"connections": len(names)})
-    spec, fleet = _rollback(_hosts(names), _spec("20261127T000000Z-00000000", strategy=strategy))
+    spec, fleet = _rollback(_hosts(names), _spec("20261127T000000Z-00000000", strategy=strategy, regions=of))
     run = Rollback(spec, fleet, Listener())
     run.survey()
     run.plan()
     state, decision = run.state, run.state.decision
     if not isinstance(decision, Plan) or state.rollout is None:
         raise AssertionError(decision)
+    rollout = all_shares(decision, state.rollout, of)
     plan = FleetPlan(
         id=spec.info.id,
         service="web",
@@ -174,10 +176,9 @@ def _planned(names: Sequence[str], size: int) -> tuple[FleetPlan, float]:
         origin=state.origin,
         target=decision.target,
         revision=decision.revision,
-        max_failures=state.rollout.max_failures,
-        told=state.rollout.told,
-        shards=divide(decision, state.rollout, state.rollout.max_failures, size, tasks.AT_ONCE),
-        at_once=shards_at_once(state.rollout, size),
+        rollout=replace(rollout, waves=()),
+        shards=divide(decision, rollout, size, tasks.AT_ONCE, regions=of),
+        at_once=shards_at_once(rollout, size),
         lost={},
         targets={},
     )

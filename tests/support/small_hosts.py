@@ -54,6 +54,10 @@ class SmallHost:
         """Let a release be unhealthy here."""
         (self.disk / "releases" / release / "bad").touch()
 
+    def heal(self, release: str) -> None:
+        """Let a release be healthy here again."""
+        (self.disk / "releases" / release / "bad").unlink()
+
     def hang(self) -> None:
         """Let a stop of the service take until ``go_on``."""
         (self.disk / "hang").touch()

@@ -131,10 +131,8 @@ class ActionsStep(Step):
         self._title = (what, where)
 
     def planned(self, document: Mapping[str, Any]) -> list[str]:
-        stages = {stage: json.dumps(shards) for stage, shards in document["stages"].items()}
-        at_once = str(document["at_once"]["rest"])
-        outputs = {"from": document["from"], "to": document["to"], "plan": document["plan"], "max-parallel": at_once}
-        return runner.write_outputs(self._environ, outputs | stages)
+        outputs = {name: document[name] for name in ("from", "to", "plan")}
+        return runner.write_outputs(self._environ, outputs | {"regions": json.dumps(document["regions"])})
 
     def ended_with(
         self,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rollback_ops.core.errors import RollbackOpsError
-from rollback_ops.core.fleet_plan import STAGES, FleetPlan
+from rollback_ops.core.fleet_plan import FleetPlan
 from rollback_ops.core.health import Verification
 from rollback_ops.core.hold import standing
 from rollback_ops.core.model import Hold, Survey
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.trace import Trace
     from rollback_ops.commands.verify import Verified
     from rollback_ops.core.deployments import Rate
+    from rollback_ops.core.shard_order import RegionJobs
     from rollback_ops.core.statistics import Spread, Statistics
 
 Document = dict[str, Any]
@@ -265,15 +266,14 @@ def _spread(found: Spread | None) -> Document | None:
     return {name: round(seconds, 3) for name, seconds in asdict(found).items()} if found else None
 
 
-def shards(plan: FleetPlan, file: Path) -> Document:
-    """Return the jobs of a workflow: the numbers of the shards of each stage, and how many of them run at once."""
+def shards(plan: FleetPlan, jobs: Sequence[RegionJobs], file: Path) -> Document:
+    """Return the jobs of a workflow: the numbers of the shards of each stage and region."""
     return {
         "plan": str(file),
         "hash": plan.hash,
         "from": plan.origin,
         "to": plan.target,
         "hosts": sum(len(shard.hosts) for shard in plan.shards),
-        "stages": {stage: [shard.number for shard in plan.stage(stage)] for stage in STAGES},
-        "at_once": plan.at_once,
+        "regions": [asdict(each) for each in jobs],
         "unreachable": sorted(plan.lost),
     }

@@ -12,7 +12,7 @@ from rollback_ops.cli.output import groups, waves
 from rollback_ops.core import summary
 from rollback_ops.core.agreeing import agreeing
 from rollback_ops.core.errors import RollbackOpsError
-from rollback_ops.core.fleet_plan import STAGES, FleetPlan
+from rollback_ops.core.fleet_plan import FleetPlan
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import CheckResult, Verification
 from rollback_ops.core.model import InstallOutcome, Note, StepReport, UninstallOutcome
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.mark import Marked
     from rollback_ops.commands.seal import Seal
     from rollback_ops.core.record import HostRecord, Record
+    from rollback_ops.core.shard_order import RegionJobs
 
 Style = Literal["", "good", "bad", "warning", "faint", "strong"]
 
@@ -155,17 +156,19 @@ def _several(hosts: Sequence[HostRecord]) -> str:
     return f"{hosts[0].service} on {len(hosts)} hosts" if hosts[0].service else f"{len(hosts)} hosts"
 
 
-def shards(plan: FleetPlan) -> Iterator[Line]:
-    """Show the stages of a plan in shards."""
-    hosts = sum(len(shard.hosts) for shard in plan.shards)
+def shards(plan: FleetPlan, jobs: Sequence[RegionJobs]) -> Iterator[Line]:
+    """Show the shards of a plan that are carried out now, region by region."""
+    sizes = {shard.number: len(shard.hosts) for shard in plan.shards}
+    hosts = sum(sizes.values())
     yield Line(f"✓ {plan.origin or 'nothing'} → {plan.target}: {hosts} hosts in {len(plan.shards)} shards", "good")
-    yield from (Line(f"  {told}") for told in plan.told)
-    for stage in STAGES:
-        if found := plan.stage(stage):
-            each = ", ".join(str(len(shard.hosts)) for shard in found[:5]) + (", …" if len(found) > 5 else "")
-            yield Line(
-                f"  {stage}: {len(found)} shards ({each} hosts), {min(len(found), plan.at_once[stage])} at a time"
-            )
+    yield from (Line(f"  {told}") for told in plan.rollout.told)
+    for region in jobs:
+        where = f"{region.region}, " if region.region else ""
+        stages = (("unhealthy", region.unhealthy), ("canary", region.canary), ("rest", region.rest))
+        for stage, numbers in ((stage, numbers) for stage, numbers in stages if numbers):
+            each = ", ".join(str(sizes[number]) for number in numbers[:5]) + (", …" if len(numbers) > 5 else "")
+            at_once = len(numbers) if stage == "unhealthy" else min(len(numbers), region.at_once)
+            yield Line(f"  {where}{stage}: {len(numbers)} shards ({each} hosts), {at_once} at a time")
     if plan.lost:
         yield Line(f"  unreachable: {named(plan.lost)}", "bad")
 

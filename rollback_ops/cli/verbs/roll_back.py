@@ -11,12 +11,13 @@ from rollback_ops.cli.session import Session
 from rollback_ops.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from rollback_ops.commands.context import Pins
     from rollback_ops.commands.schedule_stores import Stores
 
 _OF_A_SCHEDULE = ("of_env", "only_env", "service", "local", "local_store", "json", "config")
 
 
-def _change(session: Session, typed: TypedOptions, *, resume: bool = False, pins: bool = False) -> None:
+def _change(session: Session, typed: TypedOptions, *, resume: bool = False, pins: Pins | None = None) -> None:
     if is_of_group(session, typed):
         from rollback_ops.cli import groups
 
@@ -41,7 +42,7 @@ def _change(session: Session, typed: TypedOptions, *, resume: bool = False, pins
        "record", "config")  # fmt: skip
 def rollback(session: Session, typed: TypedOptions) -> None:
     """Go back to the last known good release, and verify it."""
-    _change(session, typed, pins=True)
+    _change(session, typed, pins="a shard")
 
 
 @app.command()
@@ -54,10 +55,10 @@ def resume(session: Session, typed: TypedOptions) -> None:
 
 @app.command()
 @takes("env", "service", "backup", "reason", "bad", "ignore_schema", "wait", "ignore_deploy_lock", *WHERE, "trigger",
-       "size", "plan", "json", "config")  # fmt: skip
+       "size", "plan", "so_far", "json", "config")  # fmt: skip
 def shards(session: Session, typed: TypedOptions) -> None:
     """Plan a rollback of very many hosts, in shards for jobs. Changes nothing."""
-    context = opened(session, typed, change=True)
+    context = opened(session, typed, change=True, pins="all shards")
     from rollback_ops.cli import show
     from rollback_ops.cli.output.terminal import TerminalProgress
     from rollback_ops.commands.shards import shards as run

@@ -88,6 +88,7 @@ class ShardRecord(RecordPart):
 
     number: int
     stage: str = "rest"
+    region: str | None = None
     hosts: int = 0
     outcome: Outcome | Literal["not_begun", "unknown"] = "unknown"
     run_url: str | None = None

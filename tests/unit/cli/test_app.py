@@ -32,7 +32,7 @@ COMMANDS: dict[str, set[str]] = {
     | {"--wait", "--ignore-deploy-lock", "--ignore-schema", "--trigger", "--record", "--plan", "--shard", "--records"},
     "shards": ON_HOSTS
     | {"--backup", "--to", "--reason", "--bad", "--ignore-schema", "--wait", "--ignore-deploy-lock", "--trigger"}
-    | {"--size", "--plan"},
+    | {"--size", "--plan", "--records"},
     "merge": {"--plan", "--json", "--record", "--config"},
     "resume": ON_HOSTS | {"--group", "--reason", "--ignore-schema", "--wait", "--ignore-deploy-lock", "--record"},
     "list": ON_HOSTS | {"--group"},

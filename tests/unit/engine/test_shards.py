@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import pytest
 
 from rollback_ops.core.fleet_plan import FleetPlan, read_fleet_plan
-from rollback_ops.core.merging import merged, records_by_shard, stopped
+from rollback_ops.core.merging import merged, records_by_shard
 from rollback_ops.core.outcome import overall
 from rollback_ops.core.record import HostOutcome, HostRecord, Record, ReleaseRef, ShardRef, WaveRecord
+from rollback_ops.core.shard_order import stopped
 from tests.simulate.fleets import _planned
 
 
@@ -21,7 +22,7 @@ def test_every_host_is_in_one_shard_and_the_parts_of_the_budget_are_no_more_than
     plan, _ = _planned(names, size)
     assert sorted(host for shard in plan.shards for host in shard.hosts) == sorted(names)
     assert (len(plan.shards), max(len(shard.hosts) for shard in plan.shards) <= size) == (shards, True)
-    assert sum(shard.rollout.max_failures for shard in plan.shards) <= plan.max_failures
+    assert sum(shard.rollout.max_failures for shard in plan.shards) <= plan.rollout.max_failures
     numbers = [wave.number for shard in plan.shards for wave in shard.rollout.waves]
     assert numbers == list(range(1, len(numbers) + 1))
     assert read_fleet_plan(plan.text()) == plan
