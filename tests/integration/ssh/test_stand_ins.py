@@ -1,4 +1,4 @@
-"""Fabric without its mock library and YAML parser, and with them where a version of invoke needs them."""
+"""Libraries without what they import for others, and with it where a version of them needs it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import invoke
+import pydantic_core
 import pytest
 
 USES = "\n\nclass Loader(yaml.SafeLoader):\n    pass\n"
@@ -27,6 +28,19 @@ def test_fabric_is_imported_with_every_version_of_invoke(more: str, parses: bool
     run = [sys.executable, "-B", "-c", SHOWS]
     ended = subprocess.run(run, env={"PYTHONPATH": path}, capture_output=True, text=True, check=False)
     assert ended.stdout.split() == ["invoke", str(parses), "<class", "'unittest.mock.Mock'>"], ended.stderr
+
+
+@pytest.mark.parametrize("more", ["CoreConfig.__required_keys__", "import zoneinfo; zoneinfo.ZoneInfo('UTC')"])
+def test_a_version_of_pydantic_that_needs_what_is_left_out_is_imported_whole(more: str, tmp_path: Path) -> None:
+    shutil.copytree(Path(pydantic_core.__file__).parent, tmp_path / "pydantic_core")
+    with (tmp_path / "pydantic_core" / "core_schema.py").open("a") as schema:
+        schema.write(f"\n{more}\n")
+    shown = "bool(Settings.model_json_schema()), zoneinfo.ZoneInfo"
+    code = f"from rollback_ops.config import Settings; import zoneinfo; print({shown})"
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    run = [sys.executable, "-B", "-c", code]
+    ended = subprocess.run(run, env={"PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    assert ended.stdout.split() == ["True", "<class", "'zoneinfo.ZoneInfo'>"], ended.stderr
 
 
 UNWANTED = ("fabric", "invoke", "paramiko.sftp_client", "tempfile", "zoneinfo", "platform", "importlib.metadata")
