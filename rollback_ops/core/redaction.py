@@ -24,9 +24,10 @@ _NAME = (
 _VALUE = (
     r"""(?:(\\["']|["'])(?:(?<=\\.)[^"'\\\r\n]*+|(?<=")(?:\\.|[^"\\\r\n])*+|(?<=')(?:\\.|[^'\\\r\n])*+)|[^\s"']++)"""
 )
-# May stand before the secret: a scheme, as in the header Authorization (RFC 9110), and names: "bearer token: …"
+# What may stand before the secret, as often as it likes: a scheme, as in the header Authorization (RFC 9110), or a name:
+# "bearer token: …". A value behind it always matches, if need be its own last word, so nothing is read twice.
 _SCHEME = r"(?:basic|bearer|digest|token|negotiate|apikey)"
-_BEFORE = rf"(?:{_SCHEME}[^\S\r\n]{{1,5}}+|{_NAME}[^\S\r\n]{{0,5}}+[:=][^\S\r\n]{{0,5}}+){{0,3}}"
+_BEFORE = rf"(?:{_SCHEME}[^\S\r\n]{{1,5}}+|{_NAME}[^\S\r\n]{{0,5}}+[:=][^\S\r\n]{{0,5}}+)*"
 
 
 def _keep(match: re.Match[str]) -> str:
@@ -71,7 +72,7 @@ def _rule(
 _SPARED = "\x02"
 _BLANKS = "[[:space:]]{0,5}"
 _ERE_NAME = _NAME.replace("?:", "").replace("}+", "}")
-_ERE_BEFORE = rf"({_SCHEME.replace('?:', '')}[[:space:]]{{1,5}}|{_ERE_NAME}{_BLANKS}[:=]{_BLANKS}){{0,3}}"
+_ERE_BEFORE = rf"({_SCHEME.replace('?:', '')}[[:space:]]{{1,5}}|{_ERE_NAME}{_BLANKS}[:=]{_BLANKS})*"
 _NO_WORD = "(^|[^A-Za-z0-9_])"
 # The bytes of the characters that Python's \s has beside those of ASCII.
 _BLANKS_OF_UNICODE = "\xc2\xa0|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|\xe3\x80\x80"
@@ -98,13 +99,13 @@ _RULES = (
     # Authorization: Bearer …, in a header, in JSON, in a curl command; Cookie: …
     _rule(
         r"(?i)(authorization\\?[\"']?\s{0,5}+[:=]\s{0,5}+\\?[\"']?"
-        rf"{_BEFORE})[^\s\"'\\]++",
+        rf"{_BEFORE}\\?[\"']?)[^\s\"'\\]++",
         _keep,
         rf"""(authorization\\?["']?{_BLANKS}[:=]{_BLANKS}\\?["']?"""
-        rf"""{_ERE_BEFORE})[^[:space:]"'\\]+""",
+        rf"""{_ERE_BEFORE}\\?["']?)[^[:space:]"'\\]+""",
         keeps=r"\1",
     ),
-    _rule(r"(?i)(cookie:\s{0,5}+)[^\r\n\"']++", _keep, rf"""(cookie:{_BLANKS})[^"']+""", keeps=r"\1"),
+    _rule(r"(?i)(cookie:\s{0,5}+[\"']?)[^\r\n\"']++", _keep, rf"""(cookie:{_BLANKS}["']?)[^"']+""", keeps=r"\1"),
     # <password>…, before the rules that may take the tag for a value and end there
     _rule(rf"(?i)(<{_NAME}>)[^<\r\n]++", _keep, f"(<{_ERE_NAME}>)[^<]+", keeps=r"\1"),
     # password=… · "token": "…" · API_KEY: … · --password …

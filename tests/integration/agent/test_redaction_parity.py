@@ -44,6 +44,9 @@ HEADS = (
     "pin:é",
     "Basic dXN",
     "token: ",
+    "token: secret= token: pwd: ",
+    'authorization: bearer "',
+    "cookie: '",
 )
 pieces = st.sampled_from((*HEADS, *[SECRET] * 3, *"\"'\\ ,./:é\u00a0", "@host", "80", "12345678", "acme_12345678"))
 texts = st.lists(pieces, min_size=1, max_size=7).map("".join)
@@ -80,6 +83,11 @@ def hider(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "://u:80/hooks/x@hosthunter2",
         "password=abc\u00a0--token hunter2",
         "acme_aépassword=hunter2",
+        f"password: {'token: ' * 9}hunter2",
+        f"authorization: {'token: ' * 9}hunter2",
+        f"--password {'token: ' * 9}hunter2",
+        "authorization: token: 'hunter2'",
+        'cookie: "hunter2"',
     ]
 )
 @settings(
