@@ -24,8 +24,8 @@ _NAME = (
 _VALUE = (
     r"""(?:(\\["']|["'])(?:(?<=\\.)[^"'\\\r\n]*+|(?<=")(?:\\.|[^"\\\r\n])*+|(?<=')(?:\\.|[^'\\\r\n])*+)|[^\s"']++)"""
 )
-# What may stand before the secret, as often as it likes: a scheme, as in the header Authorization (RFC 9110), or a name:
-# "bearer token: …". A value behind it always matches, if need be its own last word, so nothing is read twice.
+# What may stand before the secret, however often: a scheme, as in the header Authorization (RFC 9110), or a name, as in
+# "bearer token: …". A value always matches behind it, if need be the last of these words, so nothing is read twice.
 _SCHEME = r"(?:basic|bearer|digest|token|negotiate|apikey)"
 _BEFORE = rf"(?:{_SCHEME}[^\S\r\n]{{1,5}}+|{_NAME}[^\S\r\n]{{0,5}}+[:=][^\S\r\n]{{0,5}}+)*"
 
@@ -108,12 +108,13 @@ _RULES = (
     _rule(r"(?i)(cookie:\s{0,5}+[\"']?)[^\r\n\"']++", _keep, rf"""(cookie:{_BLANKS}["']?)[^"']+""", keeps=r"\1"),
     # <password>…, before the rules that may take the tag for a value and end there
     _rule(rf"(?i)(<{_NAME}>)[^<\r\n]++", _keep, f"(<{_ERE_NAME}>)[^<]+", keeps=r"\1"),
-    # password=… · "token": "…" · API_KEY: … · --password …
+    # password=… · "token": "…" · API_KEY: … · --password …; not what sudoers has: NOPASSWD: /usr/bin/…
     _rule(
-        rf"(?i)({_NAME}\\?[\"']?\s{{0,5}}+(?::=|=>|[:=])\s{{0,5}}+{_BEFORE}){_VALUE}",
+        rf"(?i)((?!(?<=no)passwd: /){_NAME}\\?[\"']?\s{{0,5}}+(?::=|=>|[:=])\s{{0,5}}+{_BEFORE}){_VALUE}",
         _keep,
         _value_after(rf"""{_ERE_NAME}\\?["']?{_BLANKS}(:=|=>|[:=]){_BLANKS}{_ERE_BEFORE}"""),
         keeps=r"\1",
+        unless="(nopass)(wd: /)",
     ),
     _rule(
         rf"(?i)((?<![A-Za-z0-9_-])--[a-z-]{{0,30}}?{_NAME}\s{{1,5}}+{_BEFORE}){_VALUE}",

@@ -28,7 +28,7 @@ def test_the_commands_of_the_first_hour_end_as_the_page_shows(fresh_host: LabHos
         done = rollback_ops(*words, **IMPATIENT)
         ended.append((words[0], done.code, shop.live()))
         if len(ended) == 1:
-            first_hour.allow(fresh_host)
+            first_hour.allow(fresh_host, done.out)
     assert ended == [
         ("check", 1, LIVE),
         ("check", 0, LIVE),

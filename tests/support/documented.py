@@ -192,7 +192,7 @@ def tell_the_first_hour(lab: Lab, home: Path) -> list[str]:
             first_hour.deploy_a_bad_release(shop)
         printed.append(desk.run(line))
         if len(printed) == 1:
-            first_hour.allow(host)
+            first_hour.allow(host, printed[0])
     return printed
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.host import LabHost
 from tests.support.lab.plan import Plan
@@ -24,10 +26,11 @@ def lay_out(host: LabHost) -> Deployed:
     return Deployed(host, Plan("shop", 8080, layout="releases", owner="deploy", releases=releases))
 
 
-def allow(host: LabHost) -> None:
-    """Give ``deploy`` the rights that the page gives it."""
-    sudoers = next(block for block in blocks(PAGE, "text") if block.startswith("deploy ALL="))
-    host.write("/etc/sudoers.d/rollback-shop", sudoers, mode=0o440)
+def allow(host: LabHost, refused: str) -> None:
+    """Give ``deploy`` the rights for which a ``check`` that was refused prints the line, which the page shows."""
+    (line,) = re.findall(r"`(deploy ALL=[^`]*)`", refused)
+    assert f"`{line}`" in PAGE.read_text()
+    host.write("/etc/sudoers.d/rollback-ops", f"{line}\n", mode=0o440)
 
 
 def deploy_a_bad_release(shop: Deployed) -> None:

@@ -127,6 +127,8 @@ def cases(draw: st.DrawFn) -> Case:
     trouble = (
         "blocker\tno-tool\tflock",
         "blocker\tnot-writable\t/srv/bot\tdeploy",
+        "blocker\tno-sudo\t/bin/systemctl stop -- bot\tdeploy",
+        "blocker\tno-sudo\t/bin/systemctl start -- bot\tdeploy",
         "blocker\tsudo-failed\tsystemctl stop -- bot\tdeploy\tsudo: {0}",
         "warning\tno-link-source\t/srv/bot/x",
         "deploying\t.dep/deploy.lock\t2024-01-01T00:00:00Z",

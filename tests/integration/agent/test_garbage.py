@@ -181,10 +181,10 @@ def test_text_is_data_also_where_it_looks_like_a_format_or_a_command() -> None:
     assert found.warnings == ("::error::x",)
 
 
-def test_the_commands_that_sudo_refuses_are_one_blocker() -> None:
+def test_the_commands_that_sudo_refuses_are_one_line_for_sudoers() -> None:
     lines = [f"blocker\tno-sudo\tsystemctl {verb} -- {{a}}.service\tme" for verb in ("stop", "start")]
     (blocker,) = survey(*lines).blockers
-    assert "`sudo systemctl stop -- {a}.service`, `sudo systemctl start -- {a}.service`" in blocker
+    assert "`me ALL=(root) NOPASSWD: systemctl stop -- {a}.service, systemctl start -- {a}.service`" in blocker
 
 
 def test_what_comes_after_the_end_is_no_part_of_the_answer() -> None:

@@ -47,6 +47,7 @@ HEADS = (
     "token: secret= token: pwd: ",
     'authorization: bearer "',
     "cookie: '",
+    "NOPASSWD: ",
 )
 pieces = st.sampled_from((*HEADS, *[SECRET] * 3, *"\"'\\ ,./:é\u00a0", "@host", "80", "12345678", "acme_12345678"))
 texts = st.lists(pieces, min_size=1, max_size=7).map("".join)
@@ -108,5 +109,6 @@ def test_what_is_no_secret_stays_on_the_host_too(hider: Hider) -> None:
         "at https://[::1]:8443/ 3 failed",
         "release b_20240101 (5c6a1f0b) is live",
         "task-abcdefghij",
+        "deploy ALL=(root) NOPASSWD: /usr/bin/systemctl stop -- bot.service",
     ]
     assert hider.hide(texts) == texts

@@ -84,6 +84,7 @@ def test_a_secret_is_hidden_and_the_words_around_it_stay(text: str, shown: str) 
         'FATAL:  password authentication failed for user "bot"',
         "12 passed: 3 failed",
         "monkey: banana, keyboard: qwertz",
+        "deploy ALL=(root) NOPASSWD: /usr/bin/systemctl stop -- bot.service",
         "basic authentication is off, Basic checks passed",
         "at http://localhost:8080/health and https://[::1]:8443/",
         "http://localhost:8080",

@@ -130,7 +130,7 @@ def _hold(fields: list[str]) -> Hold:
 
 
 def _blockers(answer: Answer) -> Iterator[str]:
-    """Explain what prevents a change. The commands that sudo refuses to a user are one blocker: one edit ends it."""
+    """Explain what prevents a change. What sudo refuses to a user is one blocker: one line in sudoers ends it."""
     refused: dict[str, list[str]] = {}
     for fields in answer.of("blocker", 1):
         code, command, user = fields[:3]
@@ -139,4 +139,4 @@ def _blockers(answer: Answer) -> Iterator[str]:
         else:
             yield explained(fields)
     for user, commands in refused.items():
-        yield BLOCKERS["no-sudo"].format("`, `sudo ".join(commands), user)
+        yield BLOCKERS["no-sudo"].format(", ".join(commands), user)

@@ -131,12 +131,13 @@ may_use_sudo() {
     lines "$RO_NEEDS" may_sudo
 }
 
-# If only the line in sudoers is missing, sudo prints nothing or asks for a password. Its other errors are shown.
+# If only the line in sudoers is missing, sudo prints nothing or asks for a password: what is missing is shown as sudoers
+# would have it, with the path of the program. Its other errors are shown.
 may_sudo() {
     set -f
     # shellcheck disable=SC2086 # a command line made of plain words
     said=$(sudo -n -l -- $1 2>&1 >/dev/null) || case $said in
-        '' | *password*) say blocker no-sudo "$1" "$(id -un)" ;;
+        '' | *password*) say blocker no-sudo "$(command -v "${1%% *}" || echo "${1%% *}") $(printf '%s' "${1#* }" | sed 's/[\\,:=]/\\&/g')" "$(id -un)" ;;
         *) say blocker sudo-failed "$1" "$(id -un)" "${said##*"$NL"}" ;;
     esac
     set +f

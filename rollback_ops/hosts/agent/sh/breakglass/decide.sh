@@ -77,6 +77,7 @@ END {
 }
 # An emergency ignores all but the blockers.
 function make_decision(   given) {
+    if (needed != "") blockers = both(blockers, words("no-sudo", needed, user), "; ")
     if (state == "directory") blockers = both(blockers, "current is not a link, so it cannot be switched", "; ")
     if (state != "release") absent = words("live-" state, path)
     hint = blockers == "" ? "--list shows the releases, --backup NAME goes to one." : ""
