@@ -13,7 +13,7 @@ from tests.support.lab.deploy import Deployed
 from tests.support.lab.ground import wait_until
 from tests.support.lab.host import LabHost
 from tests.support.lab.plan import revision
-from tests.support.scene import FOUR, WHY, checks, journal, listing, marks, pid, quick, released
+from tests.support.scene import FOUR, WHY, checks, evident, journal, listing, marks, pid, quick, released
 from tests.support.waiting import go_on, history, is_open, kill, lingering, wait_for_end, worker
 
 Deploy = Callable[..., Deployed]
@@ -150,8 +150,8 @@ def test_a_target_that_is_not_well_is_told_by_its_exit_code(
     rollback_ops: RollbackOps, deploy: Deploy, behaviour: str, options: list[str], code: int
 ) -> None:
     service = deploy(releases={**FOUR, "b3": behaviour}, options=options)
-    policy = {"min_healthy_time": "3s", "healthy_deadline": "6s"}
-    install(rollback_ops, service, verify=policy)
+    policy = {"min_healthy_time": "30s", "healthy_deadline": "60s"}
+    install(rollback_ops, service, **{**evident(service), "verify": policy})
     found, said = break_glass(service, REASON)
     assert (found, service.live()) == (code, "b3"), said
     assert marks(rollback_ops)["b3"] == "bad"
@@ -164,7 +164,7 @@ def test_a_service_that_hangs_ends_an_emergency_within_its_limits(rollback_ops: 
     code, said = break_glass(service, "--emergency")
     assert code == 0, said
     (stop,) = (step for step in history(rollback_ops)[0]["hosts"][0]["steps"] if step["name"] == "stop")
-    assert (stop["outcome"], stop["seconds"] < 6) == ("warning", True)
+    assert (stop["outcome"], stop["seconds"] < 30) == ("warning", True)
     assert released(service) == "b3"
 
 

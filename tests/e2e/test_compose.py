@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.command import RollbackOps
 from tests.support.engine import NO_IMAGE, ComposeProject, Engine, crashing, engine, server
-from tests.support.scene import QUICK, WHY
+from tests.support.scene import PATIENT, QUICK, WHY
 
 __all__ = ["engine"]
 # One engine for all.
@@ -317,7 +317,7 @@ def test_the_health_of_a_container_counts_and_one_that_was_not_started_is_stoppe
     project: ComposeProject, rollback_ops: RollbackOps
 ) -> None:
     """Podman has no state "dead" or "restarting", and pauses only what has a cgroup: Docker's words are unit tests."""
-    rollback_ops.settings(project.toml(verify={"min_healthy_time": "0s", "healthy_deadline": "3s"}))
+    rollback_ops.settings(project.toml(verify=PATIENT, checks={"process": {"kind": "process", "fail_fast": True}}))
     check = {"test": ["CMD-SHELL", "test -e /shared/well"], "retries": 1}
     project.release("r1", web=server())
     project.release("r2", web=server(healthcheck=check), job=server(profiles=["later"]))

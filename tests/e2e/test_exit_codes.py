@@ -10,7 +10,7 @@ from tests.support.command import RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.ground import wait_until
 from tests.support.lab.plan import revision
-from tests.support.scene import QUICK, SECOND, THIRD, WHY, at_once, listing, marks, pid, quick, released, transaction
+from tests.support.scene import PATIENT, SECOND, THIRD, WHY, at_once, listing, marks, pid, quick, released, transaction
 
 Deploy = Callable[..., Deployed]
 
@@ -65,7 +65,9 @@ def test_2_a_release_that_answers_with_another_name_is_not_the_one_that_was_rest
     rollback_ops: RollbackOps, deploy: Deploy
 ) -> None:
     service = deploy(releases={"b1": "wrong_release_name", "b2": "healthy"})
-    rollback_ops.settings(quick(service, pattern="b*", verify={**QUICK, "healthy_deadline": "5s"}))
+    # It listens before the third answer.
+    health = {**service.health_check, "interval": "4s", "fail_fast": True}
+    rollback_ops.settings(service.toml(pattern="b*", verify=PATIENT, checks={"health": health}))
     ended = rollback_ops("rollback", "prod", *WHY, "--json")
     assert ended.code == 2
     health = next(check for check in ended.document["hosts"][0]["checks"] if check["name"] == "health")

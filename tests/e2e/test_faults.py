@@ -35,7 +35,7 @@ def test_a_host_that_is_cut_off_in_the_middle_goes_on_to_the_target_and_the_comm
 ) -> None:
     service = fresh_host.deploy(owner="deploy", options=lingering("stop"))
     rollback_ops.settings(
-        service.toml(verify={**QUICK, "healthy_deadline": "2s"}, limits={"total": "8s", "connect": "5s"})
+        service.toml(verify={**QUICK, "healthy_deadline": "10s"}, limits={"total": "20s", "connect": "10s"})
     )
 
     running = begin_and_reach(rollback_ops, service, "stop")
@@ -184,7 +184,7 @@ def test_what_a_power_failure_interrupted_is_reported_and_taken_up(
 ) -> None:
     service = fresh_host.deploy(options=lingering("start-pre"))
     rollback_ops.settings(
-        service.toml(verify={**QUICK, "healthy_deadline": "5s"}, limits={"total": "8s", "connect": "5s"})
+        service.toml(verify={**QUICK, "healthy_deadline": "10s"}, limits={"total": "20s", "connect": "10s"})
     )
 
     running = begin_and_reach(rollback_ops, service, "start-pre")

@@ -225,7 +225,7 @@ def test_a_host_that_is_cut_off_during_the_watch_shows_nothing_and_nothing_is_ro
 ) -> None:
     plan = {"releases": {"b1": "healthy", "b2": "healthy"}}
     one, two = twins(plan, plan)
-    settings = {"limits": {"connect": "2s"}, "verify": {"min_healthy_time": "5s", "healthy_deadline": "12s"}}
+    settings = {"limits": {"connect": "5s"}, "verify": {"min_healthy_time": "10s", "healthy_deadline": "20s"}}
     rollback_ops.settings(one.toml(hosts=logins(one, two), pattern="b*", **settings))
     running = begin(rollback_ops)
     two.host.cut_network()

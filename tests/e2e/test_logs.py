@@ -11,12 +11,14 @@ from tests.support.command import Ended, RollbackOps
 from tests.support.lab.deploy import Deployed
 from tests.support.lab.host import LabHost
 from tests.support.lab.service import CRITICAL
+from tests.support.scene import PATIENT
 
 Deploy = Callable[..., Deployed]
 
 CHECK = {"log": {"kind": "logs"}}
-PACE = {"min_healthy_time": "700ms", "healthy_deadline": "8s"}
-IMPATIENT = {"min_healthy_time": "0s", "healthy_deadline": "1500ms"}
+PACE = {"min_healthy_time": "700ms", "healthy_deadline": "60s"}
+# Only the deadline ends a verification of which nothing is known.
+UNDECIDED = {"min_healthy_time": "0s", "healthy_deadline": "10s", "interval": "5s"}
 # At every start, the service logs the contents of the file `say` in its root, with the name of that start.
 SAYS = ["ExecStartPost=/bin/sh -c 'cat /srv/%p/say'"]
 GOOD_NEWS = "INFO 0 critical errors\nINFO log level set to CRITICAL\nERROR a request failed, it will be tried again\n"
@@ -112,7 +114,7 @@ def test_a_journal_that_the_user_may_not_read_is_never_one_without_errors(
 ) -> None:
     """The user sees the lines of its own processes, and not what systemd and others say of the unit."""
     service = deploy(owner="deploy")
-    rollback_ops.settings(service.toml(checks=CHECK, verify=IMPATIENT))
+    rollback_ops.settings(service.toml(checks=CHECK, verify=UNDECIDED))
     ended = roll_back(rollback_ops)
     assert ended.code == 2, ended.out
     assert log_of(ended)["outcome"] == "unknown"
@@ -126,7 +128,7 @@ def test_a_user_who_may_run_journalctl_as_root_reads_it(rollback_ops: RollbackOp
     fresh_host.write("/etc/sudoers.d/journal", "deploy ALL=(root) NOPASSWD: /usr/bin/journalctl\n", mode=0o440)
     service = fresh_host.deploy(owner="deploy")
     rollback_ops.secrets = {**rollback_ops.secrets, "ROLLBACK_KNOWN_HOSTS": fresh_host.known_hosts_line()}
-    rollback_ops.settings(service.toml(checks=CHECK, verify=IMPATIENT | {"healthy_deadline": "8s"}))
+    rollback_ops.settings(service.toml(checks=CHECK, verify=PATIENT))
 
     allowed = rollback_ops("verify", "prod", "--json")
     fresh_host.run("rm /etc/sudoers.d/journal && gpasswd --add deploy systemd-journal")
@@ -143,7 +145,7 @@ def test_a_host_that_keeps_no_journal_has_not_shown_that_there_are_no_errors(
     fresh_host.run("systemctl restart systemd-journald && rm -rf /var/log/journal/* /run/log/journal/*")
     service = fresh_host.deploy()
     rollback_ops.secrets = {**rollback_ops.secrets, "ROLLBACK_KNOWN_HOSTS": fresh_host.known_hosts_line()}
-    rollback_ops.settings(service.toml(checks=CHECK, verify=IMPATIENT))
+    rollback_ops.settings(service.toml(checks=CHECK, verify=UNDECIDED))
 
     ended = roll_back(rollback_ops)
 

@@ -106,7 +106,7 @@ def test_an_emergency_asks_no_check_and_says_so(rollback_ops: RollbackOps, deplo
 
 def test_an_emergency_keeps_shorter_limits(rollback_ops: RollbackOps, deploy: Deploy) -> None:
     service = deploy(releases={"b1": "healthy", "b2": "ignores_sigterm"})
-    rollback_ops.settings(quick(service, pattern="b*", limits={"stop": "50s", "emergency_total": "6s"}))
+    rollback_ops.settings(quick(service, pattern="b*", limits={"stop": "50s", "emergency_total": "12s"}))
 
     ended = rollback_ops("rollback", "prod", "--emergency", "--json")
 

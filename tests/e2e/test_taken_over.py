@@ -103,11 +103,13 @@ def test_6_a_deployment_during_the_verification_stays(
 
 def test_5_of_two_hosts_only_the_one_that_nobody_took_goes_back(rollback_ops: RollbackOps, twins: Twins) -> None:
     one, two = twins({"releases": FOUR}, {"releases": FOUR})
-    verify = {**window("restore"), "healthy_deadline": "8s"}
-    rollback_ops.settings(quick(one, hosts=logins(one, two), pattern="b*", verify=verify))
+    over = {"kind": "command", "run": "! test -e over", "fail_fast": True}
+    settings = {"verify": window("restore"), "limits": AMPLE, "checks": {"health": one.health_check, "over": over}}
+    rollback_ops.settings(quick(one, hosts=logins(one, two), pattern="b*", **settings))
 
     first = begin_and_verify(rollback_ops, one, two, target="b3")
     taken = rollback_ops("rollback", "prod", "--to", "b1", "--emergency", "--host", logins(two)[0], *WHY)
+    one.host.write(f"{one.releases_directory}/b3/over", "")
     ended = first.end(within=60)
 
     assert taken.code == 0, taken.err

@@ -123,7 +123,9 @@ def test_a_process_that_the_stop_leaves_and_that_may_answer_makes_the_health_unk
     units(**{f"{service.name}.service.d/child.conf": start})
     service.start()
     child = service.host.run(f"pgrep -f '[s]ervice.py {service.port}'").stdout.strip()
-    rollback_ops.settings(quick(service, checks={}, verify={"min_healthy_time": "0s", "healthy_deadline": "2s"}))
+    rollback_ops.settings(
+        quick(service, checks={}, verify={"min_healthy_time": "0s", "healthy_deadline": "8s", "interval": "4s"})
+    )
 
     ended = rollback_ops("rollback", "prod", *WHY, "--json")
     service.host.run(f"pkill -f '[s]ervice.py {service.port}'", check=False)

@@ -16,7 +16,8 @@ from tests.support.lab.host import LabHost
 from tests.support.lab.lab import Lab
 from tests.support.scene import FOUR, WHY, checks, marks
 
-BRIEF = {"min_healthy_time": "0s", "healthy_deadline": "1s"}
+# Only the deadline ends a verification that can ask nothing. Each check is asked twice, and has ten seconds to answer.
+UNDECIDED = {"min_healthy_time": "0s", "healthy_deadline": "20s", "interval": "10s"}
 NOWHERE = "no-such-name.invalid"
 # Checks that cannot be asked on the host of this module.
 UNASKED = {
@@ -82,8 +83,7 @@ def asked_of(service: Deployed) -> dict[str, Any]:
     return {name: {k: v.replace("{port}", str(service.port)) for k, v in c.items()} for name, c in UNASKED.items()}
 
 
-@pytest.fixture
-def unasked(odd: LabHost) -> Iterator[Deployed]:
+def deployed_unasked(odd: LabHost) -> Deployed:
     """A service with a log that goes away when it is started, and with programs that cannot be run."""
     files = {"foreign.log": "", "vanishing.log": ""}
     vanishes = ["ExecStartPre=+/bin/rm -f /srv/%p/vanishing.log"]
@@ -93,26 +93,40 @@ def unasked(odd: LabHost) -> Iterator[Deployed]:
         f"for each in {service.releases_directory}/*; do "
         "printf '#!/no/such/interpreter\\n' >$each/odd; chmod 755 $each/odd; chown deploy: $each/odd; done"
     )
+    return service
+
+
+@pytest.fixture
+def unasked(odd: LabHost) -> Iterator[Deployed]:
+    service = deployed_unasked(odd)
     yield service
     service.remove()
 
 
 @pytest.mark.parametrize(
-    "command", [pytest.param(name, marks=() if name != "older" else pytest.mark.long) for name in COMMANDS]
+    "commands", [("verify", "guard", "restore"), pytest.param(("older",), marks=pytest.mark.long)], ids=",".join
 )
 def test_what_cannot_be_asked_is_unknown_and_nothing_comes_of_it(
-    lab: Lab, tmp_path: Path, unasked: Deployed, command: str
+    lab: Lab, tmp_path: Path, odd: LabHost, commands: tuple[str, ...]
 ) -> None:
-    words, on_failure, *_ = COMMANDS[command]
-    policy = BRIEF | {"on_failure": on_failure}
-    rollback_ops = command_for(lab, tmp_path / "run", unasked, checks=asked_of(unasked), verify=policy)
+    """All commands at the same time, each on a service of its own."""
 
-    ended = rollback_ops(*words, "--json")
+    def play(command: str) -> None:
+        words, on_failure, *_ = COMMANDS[command]
+        service = deployed_unasked(odd)
+        policy = UNDECIDED | {"on_failure": on_failure}
+        rollback_ops = command_for(lab, tmp_path / command, service, checks=asked_of(service), verify=policy)
 
-    found = checks(ended.document)
-    assert {name: found[name] for name in UNASKED if found[name][0] != "unknown"} == {}
-    assert found["process"][0] == "passed"
-    has_changed_nothing(ended, command, rollback_ops, unasked)
+        ended = rollback_ops(*words, "--json")
+
+        found = checks(ended.document)
+        assert {name: found[name] for name in UNASKED if found[name][0] != "unknown"} == {}, command
+        assert found["process"][0] == "passed", command
+        has_changed_nothing(ended, command, rollback_ops, service)
+        service.remove()
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(play, commands))
 
 
 def test_a_check_says_beforehand_what_cannot_be_asked_and_refuses_nothing(
@@ -120,7 +134,7 @@ def test_a_check_says_beforehand_what_cannot_be_asked_and_refuses_nothing(
 ) -> None:
     unused = f"127.0.0.1:{unasked.port + 5}"
     wrong = {"wrong_port": {"kind": "command", "run": f"curl -sS http://{unused}/"}}
-    rollback_ops = command_for(lab, tmp_path / "run", unasked, checks=asked_of(unasked) | wrong, verify=BRIEF)
+    rollback_ops = command_for(lab, tmp_path / "run", unasked, checks=asked_of(unasked) | wrong, verify=UNDECIDED)
 
     ended = rollback_ops("check", "prod", "--json")
 
@@ -141,17 +155,17 @@ def test_a_check_says_that_nothing_but_the_process_would_be_looked_at(
     assert (ended.code, len(about)) == (0, 1)
 
 
-@pytest.mark.parametrize("owner", ["admin", "root"], ids=["PermitOpen none", "a key with restrict"])
-def test_a_host_that_forwards_no_connection_has_an_unknown_service(
-    lab: Lab, odd: LabHost, tmp_path: Path, owner: str
-) -> None:
-    service = odd.deploy(owner=owner, releases=FOUR)
-    rollback_ops = command_for(lab, tmp_path / "run", service, verify=BRIEF)
-    ended = rollback_ops("guard", "prod", "--json")
-    service_is = checks(ended.document)["health"][0]
-    assert service_is == "unknown"
-    has_changed_nothing(ended, "guard", rollback_ops, service)
-    service.remove()
+def test_a_host_that_forwards_no_connection_has_an_unknown_service(lab: Lab, odd: LabHost, tmp_path: Path) -> None:
+    def play(owner: str, why: str) -> None:
+        service = odd.deploy(owner=owner, releases=FOUR)
+        rollback_ops = command_for(lab, tmp_path / owner, service, verify=UNDECIDED | {"healthy_deadline": "10s"})
+        ended = rollback_ops("guard", "prod", "--json")
+        assert checks(ended.document)["health"][0] == "unknown", why
+        has_changed_nothing(ended, "guard", rollback_ops, service)
+        service.remove()
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(play, ("admin", "root"), ("PermitOpen none", "a key with restrict")))
 
 
 def test_a_host_whose_sshd_hangs_during_the_verification_has_an_unknown_service(
@@ -189,7 +203,8 @@ def test_a_host_that_stands_still_during_the_verification_has_an_unknown_service
             "stands": {"kind": "command", "run": f"touch {service.root}/asked; sleep 60", "timeout": "60s"},
             "outside": {"kind": "http", "url": f"http://{host.address}:{service.port}/health", "from": "runner"},
         }
-        policy = {"min_healthy_time": "0s", "healthy_deadline": "4s", "on_failure": on_failure}
+        # Long enough for the first question, and over before the connection is given up (10 s without a packet).
+        policy = {"min_healthy_time": "0s", "healthy_deadline": "8s", "on_failure": on_failure}
         rollback_ops = command_for(lab, tmp_path / command, service, checks=stands, verify=policy)
         with ThreadPoolExecutor() as pool:
             running = pool.submit(rollback_ops, *words, "--json")

@@ -40,7 +40,7 @@ def fleet(hosts: Callable[[int], list[LabHost]], lab: Lab, rollback_ops: Rollbac
 
 
 def settings(command: RollbackOps, services: list[Deployed], **strategy: Any) -> None:
-    limits = {"connect": "2s"}
+    limits = {"connect": "6s"}
     environment = {"strategy": {**ONE_BY_ONE, **strategy}}
     command.settings(services[0].toml(addresses(services), environment, limits=limits, **evident(services[0])))
 

@@ -13,6 +13,7 @@ from rollback_ops import checks
 from rollback_ops.hosts import managers
 from rollback_ops.hosts.agent import installed
 from tests.support.agent_sandbox import MACHINE, Sandbox
+from tests.support.scene import PATIENT
 
 
 def text_of(sandbox: Sandbox, groups: tuple[str, ...] = ()) -> str:
@@ -36,8 +37,7 @@ class Standalone(Sandbox):
     """A sandbox in which the program is installed; ``tools`` comes first in the person's PATH."""
 
     def __init__(self, directory: Path, shell: str, commands: Mapping[str, str] | None = None, **settings: Any) -> None:
-        quick = {"min_healthy_time": "0s", "healthy_deadline": "5s"}
-        super().__init__(directory, shell, commands, **{"verify": quick, **settings})
+        super().__init__(directory, shell, commands, **{"verify": PATIENT, **settings})
         self.program = self.store / "rollback"
         # By the machine's own shell, whichever runs it then: BusyBox takes seven times as long to take it in.
         self.host_with(MACHINE).install(text_of(self))

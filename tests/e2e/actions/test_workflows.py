@@ -17,7 +17,7 @@ from tests.support.lab.lab import Lab
 from tests.support.lab.plan import revision
 from tests.support.project import PROJECT
 from tests.support.receiver import Receiver
-from tests.support.scene import FIRST, SECOND, THIRD, listing, pid, quick, released
+from tests.support.scene import FIRST, SECOND, THIRD, at_once, listing, pid, quick, released
 
 # Each deployed release is this one with a behaviour of its own.
 DEPLOY = """#!/bin/sh
@@ -125,7 +125,7 @@ def test_a_deployment_undoes_itself_once(
     outcomes: dict[str, str],
     trigger: str,
 ) -> None:
-    service = bot(lambda made, **more: made.toml(verify={"min_healthy_time": "0s", "healthy_deadline": "5s"}, **more))
+    service = bot(at_once)
     use(own, "deploy-example.yml")
     own.write("deploy.sh", deployment(service, lab, own.directory, **deployed))
     (own.repository / "deploy.sh").chmod(0o755)

@@ -30,6 +30,7 @@ from tests.support.breakglass_sandbox import Standalone, text_of
 from tests.support.http_server import answer, serving
 from tests.support.lab.ground import wait_until
 from tests.support.records import record
+from tests.support.scene import PATIENT
 
 WHY = ("--reason", "logins fail since the deploy")
 PORT_OF_NOBODY = 9
@@ -261,8 +262,7 @@ def test_a_sealed_release_that_was_changed_is_passed_over(sandbox: Standalone) -
 
 
 def test_2_a_check_that_fails_is_a_verification_that_failed(shell: str, tmp_path: Path) -> None:
-    policy = {"min_healthy_time": "0s", "healthy_deadline": "1s"}
-    sandbox = Standalone(tmp_path, shell, verify=policy, **check("health", "echo no {release}; false"))
+    sandbox = Standalone(tmp_path, shell, verify=PATIENT, **check("health", "echo no {release}; false", fail_fast=True))
     ended = sandbox.break_glass(*WHY)
     assert (ended.returncode, sandbox.running()) == (2, "r2")
     record = record_of(sandbox)
@@ -276,9 +276,9 @@ def test_2_a_check_that_fails_is_a_verification_that_failed(shell: str, tmp_path
 
 @both_shells
 def test_no_secret_that_a_check_or_a_person_let_out_is_remembered(shell: str, tmp_path: Path) -> None:
-    policy = {"min_healthy_time": "0s", "healthy_deadline": "1s"}
     said = "DB_PASSWORD=hunter2-a 'api_key': 'hunter2-b' https://u:hunter2-c@db/ Bearer hunter2-d ghp_hunter2hunter2"
-    sandbox = Standalone(tmp_path, shell, verify=policy, **check("health", f'echo "{said}"; false'))
+    says = check("health", f'echo "{said}"; false', fail_fast=True)
+    sandbox = Standalone(tmp_path, shell, verify=PATIENT, **says)
     ended = sandbox.break_glass("--reason", "the token: hunter2-e is out")
     assert ended.returncode == 2
     text = sandbox.store.joinpath("journal.jsonl").read_text()
@@ -333,7 +333,7 @@ def test_4_a_target_that_does_not_start_calls_for_a_person(shell: str, tmp_path:
 
 
 def test_4_a_target_that_dies_under_verification_is_down(shell: str, tmp_path: Path) -> None:
-    policy = {"min_healthy_time": "2s", "healthy_deadline": "5s"}
+    policy = {"min_healthy_time": "30s", "healthy_deadline": "60s"}
     dies = {"start": f'{COMMANDS["start"]}; (sleep 0.6; rm "$ROLLBACK_ROOT/running") >/dev/null 2>&1 &'}
     ended = (sandbox := Standalone(tmp_path, shell, dies, verify=policy)).break_glass(*WHY)
     assert (ended.returncode, record_of(sandbox).outcome) == (4, "failed")
@@ -487,9 +487,8 @@ def test_what_was_interrupted_is_taken_up(sandbox: Standalone) -> None:
 def test_an_http_check_is_asked_with_curl(tmp_path: Path, settings: dict[str, Any], code: int) -> None:
     body = b'{"release": "r2", "deep": {"count":  3}, "said": "all is well"}'
     with serving(answer(body)) as server:
-        policy = {"min_healthy_time": "0s", "healthy_deadline": "1s"}
-        checks = {"page": {"kind": "http", "url": f"http://127.0.0.1:{server.port}/{{release}}?a=[1]", **settings}}
-        sandbox = Standalone(tmp_path, "dash", verify=policy, checks=checks)
+        page = {"kind": "http", "url": f"http://127.0.0.1:{server.port}/{{release}}?a=[1]", "fail_fast": True}
+        sandbox = Standalone(tmp_path, "dash", verify=PATIENT, checks={"page": {**page, **settings}})
         ended = sandbox.break_glass(*WHY)
     assert ended.returncode == code, ended.stderr
 
@@ -534,9 +533,9 @@ def test_the_worker_and_its_first_follower_may_make_the_bell_at_the_same_moment(
 @pytest.mark.parametrize(("open_", "code"), [(True, 0), (False, 2)])
 def test_a_tcp_check_knows_who_accepts(tmp_path: Path, open_: bool, code: int) -> None:
     with serving(b"") as server:
-        policy = {"min_healthy_time": "0s", "healthy_deadline": "1s"}
-        checks = {"db": {"kind": "tcp", "address": f"127.0.0.1:{server.port if open_ else PORT_OF_NOBODY}"}}
-        assert Standalone(tmp_path, "dash", verify=policy, checks=checks).break_glass(*WHY).returncode == code
+        address = f"127.0.0.1:{server.port if open_ else PORT_OF_NOBODY}"
+        checks = {"db": {"kind": "tcp", "address": address, "fail_fast": True}}
+        assert Standalone(tmp_path, "dash", verify=PATIENT, checks=checks).break_glass(*WHY).returncode == code
 
 
 def test_a_critical_line_in_a_log_fails_the_verification(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from rollback_ops.integrations.advisor import suggest
 from tests.support.command import RollbackOps
 from tests.support.http_server import answer, saying, self_made, serving
 from tests.support.on_this_machine import OwnService
+from tests.support.scene import evident
 
 LOCAL = ("prod", "--local", "--json")
 KEY = "sk-the-key-of-the-model"
@@ -39,10 +40,7 @@ def service(tmp_path: Path) -> Iterator[OwnService]:
 
 
 def settings(service: OwnService, url: str = "") -> str:
-    text = service.toml(
-        verify={"min_healthy_time": "0s", "healthy_deadline": "2s"},
-        commands={**service.commands, "logs": f"cat {service.root}/log"},
-    )
+    text = service.toml(**evident(service), commands={**service.commands, "logs": f"cat {service.root}/log"})
     return f'{text}\n[advisor]\nurl = "{url}"\nmodel = "small"\n' if url else text
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.command import RollbackOps
 from tests.support.lab.toml import dump
-from tests.support.scene import WHY
+from tests.support.scene import PATIENT, WHY
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -37,14 +37,14 @@ def site(tmp_path: Path) -> Iterator[str]:
 
 
 def settings(directory: Path, **service: object) -> str:
-    verify = {"min_healthy_time": "0s", "healthy_deadline": "2s"}
-    section = {"root": str(directory / "site"), "manager": "none", "order": "natural", "verify": verify, **service}
+    section = {"root": str(directory / "site"), "manager": "none", "order": "natural", "verify": PATIENT, **service}
     return dump({"services": {"site": section}, "environments": {"prod": {}}})
 
 
 def test_only_the_link_is_switched_and_the_check_judges(tmp_path: Path, site: str) -> None:
     rollback_ops = RollbackOps(tmp_path)
-    rollback_ops.settings(settings(tmp_path, checks={"page": {"kind": "http", "url": site, "text": "{release}"}}))
+    page = {"kind": "http", "url": site, "text": "{release}", "fail_fast": True}
+    rollback_ops.settings(settings(tmp_path, checks={"page": page}))
 
     done = rollback_ops("rollback", "prod", "--local", *WHY, "--json")
     assert (done.code, done.document["outcome"]) == (0, "succeeded"), done.err
