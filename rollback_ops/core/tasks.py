@@ -73,9 +73,9 @@ class _Task(Generic[T]):
         self._outcome: T | RollbackOpsError
         self._crash: Exception | None = None
 
-    def drop(self) -> None:
+    def drop(self, why: str) -> None:
         """End it without having begun it."""
-        self._outcome = HostUnreachable("not started: its turn did not come in time")
+        self._outcome = HostUnreachable(f"not started: {why}")
         self._done.set()
 
     def run(self) -> None:
@@ -115,7 +115,7 @@ class Pending(Generic[K, T]):
         started = [begun(self._work) for _ in every[:at_once]]
         # Some have begun, perhaps to change hosts: so they do the work of those that could not be started.
         if started and not any(started):
-            raise RuntimeError("no thread could be started")
+            self._drop(self._first, self._waiting, why="this machine could start no thread for it")
 
     def _work(self) -> None:
         while task := _next(self._first) or _next(self._waiting):
@@ -140,16 +140,17 @@ class Pending(Generic[K, T]):
         while not task.wait(until := min(deadline, cancellation.leave_at)):
             is_over = time.monotonic() >= until
             if cancellation.asked or is_over:
-                self._drop()
+                self._drop(self._waiting, why="its turn did not come in time")
             if not finish:
                 cancellation.check()
             if is_over and not task.wait(0.0):
                 return ConnectionLost("it did not answer in time")
         return task.result()
 
-    def _drop(self) -> None:
-        while task := _next(self._waiting):
-            task.drop()
+    def _drop(self, *queues: deque[_Task[T]], why: str) -> None:
+        for queue in queues:
+            while task := _next(queue):
+                task.drop(why)
 
 
 def _next(tasks: deque[_Task[T]]) -> _Task[T] | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from rollback_ops.checks import HostProbe, NetworkProbe
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verification
+from rollback_ops.core.tasks import begun
 from rollback_ops.engine.fleet import Fleet
 
 Checks = Callable[[str], Mapping[str, HostProbe | NetworkProbe]]
@@ -33,9 +34,10 @@ class Observer:
         self._found: dict[str, Verification] = {}
         self._lock = threading.Lock()
         self._over = threading.Event()
+        self._begun = False
 
     def __enter__(self) -> Observer:
-        threading.Thread(target=self._run, daemon=True).start()
+        self._begin()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -45,6 +47,11 @@ class Observer:
         """Observe these hosts from now on."""
         with self._lock:
             self._hosts |= set(hosts)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin, where that was not possible before: this machine may have had no thread left."""
+        self._begun = self._begun or begun(self._run)
 
     def take(self) -> dict[str, Verification]:
         """Return the hosts that have become unhealthy since this was called last."""

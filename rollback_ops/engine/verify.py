@@ -17,7 +17,7 @@ from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import CheckResult, Claim, Finding, Thresholds, Verification
 from rollback_ops.core.model import HostCommand, ServiceState, Unit
 from rollback_ops.core.ports import Host
-from rollback_ops.core.tasks import Cancellation, each
+from rollback_ops.core.tasks import Cancellation, begun, each
 from rollback_ops.core.watch import CheckState, Findings, Watch, first_interval, longer
 
 Probe = Callable[[], Findings]
@@ -160,8 +160,8 @@ class _Rounds:
         self._on_wait = on_wait
         self._changed = threading.Condition()
         self._over = False
-        for names, probe in probes:
-            threading.Thread(target=self._ask, args=(names, probe), daemon=True).start()
+        # The first questions of all checks count from the beginning: what passes at once passes together.
+        self._left = self._begun(probes, watch.began)
 
     def follow(self, deadline: float, cancellation: Cancellation) -> None:
         """Wait until the service is healthy, is certainly not, or the deadline has passed. Raises ``Cancelled``."""
@@ -169,6 +169,7 @@ class _Rounds:
             try:
                 while not (self._is_decided(now := time.monotonic()) or now >= deadline):
                     cancellation.check()
+                    self._left = self._begun(self._left, now)
                     self._on_wait(now - self._watch.began, deadline - self._watch.began, self._watch.missing)
                     self._changed.wait(min(_LOOK_EVERY, max(0.0, deadline - now)))
             finally:
@@ -176,13 +177,15 @@ class _Rounds:
                 self._over = True
                 self._changed.notify_all()
 
+    def _begun(self, probes: list[tuple[tuple[str, ...], Probe]], at: float) -> list[tuple[tuple[str, ...], Probe]]:
+        """Begin to ask. Returns the probes that no thread could be started for: they are unknown until there is one."""
+        return [each for each in probes if not begun(self._ask, *each, at)]
+
     def _is_decided(self, now: float) -> bool:
         return self._watch.healthy or self._watch.hopeless(now) or self._asked.is_lost
 
-    def _ask(self, names: tuple[str, ...], probe: Probe) -> None:
+    def _ask(self, names: tuple[str, ...], probe: Probe, asked_at: float) -> None:
         interval = min(first_interval(self._watch.states[name].thresholds) for name in names)
-        # The first questions of all checks count from the beginning: what passes at once passes together.
-        asked_at = self._watch.began
         self._watch.ask(names, asked_at)
         while self._note(names, _safely(names, probe), asked_at, interval):
             interval = longer(interval)

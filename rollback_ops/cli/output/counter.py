@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 # Seconds between two counts, and until the first one on a terminal: a phase that is short is not counted.
 _ON_TERMINAL, _IN_LOG = 0.5, 10.0
@@ -28,8 +29,11 @@ class Counter:
         self._thread: threading.Thread | None = None
 
     def start(self, *, on_terminal: bool) -> None:
-        self._thread = threading.Thread(target=self._run, args=(on_terminal,), daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, args=(on_terminal,), daemon=True)
+        # A machine without a thread left for it counts nothing, and the run goes on.
+        with suppress(RuntimeError):
+            thread.start()
+            self._thread = thread
 
     def stop(self) -> None:
         self._over.set()

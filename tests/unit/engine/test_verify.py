@@ -15,7 +15,7 @@ from rollback_ops.core.errors import BadAnswer, Cancelled, ConnectionLost, HostU
 from rollback_ops.core.health import CheckResult, Claim, Finding, Thresholds, Verification
 from rollback_ops.core.model import Unit
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.engine.verify import verify
+from rollback_ops.engine.verify import ask_once, verify
 from tests.support.fakes import FakeHost, hanging, raising
 
 PASSED, FAILED = Finding("passed", "ok"), Finding("failed", "not yet")
@@ -275,3 +275,35 @@ def test_the_silence_of_a_service_shows_something_only_where_its_host_answers(
 
     assert verdicts(found)["health"][0] == verdict
     assert found.verdict == ("unhealthy" if answers else "unknown")
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_a_check_that_no_thread_can_be_started_for_is_unknown_and_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    start, left = threading.Thread.start, iter(range(threads))
+
+    def scarce(thread: threading.Thread) -> None:
+        if next(left, None) is None:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    checks = {"one": Answers(PASSED), "two": Answers(PASSED)}
+    found = verified(checks, deadline=0.3)
+    assert (found.healthy, found.verdict) == (False, "unknown")
+    assert found.checks[-1].finding.verdict == "unknown"
+    asked = ask_once(FakeHost(), checks, 60, Cancellation())
+    assert {finding.verdict for finding in asked.values()} == {"unknown"}
+
+
+def test_a_check_is_asked_as_soon_as_there_is_a_thread_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, refusals = threading.Thread.start, iter(range(3))
+
+    def scarce(thread: threading.Thread) -> None:
+        if next(refusals, None) is not None:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    assert verified({"one": Answers(PASSED), "two": Answers(PASSED)}).healthy
