@@ -180,6 +180,15 @@ def test_a_name_that_is_none_of_the_releases_is_refused(sandbox: Standalone, nam
     assert sandbox.listing() == before
 
 
+def test_a_check_says_why_not_every_other_release_and_a_rollback_names_three(sandbox: Standalone) -> None:
+    for name in ("r4", "r5", "r6"):
+        sandbox.release(name)
+    whys = [f"not r{n}: it is newer than the live one" for n in (6, 5, 4)]
+    checked, done = (sandbox.break_glass(*options).stdout for options in (("--check",), WHY))
+    assert [why in checked for why in (*whys, "not r3: it is the live one")] == [True] * 4
+    assert [why in done for why in whys] == [True] * 3
+
+
 def test_it_acts_only_where_the_release_is_live_that_it_is_meant_for(sandbox: Standalone) -> None:
     ended = sandbox.break_glass("--if-current", "r2", *WHY)
     assert (ended.returncode, sandbox.running()) == (0, "r3")
@@ -310,7 +319,9 @@ def test_a_check_has_to_hold_for_the_whole_window(shell: str, tmp_path: Path) ->
     fails_once = "n=$(cat $ROLLBACK_ROOT/n 2>/dev/null || echo 0); echo $((n + 1)) >$ROLLBACK_ROOT/n; test $n -ne 2"
     sandbox = Standalone(tmp_path, shell, verify=policy, **check("health", fails_once))
     assert sandbox.break_glass(*WHY).returncode == 0
-    (verify,) = (s for s in record_of(sandbox).hosts[0].steps if s.name == "verify")
+    (host,) = record_of(sandbox).hosts
+    assert {c.name: c.detail for c in host.checks} == {"process": "it runs", "health": ""}
+    (verify,) = (s for s in host.steps if s.name == "verify")
     assert 1.2 < verify.seconds < 60
 
 

@@ -21,11 +21,11 @@ person() {
     tell_phase survey "looking at $this_host"
     [ "$doing,$emergency" != rollback, ] || await_lease
     choose
+    if [ "$doing" = list ] && [ -n "$decided" ]; then
+        show "$(of shown)"
+        exit 0
+    fi
     case $doing,$decision in
-        list,*)
-            show "$(of shown)"
-            exit 0
-            ;;
         *,nothing) end_with 0 "✓ nothing to do: $why" ;;
         check,refused) end_with 1 '✗ a rollback cannot be done now' "$this_host: $why${hint:+$NL  $hint}" ;;
         *,refused) end_with 1 '✗ refused: nothing was changed' "$this_host: $why${hint:+$NL  $hint}" ;;
@@ -44,7 +44,7 @@ person() {
 # Set was_down. A status command that could not be run does not show that the service was down, nor does a stop of ours.
 see_whether_down() {
     [ -z "$interrupted_to" ] || return 0
-    case $STATE in status=12[67]*) return ;; esac
+    case $NL$STATE in *"${NL}status=12"[67]*) return ;; esac
     find_down
     if [ -n "$downs" ] || is "$RO_STOPPED"; then was_down=yes; fi
 }

@@ -25,9 +25,13 @@ END
     if [ -n "$verified" ] && [ -n "$unasked" ]; then warn "these checks were not asked: $unasked"; fi
 }
 
-# Read a line of a table (judge.sh).
+# Read a line of a table (judge.sh). The detail is the last field, and may be empty.
 read_row() {
-    IFS=$TAB read -r tag verdict first kind name detail && detail=${detail##*"$TAB"}
+    IFS= read -r row || return 1
+    detail=${row##*"$TAB"}
+    IFS=$TAB read -r tag verdict first kind name _ <<END
+$row
+END
 }
 
 # Ask until healthy is certain.

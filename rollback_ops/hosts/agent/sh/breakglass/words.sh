@@ -55,7 +55,7 @@ took() {
 end_with() {
     took
     show "$2  ($RO_ENVIRONMENT, $seconds s)${3:+$NL  $3}"
-    [ "$doing" = rollback ] && most=4 || most='$!'
+    [ "$doing" = rollback ] && most=4 || most=100000
     details=$(
         of rejected | sed "/^$was_left$TAB/d; s/^/  not /; s/$TAB/: /" | sed "$most { s/.*/  and others: --list says why/; q; }"
         printf '%s' "${warnings:+$warnings$NL}" | sed 's/^/  ! /'
