@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from rollback_ops import checks
 from rollback_ops.commands.context import Context, hurried
@@ -17,11 +18,13 @@ from rollback_ops.core.ports import Progress
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import RunInfo, new_run
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.engine.analysis.series import Series
 from rollback_ops.engine.fleet import Fleet
-from rollback_ops.engine.meters import Fetch, FetchBuckets
 from rollback_ops.engine.spec import RollbackSpec
 from rollback_ops.integrations.publish import Publisher
+
+if TYPE_CHECKING:
+    from rollback_ops.engine.analysis.series import Series
+    from rollback_ops.engine.meters import Fetch, FetchBuckets
 
 
 def spec_of(context: Context, reason: Reason) -> RollbackSpec:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields
 from typing import Any, NoReturn, TypeVar, dataclass_transform
 
@@ -24,8 +26,27 @@ def frozen(cls: type[T]) -> type[T]:
         if name not in cls.__dict__:
             setattr(cls, name, method)
     made = dataclass(init=False, repr=False, eq=False, slots=True)(cls)
+    # Dataclasses that inherit have to be frozen, too.
+    getattr(made, "__dataclass_params__").frozen = True  # noqa: B009 - mypy does not know it
     setattr(made, "__init__", _compiled_later(made))  # noqa: B010 - mypy forbids the assignment
     return made
+
+
+@contextmanager
+def frozen_by_libraries() -> Iterator[None]:
+    """Make the frozen dataclasses of libraries that are imported meanwhile as ``frozen`` makes ours."""
+    real = dataclasses.dataclass
+
+    def quicker(cls: type[Any] | None = None, /, **options: bool) -> Any:
+        if options != {"frozen": True, "slots": True}:
+            return real(cls, **options)
+        return frozen(cls) if cls else frozen
+
+    setattr(dataclasses, "dataclass", quicker)  # noqa: B010 - mypy forbids the assignment
+    try:
+        yield
+    finally:
+        setattr(dataclasses, "dataclass", real)  # noqa: B010
 
 
 def _compiled_later(cls: type[Any]) -> Callable[..., None]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import sys
 
+from rollback_ops.core.frozen import frozen_by_libraries
 from rollback_ops.core.stand_ins import StandIn, plain_typed_dicts, standing_in
 
+_PURE = ("annotated_types", "pydantic", "pydantic_core")
 # Compiled modules cannot be imported twice.
 _COMPILED = "pydantic_core._pydantic_core"
 
@@ -21,10 +23,13 @@ class _TimeZone:
 
 
 def _import_lean() -> None:
-    with standing_in(
-        StandIn("importlib.metadata", entry_points=lambda **_: (), distributions=lambda **_: ()),
-        StandIn("zoneinfo", ZoneInfo=_TimeZone, ZoneInfoNotFoundError=KeyError),
-        StandIn("platform", system=lambda: os.uname().sysname),
+    with (
+        standing_in(
+            StandIn("importlib.metadata", entry_points=lambda **_: (), distributions=lambda **_: ()),
+            StandIn("zoneinfo", ZoneInfo=_TimeZone, ZoneInfoNotFoundError=KeyError),
+            StandIn("platform", system=lambda: os.uname().sysname),
+        ),
+        frozen_by_libraries(),
     ):
         # pydantic describes its schemas with 89 typed dictionaries, for type checkers.
         with plain_typed_dicts():
@@ -35,7 +40,7 @@ def _import_lean() -> None:
 
 
 def _forget() -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("pydantic", "pydantic_core")]:
+    for name in [name for name in sys.modules if name.partition(".")[0] in _PURE]:
         if name != _COMPILED:
             del sys.modules[name]
 

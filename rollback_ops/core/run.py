@@ -6,10 +6,9 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rollback_ops.core.errors import RollbackOpsError
-from rollback_ops.core.fleet_plan import PinnedShard
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import (
@@ -25,6 +24,9 @@ from rollback_ops.core.record import DrillRecord, EvidenceRecord, GroupRecord, P
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.rollout import Rollout, Wave
 from rollback_ops.core.stored_plan import StoredPlan
+
+if TYPE_CHECKING:
+    from rollback_ops.core.fleet_plan import PinnedShard
 
 
 @frozen

@@ -20,7 +20,6 @@ from rollback_ops.engine import leaving
 from rollback_ops.engine.approval import approved
 from rollback_ops.engine.change import change_all
 from rollback_ops.engine.fleet import Fleet
-from rollback_ops.engine.metering import watch_restored
 from rollback_ops.engine.preflight import choose
 from rollback_ops.engine.recovery import next_attempt, way_back_of
 from rollback_ops.engine.resuming import objection, overridden, take_up, take_up_waves, without_plan
@@ -88,7 +87,11 @@ class Rollback:
         while attempt := self.attempt:
             began = time.time()
             _carry_out(self.spec, self.fleet, self.state, attempt, self._announcer)
-            watch_restored(self.spec, self.fleet, self.state, attempt, began)
+            if self.spec.metrics:
+                # Imported late: most services have no metrics.
+                from rollback_ops.engine.metering import watch_restored
+
+                watch_restored(self.spec, self.fleet, self.state, attempt, began)
             if attempt.locked_out and (anew := begin_anew(self.spec, self.fleet, self.state, self._patience)):
                 self.spec = anew
                 self.plan()

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from rollback_ops.checks import HostProbe, NetworkProbe
 from rollback_ops.config import Limits, MetricCheck, Schema, Strategy, Verify
-from rollback_ops.core.fleet_plan import PinnedShard
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import Thresholds
 from rollback_ops.core.hold import HoldPolicy
@@ -18,7 +18,10 @@ from rollback_ops.core.plan import HostPlan, Selection
 from rollback_ops.core.record import EvidenceRecord
 from rollback_ops.core.redaction import Redactor
 from rollback_ops.core.run import RunInfo, RunState, rfc3339
-from rollback_ops.engine.analysis.series import Series
+
+if TYPE_CHECKING:
+    from rollback_ops.core.fleet_plan import PinnedShard
+    from rollback_ops.engine.analysis.series import Series
 
 
 @frozen

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from rollback_ops.core.record import Record
@@ -15,6 +14,9 @@ def write(path: Path, record: Record) -> str:
     if path.exists() and not path.is_file():
         # Replacing a device (/dev/stdout, /dev/null) would destroy it.
         return f"the record could not be written to {one_line(str(path))}: it is not a file"
+    # Imported late: with all that it imports it takes 3 ms, and most rollbacks write no file.
+    import tempfile
+
     try:
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
             file.write(record.model_dump_json(by_alias=True, indent=2) + "\n")

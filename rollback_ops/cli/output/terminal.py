@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
-from shutil import get_terminal_size
 from typing import Any
 
 import click
@@ -62,6 +61,9 @@ class Console:
 
     def replace(self, text: str) -> None:
         """Show one line on the terminal of standard error, in place of the one before. The next line wipes it."""
+        # Imported where there is a terminal: with its compressors it takes 3 ms.
+        from shutil import get_terminal_size
+
         with self._lock:
             width = get_terminal_size().columns - 1
             sys.stderr.write(f"{_WIPE}{short(one_line(self.redact(text)), width)}")

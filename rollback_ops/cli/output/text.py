@@ -12,7 +12,6 @@ from rollback_ops.cli.output import groups, waves
 from rollback_ops.core import summary
 from rollback_ops.core.agreeing import agreeing
 from rollback_ops.core.errors import RollbackOpsError
-from rollback_ops.core.fleet_plan import FleetPlan
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import CheckResult, Verification
 from rollback_ops.core.model import InstallOutcome, Note, StepReport, UninstallOutcome
@@ -22,6 +21,7 @@ from rollback_ops.core.rollout import named
 if TYPE_CHECKING:
     from rollback_ops.commands.mark import Marked
     from rollback_ops.commands.seal import Seal
+    from rollback_ops.core.fleet_plan import FleetPlan
     from rollback_ops.core.record import HostRecord, Record
     from rollback_ops.core.shard_order import RegionJobs
 

@@ -1,8 +1,7 @@
 """The whole record, and the line that the journal has of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
+from typing import Self
 
 from pydantic import Field
 
@@ -30,7 +29,7 @@ READABLE_VERSIONS = (1, 2)
 _LONGEST_LINE = 48_000
 
 
-class Record(RecordPart):
+class Record(RecordPart, defer_build=False):
     """One rollback. Times are RFC 3339 in UTC, durations are seconds.
 
     ``approved``: the hash of a preview, or its beginning, that was given for this rollback; another plan is refused.
@@ -66,7 +65,7 @@ class Record(RecordPart):
     strategy: StrategyRecord | None = None
     waves: tuple[WaveRecord, ...] = ()
     group: GroupRecord | None = None
-    services: tuple[Record, ...] = ()
+    services: "tuple[Record, ...]" = ()
     shard: ShardRef | None = None
     shards: tuple[ShardRecord, ...] = ()
     evidence: tuple[EvidenceRecord, ...] = ()
@@ -90,7 +89,7 @@ class Record(RecordPart):
         """The releases that were not chosen. The release that was left is not among them."""
         return tuple(r for r in self.rejected if not (self.rolled_back and r.release == self.from_.label))
 
-    def redacted(self, redact: Callable[[str], str]) -> Record:
+    def redacted(self, redact: Callable[[str], str]) -> Self:
         """Return the record with ``***`` for secrets in what people and hosts wrote. Names stay as they are."""
         return self.model_copy(
             update={
@@ -114,19 +113,19 @@ class Record(RecordPart):
                 break
         return text
 
-    def _without_rejected(self) -> Record:
+    def _without_rejected(self) -> Self:
         if not self.rejected:
             return self
         said = f"the journal leaves out why {len(self.rejected)} releases were not chosen: they are too many"
         return self.model_copy(update={"rejected": (), "warnings": (*self.warnings, said)})
 
-    def _in_outline(self) -> Record:
+    def _in_outline(self) -> Self:
         said = "the journal leaves out the steps and checks of the hosts: they are too many"
         outline = self._without_rejected()
         hosts = tuple(HostRecord(host=h.host, outcome=h.outcome, from_=h.from_, to=h.to) for h in self.hosts)
         return outline.model_copy(update={"hosts": hosts, "warnings": (*outline.warnings, said)})
 
-    def _without_hosts(self) -> Record:
+    def _without_hosts(self) -> Self:
         """Keep one host of each outcome: a record without any host would not count as ended."""
         said = f"the journal names only some of the {len(self.hosts)} hosts: they are too many"
         outline = self._in_outline()
@@ -135,6 +134,6 @@ class Record(RecordPart):
             update={"hosts": tuple(some.values()), "warnings": (*outline.warnings, said)}
         )
 
-    def without_names_in_waves(self) -> Record:
+    def without_names_in_waves(self) -> Self:
         """Return the record with waves that do not name their hosts."""
         return self.model_copy(update={"waves": tuple(w.model_copy(update={"hosts": ()}) for w in self.waves)})

@@ -1,7 +1,5 @@
 """The measurements in a record: the evidence of metrics, and drills."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from rollback_ops.core.record.parts import RecordPart

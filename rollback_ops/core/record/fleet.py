@@ -1,9 +1,7 @@
 """The parts of a record about many hosts: the plan, the strategy, its waves, and the shards of a plan."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Self
 
 from rollback_ops.core.record.parts import Outcome, RecordPart, Timestamp
 
@@ -47,7 +45,7 @@ class StrategyRecord(RecordPart):
     stopped: str = ""
     then: str = ""
 
-    def redacted(self, redact: Callable[[str], str]) -> StrategyRecord:
+    def redacted(self, redact: Callable[[str], str]) -> Self:
         return self.model_copy(update={"stopped": redact(self.stopped)})
 
 

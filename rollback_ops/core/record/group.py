@@ -1,9 +1,7 @@
 """The parts of a record about a group of services."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field
 
@@ -39,5 +37,5 @@ class GroupRecord(RecordPart):
     then: str = ""
     back: str = ""
 
-    def redacted(self, redact: Callable[[str], str]) -> GroupRecord:
+    def redacted(self, redact: Callable[[str], str]) -> Self:
         return self.model_copy(update={"stopped": redact(self.stopped)})

@@ -1,9 +1,7 @@
 """The parts of a record about one host."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field
 
@@ -48,7 +46,7 @@ class HostRecord(RecordPart):
         """Its name in messages: the host, or a service of a group on it."""
         return f"{self.service} on {self.host}" if self.service else self.host
 
-    def redacted(self, redact: Callable[[str], str]) -> HostRecord:
+    def redacted(self, redact: Callable[[str], str]) -> Self:
         steps = tuple(step.model_copy(update={"detail": redact(step.detail)}) for step in self.steps)
         checks = tuple(check.model_copy(update={"detail": redact(check.detail)}) for check in self.checks)
         return self.model_copy(update={"steps": steps, "checks": checks, "detail": redact(self.detail)})

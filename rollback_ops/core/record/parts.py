@@ -1,7 +1,5 @@
 """The base of all parts of a record, and the smallest parts."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -52,6 +50,8 @@ class RecordPart(BaseModel):
         frozen=True,
         extra="ignore",
         populate_by_name=True,
+        # The whole record has its own schema. One for each part is built where that part is used alone.
+        defer_build=True,
         allow_inf_nan=False,
         json_schema_serialization_defaults_required=True,
     )
