@@ -13,7 +13,7 @@ from tests.support.pages import command_lines
 # The defaults, which the page uses, would make the test wait 20 seconds for an unhealthy release.
 IMPATIENT = {
     "ROLLBACK_SERVICES__SHOP__VERIFY__MIN_HEALTHY_TIME": "0s",
-    "ROLLBACK_SERVICES__SHOP__VERIFY__HEALTHY_DEADLINE": "5s",
+    "ROLLBACK_SERVICES__SHOP__VERIFY__HEALTHY_DEADLINE": "12s",
 }
 
 

@@ -165,7 +165,7 @@ def test_a_second_signal_neither_hurries_nor_breaks_what_the_first_one_asked_for
         return running.process.poll() is not None
 
     wait_until(has_ended, HANGS, "the end of the command")
-    ended = running.end(within=1)
+    ended = running.end(within=60)
 
     assert ended.code == 130, ended.err
     assert ended.document["outcome"] == "cancelled"

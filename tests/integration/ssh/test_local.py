@@ -63,8 +63,8 @@ def test_a_command_that_takes_too_long_gets_sighup_and_its_detached_process_goes
     script = f"setsid sh -c 'sleep 1; touch {tmp_path}/finished' >/dev/null 2>&1 & echo $$; sleep 60"
     lines: list[str] = []
     started = time.monotonic()
-    with pytest.raises(ConnectionLost, match=r"0\.3 s"):
-        local.execute(script, lines.append, 0.3)
+    with pytest.raises(ConnectionLost, match=r"2 s"):
+        local.execute(script, lines.append, 2)
     assert time.monotonic() - started < 30
     assert eventually(lambda: not alive(int(lines[0])))
     assert eventually((tmp_path / "finished").exists)

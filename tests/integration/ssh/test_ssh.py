@@ -414,7 +414,7 @@ def test_a_gateway_that_forbids_the_forwarding_differs_from_one_that_cannot_reac
     with reached(target, identity, trust, (strict.address,)) as host:
         assert "AllowTcpForwarding" in failure(host).hint
     target.process.terminate()
-    target.process.wait(5)
+    target.process.wait(60)
     with reached(target, identity, trust, (open_.address,)) as host:
         error = failure(host)
     assert "AllowTcpForwarding" not in error.hint

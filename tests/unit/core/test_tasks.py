@@ -30,14 +30,14 @@ def test_without_subjects_there_are_no_results() -> None:
 
 def test_all_subjects_are_worked_on_concurrently() -> None:
     meeting = threading.Barrier(20)
-    found = each(range(20), lambda _: meeting.wait(5), 10, Cancellation())
+    found = each(range(20), lambda _: meeting.wait(60), 10, Cancellation())
     assert sorted(str(number) for number in found.values()) == sorted(map(str, range(20)))
 
 
 def test_work_begins_before_its_results_are_requested() -> None:
     began = threading.Event()
     begun = begin("a", lambda _: began.set())
-    assert began.wait(5)
+    assert began.wait(60)
     assert begun.results(5, Cancellation()) == {"a": None}
 
 
@@ -90,7 +90,7 @@ def test_work_that_must_finish_is_awaited_after_a_signal() -> None:
     cancellation = Cancellation()
     go_on = threading.Event()
     cancellation.ask(signal.SIGINT, grace=20)
-    begun = begin("a", lambda _: go_on.wait(20))
+    begun = begin("a", lambda _: go_on.wait(60))
     threading.Timer(0.1, go_on.set).start()
     assert begun.results(20, cancellation, finish=True) == {"a": True}
 
@@ -115,7 +115,7 @@ def test_a_second_signal_shortens_the_grace_and_never_lengthens_it() -> None:
     second = cancellation.leave_at
     cancellation.ask(signal.SIGINT, grace=6)
     assert time.monotonic() < cancellation.leave_at == second < first
-    assert cancellation.wait(20)
+    assert cancellation.wait(60)
 
 
 def test_a_cancellation_inside_the_work_is_raised_and_no_failure() -> None:

@@ -89,7 +89,7 @@ def test_an_error_is_explained_by_its_kind_and_a_passing_one_is_tried_again(
     web: responses.RequestsMock, error: Exception, words: str, again: bool
 ) -> None:
     web.post(URL, body=error)
-    assert deliver(within=1.0).startswith(words)
+    assert deliver(within=PATIENCE).startswith(words)
     assert (len(web.calls) > 1) == again
 
 
@@ -97,7 +97,7 @@ def test_a_name_that_does_not_resolve_is_reported_as_such(web: responses.Request
     cause: Any = type("MaxRetryError", (Exception,), {})(URL)
     cause.reason = NameResolutionError("hooks.example.org", None, socket.gaierror(URL))  # type: ignore[arg-type]
     web.post(URL, body=requests.ConnectionError(cause))
-    assert "resolve" in deliver(within=1.0)
+    assert "resolve" in deliver(within=PATIENCE)
 
 
 # --- failures that are tried again ---------------------------------------------------------------------------------
@@ -170,12 +170,12 @@ def speaking(answer: bytes) -> Iterator[str]:
 def test_a_receiver_that_does_not_listen_refuses_the_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    assert deliver(f"http://127.0.0.1:{port}/{SECRET}", within=1.0).endswith("refused")
+    assert deliver(f"http://127.0.0.1:{port}/{SECRET}", within=PATIENCE).endswith("refused")
 
 
 def test_a_connection_that_is_cut_is_reported_as_such() -> None:
     with speaking(b"") as url:
-        assert deliver(url, within=1.0).endswith("cut")
+        assert deliver(url, within=PATIENCE).endswith("cut")
 
 
 def test_a_receiver_that_hangs_is_given_up_at_the_deadline() -> None:
