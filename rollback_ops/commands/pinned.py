@@ -58,7 +58,7 @@ def pin(request: Request, job: Job, settings: Settings, now: datetime) -> Pinned
     if shard is None:
         raise UsageError(f"{file} has no shard {request.shard}: it has {len(plan.shards)}")
     records = records_by_shard(plan, read_records(request.records)[0])
-    why = _outdated(plan, records.values(), settings, now) or stopped(plan, shard, records)
+    why = _outdated(plan, records.values(), settings, now) or _late(plan, now) or stopped(plan, shard, records)
     if shard.stage == "bake":
         shard = replace(shard, done=done(plan, shard, records))
         why = why or ("" if shard.done else "no host of the regions before is done")
@@ -191,6 +191,14 @@ def _outdated(plan: FleetPlan, records: Iterable[Record], settings: Settings, no
     if not -_AHEAD <= age <= _OLDEST:
         return f"the plan {plan.id} was made at {plan.at}, and none of its hosts was looked at within the last hour"
     return ""
+
+
+def _late(plan: FleetPlan, now: datetime) -> str:
+    """Return why the deadline of the whole has passed, from when the plan was made or gone on with; empty before."""
+    limit = plan.rollout.deadline
+    since = datetime.fromisoformat(plan.confirmed.at if plan.confirmed else plan.at)
+    is_late = limit is not None and (now - since).total_seconds() >= limit
+    return f"the whole took longer than its deadline ({limit:g} s)" if is_late else ""
 
 
 def _unlike(plan: FleetPlan, settings: Settings) -> str:

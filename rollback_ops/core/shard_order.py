@@ -36,10 +36,11 @@ def hosts_so_far(plan: FleetPlan, records: Mapping[int, Record]) -> dict[str, Ho
         for host in record.hosts if record else ():
             found[host.host] = verified_again(found[host.host], host) if host.host in found else host
             since[host.host] = record.started_at if record else ""
-    confirmed = plan.confirmed
-    for name, outcome in (confirmed.outcomes if confirmed else {}).items():
-        if confirmed and name in found and since[name] < confirmed.at:
-            found[name] = verified_again(found[name], found[name].model_copy(update={"outcome": outcome}))
+    if plan.confirmed:
+        at = datetime.fromisoformat(plan.confirmed.at)
+        for name, outcome in plan.confirmed.outcomes.items():
+            if name in found and datetime.fromisoformat(since[name]) < at:
+                found[name] = found[name].model_copy(update={"outcome": outcome})
     return found
 
 
@@ -54,8 +55,9 @@ def latest(plan: FleetPlan, records: Iterable[Record]) -> datetime:
 
 
 def left(plan: FleetPlan, shard: Shard, records: Mapping[int, Record]) -> tuple[int, int]:
-    """Return how many hosts may still fail in the region of a shard, and in all."""
-    failed = _failed(plan, plan.shards, hosts_so_far(plan, records), certain=True)
+    """Return how many hosts of a shard may fail, as far as its region and all regions have failures left."""
+    others = {number: record for number, record in records.items() if number != shard.number}
+    failed = _failed(plan, plan.shards, hosts_so_far(plan, others), certain=True)
     share = plan.rollout.share(shard.region)
     here = sum(region == shard.region for region in failed.values())
     return max(0, share.max_failures - here), max(0, plan.rollout.max_failures - len(failed))
@@ -220,11 +222,17 @@ def stopped_at(plan: FleetPlan, jobs: Sequence[RegionJobs], records: Mapping[int
 
 def confirmed(plan: FleetPlan, records: Mapping[int, Record], now: Record, verified: Collection[str]) -> FleetPlan:
     """Return the plan with what its hosts came to when they were asked again. ``verified``: those that are done."""
-    found, outcomes = hosts_so_far(plan, records), {}
-    for host in now.hosts:
-        known, healthy = found.get(host.host), host.outcome == "nothing_to_do"
-        if host.host in verified and known and not (healthy and known.outcome in _GOOD):
-            outcomes[host.host] = host.outcome
-        elif host.outcome == "unreachable" and known and known.outcome in _GOOD:
-            outcomes[host.host] = "health_unknown"
-    return replace(plan, confirmed=Confirmed(now.finished_at, outcomes))
+    told, known = hosts_so_far(replace(plan, confirmed=None), records), hosts_so_far(plan, records)
+    outcomes = {host.host: _asked_again(known[host.host], host, verified) for host in now.hosts if host.host in known}
+    changed = {name: outcome for name, outcome in outcomes.items() if outcome != told[name].outcome}
+    return replace(plan, confirmed=Confirmed(now.finished_at, changed))
+
+
+def _asked_again(known: HostRecord, host: HostRecord, verified: Collection[str]) -> HostOutcome:
+    """Return what a host came to that was asked again. A failed one that runs what it left may be changed again."""
+    if host.host in verified:
+        return verified_again(known, host).outcome
+    if host.outcome == "unreachable" and known.outcome in _GOOD:
+        return "health_unknown"
+    is_back = host.outcome == "not_begun" and _has_failed(known.outcome)
+    return "not_begun" if is_back else known.outcome

@@ -265,6 +265,32 @@ def test_after_the_canary_a_later_run_verifies_it_again_and_goes_on_with_the_sam
     assert (whole["id"], whole["outcome"]) == (stopped.document["id"], "succeeded")
 
 
+def test_after_a_killed_canary_a_later_run_changes_what_the_host_says_was_not_changed(
+    command: RollbackOps, fleet: SmallHosts
+) -> None:
+    (command.directory / "records").mkdir()
+    planned(command)
+    record = run(command, 1, "--dry-run").document | {"dry_run": False, "outcome": "failed", "exit_code": 4}
+    # As the last step of the action leaves it: nobody knows how the transaction ended, if there was one.
+    record["hosts"][0]["outcome"] = "unknown"
+    (command.directory / "records/1.json").write_text(json.dumps(record))
+    assert begun(command, 2) == [1]
+
+    again = command("shards", "prod", "--plan", "rollback-plan.json", "--records", "records")
+    assert (again.code, again.document["regions"][0]["canary"]) == (0, [1]), again.err
+    assert (begun(command, 1, 2), fleet.live[:3]) == ([0, 0], ["b2"] * 3)
+
+
+def test_no_shard_begins_after_the_deadline_of_the_whole(command: RollbackOps, fleet: SmallHosts) -> None:
+    (command.directory / "records").mkdir()
+    command.settings(fleet.toml({"canary": 1, "deadline": "30m"}))
+    planned(command)
+    file = command.directory / "rollback-plan.json"
+    plan = read_fleet_plan(file.read_text())
+    file.write_text(replace(plan, at=rfc3339(datetime.now(UTC) - timedelta(minutes=31))).text())
+    assert begun(command, 1) == [1]
+
+
 def test_a_plan_whose_hosts_changed_is_not_gone_on_with(command: RollbackOps, fleet: SmallHosts) -> None:
     (command.directory / "records").mkdir()
     planned(command)

@@ -43,6 +43,12 @@ class Strategy(Section):
     connections: int = Field(AT_ONCE, ge=1, le=1000)
 
     @model_validator(mode="after")
+    def _stops_after_a_canary(self) -> Self:
+        if self.after_canary == "stop" and not self.canary.number:
+            raise ValueError('has after_canary = "stop" and no canary: add canary = 1, or remove after_canary')
+        return self
+
+    @model_validator(mode="after")
     def _waits_fit_the_deadline(self) -> Self:
         for name in ("pause", "bake"):
             seconds: float = getattr(self, name)

@@ -67,6 +67,7 @@ def test_what_is_no_duration_is_named(key: str, value: str) -> None:
         (STRATEGY + "deadline = '10s'\npause = '10s'", "environments.e.strategy … pause (10s) … deadline (10s)"),
         (STRATEGY + "deadline = '10s'\nbake = '11s'", "environments.e.strategy … bake (11s) … deadline (10s)"),
         (STRATEGY + "after_canary = 'wait'", f'{KEY}after_canary = "wait" … continue, stop'),
+        (STRATEGY + "after_canary = 'stop'", "environments.e.strategy … after_canary … no canary"),
         (STRATEGY + "on_exceeded = 'restart'", f'{KEY}on_exceeded = "restart" … stop, restore'),
         (STRATEGY + "order = 'list'", f'{KEY}order = "list" … unhealthy-first, listed … "listed"'),
         (STRATEGY + "canery = 1", f'{KEY}canery … "canary"'),

@@ -14,15 +14,27 @@ from rollback_ops.core.shard_order import stopped
 from tests.simulate.fleets import _planned
 
 
-@pytest.mark.parametrize(("hosts", "size", "shards"), [(1, 100, 1), (3, 2, 2), (40, 40, 2), (1_000, 100, 11)])
+@pytest.mark.parametrize(
+    ("hosts", "size", "regions", "shards"),
+    [
+        (1, 100, (), 1),
+        (3, 2, (), 2),
+        (40, 40, (), 2),
+        (1_000, 100, (), 11),
+        (1_000, 100, ("eu", "us", "ap"), 17),
+    ],
+)
 def test_every_host_is_in_one_shard_and_the_parts_of_the_budget_are_no_more_than_the_whole(
-    hosts: int, size: int, shards: int
+    hosts: int, size: int, regions: tuple[str, ...], shards: int
 ) -> None:
     names = [f"h{number}" for number in range(hosts)]
-    plan, _ = _planned(names, size)
+    plan, _ = _planned(names, size, regions)
     assert sorted(host for shard in plan.shards for host in shard.hosts) == sorted(names)
     assert (len(plan.shards), max(len(shard.hosts) for shard in plan.shards) <= size) == (shards, True)
-    assert sum(shard.rollout.max_failures for shard in plan.shards) <= plan.rollout.max_failures
+    budget = sum(shard.rollout.max_failures for shard in plan.shards if shard.stage != "bake")
+    assert budget <= plan.rollout.max_failures
+    assert [shard.region for shard in plan.shards if shard.stage == "bake"] == list(regions[:-1])
+    assert plan.regions == (regions or ("",))
     numbers = [wave.number for shard in plan.shards for wave in shard.rollout.waves]
     assert numbers == list(range(1, len(numbers) + 1))
     assert read_fleet_plan(plan.text()) == plan
