@@ -67,7 +67,7 @@ def _reference(state: RunState, plan: Plan) -> PlanRef:
 def _store(fleet: Fleet, state: RunState) -> None:
     """Store the plan on its hosts, before the first of them is changed: another runner can go on with it."""
     plan = state.stored
-    if plan is None or state.resumes:
+    if plan is None or (state.resumes and not (state.pinned and plan.rollout.waves)):
         return
     if not plan.line():
         state.warnings.append("the plan has too many hosts to be stored on them: `resume` cannot go on with it")

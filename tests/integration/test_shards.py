@@ -69,6 +69,9 @@ def test_a_plan_is_carried_out_shard_by_shard_and_merged_into_one_record(
         ended = run(command, number, "--records", "records")
         assert ended.code == 0, ended.err
     assert fleet.live == ["b2"] * 5 + ["b3"]
+    journals = [(host.disk / ".rollback/journal.jsonl") for host in fleet.hosts]
+    # Break-glass on a host warns of a plan without a record.
+    assert [path.exists() and '{"event":"plan","id":"' in path.read_text() for path in journals] == [True] * 5 + [False]
     unfinished = merged(command)
     assert (unfinished.code, unfinished.document["outcome"]) == (5, "partial")
     assert outcomes(unfinished) == ["succeeded"] * 5 + ["unknown"]
@@ -209,7 +212,7 @@ def test_one_plan_has_all_regions_and_the_next_begins_when_the_hosts_of_the_form
     assert [share["region"] for share in whole["strategy"]["shares"]] == ["eu", "us"]
 
 
-@pytest.mark.parametrize("when", ["in its shard", "in the bake"])
+@pytest.mark.parametrize("when", [pytest.param("in its shard", marks=pytest.mark.long), "in the bake"])
 def test_a_region_with_more_failures_than_its_budget_leaves_the_next_one_untouched(
     command: RollbackOps, fleet: SmallHosts, when: str
 ) -> None:
@@ -229,15 +232,6 @@ def test_a_region_with_more_failures_than_its_budget_leaves_the_next_one_untouch
     assert outcomes(ended) == ["succeeded", "verification_failed", "succeeded"] + ["not_begun"] * 3
     assert [wave["outcome"] for wave in ended.document["waves"]][-2:] == ["not_begun"] * 2
     assert "region eu" in ended.document["strategy"]["stopped"]
-
-
-def test_a_failure_within_the_budget_of_its_region_does_not_stop_the_next_one(
-    command: RollbackOps, fleet: SmallHosts
-) -> None:
-    in_two_regions(command, fleet, max_failures="34%")
-    fleet.hosts[2].spoil("b2")
-    assert begun(command, 1, 2, 3, 4, 5) == [0, 5, 0, 0, 0]
-    assert outcomes(merged(command)) == ["succeeded"] * 2 + ["verification_failed"] + ["succeeded"] * 3
 
 
 def test_after_the_canary_a_later_run_verifies_it_again_and_goes_on_with_the_same_plan(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from rollback_ops.core.fleet_plan import FleetPlan, read_fleet_plan
+from rollback_ops.core.fleet_plan import FleetPlan, Shard, read_fleet_plan
 from rollback_ops.core.merging import merged, records_by_shard
 from rollback_ops.core.outcome import overall
-from rollback_ops.core.record import HostOutcome, HostRecord, Record, ReleaseRef, ShardRef, WaveRecord
-from rollback_ops.core.shard_order import stopped
+from rollback_ops.core.record import HostOutcome, HostRecord, Record, ReleaseRef, ShardRef, StepRecord, WaveRecord
+from rollback_ops.core.shard_order import done, stopped
 from tests.simulate.fleets import _planned
 
 
@@ -100,6 +101,56 @@ def test_a_run_of_a_shard_that_says_nothing_of_a_host_takes_nothing_from_an_earl
             ("2", overall([second])),
         ]
         assert any("shard 1 was run 2 times" in warning for warning in record.warnings)
+
+
+def _of(plan: FleetPlan, shard: Shard, outcomes: Mapping[str, HostOutcome], steps: bool = True) -> Record:
+    """The record of one shard. Hosts that are not named did well."""
+    good: HostOutcome = "nothing_to_do" if shard.stage == "bake" else "succeeded"
+    find = (StepRecord(name="find", seconds=0.1, outcome="ok"),) if steps else ()
+    hosts = tuple(HostRecord(host=name, outcome=outcomes.get(name, good), steps=find) for name in shard.hosts)
+    ended = {"hosts": hosts, "outcome": overall([host.outcome for host in hosts]), "id": f"r{shard.number}"}
+    ref = ShardRef(number=shard.number, of=len(plan.shards))
+    return merged(plan, []).model_copy(update=ended | {"shard": ref})
+
+
+@pytest.mark.parametrize(
+    ("rest", "bake", "may_begin"),
+    [
+        ({}, {}, True),
+        # One of thirty may fail in each region, and three of sixty in all.
+        ({"h2": "verification_failed"}, {}, True),
+        ({"h2": "unreachable"}, {}, True),
+        ({"h2": "verification_failed", "h3": "restored"}, {}, False),
+        ({"h2": "verification_failed"}, {"h4": "verification_failed"}, False),
+        ({}, {"h0": "verification_failed"}, True),
+        ({}, {"h0": "verification_failed", "h1": "health_unknown"}, False),
+        ({"h2": "cancelled"}, {}, False),
+        ({"h2": "not_begun"}, {}, False),
+        ({}, None, False),
+    ],
+)
+def test_a_region_begins_when_the_one_before_was_verified_and_failed_within_the_budgets(
+    rest: dict[str, HostOutcome], bake: dict[str, HostOutcome] | None, may_begin: bool
+) -> None:
+    plan, _ = _planned([f"h{number}" for number in range(60)], 100, ("eu", "us"))
+    canary, others, gate, following, _ = plan.shards
+    records = {1: _of(plan, canary, {}), 2: _of(plan, others, rest)}
+    if bake is not None:
+        records[3] = _of(plan, replace(gate, done=done(plan, gate, records)), bake)
+    assert (stopped(plan, following, records) == "") is may_begin
+    outcomes = {host.outcome for host in merged(plan, list(records.values())).hosts if host.host in following.hosts}
+    # What has no record is unknown, where the records before it do not prove that it had to refuse.
+    assert outcomes == ({"unknown"} if may_begin or bake is None else {"not_begun"})
+
+
+@pytest.mark.parametrize(("outcome", "may_begin"), [("succeeded", True), ("cancelled", False), ("refused", False)])
+def test_the_rest_of_a_region_begins_when_its_canary_is_done_and_healthy(outcome: HostOutcome, may_begin: bool) -> None:
+    plan, _ = _planned([f"h{number}" for number in range(60)], 20, ("eu", "us"))
+    canary, first, second = plan.shards[:3]
+    records = {1: _of(plan, canary, dict.fromkeys(canary.hosts, outcome), steps=False)}
+    # A shard that had to refuse has contacted no host: it is no failure.
+    records[3] = _of(plan, second, dict.fromkeys(second.hosts, "refused"), steps=False)
+    assert (stopped(plan, first, records) == "") is may_begin
 
 
 def test_the_same_record_counts_once_and_a_refused_run_again_stops_no_other_shard() -> None:
