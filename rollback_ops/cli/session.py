@@ -156,7 +156,7 @@ class Session:
             self.step.because(lines)
             process.warn(*map(self.step.harmless, lines))
         except Exception:
-            # No file can be opened, so no module can be imported. What cannot be redacted is not shown.
+            # No file can be opened, so no module can be imported. Text that cannot be redacted is not shown.
             number = f": [Errno {error.errno}]" if isinstance(error, OSError) else ""
             process.warn(f"error: a defect in rollback-ops: {type(error).__name__}{number}")
 

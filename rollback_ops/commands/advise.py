@@ -83,7 +83,7 @@ def advise(context: Context, progress: Progress, cancellation: Cancellation) -> 
         evidence = _metrics(spec, fleet, deployed, context.request.window or BRIEFLY) if state.surveys else ()
         lines = [context.redact(line) for lines in fleet.logs(state.surveys).values() for line in lines]
         decision = choose(spec, fleet, list(state.surveys.values()), {})
-    # The decision is made. What a model says comes after it, and changes nothing.
+    # The decision is made. A model's text comes after it, and changes nothing.
     advice = by_the_matrix(_observed(spec, fleet, state, deployed, evidence, lines))
     found = Advised(
         environment=spec.info.environment,

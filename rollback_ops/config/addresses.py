@@ -33,7 +33,7 @@ def machine_of(address: str) -> tuple[str, int]:
 
 
 def _shortest(ipv6: str) -> str:
-    """Return an IPv6 address in its shortest form. What is not one stays as it is."""
+    """Return an IPv6 address in its shortest form. Other text stays as it is."""
     from ipaddress import IPv6Address
 
     try:

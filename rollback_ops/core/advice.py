@@ -71,7 +71,7 @@ class Advice:
 
 
 def advise(seen: Observation) -> Advice:
-    """Apply the matrix. What is unknown never recommends a rollback, and never counts as healthy."""
+    """Apply the matrix. An unknown never recommends a rollback, and never counts as healthy."""
     rules = (_down(seen), *_failures(seen), *_metrics(seen), _bad(seen), _warnings(seen))
     held = [row for row in ROWS if any(rule.holds and rule.row == row for rule in rules)]
     in_doubt = any(rule.holds is None for rule in rules if rule.row != "fix_forward")

@@ -33,7 +33,7 @@ def standing_in(*modules: StandIn) -> Iterator[None]:
 
 
 class _Plain:
-    """What a typed dictionary is while a program runs: its objects are dictionaries."""
+    """Stands in for ``TypedDict``: while a program runs, its objects are dictionaries."""
 
     def __init_subclass__(cls, **_: bool) -> None:
         """Take ``total``."""

@@ -1,7 +1,7 @@
 """Templates of log lines: lines that differ only in numbers, names of hosts and the like are one. Pure.
 
-What usually varies is replaced by ``<*>``: quoted texts, addresses, identifiers, times, paths with digits, and every
-word with a digit. A simple form of the first step of log parsers like Drain (P. He et al., ICWS 2017, section III-A).
+Parts that usually vary are replaced by ``<*>``: quoted texts, addresses, identifiers, times, paths with digits, and all
+words with a digit. A simple form of the first step of log parsers like Drain (P. He et al., ICWS 2017, section III-A).
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ T = TypeVar("T")
 _SURVEY_WITHIN = 12.0
 _PART_FOR_SURVEY = 0.25
 _RECORD_WITHIN = 5.0
-# Seconds for asking the checks once. What takes longer is said to.
+# Seconds for running the checks once. A slower one is unknown.
 _ASK_WITHIN = 10.0
 # Seconds for writing the record when a signal's grace is used up: the runner kills the program right after.
 _LAST_WORDS = 0.4
@@ -303,7 +303,7 @@ class Fleet:
             tasks.each(wanted, write, _RECORD_WITHIN, Cancellation(), at_once=self.connections)
 
     def release(self) -> None:
-        """Renew no lease any more. What is not given up by ``record`` ends by itself, in seconds."""
+        """Renew no lease any more. A lease that ``record`` does not give up ends by itself, in seconds."""
         self._leases.stop()
 
     def left(self) -> float:

@@ -1,4 +1,4 @@
-"""What all tables of rollback.toml have in common."""
+"""The base of all tables of rollback.toml."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Release:
     """One directory under the releases directory, as a host sees it.
 
     ``problem`` says why the host would not run it (empty: nothing found). ``modified`` is in
-    seconds since the epoch. ``size_kib`` is None when it was not asked for. What is known of when it became live:
+    seconds since the epoch. ``size_kib`` is None when it was not asked for. The facts about when it became live:
     ``created`` (its directory, seconds since the epoch; 0 where the host cannot say), ``live_since`` (our first note
     that it was live; 0 for an unknown time, None without a note), ``logged`` (its place in a deployment tool's log,
     from 1; 0 where it is not in one). ``marked_by`` is the run that marked it, ``marked_why`` the reason. ``left_by``

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs
 
 from rollback_ops.core.frozen import frozen
 
-# Seconds. What is live may have changed since, and the person may have left the desk.
+# Seconds. Another release may be live by then, and the person may have left the desk.
 FORM_WITHIN = 600.0
 _MOST_FIELDS = 12
 

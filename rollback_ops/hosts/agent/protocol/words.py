@@ -20,7 +20,7 @@ BLOCKERS = {
     "claimed": "its current belongs to {0} ({1}): two that share one would undo each other",
     "deploying": "a deployment is under way: {0} has been there since {1}",
     "no-link-source": "{0} is missing, and the release is to be linked to it",
-    "no-sudo": "the user {1} may not run with sudo, without a password, what a rollback needs: add the line "
+    "no-sudo": "the user {1} lacks rights that a rollback needs (sudo without a password): add the line "
     "`{1} ALL=(root) NOPASSWD: {0}` with `visudo -f /etc/sudoers.d/rollback-ops`",
     "sudo-failed": "the user {1} cannot run `sudo {0}`: {2}",
 }
