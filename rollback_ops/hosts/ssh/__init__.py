@@ -47,6 +47,8 @@ def _import_lean(module: str, packages: tuple[str, ...], *stand_ins: StandIn) ->
 def import_fabric() -> None:
     """Import Fabric, in one thread. Others may import other modules meanwhile: they do not know its stand-ins."""
     with _fabric:
+        if "fabric.connection" in sys.modules:
+            return
         _import_lean(
             "fabric.connection",
             ("invoke", "fabric"),
