@@ -103,7 +103,7 @@ def merged(plan: FleetPlan, records: Sequence[Record], skipped: Collection[str] 
         strategy=_strategy(plan, found, hosts, why_not.values()),
         waves=tuple(wave for each in plan.shards for wave in _waves(each, found, shards[each.number])),
         shards=tuple(_shard(each, runs.get(each.number, ()), why_not.get(each.number, "")) for each in plan.shards),
-        warnings=tuple(_warnings(plan, {*found, *why_not}, runs, len(records))),
+        warnings=tuple(_warnings(plan, {*found, *why_not}, runs, len({record.id for record in records}))),
     )
 
 
