@@ -26,7 +26,7 @@ from rollback_ops.core.health import Thresholds
 from rollback_ops.core.model import HostCommand, Manager, ServiceId, StateReader
 from rollback_ops.core.order import COMMIT, CREATED, DATE, MIXED, VERSION
 from rollback_ops.core.text import one_line
-from rollback_ops.hosts.agent import bundle, protocol, restricted, sockets
+from rollback_ops.hosts.agent import bundle, protocol, questions, restricted
 
 _FOREWORD = """\
 # Puts a service on this host back on its last known good release, without Python or a network. Run it with --help.
@@ -144,7 +144,7 @@ def _checks(wanted: InstalledProgram) -> str:
     if not any(check.kind == "process" for check in wanted.service.checks.values()):
         settings = {"process": None, **settings}
     tables: dict[str, dict[int, str]] = {"CHECKS": {}, "BEFORE": {}}
-    questions: dict[str, dict[int, str]] = {"CHECKS": {}, "BEFORE": {}}
+    lines: dict[str, dict[int, str]] = {"CHECKS": {}, "BEFORE": {}}
     for number, (name, check) in enumerate(settings.items()):
         how, command = _how(name, check, wanted.questions)
         phase = "BEFORE" if isinstance(check, CommandCheck) and check.phase == "before" else "CHECKS"
@@ -153,13 +153,13 @@ def _checks(wanted: InstalledProgram) -> str:
         cells = ("check", "skipped", "0", kind, name, due, str(number), how, _pace(wanted.thresholds[name]))
         tables[phase][number] = "\t".join((*cells, "0\t0\t0\t-\t0", reason))
         if command and not reason:
-            questions[phase][number] = f"{getattr(check, 'timeout', 5.0):g} {_word(command)}"
-    asks = [f"""case $asked in *' {n} '*) set -- "$@" {each} ;; esac""" for n, each in questions["CHECKS"].items()]
+            lines[phase][number] = f"{getattr(check, 'timeout', 5.0):g} {_word(command)}"
+    asks = [f"""case $asked in *' {n} '*) set -- "$@" {each} ;; esac""" for n, each in lines["CHECKS"].items()]
     commands = dict.fromkeys(_word(question.command) for question in wanted.questions.values())
     own = "|".join([*commands, '"$RO_READ_LOGS"', '"$RO_READ_STAMP"'])
     functions = {
         "ask_checks": ["set --", *asks, 'ask "$run" "$@"'],
-        "ask_before": [f'inspect "$release" {" ".join(questions["BEFORE"].values())}'],
+        "ask_before": [f'inspect "$release" {" ".join(lines["BEFORE"].values())}'],
         "is_own_question": [f"case $1 in {own}) ;;", "*) return 1 ;;", "esac"],
     }
     texts = (f"{name}() {{\n{chr(10).join(body)}\n}}\n" for name, body in functions.items())
@@ -184,7 +184,7 @@ def _pace(thresholds: Thresholds) -> str:
     return "\t".join(map(str, (*(round(100 * time) for time in times), *counts, fast)))
 
 
-def _how(name: str, check: Check | None, questions: Mapping[str, HostCommand]) -> tuple[str, str]:
+def _how(name: str, check: Check | None, asked: Mapping[str, HostCommand]) -> tuple[str, str]:
     """Return the function that judges a check, and the command (or, for ``ask_nobody``, the reason).
 
     mypy reports a kind of ``config.Check`` that has no case here.
@@ -195,13 +195,13 @@ def _how(name: str, check: Check | None, questions: Mapping[str, HostCommand]) -
         case None | ProcessCheck():
             return "ask_process", ""
         case LogsCheck():
-            return "ask_logs", questions[name].command
+            return "ask_own", questions.logs(asked[name].command)
         case HttpCheck():
-            return "ask_socket", sockets.http(check, RELEASE)
-        case TcpCheck() if name not in questions:
-            return "ask_socket", sockets.tcp(check, RELEASE)
+            return "ask_own", questions.http(check, RELEASE)
+        case TcpCheck() if name not in asked:
+            return "ask_own", questions.tcp(check, RELEASE)
         case CommandCheck() | TcpCheck():
-            return "ask_command", questions[name].command
+            return "ask_command", asked[name].command
         case _:
             assert_never(check)
 

@@ -84,7 +84,7 @@ function make_decision(   given) {
     hinted = blockers != ""
     unfit = blockers
     if (asked["emergency"] == "") {
-        because(doubts)
+        because(warnings)
         if (asked["ignored"] == "")
             because(under_way, "Wait until it has ended. If it ended long ago, remove what it left, or use --ignore-deploy-lock.")
         because(lease, "Wait for it; an --emergency rollback takes the lock over.")
@@ -110,7 +110,7 @@ function warn_of_target(   unsure) {
     warn_here(drilled)
     if (asked["emergency"] asked["ignored"] != "") warn_here(under_way)
     if (asked["emergency"] != "") {
-        warn_here(doubts)
+        warn_here(warnings)
         if (lease != "") warn_here(lease "; the lock is taken over")
         warn_here(absent)
     }
@@ -129,7 +129,7 @@ function show_list(   i) {
     for (i = 1; i <= held; i++) if (asked["doing"] == "check" || asked["doing"] == "dry-run") warn(holds[i])
     if (asked["doing"] != "list") return
     show(asked["host"] ": live is " (live == "" ? state " " path : live))
-    split(blockers "\n" doubts "\n" under_way "\n" lease, told, "\n")
+    split(blockers "\n" warnings "\n" under_way "\n" lease, told, "\n")
     for (i = 1; i <= 4; i++) if (told[i] != "") show("  ! " told[i])
     if (interrupted != "") show("  ! a rollback to " interrupted " was interrupted; the next run continues it")
     for (i = 1; i <= held; i++) show("  ! " holds[i])

@@ -20,7 +20,6 @@ BEGIN {
 $1 == "clock" { asked_at = $2; clock = $3; stopped = $4 }
 $1 == "process" { process = $2; process_final = $3; process_detail = $4 }
 $1 == "said" {
-    critical[$2] += $3 ~ /^line /
     line = substr($0, length($2) + 7)
     gsub(/[[:cntrl:]]/, " ", line)
     if (line != "") said[$2] = said[$2] "\n" line
@@ -34,7 +33,7 @@ $1 == "check" {
     number[++many] = $NUMBER
     dues[many] = $DUE
 }
-function judge(   n, code) {
+function judge(   n) {
     $VERDICT = "unknown"
     if ($HOW == "ask_process") {
         $VERDICT = process
@@ -42,10 +41,8 @@ function judge(   n, code) {
         if (process_final) final = 1
     } else {
         n = answers++
-        code = status[n]
         $DETAIL = last_lines(said[n])
-        if ($HOW == "ask_logs") judge_logs(n, code)
-        else judge_status(code, code ($DETAIL == "" ? "" : ": " $DETAIL))
+        judge_status(status[n], $DETAIL == "" ? "" : ": " $DETAIL)
     }
     $FAILED = $VERDICT == "failed" ? $FAILED + 1 : 0
     if ($FAST == "yes" && $FAILED >= $ALLOWED + 0) final = 1
@@ -63,29 +60,19 @@ function judge(   n, code) {
         if ($VERDICT == "failed" && $FAILURES == $ALLOWED + 0) evident = 1
     }
 }
-# The question of a socket is our own (sockets.py): 69 says that this host has no tool for it, 70 that the answer is final, and
-# 126 that the name does not resolve.
+# Some commands are our own (questions.py): 69 says that this host has no tool for it, 70 that the answer is final, 126 that it
+# could not be asked.
 function judge_status(code, shown) {
     if (code == "") $DETAIL = "the host did not report the exit status"
     else if (code == 0) $VERDICT = "passed"
-    else if ($HOW == "ask_socket") {
-        if (code != 126 && code != 127) $VERDICT = code == 69 ? "skipped" : "failed"
-        if (code == 70) final = 1
-    } else if (code == 126 || code == 127) $DETAIL = "it could not be run (exit status " code ")" substr(shown, length(code) + 1)
-    else {
+    else if (code == 126 || code == 127) {
+        if ($HOW == "ask_command") $DETAIL = "it could not be run (exit status " code ")" shown
+    } else {
         $VERDICT = "failed"
-        $DETAIL = "exit status " shown
+        if ($HOW == "ask_command") $DETAIL = "exit status " code shown
+        else if (code == 69) $VERDICT = "skipped"
+        else if (code == 70) final = 1
     }
-}
-function judge_logs(n, code) {
-    if (critical[n]) {
-        $VERDICT = "failed"
-        $DETAIL = "it has critical lines"
-        final = 1
-    } else if (code == "0") {
-        $VERDICT = "passed"
-        $DETAIL = "nothing critical since this start"
-    } else $DETAIL = "it could not be read: " $DETAIL
 }
 function last_lines(text,   lines, n, i, all) {
     n = split(text, lines, "\n")

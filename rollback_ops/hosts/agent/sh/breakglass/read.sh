@@ -56,7 +56,7 @@ $1 == "drill" { drill_start = $3 ""; drill_target = $4 "" }
 $1 == "hold" { add_hold($3) }
 $1 == "blocker" && $2 == "no-sudo" { needed = both(needed, $3, ", "); user = $4; next }
 $1 == "blocker" { blockers = both(blockers, words($2, $3, $4, $5), "; ") }
-$1 == "warning" { doubts = both(doubts, words($2, $3, $4), "; ") }
+$1 == "warning" { warnings = both(warnings, words($2, $3, $4), "; ") }
 $1 == "deploying" { under_way = both(under_way, words("deploying", $2, $3), "; ") }
 $1 == "lease" {
     lease = "locked by " ($3 == "" ? "another run" : $3) " since " $5 " (run " both($2, $4, ", ")

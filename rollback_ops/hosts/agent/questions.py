@@ -1,6 +1,6 @@
-"""HTTP and TCP checks as shell commands, for break-glass. Exit status 69 says that the host has no tool to ask with,
-126 that the name in the address does not resolve: either way the service was not asked. 70 says that waiting longer
-would not change the answer.
+"""Checks of HTTP, TCP and logs as shell commands, for break-glass. An exit status of 69 says that the host has no tool
+for the check, 126 that the service was not asked (its name does not resolve, its log cannot be read), and 70 that
+waiting longer would not change the answer.
 """
 
 from __future__ import annotations
@@ -14,6 +14,19 @@ from rollback_ops.config import HttpCheck, TcpCheck
 from rollback_ops.config.types import fill
 
 _SAY = "printf '%s\\n'"
+
+
+def logs(command: str) -> str:
+    """Return a command that says whether the log that ``command`` reads has critical lines: they begin with "line "."""
+    return "\n".join(
+        [
+            f"said=$({command}",
+            "); code=$?",
+            "if printf '%s\\n' \"$said\" | grep -q '^line '; then echo 'it has critical lines'; exit 70; fi",
+            "if [ \"$code\" = 0 ]; then echo 'nothing critical since this start'; exit; fi",
+            f'{_SAY} "it could not be read: $said"; exit 126',
+        ]
+    )
 
 
 def tcp(check: TcpCheck, release: str) -> str:
