@@ -18,7 +18,7 @@ from rollback_ops.core.frozen import frozen
 from rollback_ops.core.merging import records_by_shard
 from rollback_ops.core.reading import read_record
 from rollback_ops.core.record import Record
-from rollback_ops.core.shard_order import done, latest, left, stopped
+from rollback_ops.core.shard_order import LOOK_AT_IT, done, latest, left, stopped
 from rollback_ops.core.text import one_line, quoted
 
 # Seconds. An older survey is no basis for changing hosts. The clocks of runners differ a little.
@@ -65,7 +65,12 @@ def pin(request: Request, job: Job, settings: Settings, now: datetime) -> Pinned
     again = f"rollback-ops rollback {plan.environment} --plan {file} --shard {shard.number}"
     again += "".join(f" --records {one_line(str(place))}" for place in request.records)
     order = PinnedShard(_within(shard, left(plan, shard, records)), plan, again)
-    return Pinned(order, _as_planned(request, plan), records, Refused(why, ANEW) if why else None)
+    return Pinned(order, _as_planned(request, plan), records, Refused(why, _hint(why, plan, file)) if why else None)
+
+
+def _hint(why: str, plan: FleetPlan, file: str) -> str:
+    go_on = f"rollback-ops shards {plan.environment} --plan {file} --records DIR"
+    return f"Then run `{go_on}`: it goes on with the plan." if why == LOOK_AT_IT else ANEW
 
 
 def judged(pinned: Pinned, record: Record) -> Record:

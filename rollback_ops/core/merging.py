@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from rollback_ops.core.errors import Exit
-from rollback_ops.core.fleet_plan import FleetPlan, Shard
+from rollback_ops.core.fleet_plan import STAGES, FleetPlan, Shard
 from rollback_ops.core.outcome import EXIT_CODES, overall
 from rollback_ops.core.record import (
     HostOutcome,
@@ -57,13 +57,24 @@ def _not_begun(plan: FleetPlan, records: Mapping[int, Record], skipped: Collecti
     ``skipped``: stages whose jobs were not started, each with its region after a colon, if only there.
     """
     whys: dict[tuple[int, int], str] = {}
-    for shard in (each for each in plan.shards if each.number not in records):
+    without = sorted((each for each in plan.shards if each.number not in records), key=plan.place)
+    for shard in without:
         place = plan.place(shard)
         if {shard.stage, f"{shard.stage}:{shard.region}"} & set(skipped):
             whys[place] = "its shard did not begin"
         if place not in whys:
-            whys[place] = stopped(plan, shard, records, certain=True)
-    return {each.number: why for each in plan.shards if each.number not in records and (why := whys[plan.place(each)])}
+            whys[place] = stopped(plan, shard, records, certain=True) or _waits(plan, shard, whys)
+    return {each.number: why for each in without if (why := whys[plan.place(each)])}
+
+
+def _waits(plan: FleetPlan, shard: Shard, whys: Mapping[tuple[int, int], str]) -> str:
+    """Return which earlier shards did not begin either, for which this one had to wait; empty where there are none."""
+    region, _ = plan.place(shard)
+    before = [(place, why) for place, why in whys.items() if why and place < plan.place(shard)]
+    canary = STAGES.index("canary")
+    if any(place[0] < region or place[1] == canary or shard.stage == "bake" for place, _ in before):
+        return "shards before it did not begin"
+    return ""
 
 
 def merged(plan: FleetPlan, records: Sequence[Record], skipped: Collection[str] = ()) -> Record:

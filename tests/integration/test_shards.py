@@ -237,10 +237,8 @@ def test_a_region_with_more_failures_than_its_budget_leaves_the_next_one_untouch
 def test_after_the_canary_a_later_run_verifies_it_again_and_goes_on_with_the_same_plan(
     command: RollbackOps, fleet: SmallHosts
 ) -> None:
-    (command.directory / "records").mkdir()
-    command.settings(fleet.toml({"canary": 1, "after_canary": "stop"}))
-    plan = planned(command)
-    assert [(each["canary"], each["rest"]) for each in plan["regions"]] == [([1], [])]
+    plan = in_two_regions(command, fleet, after_canary="stop")
+    assert [(each["region"], each["canary"], each["rest"]) for each in plan["regions"]] == [("eu", [1], [])]
     assert begun(command, 1) == [0]
     stopped = merged(command)
     assert (stopped.code, outcomes(stopped)) == (5, ["succeeded"] + ["not_begun"] * 5)
@@ -253,8 +251,14 @@ def test_after_the_canary_a_later_run_verifies_it_again_and_goes_on_with_the_sam
     fleet.hosts[0].heal("b2")
     again = command(*go_on)
     assert (again.code, again.document["hash"]) == (0, plan["hash"]), again.err
-    assert [(each["canary"], each["rest"]) for each in again.document["regions"]] == [([], [2, 3, 4])]
-    assert begun(command, 2, 3, 4) == [0, 0, 0]
+    assert [(each["gate"], each["canary"], each["rest"]) for each in again.document["regions"]] == [
+        (0, [], [2]),
+        (3, [4], []),
+    ]
+    assert begun(command, 2, 3, 4, 5) == [0, 0, 0, 1]
+    assert outcomes(merged(command, ROLLBACK_NOT_BEGUN="")) == ["succeeded"] * 4 + ["refused"] * 2
+    assert command(*go_on).code == 0
+    assert begun(command, 5) == [0]
     whole = merged(command).document
     assert (whole["id"], whole["outcome"]) == (stopped.document["id"], "succeeded")
 

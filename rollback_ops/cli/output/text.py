@@ -168,7 +168,9 @@ def shards(plan: FleetPlan, jobs: Sequence[RegionJobs]) -> Iterator[Line]:
         for stage, numbers in ((stage, numbers) for stage, numbers in stages if numbers):
             each = ", ".join(str(sizes[number]) for number in numbers[:5]) + (", …" if len(numbers) > 5 else "")
             at_once = len(numbers) if stage == "unhealthy" else min(len(numbers), region.at_once)
-            yield Line(f"  {where}{stage}: {len(numbers)} shards ({each} hosts), {at_once} at a time")
+            yield Line(
+                f"  {where}{stage}: {len(numbers)} shard{'s' * (len(numbers) > 1)} of {each} hosts, {at_once} at a time"
+            )
     if plan.lost:
         yield Line(f"  unreachable: {named(plan.lost)}", "bad")
 

@@ -143,6 +143,12 @@ def test_a_region_begins_when_the_one_before_was_verified_and_failed_within_the_
     assert outcomes == ({"unknown"} if may_begin or bake is None else {"not_begun"})
 
 
+def test_what_comes_after_a_stage_that_was_skipped_did_not_begin_either() -> None:
+    plan, _ = _planned([f"h{number}" for number in range(60)], 100, ("eu", "us"))
+    record = merged(plan, [_of(plan, plan.shards[0], {})], ["rest:eu"])
+    assert [shard.outcome for shard in record.shards] == ["succeeded"] + ["not_begun"] * 4
+
+
 @pytest.mark.parametrize(("outcome", "may_begin"), [("succeeded", True), ("cancelled", False), ("refused", False)])
 def test_the_rest_of_a_region_begins_when_its_canary_is_done_and_healthy(outcome: HostOutcome, may_begin: bool) -> None:
     plan, _ = _planned([f"h{number}" for number in range(60)], 20, ("eu", "us"))
