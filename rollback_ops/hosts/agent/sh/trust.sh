@@ -131,16 +131,23 @@ may_use_sudo() {
     lines "$RO_NEEDS" may_sudo
 }
 
-# If only the line in sudoers is missing, sudo prints nothing or asks for a password: what is missing is shown as sudoers
-# would have it, with the path of the program. Its other errors are shown.
+# If only the line in sudoers is missing, sudo prints nothing or asks for a password. Its other errors are shown.
 may_sudo() {
     set -f
     # shellcheck disable=SC2086 # a command line made of plain words
     said=$(sudo -n -l -- $1 2>&1 >/dev/null) || case $said in
-        '' | *password*) say blocker no-sudo "$(command -v "${1%% *}" || echo "${1%% *}") $(printf '%s' "${1#* }" | sed 's/[\\,:=]/\\&/g')" "$(id -un)" ;;
+        '' | *password*) say blocker no-sudo "$(for_sudoers "$1")" "$(id -un)" ;;
         *) say blocker sudo-failed "$1" "$(id -un)" "${said##*"$NL"}" ;;
     esac
     set +f
+}
+
+# for_sudoers COMMAND-LINE: print it as sudoers has it, with the path of the program. That of the system comes first: the user
+# could change one of their own. Arguments are a pattern there: web:* would allow every program, and \x2d would match x2d.
+for_sudoers() {
+    program=$(PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH && command -v "${1%% *}") || program=${1%% *}
+    arguments=$(printf '%s' "${1#"${1%% *}"}" | sed 's/\\/&&/g; s/[][*?\\,:=#]/\\&/g')
+    printf '%s' "$program$arguments"
 }
 
 # Whether the agent has to run as root: the files belong to root, and this user may become root.
