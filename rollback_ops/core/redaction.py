@@ -110,11 +110,11 @@ _RULES = (
     _rule(rf"(?i)(<{_NAME}>)[^<\r\n]++", _keep, f"(<{_ERE_NAME}>)[^<]+", keeps=r"\1"),
     # password=… · "token": "…" · API_KEY: … · --password …; not what is behind the NOPASSWD of sudoers
     _rule(
-        rf"(?i)((?!(?<=no)passwd(?=: )){_NAME}\\?[\"']?\s{{0,5}}+(?::=|=>|[:=])\s{{0,5}}+{_BEFORE}){_VALUE}",
+        rf"(?i)((?!(?<=no)(?<!\Sno)passwd:\s){_NAME}\\?[\"']?\s{{0,5}}+(?::=|=>|[:=])\s{{0,5}}+{_BEFORE}){_VALUE}",
         _keep,
         _value_after(rf"""{_ERE_NAME}\\?["']?{_BLANKS}(:=|=>|[:=]){_BLANKS}{_ERE_BEFORE}"""),
         keeps=r"\1",
-        unless="(nopass)(wd: )",
+        unless="(^nopass|[[:space:]]nopass)(wd:[[:space:]])",
     ),
     _rule(
         rf"(?i)((?<![A-Za-z0-9_-])--[a-z-]{{0,30}}?{_NAME}\s{{1,5}}+{_BEFORE}){_VALUE}",

@@ -48,6 +48,7 @@ HEADS = (
     'authorization: bearer "',
     "cookie: '",
     "NOPASSWD: ",
+    "_nopasswd: ",
 )
 pieces = st.sampled_from((*HEADS, *[SECRET] * 3, *"\"'\\ ,./:é\u00a0", "@host", "80", "12345678", "acme_12345678"))
 texts = st.lists(pieces, min_size=1, max_size=7).map("".join)
@@ -89,6 +90,9 @@ def hider(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         f"--password {'token: ' * 9}hunter2",
         "authorization: token: 'hunter2'",
         'cookie: "hunter2"',
+        "secret_nopasswd: hunter2",
+        "é\u0130nopasswd: hunter2",
+        " nopasswd:\u00a0hunter2",
     ]
 )
 @settings(
