@@ -33,7 +33,7 @@ class CheckState:
     """How one check has answered lately. ``since`` is None while the check does not count as passing.
 
     ``failures`` counts what did not pass since the last pass, ``failed`` what failed without another answer between.
-    ``unanswered_since``: when it was asked, while there is no answer yet.
+    ``heard``: when the last answer came. ``unanswered_since``: when it was asked, while there is no answer yet.
     """
 
     thresholds: Thresholds
@@ -44,11 +44,12 @@ class CheckState:
     passed_at: float = 0.0
     first_passed: float | None = None
     last: Finding | None = None
+    heard: float = 0.0
     setbacks: int = 0
     unanswered_since: float | None = None
 
     def note(self, finding: Finding, asked_at: float, answered_at: float) -> None:
-        self.last, self.unanswered_since = finding, None
+        self.last, self.heard, self.unanswered_since = finding, answered_at, None
         self.failed = self.failed + 1 if finding.verdict == "failed" else 0
         if finding.verdict == "passed":
             self.passes, self.failures = self.passes + 1, 0
@@ -99,6 +100,10 @@ class Watch:
         """Note findings. A pass counts from when the check was asked, which is the earlier time."""
         for name, finding in findings.items():
             self.states[name].note(finding, asked_at, answered_at)
+
+    def heard(self, names: Iterable[str]) -> float:
+        """Return when the last answer of these checks came; when the verification began, where there is none yet."""
+        return max(self.began, *(self.states[name].heard for name in names))
 
     @property
     def together_since(self) -> float | None:

@@ -14,6 +14,7 @@ from typing import TypeGuard
 
 from rollback_ops.checks import Dial, HostProbe, NetworkProbe, opens_connection
 from rollback_ops.core.errors import RollbackOpsError
+from rollback_ops.core.frozen import frozen
 from rollback_ops.core.health import CheckResult, Claim, Finding, Thresholds, Verification
 from rollback_ops.core.model import HostCommand, ServiceState, Unit
 from rollback_ops.core.ports import Host
@@ -27,6 +28,9 @@ OnWait = Callable[[float, float, str], None]
 _LOOK_EVERY = 0.1
 _ANSWER_WITHIN = 5.0
 _MUTE_AFTER = 1.0
+# Seconds. The answer to commands also has the units' states. These are asked by themselves only where it takes so long:
+# two operations on one host at the same time need two sessions.
+_ALONE_AFTER = 2.0
 
 
 def in_silence(seconds: float, within: float, missing: str) -> None:
@@ -55,7 +59,7 @@ def verify(
     watch = Watch.of({name: thresholds[name] for name in checks}, began)
     deadline = min(watch.deadline, began + within)
     asked = _Asked(host, claim)
-    _Rounds(_probes(asked, checks, units), watch, asked, on_wait).follow(deadline, cancellation)
+    _Rounds(_questions(asked, checks, units), watch, asked, on_wait).follow(deadline, cancellation)
     healthy, seconds = watch.healthy, time.monotonic() - began
     ended = any(state.ended for state in watch.states.values())
     silent = not ended and asked.is_mute(max(began, time.monotonic() - 2 * _ANSWER_WITHIN))
@@ -73,14 +77,13 @@ def ask_once(
     ``within`` is in seconds. A check without an answer by then is unknown.
     """
     found = dict.fromkeys(checks, Finding("unknown", f"no answer within {within:g} s"))
-    probes = dict(_probes(_Asked(host, Claim("")), checks, ()))
 
-    def ask(names: tuple[str, ...]) -> Findings:
-        findings = _safely(names, probes[names])
+    def ask(question: _Question) -> Findings:
+        findings = question.ask()
         again = any(finding.verdict == "unknown" for finding in findings.values())
-        return _safely(names, probes[names]) if again else findings
+        return question.ask() if again else findings
 
-    for findings in each(probes, ask, within, cancellation).values():
+    for findings in each(_questions(_Asked(host, Claim("")), checks, ()), ask, within, cancellation).values():
         if not isinstance(findings, RollbackOpsError):
             found |= findings
     return found
@@ -88,7 +91,7 @@ def ask_once(
 
 def ask_network(host: Host, name: str, check: NetworkProbe) -> Finding:
     """Ask a check that opens a connection, once. It has a timeout of its own."""
-    return _safely((name,), _network_probe(_Asked(host, Claim("")), name, check))[name]
+    return _Question((name,), _network_probe(_Asked(host, Claim("")), name, check)).ask()[name]
 
 
 class _Asked:
@@ -147,21 +150,19 @@ def _result(name: str, kind: str, state: CheckState, began: float, ended: float)
 
 
 class _Rounds:
-    """Asks every probe again and again, each on its own thread, so that one that hangs holds up no other.
+    """Asks every question again and again, each on its own thread, so that one that hangs holds up no other.
 
-    A pause ends early when another probe's answer makes one more pass all that lacks (``Watch.pause``).
+    A pause ends early when another question's answer makes one more pass all that lacks (``Watch.pause``).
     """
 
-    def __init__(
-        self, probes: list[tuple[tuple[str, ...], Probe]], watch: Watch, asked: _Asked, on_wait: OnWait
-    ) -> None:
+    def __init__(self, questions: Sequence[_Question], watch: Watch, asked: _Asked, on_wait: OnWait) -> None:
         self._watch = watch
         self._asked = asked
         self._on_wait = on_wait
         self._changed = threading.Condition()
         self._over = False
         # The first questions of all checks count from the beginning: what passes at once passes together.
-        self._left = self._begun(probes, watch.began)
+        self._left = self._begun(questions, watch.began)
 
     def follow(self, deadline: float, cancellation: Cancellation) -> None:
         """Wait until the service is healthy, is certainly not, or the deadline has passed. Raises ``Cancelled``."""
@@ -177,79 +178,141 @@ class _Rounds:
                 self._over = True
                 self._changed.notify_all()
 
-    def _begun(self, probes: list[tuple[tuple[str, ...], Probe]], at: float) -> list[tuple[tuple[str, ...], Probe]]:
-        """Begin to ask. Returns the probes that no thread could be started for: they are unknown until there is one."""
-        return [each for each in probes if not begun(self._ask, *each, at)]
+    def _begun(self, questions: Sequence[_Question], at: float) -> list[_Question]:
+        """Begin to ask. Returns what no thread could be started for: its checks are unknown until there is one."""
+        return [each for each in questions if not begun(self._ask, each, at)]
 
     def _is_decided(self, now: float) -> bool:
         return self._watch.healthy or self._watch.hopeless(now) or self._asked.is_lost
 
-    def _ask(self, names: tuple[str, ...], probe: Probe, asked_at: float) -> None:
-        interval = min(first_interval(self._watch.states[name].thresholds) for name in names)
-        self._watch.ask(names, asked_at)
-        while self._note(names, _safely(names, probe), asked_at, interval):
+    def _ask(self, question: _Question, asked_at: float) -> None:
+        interval = min(first_interval(self._watch.states[name].thresholds) for name in question.names)
+        if not question.begins:
+            if not self._rest(question, 0.0):
+                return
+            asked_at = time.monotonic()
+        self._watch.ask(question.names, asked_at)
+        while self._note(question, question.ask(), asked_at, interval):
             interval = longer(interval)
             asked_at = time.monotonic()
 
-    def _note(self, names: tuple[str, ...], findings: Findings, asked_at: float, interval: float) -> bool:
-        """Note the findings and pause. Returns whether the probe is to be asked again."""
+    def _note(self, question: _Question, findings: Findings, asked_at: float, interval: float) -> bool:
+        """Note the findings and pause. Returns whether the question is to be asked again."""
         with self._changed:
             if self._over:
                 return False
             answered_at = time.monotonic()
             self._watch.note(findings, asked_at, answered_at)
             self._changed.notify_all()
-            due = answered_at + self._watch.interval(names, interval)
-            while not self._over and (pause := self._pause(names, due)) > 0:
+            pause = self._watch.interval(question.names, interval)
+            # A host that answers slowly, perhaps among many others, is not asked all the time how its units are.
+            pause = max(pause, answered_at - asked_at) if question.of_units else pause
+        return self._rest(question, answered_at + pause)
+
+    def _rest(self, question: _Question, due: float) -> bool:
+        """Wait until the question is due. Returns whether it is to be asked."""
+        with self._changed:
+            while not self._over and (pause := self._pause(question, due)) > 0:
                 self._changed.wait(pause)
-            self._watch.ask(names, time.monotonic())
+            self._watch.ask(question.names, time.monotonic())
             return not self._over
 
-    def _pause(self, names: tuple[str, ...], due: float) -> float:
+    def _pause(self, question: _Question, due: float) -> float:
         now = time.monotonic()
-        return self._watch.pause(names, due - now, now)
+        if question.spared:
+            return self._watch.heard(question.names) + _ALONE_AFTER - now
+        return self._watch.pause(question.names, due - now, now)
 
 
-def _safely(names: tuple[str, ...], probe: Probe) -> Findings:
-    """Ask a probe. One that raises is unknown, which is never a pass."""
-    try:
-        return probe()
-    except RollbackOpsError as error:
-        detail = error.message
-    except Exception as error:
-        # A defect of one check must neither look like health nor end the others.
-        detail = f"the check broke: {type(error).__name__}"
-    return dict.fromkeys(names, Finding("unknown", detail))
+@frozen
+class _Question:
+    """What is asked at once, and decides the checks of ``names``.
+
+    ``of_units``: it asks a host for its units only. ``spared``: another question's answer has these findings, too, so
+    that it is asked by itself only where they do not come; and at the beginning only where it ``begins``.
+    """
+
+    names: tuple[str, ...]
+    probe: Probe
+    of_units: bool = False
+    spared: bool = False
+    begins: bool = True
+
+    def ask(self) -> Findings:
+        """Ask. What raises is unknown, which is never a pass."""
+        try:
+            return self.probe()
+        except RollbackOpsError as error:
+            detail = error.message
+        except Exception as error:
+            # A defect of one check must neither look like health nor end the others.
+            detail = f"the check broke: {type(error).__name__}"
+        return dict.fromkeys(self.names, Finding("unknown", detail))
 
 
-def _probes(
+class _Units:
+    """Judges the units' states by the checks that need nothing else. Two questions may bring them."""
+
+    def __init__(self, checks: Mapping[str, HostProbe]) -> None:
+        self.checks = checks
+        self._latest = 0.0
+        self._turn = threading.Lock()
+
+    def judge(self, seen: ServiceState, asked_at: float) -> Findings:
+        """Return the findings. There are none where the answer to a later question was judged already."""
+        with self._turn:
+            if asked_at < self._latest:
+                return {}
+            self._latest = asked_at
+            return {name: check.judge(seen.units, None) for name, check in self.checks.items()}
+
+
+def _questions(
     asked: _Asked, checks: Mapping[str, HostProbe | NetworkProbe], units: tuple[Unit, ...]
-) -> list[tuple[tuple[str, ...], Probe]]:
-    """Return the probes: the units, the commands (one operation on the host each), and every network probe."""
+) -> list[_Question]:
+    """Return the questions: one for the units, one for all commands, and one for each network probe.
+
+    What is known already of the units is the first answer to theirs.
+    """
     host_probes = {name: check for name, check in checks.items() if _asks_host(check)}
-    states = {name: check for name, check in host_probes.items() if check.question is None}
+    of_units = _Units({name: check for name, check in host_probes.items() if check.question is None})
     commands = {name: check for name, check in host_probes.items() if check.question is not None}
     known = [ServiceState(units)] if units else []
-    probes = [(tuple(states), _host_probe(asked, states, known))] if states else []
-    probes += [(tuple(commands), _host_probe(asked, commands, []))] if commands else []
-    probes += [
-        ((name,), _network_probe(asked, name, check)) for name, check in checks.items() if opens_connection(check)
-    ]
-    return probes
+    questions = []
+    if of_units.checks:
+        spared = bool(commands)
+        begins = bool(known) or not spared
+        questions.append(_Question(tuple(of_units.checks), _unit_probe(asked, of_units, known), True, spared, begins))
+    if commands:
+        questions.append(_Question(tuple(commands), _command_probe(asked, commands, of_units)))
+    dialled = {name: check for name, check in checks.items() if opens_connection(check)}
+    return questions + [_Question((name,), _network_probe(asked, name, check)) for name, check in dialled.items()]
 
 
 def _asks_host(check: HostProbe | NetworkProbe) -> TypeGuard[HostProbe]:
     return hasattr(check, "question")
 
 
-def _host_probe(asked: _Asked, checks: Mapping[str, HostProbe], known: list[ServiceState]) -> Probe:
-    """Return a probe of the checks that run on the host. It first judges the states that are known already."""
+def _unit_probe(asked: _Asked, of_units: _Units, known: list[ServiceState]) -> Probe:
+    """Return a probe of the units. It first judges the states that are known already."""
 
     def probe() -> Findings:
+        asked_at = time.monotonic()
+        return of_units.judge(known.pop() if known else asked.ask(), asked_at)
+
+    return probe
+
+
+def _command_probe(asked: _Asked, checks: Mapping[str, HostProbe], of_units: _Units) -> Probe:
+    """Return a probe of all commands. The answer of the host has the units, too."""
+
+    def probe() -> Findings:
+        asked_at = time.monotonic()
         # Read each time: what a check asks may depend on its last answer.
         questions = [check.question for check in checks.values() if check.question is not None]
-        seen = known.pop() if known else asked.ask(questions)
-        return {name: check.judge(seen.units, seen.answers.get(i)) for i, (name, check) in enumerate(checks.items())}
+        seen = asked.ask(questions)
+        found = {name: check.judge(seen.units, seen.answers.get(i)) for i, (name, check) in enumerate(checks.items())}
+        return {**of_units.judge(seen, asked_at), **found}
 
     return probe
 

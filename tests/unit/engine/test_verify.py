@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -13,7 +14,7 @@ from rollback_ops.checks import Dial, HostProbe, NetworkProbe, build
 from rollback_ops.config import CommandCheck, TcpCheck
 from rollback_ops.core.errors import BadAnswer, Cancelled, ConnectionLost, HostUnreachable
 from rollback_ops.core.health import CheckResult, Claim, Finding, Thresholds, Verification
-from rollback_ops.core.model import Unit
+from rollback_ops.core.model import HostCommand, ServiceState, Unit
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.verify import ask_once, verify
 from tests.support.fakes import FakeHost, hanging, raising
@@ -189,13 +190,36 @@ def test_no_thread_goes_on_after_the_verification() -> None:
 COMMANDS = {name: CommandCheck(kind="command", run=name) for name in ("true", "test -e {release}")}
 
 
-def test_each_round_asks_for_the_units_once_and_for_all_commands_once() -> None:
-    host = FakeHost(answers={"test -e b2": 0})
-    found = verified(build(COMMANDS, "b2"), host=host)
+@dataclass
+class AskedFor(FakeHost):
+    """Notes how many commands each question has. ``commands`` is what happens before an answer to commands."""
+
+    questions: list[int] = field(default_factory=list)
+    commands: Callable[[], None] = lambda: None
+
+    def ask(self, run: str, questions: Sequence[HostCommand] = ()) -> ServiceState:
+        self.questions.append(len(questions))
+        if questions:
+            self.commands()
+        return super().ask(run, questions)
+
+
+def test_a_round_is_one_question_for_the_units_and_all_commands() -> None:
+    host = AskedFor(answers={"test -e b2": 0})
+    found = verified(build(COMMANDS, "b2"), host=host, window=0.3)
     assert found.healthy
     assert [check.kind for check in found.checks] == ["process", "command", "command"]
-    # One round and the last look; a busy machine may add a round.
-    assert 2 <= len(host.did("ask")) < 2 * len(found.checks)
+    assert 2 in host.questions
+    # A machine that stands still for two seconds may ask for the units by themselves.
+    assert host.questions.count(0) <= found.seconds / 2
+
+
+def test_a_command_that_hangs_does_not_hide_that_the_service_is_down(for_ever: threading.Event) -> None:
+    host = AskedFor(units=(Unit("bot", "failed"),), commands=hanging(for_ever))
+    found = verified(build(COMMANDS, "b2"), host=host, deadline=60.0, within=60.0)
+    assert not found.healthy
+    assert found.seconds < 50
+    assert verdicts(found)["process"][0] == "failed"
 
 
 def test_each_command_gets_the_answer_to_its_own_question() -> None:
