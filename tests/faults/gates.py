@@ -52,10 +52,9 @@ BOUNDARIES: Mapping[str, tuple[str, ...]] = {
     "state": (_STARTED, "timeout:*systemctl show*"),  # the service runs
     "end": (_STARTED, "date:*"),
     "close": (_STARTED, "sync:*/journal.jsonl*"),  # the end is journaled
-    "renew": (_CLOSED, "mv:*/lease.*"),  # nothing stands open any more
     "verify": (f"timeout:*{ASKED}*",),  # the first question of the verification
     "record": (_CLOSED, "flock:-w 2 9"),  # the transaction is over, and was verified
-    "release": (_CLOSED, "flock:-w 2 9", "rm:*/lease"),
+    "release": (_CLOSED, "flock:-w 2 9", "sync:*/journal.jsonl*"),
 }
 # Boundaries at which no worker exists: only the session that the runner opened.
 WITHOUT_WORKER = frozenset({"launch", "verify", "record", "release"})

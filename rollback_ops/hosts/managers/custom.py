@@ -22,14 +22,14 @@ def commands(service: Service, name: str) -> Manager:
             f'services.{name}: manager = "custom" has no commands',
             f"add [services.{name}.commands] with stop, start and status",
         )
-    status = f"{_shell(given.status)} >/dev/null 2>&1"
+    status = f"({_line(given.status)}) >/dev/null 2>&1"
     return Manager(
         kind=service.manager,
-        stop=_in_release(_shell(given.stop)),
+        stop=_in_release(_line(given.stop)),
         kill=":",
         reset=":",
-        start=_in_release(_shell(given.start)),
-        running=_in_release(status),
+        start=_in_release(_line(given.start)),
+        running=_in_release(f"{_line(given.status)} >/dev/null 2>&1"),
         stopped=_in_release(f"! {status}"),
         state=_in_release(f'{{ {status}; echo "status=$?"; }}'),
         logs=_in_release(_shell(given.logs)) if given.logs else ":",
@@ -57,3 +57,10 @@ def _in_release(command: str) -> str:
 def _shell(line: str) -> str:
     """Run the line in a shell of its own, so that a comment, an open quote or ``exit`` in it ends there."""
     return f"sh -c {shlex.quote(line)}"
+
+
+def _line(line: str) -> str:
+    """Run the line so that a comment in it ends there. An open quote or ``exit`` ends the shell: nothing may follow it,
+    unless it stands in parentheses. A shell of its own would be another process.
+    """
+    return f"eval {shlex.quote(line)}"

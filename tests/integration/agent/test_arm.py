@@ -42,7 +42,8 @@ def deploy(sandbox: Sandbox, release: str) -> None:
 
 def over(sandbox: Sandbox, run: str = RUN) -> None:
     wait_until((sandbox.state / "runs" / run / "done").exists, 60, "the end of the switch")
-    wait_until(lambda: not (sandbox.state / "lease").exists(), 60, "the lease given up")
+    lease = sandbox.state / "lease"
+    wait_until(lambda: not lease.exists() or not lease.read_text(), 60, "the lease given up")
 
 
 def test_without_a_confirmation_the_host_goes_back_and_says_so_until_a_run_has_recorded_it(sandbox: Sandbox) -> None:

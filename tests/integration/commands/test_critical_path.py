@@ -7,6 +7,7 @@ feature that adds one is seen here first. The counts are exact, and do not depen
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,14 @@ def started(log: Path) -> dict[str, list[str]]:
     return {operation: sorted(names) for operation, names in operations.items() if operation}
 
 
+def without(found: list[str], expected: list[str]) -> list[str]:
+    """Return what was found besides what is expected, all of which has to be there."""
+    counted = Counter(found)
+    counted.subtract(expected)
+    assert min(counted.values()) >= 0
+    return list(counted.elements())
+
+
 # How `switch` asks, after some seconds without news, whether the worker still lives.
 WAITING = (("flock", "-s"), ("true", ""))
 
@@ -112,8 +121,9 @@ def test_a_rollback_asks_a_host_three_times_and_starts_only_these_programs_there
         *("flock", "flock", "date", "mv", "readlink", "ln", "tail", "sync"),
         # Stop, switch, start, and what the service looks like then
         *("timeout", "sh", "systemctl", "mv", "timeout", "sh", "systemctl", "timeout", "sh", "systemctl"),
-        # The end in the journal, and the lease of the verification
-        *("date", "sync", "mv", "mv"),
+        # The end in the journal
+        *("date", "sync", "mv"),
     ]
-    assert found["switch"] == sorted(switch)
-    assert " ".join(found["record"]) == "flock rm sh stat stat sync"
+    # Where all that took a second, the lease of the verification is written again, twice at most.
+    assert without(found["switch"], switch) in ([], ["mv"], ["mv", "mv"])
+    assert " ".join(found["record"]) == "flock sh stat stat sync"

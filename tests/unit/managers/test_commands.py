@@ -158,13 +158,13 @@ NONE = Manager(
 IN_RELEASE = 'cd "$ROLLBACK_CURRENT" 2>/dev/null || { [ -f "$ROLLBACK_CURRENT" ] && cd "$ROLLBACK_ROOT"; } && '
 CUSTOM = Manager(
     kind="custom",
-    stop=IN_RELEASE + "sh -c './bin/stop '\"'\"'all'\"'\"' # now'",
+    stop=IN_RELEASE + "eval './bin/stop '\"'\"'all'\"'\"' # now'",
     kill=":",
     reset=":",
-    start=IN_RELEASE + "sh -c ./bin/start",
-    running=IN_RELEASE + "sh -c './bin/status | grep -q up' >/dev/null 2>&1",
-    stopped=IN_RELEASE + "! sh -c './bin/status | grep -q up' >/dev/null 2>&1",
-    state=IN_RELEASE + "{ sh -c './bin/status | grep -q up' >/dev/null 2>&1; echo \"status=$?\"; }",
+    start=IN_RELEASE + "eval ./bin/start",
+    running=IN_RELEASE + "eval './bin/status | grep -q up' >/dev/null 2>&1",
+    stopped=IN_RELEASE + "! (eval './bin/status | grep -q up') >/dev/null 2>&1",
+    state=IN_RELEASE + "{ (eval './bin/status | grep -q up') >/dev/null 2>&1; echo \"status=$?\"; }",
     logs=":",
 )
 

@@ -24,6 +24,8 @@ from rollback_ops.hosts.agent.protocol.answer import Answer
 from rollback_ops.hosts.agent.protocol.fields import SAFE_NAME, clean, count_of, number_of, status_of
 
 _STEP_OUTCOMES: dict[str, StepOutcome] = {word: word for word in get_args(StepOutcome)}
+# The last lines of an answer that count.
+_MOST_LINES = 12
 _HELD = {"yes": True, "no": False}
 _INSTALLED: dict[str, InstallOutcome] = {word: word for word in get_args(InstallOutcome)}
 _UNINSTALLED: dict[str, UninstallOutcome] = {word: word for word in get_args(UninstallOutcome)}
@@ -107,7 +109,9 @@ def answers(answer: Answer) -> dict[int, CommandResult]:
         said.setdefault(status_of(number), []).append(clean("\t".join(words)))
     return {
         status_of(number): CommandResult(
-            status_of(status), number_of(seconds) or 0.0, tuple(filter(None, said.get(status_of(number), [])))
+            status_of(status),
+            number_of(seconds) or 0.0,
+            tuple(filter(None, said.get(status_of(number), [])[-_MOST_LINES:])),
         )
         for number, status, seconds, *_ in answer.of("answered", 3)
     }

@@ -67,7 +67,7 @@ ask() {
     held=no
     if [ -n "$run" ] && holds_lease; then
         held=yes
-        renew_lease
+        is_fresh || renew_lease
     fi
     find_live
     say standing "$live_name" "$held"
@@ -76,15 +76,17 @@ ask() {
     questions "$@"
 }
 
-# questions [TIMEOUT[,SINCE]… COMMAND]…: ask all at the same time; print the exit status and the last lines of each.
+# questions [TIMEOUT[,SINCE]… COMMAND]…: ask all at the same time; print the exit status and the end of the output of each.
 questions() {
     number=0 shown=''
     case $RO_MANAGER in systemd*) shown=${STATE:-} ;; esac
-    while [ "$#" -gt 1 ]; do
+    while [ "$#" -gt 3 ]; do
         question "$number" "$1" "$2" &
         number=$((number + 1))
         shift 2
     done
+    # The last one needs no process of its own.
+    [ "$#" -lt 2 ] || question "$number" "$1" "$2"
     wait
 }
 
@@ -93,12 +95,12 @@ question() {
     set -- "$1" "${2%%,*}" "$3"
     now
     asked=$now
-    answer=$(answer_to "$2" "$3" | tail -c 4000 | tail -n 12)
+    answer=$(answer_to "$2" "$3" | tail -c 4000)
     now
     status=${answer##*"$NL"}
     # BusyBox's timeout ends with the status of what it killed.
     if [ "$status" = 143 ] && [ $((now - asked)) -ge $((${2%.*} * 100)) ]; then status=124; fi
-    printf '%s\n' "${answer%"$NL"*}" | prefixed "said$TAB$1"
+    tagged "said$TAB$1" "${answer%"$NL"*}"
     seconds $((now - asked))
     say answered "$1" "$status" "$seconds"
 }

@@ -5,7 +5,8 @@ note() {
     if [ "${#1}" -lt 4000 ]; then
         printf '%s\n' "$1" >>"$journal"
     else
-        printf '%s\n' "$1" >"$state/line" && dd if="$state/line" bs=65536 2>/dev/null >>"$journal" && rm -f -- "$state/line"
+        # What is left of it is emptied: to remove it takes a process.
+        printf '%s\n' "$1" >"$state/line" && dd if="$state/line" bs=65536 2>/dev/null >>"$journal" && printf '' >"$state/line"
     fi
 }
 
@@ -46,16 +47,16 @@ record() {
         shift 2
     done
     [ -z "$found_out" ] || pin
-    (
+    {
         at_work=''
         flock -w 2 9 || at_work=yes
         # A deployment since has ended the drill. A worker may just be noting one.
         [ -n "$at_work" ] || [ -e "$state/open" ] || end_drill
         [ -z "$last_word" ] || { { [ -e "$state/runs/$run/ended" ] || end_last_line; } && note "$last_word" && sync -- "$journal"; } || written=1
         # A worker that is still at work needs the lease: without it, it would leave the service as it is, stopped perhaps.
-        [ -n "$at_work" ] || drop_lease
-        exit "$written"
-    ) 9>>"$state/lock"
+        [ -n "$at_work" ] || drop_lease || :
+    } 9>>"$state/lock" || written=1
+    return "$written"
 }
 
 # Print the lines of the journal. After a crash some are damaged: cut ends a half line, and zeros and lines that are too

@@ -21,6 +21,13 @@ seconds() {
     seconds=$(($1 / 100)).$hundredths
 }
 
+# tagged TAG TEXT: print each line of the text behind the tag. Without a process, as a pipe to `prefixed` needs two.
+tagged() {
+    prefixed "$1" <<END
+$2
+END
+}
+
 prefixed() {
     while IFS= read -r line || [ -n "$line" ]; do
         printf '%s\t%s\n' "$1" "$line"

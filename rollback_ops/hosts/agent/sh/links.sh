@@ -3,7 +3,8 @@
 # Make all links under other names while the service still runs. The switch then only renames them.
 prepare() {
     link_place=$current
-    make_link "$(link_text)" "$current" && lines "$RO_LINKS" prepare_link
+    set_link_text
+    make_link "$link_text" "$current" && lines "$RO_LINKS" prepare_link
 }
 
 prepare_link() {
@@ -29,16 +30,13 @@ unprepare_link() {
     [ ! -L "$link_place.rollback-$run" ] || { rm -f -- "$link_place.rollback-$run" && put_time_back "$releases/$target" "$dir/times"; }
 }
 
-# Print the new text of current: relative where it was relative, if that leads to the target.
-link_text() {
+# Set link_text, the new text of current: relative where it was relative, if that leads to the target.
+set_link_text() {
     relative=$RO_RELEASES/$target$live_place above=$RO_CURRENT
     while [ "$above" != "${above#*/}" ]; do relative=../$relative above=${above#*/}; done
     case $live_path in /* | '' | '?') relative='' ;; esac
-    if [ -n "$relative" ] && [ -e "${current%/*}/$relative" ]; then
-        printf '%s' "$relative"
-    else
-        printf '%s' "$releases/$target$live_place"
-    fi
+    link_text=$releases/$target$live_place
+    if [ -n "$relative" ] && [ -e "${current%/*}/$relative" ]; then link_text=$relative; fi
 }
 
 # make_link TEXT PLACE: make a link beside its place. place_link puts it there in one step, with rename(2).

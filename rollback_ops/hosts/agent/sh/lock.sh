@@ -78,14 +78,21 @@ write_lease() {
         mv -f -- "$state/lease.$run" "$state/lease"
 }
 
+# Whether the lease is less than a second old: then it is not written again.
+is_fresh() {
+    read_lease
+    [ "$left" -ge $((lease_seconds * 100 - 100)) ]
+}
+
 # Renew the lease under the lock: one that was dropped or broken meanwhile must not come back.
 renew_lease() {
-    (
-        flock -n 9 && holds_lease || exit 0
-        read_lease
-        since=$lease_since owner=$lease_owner run_url=$lease_url
-        write_lease
-    ) 9>>"$state/lock"
+    {
+        if flock -n 9 && holds_lease; then
+            read_lease
+            since=$lease_since owner=$lease_owner run_url=$lease_url
+            write_lease
+        fi
+    } 9>>"$state/lock"
 }
 
 holds_lease() {
@@ -106,6 +113,7 @@ follows() {
     [ "${run%.*}" != "$run" ]
 }
 
+# An empty file is no lease, and needs no process.
 drop_lease() {
-    ! holds_lease || rm -f -- "$state/lease"
+    ! holds_lease || printf '' >"$state/lease"
 }

@@ -122,9 +122,9 @@ show_unfinished() {
 
 # Set STATE.
 read_state() {
-    # The command limits what systemctl prints. The output of other managers is cut.
+    # The command limits what systemctl prints, and of a custom one only the status is shown. The output of other managers is cut.
     case $RO_MANAGER in
-        systemd*) STATE=$(manage "$RO_STATE" 5 2>&1 </dev/null) ;;
+        systemd* | custom) STATE=$(manage "$RO_STATE" 5 2>&1 </dev/null) ;;
         *) STATE=$(manage "$RO_STATE" 5 2>&1 </dev/null | head -c 60000) ;;
     esac
 }
@@ -135,5 +135,5 @@ show_state() {
 }
 
 print_state() {
-    printf '%s\n' "$STATE" | prefixed state
+    tagged state "$STATE"
 }

@@ -116,10 +116,12 @@ distrust_writers() {
 
 # A rollback writes a few KiB: it needs 1 MiB and 16 inodes.
 room() {
-    stat -f -c '%a %S %d %c' -- "$RO_ROOT" 2>/dev/null | while read -r blocks size inodes all; do
-        [ "$((blocks * size))" -ge 1048576 ] || say blocker disk-full "$RO_ROOT"
-        if [ "$all" -gt 0 ] && [ "$inodes" -lt 16 ]; then say blocker no-inodes "$RO_ROOT"; fi
-    done
+    read -r blocks size inodes all <<END
+$(stat -f -c '%a %S %d %c' -- "$RO_ROOT" 2>/dev/null)
+END
+    [ -n "$all" ] || return 0
+    [ "$((blocks * size))" -ge 1048576 ] || say blocker disk-full "$RO_ROOT"
+    if [ "$all" -gt 0 ] && [ "$inodes" -lt 16 ]; then say blocker no-inodes "$RO_ROOT"; fi
 }
 
 link_has_source() {
