@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
+from rollback_ops.core.text import with_texts
+
 _MASK = "***"
 # A shorter part of a known secret is not hidden: that would make texts unreadable.
 _SHORTEST = 4
@@ -259,7 +261,10 @@ class Redactor:
         for expression in self._expressions:
             text = expression.sub(_line_by_line, text)
         lowered = text.lower()
-        if not any(sign in lowered for sign in _SIGNS):
+        for sign in _SIGNS:
+            if sign in lowered:
+                break
+        else:
             return text
         for pattern, replace in _compiled():
             text = pattern.sub(replace, text)
@@ -267,8 +272,4 @@ class Redactor:
 
     def document(self, value: Any) -> Any:
         """Return a JSON document with every text in it redacted. Keys stay as they are."""
-        if isinstance(value, str):
-            return self(value)
-        if isinstance(value, dict):
-            return {key: self.document(each) for key, each in value.items()}
-        return [self.document(each) for each in value] if isinstance(value, list) else value
+        return with_texts(value, self)

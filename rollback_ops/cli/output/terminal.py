@@ -20,7 +20,7 @@ from rollback_ops.core.agreeing import FEW
 from rollback_ops.core.errors import RollbackOpsError
 from rollback_ops.core.health import Verification
 from rollback_ops.core.model import StepReport, SwitchResult
-from rollback_ops.core.text import cells, one_line, short
+from rollback_ops.core.text import cells, one_line, short, with_texts
 
 _STYLES: dict[str, dict[str, object]] = {
     "good": {"fg": "green"},
@@ -89,7 +89,7 @@ class Console:
     def document(self, document: Mapping[str, Any]) -> None:
         """Print one JSON document on stdout, with its secrets redacted."""
         # An encoding other than UTF-8 may lack a character. An escape always works.
-        redacted = _redacted(document, self.redact)
+        redacted = with_texts(document, self.redact)
         shown = json.dumps(redacted, ensure_ascii=sys.stdout.encoding.lower() != "utf-8", indent=2)
         # In a workflow, ##[ begins a command anywhere in a line. JSON has it in texts only: an escape means the same.
         sys.stdout.write(shown.replace("##[", "#\\u0023[") + "\n")
@@ -175,11 +175,3 @@ class TerminalProgress:
         if not self._quiet:
             with self._lock:
                 self._console.show(lines, err=True)
-
-
-def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, dict):
-        return {key: _redacted(each, redact) for key, each in value.items()}
-    return [_redacted(each, redact) for each in value] if isinstance(value, list) else value

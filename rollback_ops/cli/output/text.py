@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from rollback_ops.cli.output import groups, waves
@@ -115,8 +115,9 @@ def details(record: Record) -> Iterator[Line]:
     yield from _not_chosen(record)
     if hold := record.hold:
         yield Line(f"  held until {hold.until[:16].replace('T', ' ')} UTC: {summary.held(hold)}")
-    for warnings in agreeing(record.warnings, lambda warning: _without_host(record, warning)):
-        same = f"{len(warnings)} hosts{_without_host(record, warnings[0])}"
+    names = {host.host for host in record.hosts}
+    for warnings in agreeing(record.warnings, lambda warning: _without_host(names, warning)):
+        same = f"{len(warnings)} hosts{_without_host(names, warnings[0])}"
         yield Line(f"  ! {same if len(warnings) > 1 else warnings[0]}", "warning")
 
 
@@ -132,10 +133,10 @@ def _not_chosen(record: Record) -> Iterator[Line]:
         yield Line(f"  {len(others)} others: {told}{more}: `rollback-ops list {record.environment}` says why", "faint")
 
 
-def _without_host(record: Record, warning: str) -> str:
+def _without_host(names: Collection[str], warning: str) -> str:
     """Return a warning about one host without its name, so that it can be compared with those of others."""
-    host = next((host.host for host in record.hosts if warning.startswith(f"{host.host}: ")), "")
-    return warning.removeprefix(host)
+    host, colon, _ = warning.partition(": ")
+    return warning.removeprefix(host) if colon and host in names else warning
 
 
 def _host(hosts: Sequence[HostRecord], *, alone: bool, would: bool) -> Iterator[Line]:
