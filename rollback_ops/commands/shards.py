@@ -19,7 +19,8 @@ from rollback_ops.core.record import Record
 from rollback_ops.core.recorder import record_of
 from rollback_ops.core.rollout import Amount
 from rollback_ops.core.run import RunState, rfc3339
-from rollback_ops.core.shard_order import RegionJobs, confirmed, jobs_of, stopped_at
+from rollback_ops.core.shard_jobs import RegionJobs, jobs_of, stopped_at
+from rollback_ops.core.shard_order import confirmed
 from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.rollback import Rollback
 from rollback_ops.engine.spec import RollbackSpec

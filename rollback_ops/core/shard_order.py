@@ -11,15 +11,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from rollback_ops.core.fleet_plan import Confirmed, FleetPlan, Shard
-from rollback_ops.core.frozen import frozen
 from rollback_ops.core.record import HostOutcome, HostRecord, Record
 from rollback_ops.core.rollout import named
-from rollback_ops.core.shard_runs import SAYS_NOTHING, says_something, verified_again
+from rollback_ops.core.shard_runs import says_something, verified_again
 
 # Outcomes of hosts that were not changed, and show nothing of the target. All others but good ones are failures.
 _NOT_CHANGED: tuple[HostOutcome, ...] = ("not_begun", "cancelled")
@@ -93,7 +92,7 @@ def stopped(plan: FleetPlan, shard: Shard, records: Mapping[int, Record], *, cer
 def _canary(plan: FleetPlan, shard: Shard, canary: Sequence[Shard], records: Mapping[int, Record]) -> str:
     """Return what the canaries before a shard speak against it, as they ended: a bake counts in the budgets."""
     found = hosts_so_far(plan, {each.number: records[each.number] for each in canary if each.number in records})
-    outcomes = {host: _outcome(found, host) for each in canary for host in each.hosts}
+    outcomes = {host: outcome_in(found, host) for each in canary for host in each.hosts}
     if bad := [host for host, outcome in outcomes.items() if _has_failed(outcome)]:
         return f"the canary failed: {named(bad)}"
     if undone := [host for host, outcome in outcomes.items() if outcome in _NOT_CHANGED]:
@@ -136,7 +135,7 @@ def _region(
     """Return why the turn of the shard's region has not come; of a bake, why that region is not done."""
     number = plan.place(shard)[0] + (shard.stage == "bake")
     for each in before:
-        undone = [host for host in each.hosts if _outcome(found, host) in _NOT_CHANGED]
+        undone = [host for host in each.hosts if outcome_in(found, host) in _NOT_CHANGED]
         if undone and plan.place(each)[0] < number:
             return f"region {each.region} is not done: {named(undone)}"
     for bake in (each for each in plan.shards if each.stage == "bake" and plan.place(each)[0] < plan.place(shard)[0]):
@@ -153,11 +152,11 @@ def _failed(
     failed = {name: host.region for name, host in plan.lost.items()}
     for each in shards:
         names = (host for host in each.hosts if host in found) if certain else each.hosts
-        failed |= {host: each.region for host in names if _has_failed(_outcome(found, host))}
+        failed |= {host: each.region for host in names if _has_failed(outcome_in(found, host))}
     return failed
 
 
-def _outcome(found: Mapping[str, HostRecord], host: str) -> HostOutcome:
+def outcome_in(found: Mapping[str, HostRecord], host: str) -> HostOutcome:
     """Return what a host came to. A shard that had to refuse contacted no host: it did not begin."""
     if host not in found:
         return "unknown"
@@ -167,57 +166,6 @@ def _outcome(found: Mapping[str, HostRecord], host: str) -> HostOutcome:
 
 def _has_failed(outcome: HostOutcome) -> bool:
     return outcome not in (*_GOOD, *_NOT_CHANGED)
-
-
-@frozen
-class RegionJobs:
-    """The shards of a region that are carried out now, by stage. ``at_once``: how many of the canary, or of the rest.
-
-    ``gate``: the bake that has to succeed before (0: there is none).
-    """
-
-    region: str
-    gate: int
-    unhealthy: tuple[int, ...]
-    canary: tuple[int, ...]
-    rest: tuple[int, ...]
-    at_once: int
-
-
-def jobs_of(plan: FleetPlan, records: Mapping[int, Record]) -> list[RegionJobs]:
-    """Return what a run of the workflow does, region by region: all shards that have hosts to change or to verify.
-
-    With ``after_canary = "stop"`` it ends after the first canary.
-    """
-    return list(_jobs(plan, hosts_so_far(plan, records)))
-
-
-def _jobs(plan: FleetPlan, found: Mapping[str, HostRecord]) -> Iterator[RegionJobs]:
-    gate = 0
-    for region in plan.regions:
-        unhealthy, canary, rest = (
-            tuple(shard.number for shard in plan.of(region, stage) if _is_open(shard, found))
-            for stage in ("unhealthy", "canary", "rest")
-        )
-        stops = plan.rollout.after_canary == "stop" and bool(canary)
-        if unhealthy or canary or rest:
-            yield RegionJobs(region, gate, unhealthy, canary, () if stops else rest, plan.at_once[region])
-        if stops:
-            return
-        gate = next((shard.number for shard in plan.of(region, "bake")), 0)
-
-
-def _is_open(shard: Shard, found: Mapping[str, HostRecord]) -> bool:
-    return any(_outcome(found, host) in (*SAYS_NOTHING, "unknown") for host in shard.hosts)
-
-
-def stopped_at(plan: FleetPlan, jobs: Sequence[RegionJobs], records: Mapping[int, Record]) -> str:
-    """Return why the first of these shards may not begin; empty when it may, or where there is none."""
-    numbers = [
-        number for each in jobs[:1] for number in (each.gate, *each.unhealthy, *each.canary, *each.rest) if number
-    ]
-    first = next((shard for shard in plan.shards if shard.number in numbers[:1]), None)
-    return stopped(plan, first, records) if first else ""
 
 
 def confirmed(plan: FleetPlan, records: Mapping[int, Record], now: Record, verified: Collection[str]) -> FleetPlan:

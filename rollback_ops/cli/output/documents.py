@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.trace import Trace
     from rollback_ops.commands.verify import Verified
     from rollback_ops.core.deployments import Rate
-    from rollback_ops.core.shard_order import RegionJobs
+    from rollback_ops.core.shard_jobs import RegionJobs
     from rollback_ops.core.statistics import Spread, Statistics
 
 Document = dict[str, Any]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rollback_ops.commands.seal import Seal
     from rollback_ops.core.fleet_plan import FleetPlan
     from rollback_ops.core.record import HostRecord, Record
-    from rollback_ops.core.shard_order import RegionJobs
+    from rollback_ops.core.shard_jobs import RegionJobs
 
 Style = Literal["", "good", "bad", "warning", "faint", "strong"]
 
