@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from rollback_ops import checks
 from rollback_ops.config import Check, CommandCheck, Strategy, Verify
-from rollback_ops.core import tasks
 from rollback_ops.core.errors import HostUnreachable
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import Armed, Lease, OpenDrill, OpenTransaction, ServiceState, Unit
@@ -24,11 +23,11 @@ from rollback_ops.engine.drill import drill
 from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.rollback import roll_back
 from rollback_ops.engine.spec import RollbackSpec
-from tests.support.fakes import NOWHERE, Events, FakeHost, Listener, live_at, raising, releases
+from tests.support.fake_fleet import FakeFleet
+from tests.support.fakes import NOWHERE, FakeHost, live_at, raising, releases
 
 AT_ONCE = Verify(healthy_deadline=20, min_healthy_time=0)
-IN_VAIN = Verify(healthy_deadline=0.1, min_healthy_time=0)
-HEALTH: dict[str, Check] = {"health": CommandCheck(kind="command", run="curl -f localhost/{release}")}
+HEALTH: dict[str, Check] = {"health": CommandCheck(kind="command", run="curl -f localhost/{release}", fail_fast=True)}
 
 
 @dataclass
@@ -54,34 +53,24 @@ class Sick(FakeHost):
         return super().switch(order, on_step)
 
 
-@dataclass
-class Stage:
-    """Hosts that run b3, and a drill on them."""
+class Stage(FakeFleet[Sick]):
+    """Fake hosts, and a drill on them."""
 
-    names: tuple[str, ...] = ("h1",)
-    events: Events = field(default_factory=list)
-    cancellation: Cancellation = field(default_factory=Cancellation)
-
-    def __post_init__(self) -> None:
-        found = releases("b1", "b2", "b3")
-        self.hosts = {n: Sick(n, found, live_at("b3"), events=self.events) for n in self.names}
-        self.listener = Listener(self.events)
+    def __init__(self, names: tuple[str, ...] = ("h1",)) -> None:
+        super().__init__(Sick, names)
 
     def _begin(self, **more: Any) -> tuple[RollbackSpec, Fleet]:
         info = RunInfo(f"run-{len(self.events)}", "bot", "prod", "standard", "drill", "automatic: drill", "alice")
-        survey = tasks.begin(self.hosts, lambda name: self.hosts[name].survey())
-        fleet = Fleet(list(self.hosts.values()), survey, self.listener, self.cancellation, 30.0)
-        policy = more.pop("policy", AT_ONCE)
         spec = RollbackSpec(
             info,
             Selection(automatic=True),
             lambda release: checks.build(HEALTH, release),
-            policy,
-            checks.thresholds(HEALTH, policy),
+            AT_ONCE,
+            checks.thresholds(HEALTH, AT_ONCE),
             wait=0.0,
             **more,
         )
-        return spec, fleet
+        return spec, self.fleet()
 
     def drill(self, **more: Any) -> Record:
         return drill(*self._begin(**more))
@@ -132,7 +121,7 @@ def test_a_drill_marks_nothing_and_holds_nothing(stage: Stage) -> None:
 def test_a_drill_that_finds_the_target_unhealthy_puts_the_live_release_back_and_marks_nothing(two: Stage) -> None:
     two.hosts["h2"].sick = ("b2",)
     before = two.hosts["h2"].releases
-    record = two.drill(policy=IN_VAIN)
+    record = two.drill()
     assert (record.outcome, record.exit_code, two.lives) == ("partial", 5, {"b3"})
     assert {host.host: host.outcome for host in record.hosts} == {"h1": "succeeded", "h2": "restored"}
     assert two.hosts["h2"].releases == before

@@ -6,7 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any, Literal
@@ -16,7 +16,6 @@ from pydantic import ValidationError
 
 from rollback_ops import checks
 from rollback_ops.config import Check, CommandCheck, MetricCheck, Service, Verify
-from rollback_ops.core import tasks
 from rollback_ops.core.errors import ConnectionLost, HostUnreachable
 from rollback_ops.core.health import CheckResult, Finding, Thresholds, Verification
 from rollback_ops.core.identity import ReleaseIdentity
@@ -24,13 +23,12 @@ from rollback_ops.core.model import Armed, AutomaticTrigger, Trigger, Unit
 from rollback_ops.core.plan import Selection
 from rollback_ops.core.record import HostOutcome, HostRecord, Record, ReleaseRef
 from rollback_ops.core.run import RunInfo
-from rollback_ops.core.tasks import Cancellation
 from rollback_ops.engine.analysis.series import Series
 from rollback_ops.engine.diagnosis import diagnose, objection
-from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.guard import guard
 from rollback_ops.engine.spec import RollbackSpec
-from tests.support.fakes import Events, FakeHost, Listener, live_at, raising, releases
+from tests.support.fake_fleet import FakeFleet
+from tests.support.fakes import FakeHost, live_at, raising, releases
 
 
 def asking(**words: Any) -> dict[str, Check]:
@@ -45,26 +43,12 @@ POLICY = Verify(healthy_deadline=20, min_healthy_time=0)
 NOW = datetime(2024, 5, 6, 12, tzinfo=UTC)
 
 
-@dataclass
-class Stage:
-    """Hosts that run b3, and a guard for them."""
+class Stage(FakeFleet[FakeHost]):
+    """Fake hosts, and a guard for them."""
 
-    names: tuple[str, ...] = ("h1",)
-    events: Events = field(default_factory=list)
-    cancellation: Cancellation = field(default_factory=Cancellation)
-    decision: str = ""
-
-    def __post_init__(self) -> None:
-        found = releases("b1", "b2", "b3")
-        self.hosts = {n: FakeHost(n, found, live_at("b3"), events=self.events) for n in self.names}
-        self.listener = Listener(self.events)
-
-    def __getitem__(self, name: str) -> FakeHost:
-        return self.hosts[name]
-
-    def fleet(self) -> Fleet:
-        survey = tasks.begin(self.hosts, lambda name: self.hosts[name].survey())
-        return Fleet(list(self.hosts.values()), survey, self.listener, self.cancellation, 30.0)
+    def __init__(self, names: tuple[str, ...] = ("h1",)) -> None:
+        super().__init__(FakeHost, names)
+        self.decision = ""
 
     def guard(
         self,

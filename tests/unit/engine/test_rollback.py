@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -15,42 +15,30 @@ import pytest
 
 from rollback_ops import checks
 from rollback_ops.config import Check, CommandCheck, Verify
-from rollback_ops.core import tasks
 from rollback_ops.core.errors import BadAnswer, ConnectionLost, HostUnreachable, Refused, RollbackOpsError
 from rollback_ops.core.journal import read_journal
 from rollback_ops.core.model import Lease, OpenTransaction, Unit
 from rollback_ops.core.plan import Selection
 from rollback_ops.core.record import Record
 from rollback_ops.core.run import RunInfo
-from rollback_ops.core.tasks import Cancellation
-from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.rollback import roll_back
 from rollback_ops.engine.spec import RollbackSpec
-from tests.support.fakes import Events, FakeHost, Listener, hanging, live_at, raising, releases
+from tests.support.fake_fleet import FakeFleet
+from tests.support.fakes import FakeHost, hanging, live_at, raising, releases
 
 ANY = Selection()
 AT_ONCE = Verify(healthy_deadline=20, min_healthy_time=0)
-# For targets that never pass: the deadline is the only wait.
+# For hosts that do not answer: only the deadline ends it.
 IN_VAIN = Verify(healthy_deadline=0.1, min_healthy_time=0)
 BEFORE: dict[str, Check] = {"config": CommandCheck(kind="command", run="test -s {release}.json", phase="before")}
-AFTER: dict[str, Check] = {"health": CommandCheck(kind="command", run="curl -f localhost")}
+AFTER: dict[str, Check] = {"health": CommandCheck(kind="command", run="curl -f localhost", fail_fast=True)}
 
 
-@dataclass
-class Stage:
-    """Fake hosts and a listener. ``events`` has everything that they did, in order."""
+class Stage(FakeFleet[FakeHost]):
+    """Fake hosts, and rollbacks on them."""
 
-    names: tuple[str, ...] = ("h1",)
-    events: Events = field(default_factory=list)
-    cancellation: Cancellation = field(default_factory=Cancellation)
-
-    def __post_init__(self) -> None:
-        found = releases("b1", "b2", "b3")
-        self.hosts = {n: FakeHost(n, found, live_at("b3"), events=self.events) for n in self.names}
-        self.listener = Listener(self.events)
-
-    def __getitem__(self, name: str) -> FakeHost:
-        return self.hosts[name]
+    def __init__(self, names: tuple[str, ...] = ("h1",)) -> None:
+        super().__init__(FakeHost, names)
 
     def roll_back(
         self,
@@ -68,8 +56,6 @@ class Stage:
         info = RunInfo(
             "run-1", "bot", "prod", "standard", "manual", "logins fail", "alice", dry_run=dry_run, approved=approved
         )
-        survey = tasks.begin(self.hosts, lambda name: self.hosts[name].survey())
-        fleet = Fleet(list(self.hosts.values()), survey, self.listener, self.cancellation, total)
         thresholds = checks.thresholds(asked or {}, policy)
         spec = RollbackSpec(
             info,
@@ -81,7 +67,7 @@ class Stage:
             traffic_time=traffic_time,
             **more,
         )
-        return roll_back(spec, fleet, self.listener)
+        return roll_back(spec, self.fleet(total), self.listener)
 
     def signal(self, number: int = signal.SIGINT, grace: float = 20.0) -> Callable[[], None]:
         return lambda: self.cancellation.ask(number, grace)
@@ -412,7 +398,7 @@ def test_a_target_that_turned_out_to_be_bad_is_not_gone_on_with(two: Stage) -> N
     down(two["h2"])
     two.roll_back()
     two["h1"].says = 1
-    assert two.roll_back(asked=AFTER, policy=IN_VAIN).hosts[0].outcome == "verification_failed"
+    assert two.roll_back(asked=AFTER).hosts[0].outcome == "verification_failed"
     assert two["h1"].mark("b2") == "bad"
     two["h1"].says = 0
     assert two.roll_back(asked=AFTER).to.release == "b1"
@@ -525,7 +511,7 @@ def test_nobody_waits_in_vain(stage: Stage, facts: Mapping[str, object], words: 
 
 def test_time_that_is_spent_waiting_is_not_that_of_the_rollback(stage: Stage) -> None:
     stage["h1"].before = {"survey": look_by_look(stage["h1"], HELD, HELD, HELD, HELD, None)}
-    record = stage.roll_back(wait=60, total=2.0, asked=AFTER, policy=Verify(healthy_deadline=2, min_healthy_time=1))
+    record = stage.roll_back(wait=60, total=3.0, asked=AFTER, policy=Verify(healthy_deadline=3, min_healthy_time=0))
     assert record.outcome == "succeeded"
 
 
@@ -639,7 +625,7 @@ def test_hosts_with_different_outcomes_are_a_partial_run(two: Stage) -> None:
 
 def test_an_unhealthy_target_stays_live_and_is_marked_bad(stage: Stage) -> None:
     stage["h1"].says = 1
-    record = stage.roll_back(asked=AFTER, policy=IN_VAIN)
+    record = stage.roll_back(asked=AFTER)
     assert (record.outcome, record.exit_code) == ("verification_failed", 2)
     assert record.hosts[0].to.release == "b2"
     assert stage["h1"].did("record") == ["b2=bad b3=left"]
@@ -1094,6 +1080,5 @@ def test_no_older_release_is_tried_in_place_of_the_approved_one(stage: Stage) ->
     dry = stage.roll_back(dry_run=True)
     stage["h1"].says = 1
     assert dry.plan
-    older = IN_VAIN.model_copy(update={"on_failure": "older"})
-    record = stage.roll_back(asked=AFTER, policy=older, approved=dry.plan.hash)
+    record = stage.roll_back(asked=AFTER, policy=on_failure("older"), approved=dry.plan.hash)
     assert (record.outcome, stage["h1"].did("switch")) == ("verification_failed", ["b2"])

@@ -11,7 +11,6 @@ import pytest
 
 from rollback_ops import checks
 from rollback_ops.config import Check, CommandCheck, Strategy, Verify
-from rollback_ops.core import tasks
 from rollback_ops.core.errors import BadAnswer, ConnectionLost, HostUnreachable
 from rollback_ops.core.model import Hold, Note, ServiceId, ServiceState, StepReport, SwitchOrder, SwitchResult, Unit
 from rollback_ops.core.plan import Plan, Selection, make_plan
@@ -19,10 +18,10 @@ from rollback_ops.core.record import Record
 from rollback_ops.core.run import RunInfo
 from rollback_ops.core.stored_plan import plan_hash, read_plan
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.engine.fleet import Fleet
 from rollback_ops.engine.rollback import roll_back
 from rollback_ops.engine.spec import RollbackSpec
-from tests.support.fakes import Events, FakeHost, Listener, live_at, raising, releases
+from tests.support.fake_fleet import FakeFleet
+from tests.support.fakes import FakeHost, live_at, raising
 
 HEALTH = "curl -f localhost"
 AFTER: dict[str, Check] = {"health": CommandCheck(kind="command", run=HEALTH, fail_fast=True)}
@@ -58,20 +57,12 @@ class Checked(FakeHost):
         return super().ask(run, questions)
 
 
-class Stage:
-    """Fake hosts ``h1`` to ``hN``, with b3 live. ``events`` has everything that they did, in order."""
+class Stage(FakeFleet[Checked]):
+    """Fake hosts ``h1`` to ``hN``, and rollbacks on them."""
 
     def __init__(self, count: int = 4) -> None:
-        self.events: Events = []
-        self.cancellation = Cancellation()
+        super().__init__(Checked, (f"h{number}" for number in range(1, count + 1)))
         self.runs = 0
-        found = releases("b1", "b2", "b3")
-        names = [f"h{number}" for number in range(1, count + 1)]
-        self.hosts = {name: Checked(name, found, live_at("b3"), events=self.events) for name in names}
-        self.listener = Listener(self.events)
-
-    def __getitem__(self, name: str) -> Checked:
-        return self.hosts[name]
 
     def roll_back(
         self,
@@ -86,8 +77,6 @@ class Stage:
         self.runs += 1
         info = RunInfo(f"run-{self.runs}", "bot", "prod", "standard", "manual", "logins fail", "alice", dry_run=dry_run)
         info = replace(info, approved=approved)
-        survey = tasks.begin(self.hosts, lambda name: self.hosts[name].survey())
-        fleet = Fleet(list(self.hosts.values()), survey, self.listener, self.cancellation, 30.0)
         spec = RollbackSpec(
             info,
             selection,
@@ -98,7 +87,7 @@ class Stage:
             strategy=Strategy.model_validate(said),
             regions=regions or {},
         )
-        return roll_back(spec, fleet, self.listener)
+        return roll_back(spec, self.fleet(), self.listener)
 
     @property
     def switched(self) -> list[str]:
