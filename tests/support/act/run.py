@@ -71,7 +71,7 @@ class Running:
         """End a step's process without a word."""
         os.kill(self.step(word), signal.SIGKILL)
 
-    def end(self, within: float = 90) -> Ran:
+    def end(self, within: float = 600) -> Ran:
         try:
             out, err = self.process.communicate(timeout=within)
         except subprocess.TimeoutExpired:
