@@ -5,7 +5,7 @@
 # "round", then: going, or what the verification comes to (yes, no or unknown); whether a failure is evident; the seconds until the
 # next round; and the checks that are asked then.
 judge() {
-    table=$(printf '%s\n' "clock$TAB$asked_at$TAB$2$TAB$stopped" "$process" "$answered" "$1" | awk "$JUDGE")
+    table=$(printf '%s\n' "clock$TAB$asked_at$TAB$2$TAB$stopped" "$process" "$answered" "$1" | awk "$JUDGE") || table=''
 }
 
 # Of a check, SINCE is - while it does not count as passing. PASSED_AT is when it was asked last with success, FIRST when it

@@ -2,8 +2,11 @@
 
 # Set decision and what comes with it (decide.sh), and warnings. Skips releases that differ from their manifest.
 choose() {
-    surveyed=$(survey no) || surveyed="$surveyed${NL}blocker${TAB}the look at this host was killed before it ended"
-    surveyed=$(printf '%s\n' "$surveyed" | plain) broken=''
+    broken='' killed="blocker${TAB}the look at this host was killed before it ended"
+    surveyed=$(survey no) || surveyed=$surveyed$NL$killed
+    surveyed=$(printf '%s\nend\n' "$surveyed" | plain)
+    # The pipe may have lost releases.
+    case $surveyed in *"${NL}end") ;; *) surveyed=$surveyed$NL$killed ;; esac
     STATE=$(printf '%s\n' "$surveyed" | sed -n "s/^state$TAB//p")
     took
     find_seconds=$seconds
@@ -17,7 +20,7 @@ decide() {
         { printf '%s\n' "$RO_WORDS" "$broken" "$surveyed" && printf '%s\n' "$STATE" | sed -n "$RO_UNSTARTABLE" | prefixed blocker; } |
             host=$this_host doing=$doing backup=$backup if_current=$if_current emergency=$emergency ignored=$ignore_deploy_lock \
                 order=$RO_ORDER at=$(date +%s) awk "$ORDER$READ$DECIDE"
-    )
+    ) || decided=''
     IFS=$SEP read -r decision target origin interrupted_to live_path forward why hint <<END
 ${decided:-"refused$SEP$SEP$SEP$SEP$SEP${SEP}this host has no awk, or it failed"}
 END
@@ -37,17 +40,28 @@ is_broken() {
     tell_phase inspect "asking $target before anything is stopped"
     release=$target
     answered=$(ask_before | plain)
-    case $answered in *"manifest${TAB}failed"*)
-        why=$(printf '%s\n' "$answered" | sed -n "s/^manifest${TAB}failed$TAB*//p")
-        broken="$broken${NL}broken$TAB$target${TAB}its files are not the sealed ones on $this_host${why:+: $why}"
-        return
-        ;;
+    compared=$(printf '%s\n' "$answered" | sed -n "s/^manifest$TAB//p")
+    case ${manifest:+sealed},$compared in
+        *,failed*)
+            why=${compared#failed} why=${why#"$TAB"}
+            broken="$broken${NL}broken$TAB$target${TAB}its files are not the sealed ones on $this_host${why:+: $why}"
+            return
+            ;;
+        ,* | *,ok*) ;;
+        *)
+            decision=refused hint='' why="the files of $target could not be compared with the sealed ones"
+            return 1
+            ;;
     esac
     [ -n "$RO_BEFORE" ] || return 1
     judge "$RO_BEFORE" 0
     while read_row; do
-        case $tag,$verdict in round,* | check,passed) continue ;; esac
-        decision=refused hint='' why="the check $name says that $target would not work: $detail"
+        case $tag,$verdict in
+            round,* | check,passed) continue ;;
+            check,*) why="the check $name says that $target would not work: $detail" ;;
+            *) why="the checks of $target could not be judged: this host has no awk, or it failed" ;;
+        esac
+        decision=refused hint=''
         break
     done <<END
 $table

@@ -1,0 +1,52 @@
+"""What a program of the host lost or left half done is unknown to break-glass: it changes nothing then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.agent_sandbox import MACHINE
+from tests.support.breakglass_sandbox import Standalone
+
+WHY = ("--reason", "logins fail since the deploy")
+
+
+@pytest.fixture
+def sandbox(shell: str, tmp_path: Path) -> Standalone:
+    return Standalone(tmp_path, shell)
+
+
+def in_place_of(sandbox: Standalone, program: str, text: str) -> None:
+    """Put a shell script in the place of a program; $REAL is the one of this machine."""
+    (sandbox.tools / program).write_text(f"#!/bin/sh\nPATH={MACHINE}\n{text.replace('$REAL', program)}\n")
+    (sandbox.tools / program).chmod(0o755)
+
+
+def refused(sandbox: Standalone) -> bool:
+    before = sandbox.current.readlink()
+    ended = sandbox.break_glass(*WHY)
+    return ended.returncode == 1 and sandbox.current.readlink() == before
+
+
+def test_a_survey_that_lost_its_end_is_none(sandbox: Standalone) -> None:
+    in_place_of(sandbox, "tr", 'sed "/^release.r2/,\\$d" | $REAL "$@"')
+    assert refused(sandbox)
+
+
+def test_a_decision_that_awk_did_not_end_is_none(sandbox: Standalone) -> None:
+    in_place_of(sandbox, "awk", '$REAL "$@" | sed 1q\nexit 137')
+    assert refused(sandbox)
+
+
+def test_a_manifest_whose_comparison_got_lost_does_not_pass(sandbox: Standalone) -> None:
+    sandbox.host_with(MACHINE).seal("r2")
+    in_place_of(sandbox, "tr", 'sed "/^manifest/d" | $REAL "$@"')
+    assert refused(sandbox)
+
+
+def test_a_check_that_prints_what_a_comparison_says_is_not_taken_for_it(shell: str, tmp_path: Path) -> None:
+    check = {"kind": "command", "run": "printf 'manifest\\tfailed\\n'", "phase": "before"}
+    sandbox = Standalone(tmp_path, shell, checks={"words": check})
+    assert sandbox.break_glass(*WHY).returncode == 0
+    assert sandbox.running() == "r2"
