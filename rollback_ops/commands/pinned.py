@@ -18,6 +18,7 @@ from rollback_ops.core.frozen import frozen
 from rollback_ops.core.merging import records_by_shard
 from rollback_ops.core.reading import read_record
 from rollback_ops.core.record import Record
+from rollback_ops.core.rollout import named
 from rollback_ops.core.shard_order import LOOK_AT_IT, done, latest, left, stopped
 from rollback_ops.core.text import one_line, quoted
 
@@ -209,4 +210,8 @@ def _late(plan: FleetPlan, now: datetime) -> str:
 def _unlike(plan: FleetPlan, settings: Settings) -> str:
     if plan.settings != settings_hash(settings, plan.service, plan.environment):
         return f"the settings are not those with which the plan {plan.id} was made"
+    # The hash in a plan protects against accidents, and not against a forged plan.
+    ours = settings.environments[plan.environment].hosts_of(plan.service)
+    if strange := {host for shard in plan.shards for host in shard.hosts}.difference(ours):
+        return f"the plan {plan.id} has hosts that the settings do not have: {named(sorted(strange))}"
     return ""

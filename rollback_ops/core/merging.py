@@ -31,7 +31,11 @@ _MOST_WARNINGS = 50
 
 def records_by_shard(plan: FleetPlan, records: Iterable[Record]) -> dict[int, Record]:
     """Return one record of each shard of this plan that has any, by its number: of all its runs together."""
-    return {number: as_one(runs) for number, runs in runs_by_shard(plan, records).items()}
+    return _by_shard(plan, runs_by_shard(plan, records))
+
+
+def _by_shard(plan: FleetPlan, runs: Mapping[int, Sequence[Record]]) -> dict[int, Record]:
+    return {shard.number: as_one(shard, runs[shard.number]) for shard in plan.shards if shard.number in runs}
 
 
 def hosts_of(plan: FleetPlan, shard: Shard, known: Mapping[str, HostRecord], why_not: str) -> list[HostRecord]:
@@ -80,7 +84,7 @@ def _waits(plan: FleetPlan, shard: Shard, whys: Mapping[tuple[int, int], str]) -
 def merged(plan: FleetPlan, records: Sequence[Record], skipped: Collection[str] = ()) -> Record:
     """Return one record of all shards of a plan. ``skipped``: stages whose jobs were not started (``_not_begun``)."""
     runs = runs_by_shard(plan, records)
-    found = {number: as_one(each) for number, each in runs.items()}
+    found = _by_shard(plan, runs)
     known, why_not = hosts_so_far(plan, found), _not_begun(plan, found, skipped)
     shards = {each.number: hosts_of(plan, each, known, why_not.get(each.number, "")) for each in plan.shards}
     lost = [
@@ -119,7 +123,7 @@ def merged(plan: FleetPlan, records: Sequence[Record], skipped: Collection[str] 
 
 
 def _shard(shard: Shard, runs: Sequence[Record], why_not: str) -> ShardRecord:
-    record = as_one(runs) if runs else None
+    record = as_one(shard, runs) if runs else None
     return ShardRecord(
         number=shard.number,
         stage=shard.stage,
@@ -188,7 +192,7 @@ def _warnings(
     yield from (told(number, each) for number, each in sorted(runs.items()) if len(each) > 1)
     if others := records - sum(map(len, runs.values())):
         yield f"{others} records were left out: they are of another plan, of a dry run, or of no shard"
-    warnings = list(dict.fromkeys(warning for each in runs.values() for warning in as_one(each).warnings))
+    warnings = list(dict.fromkeys(warning for each in runs.values() for run in each for warning in run.warnings))
     yield from warnings[:_MOST_WARNINGS]
     if len(warnings) > _MOST_WARNINGS:
         yield f"{len(warnings) - _MOST_WARNINGS} more warnings are in the records of the shards"

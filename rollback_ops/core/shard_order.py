@@ -27,20 +27,36 @@ LOOK_AT_IT = 'the canary is done, and after_canary is "stop": look at it'
 
 
 def hosts_so_far(plan: FleetPlan, records: Mapping[int, Record]) -> dict[str, HostRecord]:
-    """Return what became of each host that a record tells of: of its shard, then of the bakes, then when confirmed."""
+    """Return what became of each host that a record tells of: of its shard, then of the bakes, then when confirmed.
+
+    A bake takes nothing back that a shard found out after it.
+    """
     found: dict[str, HostRecord] = {}
     since: dict[str, str] = {}
     for shard in sorted(plan.shards, key=lambda shard: shard.stage == "bake"):
         record = records.get(shard.number)
         for host in record.hosts if record else ():
-            found[host.host] = verified_again(found[host.host], host) if host.host in found else host
-            since[host.host] = record.started_at if record else ""
+            at, name = record.started_at if record else "", host.host
+            if name not in found:
+                found[name] = host
+            elif _is_later(at, since[name]) or host.outcome not in _GOOD:
+                found[name] = verified_again(found[name], _seen_again(found[name], host))
+            since[name] = max(at, since.get(name, at), key=datetime.fromisoformat)
     if plan.confirmed:
-        at = datetime.fromisoformat(plan.confirmed.at)
         for name, outcome in plan.confirmed.outcomes.items():
-            if name in found and datetime.fromisoformat(since[name]) < at:
+            if name in found and _is_later(plan.confirmed.at, since[name]):
                 found[name] = found[name].model_copy(update={"outcome": outcome})
     return found
+
+
+def _is_later(one: str, other: str) -> bool:
+    return datetime.fromisoformat(one) > datetime.fromisoformat(other)
+
+
+def _seen_again(known: HostRecord, now: HostRecord) -> HostRecord:
+    """Return what a bake says of a host. One that was healthy and cannot be reached now is unknown."""
+    lost = now.outcome == "unreachable" and known.outcome in _GOOD
+    return now.model_copy(update={"outcome": "health_unknown"}) if lost else now
 
 
 def latest(plan: FleetPlan, records: Iterable[Record]) -> datetime:

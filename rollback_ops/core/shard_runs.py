@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 
-from rollback_ops.core.fleet_plan import FleetPlan
+from rollback_ops.core.fleet_plan import FleetPlan, Shard
 from rollback_ops.core.outcome import EXIT_CODES, overall
 from rollback_ops.core.record import HostOutcome, HostRecord, Record, WaveRecord
 
@@ -32,8 +32,13 @@ def runs_by_shard(plan: FleetPlan, records: Iterable[Record]) -> dict[int, list[
     return found
 
 
-def as_one(runs: Sequence[Record]) -> Record:
-    """Return one record of the runs of a shard: what each host came to in all of them."""
+def as_one(shard: Shard, runs: Sequence[Record]) -> Record:
+    """Return one record of the runs of a shard: what each host came to in all of them.
+
+    Of a bake, which has to verify all hosts together, it is the last one that was carried out.
+    """
+    if shard.stage == "bake":
+        return next((run for run in reversed(runs) if run.outcome not in ("refused", "cancelled")), runs[-1])
     return reduce(_followed_by, runs)
 
 

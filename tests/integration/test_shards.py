@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -143,6 +144,17 @@ def test_what_does_not_fit_the_plan_is_refused_before_a_host_is_contacted(
         old = command(*pinned)
         assert (old.code, outcomes(old)) == (1, ["refused"])
         assert "within the last hour" in old.document["hosts"][0]["detail"]
+
+    fresh = replace(read_fleet_plan(file.read_text()), at=rfc3339(datetime.now(UTC)))
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        address = f"root@127.0.0.1:{stranger.getsockname()[1]}"
+        forged = replace(fresh.shards[0], sources={address: "b3"})
+        file.write_text(replace(fresh, shards=(forged, *fresh.shards[1:])).text())
+        strange = command(*pinned)
+        stranger.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            stranger.accept()
+    assert (strange.code, address in strange.document["hosts"][0]["detail"]) == (1, True)
 
 
 def test_too_many_failures_or_a_bad_canary_stop_the_shards_that_have_not_begun(

@@ -11,7 +11,7 @@ from rollback_ops.core.fleet_plan import FleetPlan, Shard, read_fleet_plan
 from rollback_ops.core.merging import merged, records_by_shard
 from rollback_ops.core.outcome import overall
 from rollback_ops.core.record import HostOutcome, HostRecord, Record, ReleaseRef, ShardRef, StepRecord, WaveRecord
-from rollback_ops.core.shard_order import done, stopped
+from rollback_ops.core.shard_order import confirmed, done, hosts_so_far, left, stopped
 from tests.simulate.fleets import _planned
 
 
@@ -54,16 +54,16 @@ def test_a_dry_run_of_a_shard_says_nothing_of_what_became_of_its_hosts() -> None
         assert [host.outcome for host in record.hosts] == [outcome, "unknown"]
 
 
-def _ran(plan: FleetPlan, run: str, outcomes: Mapping[str, HostOutcome]) -> Record:
-    """The record of one run of the plan's first shard."""
+def _ran(plan: FleetPlan, run: str, outcomes: Mapping[str, HostOutcome], shard: int = 1) -> Record:
+    """The record of one run of a shard of the plan, which began at minute ``run``."""
     target = ReleaseRef(release=plan.target)
     hosts = tuple(HostRecord(host=name, outcome=outcome, to=target) for name, outcome in outcomes.items())
     wave = WaveRecord(number=1, hosts=tuple(outcomes), outcome=overall(list(outcomes.values())))
-    whole = merged(plan, []).model_copy(update={"id": run, "started_at": f"2026-11-27T10:0{run}:00Z"})
+    whole = merged(plan, []).model_copy(update={"id": run, "started_at": f"2026-11-27T10:0{run}:00.000Z"})
     return whole.model_copy(
         update={
             "hosts": hosts,
-            "shard": ShardRef(number=1, of=len(plan.shards)),
+            "shard": ShardRef(number=shard, of=len(plan.shards)),
             "outcome": overall(list(outcomes.values())),
             "waves": (wave,),
         }
@@ -168,3 +168,82 @@ def test_the_same_record_counts_once_and_a_refused_run_again_stops_no_other_shar
     runs = records_by_shard(plan, [done, _ran(plan, "2", {canary: "refused"})])
     assert stopped(plan, plan.shards[1], runs) == ""
     assert stopped(plan, plan.shards[1], records_by_shard(plan, [_ran(plan, "2", {canary: "refused"})])) != ""
+
+
+NAMES = [f"h{number}" for number in range(8)]
+
+
+def _outcomes(plan: FleetPlan, *records: Record) -> list[str]:
+    """What became of the hosts of the first region, and whether it is the same in the merged record."""
+    found = hosts_so_far(plan, records_by_shard(plan, records))
+    all_of_them = {host.host: host.outcome for host in merged(plan, records).hosts}
+    assert {name: all_of_them[name] for name in found} == {name: host.outcome for name, host in found.items()}
+    return [found[name].outcome for name in NAMES[:4]]
+
+
+def _every(outcome: HostOutcome, **others: HostOutcome) -> dict[str, HostOutcome]:
+    return {**dict.fromkeys(NAMES[:4], outcome), **others}
+
+
+def _in_regions() -> tuple[FleetPlan, list[Record]]:
+    """A plan of two regions, of which the first is done: its canary, its others. Its third shard is the bake."""
+    plan, _ = _planned(NAMES, 4, ["eu", "us"])
+    assert [shard.stage for shard in plan.shards[:4]] == ["canary", "rest", "bake", "canary"]
+    canary, rest = plan.shards[0].hosts, plan.shards[1].hosts
+    done = [_ran(plan, "1", dict.fromkeys(canary, "succeeded")), _ran(plan, "2", dict.fromkeys(rest, "succeeded"), 2)]
+    return plan, done
+
+
+def test_a_host_that_a_bake_cannot_reach_is_unknown_and_counts_as_failed() -> None:
+    plan, done = _in_regions()
+    bake = _ran(plan, "3", _every("nothing_to_do", h2="unreachable"), 3)
+    assert _outcomes(plan, *done, bake) == ["succeeded", "succeeded", "health_unknown", "succeeded"]
+    assert "h2" in stopped(plan, plan.shards[3], records_by_shard(plan, [*done, bake]))
+
+
+def test_a_bake_that_is_run_again_verifies_all_hosts_again() -> None:
+    plan, done = _in_regions()
+    first = _ran(plan, "3", _every("nothing_to_do", h1="verification_failed"), 3)
+    second = _ran(plan, "4", _every("nothing_to_do", h2="unreachable"), 3)
+    assert _outcomes(plan, *done, first, second) == ["succeeded", "succeeded", "health_unknown", "succeeded"]
+    refused = _ran(plan, "5", _every("refused"), 3)
+    assert _outcomes(plan, *done, first, refused) == ["succeeded", "verification_failed", "succeeded", "succeeded"]
+
+
+def test_an_earlier_bake_takes_nothing_back_that_a_shard_found_out_after_it() -> None:
+    plan, done = _in_regions()
+    bake = _ran(plan, "3", _every("nothing_to_do"), 3)
+    again = _ran(plan, "4", dict.fromkeys(plan.shards[1].hosts, "verification_failed"), 2)
+    assert _outcomes(plan, *done, bake, again) == ["succeeded"] + ["verification_failed"] * 3
+
+
+@pytest.mark.parametrize(
+    ("recorded", "first", "second", "now"),
+    [
+        ("verification_failed", "nothing_to_do", "nothing_to_do", "succeeded"),
+        ("succeeded", "verification_failed", "unreachable", "verification_failed"),
+        ("succeeded", "unreachable", "unreachable", "health_unknown"),
+        ("succeeded", "unreachable", "nothing_to_do", "succeeded"),
+        ("verification_failed", "nothing_to_do", "unreachable", "health_unknown"),
+    ],
+)
+def test_a_plan_that_is_gone_on_with_twice_keeps_what_was_found_the_first_time(
+    recorded: HostOutcome, first: HostOutcome, second: HostOutcome, now: HostOutcome
+) -> None:
+    plan, (canary, _) = _in_regions()
+    records = [canary, _ran(plan, "2", dict.fromkeys(plan.shards[1].hosts, recorded), 2)]
+    for minute, outcome in ((3, first), (4, second)):
+        run = _ran(plan, str(minute), _every("nothing_to_do", h1=outcome))
+        run = run.model_copy(update={"finished_at": f"2026-11-27T10:0{minute}:30.000Z"})
+        verified = set(NAMES[:4]) - ({"h1"} if outcome == "unreachable" else set())
+        plan = confirmed(plan, records_by_shard(plan, records), run, verified)
+    assert _outcomes(plan, *records)[1] == now
+
+
+def test_a_failure_of_a_shard_counts_once_when_it_is_run_again() -> None:
+    plan, _ = _planned([f"h{number}" for number in range(60)], 30)
+    failed = _ran(plan, "1", {plan.shards[1].hosts[0]: "verification_failed"}, 2)
+    records = records_by_shard(plan, [failed])
+    share = plan.rollout.share("")
+    assert left(plan, plan.shards[1], records) == (share.max_failures, plan.rollout.max_failures)
+    assert left(plan, plan.shards[2], records) == (share.max_failures - 1, plan.rollout.max_failures - 1)
