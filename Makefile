@@ -74,7 +74,7 @@ check: $(VENV)/.installed
 	$(BIN)/python -m rollback_ops.hosts.agent sent | $(BIN)/shellcheck --shell=sh --exclude=SC2016,SC2086,SC2174 -
 	$(BIN)/shellcheck --shell=sh rollback_ops/hosts/discovery/*.sh
 	$(BIN)/shellcheck --shell=bash rollback_ops/cli/completion.bash
-	$(BIN)/shellcheck action/*.sh tests/packages.sh tests/support/*.sh .ci/run
+	$(BIN)/shellcheck action/*.sh tests/*.sh tests/support/*.sh .ci/run
 	$(BIN)/actionlint $(WORKFLOWS)
 	$(BIN)/zizmor --offline --persona auditor --no-progress --quiet --config .github/zizmor.yml action.yml .github docs/workflows/*.yml
 	tests/support/validate.sh $(VENV)/validator action.yml $(WORKFLOWS)
