@@ -14,6 +14,8 @@ from rollback_ops.config import HttpCheck, TcpCheck
 from rollback_ops.config.types import fill
 
 _SAY = "printf '%s\\n'"
+# A program that was killed, or is not there, has found nothing.
+_UNCOMPARED = "echo 'the answer could not be compared'; exit 126"
 
 
 def logs(command: str) -> str:
@@ -22,7 +24,7 @@ def logs(command: str) -> str:
         [
             f"said=$({command}",
             "); code=$?",
-            "if printf '%s\\n' \"$said\" | grep -q '^line '; then echo 'it has critical lines'; exit 70; fi",
+            'case "\n$said" in *"\nline "*) echo \'it has critical lines\'; exit 70 ;; esac',
             "if [ \"$code\" = 0 ]; then echo 'nothing critical since this start'; exit; fi",
             f'{_SAY} "it could not be read: $said"; exit 126',
         ]
@@ -61,14 +63,14 @@ def http(check: HttpCheck, release: str) -> str:
             f"config={shlex.quote(config)}",
             "body=$(printf '%s' \"$config\" |",
             f"curl -q -sS -g --noproxy '*' -m {limit:g} -w '\\n%{{http_code}}' -K - 2>&1)",
-            # Six: the name could not be resolved (curl(1), EXIT CODES).
-            f'[ $? != 6 ] || {{ {_SAY} "$body"; exit 126; }}',
-            "code=$(printf '%s' \"$body\" | tail -n 1); body=$(printf '%s' \"$body\" | sed '$d')",
+            # Six: the name could not be resolved (curl(1), EXIT CODES). Three digits: curl was killed.
+            f'case $? in 6 | ???) {_SAY} "$body"; exit 126 ;; esac',
+            'code=${body##*"\n"}; body=${body%"\n"*}',
             f'[ "$code" != 000 ] || {{ {_SAY} "$body"; exit 1; }}',
             *(_final(status) for status in check.final),
             f'[ "$code" = {check.status} ] || {{ {_SAY} "status $code, expected {check.status}: $body"; exit 1; }}',
             *_contains(fill(check.text, about), (fill(check.text, about),), "body"),
-            "squeezed=$(printf '%s' \"$body\" | tr -d ' \\t\\r\\n')",
+            "squeezed=$(printf '%s' \"$body\" | tr -d ' \\t\\r\\n') || { " + _UNCOMPARED + "; }",
             *(line for path, expected in check.fields.items() for line in _field(path, _filled(expected, release))),
             'echo "status $code"',
         ]
@@ -88,7 +90,8 @@ def _contains(what: str, spellings: tuple[str, ...], where: str) -> Iterator[str
     if what:
         any_of = " ".join(f"-e {shlex.quote(spelling)}" for spelling in spellings)
         lacks = shlex.quote(f"the answer lacks {what}: ")
-        yield f'printf \'%s\\n\' "${where}" | grep -qF {any_of} || {{ {_SAY} {lacks}"$body"; exit 1; }}'
+        yield f"printf '%s\\n' \"${where}\" | grep -qF {any_of}"
+        yield f'case $? in 0) ;; 1) {_SAY} {lacks}"$body"; exit 1 ;; *) {_UNCOMPARED} ;; esac'
 
 
 def _spellings(key: str, value: Any) -> Iterator[str]:

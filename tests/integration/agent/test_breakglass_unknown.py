@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from rollback_ops.config import HttpCheck
+from rollback_ops.hosts.agent import questions
 from tests.support.agent_sandbox import MACHINE
 from tests.support.breakglass_sandbox import Standalone
 
@@ -50,3 +53,32 @@ def test_a_check_that_prints_what_a_comparison_says_is_not_taken_for_it(shell: s
     sandbox = Standalone(tmp_path, shell, checks={"words": check})
     assert sandbox.break_glass(*WHY).returncode == 0
     assert sandbox.running() == "r2"
+
+
+def asked(sandbox: Standalone, question: str) -> int:
+    """Return the exit status of a question of our own."""
+    words = [str(sandbox.tools / "sh"), "-c", question]
+    return subprocess.run(words, env={"PATH": sandbox.path}, capture_output=True, timeout=60, check=False).returncode
+
+
+KILLED = "kill -KILL $$"
+HEALTH = HttpCheck.model_validate(
+    {"kind": "http", "url": "http://localhost/", "text": "ready", "fields": {"a": 1}, "source": "host"}
+)
+
+
+@pytest.mark.parametrize(("killed", "status"), [(None, 0), ("curl", 126), ("grep", 126), ("tr", 126)])
+def test_an_answer_that_was_not_compared_is_unknown(sandbox: Standalone, killed: str | None, status: int) -> None:
+    in_place_of(sandbox, "curl", """printf 'ready\\n{"a": 1}\\n200'""")
+    if killed:
+        in_place_of(sandbox, killed, KILLED)
+    assert asked(sandbox, questions.http(HEALTH, "r2")) == status
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [("echo line 1; echo x", 70), ("echo x; echo line 1", 70), ("echo outline", 0), ("exit 3", 126)],
+)
+def test_a_log_is_judged_without_a_program_that_may_be_killed(sandbox: Standalone, command: str, status: int) -> None:
+    in_place_of(sandbox, "grep", KILLED)
+    assert asked(sandbox, questions.logs(command)) == status
