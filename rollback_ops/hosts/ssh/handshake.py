@@ -67,6 +67,11 @@ class Handshake:
             sock = self._connect(gateway, deadline - time.monotonic())
         except _FAILURES as error:
             raise self._not_connected(error) from None
+        # Imported now that sshd has something to do: it starts a process for the connection. A busy runner may take
+        # long for it, which is not the host's fault.
+        began = time.monotonic()
+        import_fabric()
+        deadline += time.monotonic() - began
         connection = self._connection(sock)
         connection.client.set_missing_host_key_policy(KnownHostsPolicy(self._known, self._hop.label))
         with Watchdog(deadline - time.monotonic(), connection.client.close) as watchdog:
@@ -90,8 +95,6 @@ class Handshake:
         return gateway.forward(*address, seconds)
 
     def _connection(self, sock: Any) -> Connection:
-        # Imported now that sshd has something to do: it starts a process for the connection.
-        import_fabric()
         from fabric.config import Config
         from fabric.connection import Connection
 

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fabric
 import invoke
 import pydantic_core
 import pytest
+
+from tests.support.sshd import Sshd
 
 USES = "\n\nclass Loader(yaml.SafeLoader):\n    pass\n"
 SHOWS = (
@@ -65,3 +68,29 @@ def test_what_is_not_needed_before_the_first_packet_is_imported_later_and_then_i
     run = [sys.executable, "-c", BEFORE_THE_FIRST_PACKET]
     ended = subprocess.run(run, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False)
     assert ended.stdout.splitlines() == ["[]", "[]", "Connection ZoneInfo mkdtemp", "True True"], ended.stderr
+
+
+# The clock jumps while Fabric is imported: as if that took 100 s.
+SLOW = "import time\nreal = time.monotonic\ntime.monotonic = lambda: real() + 100\n"
+LOGS_IN = """
+import sys, time
+from rollback_ops.hosts.ssh.host_keys import KnownHosts
+from rollback_ops.hosts.ssh.identity import LoginIdentity
+from rollback_ops.hosts.ssh.transport import SshTransport
+address, key, known = sys.argv[1:]
+host = SshTransport(address, (), LoginIdentity.from_text(open(key).read()), KnownHosts.from_text(known), 60.0)
+began = time.monotonic()
+host.connect()
+host.close()
+print(time.monotonic() - began > 100)
+"""
+
+
+def test_the_time_to_import_fabric_is_not_the_hosts(sshd: Sshd, client_keys: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(Path(fabric.__file__).parent, tmp_path / "fabric")
+    with (tmp_path / "fabric" / "connection.py").open("a") as module:
+        module.write(SLOW)
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    words = [sys.executable, "-B", "-c", LOGS_IN, sshd.address, str(client_keys["ed25519"]), sshd.known_hosts()]
+    ended = subprocess.run(words, env={"PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    assert ended.stdout == "True\n", ended.stderr
