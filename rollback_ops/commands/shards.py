@@ -11,7 +11,15 @@ from rollback_ops.commands.pinned import ANEW, Pinned, settings_hash
 from rollback_ops.commands.run import fleet_of, spec_of
 from rollback_ops.config import Strategy
 from rollback_ops.core.errors import Cancelled, Refused, UsageError
-from rollback_ops.core.fleet_plan import MOST_SHARDS, FleetPlan, LostHost, all_shares, divide, shards_at_once
+from rollback_ops.core.fleet_plan import (
+    MOST_SHARDS,
+    FleetPlan,
+    LostHost,
+    all_shares,
+    divide,
+    least_size,
+    shards_at_once,
+)
 from rollback_ops.core.frozen import frozen
 from rollback_ops.core.plan import Plan
 from rollback_ops.core.ports import Progress
@@ -64,10 +72,10 @@ def shards(context: Context, progress: Progress, cancellation: Cancellation) -> 
         return Sharded(record, file)
     plan = _divided(context, spec, state, state.decision)
     if len(plan.shards) > MOST_SHARDS:
-        least = -(-sum(len(shard.hosts) for shard in plan.shards) // (MOST_SHARDS - 3))
+        least = least_size(plan)
         raise UsageError(
             f"{len(plan.shards)} shards are more than the {MOST_SHARDS} jobs of a matrix",
-            f"Use --size {least} or more.",
+            f"Use --size {least} or more." if least else "Use --region: make a plan for some of the regions at a time.",
         )
     return _kept(Sharded(record, file, plan, tuple(jobs_of(plan, {}))))
 

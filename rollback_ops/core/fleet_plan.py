@@ -223,6 +223,16 @@ def all_shares(plan: Plan, rollout: Rollout, regions: Mapping[str, str]) -> Roll
     return replace(rollout, shares=shares)
 
 
+def least_size(plan: FleetPlan) -> int:
+    """Return a size with which the shards fit into the jobs of a matrix; 0 where none does.
+
+    The last shard of a stage may have fewer hosts: there is one of these for each stage of each region.
+    """
+    last = {(shard.region, shard.stage, bool(shard.done)) for shard in plan.shards}
+    room = MOST_SHARDS - len(last)
+    return -(-sum(len(shard.hosts) for shard in plan.shards) // room) if room > 0 else 0
+
+
 def _parts(hosts: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
     yield from (tuple(hosts[start : start + size]) for start in range(0, len(hosts), size))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from rollback_ops.core.fleet_plan import FleetPlan, Shard, read_fleet_plan
+from rollback_ops.core.fleet_plan import MOST_SHARDS, FleetPlan, Shard, least_size, read_fleet_plan
 from rollback_ops.core.merging import merged, records_by_shard
 from rollback_ops.core.outcome import overall
 from rollback_ops.core.record import HostOutcome, HostRecord, Record, ReleaseRef, ShardRef, StepRecord, WaveRecord
@@ -41,6 +41,16 @@ def test_every_host_is_in_one_shard_and_the_parts_of_the_budget_are_no_more_than
     assert read_fleet_plan(plan.text()) == plan
     record = merged(plan, [])
     assert (len(record.hosts), {host.outcome for host in record.hosts}) == (hosts, {"unknown"})
+
+
+@pytest.mark.parametrize(("hosts", "regions", "size"), [(750, 5, 4), (300, 1, 2), (300, 100, 0)])
+def test_the_size_that_is_named_for_too_many_shards_is_one_with_which_they_fit(
+    hosts: int, regions: int, size: int
+) -> None:
+    names, parts = [f"h{number}" for number in range(hosts)], [f"r{number}" for number in range(regions)]
+    found = least_size(_planned(names, 1, parts)[0])
+    assert found == size
+    assert (len(_planned(names, found or hosts, parts)[0].shards) <= MOST_SHARDS) is (size > 0)
 
 
 def test_a_dry_run_of_a_shard_says_nothing_of_what_became_of_its_hosts() -> None:
