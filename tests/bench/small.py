@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from rollback_ops.core.tasks import AT_ONCE
 from tests.bench.measures import in_turn, ssh_command, table, timed
 from tests.support.command import RollbackOps
 from tests.support.small_hosts import COMMANDS, RELEASES, ROOT, SmallHosts, small_hosts
@@ -41,19 +42,28 @@ def by_small_hosts(here: Path, counts: Sequence[int], rounds: int) -> str:
         folder = here / f"small{count}"
         folder.mkdir()
         with small_hosts(folder, count) as hosts:
-            rows.append([str(count), *_measured(folder, hosts, rounds)])
-    columns = ["small hosts", "parallel `ssh` lines, s", "rollback-ops, s", "ratio", "its CPU, s", "its memory, MB"]
+            for connections in sorted({min(count, AT_ONCE), count}):
+                measured = _measured(folder / str(connections), hosts, connections, rounds)
+                rows.append([str(count), str(connections), *measured])
+    columns = [
+        "small hosts",
+        "`connections`",
+        "parallel `ssh` lines, s",
+        "rollback-ops, s",
+        "ratio",
+        "its CPU, s",
+        "its memory, MB",
+    ]
     return table("By number of small hosts", columns, rows)
 
 
-def _measured(folder: Path, hosts: SmallHosts, rounds: int) -> list[str]:
-    own = folder / "own"
-    own.mkdir()
-    run = RollbackOps(own, hosts.secrets, warm=False)
-    run.settings(hosts.toml())
-    known = folder / "known_hosts"
+def _measured(folder: Path, hosts: SmallHosts, connections: int, rounds: int) -> list[str]:
+    folder.mkdir()
+    run = RollbackOps(folder, hosts.secrets, warm=False)
+    run.settings(hosts.toml(None if connections == AT_ONCE else {"connections": connections}))
+    known = folder / "known_hosts_of_ssh"
     known.write_text(hosts.known_hosts)
-    line, used = ssh_command(folder / "client_key", known), _Used([])
+    line, used = ssh_command(folder.parent / "client_key", known), _Used([])
     plain, ours = in_turn(
         rounds,
         [
