@@ -252,7 +252,7 @@ Command = Callable[[Session, TypedOptions], None]
 
 
 def takes(*names: str) -> Callable[[Command], Callable[..., None]]:
-    """Make a command of a function: it takes these options, in this order, and the function gets them as ``Typed``."""
+    """Make a command of a function: it takes these options, in this order, and gets them as ``TypedOptions``."""
 
     def decorate(command: Command) -> Callable[..., None]:
         @click.make_pass_decorator(Session)

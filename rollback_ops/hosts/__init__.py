@@ -95,7 +95,7 @@ def machine(address: str, login: SshCredentials) -> Transport:
 
 
 def plain_address(address: str, login: SshCredentials) -> tuple[str, bool]:
-    """Return the address that another machine needs for this one; see ``Identity.plain_address``."""
+    """Return the address that another machine needs for this one; see ``LoginIdentity.plain_address``."""
     return _identity(login).plain_address(address)
 
 
