@@ -29,14 +29,16 @@ LOOK_AT_IT = 'the canary is done, and after_canary is "stop": look at it'
 def hosts_so_far(plan: FleetPlan, records: Mapping[int, Record]) -> dict[str, HostRecord]:
     """Return what became of each host that a record tells of: of its shard, then of the bakes, then when confirmed.
 
-    A bake takes nothing back that a shard found out after it.
+    A shard is believed of its own hosts only. A bake takes nothing back that a shard found out after it.
     """
     found: dict[str, HostRecord] = {}
     since: dict[str, str] = {}
     for shard in sorted(plan.shards, key=lambda shard: shard.stage == "bake"):
-        record = records.get(shard.number)
+        record, own = records.get(shard.number), set(shard.hosts)
         for host in record.hosts if record else ():
             at, name = record.started_at if record else "", host.host
+            if shard.stage != "bake" and name not in own:
+                continue
             if name not in found:
                 found[name] = host
             elif _is_later(at, since[name]) or host.outcome not in _GOOD:

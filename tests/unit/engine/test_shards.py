@@ -227,6 +227,12 @@ def test_an_earlier_bake_takes_nothing_back_that_a_shard_found_out_after_it() ->
     assert _outcomes(plan, *done, bake, again) == ["succeeded"] + ["verification_failed"] * 3
 
 
+def test_the_record_of_a_shard_says_nothing_of_the_hosts_of_others() -> None:
+    plan, _ = _planned(NAMES, 4)
+    record = merged(plan, [_ran(plan, "1", dict.fromkeys(NAMES, "succeeded"))])
+    assert [host.outcome for host in record.hosts] == ["succeeded"] + ["unknown"] * 7
+
+
 @pytest.mark.parametrize(
     ("recorded", "first", "second", "now"),
     [
