@@ -116,9 +116,10 @@ def _words(wanted: InstalledProgram | None = None) -> str:
     words |= {"order-mixed": MIXED, "order-created": CREATED, "order-unclear": plan.UNCLEAR, "order-never": plan.NEVER}
     words |= {"order-passed-0": plan.NEVER_LIVE, "order-passed-1": plan.LEFT_TOO, "order-last": plan.LAST_RESORT}
     words |= {"VERSION": VERSION, "COMMIT": COMMIT, "DATE": DATE}
+    words = {code: text.replace("{}", "{0}") for code, text in words.items()}
     if wanted:
         words |= _notices(wanted)
-    return "\n".join(f"word\t{code}\t{text.replace('{}', '{0}')}" for code, text in words.items())
+    return "\n".join(f"word\t{code}\t{text}" for code, text in words.items())
 
 
 def _notices(wanted: InstalledProgram) -> dict[str, str]:
@@ -131,10 +132,10 @@ def _notices(wanted: InstalledProgram) -> dict[str, str]:
         )
     if schema and schema.current:
         knows = f" ({schema.understands})" if schema.understands else ""
-        asks = one_line(schema.current)
         notices["schema"] = (
-            f"the database was not compared with what {{0}} knows{knows}: its version is what this prints: {asks}"
+            f"the database was not compared with what {{0}} knows{knows}: its version is what this prints: {{1}}"
         )
+        notices["schema-command"] = one_line(schema.current)
     return notices
 
 

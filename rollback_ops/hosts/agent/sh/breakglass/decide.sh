@@ -123,7 +123,7 @@ function warn_of_target(   unsure) {
         if (order == "deployed" && unsure != "") warn(words("order-created", unsure))
     }
     if ("group" in word) warn(word["group"])
-    if ("schema" in word) warn_here(words("schema", to))
+    if ("schema" in word) warn_here(words("schema", to, word["schema-command"]))
 }
 function show_list(   i) {
     for (i = 1; i <= held; i++) if (asked["doing"] == "check" || asked["doing"] == "dry-run") warn(holds[i])
