@@ -119,7 +119,7 @@ def cases(draw: st.DrawFn) -> Case:
     lines += [line for n in found for line in facts(draw, n)]
     lines += [
         "odd\t" + "".join(f"\\{byte:03o}" for byte in odd.encode())
-        for odd in draw(st.sets(st.sampled_from(("a b", "-rf", "a;b", "x" * 130)), max_size=1))
+        for odd in draw(st.sets(st.sampled_from(("a b", "-rf", "a;b", "é", "x" * 130)), max_size=1))
     ]
     if draw(rarely):
         left = draw(st.sampled_from(("0.00", "7.00")))
@@ -208,3 +208,11 @@ def test_of_two_names_that_differ_in_leading_zeros_only_one_is_older(chooser: Ch
     (found,) = chooser.choose([case])
     assert found == case.expected()
     assert found[:2] == ["plan", "r001"]
+
+
+def test_a_name_beyond_ascii_is_shown_as_it_is_without_its_control_characters(chooser: Chooser) -> None:
+    names = ("Müller 1", "a\x9b2J", "a\u202eb")
+    lines = ["odd\t" + "".join(f"\\{byte:03o}" for byte in name.encode()) for name in names]
+    case = Case(tuple(lines), ("missing", "", ""), Selection(emergency=True), {})
+    (found,) = chooser.choose([case])
+    assert sorted(line.partition("\t")[0] for line in found[2]) == ["'Müller 1'", "'a?2J'", "'a?b'"]

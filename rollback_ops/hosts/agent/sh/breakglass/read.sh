@@ -90,8 +90,10 @@ $1 == "odd" {
     digits = split($2, octal, "[\\\\]")
     for (i = 2; i <= digits && i <= 129; i++) {
         byte = substr(octal[i], 1, 1) * 64 + substr(octal[i], 2, 1) * 8 + substr(octal[i], 3, 1)
-        name[many] = name[many] (byte > 31 && byte < 127 ? sprintf("%c", byte) : "?")
+        name[many] = name[many] (byte > 31 && byte != 127 ? sprintf("%c", byte) : "?")
     }
+    # Control characters beyond ASCII, as in words.sh.
+    gsub(/\302[\200-\237]|\342\200[\250-\256]/, "?", name[many])
     name[many] = name[many] "\047"
     problem[many] = word["bad-name"]
 }
