@@ -26,7 +26,7 @@ from rollback_ops.engine.strategy import resolve
 from rollback_ops.hosts.agent.client import AgentHost
 from rollback_ops.hosts.agent.restricted import request
 from rollback_ops.hosts.local import LocalTransport
-from tests.support.agent_sandbox import BAD, GOOD, RUN
+from tests.support.agent_sandbox import BAD, GOOD, MACHINE, RUN
 from tests.support.any_record import records
 from tests.support.breakglass_sandbox import Standalone
 from tests.support.records import record
@@ -171,6 +171,21 @@ def test_a_switch_to_a_release_that_differs_from_its_manifest_is_refused(sandbox
         asked.switch(replace(order(sandbox, run="in-an-emergency"), break_lock=True), lambda _: None).outcome
         == "switched"
     )
+
+
+def in_place_of(sandbox: Standalone, program: str, text: str) -> None:
+    (sandbox.tools / program).write_text(f'#!/bin/sh\nPATH={MACHINE}\n{text}\nexec {program} "$@"\n')
+    (sandbox.tools / program).chmod(0o755)
+
+
+def test_a_rule_that_a_killed_program_left_open_is_not_fulfilled(sandbox: Standalone, asked: AgentHost) -> None:
+    sandbox.host_with(MACHINE).record("another-run", {"r2": BAD}, "")
+    in_place_of(sandbox, "tr", "case $* in *001*) exit 137 ;; esac")
+    assert asked.switch(order(sandbox), lambda _: None).outcome == "refused"
+    sandbox.host_with(MACHINE).seal("r1")
+    in_place_of(sandbox, "grep", "case $* in *64*) kill -KILL $PPID ;; esac")
+    assert asked.switch(order(sandbox, "r1", "another"), lambda _: None).outcome == "refused"
+    assert sandbox.running() == "r3"
 
 
 @pytest.mark.parametrize("mode", ["targeted", "emergency"])

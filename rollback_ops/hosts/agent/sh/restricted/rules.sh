@@ -35,9 +35,9 @@ object() {
     case $found in *"${NL}blocker$TAB"*) return ;; esac
     objection='it is gone'
     case $found in *"${NL}release$TAB$target$TAB"*) found=${found#*"${NL}release$TAB$target$TAB"} ;; *) return ;; esac
-    IFS=$SEP read -r problem _ mark _ <<END
-$(printf '%s\n' "${found%%"$NL"*}" | tr '\t' '\001')
-END
+    # Without a process: one that was killed would have found nothing.
+    problem=${found%%"$TAB"*} mark=${found#*"$TAB"*"$TAB"}
+    mark=${mark%%"$TAB"*}
     objection=${problem:+it $problem}
     case $NL$RO_WORDS in *"${NL}word${TAB}problem-$problem$TAB"*)
         objection=${RO_WORDS#*"${NL}word${TAB}problem-$problem$TAB"}
@@ -50,7 +50,7 @@ END
     identify "$target"
     manifest_of "$target"
     [ -n "$manifest" ] || return 0
-    case $(compare_manifest "$target") in *"manifest${TAB}failed"*) objection='its files are not the sealed ones' ;; esac
+    case $(compare_manifest "$target") in "manifest${TAB}ok"*) ;; *) objection='its files are not the sealed ones' ;; esac
 }
 
 # Whether the run started from target, and goes back to it.
