@@ -67,7 +67,9 @@ def _rule(
     hiding = (expression, keeps + _MASK)
     if not unless:
         return _Rule(pattern, replace, (hiding,))
-    return _Rule(pattern, replace, ((unless, rf"\1{_SPARED}\2"), hiding, (_SPARED, "")))
+    # Twice: of two in a row, one begins with the blank at which the other ends.
+    spare = (unless, rf"\1{_SPARED}\2")
+    return _Rule(pattern, replace, (spare, spare, hiding, (_SPARED, "")))
 
 
 # Stands before what a rule spares. No text has this character.

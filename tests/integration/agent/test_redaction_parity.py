@@ -91,6 +91,7 @@ def hider(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "authorization: token: 'hunter2'",
         'cookie: "hunter2"',
         "secret_nopasswd: hunter2",
+        "NOPASSWD: NOPASSWD: @SECRET=>api_key_nopasswd: hunter2",
         "é\u0130nopasswd: hunter2",
         " nopasswd:\u00a0hunter2",
     ]
