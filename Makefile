@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Tests of real hosts wait half of the time: two cores carry six of them.
 JOBS ?= 6
 # Some of the unit tests wait, too: two cores carry three of them.
-UNIT_JOBS ?= 3
+UNIT_JOBS ?= 6
 SECONDS_EACH ?= 60
 # Our own, and those that the documents offer to copy.
 WORKFLOWS := .github/workflows/*.yml docs/workflows/*.yml
