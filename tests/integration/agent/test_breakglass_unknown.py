@@ -82,3 +82,11 @@ def test_an_answer_that_was_not_compared_is_unknown(sandbox: Standalone, killed:
 def test_a_log_is_judged_without_a_program_that_may_be_killed(sandbox: Standalone, command: str, status: int) -> None:
     in_place_of(sandbox, "grep", KILLED)
     assert asked(sandbox, questions.logs(command)) == status
+
+
+def test_whether_it_was_restarted_is_unknown_where_its_identity_was_not_read(shell: str, tmp_path: Path) -> None:
+    sandbox = Standalone(tmp_path, shell, verify={"min_healthy_time": "0s", "healthy_deadline": "1s"})
+    in_place_of(sandbox, "grep", f'case $1 in -oE) {KILLED} ;; esac\n$REAL "$@"')
+    ended = sandbox.break_glass(*WHY)
+    assert ended.returncode == 2
+    assert sandbox.running() == "r2"

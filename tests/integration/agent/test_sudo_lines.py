@@ -9,15 +9,19 @@ import pytest
 from tests.support.agent_sandbox import Sandbox
 
 
-def line_for(sandbox: Sandbox, command: str) -> str:
-    """Return the command as the blocker has it, on a host whose sudo refuses it."""
+def blocker_for(sandbox: Sandbox, command: str) -> list[str]:
+    """Return the fields of the blocker, on a host whose sudo refuses a command."""
     sudo = sandbox.tools / "sudo"
     sudo.write_text("#!/bin/sh\nexit 1\n")
     sudo.chmod(0o755)
     definitions = sandbox.text.removesuffix('main "$@"\n')
     blocker = sandbox.execute("may_sudo", command, text=f'{definitions}"$@"\n').stdout.split("\t")
     assert blocker[:2] == ["blocker", "no-sudo"]
-    return blocker[2]
+    return blocker[2:]
+
+
+def line_for(sandbox: Sandbox, command: str) -> str:
+    return blocker_for(sandbox, command)[0]
 
 
 # sudo 1.9 allows with each of these lines the command in front of it, and none with another unit.
@@ -39,3 +43,10 @@ def test_a_program_of_the_user_is_not_named_where_the_system_has_one(shell: str,
     own.write_text("#!/bin/sh\n")
     own.chmod(0o755)
     assert line_for(sandbox, "ls -l") in ("/usr/bin/ls -l", "/bin/ls -l")
+
+
+def test_a_user_of_a_domain_is_named_as_sudoers_names_it(shell: str, tmp_path: Path) -> None:
+    sandbox = Sandbox(tmp_path, shell)
+    (sandbox.tools / "id").write_text("#!/bin/sh\nprintf '%s\\n' 'SHOP\\me'\n")
+    (sandbox.tools / "id").chmod(0o755)
+    assert blocker_for(sandbox, "ls -l")[1].rstrip("\n") == r"SHOP\\me"

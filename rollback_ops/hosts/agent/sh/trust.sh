@@ -138,7 +138,7 @@ may_sudo() {
     set -f
     # shellcheck disable=SC2086 # a command line made of plain words
     said=$(sudo -n -l -- $1 2>&1 >/dev/null) || case $said in
-        '' | *password*) say blocker no-sudo "$(for_sudoers "$1")" "$(id -un)" ;;
+        '' | *password*) say blocker no-sudo "$(for_sudoers "$1")" "$(id -un | sed 's/\\/&&/g')" ;;
         *) say blocker sudo-failed "$1" "$(id -un)" "${said##*"$NL"}" ;;
     esac
     set +f

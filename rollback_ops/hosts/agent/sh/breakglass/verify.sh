@@ -74,8 +74,9 @@ keep_lease() {
 ask_round() {
     answered=$(ask_checks | plain)
     STATE=$(printf '%s\n' "$answered" | sed -n "s/^state$TAB//p")
-    identity=$(printf '%s\n' "$STATE" | grep -oE -e "$RO_IDENTITY")
-    verdict=unknown final='' detail=''
+    verdict=unknown final='' detail='' unread=''
+    # 1: there is none. A grep that was killed says nothing of a restart.
+    identity=$(printf '%s\n' "$STATE" | grep -oE -e "$RO_IDENTITY") || [ "$?" = 1 ] || unread=yes
     ask_process
     process="process$TAB$verdict$TAB$final$TAB$detail"
 }
@@ -89,6 +90,8 @@ ask_process() {
     first_crashes=${first_crashes:-$crashes}
     if [ "$crashes" -gt "$first_crashes" ]; then
         verdict=failed final=yes down=yes detail='it crashed and was restarted'
+    elif [ -n "$unread" ] && is "$RO_RUNNING"; then
+        detail='whether it was restarted could not be read'
     elif is "$RO_RUNNING"; then
         verdict=passed detail='it runs'
         [ "$RO_MANAGER" != none ] || detail='it has no process'
