@@ -118,8 +118,10 @@ class Sandbox:
 
     def running(self) -> str:
         """The release that the service was started from; empty when it does not run."""
-        state = self.root / "running"
-        return state.read_text().strip() if state.exists() else ""
+        try:
+            return (self.root / "running").read_text().strip()
+        except FileNotFoundError:
+            return ""
 
     def journal(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.store / "journal.jsonl").read_text().splitlines()]
