@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Tests of real hosts wait half of the time: two cores carry six of them.
-JOBS ?= 6
+JOBS ?= 8
 # Some of the unit tests wait, too: two cores carry three of them.
 UNIT_JOBS ?= 6
 SECONDS_EACH ?= 60

@@ -29,8 +29,10 @@ _LOOK_EVERY = 0.1
 _ANSWER_WITHIN = 5.0
 _MUTE_AFTER = 1.0
 # Seconds. The answer to commands also has the units' states. These are asked by themselves only where it takes so long:
-# two operations on one host at the same time need two sessions.
+# two operations on one host at the same time need two sessions. In a short verification it is a quarter of its time, so
+# that a host that answers nothing is told from a command that takes long (``_Asked.is_mute``).
 _ALONE_AFTER = 2.0
+_ALONE_AFTER_PART = 0.25
 
 
 def in_silence(seconds: float, within: float, missing: str) -> None:
@@ -59,7 +61,9 @@ def verify(
     watch = Watch.of({name: thresholds[name] for name in checks}, began)
     deadline = min(watch.deadline, began + within)
     asked = _Asked(host, claim)
-    _Rounds(_questions(asked, checks, units), watch, asked, on_wait).follow(deadline, cancellation)
+    alone_after = min(_ALONE_AFTER, _ALONE_AFTER_PART * (deadline - began))
+    rounds = _Rounds(_questions(asked, checks, units), watch, asked, on_wait, alone_after)
+    rounds.follow(deadline, cancellation)
     healthy, seconds = watch.healthy, time.monotonic() - began
     ended = any(state.ended for state in watch.states.values())
     silent = not ended and asked.is_mute(max(began, time.monotonic() - 2 * _ANSWER_WITHIN))
@@ -118,12 +122,12 @@ class _Asked:
     def is_mute(self, began: float) -> bool:
         """Return whether the host itself was silent for half of the time since ``began``, and for a second at least.
 
-        Then a service that did not answer shows nothing. A command of ours may take long: only questions about the
-        units count.
+        Then a service that did not answer shows nothing. A command of ours may take long: only a question about the
+        units shows it, one that has waited for a second.
         """
         now = time.monotonic()
         since = min(now - _MUTE_AFTER, (began + now) / 2)
-        return self._heard < since and any(asked_at <= since for asked_at in self._waiting)
+        return self._heard < since and any(asked_at <= now - _MUTE_AFTER for asked_at in self._waiting)
 
     def answers(self, cancellation: Cancellation) -> bool:
         """Return whether the host still answers. Otherwise the checks that were asked through it show nothing."""
@@ -155,8 +159,11 @@ class _Rounds:
     A pause ends early when another question's answer makes one more pass all that lacks (``Watch.pause``).
     """
 
-    def __init__(self, questions: Sequence[_Question], watch: Watch, asked: _Asked, on_wait: OnWait) -> None:
+    def __init__(
+        self, questions: Sequence[_Question], watch: Watch, asked: _Asked, on_wait: OnWait, alone_after: float
+    ) -> None:
         self._watch = watch
+        self._alone_after = alone_after
         self._asked = asked
         self._on_wait = on_wait
         self._changed = threading.Condition()
@@ -220,7 +227,7 @@ class _Rounds:
     def _pause(self, question: _Question, due: float) -> float:
         now = time.monotonic()
         if question.spared:
-            return self._watch.heard(question.names) + _ALONE_AFTER - now
+            return self._watch.heard(question.names) + self._alone_after - now
         return self._watch.pause(question.names, due - now, now)
 
 
