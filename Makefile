@@ -2,9 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests of real hosts wait half of the time: two cores carry six of them.
+# Tests of real hosts wait most of the time: two cores carry eight of them.
 JOBS ?= 8
-# Some of the unit tests wait, too: two cores carry three of them.
+# Some of the unit tests wait, too: two cores carry six of them.
 UNIT_JOBS ?= 6
 SECONDS_EACH ?= 60
 # Our own, and those that the documents offer to copy.
