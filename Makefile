@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests of real hosts wait most of the time: two cores carry eight of them.
-JOBS ?= 8
+# Tests of real hosts wait half of the time: two cores carry six of them.
+JOBS ?= 6
 # Some of the unit tests wait, too: two cores carry six of them.
 UNIT_JOBS ?= 6
 SECONDS_EACH ?= 60
@@ -13,7 +13,7 @@ WORKFLOWS := .github/workflows/*.yml docs/workflows/*.yml
 # Every worker of the tests would compile the program and the tests again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo picture screenshots outputs unit test hosts long check fuzz bench simulate drills faults lock man docs dist schema help clean
+.PHONY: demo picture screenshots outputs unit test long check fuzz bench simulate drills faults lock man docs dist schema help clean
 .DELETE_ON_ERROR:
 
 # The program alone: enough for `make demo`.
@@ -48,15 +48,11 @@ outputs: $(VENV)/.installed
 unit: $(VENV)/.installed
 	tests/unit.sh $(UNIT_JOBS) $(BIN)/python -m pytest -m 'not long'
 
-# Both at once: one process of the unit tests computes while tests of real hosts wait.
 # In a new clone, one process compiles what all workers import. What is wrong then, the run itself says.
 test: $(VENV)/.installed
 	tests/packages.sh
 	test -d tests/__pycache__ || $(BIN)/python -m pytest -q --collect-only >/dev/null || true
-	$(MAKE) --no-print-directory --keep-going --jobs 2 UNIT_JOBS=1 unit hosts
-
-hosts: $(VENV)/.installed
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not long' tests/integration tests/e2e
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not long'
 
 # What test leaves out: other forms of the same cases, runs that take long, and new examples for the properties.
 # CONTRIBUTING.md lists them.

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, groupby, pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -73,6 +74,18 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         if session.shouldfail or session.shouldstop:
             raise session.Interrupted(session.shouldfail or session.shouldstop)
     return True
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``loadgroup``, give the unit tests out by the file: one after the other costs as much as many of them."""
+    from xdist.scheduler import LoadGroupScheduling
+
+    class ByTheFile(LoadGroupScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid.partition("::")[0] if nodeid.startswith("tests/unit/") else super()._split_scope(nodeid)
+
+    return ByTheFile(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 def _taken(share: Path, path: Path) -> bool:

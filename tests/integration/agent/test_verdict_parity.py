@@ -161,7 +161,7 @@ def looks(prover: Prover, about: Service, seen: list[tuple[str, bool]]) -> str:
     )
     for text, runs in seen:
         script += (
-            f"runs={'yes' if runs else 'no'} STATE={quote(text)}\nverdict=unknown final='' detail=''\n"
+            f"runs={'yes' if runs else 'no'} STATE={quote(text)}\nverdict=unknown final='' detail='' unread=''\n"
             'identity=$(printf \'%s\\n\' "$STATE" | grep -oE -e "$RO_IDENTITY") || :\nask_process\n'
         )
     return prover.run(script + 'echo "$verdict,$final,$down"\n').strip()
