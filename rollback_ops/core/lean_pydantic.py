@@ -8,44 +8,28 @@ pydantic that needs what they replace is imported without them.
 from __future__ import annotations
 
 import os
-import sys
 
 from rollback_ops.core.frozen import frozen_by_libraries
-from rollback_ops.core.stand_ins import StandIn, plain_typed_dicts, standing_in
+from rollback_ops.core.stand_ins import StandIn, import_lean, plain_typed_dicts, standing_in
 
-_PURE = ("annotated_types", "pydantic", "pydantic_core")
-# Compiled modules cannot be imported twice.
-_COMPILED = "pydantic_core._pydantic_core"
+_PACKAGES = ("annotated_types", "pydantic", "pydantic_core")
 
 
 class _TimeZone:
     """The type of fields that no model here has."""
 
 
-def _import_lean() -> None:
-    with (
-        standing_in(
-            StandIn("importlib.metadata", entry_points=lambda **_: (), distributions=lambda **_: ()),
-            StandIn("zoneinfo", ZoneInfo=_TimeZone, ZoneInfoNotFoundError=KeyError),
-            StandIn("platform", system=lambda: os.uname().sysname),
-        ),
-        frozen_by_libraries(),
-    ):
-        # pydantic describes its schemas with 89 typed dictionaries, for type checkers.
-        with plain_typed_dicts():
-            import pydantic_core.core_schema  # noqa: F401
-        import pydantic.fields
-        import pydantic.main
-        import pydantic.plugin._loader  # noqa: F401
+def _stand_ins() -> tuple[StandIn, ...]:
+    return (
+        StandIn("importlib.metadata", entry_points=lambda **_: (), distributions=lambda **_: ()),
+        StandIn("zoneinfo", ZoneInfo=_TimeZone, ZoneInfoNotFoundError=KeyError),
+        StandIn("platform", system=lambda: os.uname().sysname),
+    )
 
 
-def _forget() -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] in _PURE]:
-        if name != _COMPILED:
-            del sys.modules[name]
-
-
-try:
-    _import_lean()
-except Exception:
-    _forget()
+# pydantic describes its schemas with 89 typed dictionaries, for type checkers.
+import_lean(
+    "pydantic_core.core_schema", _PACKAGES, standing_in(*_stand_ins()), frozen_by_libraries(), plain_typed_dicts()
+)
+for _module in ("pydantic.fields", "pydantic.main", "pydantic.plugin._loader"):
+    import_lean(_module, _PACKAGES, standing_in(*_stand_ins()), frozen_by_libraries())

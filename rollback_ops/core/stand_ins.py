@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from importlib import import_module
+from importlib.machinery import ExtensionFileLoader
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +21,27 @@ class StandIn(ModuleType):
     def __getattr__(self, name: str) -> None:
         if name.startswith("__"):
             raise AttributeError(name)
+
+
+def import_lean(module: str, packages: Collection[str], *meanwhile: AbstractContextManager[None]) -> None:
+    """Import a module within ``meanwhile``; without it, where a version of its ``packages`` needs what that replaces.
+
+    Compiled modules of the packages stay as they are: they cannot be imported twice.
+    """
+    try:
+        with ExitStack() as stack:
+            for each in meanwhile:
+                stack.enter_context(each)
+            import_module(module)
+    except Exception:
+        for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
+            if not _is_compiled(sys.modules[name]):
+                del sys.modules[name]
+        import_module(module)
+
+
+def _is_compiled(module: ModuleType) -> bool:
+    return module.__spec__ is not None and isinstance(module.__spec__.loader, ExtensionFileLoader)
 
 
 @contextmanager

@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from importlib import import_module
 
-from rollback_ops.core.stand_ins import StandIn, standing_in
+from rollback_ops.core.stand_ins import StandIn, import_lean, standing_in
 
 # The command lines of both, with which people run tasks on groups of hosts.
 _COMMAND_LINES = (
@@ -30,37 +29,20 @@ _COPYING = [f"paramiko.sftp_{part}" for part in ("client", "server", "handle", "
 _fabric = threading.Lock()
 
 
-def _import_lean(module: str, packages: tuple[str, ...], *stand_ins: StandIn) -> None:
-    """Import a module with stand-ins; without them, where a version of its pure ``packages`` needs what they replace.
-
-    Packages with compiled modules cannot be imported twice, and get no stand-ins.
-    """
-    try:
-        with standing_in(*stand_ins):
-            import_module(module)
-    except Exception:
-        for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
-            del sys.modules[name]
-        import_module(module)
-
-
 def import_fabric() -> None:
     """Import Fabric, in one thread. Others may import other modules meanwhile: they do not know its stand-ins."""
     with _fabric:
         if "fabric.connection" in sys.modules:
             return
-        _import_lean(
-            "fabric.connection",
-            ("invoke", "fabric"),
-            *map(StandIn, ("unittest.mock", "invoke.vendor.yaml", *_COMMAND_LINES)),
-        )
+        unwanted = ("unittest.mock", "invoke.vendor.yaml", *_COMMAND_LINES)
+        import_lean("fabric.connection", ("invoke", "fabric"), standing_in(*map(StandIn, unwanted)))
 
 
-_import_lean(
+import_lean(
     "paramiko",
     ("paramiko",),
-    StandIn("importlib.metadata", version=lambda name: "5"),
-    StandIn("invoke"),
-    StandIn("tempfile"),
-    *map(StandIn, _COPYING),
+    standing_in(
+        StandIn("importlib.metadata", version=lambda name: "5"),
+        *map(StandIn, ("invoke", "tempfile", *_COPYING)),
+    ),
 )
