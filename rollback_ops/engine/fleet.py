@@ -32,7 +32,7 @@ from rollback_ops.core.schema import SchemaAnswer
 from rollback_ops.core.tasks import Cancellation, Pending
 from rollback_ops.engine.lease import LeaseKeeper
 from rollback_ops.engine.proof import Proof
-from rollback_ops.engine.verify import ask_network, ask_once
+from rollback_ops.engine.questions import ask_network, ask_once
 
 T = TypeVar("T")
 

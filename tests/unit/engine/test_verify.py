@@ -16,7 +16,8 @@ from rollback_ops.core.errors import BadAnswer, Cancelled, ConnectionLost, HostU
 from rollback_ops.core.health import CheckResult, Claim, Finding, Thresholds, Verification
 from rollback_ops.core.model import HostCommand, ServiceState, Unit
 from rollback_ops.core.tasks import Cancellation
-from rollback_ops.engine.verify import ask_once, verify
+from rollback_ops.engine.questions import ask_once
+from rollback_ops.engine.verify import verify
 from tests.support.fakes import FakeHost, hanging, raising
 
 PASSED, FAILED = Finding("passed", "ok"), Finding("failed", "not yet")
