@@ -37,6 +37,11 @@ def test_a_survey_that_lost_its_end_is_none(sandbox: Standalone) -> None:
     assert refused(sandbox)
 
 
+def test_a_state_of_the_units_that_got_lost_is_none(sandbox: Standalone) -> None:
+    in_place_of(sandbox, "sed", 'case $2 in s/^state*) kill -KILL $$ ;; esac\n$REAL "$@"')
+    assert refused(sandbox)
+
+
 def test_a_decision_that_awk_did_not_end_is_none(sandbox: Standalone) -> None:
     in_place_of(sandbox, "awk", '$REAL "$@" | sed 1q\nexit 137')
     assert refused(sandbox)

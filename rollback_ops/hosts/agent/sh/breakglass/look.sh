@@ -2,12 +2,14 @@
 
 # Set decision and what comes with it (decide.sh), and warnings. Skips releases that differ from their manifest.
 choose() {
-    broken='' killed="blocker${TAB}the look at this host was killed before it ended"
+    broken='' unstartable='' killed="blocker${TAB}the look at this host was killed before it ended"
     surveyed=$(survey no) || surveyed=$surveyed$NL$killed
     surveyed=$(printf '%s\nend\n' "$surveyed" | plain)
     # The pipe may have lost releases.
     case $surveyed in *"${NL}end") ;; *) surveyed=$surveyed$NL$killed ;; esac
-    STATE=$(printf '%s\n' "$surveyed" | sed -n "s/^state$TAB//p")
+    STATE=$(printf '%s\n' "$surveyed" | sed -n "s/^state$TAB//p") &&
+        unstartable=$(printf '%s\n' "$STATE" | sed -n "$RO_UNSTARTABLE") || surveyed=$surveyed$NL$killed
+    surveyed=$surveyed$NL$(printf '%s' "$unstartable" | prefixed blocker)
     took
     find_seconds=$seconds
     while decide && [ "$decision,$emergency" = plan, ] && [ "$doing" != list ] && is_broken; do :; done
@@ -17,7 +19,7 @@ choose() {
 
 decide() {
     decided=$(
-        { printf '%s\n' "$RO_WORDS" "$broken" "$surveyed" && printf '%s\n' "$STATE" | sed -n "$RO_UNSTARTABLE" | prefixed blocker; } |
+        printf '%s\n' "$RO_WORDS" "$broken" "$surveyed" |
             host=$this_host doing=$doing backup=$backup if_current=$if_current emergency=$emergency ignored=$ignore_deploy_lock \
                 order=$RO_ORDER at=$(date +%s) awk "$ORDER$READ$DECIDE"
     ) || decided=''

@@ -90,19 +90,8 @@ ask_process() {
     first_crashes=${first_crashes:-$crashes}
     if [ "$crashes" -gt "$first_crashes" ]; then
         verdict=failed final=yes down=yes detail='it crashed and was restarted'
-    elif [ -n "$unread" ] && is "$RO_RUNNING"; then
-        detail='whether it was restarted could not be read'
     elif is "$RO_RUNNING"; then
-        verdict=passed detail='it runs'
-        [ "$RO_MANAGER" != none ] || detail='it has no process'
-        first_identity=${first_identity:-$identity}
-        if [ "$identity" != "$first_identity" ]; then
-            verdict=failed detail='it was restarted since the rollback'
-            # A look between a crash and its count sees no process. The next one tells both apart.
-            [ "$identity" != "$last_identity" ] || final=yes
-        fi
-        last_identity=$identity
-        [ "$verdict" = failed ] || [ ! -s "$state/runs/$run/old" ] || verdict=unknown detail='a process that began before may still answer'
+        find_restart
     elif case $downs in *stopped*) ;; *) is "$RO_STOPPED" ;; esac; then
         verdict=failed final=yes down=yes detail='it does not run'
     elif [ -z "$STATE" ]; then
@@ -110,6 +99,22 @@ ask_process() {
     else
         verdict=failed down=yes detail='it is not running yet'
     fi
+}
+
+# Judge units that run: whether they are still the same ones.
+find_restart() {
+    [ -z "$unread" ] || { detail='whether it was restarted could not be read'; return; }
+    verdict=passed detail='it runs'
+    [ "$RO_MANAGER" != none ] || detail='it has no process'
+    first_identity=${first_identity:-$identity}
+    if [ "$identity" != "$first_identity" ]; then
+        verdict=failed detail='it was restarted since the rollback'
+        # A look between a crash and its count sees no process. The next one tells both apart.
+        [ "$identity" != "$last_identity" ] || final=yes
+    elif [ -s "$state/runs/$run/old" ]; then
+        verdict=unknown detail='a process that began before may still answer'
+    fi
+    last_identity=$identity
 }
 
 # Set downs: "stopped" or "crashed" for each unit that does not run. One is enough.
